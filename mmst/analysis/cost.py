@@ -1,0 +1,119 @@
+"""Parameters and multiply-adds (MACs) per layer, dense and sparse."""
+import copy
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from ..models.attention import Attention
+
+HW = Tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Cost of one layer for one image.
+
+    Attributes:
+        name (str): Path of the module.
+        kind (str): ``'conv'``, ``'linear'``, ``'attention'`` (its two products) or ``'other'``
+            (norms, queries: parameters without MACs).
+        params (int): Learnable parameters.
+        macs (int): Dense multiply-adds.
+        nonzero (int): Parameters that the mask keeps.
+        sparse_macs (float): Multiply-adds of the kept weights at their own positions.
+    """
+    name: str
+    kind: str
+    params: int
+    macs: int
+    nonzero: int
+    sparse_macs: float
+
+
+def layer_costs(model: nn.Module, input_shape: HW,
+                mask: Optional[Mapping[str, Tensor]] = None) -> List[LayerCost]:
+    """Cost of every layer that has parameters or MACs (paper Sec. 4.1: FLOPs counted as MACs).
+
+    Sparsity is counted per layer; scaling the total by the global density would be wrong.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model or any part of one.
+        input_shape (Tuple[int, int]): Height and width of the image in pixels.
+        mask (Mapping[str, Tensor], optional): Parameter name to bool, True where kept.
+    """
+    macs: Dict[str, int] = {}
+
+    def record(name, module, inputs, output):
+        macs[name] = macs.get(name, 0) + _macs(module, inputs, output)
+
+    trace(model, input_shape, record, lambda m: isinstance(m, (nn.Conv2d, nn.Linear, Attention)))
+    return [cost for name, module in model.named_modules()
+            for cost in [_layer_cost(name, module, macs.get(name, 0), mask or {})]
+            if cost.params or cost.macs]
+
+
+def total(costs: Iterable[LayerCost], prefix: str = '') -> Dict[str, float]:
+    """Sums of ``params``, ``macs``, ``nonzero`` and ``sparse_macs`` over layers below ``prefix``."""
+    chosen = [c for c in costs if c.name.startswith(prefix)]
+    fields = ('params', 'macs', 'nonzero', 'sparse_macs')
+    return {field: sum(getattr(c, field) for c in chosen) for field in fields}
+
+
+def feature_sizes(model: nn.Module, input_shape: HW) -> Dict[str, Tuple[HW, HW]]:
+    """Height and width with which feature maps enter and leave each module that offers units."""
+    sizes: Dict[str, Tuple[HW, HW]] = {}
+
+    def record(name, module, inputs, output):
+        sizes[name] = tuple(inputs[0].shape[-2:]), tuple(output.shape[-2:])
+
+    trace(model, input_shape, record, lambda m: hasattr(m, 'search_units'))
+    return sizes
+
+
+def trace(model: nn.Module, input_shape: HW, record: Callable,
+          wanted: Callable[[nn.Module], bool]) -> None:
+    """Call ``record(name, module, inputs, output)`` for each call of a wanted module.
+
+    It runs one image through a copy on the meta device: shapes only, no arithmetic, no memory.
+    """
+    memo = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
+            for p in model.parameters()}
+    memo.update({id(b): b.detach().to('meta') for b in model.buffers()})
+    twin = copy.deepcopy(model, memo).eval()
+    for name, module in twin.named_modules():
+        module._forward_hooks.clear()
+        if wanted(module):
+            module.register_forward_hook(
+                lambda m, inputs, output, name=name: record(name, m, inputs, output))
+    image = torch.empty(1, image_channels(model), *input_shape, device='meta')
+    with torch.no_grad():
+        twin(image)
+
+
+def image_channels(model: nn.Module) -> int:
+    """Channels of the input image: those of the first convolution."""
+    return next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)), 3)
+
+
+def _macs(module: nn.Module, inputs: Tuple[Tensor, ...], output: Tensor) -> int:
+    if isinstance(module, Attention):
+        queries, memory = inputs
+        return memory.shape[0] * module.product_macs(
+            queries.shape[-2], memory.shape[-2], memory.shape[-1])
+    per_output = module.weight[0].numel() if module.weight.numel() else 0
+    return output.numel() * per_output
+
+
+def _layer_cost(name: str, module: nn.Module, macs: int, mask: Mapping[str, Tensor]) -> LayerCost:
+    own = {f'{name}.{key}' if name else key: p for key, p in module.named_parameters(recurse=False)}
+    params = sum(p.numel() for p in own.values())
+    kept = {key: int(mask[key].sum()) if key in mask else p.numel() for key, p in own.items()}
+    weight = f'{name}.weight'
+    density = kept[weight] / own[weight].numel() if weight in own and own[weight].numel() else 1.
+    kind = next((kind for kind, types in _KINDS.items() if isinstance(module, types)), 'other')
+    return LayerCost(name, kind, params, macs, sum(kept.values()), macs * density)
+
+
+_KINDS = dict(conv=nn.Conv2d, linear=nn.Linear, attention=Attention)

@@ -1,0 +1,11 @@
+"""What is trained: search blocks, the supernet backbone, its necks."""
+from .dense_neck import DensePredictionNeck
+from .hrnas_supernet import HRNASSupernet
+from .initialize import SupernetInit
+from .search_block import SearchBlock
+from .widths import get_widths, search_blocks, set_widths
+
+__all__ = [
+    'DensePredictionNeck', 'HRNASSupernet', 'SearchBlock', 'SupernetInit', 'get_widths',
+    'search_blocks', 'set_widths'
+]

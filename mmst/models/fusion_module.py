@@ -1,0 +1,77 @@
+"""Fusion and parallel modules of the multi-resolution supernet."""
+from typing import Callable, List, Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: ``make_block(in_channels, out_channels, stride)`` gives a search block.
+MakeBlock = Callable[[int, int, int], nn.Module]
+
+
+class FusionModule(nn.Module):
+    """Exchanges features between neighbouring branches; may open a new lowest resolution.
+
+    Output branch i sums a stride-2 block from branch i - 1, a stride-1 block from its own and a
+    stride-1 block with x2 nearest upsampling from branch i + 1, then ReLU. A new branch is a
+    stride-2 block, without ReLU, on the last fused branch (supplement, Fig. 1).
+
+    Args:
+        in_channels (Sequence[int]): Channels of the input branches, highest resolution first.
+        out_channels (Sequence[int]): Channels of the output branches; as many, or one more.
+        make_block (MakeBlock): Maker of search blocks.
+    """
+
+    def __init__(self, in_channels: Sequence[int], out_channels: Sequence[int],
+                 make_block: MakeBlock):
+        super().__init__()
+        count = len(in_channels)
+        self.blocks = nn.ModuleList()
+        for i, channels in enumerate(out_channels[:count]):
+            sources = range(max(i - 1, 0), min(i + 2, count))
+            self.blocks.append(nn.ModuleDict({
+                str(j): make_block(in_channels[j], channels, 2 if j < i else 1) for j in sources}))
+        self.new_branch = (
+            make_block(out_channels[count - 1], out_channels[count], 2)
+            if len(out_channels) > count else None)
+
+    def forward(self, inputs: Sequence[Tensor]) -> List[Tensor]:
+        outputs = [F.relu(self._fuse(i, inputs)) for i in range(len(self.blocks))]
+        if self.new_branch is not None:
+            outputs.append(self.new_branch(outputs[-1]))
+        return outputs
+
+    def _fuse(self, i: int, inputs: Sequence[Tensor]) -> Tensor:
+        total = self.blocks[i][str(i)](inputs[i])
+        for key, block in self.blocks[i].items():
+            source = int(key)
+            if source < i:
+                total = total + block(inputs[source])
+            elif source > i:
+                total = total + upsample_to(block(inputs[source]), total.shape[-2:])
+        return total
+
+
+class ParallelModule(nn.ModuleList):
+    """Search blocks in a row on each branch.
+
+    Args:
+        channels (Sequence[int]): Channels of the branches.
+        depths (Sequence[int]): Search blocks per branch.
+        make_block (MakeBlock): Maker of search blocks.
+    """
+
+    def __init__(self, channels: Sequence[int], depths: Sequence[int], make_block: MakeBlock):
+        super().__init__(
+            nn.Sequential(*(make_block(width, width, 1) for _ in range(depth)))
+            for width, depth in zip(channels, depths))
+
+    def forward(self, inputs: Sequence[Tensor]) -> List[Tensor]:
+        return [branch(x) for branch, x in zip(self, inputs)]
+
+
+def upsample_to(x: Tensor, size: Sequence[int]) -> Tensor:
+    """x2 nearest; where odd sizes do not meet, bilinear from there to ``size``."""
+    x = F.interpolate(x, scale_factor=2, mode='nearest')
+    if x.shape[-2:] == size:
+        return x
+    return F.interpolate(x, size, mode='bilinear', align_corners=False)

@@ -1,0 +1,72 @@
+"""Initialisation of the supernet; global magnitude pruning depends on it."""
+from math import sqrt
+
+from mmengine.model import update_init_info
+from torch import nn
+
+from ..errors import config_error
+from ..registry import WEIGHT_INITIALIZERS
+from .lightweight_transformer import LightweightTransformer
+from .mixconv import MixConv
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class SupernetInit:
+    """Initialises a module tree as the released settings do.
+
+    Convolutions N(0, 2 / fan_out), fan_out = k^2 for depthwise ones, else k^2 * c_out (MixConv's
+    joint convolutions: per kernel slice, as if the branches were apart); linears
+    U(-1 / sqrt(fan_out), 1 / sqrt(fan_out)); with ``conv_std``, convolutions N(0, conv_std^2).
+    Every matrix of a Transformer is Xavier uniform. BNs 1 and 0, biases 0.
+
+    Args:
+        conv_std (float, optional): Standard deviation for every convolution outside Transformers
+            (0.001 for pose). Defaults to None (by fan_out).
+    """
+
+    def __init__(self, conv_std: float = None):
+        if conv_std is not None and not conv_std > 0:
+            raise config_error('init_cfg.conv_std', conv_std, 'must be above 0',
+                               'use 0.001 for pose, None elsewhere')
+        self.conv_std = conv_std
+
+    def __call__(self, module: nn.Module) -> None:
+        """Initialise ``module`` and everything below it."""
+        for m in module.modules():
+            self._init_one(m)
+        for m in module.modules():
+            if isinstance(m, LightweightTransformer) and m:
+                _init_transformer(m)
+            elif isinstance(m, MixConv) and m and self.conv_std is None:
+                _init_slices(m)
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, init_info=f'SupernetInit(conv_std={self.conv_std})')
+
+    def _init_one(self, m: nn.Module) -> None:
+        if isinstance(m, nn.Conv2d) and m.weight.numel():
+            nn.init.normal_(m.weight, std=self.conv_std or sqrt(2 / conv_fan_out(m)))
+        elif isinstance(m, nn.Linear) and m.weight.numel():
+            bound = 1 / sqrt(m.out_features)
+            nn.init.uniform_(m.weight, -bound, bound)
+        elif isinstance(m, (nn.modules.batchnorm._NormBase, nn.LayerNorm)):
+            nn.init.ones_(m.weight)
+        if getattr(m, 'bias', None) is not None and hasattr(m, 'weight'):
+            nn.init.zeros_(m.bias)
+
+
+def conv_fan_out(conv: nn.Conv2d) -> int:
+    """k^2 of a depthwise convolution (a group an input channel), k^2 * c_out of any other."""
+    area = conv.kernel_size[0] * conv.kernel_size[1]
+    return area if conv.groups == conv.in_channels > 1 else area * conv.out_channels
+
+
+def _init_transformer(m: LightweightTransformer) -> None:
+    for parameter in m.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)
+
+
+def _init_slices(m: MixConv) -> None:
+    for part, width in zip(m.expand.weight.split(m.widths), m.widths):
+        if width:
+            nn.init.normal_(part.data, std=sqrt(2 / width))

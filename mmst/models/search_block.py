@@ -1,0 +1,68 @@
+"""The search block: MixConv path, lightweight Transformer path, residual."""
+from math import gcd
+from typing import Any, Dict, Sequence
+
+from torch import Tensor, nn
+
+from .lightweight_transformer import LightweightTransformer
+from .mixconv import MixConv
+
+TRANSFORMERS = ('all', 'shape_preserving', 'none')
+
+
+class SearchBlock(nn.Module):
+    """Sum of a MixConv path, a lightweight Transformer path and a residual (supplement, Fig. 1).
+
+    The output is linear: no activation follows. A path whose units are all gone drops out of the
+    sum; what is left of the block in the end is its residual.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        stride (int): 1 or 2. Defaults to 1.
+        kernel_sizes (Sequence[int]): Defaults to (3, 5, 7).
+        expand_ratio (int): Defaults to 4.
+        transformer (str): Which blocks have a Transformer path: ``'all'`` (the paper's search
+            space), ``'shape_preserving'`` ones, ``'none'``. Defaults to ``'all'``.
+        tokens (int): Tokens of the Transformer. Defaults to 64.
+        momentum (float): Momentum of MixConv's BNs. Defaults to 0.01.
+        eps (float): Epsilon of MixConv's BNs. Defaults to 1e-3.
+
+    Shape:
+        (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
+                 kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
+                 transformer: str = 'all', tokens: int = 64, momentum: float = 0.01,
+                 eps: float = 1e-3):
+        super().__init__()
+        preserving = in_channels == out_channels and stride == 1
+        self.mixconv = MixConv(in_channels, out_channels, stride, kernel_sizes, expand_ratio,
+                               momentum, eps)
+        self.residual = nn.Identity() if preserving else nn.Conv2d(
+            in_channels, out_channels, 1, stride, groups=gcd(in_channels, out_channels), bias=False)
+        wanted = transformer == 'all' or (transformer == 'shape_preserving' and preserving)
+        self.transformer = (
+            LightweightTransformer(in_channels, out_channels, tokens) if wanted else None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.residual(x)
+        size = out.shape[-2:]
+        if self.transformer:
+            out = out + self.transformer(x, size)
+        if self.mixconv:
+            out = out + self.mixconv(x)
+        return out
+
+    def widths(self) -> Dict[str, Any]:
+        """What search may change, as plain data: hidden channels per kernel size, and tokens."""
+        sizes = [conv.kernel_size[0] for conv in self.mixconv.depthwise]
+        tokens = self.transformer.tokens if self.transformer is not None else 0
+        return dict(channels=dict(zip(sizes, self.mixconv.widths)), tokens=tokens)
+
+    def resize(self, channels: Dict[int, int], tokens: int) -> None:
+        """Take on the widths that ``widths`` gave; tensors that change hold undefined values."""
+        self.mixconv.resize([channels[conv.kernel_size[0]] for conv in self.mixconv.depthwise])
+        if self.transformer is not None:
+            self.transformer.resize(tokens)

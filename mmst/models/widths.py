@@ -1,0 +1,46 @@
+"""A searched architecture as plain data: what is left in each search block."""
+from typing import Any, Dict
+
+from torch import nn
+
+from ..errors import config_error
+from .search_block import SearchBlock
+
+#: Path of a search block to ``{'channels': {kernel size: width}, 'tokens': n}``.
+Widths = Dict[str, Dict[str, Any]]
+
+
+def search_blocks(model: nn.Module) -> Dict[str, SearchBlock]:
+    """Search blocks of a model by their paths."""
+    return {name: m for name, m in model.named_modules() if isinstance(m, SearchBlock)}
+
+
+def get_widths(model: nn.Module) -> Widths:
+    """Widths of every search block of ``model``."""
+    return {name: block.widths() for name, block in search_blocks(model).items()}
+
+
+def set_widths(model: nn.Module, widths: Widths) -> None:
+    """Resize the search blocks; tensors that change hold undefined values until loaded."""
+    for name, block in search_blocks(model).items():
+        block.resize(**widths[name])
+
+
+def check_widths(model: nn.Module, widths: Widths, key: str) -> None:
+    """Refuse widths that do not fit the network.
+
+    Raises:
+        ConfigError: Naming the block, what does not fit and the remedy.
+    """
+    full = get_widths(model)
+    remedy = 'use the architecture together with the search space that it was found in'
+    if set(widths) != set(full):
+        names = sorted(set(widths) ^ set(full))
+        raise config_error(key, names[0], f'{len(names)} search blocks do not match', remedy)
+    for name, most in full.items():
+        found = widths[name]
+        fits = (set(found) == set(most) and set(found['channels']) == set(most['channels'])
+                and all(0 <= found['channels'][k] <= n for k, n in most['channels'].items())
+                and 0 <= found['tokens'] <= most['tokens'])
+        if not fits:
+            raise config_error(f'{key}[{name!r}]', found, f'must lie within {most}', remedy)

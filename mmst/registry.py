@@ -1,0 +1,25 @@
+"""Child registries of mmengine's, scope ``mmst``.
+
+``type='mmst.X'`` resolves from mmseg, mmpose and mmpretrain configs without ``custom_imports``:
+a child registry is found by its scope, and ``locations`` are imported at the first look-up.
+"""
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
+from mmengine.registry import Registry
+
+MODELS = Registry('model', parent=MMENGINE_MODELS, scope='mmst', locations=['mmst.models'])
+HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmst', locations=['mmst.engine'])
+OPTIM_WRAPPERS = Registry(
+    'optim_wrapper', parent=MMENGINE_OPTIM_WRAPPERS, scope='mmst', locations=['mmst.engine'])
+WEIGHT_INITIALIZERS = Registry(
+    'weight initializer',
+    parent=MMENGINE_WEIGHT_INITIALIZERS,
+    scope='mmst',
+    locations=['mmst.models'])
+
+#: What a weight's score is: ``magnitude``, … One file each under ``mmst/pruning/criteria``.
+CRITERIA = Registry('pruning criterion', scope='mmst', locations=['mmst.pruning.criteria'])
+#: The sparsity at each prune: ``progressive``, ``one_shot``. ``mmst/pruning/schedules``.
+SCHEDULES = Registry('sparsity schedule', scope='mmst', locations=['mmst.pruning.schedules'])

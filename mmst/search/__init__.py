@@ -1,0 +1,1 @@
+"""Coarse: search units, their importance and cost, the penalty, removal, BN recalibration."""

@@ -1,0 +1,64 @@
+"""Search units: what the search may remove, offered by the modules themselves.
+
+A module takes part in the search by a method ``search_units() -> Dict[str, UnitGroup]``. Nothing is
+found by name patterns or tracing, so necks and other backbones can offer units too.
+"""
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Tuple
+
+from torch import Tensor, nn
+
+from .surgery import Cut
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """Search units that share one BN, whose scales γ are their importance factors (Sec. 3.1).
+
+    Made anew at each use: wrapping a model (SyncBN) replaces modules.
+
+    Attributes:
+        kind (str): ``'channel'`` or ``'token'``.
+        bn (nn.Module): The BN; ``bn.weight`` has one entry a unit.
+        labels (List[int]): Kernel size of each unit; 0 for tokens.
+        keep (Callable): ``keep(index, cut)`` keeps the units of ``index`` (1-D, ascending) and
+            removes the others from every tensor that they occupy.
+        macs (Callable): ``macs(in_hw, out_hw)`` is a 1-D tensor, the multiply-adds of each unit for
+            one sample whose feature map enters with ``in_hw`` and leaves with ``out_hw``.
+    """
+    kind: str
+    bn: nn.Module
+    labels: List[int]
+    keep: Callable[[Tensor, Cut], None]
+    macs: Callable[[Tuple[int, int], Tuple[int, int]], Tensor]
+
+    @property
+    def gamma(self) -> nn.Parameter:
+        """The importance factors, one a unit."""
+        return self.bn.weight
+
+    def __len__(self) -> int:
+        return self.bn.weight.shape[0]
+
+    def count_by_label(self) -> Dict[int, int]:
+        """Units left per kernel size (0: tokens)."""
+        return {label: self.labels.count(label) for label in sorted(set(self.labels))}
+
+
+def find_units(model: nn.Module) -> Dict[str, UnitGroup]:
+    """All groups of search units of ``model`` that still hold a unit.
+
+    Returns:
+        Dict[str, UnitGroup]: Name of the group (module path, then the group's own name) to group.
+    """
+    groups = {}
+    for path, module in model.named_modules():
+        for name, group in getattr(module, 'search_units', dict)().items():
+            if len(group):
+                groups[f'{path}.{name}' if path else name] = group
+    return groups
+
+
+def module_path(group_name: str) -> str:
+    """Path of the module that offers the group."""
+    return group_name.rpartition('.')[0]
