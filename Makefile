@@ -1,0 +1,63 @@
+# make setup   the environment in .venv/
+# make demo    setup, then the demo: generated data, training, table
+# make test    setup, then the test suite (ARGS='-k word' passes options to pytest)
+# make clean   remove builds and caches; `rm -rf .venv` removes the environment
+#
+# PYTHON=/path/to/python3.11 picks the interpreter.
+
+SHELL := /bin/sh
+PYTHON := $(shell for p in python3.11 python3; do \
+	$$p -c '' >/dev/null 2>&1 && { echo $$p; break; }; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check --no-input
+# Written last: a set-up that failed or was interrupted has none, so the next call goes on.
+STAMP := $(VENV)/.setup-complete
+# There while packages are being installed: where it is still there, one may be half installed,
+# and the environment is made anew. (Finished downloads stay in pip's cache.)
+UNFINISHED := $(VENV)/.setup-unfinished
+
+CHECK_PYTHON := import sys; v = sys.version_info[:2]; \
+	sys.exit(None if v in ((3, 10), (3, 11)) else \
+	'The pinned packages need Python 3.11 (or 3.10), and this is %d.%d: %s. ' \
+	'Remedy: make setup PYTHON=/path/to/python3.11' % (*v, sys.executable))
+# Used once in full, so that a broken package shows here and not in the middle of a run.
+CHECK_PACKAGES := import mmst, torchvision, mmpretrain, mmseg.models, mmdet.models, mmpose.models
+
+.PHONY: help setup test demo clean
+.NOTPARALLEL:
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt requirements-no-deps.txt setup.py
+	@if [ -e $(UNFINISHED) ] || { [ -e $(VENV) ] && ! $(RUN) -c ''; }; then \
+		echo 'An earlier set-up was not finished: making $(VENV) anew.'; rm -rf $(VENV); fi
+	@if [ ! -e $(VENV) ]; then \
+		[ -n '$(PYTHON)' ] || { echo 'Python 3.11 was not found. Remedy: install it, or' \
+			'make setup PYTHON=/path/to/python3.11' >&2; exit 1; }; \
+		$(PYTHON) -c "$(CHECK_PYTHON)" || exit 1; \
+		$(PYTHON) -c 'import venv, ensurepip' || { echo "This Python lacks its module venv." \
+			"Remedy: apt-get install python3-venv (or your system's package of it)" >&2; exit 1; }; \
+	fi
+	mkdir -p $(VENV)
+	touch $(UNFINISHED)
+	[ -x $(RUN) ] || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps -r requirements-no-deps.txt
+	$(PIP) install --no-deps --no-build-isolation --use-pep517 -e .
+	$(RUN) -W ignore -c '$(CHECK_PACKAGES)'
+	rm -f $(UNFINISHED)
+	touch $@
+
+test: setup
+	$(RUN) -m pytest $(ARGS)
+
+demo: setup
+	$(RUN) tools/demo.py $(ARGS)
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

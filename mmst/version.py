@@ -1,0 +1,2 @@
+"""Version of mmst; read by ``setup.py`` without importing the package."""
+__version__ = '0.1.0'

@@ -1,0 +1,56 @@
+"""Installation of mmst. The pinned set that is known to work is in ``requirements.txt``."""
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def read_version() -> str:
+    """The version, without importing the package (and with it torch)."""
+    scope = {}
+    exec((ROOT / 'mmst' / 'version.py').read_text(encoding='utf-8'), scope)
+    return scope['__version__']
+
+
+def read_readme() -> str:
+    """The README, where the source has it."""
+    readme = ROOT / 'README.md'
+    return readme.read_text(encoding='utf-8') if readme.is_file() else ''
+
+
+# mmcv is needed and yet listed nowhere but in `lite`: mmcv and mmcv-lite are two distributions of
+# one module and overwrite each other. A user of the compiled mmcv must not be given mmcv-lite, nor
+# the other way round; `import mmst` says what to install where neither is there. OpenMMLab's own
+# packages do the same.
+EXTRAS = {
+    # Not a cap but a hole: mmseg 1.2 and mmdet 3.3 refuse mmcv 2.2 when they are imported.
+    'lite': ['mmcv-lite>=2.0.0,!=2.2.*'],
+    # mmseg imports ftfy and regex without declaring them.
+    'seg': ['mmsegmentation>=1.2.0', 'ftfy', 'regex'],
+    'cls': ['mmpretrain>=1.2.0'],
+    # mmpose itself is missing on purpose: it declares chumpy, which no longer builds and which it
+    # never imports. Install it with `pip install --no-deps mmpose`; here is the rest it needs.
+    'pose': ['mmdet>=3.0.0', 'xtcocotools>=1.12', 'json-tricks', 'munkres'],
+}
+EXTRAS['all'] = sorted(set(sum((EXTRAS[task] for task in ('seg', 'cls', 'pose')), [])))
+EXTRAS['dev'] = ['pytest']
+
+setup(
+    # Not `mmst`: for a distribution of the module's own name, mmengine would look for an editable
+    # install's configs in site-packages.
+    name='mm-supertickets',
+    version=read_version(),
+    description='SuperTickets (ECCV 2022): architecture search and pruning in one training run, '
+    'for mmsegmentation, mmpose and mmpretrain',
+    long_description=read_readme(),
+    long_description_content_type='text/markdown',
+    python_requires='>=3.9',
+    packages=find_packages(include=['mmst', 'mmst.*']),
+    # mmst/.mim links to the root's configs/, tools/ and model-index.yml. A wheel gets the files
+    # themselves, an editable install follows the links: `mmst::name.py` works in both.
+    package_data={'mmst': ['.mim/model-index.yml', '.mim/configs/**/*', '.mim/tools/**/*']},
+    install_requires=['torch>=2.1', 'torchvision>=0.16', 'mmengine>=0.10.0', 'numpy'],
+    extras_require=EXTRAS,
+    zip_safe=False,
+)
