@@ -1,0 +1,9 @@
+"""Thin glue to mmengine: hooks and optimizer wrappers."""
+from .hooks import (InterimMetricsHook, PruneHook, RecalibrateHook, SearchHook, TicketCheckpointHook,
+                    TicketHook)
+from .optim import DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper
+
+__all__ = [
+    'DecayGroupsConstructor', 'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper',
+    'PruneHook', 'RecalibrateHook', 'SearchHook', 'TicketCheckpointHook', 'TicketHook'
+]

@@ -1,0 +1,59 @@
+"""Finding what hooks share: the unwrapped model, the averaged model, each other."""
+from typing import List, Optional, Type, TypeVar
+
+from mmengine.hooks import EMAHook, Hook
+from mmengine.model import BaseAveragedModel, is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from ..errors import config_error
+
+H = TypeVar('H', bound=Hook)
+
+
+def unwrapped(runner: Runner) -> nn.Module:
+    """The model without its distributed wrapper."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def find_hook(runner: Runner, kind: Type[H]) -> Optional[H]:
+    """The runner's hook of a class, or None."""
+    return next((hook for hook in runner.hooks if isinstance(hook, kind)), None)
+
+
+def averaged(runner: Runner) -> Optional[BaseAveragedModel]:
+    """The EMA model, or None."""
+    hook = find_hook(runner, EMAHook)
+    return hook.ema_model if hook is not None else None
+
+
+def models(runner: Runner) -> List[nn.Module]:
+    """The model in training and, where there is one, its averaged copy."""
+    ema = averaged(runner)
+    return [unwrapped(runner)] + ([ema.module] if ema is not None else [])
+
+
+def evaluated(runner: Runner) -> nn.Module:
+    """The model that validation sees and that becomes the ticket: the averaged one, or the model."""
+    return models(runner)[-1]
+
+
+def refresh_averaged(runner: Runner) -> None:
+    """Let the averaged model hold its tensors anew after their storage has changed."""
+    ema = averaged(runner)
+    if ema is not None:
+        ema.avg_parameters = (ema.module.state_dict() if ema.update_buffers else
+                              dict(ema.module.named_parameters()))
+
+
+def check_averaged(runner: Runner) -> None:
+    """Refuse an EMA that would evaluate averaged weights with the statistics of others.
+
+    Raises:
+        ConfigError: If ``update_buffers`` is off.
+    """
+    ema = averaged(runner)
+    if ema is not None and not ema.update_buffers:
+        raise config_error('EMAHook.update_buffers', False,
+                           'averaged weights need averaged BN statistics',
+                           'set update_buffers=True in the EMAHook')

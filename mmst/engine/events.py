@@ -1,0 +1,56 @@
+"""The run's timeline of searches, prunes and reactivations, kept in the message hub."""
+from typing import Any, Dict, List
+
+from mmengine.runner import Runner
+
+KEY = 'mmst_events'
+
+
+def events(runner: Runner) -> List[Dict[str, Any]]:
+    """All events so far, oldest first, as plain data; they travel in checkpoints."""
+    return runner.message_hub.runtime_info.get(KEY, [])
+
+
+def add_event(runner: Runner, kind: str, step: int, **details: Any) -> None:
+    """Record an event and log it."""
+    event = dict(kind=kind, step=step, **details)
+    runner.message_hub.update_info(KEY, events(runner) + [event])
+    runner.logger.info(describe(event))
+
+
+def happened(runner: Runner, step: int, *kinds: str) -> bool:
+    """Whether an event of one of ``kinds`` was recorded at ``step``."""
+    return any(e['step'] == step and e['kind'] in kinds for e in events(runner)[::-1])
+
+
+def describe(event: Dict[str, Any]) -> str:
+    """An event as text for the log."""
+    return _DESCRIBE[event['kind']](event)
+
+
+def _search(event: Dict[str, Any]) -> str:
+    counts: Dict[str, int] = {}
+    for removal in event['removed']:
+        for label, number in removal['removed'].items():
+            name = 'tokens' if removal['kind'] == 'token' else f'{label}x{label} channels'
+            counts[name] = counts.get(name, 0) + number
+    gone = ', '.join(f'{counts[name]} {name}' for name in sorted(counts)) or 'nothing'
+    return (f'search at {event["step"]}: removed {gone}; {len(event["removed"])} blocks changed; '
+            f'now {event["params"] / 1e6:.3f} M parameters, {event["macs"] / 1e9:.3f} GMACs')
+
+
+def _prune(event: Dict[str, Any]) -> str:
+    return (f'prune at {event["step"]}: sparsity {event["sparsity"]:.4%} (target '
+            f'{event["ratio"]:.2%}), {event["total"] - event["pruned"]:,} of {event["total"]:,} '
+            'prunable weights left')
+
+
+def _reactivate(event: Dict[str, Any]) -> str:
+    return f'reactivate at {event["step"]}: {event["revived"]:,} pruned weights train again'
+
+
+def _recalibrate(event: Dict[str, Any]) -> str:
+    return f'recalibrate at {event["step"]}: BN statistics from {event["batches"]} batches'
+
+
+_DESCRIBE = dict(search=_search, prune=_prune, reactivate=_reactivate, recalibrate=_recalibrate)

@@ -1,0 +1,29 @@
+"""Names for evaluations that do not count."""
+from typing import Dict, Optional
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from ...registry import HOOKS
+from ..access import find_hook
+from .prune_hook import PruneHook
+
+PREFIX = 'interim/'
+
+
+@HOOKS.register_module()
+class InterimMetricsHook(Hook):
+    """Renames metrics of evaluations that are not at the run's target sparsity.
+
+    During the progressive schedule, and while weights are reactivated, validation sees a denser
+    network than the ticket. Only evaluations at the target keep their names and so count for
+    ``save_best`` and for results; the others are logged as ``interim/…``. It acts before the hook
+    that logs metrics.
+    """
+    priority = 5
+
+    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+        prune = find_hook(runner, PruneHook)
+        if metrics and prune is not None and not prune.at_target(runner):
+            for key in list(metrics):
+                metrics[PREFIX + key] = metrics.pop(key)

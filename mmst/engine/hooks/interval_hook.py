@@ -1,0 +1,77 @@
+"""Base of hooks that act at the end of epochs, or of iterations in iteration-based runs."""
+from abc import abstractmethod
+from bisect import bisect
+
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+from ...errors import config_error
+
+
+class IntervalHook(Hook):
+    """Calls ``on_step`` at the end of each epoch; of each iteration in iteration-based runs.
+
+    All intervals of this project count in these steps. Subclasses run after the EMA's update (50)
+    and before checkpoints (90) and validation.
+    """
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if not counts_iterations(runner):
+            self.on_step(runner, runner.epoch + 1)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
+                         outputs=None) -> None:
+        if counts_iterations(runner):
+            self.on_step(runner, runner.iter + 1)
+
+    @abstractmethod
+    def on_step(self, runner: Runner, step: int) -> None:
+        """Act at the end of step ``step``, counted from 1."""
+
+
+def counts_iterations(runner: Runner) -> bool:
+    """Whether steps are iterations rather than epochs."""
+    return isinstance(runner.train_loop, IterBasedTrainLoop)
+
+
+def max_steps(runner: Runner) -> int:
+    """Steps of the whole run."""
+    return runner.max_iters if counts_iterations(runner) else runner.max_epochs
+
+
+def iterations_per_step(runner: Runner) -> int:
+    """Iterations in a step."""
+    return 1 if counts_iterations(runner) else len(runner.train_dataloader)
+
+
+def validation_due(runner: Runner, step: int) -> bool:
+    """Whether the loop validates at the end of ``step``."""
+    loop = runner.train_loop
+    if runner.val_loop is None or step < loop.val_begin:
+        return False
+    interval = loop.dynamic_intervals[bisect(loop.dynamic_milestones, step + 1) - 1]
+    return step % interval == 0 or step == max_steps(runner)
+
+
+def check_interval(key: str, value, remedy: str) -> int:
+    """Refuse an interval that is no whole number of at least 1.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise config_error(key, value, 'must be a whole number of at least 1', remedy)
+    return value
+
+
+def check_within_run(runner: Runner, key: str, interval: int) -> None:
+    """Refuse an interval longer than the run.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    steps = max_steps(runner)
+    if interval > steps:
+        unit = 'iterations' if counts_iterations(runner) else 'epochs'
+        raise config_error(key, interval, f'the run has only {steps} {unit}, so it would never act',
+                           f'set it to {steps} or less, or train longer')

@@ -1,0 +1,198 @@
+"""The prune half of two-in-one training."""
+from typing import Dict, Optional, Sequence
+
+import torch
+from mmengine import dist
+from mmengine.runner import Runner
+from torch import nn
+
+from ...errors import config_error
+from ...pruning.draw import SCOPES, draw_mask
+from ...pruning.mask import Mask
+from ...pruning.prunable import prunable_weights
+from ...pruning.reactivation import REVIVE
+from ...registry import CRITERIA, HOOKS, SCHEDULES
+from ..access import averaged, check_averaged, find_hook, unwrapped
+from ..events import add_event
+from ..optim.masked_optim_wrapper import MaskedStep
+from .interval_hook import IntervalHook, check_interval, check_within_run, max_steps
+from .search_hook import SearchHook
+
+REACTIVATION = ('search', 'prune', None)
+
+
+@HOOKS.register_module()
+class PruneHook(IntervalHook):
+    """Progressive global magnitude pruning with iterative reactivation (paper Sec. 3.2, Alg. 1).
+
+    Every ``interval`` epochs a mask is drawn; from then on pruned weights are 0 and get no gradient,
+    until they are reactivated. The last step of a run always ends at the target sparsity. In
+    iteration-based runs the interval counts iterations.
+
+    Args:
+        sparsity (float): Target p, a share of the prunable weights.
+        interval (int): t_p, in epochs. Defaults to 25.
+        schedule (str): ``'progressive'`` (PP) or ``'one_shot'``, or another registered schedule.
+        criterion (str): ``'magnitude'`` or another registered criterion.
+        scope (str): ``'global'`` or ``'layer'``. Defaults to ``'global'``.
+        reactivation (str, optional): ``'search'`` (IR-S): every search lifts the mask until the
+            next prune; ``'prune'`` (IR-P): lifted right after pruning; None: never.
+        revive (str): Reactivated weights start from ``'zero'`` or from the ``'value'`` that they
+            had when pruned. Defaults to ``'zero'``.
+        parts (Sequence[str]): Parts of the model to prune. Defaults to backbone and neck.
+        transformers (bool): Whether Transformers are pruned too. Defaults to True.
+        leave_alone (Sequence[str]): Paths of layers not to prune, with wildcards.
+    """
+    priority = 71
+
+    def __init__(self, sparsity: float, interval: int = 25, schedule: str = 'progressive',
+                 criterion: str = 'magnitude', scope: str = 'global',
+                 reactivation: Optional[str] = 'search', revive: str = 'zero',
+                 parts: Sequence[str] = ('backbone', 'neck'), transformers: bool = True,
+                 leave_alone: Sequence[str] = ()):
+        if not isinstance(sparsity, (int, float)) or not 0 < sparsity < 1:
+            raise config_error('PruneHook.sparsity', sparsity, 'must lie between 0 and 1',
+                               'give the share of weights to prune, e.g. 0.9')
+        self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')
+        _check_choice('scope', scope, SCOPES)
+        _check_choice('reactivation', reactivation, REACTIVATION)
+        _check_choice('revive', revive, REVIVE)
+        self.sparsity, self.scope = sparsity, scope
+        self.reactivation, self.revive = reactivation, revive
+        self.schedule = _build(SCHEDULES, 'schedule', schedule, sparsity=sparsity)
+        self.criterion = _build(CRITERIA, 'criterion', criterion)
+        self.select = dict(parts=parts, transformers=transformers, leave_alone=leave_alone)
+        self.drawn: Optional[Mask] = None
+        self._loaded: Optional[dict] = None
+
+    def before_run(self, runner: Runner) -> None:
+        if not isinstance(runner.optim_wrapper, MaskedStep):
+            raise config_error('optim_wrapper.type', type(runner.optim_wrapper).__name__,
+                               'pruning needs a wrapper that masks gradients',
+                               'use mmst.MaskedOptimWrapper or mmst.MaskedAmpOptimWrapper')
+        check_within_run(runner, 'PruneHook.interval', self.interval)
+        check_averaged(runner)
+        if self.reactivation == 'search' and find_hook(runner, SearchHook) is None:
+            raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
+                               'add a SearchHook or set reactivation=None')
+        self.weights(runner)
+        reached = self.schedule.at(max_steps(runner) // self.interval)
+        if reached < self.sparsity:
+            runner.logger.warning(
+                f'PruneHook.interval = {self.interval}: the schedule ends at {reached:.0%} of the '
+                f'target {self.sparsity:.0%}; the last step draws the rest at once.')
+
+    def before_train(self, runner: Runner) -> None:
+        if self._loaded is not None:
+            mask = Mask(self._loaded['kept'])
+            weights = self.weights(runner)
+            mask.check_fits({name: w.shape for name, w in weights.items()})
+            self._put_in_force(runner, mask)
+            for name, value in self._loaded['values'].items():
+                runner.optim_wrapper.masks[weights[name]]['value'] = value.to(weights[name].device)
+
+    def weights(self, runner: Runner) -> Dict[str, nn.Parameter]:
+        """The prunable weights by parameter name."""
+        return prunable_weights(unwrapped(runner), **self.select)
+
+    def mask_in_force(self, runner: Runner) -> Optional[Mask]:
+        """The mask that training keeps to, or None while weights are reactivated."""
+        masks = runner.optim_wrapper.masks
+        if not masks:
+            return None
+        weights = self.weights(runner)
+        return Mask({name: ~masks[w]['pruned'] for name, w in weights.items() if w in masks})
+
+    def at_target(self, runner: Runner) -> bool:
+        """Whether the network has the run's target sparsity now, to within one weight."""
+        mask = self.drawn or self.mask_in_force(runner)
+        return mask is not None and mask.sparsity >= self.sparsity - 1.5 / max(mask.total, 1)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        self.drawn = None
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        self.drawn = None
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        searched = _searched_at(runner, step)
+        if searched and self.reactivation == 'search':
+            self.lift(runner, step)
+        ratio = self.schedule.at(step // self.interval)
+        last = step == max_steps(runner)
+        if step % self.interval == 0 or (last and not self.at_target(runner)):
+            self.draw(runner, step, self.sparsity if last else ratio)
+            if self.reactivation == 'prune' and not last:
+                self.lift(runner, step)
+        elif searched and self._below(runner, ratio):
+            self.draw(runner, step, ratio)
+
+    def draw(self, runner: Runner, step: int, ratio: float) -> None:
+        """Draw the mask of sparsity ``ratio`` now and put it in force."""
+        weights = self.weights(runner)
+        scores = self.criterion.score(weights, {})
+        mask = draw_mask(scores, ratio, self.scope, self.mask_in_force(runner))
+        for kept in mask.values():
+            _broadcast(kept)
+        self._put_in_force(runner, mask)
+        self.drawn = mask
+        add_event(runner, 'prune', step, ratio=ratio, sparsity=mask.sparsity, total=mask.total,
+                  pruned=mask.pruned)
+
+    def lift(self, runner: Runner, step: int) -> None:
+        """Reactivate all pruned weights now."""
+        mask = self.mask_in_force(runner)
+        if mask is not None:
+            runner.optim_wrapper.lift_masks()
+            add_event(runner, 'reactivate', step, revived=mask.pruned)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        mask = self.mask_in_force(runner)
+        if mask is not None:
+            masks, weights = runner.optim_wrapper.masks, self.weights(runner)
+            values = {n: masks[w]['value'] for n, w in weights.items() if 'value' in masks[w]}
+            checkpoint['mmst_mask'] = dict(kept=dict(mask), values=values)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        self._loaded = checkpoint.get('mmst_mask') if runner._resume else None
+
+    def _put_in_force(self, runner: Runner, mask: Mask) -> None:
+        weights = self.weights(runner)
+        pruned = {weights[name]: ~kept.to(weights[name].device) for name, kept in mask.items()}
+        runner.optim_wrapper.set_masks(pruned, keep_values=self.revive == 'value')
+        ema = averaged(runner)
+        if ema is not None:
+            copies = dict(ema.module.named_parameters())
+            with torch.no_grad():
+                for name, kept in mask.items():
+                    copies[name].masked_fill_(~kept.to(copies[name].device), 0)
+
+    def _below(self, runner: Runner, ratio: float) -> bool:
+        mask = self.mask_in_force(runner)
+        return mask is not None and mask.sparsity < ratio
+
+
+def _searched_at(runner: Runner, step: int) -> bool:
+    hook = find_hook(runner, SearchHook)
+    return hook is not None and hook.last_search == step
+
+
+def _broadcast(tensor: torch.Tensor) -> None:
+    if dist.get_world_size() > 1:
+        data = tensor.to(torch.uint8)
+        dist.broadcast(data)
+        tensor.copy_(data.bool())
+
+
+def _check_choice(key: str, value, choices: Sequence) -> None:
+    if value not in choices:
+        raise config_error(f'PruneHook.{key}', value, 'unknown choice',
+                           f'use one of {", ".join(map(repr, choices))}')
+
+
+def _build(registry, key: str, kind, **kwargs):
+    cfg = dict(kind) if isinstance(kind, dict) else dict(type=kind)
+    if registry.get(cfg.get('type', '')) is None:
+        raise config_error(f'PruneHook.{key}', kind, 'unknown name',
+                           f'use one of {", ".join(map(repr, sorted(registry.module_dict)))}')
+    return registry.build(dict(kwargs, **cfg))

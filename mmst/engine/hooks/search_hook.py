@@ -1,0 +1,158 @@
+"""The search half of two-in-one training."""
+from typing import Dict, List, Optional, Sequence
+
+import torch
+from mmengine import dist
+from mmengine.runner import Runner
+
+from ...analysis.cost import feature_sizes, layer_costs, total
+from ...errors import config_error
+from ...registry import HOOKS
+from ...search.cost import mean_macs, unit_macs
+from ...search.importance import units_to_keep
+from ...search.penalty import L1Penalty, warmup
+from ...search.surgery import Cut
+from ...search.units import find_units
+from ..access import averaged, check_averaged, refresh_averaged, unwrapped
+from ..events import add_event
+from ..optim.masked_optim_wrapper import MaskedStep
+from ..rewrap import rewrap
+from .interval_hook import (IntervalHook, check_interval, check_within_run, counts_iterations,
+                            iterations_per_step, max_steps)
+
+
+@HOOKS.register_module()
+class SearchHook(IntervalHook):
+    """Progressive shrinking: every ``interval`` epochs, unimportant search units are removed.
+
+    Between searches it sets the strength of the resource-aware L1 penalty, which the optimizer
+    wrapper adds to the gradients: ρ · Σ c_u |γ_u|, with c_u the unit's FLOPs over the mean FLOPs of
+    the initial supernet's units (paper Sec. 3.1 and Alg. 1). Removal is physical and in place:
+    optimizer state, masks, EMA and DDP follow. ``RecalibrateHook`` renews the BN statistics
+    afterwards. In iteration-based runs intervals and warm-up count iterations.
+
+    Args:
+        input_shape (Sequence[int]): Height and width at which costs are counted, the task's own.
+        interval (int): t_s, in epochs. Defaults to 10.
+        threshold (float): ε: units with |γ| below it go. Defaults to 1e-3.
+        rho (float): ρ. Defaults to 1.4e-4 (released setting for segmentation).
+        warmup (int): Epochs of ρ's linear warm-up from 0. Defaults to 25.
+        resource_aware (bool): False: c_u = 1 (network slimming). Defaults to True.
+    """
+    priority = 70
+
+    def __init__(self, input_shape: Sequence[int], interval: int = 10, threshold: float = 1e-3,
+                 rho: float = 1.4e-4, warmup: int = 25, resource_aware: bool = True):
+        self.interval = check_interval('SearchHook.interval', interval, 'use the paper\'s 10')
+        _check_settings(input_shape, threshold, rho, warmup)
+        self.input_shape = tuple(input_shape)
+        self.threshold, self.rho, self.warmup = threshold, rho, warmup
+        self.resource_aware = resource_aware
+        self.last_search = 0
+        self.mean_macs: Optional[float] = None
+        self.supernet: Optional[Dict[str, float]] = None
+        self.survivors: Dict[str, List[int]] = {}
+        self._loaded: Optional[dict] = None
+
+    def before_run(self, runner: Runner) -> None:
+        if not isinstance(runner.optim_wrapper, MaskedStep):
+            raise config_error(
+                'optim_wrapper.type', type(runner.optim_wrapper).__name__,
+                'the search needs a wrapper that adds its penalty',
+                'use mmst.MaskedOptimWrapper or mmst.MaskedAmpOptimWrapper')
+        check_within_run(runner, 'SearchHook.interval', self.interval)
+        check_averaged(runner)
+
+    def before_train(self, runner: Runner) -> None:
+        groups = find_units(unwrapped(runner))
+        if not groups and self._loaded is None:
+            raise config_error('model.backbone.type', type(unwrapped(runner).backbone).__name__,
+                               'it offers no search units', 'use mmst.HRNASSupernet or an adapter')
+        self._restore(runner, groups)
+        refresh_averaged(runner)
+        rewrap(runner)
+        self._set_penalty(runner)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        length = self.warmup * iterations_per_step(runner)
+        runner.optim_wrapper.penalty.rho = warmup(self.rho, runner.iter, length)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
+                         outputs=None) -> None:
+        if self.every_n_inner_iters(batch_idx, 10) or counts_iterations(runner):
+            penalty = runner.optim_wrapper.penalty
+            runner.message_hub.update_scalar('train/penalty', penalty.value())
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        if step % self.interval == 0:
+            self.search(runner, step)
+
+    def search(self, runner: Runner, step: int) -> None:
+        """Remove the unimportant units now; ``step`` is the current epoch or iteration."""
+        groups = find_units(unwrapped(runner))
+        ema = averaged(runner)
+        ema_groups = find_units(ema.module) if ema is not None else None
+        last = step + self.interval > max_steps(runner)
+        decision = [units_to_keep(groups, ema_groups, self.threshold, last)]
+        dist.broadcast_object_list(decision)
+        removed = []
+        cut, ema_cut = Cut(runner.optim_wrapper.optimizer.state, runner.optim_wrapper.masks), Cut()
+        for name, index in decision[0].items():
+            removed.append(_removal(name, groups[name], index))
+            groups[name].keep(torch.tensor(index, dtype=torch.long), cut)
+            if ema_groups is not None:
+                ema_groups[name].keep(torch.tensor(index, dtype=torch.long), ema_cut)
+            self.survivors[name] = [self.survivors[name][i] for i in index]
+        self.last_search = step
+        if removed:
+            refresh_averaged(runner)
+            rewrap(runner)
+            self._set_penalty(runner)
+        add_event(runner, 'search', step, removed=removed,
+                  **total(layer_costs(unwrapped(runner), self.input_shape)))
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        checkpoint['mmst_search'] = dict(mean_macs=self.mean_macs, supernet=self.supernet,
+                                         survivors=self.survivors, last_search=self.last_search)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        self._loaded = checkpoint.get('mmst_search') if runner._resume else None
+
+    def _restore(self, runner: Runner, groups) -> None:
+        if self._loaded is not None:
+            for name in ('mean_macs', 'supernet', 'survivors', 'last_search'):
+                setattr(self, name, self._loaded[name])
+            return
+        sizes = feature_sizes(unwrapped(runner), self.input_shape)
+        self.mean_macs = mean_macs(unit_macs(groups, sizes))
+        self.supernet = total(layer_costs(unwrapped(runner), self.input_shape))
+        self.survivors = {name: list(range(len(group))) for name, group in groups.items()}
+
+    def _set_penalty(self, runner: Runner) -> None:
+        groups = find_units(unwrapped(runner))
+        macs = unit_macs(groups, feature_sizes(unwrapped(runner), self.input_shape))
+        costs = [macs[name] / self.mean_macs if self.resource_aware else torch.ones(len(group))
+                 for name, group in groups.items()]
+        runner.optim_wrapper.penalty = L1Penalty([g.gamma for g in groups.values()], costs)
+
+
+def _removal(name: str, group, index: List[int]) -> dict:
+    left = [group.labels[i] for i in index]
+    counts = {label: group.labels.count(label) - left.count(label) for label in set(group.labels)}
+    return dict(group=name, kind=group.kind, removed={k: n for k, n in counts.items() if n},
+                left=len(left))
+
+
+def _check_settings(input_shape, threshold, rho, warmup_epochs) -> None:
+    if len(input_shape) != 2 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+        raise config_error('SearchHook.input_shape', input_shape, 'must be (height, width) in pixels',
+                           'use the size that the network is deployed at, e.g. (512, 1024)')
+    if not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+        raise config_error('SearchHook.threshold', threshold, 'must lie between 0 and 1',
+                           'use the paper\'s 1e-3')
+    if not isinstance(rho, (int, float)) or not 0 <= rho < float('inf'):
+        raise config_error('SearchHook.rho', rho, 'must be 0 or above', 'use the released 1.4e-4')
+    if not isinstance(warmup_epochs, int) or warmup_epochs < 0:
+        raise config_error('SearchHook.warmup', warmup_epochs, 'must be a whole number, 0 or above',
+                           'use the paper\'s 25')

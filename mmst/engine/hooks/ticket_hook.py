@@ -1,0 +1,100 @@
+"""Saving tickets."""
+import json
+from pathlib import Path
+from typing import Dict, Optional, Sequence
+
+import mmengine
+import torch
+from mmengine.dist import is_main_process, master_only
+from mmengine.runner import Runner
+
+from ... import files
+from ...analysis.table import ticket_table
+from ...pruning.mask import Mask
+from ...registry import HOOKS
+from ...tickets import Ticket, summarize
+from ...tickets.ticket import plain
+from ...version import __version__
+from ..access import evaluated, find_hook
+from .interim_metrics_hook import PREFIX
+from .interval_hook import IntervalHook, counts_iterations, max_steps
+from .prune_hook import PruneHook
+from .search_hook import SearchHook
+
+_SETTINGS = ('default_hooks', 'custom_hooks', 'optim_wrapper', 'param_scheduler', 'train_cfg')
+
+
+@HOOKS.register_module()
+class TicketHook(IntervalHook):
+    """Saves a ticket at each prune and at the end of the run.
+
+    ``WORK_DIR/tickets/STEP.pth`` at each prune; ``WORK_DIR/ticket.pth`` at the end, with the run's
+    target sparsity, and beside it ``ticket.json`` with its costs and the metrics of its evaluation,
+    which are also printed. Weights are those of the averaged model where there is one.
+
+    Args:
+        keep_each (bool): Keep the tickets of the prunes before the last. Defaults to True.
+        input_shape (Sequence[int], optional): Height and width at which MACs are counted. Defaults
+            to the ``SearchHook``'s.
+    """
+    priority = 73
+
+    def __init__(self, keep_each: bool = True, input_shape: Optional[Sequence[int]] = None):
+        self.keep_each = keep_each
+        self.input_shape = input_shape
+        self._metrics: Dict[str, float] = {}
+
+    def before_run(self, runner: Runner) -> None:
+        if self.input_shape is None:
+            search = find_hook(runner, SearchHook)
+            self.input_shape = search.input_shape if search else (512, 1024)
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        mask = _mask(runner)
+        if mask is None:
+            return
+        prune = find_hook(runner, PruneHook)
+        if self.keep_each and prune is not None and prune.drawn is not None:
+            self._save(runner, mask, step, Path(runner.work_dir, 'tickets', f'{step}.pth'))
+        if step == max_steps(runner):
+            self._save(runner, mask, step, Path(runner.work_dir, 'ticket.pth'))
+
+    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+        """Remember the evaluation that belongs to the final ticket."""
+        now = runner.iter if counts_iterations(runner) else runner.epoch
+        if now >= max_steps(runner):
+            self._metrics = {k: float(v) for k, v in (metrics or {}).items()
+                             if not k.startswith(PREFIX)}
+
+    def after_train(self, runner: Runner) -> None:
+        """Write and print the summary; evaluate first where the run was cut off before that."""
+        path = Path(runner.work_dir, 'ticket.pth')
+        done = (runner.iter if counts_iterations(runner) else runner.epoch) >= max_steps(runner)
+        if not done:
+            return
+        if not self._metrics and runner.val_loop is not None:
+            runner.val_loop.run()
+        if is_main_process() and path.is_file():
+            search = find_hook(runner, SearchHook)
+            summary = summarize(Ticket.load(path), self.input_shape, search and search.supernet)
+            summary['metrics'] = self._metrics
+            files.write_bytes(path.with_suffix('.json'), json.dumps(summary, indent=2).encode())
+            runner.logger.info(f'ticket: {path}\n{ticket_table(summary)}')
+
+    @master_only
+    def _save(self, runner: Runner, mask: Mask, step: int, path: Path) -> None:
+        search = find_hook(runner, SearchHook)
+        meta = dict(
+            epoch=runner.epoch + 1, iter=runner.iter, step=step, sparsity=mask.sparsity,
+            settings={key: runner.cfg.get(key) for key in _SETTINGS},
+            survivors=search.survivors if search else {},
+            default_scope=runner.cfg.get('default_scope', 'mmengine'),
+            dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', {}),
+            seed=runner.seed,
+            versions=dict(mmst=__version__, torch=torch.__version__, mmengine=mmengine.__version__))
+        Ticket.from_model(evaluated(runner), runner.cfg.model, mask, plain(meta)).save(path)
+
+
+def _mask(runner: Runner) -> Optional[Mask]:
+    hook = find_hook(runner, PruneHook)
+    return Mask({}) if hook is None else hook.drawn or hook.mask_in_force(runner)

@@ -1,0 +1,95 @@
+"""Optimizer wrappers that hold pruned weights at zero and add the penalty."""
+from typing import Dict, Optional
+
+import torch
+from mmengine.device import is_cuda_available
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+
+from ...pruning.reactivation import Masks, mask_gradients, reactivate, zero_pruned
+from ...registry import OPTIM_WRAPPERS
+from ...search.penalty import L1Penalty
+
+
+class MaskedStep:
+    """What both wrappers add to a step.
+
+    Once per real step (gradient accumulation), after unscaling and before clipping: the penalty's
+    sub-gradient is added and pruned weights lose their gradients. After the step pruned weights
+    are set to exactly 0. Hooks own the content of ``masks`` and ``penalty``.
+
+    Attributes:
+        masks (Masks): Parameter to its mask; empty where nothing is pruned.
+        penalty (L1Penalty, optional): Set by ``SearchHook``.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.masks: Masks = {}
+        self.penalty: Optional[L1Penalty] = None
+
+    def adjust_gradients(self) -> None:
+        """Add the penalty, then mask. Gradients must be unscaled."""
+        if self.penalty is not None:
+            self.penalty.add_gradients()
+        mask_gradients(self.masks)
+
+    def set_masks(self, pruned: Dict[torch.nn.Parameter, torch.Tensor],
+                  keep_values: bool = False) -> None:
+        """Put masks (True where pruned) in force; weights become 0 at once.
+
+        Args:
+            pruned (Dict[nn.Parameter, Tensor]): Bool tensors of the parameters' shapes.
+            keep_values (bool): Remember the weights for their revival. A weight that is pruned
+                already keeps the value that is remembered. Defaults to False.
+        """
+        old = self.masks
+        self.masks = {}
+        for parameter, mask in pruned.items():
+            state = self.masks[parameter] = dict(pruned=mask)
+            if keep_values:
+                value, before = parameter.detach().clone(), old.get(parameter, {})
+                if 'value' in before:
+                    value = torch.where(before['pruned'], before['value'], value)
+                state['value'] = value.masked_fill_(~mask, 0)
+        zero_pruned(self.masks)
+
+    def lift_masks(self) -> None:
+        """Give pruned weights their gradients back (``reactivate``)."""
+        reactivate(self.masks, self.optimizer.state)
+
+
+@OPTIM_WRAPPERS.register_module()
+class MaskedOptimWrapper(MaskedStep, OptimWrapper):
+    """``OptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments."""
+
+    def step(self, **kwargs) -> None:
+        self.adjust_gradients()
+        super().step(**kwargs)
+        zero_pruned(self.masks)
+
+
+@OPTIM_WRAPPERS.register_module()
+class MaskedAmpOptimWrapper(MaskedStep, AmpOptimWrapper):
+    """``AmpOptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments.
+
+    Without a GPU it trains in bfloat16 on the CPU, without loss scaling.
+    """
+
+    def __init__(self, loss_scale='dynamic', dtype=None, **kwargs):
+        if is_cuda_available():
+            super().__init__(loss_scale=loss_scale, dtype=dtype, **kwargs)
+            return
+        OptimWrapper.__init__(self, **kwargs)
+        self.masks, self.penalty = {}, None
+        self.loss_scaler = torch.amp.GradScaler('cpu', enabled=False)
+        self._scale_update_param = None
+        self.cast_dtype = torch.bfloat16
+
+    def step(self, **kwargs) -> None:
+        self.loss_scaler.unscale_(self.optimizer)
+        self.adjust_gradients()
+        if self.clip_grad_kwargs:
+            self._clip_grad()
+        self.loss_scaler.step(self.optimizer, **kwargs)
+        self.loss_scaler.update(self._scale_update_param)
+        zero_pruned(self.masks)

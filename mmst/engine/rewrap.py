@@ -1,0 +1,20 @@
+"""Wrapping a model anew after its shapes have changed."""
+import gc
+
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+
+def rewrap(runner: Runner) -> None:
+    """Replace the distributed wrapper, whose reducer holds buckets of the old shapes.
+
+    The Runner wraps before a checkpoint is loaded, so this is needed after a resume too. Without a
+    wrapper nothing but the compiled step is renewed.
+    """
+    runner.optim_wrapper.zero_grad()
+    if is_model_wrapper(runner.model):
+        module = runner.model.module
+        runner.model = None
+        gc.collect()
+        runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), module)
+        runner._maybe_compile('train_step')

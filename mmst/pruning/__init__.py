@@ -1,0 +1,1 @@
+"""Fine: the mask, criteria and schedules (a file each), reactivation."""

@@ -1,0 +1,27 @@
+"""What a pruning criterion is."""
+from abc import ABC, abstractmethod
+from typing import Dict, Mapping
+
+from torch import Tensor
+
+
+class Criterion(ABC):
+    """Scores weights; the lowest scores are pruned.
+
+    To add one: a file beside this one with a subclass registered in ``CRITERIA``, imported in
+    ``__init__.py``.
+
+    Attributes:
+        needs_gradients (bool): Whether ``score`` wants gradients of training losses.
+    """
+    needs_gradients = False
+
+    @abstractmethod
+    def score(self, weights: Mapping[str, Tensor],
+              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+        """Scores of the weights' shapes.
+
+        Args:
+            weights (Mapping[str, Tensor]): Parameter name to weights.
+            gradients (Mapping[str, Tensor]): Their summed gradients; empty unless needed.
+        """

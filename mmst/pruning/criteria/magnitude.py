@@ -1,0 +1,16 @@
+"""Magnitude pruning."""
+from typing import Dict, Mapping
+
+from torch import Tensor
+
+from ...registry import CRITERIA
+from .base import Criterion
+
+
+@CRITERIA.register_module('magnitude')
+class Magnitude(Criterion):
+    """|θ|: the paper's criterion (Sec. 3.1)."""
+
+    def score(self, weights: Mapping[str, Tensor],
+              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+        return {name: weight.detach().abs() for name, weight in weights.items()}

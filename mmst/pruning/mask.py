@@ -1,0 +1,66 @@
+"""The mask: which weights are kept."""
+from collections.abc import Mapping
+from typing import Dict, Iterator
+
+import torch
+from torch import Tensor
+
+from ..errors import TicketError
+
+
+class Mask(Mapping):
+    """Parameter name to bool tensor, True where the weight is kept. Immutable, validated.
+
+    Args:
+        kept (Mapping[str, Tensor]): Bool tensors of the parameters' shapes.
+
+    Raises:
+        TicketError: If an entry is not a bool tensor.
+    """
+
+    def __init__(self, kept: Mapping):
+        for name, tensor in kept.items():
+            if not torch.is_tensor(tensor) or tensor.dtype != torch.bool:
+                raise TicketError(f'mask of {name} is not a bool tensor. Remedy: use the file as '
+                                  'the training run wrote it.')
+        self._kept: Dict[str, Tensor] = dict(kept)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._kept[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def total(self) -> int:
+        """Number of prunable weights."""
+        return sum(t.numel() for t in self._kept.values())
+
+    @property
+    def pruned(self) -> int:
+        """Number of pruned weights."""
+        return self.total - sum(int(t.sum()) for t in self._kept.values())
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the prunable weights that is pruned."""
+        return self.pruned / self.total if self.total else 0.
+
+    def layer_sparsity(self) -> Dict[str, float]:
+        """Share of each layer's weights that is pruned."""
+        return {name: 1 - float(t.sum()) / t.numel() for name, t in self._kept.items()}
+
+    def check_fits(self, shapes: Mapping) -> None:
+        """Refuse a mask of another network; ``shapes`` maps parameter names to shapes.
+
+        Raises:
+            TicketError: Naming the first entry that does not fit.
+        """
+        for name, tensor in self._kept.items():
+            if name not in shapes or tuple(shapes[name]) != tuple(tensor.shape):
+                found = tuple(shapes[name]) if name in shapes else 'no such parameter'
+                raise TicketError(f'mask of {name} has shape {tuple(tensor.shape)}, the network has '
+                                  f'{found}. Remedy: use mask and weights of one ticket.')

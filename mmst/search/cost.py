@@ -1,0 +1,24 @@
+"""Relative costs of search units."""
+from typing import Dict, Mapping, Tuple
+
+import torch
+from torch import Tensor
+
+from .units import UnitGroup, module_path
+
+Sizes = Mapping[str, Tuple[Tuple[int, int], Tuple[int, int]]]
+
+
+def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> Dict[str, Tensor]:
+    """Multiply-adds of every unit.
+
+    Args:
+        groups (Mapping[str, UnitGroup]): From ``find_units``.
+        sizes (Sizes): From ``feature_sizes``, at the task's resolution.
+    """
+    return {name: group.macs(*sizes[module_path(name)]) for name, group in groups.items()}
+
+
+def mean_macs(macs: Mapping[str, Tensor]) -> float:
+    """Mean over all units: what relative costs are relative to."""
+    return float(torch.cat(list(macs.values())).mean())

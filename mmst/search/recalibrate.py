@@ -1,0 +1,69 @@
+"""Recalibration of BN statistics after the network has changed."""
+from contextlib import contextmanager
+from typing import Iterable, List, Sequence
+
+import torch
+from mmengine import dist
+from torch import nn
+
+
+def batch_norms(model: nn.Module) -> List[nn.Module]:
+    """BN layers of ``model`` that track statistics and still hold a channel."""
+    return [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
+            and m.track_running_stats and m.num_features]
+
+
+@torch.no_grad()
+def recalibrate(models: Sequence[nn.Module], batches: Iterable[dict]) -> int:
+    """Replace the running statistics by cumulative averages over training batches (Sec. 3.1).
+
+    Dropout is off. Statistics are averaged over ranks, so that all agree to the bit.
+
+    Args:
+        models (Sequence[nn.Module]): OpenMMLab models; each sees every batch.
+        batches (Iterable[dict]): Batches as the training loader gives them.
+
+    Returns:
+        int: Batches seen.
+    """
+    count = 0
+    with _collecting(models):
+        for batch in batches:
+            count += 1
+            for model in models:
+                model(**model.data_preprocessor(batch, True), mode='tensor')
+    for model in models:
+        _average_over_ranks(batch_norms(model))
+    return count
+
+
+@contextmanager
+def _collecting(models: Sequence[nn.Module]):
+    """BN layers collect cumulative averages from zero; everything else is in eval mode."""
+    training = [(m, m.training) for model in models for m in model.modules()]
+    norms = [bn for model in models for bn in batch_norms(model)]
+    momenta = [bn.momentum for bn in norms]
+    counts = [int(bn.num_batches_tracked) for bn in norms]
+    for model in models:
+        model.eval()
+    for bn in norms:
+        bn.reset_running_stats()
+        bn.momentum = None
+        bn.train()
+    try:
+        yield
+    finally:
+        for bn, momentum, seen in zip(norms, momenta, counts):
+            bn.momentum = momentum
+            bn.num_batches_tracked.fill_(seen)
+        for module, mode in training:
+            module.training = mode
+
+
+def _average_over_ranks(norms: Sequence[nn.Module]) -> None:
+    if dist.get_world_size() > 1 and norms:
+        tensors = [t for bn in norms for t in (bn.running_mean, bn.running_var)]
+        flat = torch.cat([t.flatten() for t in tensors])
+        dist.all_reduce(flat, op='mean')
+        for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
+            tensor.copy_(part.view_as(tensor))

@@ -1,0 +1,28 @@
+"""The readable summary beside a ticket file."""
+from typing import Any, Dict, Mapping, Optional, Sequence
+
+from ..analysis.cost import layer_costs, total
+from .ticket import Ticket
+
+
+def summarize(ticket: Ticket, input_shape: Sequence[int],
+              supernet: Optional[Mapping[str, float]] = None) -> Dict[str, Any]:
+    """Sparsity, cost and architecture of a ticket as plain data.
+
+    Args:
+        ticket (Ticket): The ticket.
+        input_shape (Sequence[int]): Height and width at which MACs are counted.
+        supernet (Mapping, optional): ``params`` and ``macs`` before the search. Defaults to the
+            searched network's.
+    """
+    costs = total(layer_costs(ticket.build(), tuple(input_shape), ticket.mask))
+    before = supernet or costs
+    return dict(
+        sparsity=ticket.sparsity,
+        params=dict(supernet=before['params'], searched=costs['params'], sparse=costs['nonzero']),
+        macs=dict(supernet=before['macs'], searched=costs['macs'], sparse=costs['sparse_macs']),
+        input_shape=list(input_shape),
+        layer_sparsity=ticket.mask.layer_sparsity(),
+        widths={part: ticket.model[part]['widths'] for part in ('backbone', 'neck')
+                if 'widths' in ticket.model.get(part, {})},
+        **ticket.meta)

@@ -1,0 +1,160 @@
+"""The SuperTicket f(x; m ⊙ θ) as a value and as a file."""
+import copy
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Union
+
+import torch
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from .. import files
+from ..errors import TicketError
+from ..models.widths import get_widths
+from ..pruning.mask import Mask
+from ..registry import MODELS
+
+FORMAT, VERSION = 'mmst.ticket', 1
+_FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, meta=dict)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """Architecture, mask and weights of a SuperTicket (paper Sec. 3.1).
+
+    As a file it is also an mmengine checkpoint (``state_dict`` and ``meta``), so that the
+    toolboxes' ``init_model(config, ticket)`` reads it.
+
+    Attributes:
+        model (dict): The whole model's config as plain data; ``widths`` of the backbone and the
+            neck say what the search left.
+        state_dict (Mapping[str, Tensor]): Weights; pruned ones are exactly 0.
+        mask (Mask): Which of the prunable weights are kept.
+        meta (dict): Plain data: epoch, sparsity, settings, versions, the data set's classes.
+    """
+    model: Dict[str, Any]
+    state_dict: Mapping[str, Tensor]
+    mask: Mask
+    meta: Dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_model(cls, model: nn.Module, cfg: Mapping[str, Any], mask: Mask,
+                   meta: Dict[str, Any]) -> 'Ticket':
+        """Take the ticket of a model in training: a copy of its weights under ``mask``.
+
+        Args:
+            model (nn.Module): A whole OpenMMLab model, unwrapped.
+            cfg (Mapping): The config that it was built from.
+            mask (Mask): Names are the model's parameter names.
+            meta (dict): Plain data.
+        """
+        state = {name: t.detach().cpu().clone() for name, t in model.state_dict().items()}
+        kept = Mask({name: t.cpu() for name, t in mask.items()})
+        kept.check_fits({name: t.shape for name, t in state.items()})
+        for name, keep in kept.items():
+            state[name].masked_fill_(~keep, 0)
+        return cls(_with_widths(model, cfg), state, kept, meta)
+
+    def save(self, path: Union[str, Path]) -> None:
+        """Write the file whole or not at all."""
+        buffer = io.BytesIO()
+        torch.save(
+            dict(format=FORMAT, version=VERSION, model=self.model, state_dict=dict(self.state_dict),
+                 mask=dict(self.mask), meta=self.meta), buffer)
+        files.write_bytes(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Union[str, Path]) -> 'Ticket':
+        """Read and check a ticket file; nothing in it is executed.
+
+        Raises:
+            TicketError: If there is no such file, it is damaged or no ticket.
+        """
+        content = _read(path)
+        for key, kind in _FIELDS.items():
+            if not isinstance(content.get(key), kind):
+                raise TicketError(f'{path} is not a ticket: its field {key!r} is missing or broken. '
+                                  'Remedy: give the ticket.pth that a training run wrote.')
+        if content['format'] != FORMAT or content['version'] > VERSION:
+            raise TicketError(f'{path} has format {content["format"]!r} version '
+                              f'{content["version"]}. Remedy: update mmst to read it.')
+        ticket = cls(content['model'], content['state_dict'], Mask(content['mask']), content['meta'])
+        ticket.check(path)
+        return ticket
+
+    def check(self, path: Union[str, Path] = 'ticket') -> None:
+        """Refuse weights that are no finite tensors, or that contradict the mask.
+
+        Raises:
+            TicketError: Naming the entry.
+        """
+        for name, value in self.state_dict.items():
+            if not torch.is_tensor(value) or (value.is_floating_point()
+                                              and not bool(value.isfinite().all())):
+                raise TicketError(f'{path}: {name} is no tensor of finite numbers. Remedy: take the '
+                                  'ticket from the training run again.')
+        self.mask.check_fits({name: value.shape for name, value in self.state_dict.items()})
+        for name, kept in self.mask.items():
+            if bool(self.state_dict[name].masked_select(~kept).any()):
+                raise TicketError(f'{path}: {name} has weights where its mask has none. Remedy: '
+                                  'take the ticket from the training run again.')
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the prunable weights that is pruned."""
+        return self.mask.sparsity
+
+    def build(self, part: Optional[str] = None) -> nn.Module:
+        """Rebuild the network with its weights, in eval mode; no config is needed.
+
+        Args:
+            part (str, optional): ``'backbone'`` or ``'neck'``; the whole model by default.
+
+        Raises:
+            TicketError: If architecture and weights do not fit.
+        """
+        cfg = copy.deepcopy(self.model if part is None else self.model[part])
+        prefix = '' if part is None else f'{part}.'
+        state = {name[len(prefix):]: value for name, value in self.state_dict.items()
+                 if name.startswith(prefix)}
+        with DefaultScope.overwrite_default_scope(self.meta.get('default_scope')):
+            network = MODELS.build(cfg)
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise TicketError(f'architecture and weights of the ticket do not fit: {error}') from None
+        return network.eval()
+
+
+def _with_widths(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:
+    cfg = plain(cfg)
+    for part in ('backbone', 'neck'):
+        widths = get_widths(getattr(model, part)) if hasattr(model, part) else {}
+        if widths:
+            cfg[part]['widths'] = widths
+    return cfg
+
+
+def plain(value: Any) -> Any:
+    """Configs as plain dicts, lists and scalars, which load without unpickling anything."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value)
+    return value if isinstance(value, (str, int, float, bool, type(None), Tensor)) else str(value)
+
+
+def _read(path: Union[str, Path]) -> Dict[str, Any]:
+    if not Path(path).is_file():
+        raise TicketError(f'{path}: no such file. Remedy: give the path of a ticket.pth.')
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:
+        raise TicketError(f'{path} cannot be read: it is truncated, damaged or no ticket '
+                          f'({type(error).__name__}). Remedy: copy it again or take it from the '
+                          'training run again.') from None
+    if not isinstance(content, dict):
+        raise TicketError(f'{path} is not a ticket but holds a {type(content).__name__}. Remedy: '
+                          'give the ticket.pth that a training run wrote.')
+    return content
