@@ -171,15 +171,14 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
     safely = dict(weights_only=True)
     if not hasattr(torch.serialization, 'add_safe_globals'):
         safely = dict(pickle_module=restricted_pickle())
-    try:
-        return torch.load(filename, map_location=map_location, **safely)
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # A damaged pickle can raise almost anything.
-        problem = _describe_unreadable(error)
-        if problem is None:
-            raise
-        raise TicketError(f'{filename}: {problem}') from error
+    with open(filename, 'rb') as file:
+        try:
+            return torch.load(file, map_location=map_location, **safely)
+        except Exception as error:  # A damaged file can raise almost anything.
+            problem = _describe_unreadable(error)
+            if problem is None:
+                raise
+            raise TicketError(f'{filename}: {problem}') from error
 
 
 def _describe_unreadable(error: Exception) -> Optional[str]:

@@ -1,0 +1,335 @@
+"""OpenMMLab's packages without compiled ops, and checkpoints that cannot run code."""
+import os
+import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModel
+from mmengine.runner import Runner, load_checkpoint
+from mmengine.utils.dl_utils import mmcv_full_available
+from torch.utils.data import DataLoader, Dataset
+
+import mmst
+from mmst import compat
+from mmst.errors import ConfigError, TicketError
+
+
+class ToyData(Dataset):
+    METAINFO = dict(sigmas=np.array([0.1, 0.2], np.float32), classes=('a', 'b'))
+    metainfo = METAINFO
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return dict(inputs=torch.full((3, ), float(index)), data_samples=torch.ones(1))
+
+
+class ToyModel(BaseModel):
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 1)
+
+    def forward(self, inputs, data_samples, mode='tensor'):
+        output = self.linear(torch.stack(inputs) if isinstance(inputs, list) else inputs)
+        return dict(loss=output.pow(2).mean()) if mode == 'loss' else output
+
+
+class ToyMetric(BaseMetric):
+    """Returns what mIoU and AP often are: a numpy scalar."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(1)
+
+    def compute_metrics(self, results):
+        return dict(score=np.float32(0.5))
+
+
+def build_runner(work_dir, name, epochs=2, **kwargs):
+    dataset = ToyData()
+    loaders = [DataLoader(dataset, 2, sampler=DefaultSampler(dataset)) for _ in range(2)]
+    return Runner(
+        model=ToyModel(),
+        work_dir=str(work_dir),
+        train_dataloader=loaders[0],
+        val_dataloader=loaders[1],
+        val_evaluator=[ToyMetric()],
+        optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
+        param_scheduler=dict(type='MultiStepLR', milestones=[1]),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        val_cfg=dict(),
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', interval=1, save_best='score', rule='greater')),
+        custom_hooks=[dict(type='EMAHook')],
+        experiment_name=name,
+        **kwargs)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A checkpoint as mmengine's Runner writes it: message hub, EMA, optimizer, schedulers."""
+    work_dir = tmp_path_factory.mktemp('run')
+    build_runner(work_dir, 'write').train()
+    return str(work_dir / 'epoch_2.pth')
+
+
+class Payload:
+    """Runs a command where it is unpickled by Python's own pickle."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.marker}', )
+
+
+@pytest.fixture
+def malicious(tmp_path, checkpoint):
+    """A checkpoint with a command beside its weights, and the file that the command makes."""
+    content = torch.load(checkpoint, map_location='cpu', weights_only=True)
+    marker = tmp_path / 'payload_ran'
+    content['extra'] = Payload(marker)
+    path = tmp_path / 'malicious.pth'
+    torch.save(content, path)
+    return str(path), marker
+
+
+# ------------------------------------------------------------------------------- reading
+
+
+def test_mmengine_checkpoint_is_read_with_weights_only(checkpoint):
+    content = torch.load(checkpoint, map_location='cpu', weights_only=True)
+    loss = content['message_hub']['log_scalars']['train/loss']
+    assert isinstance(loss, HistoryBuffer)
+    assert loss.statistics('min') == loss.data[0].min()
+    assert {'ema_state_dict', 'optimizer', 'param_schedulers'} <= set(content)
+    assert content['meta']['dataset_meta']['sigmas'].dtype == np.float32
+
+
+def test_runner_resumes_from_its_own_checkpoint(checkpoint, tmp_path):
+    runner = build_runner(tmp_path, 'resume', epochs=3, load_from=checkpoint, resume=True)
+    runner.train()
+    assert runner.epoch == 3
+    assert len(runner.message_hub.log_scalars['train/loss'].data[0]) == 6
+
+
+def test_every_local_load_of_mmengine_is_checked(checkpoint, monkeypatch):
+    # The user's way to switch torch's check off for calls that say nothing about it.
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    asked = []
+    original = torch.load
+    monkeypatch.setattr(torch, 'load', lambda *args, **kwargs:
+                        (asked.append(kwargs), original(*args, **kwargs))[1])
+    load_checkpoint(ToyModel(), checkpoint, map_location='cpu')
+    assert [kwargs['weights_only'] for kwargs in asked] == [True]
+
+
+@pytest.mark.parametrize('number', [np.float64(1.5), np.int64(3), np.bool_(True), np.float32(2)])
+def test_numpy_scalars_and_arrays_survive(tmp_path, number):
+    torch.save(dict(scalar=number, array=np.array([number])), tmp_path / 'a.pth')
+    content = compat.safe_load(tmp_path / 'a.pth')
+    assert content['scalar'] == number and content['scalar'].dtype == number.dtype
+    assert content['array'].dtype == number.dtype
+
+
+@pytest.mark.parametrize('module', ['numpy.core.multiarray', 'numpy._core.multiarray'])
+def test_names_of_numpy_1_and_2_are_both_known(module):
+    names = {f'{item.__module__}.{item.__qualname__}' for item in compat.safe_globals()}
+    assert {f'{module}._reconstruct', f'{module}.scalar'} <= names
+
+
+# ------------------------------------------------------------------------------ refusing
+
+
+@pytest.mark.parametrize('load', [
+    lambda path: load_checkpoint(ToyModel(), path),
+    compat.safe_load,
+])
+def test_payload_is_refused_and_does_not_run(malicious, load, monkeypatch):
+    path, marker = malicious
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    with pytest.raises(TicketError, match=r'malicious.pth: refers to posix.system'):
+        load(path)
+    assert not marker.exists()
+
+
+def test_payload_would_have_run_unchecked(malicious):
+    path, marker = malicious
+    torch.load(path, weights_only=False)
+    assert marker.exists()
+
+
+def test_runner_refuses_payload(malicious, tmp_path):
+    path, marker = malicious
+    with pytest.raises(TicketError, match='refused'):
+        build_runner(tmp_path, 'malicious', load_from=path, resume=True).train()
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize('owner, name', [
+    (HistoryBuffer, '__init__'),
+    (HistoryBuffer, '__globals__'),
+    (HistoryBuffer(), 'min'),
+    (HistoryBuffer.min, '__globals__'),
+    (np, 'min'),
+    (dict, 'max'),
+])
+def test_getattr_stand_in_knows_four_statistics_only(owner, name):
+    with pytest.raises(pickle.UnpicklingError):
+        compat._history_statistic(owner, name)
+
+
+def test_getattr_stand_in_returns_statistics():
+    for name in ('min', 'max', 'current', 'mean'):
+        assert compat._history_statistic(HistoryBuffer, name) is getattr(HistoryBuffer, name)
+
+
+def test_arrays_of_objects_are_refused(tmp_path):
+    torch.save(np.array([dict()], object), tmp_path / 'a.pth')
+    with pytest.raises(TicketError):
+        compat.safe_load(tmp_path / 'a.pth')
+
+
+@pytest.mark.parametrize('share', [0, 0.01, 0.3, 0.9, 0.99])
+def test_truncated_checkpoint_is_named_in_one_line(checkpoint, tmp_path, share):
+    whole = open(checkpoint, 'rb').read()
+    path = tmp_path / 'short.pth'
+    path.write_bytes(whole[:int(share * len(whole))])
+    with pytest.raises(TicketError, match='short.pth: is truncated or no checkpoint') as error:
+        load_checkpoint(ToyModel(), str(path))
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('content', [b'hello', b'a: 1\nb: 2\n', b'\x80\x02.', bytes(100)])
+def test_other_files_are_named_in_one_line(tmp_path, content):
+    path = tmp_path / 'notes.pth'
+    path.write_bytes(content)
+    with pytest.raises(TicketError, match='notes.pth: is truncated or no checkpoint'):
+        compat.safe_load(path)
+
+
+def test_missing_file_is_named():
+    with pytest.raises(FileNotFoundError, match='nowhere.pth'):
+        load_checkpoint(ToyModel(), 'nowhere.pth')
+
+
+# -------------------------------------------------- torch before 2.4, whose check is not extensible
+
+
+def load_restricted(path):
+    return torch.load(path, pickle_module=compat.restricted_pickle(), weights_only=False)
+
+
+def test_restricted_pickle_reads_mmengine_checkpoint(checkpoint):
+    content = load_restricted(checkpoint)
+    assert isinstance(content['message_hub']['log_scalars']['train/loss'], HistoryBuffer)
+    safe = torch.load(checkpoint, weights_only=True)['state_dict']
+    assert all(torch.equal(safe[key], value) for key, value in content['state_dict'].items())
+
+
+def test_restricted_pickle_refuses_payload(malicious):
+    path, marker = malicious
+    with pytest.raises(pickle.UnpicklingError, match='system'):
+        load_restricted(path)
+    assert not marker.exists()
+
+
+def test_restricted_pickle_refuses_payload_in_legacy_format(tmp_path):
+    path, marker = tmp_path / 'legacy.pth', tmp_path / 'payload_ran'
+    torch.save(Payload(marker), path, _use_new_zipfile_serialization=False)
+    with pytest.raises(pickle.UnpicklingError, match='system'):
+        load_restricted(path)
+    assert not marker.exists()
+
+
+# ---------------------------------------------------------------------- mmcv without compiled ops
+
+without_compiled_ops = pytest.mark.skipif(mmcv_full_available(), reason='this mmcv has compiled ops')
+
+
+@without_compiled_ops
+def test_placeholder_op_raises_only_when_called():
+    from mmcv.ops import nms
+    with pytest.raises(RuntimeError, match="'nms' needs the compiled operations.*Remedy"):
+        nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+
+
+@without_compiled_ops
+def test_placeholder_does_not_claim_to_be_a_full_mmcv():
+    from mmcv.utils import collect_env
+    assert not mmcv_full_available()
+    assert collect_env()['MMCV Compiler'] == 'n/a'
+
+
+def test_real_extension_is_left_alone(monkeypatch):
+    real = type(sys)('mmcv._ext')
+    real.__spec__ = compat.ModuleSpec('mmcv._ext', loader=None)
+    monkeypatch.setitem(sys.modules, 'mmcv._ext', real)
+    compat.prepare_openmmlab()
+    assert sys.modules['mmcv._ext'] is real
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True,
+                          capture_output=True, text=True).stdout
+
+
+def test_installed_toolboxes_import_after_mmst():
+    toolboxes = [name for name in ('mmseg', 'mmpose', 'mmpretrain', 'mmdet') if find_spec(name)]
+    code = 'import mmst\n' + ''.join(f'import {name}.models\n' for name in toolboxes)
+    assert 'fine' in run_python(code + 'print("fine")')
+
+
+def test_import_of_mmst_imports_no_toolbox():
+    loaded = run_python('import sys, mmst; print(*sys.modules)').split()
+    toolboxes = {'mmseg', 'mmpose', 'mmpretrain', 'mmdet', 'torchvision', 'matplotlib.pyplot'}
+    # mmengine's own imports are not ours to change.
+    by_mmengine = set(run_python('import sys, mmengine.runner; print(*sys.modules)').split())
+    assert not toolboxes & set(loaded) - by_mmengine
+    assert not [name for name in loaded if name.startswith('mmst.models')]
+
+
+def test_missing_mmcv_is_named_with_remedy():
+    code = ('import importlib.util as u, mmengine\nfind = u.find_spec\n'
+            'u.find_spec = lambda name, *a: None if name == "mmcv" else find(name, *a)\n'
+            'try: import mmst\nexcept ImportError as error: print(error)')
+    assert 'pip install mmcv-lite' in run_python(code)
+
+
+# ------------------------------------------------------------------------- configs by name
+
+
+def test_cfg_names_the_nearest_config(tmp_path, monkeypatch):
+    monkeypatch.setattr(compat, 'PACKAGE_DIR', str(tmp_path))
+    folder = tmp_path / '.mim' / 'configs'
+    folder.mkdir(parents=True)
+    (folder / 'st_hrnas.py').touch()
+    assert mmst.cfg('st_hrnas.py') == str(folder / 'st_hrnas.py')
+    with pytest.raises(ConfigError, match="config = 'st_hrns.py': .* for example st_hrnas.py"):
+        mmst.cfg('st_hrns.py')
+
+
+def test_names_of_other_packages_are_left_to_mmengine():
+    resolve = compat.mmengine_config._get_package_and_cfg_path
+    assert resolve('mmseg::_base_/default_runtime.py') == (
+        'mmsegmentation', '_base_/default_runtime.py')
+    assert resolve('mmst::a.py') == ('mmst', 'a.py')
+    assert resolve('mmst::_base_/a.py') == ('mmst', '_base_/a.py')
+    with pytest.raises(ValueError):
+        resolve('mmseg::default_runtime.py')
+
+
+def test_packages_are_found_without_pkg_resources():
+    assert compat._get_installed_path('mmst') == os.path.dirname(mmst.__file__)
+    assert compat._is_installed('mmst')
+    assert not compat._is_installed('mmrazor')
+    with pytest.raises(ModuleNotFoundError, match='mmrazor'):
+        compat._get_installed_path('mmrazor')
