@@ -224,27 +224,40 @@ def cfg(name: str) -> str:
 
 
 def register_config_package() -> None:
-    """Make ``_base_ = 'mmst::name.py'`` resolve to ``mmst/.mim/configs/name.py``."""
+    """Make ``_base_ = 'mmst::name.py'`` and ``mmengine.hub.get_config('mmst::name.py')`` work."""
     # The module's name, not the distribution's: mmengine then asks importlib where the package
     # is, which is right for editable installs too. Its look-up by distribution is not.
     mmengine_config_utils.MODULE2PACKAGE.setdefault('mmst', 'mmst')
-    replacements = {'_get_package_and_cfg_path': _get_package_and_cfg_path}
+    mmengine_config.Config._get_cfg_path = staticmethod(_get_cfg_path)
+    mmengine_hub._get_package_and_cfg_path = _get_package_and_cfg_path
     if importlib.util.find_spec('pkg_resources') is None:
-        # setuptools >= 82 no longer has it, and mmengine has no other way.
-        replacements.update(is_installed=_is_installed, get_installed_path=_get_installed_path)
-    for module in (mmengine_config_utils, mmengine_config, mmengine_hub, package_utils):
-        for name, function in replacements.items():
-            if hasattr(module, name):
-                setattr(module, name, function)
+        # setuptools >= 82 no longer has it, and mmengine has no other way to find 'mmseg::'.
+        for module in (mmengine_config, mmengine_hub, package_utils):
+            module.is_installed = _is_installed
+            module.get_installed_path = _get_installed_path
 
 
+_mmengine_get_cfg_path = mmengine_config.Config._get_cfg_path
 _mmengine_get_package_and_cfg_path = mmengine_config_utils._get_package_and_cfg_path
+
+
+def _get_cfg_path(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+    """Path and scope of a base config.
+
+    This package's configs get no scope: mmengine would write ``_scope_='mmst'`` into each outer
+    dict, and look for mmseg's ``EncoderDecoder`` in mmst. They name their scopes themselves
+    (``default_scope``, ``type='mmst.X'``), and mean the same by name and by path.
+    """
+    package, separator, name = cfg_path.partition('::')
+    if package == 'mmst' and separator:
+        return cfg(name), None
+    return _mmengine_get_cfg_path(cfg_path, filename)
 
 
 def _get_package_and_cfg_path(cfg_path: str) -> Tuple[str, str]:
     """mmengine wants a folder in ``package::folder/name.py``; this package's configs have none."""
-    package, _, name = cfg_path.partition('::')
-    if package == 'mmst' and name and '::' not in name:
+    package, separator, name = cfg_path.partition('::')
+    if package == 'mmst' and separator:
         return mmengine_config_utils.MODULE2PACKAGE[package], name
     return _mmengine_get_package_and_cfg_path(cfg_path)
 

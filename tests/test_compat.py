@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import HistoryBuffer
@@ -317,14 +318,30 @@ def test_cfg_names_the_nearest_config(tmp_path, monkeypatch):
         mmst.cfg('st_hrns.py')
 
 
+def test_config_by_name_means_the_same_as_by_path(tmp_path, monkeypatch):
+    monkeypatch.setattr(compat, 'PACKAGE_DIR', str(tmp_path))
+    folder = tmp_path / '.mim' / 'configs'
+    folder.mkdir(parents=True)
+    (folder / 'base.py').write_text("model = dict(type='EncoderDecoder', head=dict(type='A'))\n")
+    child = tmp_path / 'child.py'
+    # Not the scope mmst, in which EncoderDecoder would not be found.
+    for base in ('mmst::base.py', str(folder / 'base.py')):
+        child.write_text(f'_base_ = {base!r}\nmodel = dict(depth=1)\n')
+        assert Config.fromfile(child).model == dict(
+            type='EncoderDecoder', head=dict(type='A'), depth=1)
+    child.write_text("_base_ = 'mmst::bas.py'\n")
+    with pytest.raises(ConfigError, match='for example base.py'):
+        Config.fromfile(child)
+
+
 def test_names_of_other_packages_are_left_to_mmengine():
-    resolve = compat.mmengine_config._get_package_and_cfg_path
-    assert resolve('mmseg::_base_/default_runtime.py') == (
-        'mmsegmentation', '_base_/default_runtime.py')
+    path, scope = Config._get_cfg_path('mmengine.py', '/folder/child.py')
+    assert (path, scope) == ('/folder/mmengine.py', None)
+    resolve = compat.mmengine_hub._get_package_and_cfg_path
+    assert resolve('mmseg::_base_/a.py') == ('mmsegmentation', '_base_/a.py')
     assert resolve('mmst::a.py') == ('mmst', 'a.py')
-    assert resolve('mmst::_base_/a.py') == ('mmst', '_base_/a.py')
     with pytest.raises(ValueError):
-        resolve('mmseg::default_runtime.py')
+        resolve('mmseg::a.py')
 
 
 def test_packages_are_found_without_pkg_resources():

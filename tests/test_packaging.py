@@ -1,0 +1,151 @@
+"""A wheel, a source archive and an editable install: all find configs as ``mmst::name.py``."""
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ('mmst', 'configs', 'tools', 'setup.py', 'MANIFEST.in', 'model-index.yml')
+#: A config of the project's own. The probe beside it is there only in the tests' copy.
+OWN_CONFIG = 'st_hrnas_cityscapes_p90.py'
+
+# Run from another folder, with a config there that inherits by package name.
+READ_CONFIGS = '''
+import sys
+import mmst
+from mmengine.config import Config
+from mmengine.hub import get_config
+for name in sys.argv[1:]:
+    with open('child.py', 'w') as file:
+        file.write(f"_base_ = 'mmst::{name}'\\nwork_dir = 'changed'\\n")
+    by_package = Config.fromfile('child.py')
+    with open('child.py', 'w') as file:
+        file.write(f"_base_ = __import__('mmst').cfg('{name}')\\nwork_dir = 'changed'\\n")
+    by_path = Config.fromfile('child.py')
+    assert by_package.work_dir == by_path.work_dir == 'changed'
+    assert len(by_path) > 1 and by_package.to_dict() == by_path.to_dict()
+    assert len(get_config(f'mmst::{name}')) > 0
+print(mmst.__file__)
+'''
+
+
+def run(*command, cwd, **env):
+    result = subprocess.run([str(part) for part in command], cwd=cwd, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            env=dict(os.environ, PYTHONWARNINGS='ignore', **env))
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def pip(*arguments, cwd):
+    """pip without network, with the setuptools of this environment."""
+    return run(sys.executable, '-m', 'pip', '--disable-pip-version-check', *arguments, '--no-deps',
+               '--no-build-isolation', '--no-index', cwd=cwd)
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+    """A copy of the project (builds write into it) with two probe configs and a probe script."""
+    copy = tmp_path_factory.mktemp('source')
+    for name in SHIPPED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, symlinks=True,
+                            ignore=shutil.ignore_patterns('__pycache__'))
+        elif (ROOT / name).exists():
+            shutil.copy(ROOT / name, copy / name)
+    for folder in ('configs/_base_', 'tools'):
+        (copy / folder).mkdir(parents=True, exist_ok=True)
+    (copy / 'configs/_base_/probe_base.py').write_text('answer = 42\n')
+    (copy / 'configs/probe.py').write_text("_base_ = './_base_/probe_base.py'\nwork_dir = 'a'\n")
+    script = copy / 'tools/probe.sh'
+    script.write_text('#!/bin/sh\n')
+    script.chmod(0o755)
+    return copy
+
+
+@pytest.fixture(scope='module')
+def wheel(source):
+    pip('wheel', '.', '-w', 'dist', '-q', cwd=source)
+    return next((source / 'dist').glob('*.whl'))
+
+
+def config_names(source):
+    own = [OWN_CONFIG] if (source / 'configs' / OWN_CONFIG).exists() else []
+    return ['probe.py', '_base_/probe_base.py', *own]
+
+
+def test_links_lead_to_the_folders_at_the_root():
+    for name in ('configs', 'tools', 'model-index.yml'):
+        assert os.readlink(ROOT / 'mmst/.mim' / name) == f'../../{name}'
+
+
+def test_wheel_holds_configs_and_tools_as_real_files(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        script = archive.getinfo('mmst/.mim/tools/probe.sh')
+    assert {'mmst/.mim/model-index.yml', 'mmst/.mim/configs/probe.py',
+            'mmst/.mim/configs/_base_/probe_base.py', 'mmst/registry.py'} <= names
+    assert script.external_attr >> 16 & 0o111, 'scripts lose their executable bit'
+    outside = {name for name in names if not name.startswith(('mmst/', 'mm_supertickets-'))}
+    assert not outside
+
+
+def test_configs_are_found_in_an_installed_wheel(source, wheel, tmp_path):
+    site, elsewhere = tmp_path / 'site', tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    pip('install', wheel, '--target', site, '-q', cwd=tmp_path)
+    output = run(sys.executable, '-c', READ_CONFIGS, *config_names(source), cwd=elsewhere,
+                 PYTHONPATH=str(site))
+    assert str(site / 'mmst') in output
+
+
+def make_environment(folder):
+    """A venv that sees this one's packages, but none of its editable installs."""
+    run(sys.executable, '-m', 'venv', '--without-pip', folder, cwd=folder.parent)
+    python = folder / 'bin/python'
+    site = run(python, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))',
+               cwd=folder.parent).strip()
+    paths = {sysconfig.get_path('purelib'), sysconfig.get_path('platlib')}
+    Path(site, 'parent.pth').write_text('\n'.join(sorted(paths)) + '\n')
+    return python
+
+
+def test_configs_are_found_in_an_editable_install(source, tmp_path):
+    python = make_environment(tmp_path / 'venv')
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    run(python, '-m', 'pip', 'install', '--use-pep517', '--no-deps', '--no-build-isolation',
+        '--no-index', '-q', '-e', source, cwd=tmp_path)
+    output = run(python, '-c', READ_CONFIGS, *config_names(source), cwd=elsewhere, PYTHONPATH='')
+    assert str(source / 'mmst') in output
+
+
+def test_source_archive_builds_the_same_wheel(source, wheel, tmp_path):
+    run(sys.executable, 'setup.py', '-q', 'sdist', '-d', tmp_path, cwd=source)
+    pip('wheel', next(tmp_path.glob('*.tar.gz')), '-w', tmp_path, '-q', cwd=tmp_path)
+    rebuilt = next(tmp_path.glob('*.whl'))
+
+    def content(path):
+        return {name for name in zipfile.ZipFile(path).namelist() if name.startswith('mmst/')}
+
+    assert content(rebuilt) == content(wheel)
+
+
+def test_distribution_is_not_named_as_the_module(wheel):
+    # mmengine would look for the configs of an editable install in site-packages.
+    assert not wheel.name.startswith('mmst-')
+
+
+def test_extras_never_force_one_of_the_two_mmcv(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(name for name in archive.namelist() if name.endswith('METADATA'))
+        lines = archive.read(metadata).decode().splitlines()
+    requirements = [line for line in lines if line.startswith('Requires-Dist:')]
+    mmcv = [line for line in requirements if 'mmcv' in line]
+    assert mmcv and all('extra == "lite"' in line for line in mmcv)
+    assert not [line for line in requirements if '<' in line.split(';')[0]], 'no caps'
