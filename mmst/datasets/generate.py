@@ -1,0 +1,154 @@
+"""Writes a generated data set once, whole or not at all, and knows when it is already there."""
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Tuple
+
+from mmst.errors import config_error
+
+from .street_scenes import write_cityscapes
+
+try:
+    import fcntl
+except ImportError:  # no such locks on this system
+    fcntl = None
+
+#: Raised when any drawing changes: folders of an older one are then made again.
+VERSION = 1
+MARKER = 'dataset.json'
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a data set is written, and how large it is by default.
+
+    Args:
+        write (Callable): ``write(root, size, train, val, seed)``.
+        size (tuple[int, int]): Height and width of an image in pixels.
+        train (int): Number of training images.
+        val (int): Number of validation images.
+    """
+    write: Callable
+    size: Tuple[int, int]
+    train: int
+    val: int
+
+
+DATASETS = dict(cityscapes=Recipe(write_cityscapes, (128, 256), 240, 60))
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What :func:`generate` leaves: where it lies, its parameters, and whether it is new."""
+    path: Path
+    size: Tuple[int, int]
+    train: int
+    val: int
+    new: bool
+
+
+def _parameters(dataset, size, train, val, seed):
+    """Fill in the defaults and check them; returns the marker's content."""
+    if dataset not in DATASETS:
+        raise config_error('dataset', dataset, 'not generated',
+                           f'choose one of {", ".join(DATASETS)}')
+    recipe = DATASETS[dataset]
+    size = list(recipe.size if size is None else size)
+    train = recipe.train if train is None else train
+    val = recipe.val if val is None else val
+    if len(size) != 2 or min(size) < 32 or max(size) > 2048:
+        raise config_error('size', size, 'cannot be drawn',
+                           'give height and width, each of 32 to 2048 pixels')
+    for name, count in (('train', train), ('val', val)):
+        if count < 1:
+            raise config_error(name, count, 'too few images', 'give 1 or more')
+    if seed < 0:
+        raise config_error('seed', seed, 'negative', 'give a whole number, 0 or more')
+    return dict(dataset=dataset, version=VERSION, size=size, train=train, val=val, seed=seed)
+
+
+def _count(folder):
+    return sum(len(files) for _, _, files in os.walk(folder))
+
+
+def _is_there(folder, wanted):
+    """Whether a folder holds all of a data set made with the ``wanted`` parameters."""
+    try:
+        found = json.loads((folder / MARKER).read_text())
+    except (OSError, ValueError):
+        return False
+    return found == dict(wanted, files=_count(folder) - 1)
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """Let one process at a time write in ``folder``; others wait."""
+    handle = None
+    if fcntl is not None:
+        handle = os.open(folder, os.O_RDONLY)
+        # some network file systems have no locks: writing is still whole or not at all there
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def generate(dataset, out, size=None, train=None, val=None, seed=0):
+    """Write a generated data set in its real format.
+
+    The files appear together: they are written in a folder beside ``out``, which is renamed at
+    the end. A folder made with the same parameters is left as it is; one made with others, or
+    that lost files, is made again. What an interrupted call left behind is removed.
+
+    Args:
+        dataset (str): A key of ``DATASETS``.
+        out (str | Path): Folder to make.
+        size (Sequence[int], optional): Height and width of the images in pixels.
+        train (int, optional): Number of training images.
+        val (int, optional): Number of validation images.
+        seed (int): The same seed gives the same files. Defaults to 0.
+
+    Returns:
+        Generated: Where it is and what it holds.
+
+    Raises:
+        ConfigError: A parameter makes no sense, or ``out`` holds somebody's own files.
+    """
+    wanted = _parameters(dataset, size, train, val, seed)
+    out = Path(out).absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(out.parent):
+        new = not _is_there(out, wanted)
+        if new:
+            _write(out, wanted)
+    return Generated(out, tuple(wanted['size']), wanted['train'], wanted['val'], new)
+
+
+def _write(out, wanted):
+    """Write all of a data set beside ``out`` and put it in its place."""
+    ours = out.is_dir() and ((out / MARKER).is_file() or not any(out.iterdir()))
+    if out.exists() and not ours:
+        raise config_error('out', str(out), 'holds files that were not generated',
+                           'name a new or an empty folder')
+    for left in out.parent.glob(f'.{out.name}.*.partial'):
+        shutil.rmtree(left)
+    work = Path(tempfile.mkdtemp('.partial', f'.{out.name}.', out.parent))
+    try:
+        made = work / 'new'
+        made.mkdir()
+        DATASETS[wanted['dataset']].write(
+            made, tuple(wanted['size']), wanted['train'], wanted['val'], wanted['seed'])
+        marker = dict(wanted, files=_count(made))
+        (made / MARKER).write_text(json.dumps(marker, indent=2) + '\n')
+        if out.exists():
+            out.rename(work / 'old')
+        made.rename(out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
