@@ -39,7 +39,7 @@ $(STAMP): requirements.txt requirements-no-deps.txt setup.py
 		[ -n '$(PYTHON)' ] || { echo 'Python 3.11 was not found. Remedy: install it, or' \
 			'make setup PYTHON=/path/to/python3.11' >&2; exit 1; }; \
 		$(PYTHON) -c "$(CHECK_PYTHON)" || exit 1; \
-		$(PYTHON) -c 'import venv, ensurepip' || { echo "This Python lacks its module venv." \
+		$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python lacks its module venv." \
 			"Remedy: apt-get install python3-venv (or your system's package of it)" >&2; exit 1; }; \
 	fi
 	mkdir -p $(VENV)
