@@ -10,6 +10,7 @@ from typing import Callable, Tuple
 
 from mmst.errors import config_error
 
+from .ade_scenes import write_ade20k
 from .street_scenes import write_cityscapes
 
 try:
@@ -38,7 +39,9 @@ class Recipe:
     val: int
 
 
-DATASETS = dict(cityscapes=Recipe(write_cityscapes, (128, 256), 240, 60))
+DATASETS = dict(
+    cityscapes=Recipe(write_cityscapes, (128, 256), 240, 60),
+    ade20k=Recipe(write_ade20k, (128, 128), 240, 60))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ import numpy as np
 NEAR = 0.8
 #: Where the sun stands, a unit vector; faces turned from it are darker.
 SUN = np.array([-0.5, 0.7, -0.5]) / np.linalg.norm([-0.5, 0.7, -0.5])
+#: Directions of a body's own.
+RIGHT, LEFT = np.array([1.0, 0, 0]), np.array([-1.0, 0, 0])
+FRONT, BACK = np.array([0, 0, 1.0]), np.array([0, 0, -1.0])
 
 
 class Camera:
@@ -221,3 +224,29 @@ def box(length, width, bottom, top, color, z=0.0, roof=None):
     back, front = z - length / 2, z + length / 2
     profile = [(back, bottom), (front, bottom), (front, top), (back, top)]
     return prism(profile, -width / 2, width / 2, color, roof)
+
+
+def cuboid(x, y, z, color):
+    """The faces of a box from its ranges (low, high) along x, y and z in metres."""
+    return prism(rectangle(*z, *y), *x, color)
+
+
+def rectangle(left, right, low, high):
+    """Corners (4, 2) of an upright rectangle, counter-clockwise."""
+    return np.array([(left, low), (right, low), (right, high), (left, high)], np.float64)
+
+
+def side_panels(corners, half, color):
+    """A panel of corners (z, y) on both long sides of a body ``2 * half`` wide, as details."""
+    corners = np.asarray(corners, np.float64)
+    panels = []
+    for normal in (LEFT, RIGHT):
+        x = np.full(len(corners), normal[0] * (half + 0.01))
+        panels.append((np.column_stack([x, corners[:, 1], corners[:, 0]]), normal, color))
+    return panels
+
+
+def end_panel(left, right, low, high, z, normal, color):
+    """A panel on the ``FRONT`` or ``BACK`` end of a body at ``z``, as a detail."""
+    corners = rectangle(left, right, low, high)
+    return np.column_stack([corners, np.full(4, z + 0.01 * normal[2])]), normal, color

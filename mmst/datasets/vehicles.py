@@ -7,31 +7,9 @@ import numpy as np
 
 from .drawing import between, darker, pick
 from .figures import Outfit, draw_figure, pose
-from .space import box, prism
+from .space import BACK, FRONT, RIGHT, box, end_panel, prism, rectangle, side_panels
 
 GLASS = np.array([(60, 55, 50), (95, 85, 75), (150, 140, 125)], dtype=np.float64)
-RIGHT, LEFT = np.array([1.0, 0, 0]), np.array([-1.0, 0, 0])
-FRONT, BACK = np.array([0, 0, 1.0]), np.array([0, 0, -1.0])
-
-
-def _on_side(corners, half, color):
-    """A panel (z, y) corners on both long sides of a body ``2 * half`` wide."""
-    corners = np.asarray(corners, np.float64)
-    panels = []
-    for normal in (LEFT, RIGHT):
-        x = np.full(len(corners), normal[0] * (half + 0.01))
-        panels.append((np.column_stack([x, corners[:, 1], corners[:, 0]]), normal, color))
-    return panels
-
-
-def _on_end(left, right, bottom, top, z, normal, color):
-    """A panel on the front (``FRONT``) or back end of a body, at ``z``."""
-    x, y = [left, right, right, left], [bottom, bottom, top, top]
-    return np.column_stack([x, y, np.full(4, z + 0.01 * normal[2])]), normal, color
-
-
-def _rect(z0, z1, y0, y1):
-    return [(z0, y0), (z1, y0), (z1, y1), (z0, y1)]
 
 
 def _wheels(stage, place, axles, radius, half, label):
@@ -62,8 +40,8 @@ def _lamps(half, z, height, size):
     lamps = []
     for side in (-1, 1):
         inner, outer = sorted((side * (half - 0.08), side * (half - 0.08 - size)))
-        lamps.append(_on_end(inner, outer, height, height + 0.18, z, FRONT, (215, 225, 230)))
-        lamps.append(_on_end(inner, outer, height, height + 0.2, -z, BACK, (45, 40, 170)))
+        lamps.append(end_panel(inner, outer, height, height + 0.18, z, FRONT, (215, 225, 230)))
+        lamps.append(end_panel(inner, outer, height, height + 0.2, -z, BACK, (45, 40, 170)))
     return lamps
 
 
@@ -82,15 +60,15 @@ def draw_car(stage, rng, place, label):
     _wheels(stage, place, (-0.62 * end, 0.62 * end), 0.33, half - 0.02, label)
     inset = half - 0.1
     details = _lamps(half, end, belt * 0.6, 0.32)
-    details += [_on_end(-0.3, 0.3, 0.4, 0.52, -end, BACK, (190, 205, 205)),
-                _on_end(-0.45, 0.45, 0.36, 0.55, end, FRONT, (45, 45, 45))]
+    details += [end_panel(-0.3, 0.3, 0.4, 0.52, -end, BACK, (190, 205, 205)),
+                end_panel(-0.45, 0.45, 0.36, 0.55, end, FRONT, (45, 45, 45))]
     stage.solid(place, prism(body, -half, half, color), label, details)
     frame = 0.1
     middle = (hood + tail) / 2
-    panes = _on_side([(tail + 0.18, belt + 0.05), (middle - frame, belt + 0.05),
+    panes = side_panels([(tail + 0.18, belt + 0.05), (middle - frame, belt + 0.05),
                       (middle - frame, height - 0.12), (roof_back + 0.1, height - 0.12)],
                      inset, glass)
-    panes += _on_side([(middle + frame / 2, belt + 0.05), (hood - 0.25, belt + 0.05),
+    panes += side_panels([(middle + frame / 2, belt + 0.05), (hood - 0.25, belt + 0.05),
                        (screen - 0.02, height - 0.12), (middle + frame / 2, height - 0.12)],
                       inset, glass)
     top = prism(cabin, -inset, inset, color)
@@ -111,16 +89,16 @@ def draw_bus(stage, rng, place, label):
     details, count = [], int(length / 1.4)
     if rng.random() < 0.6:
         stripe = pick(rng)
-        details += _on_side(_rect(-end, end, 0.7, sill - 0.15), half, stripe)
+        details += side_panels(rectangle(-end, end, 0.7, sill - 0.15), half, stripe)
     edges = np.linspace(-end + 0.25, end - 0.3, count + 1)
     for z0, z1 in zip(edges, edges[1:]):
-        details += _on_side(_rect(z0 + 0.06, z1 - 0.06, sill, height - 0.5), half, glass)
+        details += side_panels(rectangle(z0 + 0.06, z1 - 0.06, sill, height - 0.5), half, glass)
     for z in (0.0, 0.8 * end):  # doors
-        details += _on_side(_rect(z - 0.55, z + 0.55, 0.45, height - 0.5), half,
+        details += side_panels(rectangle(z - 0.55, z + 0.55, 0.45, height - 0.5), half,
                             darker(glass, 0.75))
-    details += [_on_end(-half + 0.12, half - 0.12, 1.0, height - 0.75, end, FRONT, glass),
-                _on_end(-0.8, 0.8, height - 0.62, height - 0.4, end, FRONT, (60, 190, 230)),
-                _on_end(-half + 0.3, half - 0.3, sill + 0.2, height - 0.6, -end, BACK, glass)]
+    details += [end_panel(-half + 0.12, half - 0.12, 1.0, height - 0.75, end, FRONT, glass),
+                end_panel(-0.8, 0.8, height - 0.62, height - 0.4, end, FRONT, (60, 190, 230)),
+                end_panel(-half + 0.3, half - 0.3, sill + 0.2, height - 0.6, -end, BACK, glass)]
     details += _lamps(half, end, 0.6, 0.35)
     stage.solid(place, prism(profile, -half, half, color), label, details)
 
@@ -138,7 +116,7 @@ def draw_truck(stage, rng, place, label):
     middle = -end + load / 2
     stage.solid(place, box(length, 1.4, 0.55, 0.95, (50, 50, 52)), label)
     nose = [(end - cab, 0.5), (end, 0.5), (end, 1.35), (end - 0.3, high), (end - cab, high)]
-    panes = _on_side([(end - 1.25, 1.4), (end - 0.12, 1.4), (end - 0.38, high - 0.3),
+    panes = side_panels([(end - 1.25, 1.4), (end - 0.12, 1.4), (end - 0.38, high - 0.3),
                       (end - 1.25, high - 0.3)], half - 0.05, glass)
     panes += _lamps(half, end, 0.65, 0.3)
     front = [(points, normal, glass if normal[1] > 0.05 and normal[2] > 0.3 else paint)
@@ -154,9 +132,9 @@ def draw_truck(stage, rng, place, label):
         ribs = np.linspace(middle - load / 2, middle + load / 2, 7 if kind == 'tipper' else 3)
         lines = []
         for z in ribs[1:-1]:
-            lines += _on_side(_rect(z - 0.05, z + 0.05, 0.95, top), half, darker(cargo, 0.75))
-        lines += [_on_end(-0.04, 0.04, 1.0, top - 0.1, -end, BACK, darker(cargo, 0.6))]
-        lines += [_on_end(-half, half, 0.55, 0.75, -end, BACK, (60, 60, 150))]
+            lines += side_panels(rectangle(z - 0.05, z + 0.05, 0.95, top), half, darker(cargo, 0.75))
+        lines += [end_panel(-0.04, 0.04, 1.0, top - 0.1, -end, BACK, darker(cargo, 0.6))]
+        lines += [end_panel(-half, half, 0.55, 0.75, -end, BACK, (60, 60, 150))]
         parts.append((sides, lines))
     centres = [place.world([(0, 1.5, end - cab / 2)])[0], place.world([(0, 1.5, middle)])[0]]
     for index in np.argsort([-stage.camera.depth(centre) for centre in centres]):
@@ -193,11 +171,11 @@ def draw_tram(stage, rng, place, label):
                    (back + 1.3 * first, height), (back, 1.3)]
         body = [(points, normal, glass if 0.1 < normal[1] < 0.95 else paint)
                 for points, normal, paint in prism(profile, -half, half, color)]
-        details = _on_side(_rect(back, front, 0.2, 1.2), half, lower)
+        details = side_panels(rectangle(back, front, 0.2, 1.2), half, lower)
         edges = np.linspace(back + 0.5 + 1.0 * first, front - 0.5 - 1.0 * last, 5)
         for z0, z1 in zip(edges, edges[1:]):
-            details += _on_side(_rect(z0 + 0.1, z1 - 0.1, 1.45, height - 0.8), half, glass)
-        details += _on_side(_rect(back, front, height - 0.35, height), half, darker(color, 0.7))
+            details += side_panels(rectangle(z0 + 0.1, z1 - 0.1, 1.45, height - 0.8), half, glass)
+        details += side_panels(rectangle(back, front, height - 0.35, height), half, darker(color, 0.7))
         details += _lamps(half, front if last else -back, 0.7, 0.25)
         stage.solid(place, body, label, details)
     arm = place.world([(0, height, -0.6), (0, height + 0.8, 0.5), (0, height + 1.3, -0.4)])
@@ -247,7 +225,7 @@ def draw_motorcycle(stage, rng, place, label, person=None):
             (-0.75, 0.86)]
     stage.solid(place, prism(engine, -0.2, 0.2, (85, 85, 90)), label)
     stage.solid(place, prism(tank, -0.19, 0.19, color), label,
-                _on_side(_rect(-0.75, -0.2, 0.8, 0.88), 0.19, (35, 35, 38)))
+                side_panels(rectangle(-0.75, -0.2, 0.8, 0.88), 0.19, (35, 35, 38)))
     stage.line(place.world([(0, radius, base), (0, 1.05, base - 0.28)]), 0.12, (110, 110, 115),
                label)
     stage.line(place.world([(-0.38, 1.1, 0.4), (0.38, 1.1, 0.4)]), 0.09, (45, 45, 45), label)
