@@ -25,6 +25,9 @@ FOLIAGE = np.array([
     (45, 90, 60), (40, 70, 45), (70, 120, 90), (55, 110, 110), (60, 85, 110), (70, 140, 160),
     (60, 90, 150), (80, 110, 130), (90, 120, 90), (50, 75, 80)], dtype=np.float64)
 
+#: All of both.
+EVERY = np.concatenate([PAINT, FOLIAGE])
+
 #: Skin, from dark to light.
 SKIN = np.array([(60, 80, 115), (85, 110, 155), (125, 150, 195), (150, 175, 220)],
                 dtype=np.float64)
@@ -128,6 +131,22 @@ class Canvas:
         size = (self.width, self.height)
         image = cv2.resize(self.image, size, interpolation=cv2.INTER_AREA)
         return image.astype(np.float32), self.label[::self.scale, ::self.scale].copy()
+
+
+def draw_clutter(canvas, rng, count):
+    """Fill the whole canvas with two grounds and ``count`` patches and lines of any colour."""
+    wide, high = canvas.width, canvas.height
+    canvas.polygon([(0, 0), (wide, 0), (wide, high), (0, high)], pick(rng, EVERY))
+    left, right = rng.uniform(0.3, 0.8, 2) * high
+    canvas.polygon([(0, left), (wide, right), (wide, high), (0, high)], pick(rng, EVERY))
+    for _ in range(count):
+        centre, reach = rng.uniform(0, 1, 2) * (wide, high), between(rng, 0.05, 0.25) * high
+        angle = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 7))))
+        spots = centre + reach * np.stack([np.cos(angle), np.sin(angle)], 1)
+        if rng.random() < 0.6:
+            canvas.polygon(spots, pick(rng, EVERY))
+        else:
+            canvas.stroke(spots, between(rng, 0.01, 0.05) * high, pick(rng, EVERY))
 
 
 def value_noise(rng, height, width, cell):

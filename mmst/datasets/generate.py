@@ -11,6 +11,8 @@ from typing import Callable, Tuple
 from mmst.errors import config_error
 
 from .ade_scenes import write_ade20k
+from .object_images import write_imagenet
+from .people import write_coco
 from .street_scenes import write_cityscapes
 
 try:
@@ -41,7 +43,9 @@ class Recipe:
 
 DATASETS = dict(
     cityscapes=Recipe(write_cityscapes, (128, 256), 240, 60),
-    ade20k=Recipe(write_ade20k, (128, 128), 240, 60))
+    ade20k=Recipe(write_ade20k, (128, 128), 240, 60),
+    imagenet=Recipe(write_imagenet, (96, 96), 600, 200),
+    coco=Recipe(write_coco, (240, 320), 200, 60))
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def _mountains(stage, rng, name):
                        (225, 225, 225), None)
 
 
-def _house(stage, rng, place, name):
+def draw_house(stage, rng, place, name):
     """A small house with a gable roof, door and windows."""
     wide, deep, high = between(rng, 5, 8), between(rng, 5, 8), between(rng, 2.6, 4.5)
     color, roof, pane = pick(rng), pick(rng), darker(pick(rng), 0.5)
@@ -106,7 +106,7 @@ def _palm(stage, rng, x, z, name):
         stage.line([top, middle, tip], 0.24, darker(green, between(rng, .75, 1.25)), name('palm'))
 
 
-def _boat(stage, rng, x, z, name):
+def draw_boat(stage, rng, x, z, name):
     color, size = pick(rng), between(rng, 1.5, 3.0)
     hull = np.array([(-1, .5, 0), (-.7, 0, 0), (.7, 0, 0), (1.1, .55, 0)]) * size
     stage.face(hull + (x, 0, z), color, name('boat'))
@@ -116,7 +116,7 @@ def _boat(stage, rng, x, z, name):
     stage.face(sail * (-.7, .9, 1) + (x, 0, z), darker(pick(rng), 1.2), name('boat'))
 
 
-def _animal(stage, rng, place, name):
+def draw_animal(stage, rng, place, name):
     """A four-legged grazer: barrel, neck, head, legs and tail."""
     color, size = pick(rng), between(rng, 0.8, 1.3)
 
@@ -251,14 +251,14 @@ def draw_country(canvas, rng, name):
     items, spread = [], lambda z: between(rng, -0.5, 0.5) * z
     for z in rng.uniform(14, 24, int(rng.integers(1, 3))):
         place = Place(spread(z), z, np.pi + between(rng, -.6, .6))
-        items.append((z, lambda place=place: _house(stage, rng, place, name)))
+        items.append((z, lambda place=place: draw_house(stage, rng, place, name)))
     for z in rng.uniform(8, 30, int(rng.integers(2, 6))):
         items.append((z, lambda z=z: draw_tree(stage, rng, spread(z), z, name('tree'))))
     for z in rng.uniform(4, 10, 2):
         items.append((z, lambda z=z: _rock(stage, rng, spread(z), z, name)))
     for z in rng.uniform(6, 12, int(rng.integers(1, 4))):
         place = Place(spread(z), z, between(rng, 0, 6.3))
-        items.append((z, lambda place=place: _animal(stage, rng, place, name)))
+        items.append((z, lambda place=place: draw_animal(stage, rng, place, name)))
     _in_order(items)
 
 
@@ -277,7 +277,7 @@ def draw_coast(canvas, rng, name):
                (220, 225, 225), name('sea'))
     items, spread = [], lambda z: between(rng, -0.45, 0.45) * z
     for z in rng.uniform(shore + 8, 50, int(rng.integers(1, 4))):
-        items.append((z, lambda z=z: _boat(stage, rng, spread(z), z, name)))
+        items.append((z, lambda z=z: draw_boat(stage, rng, spread(z), z, name)))
     for z in rng.uniform(6, shore - 2, int(rng.integers(1, 4))):
         items.append((z, lambda z=z: _palm(stage, rng, spread(z), z, name)))
     for z in rng.uniform(5, shore - 1, int(rng.integers(1, 4))):

@@ -1,0 +1,103 @@
+"""Generated pictures of ten kinds of objects in the folders of ImageNet.
+
+Objects turn, vary in size and stand before clutter; paint and clutter are drawn from the same
+colours for all classes, so that only the shape tells them.
+"""
+import numpy as np
+
+from .drawing import Canvas, between, draw_clutter, exposed, pick, textured, write_image
+from .furniture import chair, sofa
+from .landscapes import draw_animal, draw_boat, draw_house
+from .space import Camera, Place, Stage
+from .vehicles import draw_bicycle, draw_bus, draw_car, draw_motorcycle, draw_truck
+
+
+def _named(draw):
+    """A drawing that asks for a class' label by name, as one that takes the label."""
+    return lambda stage, rng, place, label: draw(stage, rng, place, lambda _: label)
+
+
+def _boat(stage, rng, place, label):
+    draw_boat(stage, rng, place.x, place.z, lambda _: label)
+
+
+#: Class by class: name, drawing, length and height in metres, and how far it turns from facing
+#: the camera (radians); furniture and houses are plain boxes from behind.
+OBJECTS = (
+    ('car', draw_car, 4.3, 1.5, np.pi),
+    ('bus', draw_bus, 10.0, 3.1, np.pi),
+    ('truck', draw_truck, 7.0, 3.1, np.pi),
+    ('bicycle', draw_bicycle, 1.8, 1.0, np.pi),
+    ('motorcycle', draw_motorcycle, 2.0, 1.1, np.pi),
+    ('chair', _named(chair), 0.9, 0.9, 1.2),
+    ('sofa', _named(sofa), 1.9, 0.8, 0.9),
+    ('boat', _boat, 5.5, 4.5, 0.0),
+    ('house', _named(draw_house), 8.0, 5.0, 1.1),
+    ('animal', _named(draw_animal), 2.6, 1.5, np.pi))
+#: Folder of each class; the real WordNet numbers begin far above.
+FOLDERS = tuple(f'n{number:08d}' for number in range(1, len(OBJECTS) + 1))
+
+
+def draw_object(seed, kind, height=96, width=96):
+    """Draw one object before clutter.
+
+    Args:
+        seed (Sequence[int]): Seed of this image.
+        kind (int): Class, 0 to 9.
+        height (int): Height in pixels. Defaults to 96.
+        width (int): Width in pixels. Defaults to 96.
+
+    Returns:
+        ndarray: Image (height, width, 3) uint8, BGR.
+    """
+    rng = np.random.default_rng(seed)
+    canvas = Canvas(height, width, background=0)
+    draw_clutter(canvas, rng, int(rng.integers(3, 12)))
+    _, draw, length, tall, turn = OBJECTS[kind]
+    away = length * between(rng, 1.8, 3.0)
+    focal = min(width, height) * between(rng, 0.65, 1.0) * away / length
+    above = length * between(rng, 0.08, 0.55)
+    shift = rng.uniform(-0.08, 0.08, 2) * (width, height)
+    camera = Camera(
+        focal=focal,
+        centre=width / 2 + shift[0],
+        # so that the object's middle comes to the image's
+        horizon=height / 2 + shift[1] - focal * (above - tall / 2) / away,
+        height=above)
+    stage = Stage(canvas, camera, pick(rng), 1000.0, between(rng, 0.3, 0.7))
+    draw(stage, rng, Place(0, away, np.pi + between(rng, -1, 1) * turn), 1)
+    if rng.random() < 0.5:
+        canvas.image[:] = canvas.image[:, ::-1].copy()
+    for _ in range(int(rng.integers(0, 3))):  # something before it
+        start = rng.uniform(0, 1, 2) * (width, height)
+        end = start + rng.normal(0, 0.4, 2) * (width, height)
+        canvas.stroke([start, end], between(rng, 0.01, 0.04) * height, pick(rng))
+    image, _ = canvas.finish()
+    amount = np.array([0.04, 0.06, 0.06]) * between(rng, 0.3, 1.5)
+    return exposed(rng, textured(rng, image, amount[:, None, None]), 0.15)
+
+
+def write_imagenet(root, size, train, val, seed):
+    """Write objects under ``root`` as ImageNet lays them out: a folder a class, lists in ``meta``.
+
+    Args:
+        root (Path): Folder that gets ``train``, ``val`` and ``meta``.
+        size (tuple[int, int]): Height and width in pixels.
+        train (int): Number of training images, over all classes.
+        val (int): Number of validation images, over all classes.
+        seed (int): Seed of all images.
+    """
+    for number, (split, count) in enumerate((('train', train), ('val', val))):
+        lines = []
+        for folder in FOLDERS:  # a class without an image keeps its number
+            (root / split / folder).mkdir(parents=True)
+        for index in range(count):
+            kind = index % len(OBJECTS)
+            stem = f'ILSVRC2012_val_{index + 1:08d}'
+            if split == 'train':
+                stem = f'{FOLDERS[kind]}_{index // len(OBJECTS) + 1}'
+            name = f'{FOLDERS[kind]}/{stem}.JPEG'
+            write_image(root / split / name, draw_object((seed, number, index), kind, *size))
+            lines.append(f'{name} {kind}\n')
+        (root / 'meta').mkdir(exist_ok=True)
+        (root / 'meta' / f'{split}.txt').write_text(''.join(sorted(lines)))
