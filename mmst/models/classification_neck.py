@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from ..errors import config_error
 from ..registry import MODELS
 from .hrnas_supernet import ConvBNReLU, check_search_space
+from .loading import check_blocks
 from .search_block import SearchBlock
-from .widths import check_widths, get_widths, set_widths
+from .widths import check_widths, get_widths, search_blocks, set_widths
 
 
 @MODELS.register_module()
@@ -49,7 +50,7 @@ class ClassificationNeck(BaseModule):
                  widths: Optional[Dict[str, Any]] = None,
                  init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
         super().__init__(init_cfg)
-        check_search_space('neck', kernel_sizes, transformer)
+        check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
         _check_head(in_channels, channels, dropout)
         space = (kernel_sizes, expand_ratio, transformer, tokens, momentum, eps)
         self.widen = nn.ModuleList(
@@ -75,6 +76,11 @@ class ClassificationNeck(BaseModule):
     def get_widths(self) -> Dict[str, Any]:
         """The architecture as plain data, to be given back as ``widths``."""
         return get_widths(self)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Refuse other blocks: mmengine would only log them."""
+        check_blocks(state_dict, prefix, search_blocks(self))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def _check_head(in_channels: Sequence[int], channels: Sequence[int], dropout: float) -> None:

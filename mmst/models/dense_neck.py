@@ -38,7 +38,7 @@ class DensePredictionNeck(BaseModule):
                  widths: Optional[Dict[str, Any]] = None,
                  init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
         super().__init__(init_cfg)
-        check_search_space('neck', kernel_sizes, transformer)
+        check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
         self.block = SearchBlock(
             sum(in_channels), out_channels, 1, kernel_sizes, expand_ratio, transformer, tokens,
             momentum, eps)

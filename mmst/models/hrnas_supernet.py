@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from ..errors import config_error
 from ..registry import MODELS
 from .fusion_module import FusionModule, ParallelModule
+from .loading import check_blocks, check_shapes
 from .search_block import TRANSFORMERS, SearchBlock
-from .widths import check_widths, get_widths, set_widths
+from .widths import check_widths, get_widths, search_blocks, set_widths
 
 
 @MODELS.register_module()
@@ -55,8 +56,8 @@ class HRNASSupernet(BaseModule):
                  widths: Optional[Dict[str, Any]] = None,
                  init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
         super().__init__(init_cfg)
-        check_search_space('backbone', kernel_sizes, transformer)
-        _check_stages(channels, depths)
+        check_search_space('backbone', kernel_sizes, expand_ratio, transformer, tokens)
+        _check_stages(stem_channels, channels, depths)
         norm = dict(momentum=momentum, eps=eps)
         make_block = partial(
             SearchBlock, kernel_sizes=kernel_sizes, expand_ratio=expand_ratio,
@@ -85,6 +86,11 @@ class HRNASSupernet(BaseModule):
         """The architecture as plain data, to be given back as ``widths``."""
         return get_widths(self)
 
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Refuse other blocks: mmengine would only log them."""
+        check_blocks(state_dict, prefix, search_blocks(self))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
 
 class ConvBNReLU(nn.Module):
     """Convolution without bias, BN, ReLU."""
@@ -99,8 +105,15 @@ class ConvBNReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.bn(self.conv(x)))
 
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Its shapes are fixed: others are those of another network."""
+        own = self.state_dict().items()
+        check_shapes(state_dict, prefix, {name: t.shape for name, t in own if t.dim()})
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
-def check_search_space(where: str, kernel_sizes: Sequence[int], transformer: str) -> None:
+
+def check_search_space(where: str, kernel_sizes: Sequence[int], expand_ratio: int,
+                       transformer: str, tokens: int) -> None:
     """Refuse search-space settings that make no sense.
 
     Raises:
@@ -109,13 +122,22 @@ def check_search_space(where: str, kernel_sizes: Sequence[int], transformer: str
     if transformer not in TRANSFORMERS:
         raise config_error(f'{where}.transformer', transformer, 'unknown choice',
                            f'use one of {", ".join(map(repr, TRANSFORMERS))}')
-    odd = all(isinstance(k, int) and k > 0 and k % 2 for k in kernel_sizes)
-    if not kernel_sizes or not odd or len(set(kernel_sizes)) != len(kernel_sizes):
+    sizes = kernel_sizes if isinstance(kernel_sizes, (list, tuple)) else ()
+    odd = all(isinstance(k, int) and k > 0 and k % 2 for k in sizes)
+    if not sizes or not odd or len(set(sizes)) != len(sizes):
         raise config_error(f'{where}.kernel_sizes', kernel_sizes,
                            'must be different odd positive numbers', 'use the paper\'s (3, 5, 7)')
+    for name, value, remedy in (('expand_ratio', expand_ratio, 'use the paper\'s 4'),
+                                ('tokens', tokens, 'use 64, or transformer=\'none\'')):
+        if not isinstance(value, int) or value < 1:
+            raise config_error(f'{where}.{name}', value, 'must be a whole number above 0', remedy)
 
 
-def _check_stages(channels: Sequence[Sequence[int]], depths: Sequence[Sequence[int]]) -> None:
+def _check_stages(stem_channels: Sequence[int], channels: Sequence[Sequence[int]],
+                  depths: Sequence[Sequence[int]]) -> None:
+    if len(stem_channels) != 2:
+        raise config_error('backbone.stem_channels', stem_channels,
+                           'the stem has two convolutions', 'use the paper\'s (24, 24)')
     branches = [len(stage) for stage in channels]
     if branches != [len(stage) for stage in depths]:
         raise config_error('backbone.depths', depths, 'its stages and branches differ from channels',

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..search.surgery import Cut, resize
 from ..search.units import UnitGroup
 from .attention import Attention, FeedForward
-from .loading import check_shapes, incoming_shape
+from .loading import check_shapes, incoming_length
 
 GRID = 8
 
@@ -120,8 +120,8 @@ class LightweightTransformer(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         """Take the number of tokens from the incoming shapes; children load after this."""
-        tokens = incoming_shape(state_dict, f'{prefix}queries', (self.tokens, ))[0]
-        check_shapes(state_dict, prefix, self._shapes(tokens), tokens <= self.full_tokens)
+        tokens = min(incoming_length(state_dict, f'{prefix}queries', self.tokens), self.full_tokens)
+        check_shapes(state_dict, prefix, self._shapes(tokens))
         self.resize(tokens)
         super()._load_from_state_dict(state_dict, prefix, *args)
 

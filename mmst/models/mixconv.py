@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..search.surgery import Cut, resize
 from ..search.units import UnitGroup
-from .loading import check_shapes, incoming_shape
+from .loading import check_shapes, incoming_length
 
 
 class MixConv(nn.Module):
@@ -121,8 +121,9 @@ class MixConv(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         """Take the widths from the incoming shapes; children load after this."""
-        widths = [incoming_shape(state_dict, f'{prefix}depthwise.{i}.weight', (width, ))[0]
-                  for i, width in enumerate(self.widths)]
-        check_shapes(state_dict, prefix, self._shapes(widths), max(widths) <= self.full_width)
+        lengths = [incoming_length(state_dict, f'{prefix}depthwise.{i}.weight', width)
+                   for i, width in enumerate(self.widths)]
+        widths = [min(length, self.full_width) for length in lengths]
+        check_shapes(state_dict, prefix, self._shapes(widths))
         self.resize(widths)
         super()._load_from_state_dict(state_dict, prefix, *args)

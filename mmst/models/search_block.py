@@ -5,6 +5,7 @@ from typing import Any, Dict, Sequence
 from torch import Tensor, nn
 
 from .lightweight_transformer import LightweightTransformer
+from .loading import check_parts, check_shapes
 from .mixconv import MixConv
 
 TRANSFORMERS = ('all', 'shape_preserving', 'none')
@@ -66,3 +67,12 @@ class SearchBlock(nn.Module):
         self.mixconv.resize([channels[conv.kernel_size[0]] for conv in self.mixconv.depthwise])
         if self.transformer is not None:
             self.transformer.resize(tokens)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Refuse other blocks: half a block would go on with untrained weights."""
+        parts = {name: getattr(self, name) for name in ('mixconv', 'residual', 'transformer')}
+        empty = [name for name, m in parts.items() if m is None or not list(m.parameters())]
+        check_parts(state_dict, prefix, [name for name in parts if name not in empty], empty)
+        if 'residual' not in empty:
+            check_shapes(state_dict, prefix, {'residual.weight': self.residual.weight.shape})
+        super()._load_from_state_dict(state_dict, prefix, *args)

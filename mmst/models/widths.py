@@ -1,5 +1,5 @@
 """A searched architecture as plain data: what is left in each search block."""
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
 
 from torch import nn
 
@@ -39,8 +39,15 @@ def check_widths(model: nn.Module, widths: Widths, key: str) -> None:
         raise config_error(key, names[0], f'{len(names)} search blocks do not match', remedy)
     for name, most in full.items():
         found = widths[name]
-        fits = (set(found) == set(most) and set(found['channels']) == set(most['channels'])
-                and all(0 <= found['channels'][k] <= n for k, n in most['channels'].items())
-                and 0 <= found['tokens'] <= most['tokens'])
-        if not fits:
+        if not _fits(found, most):
             raise config_error(f'{key}[{name!r}]', found, f'must lie within {most}', remedy)
+
+
+def _fits(found: Any, most: Mapping[str, Any]) -> bool:
+    try:
+        counts = [found['tokens'], *found['channels'].values()]
+        limits = [most['tokens'], *(most['channels'][k] for k in found['channels'])]
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return (set(found) == set(most) and set(found['channels']) == set(most['channels'])
+            and all(isinstance(n, int) and 0 <= n <= limit for n, limit in zip(counts, limits)))
