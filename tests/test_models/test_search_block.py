@@ -1,0 +1,133 @@
+"""The search block: the sum of its paths, what is left of it, and its shapes."""
+import pytest
+import torch
+from small_nets import initialised
+from torch import nn
+
+from mmst.models import SearchBlock
+from mmst.search.surgery import Cut
+
+SHAPES = [(6, 6, 1), (6, 9, 1), (4, 6, 2), (6, 6, 2)]
+
+
+def make_block(in_channels=6, out_channels=6, stride=1, **kwargs):
+    settings = dict(expand_ratio=2, tokens=5, **kwargs)
+    return initialised(SearchBlock(in_channels, out_channels, stride, **settings))
+
+
+def keep(block, channels=None, tokens=None):
+    """Keep the given hidden channels and tokens."""
+    if channels is not None:
+        block.mixconv.keep(torch.as_tensor(channels, dtype=torch.long), Cut())
+    if tokens is not None:
+        block.transformer.keep(torch.as_tensor(tokens, dtype=torch.long), Cut())
+    return block
+
+
+@pytest.mark.parametrize('in_channels, out_channels, stride', SHAPES)
+@pytest.mark.parametrize('size', [(8, 8), (7, 11), (1, 1), (33, 2)])
+@pytest.mark.parametrize('batch', [1, 2])
+def test_output_size_is_rounded_up(in_channels, out_channels, stride, size, batch):
+    block = make_block(in_channels, out_channels, stride).eval()
+    out = block(torch.randn(batch, in_channels, *size))
+    assert out.shape == (batch, out_channels, *(-(-n // stride) for n in size))
+
+
+@pytest.mark.parametrize('in_channels, out_channels, stride', SHAPES)
+def test_output_is_the_sum_of_residual_transformer_and_mixconv(in_channels, out_channels, stride):
+    block = make_block(in_channels, out_channels, stride).eval()
+    x = torch.randn(2, in_channels, 9, 9)
+    size = tuple(-(-n // stride) for n in (9, 9))
+    shortcut = x if in_channels == out_channels and stride == 1 else block.residual(x)
+    expected = shortcut + block.transformer(x, size) + block.mixconv(x)
+    torch.testing.assert_close(block(x), expected)
+    assert (block(x) < 0).any()
+
+
+@pytest.mark.parametrize('in_channels, out_channels, groups', [(6, 9, 3), (24, 18, 6), (5, 7, 1),
+                                                               (8, 8, 8)])
+def test_residual_is_grouped_where_the_shape_changes(in_channels, out_channels, groups):
+    residual = SearchBlock(in_channels, out_channels, stride=2).residual
+    assert (residual.kernel_size, residual.stride) == ((1, 1), (2, 2))
+    assert (residual.groups, residual.bias) == (groups, None)
+    assert residual.weight.shape == (out_channels, in_channels // groups, 1, 1)
+
+
+def test_residual_is_the_input_where_the_shape_stays():
+    assert isinstance(SearchBlock(6, 6).residual, nn.Identity)
+
+
+@pytest.mark.parametrize('transformer, preserving, changing', [
+    ('all', True, True), ('shape_preserving', True, False), ('none', False, False)])
+def test_transformer_is_built_where_chosen(transformer, preserving, changing):
+    assert (SearchBlock(6, 6, transformer=transformer).transformer is not None) == preserving
+    for shape in SHAPES[1:]:
+        assert (SearchBlock(*shape, transformer=transformer).transformer is not None) == changing
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('channels, tokens', [
+    (range(12, 36), None), (range(24, 36), [0, 4]), ([], None), (None, []), ([], [])],
+    ids=['no 3x3', 'only 7x7', 'no channel', 'no token', 'nothing'])
+def test_block_without_some_paths_still_trains(shape, channels, tokens):
+    block = make_block(*shape)
+    if channels:
+        # The widths follow from the input channels: shapes differ in them.
+        channels = torch.tensor(channels) * (6 * shape[0]) // 36
+        channels = channels.unique()
+    keep(block, channels, tokens)
+    x = torch.randn(2, shape[0], 7, 7, requires_grad=True)
+    out = block.train()(x)
+    out.sum().backward()
+    assert x.grad.abs().sum() > 0
+    for p in block.parameters():
+        assert p.requires_grad == bool(p.numel())
+        assert p.grad is None or p.grad.shape == p.shape
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+def test_block_without_units_is_its_residual(shape):
+    block = keep(make_block(*shape), [], [])
+    x = torch.randn(2, shape[0], 7, 7)
+    assert torch.equal(block(x), block.residual(x))
+
+
+@pytest.mark.parametrize('path', ['mixconv', 'transformer'])
+def test_dead_path_holds_only_zero_size_tensors_that_require_no_gradient(path):
+    block = keep(make_block(6, 9, 2), [], [])
+    dead = getattr(block, path)
+    assert not dead
+    assert [name for name, p in dead.named_parameters() if p.numel() or p.requires_grad] == []
+    assert [name for name, b in dead.state_dict().items() if b.dim() and b.numel()] == []
+
+
+def test_widths_name_channels_by_kernel_size_and_tokens():
+    block = make_block()
+    assert block.widths() == dict(channels={3: 12, 5: 12, 7: 12}, tokens=5)
+    keep(block, [0, 1, 35], [2])
+    assert block.widths() == dict(channels={3: 2, 5: 0, 7: 1}, tokens=1)
+    assert make_block(transformer='none').widths()['tokens'] == 0
+
+
+def test_kernel_sizes_can_be_others():
+    block = make_block(kernel_sizes=(3, 9)).eval()
+    assert block.widths()['channels'] == {3: 12, 9: 12}
+    assert block(torch.randn(1, 6, 5, 5)).shape == (1, 6, 5, 5)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_block_trains_in_either_precision(dtype):
+    block = make_block().to(dtype).train()
+    out = block(torch.randn(2, 6, 8, 8, dtype=dtype))
+    out.square().mean().backward()
+    assert out.dtype == dtype
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in block.parameters())
+
+
+def test_dropout_is_active_in_training_only():
+    block = make_block(6, 6)
+    x = torch.randn(2, 6, 8, 8)
+    block.train()
+    assert not torch.equal(block(x), block(x))
+    block.eval()
+    assert torch.equal(block(x), block(x))
