@@ -6,6 +6,7 @@
   them with ``weights_only=True``, and every local checkpoint is read so.
 - ``_base_ = 'mmst::name.py'`` finds the configs of this package, in a checkout and in a wheel.
 """
+import codecs
 import difflib
 import functools
 import importlib
@@ -15,6 +16,7 @@ import pickle
 import re
 import sys
 import types
+from collections import Counter
 from importlib.machinery import ModuleSpec
 from typing import Any, Callable, Dict, Optional, Tuple
 
@@ -124,12 +126,14 @@ def safe_globals() -> Tuple[Callable, ...]:
         for name in ('_reconstruct', 'scalar')
         for module in ('numpy.core.multiarray', 'numpy._core.multiarray')
     ]
-    # Objects ('O') are left out: an array of them is a way to hide anything.
+    # Not 'O': an array of objects is more than data.
     dtypes = {type(np.dtype(code)) for code in np.typecodes['All'] if code != 'O'}
     # torch.save writes Python 2's name; older versions of torch do not translate it.
     getattrs = [_named(_history_statistic, module, 'getattr')
                 for module in ('builtins', '__builtin__')]
-    return (HistoryBuffer, np.ndarray, np.dtype, *dtypes, *numpy_functions, *getattrs)
+    # Bytes, and the milestones of schedulers: newer versions of torch allow them by themselves.
+    plain = [codecs.encode, Counter]
+    return (HistoryBuffer, np.ndarray, np.dtype, *dtypes, *numpy_functions, *getattrs, *plain)
 
 
 def register_safe_globals() -> None:
@@ -188,9 +192,9 @@ def _describe_unreadable(error: Exception) -> Optional[str]:
         return (f'refers to {refused.group(1)}, which is code rather than data, and was refused. '
                 'Remedy: use a checkpoint of mmengine or a ticket; of a file that you trust, save '
                 'its state_dict anew.')
-    # E.g. a tensor of a GPU that is not there.
-    if isinstance(error, RuntimeError) and not re.search('PytorchStreamReader|EOF|corrupt|magic',
-                                                         str(error)):
+    # A device that is not there, or that is full.
+    if isinstance(error, MemoryError) or re.search('deserialize object on|CUDA|out of memory',
+                                                   str(error)):
         return None
     return ('is truncated or no checkpoint. Remedy: copy it anew, or pass a file that this '
             'project or mmengine has written.')

@@ -95,7 +95,7 @@ class Payload:
 @pytest.fixture
 def malicious(tmp_path, checkpoint):
     """A checkpoint with a command beside its weights, and the file that the command makes."""
-    content = torch.load(checkpoint, map_location='cpu', weights_only=True)
+    content = compat.safe_load(checkpoint)
     marker = tmp_path / 'payload_ran'
     content['extra'] = Payload(marker)
     path = tmp_path / 'malicious.pth'
@@ -105,7 +105,11 @@ def malicious(tmp_path, checkpoint):
 
 # ------------------------------------------------------------------------------- reading
 
+extensible_check = pytest.mark.skipif(
+    not hasattr(torch.serialization, 'add_safe_globals'), reason='torch >= 2.4')
 
+
+@extensible_check
 def test_mmengine_checkpoint_is_read_with_weights_only(checkpoint):
     content = torch.load(checkpoint, map_location='cpu', weights_only=True)
     loss = content['message_hub']['log_scalars']['train/loss']
@@ -122,6 +126,7 @@ def test_runner_resumes_from_its_own_checkpoint(checkpoint, tmp_path):
     assert len(runner.message_hub.log_scalars['train/loss'].data[0]) == 6
 
 
+@extensible_check
 def test_every_local_load_of_mmengine_is_checked(checkpoint, monkeypatch):
     # The user's way to switch torch's check off for calls that say nothing about it.
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
@@ -193,6 +198,7 @@ def test_getattr_stand_in_returns_statistics():
         assert compat._history_statistic(HistoryBuffer, name) is getattr(HistoryBuffer, name)
 
 
+@extensible_check
 def test_arrays_of_objects_are_refused(tmp_path):
     torch.save(np.array([dict()], object), tmp_path / 'a.pth')
     with pytest.raises(TicketError):
@@ -217,6 +223,15 @@ def test_other_files_are_named_in_one_line(tmp_path, content):
         compat.safe_load(path)
 
 
+def test_device_that_is_not_there_is_no_fault_of_the_file(checkpoint, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise RuntimeError('Attempting to deserialize object on a CUDA device but ...')
+
+    monkeypatch.setattr(torch, 'load', refuse)
+    with pytest.raises(RuntimeError, match='CUDA device'):
+        compat.safe_load(checkpoint)
+
+
 def test_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):
         load_checkpoint(ToyModel(), 'nowhere.pth')
@@ -232,7 +247,7 @@ def load_restricted(path):
 def test_restricted_pickle_reads_mmengine_checkpoint(checkpoint):
     content = load_restricted(checkpoint)
     assert isinstance(content['message_hub']['log_scalars']['train/loss'], HistoryBuffer)
-    safe = torch.load(checkpoint, weights_only=True)['state_dict']
+    safe = compat.safe_load(checkpoint)['state_dict']
     assert all(torch.equal(safe[key], value) for key, value in content['state_dict'].items())
 
 
@@ -350,3 +365,16 @@ def test_packages_are_found_without_pkg_resources():
     assert not compat._is_installed('mmrazor')
     with pytest.raises(ModuleNotFoundError, match='mmrazor'):
         compat._get_installed_path('mmrazor')
+
+
+def test_bases_of_other_packages_are_found_without_pkg_resources(tmp_path):
+    if not find_spec('mmseg'):
+        pytest.skip('mmseg is not installed')
+    child = tmp_path / 'child.py'
+    child.write_text("_base_ = 'mmseg::_base_/default_runtime.py'\n")
+    code = ('import importlib.util as u, sys\nfind = u.find_spec\n'
+            'u.find_spec = lambda name, *a: None if name == "pkg_resources" else find(name, *a)\n'
+            'sys.modules["pkg_resources"] = None\nimport mmst\n'
+            'from mmengine.config import Config\n'
+            f'print(Config.fromfile({str(child)!r}).default_scope)')
+    assert run_python(code).split()[-1] == 'mmseg'
