@@ -268,7 +268,7 @@ def test_restricted_pickle_refuses_payload_in_legacy_format(tmp_path):
 
 # ---------------------------------------------------------------------- mmcv without compiled ops
 
-without_compiled_ops = pytest.mark.skipif(mmcv_full_available(), reason='this mmcv has compiled ops')
+without_compiled_ops = pytest.mark.skipif(mmcv_full_available(), reason='mmcv is compiled')
 
 
 @without_compiled_ops
