@@ -16,4 +16,3 @@ default_hooks = dict(
     ticket=dict(type='mmst.TicketHook'),
     checkpoint=dict(type='mmst.TicketCheckpointHook', interval=10, max_keep_ckpts=3),
     interim_metrics=dict(type='mmst.InterimMetricsHook'))
-optim_wrapper = dict(type='mmst.MaskedOptimWrapper', constructor='mmst.DecayGroupsConstructor')

@@ -19,19 +19,25 @@ def render(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]], wid
 
 
 def ticket_table(summary: Mapping[str, Any]) -> str:
-    """Supernet, searched network and ticket of a ``ticket.json`` side by side."""
-    params, macs = summary['params'], summary['macs']
-    metrics = {k: v for k, v in summary.get('metrics', {}).items() if k in SHOWN}
-    before = summary.get('before', {})
-    rows = [
-        [name, f'{params[key] / 1e6:.3f}', f'{macs[key] / 1e9:.4f}', sparsity,
-         *(_number(values.get(k)) for k in metrics)]
-        for name, key, sparsity, values in (
-            ('supernet', 'supernet', '-', {}), ('searched', 'searched', '-', before),
-            ('ticket', 'sparse', f'{summary["sparsity"]:.2%}', metrics))]
-    h, w = summary['input_shape']
-    header = ['network', 'params (M)', 'GMACs', 'sparsity', *metrics]
-    return render(f'MACs at {h}x{w}; the ticket\'s count kept weights only', header, rows)
+    """Supernet, searched network and ticket of a ``ticket.json`` side by side.
+
+    The searched network's row carries the last evaluation before the target sparsity was reached.
+    """
+    params, macs, before = summary['params'], summary['macs'], summary.get('before_last_prune')
+    metrics = summary.get('metrics', {})
+    shown = [name for name in SHOWN if name in metrics]
+    rows = [('supernet', 'supernet', '-', {}), ('searched', 'searched', '-', {}),
+            ('ticket', 'sparse', f'{summary["sparsity"]:.1%}', metrics)]
+    if before:
+        rows.insert(2, (f'before the last prune ({before["step"]})', 'searched',
+                        f'{before["sparsity"]:.1%}', before['metrics']))
+    height, width = summary['input_shape']
+    return render(
+        f'MACs at {height}x{width}; sparse rows count kept weights only',
+        ['network', 'params (M)', 'GMACs', 'sparsity', *shown],
+        [[name, _millions(params[key]) if 'last' not in name else '-',
+          f'{macs[key] / 1e9:.4f}' if 'last' not in name else '-', sparsity,
+          *(_number(values.get(k)) for k in shown)] for name, key, sparsity, values in rows])
 
 
 SHOWN = ('mIoU', 'mAcc', 'aAcc', 'accuracy/top1', 'accuracy/top5', 'coco/AP', 'coco/AP (M)',
@@ -40,3 +46,7 @@ SHOWN = ('mIoU', 'mAcc', 'aAcc', 'accuracy/top1', 'accuracy/top5', 'coco/AP', 'c
 
 def _number(value: Any) -> str:
     return '-' if value is None else f'{value:.2f}'
+
+
+def _millions(value: float) -> str:
+    return f'{value / 1e6:.3f}'

@@ -1,4 +1,4 @@
-"""The run's timeline of searches, prunes and reactivations, kept in the message hub."""
+"""The run's timeline of searches, prunes, reactivations and evaluations, in the message hub."""
 from typing import Any, Dict, List
 
 from mmengine.runner import Runner
@@ -15,7 +15,8 @@ def add_event(runner: Runner, kind: str, step: int, **details: Any) -> None:
     """Record an event and log it."""
     event = dict(kind=kind, step=step, **details)
     runner.message_hub.update_info(KEY, events(runner) + [event])
-    runner.logger.info(describe(event))
+    if kind in _DESCRIBE:
+        runner.logger.info(describe(event))
 
 
 def happened(runner: Runner, step: int, *kinds: str) -> bool:

@@ -18,11 +18,11 @@ def summarize(ticket: Ticket, input_shape: Sequence[int],
     costs = total(layer_costs(ticket.build(), tuple(input_shape), ticket.mask))
     before = supernet or costs
     return dict(
+        ticket.meta,
         sparsity=ticket.sparsity,
         params=dict(supernet=before['params'], searched=costs['params'], sparse=costs['nonzero']),
         macs=dict(supernet=before['macs'], searched=costs['macs'], sparse=costs['sparse_macs']),
         input_shape=list(input_shape),
         layer_sparsity=ticket.mask.layer_sparsity(),
         widths={part: ticket.model[part]['widths'] for part in ('backbone', 'neck')
-                if 'widths' in ticket.model.get(part, {})},
-        **ticket.meta)
+                if 'widths' in ticket.model.get(part, {})})

@@ -141,8 +141,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(plain(item) for item in value)
-    return value if isinstance(value, (str, int, float, bool, type(None), Tensor)) else str(value)
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (bool, Tensor)):
+        return value
+    # Subclasses (np.float64, TorchVersion) would need to be unpickled by name.
+    return next((kind(value) for kind in (int, float, str) if isinstance(value, kind)), str(value))
 
 
 def _read(path: Union[str, Path]) -> Dict[str, Any]:

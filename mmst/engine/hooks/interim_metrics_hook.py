@@ -27,3 +27,11 @@ class InterimMetricsHook(Hook):
         if metrics and prune is not None and not prune.at_target(runner):
             for key in list(metrics):
                 metrics[PREFIX + key] = metrics.pop(key)
+        self._forget_others(runner, metrics or {})
+
+    def _forget_others(self, runner: Runner, metrics: Dict[str, float]) -> None:
+        """The log shows all that the message hub remembers: drop what this evaluation lacks."""
+        scalars = runner.message_hub.log_scalars
+        kept = {f'val/{key}' for key in metrics} | {'val/time', 'val/data_time'}
+        for name in [n for n in scalars if n.startswith('val/') and n not in kept]:
+            del scalars[name]

@@ -24,6 +24,13 @@ class IntervalHook(Hook):
         if counts_iterations(runner):
             self.on_step(runner, runner.iter + 1)
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave out functions, which some schedulers count as state: they are no safe data."""
+        schedulers = checkpoint.get('param_schedulers', [])
+        for state in schedulers if isinstance(schedulers, list) else sum(schedulers.values(), []):
+            for key in [key for key, value in state.items() if callable(value)]:
+                del state[key]
+
     @abstractmethod
     def on_step(self, runner: Runner, step: int) -> None:
         """Act at the end of step ``step``, counted from 1."""

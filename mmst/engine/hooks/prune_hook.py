@@ -147,6 +147,7 @@ class PruneHook(IntervalHook):
             add_event(runner, 'reactivate', step, revived=mask.pruned)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().before_save_checkpoint(runner, checkpoint)
         mask = self.mask_in_force(runner)
         if mask is not None:
             masks, weights = runner.optim_wrapper.masks, self.weights(runner)

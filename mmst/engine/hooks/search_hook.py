@@ -113,6 +113,7 @@ class SearchHook(IntervalHook):
                   **total(layer_costs(unwrapped(runner), self.input_shape)))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().before_save_checkpoint(runner, checkpoint)
         checkpoint['mmst_search'] = dict(mean_macs=self.mean_macs, supernet=self.supernet,
                                          survivors=self.survivors, last_search=self.last_search)
 

@@ -16,6 +16,7 @@ from ...tickets import Ticket, summarize
 from ...tickets.ticket import plain
 from ...version import __version__
 from ..access import evaluated, find_hook
+from ..events import add_event, events, happened
 from .interim_metrics_hook import PREFIX
 from .interval_hook import IntervalHook, counts_iterations, max_steps
 from .prune_hook import PruneHook
@@ -42,7 +43,6 @@ class TicketHook(IntervalHook):
     def __init__(self, keep_each: bool = True, input_shape: Optional[Sequence[int]] = None):
         self.keep_each = keep_each
         self.input_shape = input_shape
-        self._metrics: Dict[str, float] = {}
 
     def before_run(self, runner: Runner) -> None:
         if self.input_shape is None:
@@ -60,24 +60,29 @@ class TicketHook(IntervalHook):
             self._save(runner, mask, step, Path(runner.work_dir, 'ticket.pth'))
 
     def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
-        """Remember the evaluation that belongs to the final ticket."""
-        now = runner.iter if counts_iterations(runner) else runner.epoch
-        if now >= max_steps(runner):
-            self._metrics = {k: float(v) for k, v in (metrics or {}).items()
-                             if not k.startswith(PREFIX)}
+        """Put the evaluation on the timeline; interim ones without their prefix."""
+        prune = find_hook(runner, PruneHook)
+        mask = _mask(runner)
+        add_event(runner, 'evaluate', _steps_done(runner),
+                  sparsity=mask.sparsity if mask is not None else 0.,
+                  at_target=prune is None or prune.at_target(runner),
+                  metrics={k.removeprefix(PREFIX): float(v) for k, v in (metrics or {}).items()})
 
     def after_train(self, runner: Runner) -> None:
         """Write and print the summary; evaluate first where the run was cut off before that."""
         path = Path(runner.work_dir, 'ticket.pth')
-        done = (runner.iter if counts_iterations(runner) else runner.epoch) >= max_steps(runner)
-        if not done:
+        last = max_steps(runner)
+        if _steps_done(runner) < last:
             return
-        if not self._metrics and runner.val_loop is not None:
+        if runner.val_loop is not None and not happened(runner, last, 'evaluate'):
             runner.val_loop.run()
         if is_main_process() and path.is_file():
             search = find_hook(runner, SearchHook)
             summary = summarize(Ticket.load(path), self.input_shape, search and search.supernet)
-            summary['metrics'] = self._metrics
+            evaluations = [e for e in events(runner) if e['kind'] == 'evaluate']
+            summary['metrics'] = evaluations[-1]['metrics'] if evaluations else {}
+            summary['before_last_prune'] = next(
+                (e for e in evaluations[::-1] if not e['at_target']), None)
             files.write_bytes(path.with_suffix('.json'), json.dumps(summary, indent=2).encode())
             runner.logger.info(f'ticket: {path}\n{ticket_table(summary)}')
 
@@ -98,3 +103,7 @@ class TicketHook(IntervalHook):
 def _mask(runner: Runner) -> Optional[Mask]:
     hook = find_hook(runner, PruneHook)
     return Mask({}) if hook is None else hook.drawn or hook.mask_in_force(runner)
+
+
+def _steps_done(runner: Runner) -> int:
+    return runner.iter if counts_iterations(runner) else runner.epoch
