@@ -191,10 +191,10 @@ def sofa(stage, rng, place, name, kind='sofa'):
     """A soft seat with a back and arms; narrow as an ``armchair``; cushions on it."""
     wide, color = between(rng, 1.7, 2.2) if kind == 'sofa' else 0.85, pick(rng)
     half = wide / 2
-    parts = [(cuboid((-half, half), (.08, .42), (.2, .9), color), [], name(kind)),
-             (cuboid((-half, half), (.08, .85), (0, .22), darker(color, 0.92)), [], name(kind))]
-    parts += [(cuboid((x, x + .16), (.08, .6), (.1, .92), darker(color, 1.08)), [], name(kind))
-              for x in (-half, half - .16)]
+    parts = [(cuboid((-half, half), (.08, .42), (.2, .9), darker(color, 0.8)), [], name(kind)),
+             (cuboid((-half, half), (.08, .85), (0, .22), color), [], name(kind))]
+    parts += [(cuboid((x, x + .2), (.08, .62), (.1, .95), darker(color, 1.2)), [], name(kind))
+              for x in (-half, half - .2)]
     assemble(stage, place, parts)
     for x in np.arange(-half + .35, half - .3, 0.6):
         if kind == 'sofa' and rng.random() < 0.7:

@@ -147,8 +147,8 @@ def _airplane(stage, rng, name):
     x, y, size = between(rng, -14, 14), between(rng, 12, 20), between(rng, 4.5, 7.0)
     color, side = pick(rng), rng.choice([-1, 1])
     shapes = [[(-1, 0), (-.9, .14), (.8, .14), (1, .02), (.8, -.1), (-.8, -.08)],
-              [(-1, .1), (-1.1, .5), (-.9, .5), (-.7, .12)], [(-.1, 0), (.3, 0), (-.3, -.5),
-                                                             (-.5, -.5)]]
+              [(-1, .1), (-1.1, .5), (-.9, .5), (-.7, .12)],
+              [(-.1, 0), (.3, 0), (-.3, -.5), (-.5, -.5)]]
     for shape, light in zip(shapes, (1, .85, .8)):
         flat = np.array(shape) * size * (side, 1)
         stage.face(np.column_stack([x + flat[:, 0], y + flat[:, 1], np.full(len(flat), 50.0)]),

@@ -63,14 +63,12 @@ def draw_car(stage, rng, place, label):
     details += [end_panel(-0.3, 0.3, 0.4, 0.52, -end, BACK, (190, 205, 205)),
                 end_panel(-0.45, 0.45, 0.36, 0.55, end, FRONT, (45, 45, 45))]
     stage.solid(place, prism(body, -half, half, color), label, details)
-    frame = 0.1
     middle = (hood + tail) / 2
-    panes = side_panels([(tail + 0.18, belt + 0.05), (middle - frame, belt + 0.05),
-                      (middle - frame, height - 0.12), (roof_back + 0.1, height - 0.12)],
-                     inset, glass)
-    panes += side_panels([(middle + frame / 2, belt + 0.05), (hood - 0.25, belt + 0.05),
-                       (screen - 0.02, height - 0.12), (middle + frame / 2, height - 0.12)],
-                      inset, glass)
+    low, high = belt + 0.05, height - 0.12
+    panes = side_panels([(tail + 0.18, low), (middle - 0.1, low), (middle - 0.1, high),
+                         (roof_back + 0.1, high)], inset, glass)
+    panes += side_panels([(middle + 0.05, low), (hood - 0.25, low), (screen - 0.02, high),
+                          (middle + 0.05, high)], inset, glass)
     top = prism(cabin, -inset, inset, color)
     ends = [(points, normal, glass if abs(normal[2]) > 0.3 else paint)
             for points, normal, paint in top]
@@ -95,7 +93,7 @@ def draw_bus(stage, rng, place, label):
         details += side_panels(rectangle(z0 + 0.06, z1 - 0.06, sill, height - 0.5), half, glass)
     for z in (0.0, 0.8 * end):  # doors
         details += side_panels(rectangle(z - 0.55, z + 0.55, 0.45, height - 0.5), half,
-                            darker(glass, 0.75))
+                               darker(glass, 0.75))
     details += [end_panel(-half + 0.12, half - 0.12, 1.0, height - 0.75, end, FRONT, glass),
                 end_panel(-0.8, 0.8, height - 0.62, height - 0.4, end, FRONT, (60, 190, 230)),
                 end_panel(-half + 0.3, half - 0.3, sill + 0.2, height - 0.6, -end, BACK, glass)]
@@ -117,7 +115,7 @@ def draw_truck(stage, rng, place, label):
     stage.solid(place, box(length, 1.4, 0.55, 0.95, (50, 50, 52)), label)
     nose = [(end - cab, 0.5), (end, 0.5), (end, 1.35), (end - 0.3, high), (end - cab, high)]
     panes = side_panels([(end - 1.25, 1.4), (end - 0.12, 1.4), (end - 0.38, high - 0.3),
-                      (end - 1.25, high - 0.3)], half - 0.05, glass)
+                         (end - 1.25, high - 0.3)], half - 0.05, glass)
     panes += _lamps(half, end, 0.65, 0.3)
     front = [(points, normal, glass if normal[1] > 0.05 and normal[2] > 0.3 else paint)
              for points, normal, paint in prism(nose, -half + 0.05, half - 0.05, color)]
@@ -132,7 +130,8 @@ def draw_truck(stage, rng, place, label):
         ribs = np.linspace(middle - load / 2, middle + load / 2, 7 if kind == 'tipper' else 3)
         lines = []
         for z in ribs[1:-1]:
-            lines += side_panels(rectangle(z - 0.05, z + 0.05, 0.95, top), half, darker(cargo, 0.75))
+            lines += side_panels(rectangle(z - 0.05, z + 0.05, 0.95, top), half,
+                                 darker(cargo, 0.75))
         lines += [end_panel(-0.04, 0.04, 1.0, top - 0.1, -end, BACK, darker(cargo, 0.6))]
         lines += [end_panel(-half, half, 0.55, 0.75, -end, BACK, (60, 60, 150))]
         parts.append((sides, lines))
@@ -175,7 +174,8 @@ def draw_tram(stage, rng, place, label):
         edges = np.linspace(back + 0.5 + 1.0 * first, front - 0.5 - 1.0 * last, 5)
         for z0, z1 in zip(edges, edges[1:]):
             details += side_panels(rectangle(z0 + 0.1, z1 - 0.1, 1.45, height - 0.8), half, glass)
-        details += side_panels(rectangle(back, front, height - 0.35, height), half, darker(color, 0.7))
+        details += side_panels(rectangle(back, front, height - 0.35, height), half,
+                               darker(color, 0.7))
         details += _lamps(half, front if last else -back, 0.7, 0.25)
         stage.solid(place, body, label, details)
     arm = place.world([(0, height, -0.6), (0, height + 0.8, 0.5), (0, height + 1.3, -0.4)])
