@@ -55,7 +55,7 @@ def layer_costs(model: nn.Module, input_shape: HW,
 
 
 def total(costs: Iterable[LayerCost], prefix: str = '') -> Dict[str, float]:
-    """Sums of ``params``, ``macs``, ``nonzero`` and ``sparse_macs`` over layers below ``prefix``."""
+    """Sums of ``params``, ``macs``, ``nonzero``, ``sparse_macs`` over layers below ``prefix``."""
     chosen = [c for c in costs if c.name.startswith(prefix)]
     fields = ('params', 'macs', 'nonzero', 'sparse_macs')
     return {field: sum(getattr(c, field) for c in chosen) for field in fields}
@@ -87,7 +87,8 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
         if wanted(module):
             module.register_forward_hook(
                 lambda m, inputs, output, name=name: record(name, m, inputs, output))
-    image = torch.empty(1, image_channels(model), *input_shape, device='meta')
+    dtype = next((p.dtype for p in model.parameters()), None)
+    image = torch.empty(1, image_channels(model), *input_shape, device='meta', dtype=dtype)
     with torch.no_grad():
         twin(image)
 
@@ -107,10 +108,11 @@ def _macs(module: nn.Module, inputs: Tuple[Tensor, ...], output: Tensor) -> int:
 
 
 def _layer_cost(name: str, module: nn.Module, macs: int, mask: Mapping[str, Tensor]) -> LayerCost:
-    own = {f'{name}.{key}' if name else key: p for key, p in module.named_parameters(recurse=False)}
+    prefix = f'{name}.' if name else ''
+    own = {prefix + key: p for key, p in module.named_parameters(recurse=False)}
     params = sum(p.numel() for p in own.values())
     kept = {key: int(mask[key].sum()) if key in mask else p.numel() for key, p in own.items()}
-    weight = f'{name}.weight'
+    weight = f'{prefix}weight'
     density = kept[weight] / own[weight].numel() if weight in own and own[weight].numel() else 1.
     kind = next((kind for kind, types in _KINDS.items() if isinstance(module, types)), 'other')
     return LayerCost(name, kind, params, macs, sum(kept.values()), macs * density)

@@ -140,7 +140,7 @@ def _check_stages(stem_channels: Sequence[int], channels: Sequence[Sequence[int]
                            'the stem has two convolutions', 'use the paper\'s (24, 24)')
     branches = [len(stage) for stage in channels]
     if branches != [len(stage) for stage in depths]:
-        raise config_error('backbone.depths', depths, 'its stages and branches differ from channels',
+        raise config_error('backbone.depths', depths, 'stages and branches differ from channels',
                            'give one number of blocks per entry of channels')
     if any(b - a not in (0, 1) for a, b in zip([1] + branches, branches)):
         raise config_error('backbone.channels', channels,
