@@ -60,10 +60,10 @@ def randomise_norms(module):
     return module
 
 
-def input_image(batch=2, height=64, width=64, **kwargs):
-    """A random image that is the same each time."""
+def input_image(batch=2, height=64, width=64, dtype=None):
+    """A random image that is the same each time, in any precision."""
     seed = torch.Generator().manual_seed(1)
-    return torch.randn(batch, 3, height, width, generator=seed, **kwargs)
+    return torch.randn(batch, 3, height, width, generator=seed).to(dtype)
 
 
 def cut_at_random(model, share=0.5):
