@@ -2,13 +2,14 @@
 import io
 from typing import Any, Iterable, Mapping, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 
 def render(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]], width: int = 80) -> str:
     """A table as plain text: first column left, the others right."""
-    table = Table(title=title, title_justify='left')
+    table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         table.add_column(name, justify='left' if i == 0 else 'right')
     for row in rows:
@@ -29,14 +30,14 @@ def ticket_table(summary: Mapping[str, Any]) -> str:
     rows = [('supernet', 'supernet', '-', {}), ('searched', 'searched', '-', {}),
             ('ticket', 'sparse', f'{summary["sparsity"]:.1%}', metrics)]
     if before:
-        rows.insert(2, (f'before the last prune ({before["step"]})', 'searched',
+        rows.insert(2, ('before last prune', 'searched',
                         f'{before["sparsity"]:.1%}', before['metrics']))
     height, width = summary['input_shape']
     return render(
         f'MACs at {height}x{width}; sparse rows count kept weights only',
         ['network', 'params (M)', 'GMACs', 'sparsity', *shown],
-        [[name, _millions(params[key]) if 'last' not in name else '-',
-          f'{macs[key] / 1e9:.4f}' if 'last' not in name else '-', sparsity,
+        [[name, _millions(params[key]) if 'before' not in name else '-',
+          f'{macs[key] / 1e9:.4f}' if 'before' not in name else '-', sparsity,
           *(_number(values.get(k)) for k in shown)] for name, key, sparsity, values in rows])
 
 
