@@ -5,7 +5,6 @@ import pytest
 import torch
 from small_nets import NarrowModel, cut_at_random, input_image, narrow_backbone
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmst.analysis.cost import feature_sizes, layer_costs, total
@@ -31,9 +30,10 @@ class Queries(nn.Module):
 
 def torch_macs(model, image):
     """Half the FLOPs that torch counts: convolutions, linears, both products of attention."""
+    attention = pytest.importorskip('torch.nn.attention', reason='torch 2.3 has it')
     counter = FlopCounterMode(display=False)
     # The fused kernels of attention are not all known to the counter.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+    with torch.no_grad(), attention.sdpa_kernel(attention.SDPBackend.MATH), counter:
         model.eval()(image)
     assert counter.get_total_flops() % 2 == 0
     return counter.get_total_flops() // 2
