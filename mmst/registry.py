@@ -10,7 +10,7 @@ from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
-MODELS = Registry('model', parent=MMENGINE_MODELS, scope='mmst', locations=['mmst.models'])
+MODELS = Registry('model', parent=MMENGINE_MODELS, scope='mmst', locations=['mmst.models', 'mmst.engine'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmst', locations=['mmst.engine'])
 OPTIM_WRAPPERS = Registry(
     'optim_wrapper', parent=MMENGINE_OPTIM_WRAPPERS, scope='mmst', locations=['mmst.engine'])

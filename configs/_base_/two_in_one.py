@@ -6,8 +6,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Decay min(0.9999^(batch / 4096), (1 + n) / (10 + n)) at step n, as released; batch 32.
-    ema=dict(type='EMAHook', ema_type='MomentumAnnealingEMA', gamma=9,
-             momentum=1 - 0.9999**(32 / 4096), update_buffers=True),
+    ema=dict(type='EMAHook', ema_type='mmst.WarmupEMA', momentum=1 - 0.9999**(32 / 4096)),
     search=dict(type='mmst.SearchHook', interval=10, threshold=1e-3, rho=1.4e-4, warmup=25,
                 input_shape=(512, 1024)),
     prune=dict(type='mmst.PruneHook', sparsity=0.9, interval=25, schedule='progressive',

@@ -10,6 +10,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from .. import files
+from ..compat import safe_load
 from ..errors import TicketError
 from ..models.widths import get_widths
 from ..pruning.mask import Mask
@@ -151,12 +152,7 @@ def plain(value: Any) -> Any:
 def _read(path: Union[str, Path]) -> Dict[str, Any]:
     if not Path(path).is_file():
         raise TicketError(f'{path}: no such file. Remedy: give the path of a ticket.pth.')
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:
-        raise TicketError(f'{path} cannot be read: it is truncated, damaged or no ticket '
-                          f'({type(error).__name__}). Remedy: copy it again or take it from the '
-                          'training run again.') from None
+    content = safe_load(str(path), 'cpu')
     if not isinstance(content, dict):
         raise TicketError(f'{path} is not a ticket but holds a {type(content).__name__}. Remedy: '
                           'give the ticket.pth that a training run wrote.')

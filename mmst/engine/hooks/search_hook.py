@@ -68,6 +68,8 @@ class SearchHook(IntervalHook):
         if not groups and self._loaded is None:
             raise config_error('model.backbone.type', type(unwrapped(runner).backbone).__name__,
                                'it offers no search units', 'use mmst.HRNASSupernet or an adapter')
+        # Removal changes channels, never heights and widths: traced once.
+        self._sizes = feature_sizes(unwrapped(runner), self.input_shape)
         self._restore(runner, groups)
         refresh_averaged(runner)
         rewrap(runner)
@@ -125,14 +127,13 @@ class SearchHook(IntervalHook):
             for name in ('mean_macs', 'supernet', 'survivors', 'last_search'):
                 setattr(self, name, self._loaded[name])
             return
-        sizes = feature_sizes(unwrapped(runner), self.input_shape)
-        self.mean_macs = mean_macs(unit_macs(groups, sizes))
+        self.mean_macs = mean_macs(unit_macs(groups, self._sizes))
         self.supernet = total(layer_costs(unwrapped(runner), self.input_shape))
         self.survivors = {name: list(range(len(group))) for name, group in groups.items()}
 
     def _set_penalty(self, runner: Runner) -> None:
         groups = find_units(unwrapped(runner))
-        macs = unit_macs(groups, feature_sizes(unwrapped(runner), self.input_shape))
+        macs = unit_macs(groups, self._sizes)
         costs = [macs[name] / self.mean_macs if self.resource_aware else torch.ones(len(group))
                  for name, group in groups.items()]
         runner.optim_wrapper.penalty = L1Penalty([g.gamma for g in groups.values()], costs)

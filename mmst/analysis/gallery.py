@@ -1,0 +1,58 @@
+"""Pictures of what a segmentation network sees."""
+from pathlib import Path
+from typing import Any, List, Mapping, Sequence, Union
+
+import numpy as np
+from mmengine.dataset import pseudo_collate
+from torch import nn
+
+
+def segmentation_gallery(model: nn.Module, dataset: Any, indices: Sequence[int],
+                         path: Union[str, Path], title: str) -> None:
+    """Draw image, labels and prediction of some images below each other.
+
+    Args:
+        model (nn.Module): An mmseg model in eval mode.
+        dataset: An mmseg data set with labels.
+        indices (Sequence[int]): Which images.
+        path (str | Path): PNG file to write.
+        title (str): Title above the picture.
+    """
+    import matplotlib
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+    palette = np.array(dataset.metainfo['palette'], dtype=np.uint8)
+    figure, axes = plt.subplots(len(indices), 3, squeeze=False, layout='constrained',
+                                figsize=(10, 1.9 * len(indices) + 0.5))
+    for row, index in zip(axes, indices):
+        for axis, picture in zip(row, _pictures(model, dataset[index], palette)):
+            axis.imshow(picture)
+            axis.set_axis_off()
+    for axis, name in zip(axes[0], ('image', 'labels', 'ticket')):
+        axis.set_title(name)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _pictures(model: nn.Module, sample: Mapping[str, Any], palette: np.ndarray) -> List[np.ndarray]:
+    image = sample['inputs'].permute(1, 2, 0).numpy()[..., ::-1]
+    result = model.test_step(pseudo_collate([sample]))[0]
+    labels = sample['data_samples'].gt_sem_seg.data[0].numpy()
+    return [image, _coloured(labels, palette),
+            _coloured(result.pred_sem_seg.data[0].cpu().numpy(), palette)]
+
+
+def _coloured(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    colours = np.vstack([palette, np.zeros((256 - len(palette), 3), np.uint8)])
+    return colours[labels.astype(np.uint8)]
+
+
+def majority_miou(dataset: Any, num_classes: int) -> float:
+    """mIoU in percent of always answering the data set's most frequent class."""
+    counts = np.zeros(num_classes, dtype=np.int64)
+    for sample in (dataset[i]['data_samples'] for i in range(len(dataset))):
+        labels = sample.gt_sem_seg.data.numpy().ravel()
+        counts += np.bincount(labels[labels < num_classes], minlength=num_classes)
+    present = int((counts > 0).sum())
+    return 100 * counts.max() / counts.sum() / max(present, 1)
