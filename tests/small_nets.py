@@ -31,9 +31,9 @@ def narrow_neck(**changes) -> DensePredictionNeck:
 class NarrowModel(nn.Module):
     """Backbone, neck and classifier: a whole segmentation network in small."""
 
-    def __init__(self, **changes):
+    def __init__(self, channels_last=True, **changes):
         super().__init__()
-        self.backbone = narrow_backbone(**changes)
+        self.backbone = narrow_backbone(channels_last=channels_last, **changes)
         self.neck = narrow_neck(**changes)
         self.classifier = nn.Conv2d(7, 3, 1)
 

@@ -82,14 +82,17 @@ def test_it_is_built_by_its_registered_name():
     assert isinstance(model, HRNASSupernet)
 
 
-def test_channels_last_gives_the_same_outputs_in_that_format():
-    model = narrow_backbone().double().eval()
+@pytest.mark.parametrize('channels_last, form', [
+    (True, torch.channels_last), (False, torch.contiguous_format)])
+def test_feature_maps_are_in_the_format_told_and_equal_in_both(channels_last, form):
+    model = narrow_backbone(channels_last=channels_last).double().eval()
     x = input_image(2, 64, 64, dtype=torch.float64)
-    expected = model(x)
-    outputs = model.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last))
-    for out, reference in zip(outputs, expected):
-        assert out.is_contiguous(memory_format=torch.channels_last)
-        torch.testing.assert_close(out, reference, rtol=1e-9, atol=1e-9)
+    outputs = model(x)
+    model.channels_last = not channels_last
+    for out, other in zip(outputs, model(x)):
+        assert out.is_contiguous(memory_format=form)
+        assert not other.is_contiguous(memory_format=form)
+        torch.testing.assert_close(out, other, rtol=1e-9, atol=1e-9)
 
 
 def test_everything_removed_leaves_a_network_that_runs_and_trains():
