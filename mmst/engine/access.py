@@ -6,8 +6,6 @@ from mmengine.model import BaseAveragedModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from ..errors import config_error
-
 H = TypeVar('H', bound=Hook)
 
 
@@ -44,16 +42,3 @@ def refresh_averaged(runner: Runner) -> None:
     if ema is not None:
         ema.avg_parameters = (ema.module.state_dict() if ema.update_buffers else
                               dict(ema.module.named_parameters()))
-
-
-def check_averaged(runner: Runner) -> None:
-    """Refuse an EMA that would evaluate averaged weights with the statistics of others.
-
-    Raises:
-        ConfigError: If ``update_buffers`` is off.
-    """
-    ema = averaged(runner)
-    if ema is not None and not ema.update_buffers:
-        raise config_error('EMAHook.update_buffers', False,
-                           'averaged weights need averaged BN statistics',
-                           'set update_buffers=True in the EMAHook')

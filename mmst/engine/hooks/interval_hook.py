@@ -3,9 +3,11 @@ from abc import abstractmethod
 from bisect import bisect
 
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ...errors import config_error
+from ..access import averaged, unwrapped
+from ..plan import RunPlan
 
 
 class IntervalHook(Hook):
@@ -14,6 +16,17 @@ class IntervalHook(Hook):
     All intervals of this project count in these steps. Subclasses run after the EMA's update (50)
     and before checkpoints (90) and validation.
     """
+
+    def before_run(self, runner: Runner) -> None:
+        if trains(runner):
+            self.check_plan(plan_of(runner))
+
+    def check_plan(self, plan: RunPlan) -> None:
+        """Refuse settings that make no sense in this run; called before it starts.
+
+        Raises:
+            ConfigError: Naming key, value and remedy.
+        """
 
     def after_train_epoch(self, runner: Runner) -> None:
         if not counts_iterations(runner):
@@ -34,6 +47,19 @@ class IntervalHook(Hook):
     @abstractmethod
     def on_step(self, runner: Runner, step: int) -> None:
         """Act at the end of step ``step``, counted from 1."""
+
+
+def trains(runner: Runner) -> bool:
+    """Whether the runner is training rather than only testing or validating."""
+    return isinstance(runner._train_loop, BaseLoop)
+
+
+def plan_of(runner: Runner) -> RunPlan:
+    """The plan of a runner that trains."""
+    return RunPlan(
+        steps=max_steps(runner), unit='iterations' if counts_iterations(runner) else 'epochs',
+        wrapper=type(runner.optim_wrapper), hooks=runner.hooks, model=unwrapped(runner),
+        averaged=averaged(runner))
 
 
 def counts_iterations(runner: Runner) -> bool:
@@ -69,16 +95,3 @@ def check_interval(key: str, value, remedy: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise config_error(key, value, 'must be a whole number of at least 1', remedy)
     return value
-
-
-def check_within_run(runner: Runner, key: str, interval: int) -> None:
-    """Refuse an interval longer than the run.
-
-    Raises:
-        ConfigError: Naming the key.
-    """
-    steps = max_steps(runner)
-    if interval > steps:
-        unit = 'iterations' if counts_iterations(runner) else 'epochs'
-        raise config_error(key, interval, f'the run has only {steps} {unit}, so it would never act',
-                           f'set it to {steps} or less, or train longer')

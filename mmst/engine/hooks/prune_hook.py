@@ -12,10 +12,10 @@ from ...pruning.mask import Mask
 from ...pruning.prunable import prunable_weights
 from ...pruning.reactivation import REVIVE
 from ...registry import CRITERIA, HOOKS, SCHEDULES
-from ..access import averaged, check_averaged, find_hook, unwrapped
+from ..access import averaged, find_hook, unwrapped
 from ..events import add_event
-from ..optim.masked_optim_wrapper import MaskedStep
-from .interval_hook import IntervalHook, check_interval, check_within_run, max_steps
+from ..plan import RunPlan
+from .interval_hook import IntervalHook, check_interval, max_steps
 from .search_hook import SearchHook
 
 REACTIVATION = ('search', 'prune', None)
@@ -65,24 +65,21 @@ class PruneHook(IntervalHook):
         self.drawn: Optional[Mask] = None
         self._loaded: Optional[dict] = None
 
-    def before_run(self, runner: Runner) -> None:
-        if not isinstance(runner.optim_wrapper, MaskedStep):
-            raise config_error('optim_wrapper.type', type(runner.optim_wrapper).__name__,
-                               'pruning needs a wrapper that masks gradients',
-                               'use mmst.MaskedOptimWrapper or mmst.MaskedAmpOptimWrapper')
-        check_within_run(runner, 'PruneHook.interval', self.interval)
-        check_averaged(runner)
-        if self.reactivation == 'search' and find_hook(runner, SearchHook) is None:
+    def check_plan(self, plan: RunPlan) -> None:
+        plan.check_wrapper('pruning needs a wrapper that masks gradients')
+        plan.check_length('PruneHook.interval', self.interval)
+        plan.check_averaged()
+        if self.reactivation == 'search' and not plan.has(SearchHook):
             raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
                                'add a SearchHook or set reactivation=None')
-        self.weights(runner)
+        prunable_weights(plan.model, **self.select)
+
+    def before_train(self, runner: Runner) -> None:
         reached = self.schedule.at(max_steps(runner) // self.interval)
         if reached < self.sparsity:
             runner.logger.warning(
                 f'PruneHook.interval = {self.interval}: the schedule ends at {reached:.0%} of the '
                 f'target {self.sparsity:.0%}; the last step draws the rest at once.')
-
-    def before_train(self, runner: Runner) -> None:
         if self._loaded is not None:
             mask = Mask(self._loaded['kept'])
             weights = self.weights(runner)

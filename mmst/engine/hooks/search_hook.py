@@ -13,12 +13,12 @@ from ...search.importance import units_to_keep
 from ...search.penalty import L1Penalty, warmup
 from ...search.surgery import Cut
 from ...search.units import find_units
-from ..access import averaged, check_averaged, refresh_averaged, unwrapped
+from ..access import averaged, refresh_averaged, unwrapped
 from ..events import add_event
-from ..optim.masked_optim_wrapper import MaskedStep
+from ..plan import RunPlan
 from ..rewrap import rewrap
-from .interval_hook import (IntervalHook, check_interval, check_within_run, counts_iterations,
-                            iterations_per_step, max_steps)
+from .interval_hook import (IntervalHook, check_interval, counts_iterations, iterations_per_step,
+                            max_steps)
 
 
 @HOOKS.register_module()
@@ -54,23 +54,19 @@ class SearchHook(IntervalHook):
         self.survivors: Dict[str, List[int]] = {}
         self._loaded: Optional[dict] = None
 
-    def before_run(self, runner: Runner) -> None:
-        if not isinstance(runner.optim_wrapper, MaskedStep):
-            raise config_error(
-                'optim_wrapper.type', type(runner.optim_wrapper).__name__,
-                'the search needs a wrapper that adds its penalty',
-                'use mmst.MaskedOptimWrapper or mmst.MaskedAmpOptimWrapper')
-        check_within_run(runner, 'SearchHook.interval', self.interval)
-        check_averaged(runner)
+    def check_plan(self, plan: RunPlan) -> None:
+        plan.check_wrapper('the search needs a wrapper that adds its penalty')
+        plan.check_length('SearchHook.interval', self.interval)
+        plan.check_length('SearchHook.warmup', self.warmup, 'rho would never be reached')
+        plan.check_averaged()
+        if not find_units(plan.model):
+            raise config_error('model.backbone.type', type(plan.model.backbone).__name__,
+                               'it offers no search units', 'use mmst.HRNASSupernet or an adapter')
 
     def before_train(self, runner: Runner) -> None:
-        groups = find_units(unwrapped(runner))
-        if not groups and self._loaded is None:
-            raise config_error('model.backbone.type', type(unwrapped(runner).backbone).__name__,
-                               'it offers no search units', 'use mmst.HRNASSupernet or an adapter')
         # Removal changes channels, never heights and widths: traced once.
         self._sizes = feature_sizes(unwrapped(runner), self.input_shape)
-        self._restore(runner, groups)
+        self._restore(runner, find_units(unwrapped(runner)))
         refresh_averaged(runner)
         rewrap(runner)
         self._set_penalty(runner)

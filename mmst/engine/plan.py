@@ -1,0 +1,68 @@
+"""A run before it trains: all that settings can contradict."""
+from dataclasses import dataclass
+from typing import Optional, Sequence, Type
+
+from mmengine.hooks import Hook
+from mmengine.model import BaseAveragedModel
+from torch import nn
+
+from ..errors import config_error
+from .optim.masked_optim_wrapper import MaskedStep
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What hooks check in ``IntervalHook.check_plan``.
+
+    It comes from a built runner or, before anything is built or written, from a config.
+
+    Attributes:
+        steps (int): Length of the run.
+        unit (str): What the steps are: ``'epochs'`` or ``'iterations'``.
+        wrapper (type): Class of the optimizer wrapper.
+        hooks (Sequence[Hook]): The run's hooks.
+        model (nn.Module): The model, unwrapped.
+        averaged (BaseAveragedModel, optional): Its moving average.
+    """
+    steps: int
+    unit: str
+    wrapper: type
+    hooks: Sequence[Hook]
+    model: nn.Module
+    averaged: Optional[BaseAveragedModel] = None
+
+    def has(self, kind: Type[Hook]) -> bool:
+        """Whether the run has a hook of a class."""
+        return any(isinstance(hook, kind) for hook in self.hooks)
+
+    def check_length(self, key: str, value: int, consequence: str = 'it would never act') -> None:
+        """Refuse an interval or a warm-up that is longer than the run.
+
+        Raises:
+            ConfigError: Naming the key.
+        """
+        if value > self.steps:
+            raise config_error(key, value,
+                               f'the run has only {self.steps} {self.unit}, so {consequence}',
+                               f'set it to {self.steps} or less, or train longer')
+
+    def check_wrapper(self, need: str) -> None:
+        """Refuse an optimizer wrapper that knows nothing of masks and penalty.
+
+        Raises:
+            ConfigError: Saying who needs it.
+        """
+        if not issubclass(self.wrapper, MaskedStep):
+            raise config_error('optim_wrapper.type', self.wrapper.__name__, need,
+                               'use mmst.MaskedOptimWrapper or mmst.MaskedAmpOptimWrapper')
+
+    def check_averaged(self) -> None:
+        """Refuse an EMA that would evaluate averaged weights with the statistics of others.
+
+        Raises:
+            ConfigError: If ``update_buffers`` is off.
+        """
+        if self.averaged is not None and not self.averaged.update_buffers:
+            raise config_error('EMAHook.update_buffers', False,
+                               'averaged weights need averaged BN statistics',
+                               'set update_buffers=True in the EMAHook')
