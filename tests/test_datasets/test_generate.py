@@ -108,6 +108,16 @@ def test_interruption_keeps_the_data_set_that_was_there(tmp_path, monkeypatch):
     assert digests(out) == before
 
 
+def test_of_two_calls_at_once_one_writes_and_the_other_finds_it_there(tmp_path):
+    command = [sys.executable, '-W', 'ignore', str(TOOL), 'cityscapes', str(tmp_path / 'data'),
+               '--size', '32', '64', '--train', '2', '--val', '1']
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum('already there' in line for line in said) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ['data']
+
+
 def test_folder_with_other_files_is_refused_and_left_alone(tmp_path):
     (tmp_path / 'real.txt').write_text('mine')
     with pytest.raises(ConfigError, match='holds files that were not generated'):
