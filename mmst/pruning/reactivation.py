@@ -33,12 +33,14 @@ def reactivate(masks: Masks, optimizer_state: MutableMapping[nn.Parameter, dict]
     A weight starts from 0, or from the value that it had when it was pruned if the mask keeps one.
     So that it does not jump, its first moments are 0 and its second moments the mean of the
     tensor's live entries (Adam counts steps per tensor: a second moment of 0 would make the first
-    step several learning rates long).
+    step several learning rates long). A tensor without a live entry starts anew, step count too.
     """
     for parameter, state in masks.items():
         pruned = state['pruned']
         if 'value' in state:
             parameter.copy_(torch.where(pruned, state['value'], parameter))
+        if bool(pruned.all()):
+            optimizer_state.pop(parameter, None)
         for key, moment in optimizer_state.get(parameter, {}).items():
             if torch.is_tensor(moment) and moment.shape == parameter.shape:
                 moment.masked_fill_(pruned, _start(key, moment, pruned))
@@ -47,5 +49,4 @@ def reactivate(masks: Masks, optimizer_state: MutableMapping[nn.Parameter, dict]
 
 def _start(key: str, moment: Tensor, pruned: Tensor) -> float:
     second = 'sq' in key or key == 'sum'
-    live = moment[~pruned]
-    return float(live.mean()) if second and live.numel() else 0.
+    return float(moment[~pruned].mean()) if second else 0.
