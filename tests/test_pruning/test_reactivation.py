@@ -1,0 +1,143 @@
+"""Masks on living parameters: holding weights at zero, lifting masks without a jump."""
+import pytest
+import torch
+from torch import nn
+
+from mmst.pruning.reactivation import mask_gradients, reactivate, zero_pruned
+
+LR = 0.01
+ADAPTIVE = dict(
+    adam=lambda p: torch.optim.Adam(p, LR),
+    adam_fused=lambda p: torch.optim.Adam(p, LR, fused=True),
+    amsgrad=lambda p: torch.optim.Adam(p, LR, amsgrad=True),
+    adamw=lambda p: torch.optim.AdamW(p, LR, eps=1e-8, weight_decay=1e-2),
+    nadam=lambda p: torch.optim.NAdam(p, LR),
+    rmsprop=lambda p: torch.optim.RMSprop(p, LR, alpha=0.9, momentum=0.9),
+    centered=lambda p: torch.optim.RMSprop(p, LR, alpha=0.9, centered=True),
+    adagrad=lambda p: torch.optim.Adagrad(p, LR))
+OTHERS = dict(sgd=lambda p: torch.optim.SGD(p, LR, momentum=0.9),
+              adamax=lambda p: torch.optim.Adamax(p, LR))
+
+
+def masked_training(make_optimizer, share=0.5, steps=300):
+    """A weight after ``steps`` under a mask: optimizer, weight, masks."""
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(6, 10))
+    masks = {weight: dict(pruned=torch.rand(6, 10) < share)}
+    optimizer = make_optimizer([weight])
+    for _ in range(steps):
+        step(optimizer, weight, masks)
+    return optimizer, weight, masks
+
+
+def step(optimizer, weight, masks, gradient=None):
+    weight.grad = torch.randn(weight.shape) + 0.5 if gradient is None else gradient.clone()
+    mask_gradients(masks)
+    optimizer.step()
+    zero_pruned(masks)
+
+
+def test_gradients_of_pruned_weights_become_0_also_infinite_ones():
+    weight = nn.Parameter(torch.ones(3))
+    weight.grad = torch.tensor([float('inf'), float('nan'), 2.])
+    mask_gradients({weight: dict(pruned=torch.tensor([True, True, False]))})
+    assert weight.grad.tolist() == [0., 0., 2.]
+
+
+def test_weights_without_a_gradient_are_passed_over():
+    weight = nn.Parameter(torch.ones(3))
+    mask_gradients({weight: dict(pruned=torch.tensor([True, True, False]))})
+    assert weight.grad is None
+
+
+def test_pruned_weights_become_exactly_0_also_infinite_ones():
+    weight = nn.Parameter(torch.tensor([float('inf'), float('nan'), 2.]))
+    zero_pruned({weight: dict(pruned=torch.tensor([True, True, False]))})
+    assert weight.tolist() == [0., 0., 2.]
+
+
+@pytest.mark.parametrize('name', [*ADAPTIVE, *OTHERS])
+def test_first_moments_start_from_0_and_second_moments_from_the_mean_of_the_live(name):
+    optimizer, weight, masks = masked_training({**ADAPTIVE, **OTHERS}[name])
+    pruned = masks[weight]['pruned']
+    before = {k: v.clone() for k, v in optimizer.state[weight].items() if torch.is_tensor(v)}
+    reactivate(masks, optimizer.state)
+    seen = set()
+    for key, moment in optimizer.state[weight].items():
+        if not torch.is_tensor(moment) or moment.shape != weight.shape:
+            continue
+        seen.add(key)
+        assert torch.equal(moment[~pruned], before[key][~pruned])
+        second = key in ('exp_avg_sq', 'max_exp_avg_sq', 'square_avg', 'sum')
+        start = before[key][~pruned].mean() if second else torch.tensor(0.)
+        torch.testing.assert_close(moment[pruned], start.expand(int(pruned.sum())))
+    assert seen and not masks
+
+
+def steps_of_revived(name, share, revive_steps=1):
+    """|change| of revived weights, in learning rates, at each step after the revival."""
+    optimizer, weight, masks = masked_training({**ADAPTIVE, **OTHERS}[name], share)
+    pruned = masks[weight]['pruned']
+    reactivate(masks, optimizer.state)
+    before = weight.detach().clone()
+    # A gradient as large as those that the live weights have.
+    step(optimizer, weight, masks, torch.full_like(weight, 1.1))
+    return (weight.detach() - before)[pruned].abs() / LR
+
+
+@pytest.mark.parametrize('name', [n for n in ADAPTIVE if n != 'nadam'] + ['adamax'])
+def test_the_first_step_of_a_revived_weight_is_no_longer_than_the_learning_rate(name):
+    moved = steps_of_revived(name, 0.5)
+    assert 0 < moved.max() <= 1.2
+
+
+@pytest.mark.parametrize('name', ['adam', 'adam_fused', 'amsgrad', 'adamw', 'adamax'])
+def test_a_tensor_without_a_live_weight_does_not_jump_either(name):
+    moved = steps_of_revived(name, 1.1)
+    assert 0 < moved.max() <= 1.2
+
+
+def test_zeroed_second_moments_would_jump():
+    """Why the mean is taken: Adam counts its steps per tensor."""
+    optimizer, weight, masks = masked_training(ADAPTIVE['adam'])
+    pruned = masks[weight]['pruned']
+    for moment in ('exp_avg', 'exp_avg_sq'):
+        optimizer.state[weight][moment][pruned] = 0.
+    before = weight.detach().clone()
+    step(optimizer, weight, {}, torch.full_like(weight, 1.1))
+    assert (weight.detach() - before)[pruned].abs().max() > 1.5 * LR
+
+
+def test_weights_start_from_0():
+    optimizer, weight, masks = masked_training(ADAPTIVE['adam'])
+    pruned = masks[weight]['pruned']
+    live = weight.detach()[~pruned].clone()
+    reactivate(masks, optimizer.state)
+    assert (weight[pruned] == 0).all() and torch.equal(weight.detach()[~pruned], live)
+
+
+def test_weights_start_from_their_remembered_value():
+    optimizer, weight, masks = masked_training(ADAPTIVE['adam'])
+    pruned = masks[weight]['pruned']
+    masks[weight]['value'] = torch.full_like(weight, 7.).detach()
+    live = weight.detach()[~pruned].clone()
+    reactivate(masks, optimizer.state)
+    assert (weight[pruned] == 7).all() and torch.equal(weight.detach()[~pruned], live)
+
+
+def test_an_optimizer_that_has_not_stepped_is_no_obstacle():
+    weight = nn.Parameter(torch.ones(3))
+    masks = {weight: dict(pruned=torch.tensor([True, False, False]))}
+    optimizer = torch.optim.Adam([weight])
+    reactivate(masks, optimizer.state)
+    assert not masks and not optimizer.state
+
+
+def test_a_tensor_that_the_search_has_emptied_is_no_obstacle():
+    weight = nn.Parameter(torch.ones(0, 3))
+    masks = {weight: dict(pruned=torch.ones(0, 3, dtype=torch.bool))}
+    optimizer = torch.optim.Adam([weight])
+    optimizer.state[weight] = dict(step=torch.tensor(3.), exp_avg=torch.ones(0, 3),
+                                   exp_avg_sq=torch.ones(0, 3))
+    reactivate(masks, optimizer.state)
+    assert not masks
