@@ -3,6 +3,7 @@
 ``type='mmst.X'`` resolves from mmseg, mmpose and mmpretrain configs without ``custom_imports``:
 a child registry is found by its scope, and ``locations`` are imported at the first look-up.
 """
+from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
@@ -10,8 +11,11 @@ from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
-MODELS = Registry('model', parent=MMENGINE_MODELS, scope='mmst', locations=['mmst.models', 'mmst.engine'])
+MODELS = Registry(
+    'model', parent=MMENGINE_MODELS, scope='mmst', locations=['mmst.models', 'mmst.engine'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmst', locations=['mmst.engine'])
+FUNCTIONS = Registry(
+    'function', parent=MMENGINE_FUNCTIONS, scope='mmst', locations=['mmst.engine'])
 OPTIM_WRAPPERS = Registry(
     'optim_wrapper', parent=MMENGINE_OPTIM_WRAPPERS, scope='mmst', locations=['mmst.engine'])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(

@@ -4,6 +4,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
+    seed=dict(type='mmst.SeedHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Decay min(0.9999^(batch / 4096), (1 + n) / (10 + n)) at step n, as released; batch 32.
     ema=dict(type='EMAHook', ema_type='mmst.WarmupEMA', momentum=1 - 0.9999**(32 / 4096)),

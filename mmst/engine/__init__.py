@@ -1,11 +1,12 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
-from .hooks import (InterimMetricsHook, PruneHook, RecalibrateHook, SearchHook, TicketCheckpointHook,
-                    TicketHook)
+from .hooks import (InterimMetricsHook, PruneHook, RecalibrateHook, SearchHook, SeedHook,
+                    TicketCheckpointHook, TicketHook)
 from .optim import DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper
+from .seed_worker import seed_worker
 from .warmup_ema import WarmupEMA
 
 __all__ = [
     'DecayGroupsConstructor', 'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper',
-    'PruneHook', 'RecalibrateHook', 'SearchHook', 'TicketCheckpointHook', 'TicketHook',
-    'WarmupEMA'
+    'PruneHook', 'RecalibrateHook', 'SearchHook', 'SeedHook',
+    'TicketCheckpointHook', 'TicketHook', 'WarmupEMA', 'seed_worker'
 ]

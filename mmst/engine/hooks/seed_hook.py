@@ -1,0 +1,39 @@
+"""Randomness that does not depend on when a run was stopped."""
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import Runner, set_random_seed
+
+from ...registry import HOOKS
+from .interval_hook import counts_iterations
+
+
+@HOOKS.register_module()
+class SeedHook(Hook):
+    """Seeds each epoch by the run's seed, the epoch and the rank; each iteration in such runs.
+
+    A resumed run then repeats exactly what an uninterrupted one does, dropout and augmentation
+    included, whatever validation drew in between: mmengine saves no random state. Workers follow
+    through ``worker_init_fn=dict(type='mmst.seed_worker')``, which needs workers that are started
+    for each epoch.
+    """
+    priority = 1
+
+    def before_run(self, runner: Runner) -> None:
+        loader = runner.train_dataloader
+        if loader.num_workers and loader.persistent_workers:
+            runner.logger.warning(
+                'train_dataloader.persistent_workers = True: workers carry their random state over '
+                'epochs, so a resumed run will not repeat an uninterrupted one to the bit. Remedy: '
+                'set it to False, with worker_init_fn=dict(type=\'mmst.seed_worker\').')
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        if not counts_iterations(runner):
+            self._seed(runner, runner.epoch)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        if counts_iterations(runner):
+            self._seed(runner, runner.iter)
+
+    def _seed(self, runner: Runner, step: int) -> None:
+        # Distinct for any realistic number of ranks and steps; NumPy takes 32 bits.
+        set_random_seed((runner.seed + 1_000_003 * step + 7_919 * get_rank()) % 2**32)
