@@ -39,11 +39,15 @@ def recalibrate(models: Sequence[nn.Module], batches: Iterable[dict]) -> int:
 
 @contextmanager
 def _collecting(models: Sequence[nn.Module]):
-    """BN layers collect cumulative averages from zero; everything else is in eval mode."""
+    """BN layers collect cumulative averages from zero; everything else is in eval mode.
+
+    Layers that no batch reaches (those of an auxiliary head) keep their statistics.
+    """
     training = [(m, m.training) for model in models for m in model.modules()]
     norms = [bn for model in models for bn in batch_norms(model)]
     momenta = [bn.momentum for bn in norms]
     counts = [int(bn.num_batches_tracked) for bn in norms]
+    before = [(bn.running_mean.clone(), bn.running_var.clone()) for bn in norms]
     for model in models:
         model.eval()
     for bn in norms:
@@ -53,7 +57,10 @@ def _collecting(models: Sequence[nn.Module]):
     try:
         yield
     finally:
-        for bn, momentum, seen in zip(norms, momenta, counts):
+        for bn, momentum, seen, (mean, var) in zip(norms, momenta, counts, before):
+            if not bn.num_batches_tracked:
+                bn.running_mean.copy_(mean)
+                bn.running_var.copy_(var)
             bn.momentum = momentum
             bn.num_batches_tracked.fill_(seen)
         for module, mode in training:
