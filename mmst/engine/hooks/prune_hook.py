@@ -190,7 +190,9 @@ def _check_choice(key: str, value, choices: Sequence) -> None:
 
 def _build(registry, key: str, kind, **kwargs):
     cfg = dict(kind) if isinstance(kind, dict) else dict(type=kind)
-    if registry.get(cfg.get('type', '')) is None:
+    # Not registry.build, which warns that a toolbox's scope has no such registry.
+    found = registry.get(str(cfg.pop('type', '')))
+    if found is None:
         raise config_error(f'PruneHook.{key}', kind, 'unknown name',
                            f'use one of {", ".join(map(repr, sorted(registry.module_dict)))}')
-    return registry.build(dict(kwargs, **cfg))
+    return found(**dict(kwargs, **cfg))
