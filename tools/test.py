@@ -1,0 +1,128 @@
+"""Evaluate a ticket or a checkpoint on the config's test set."""
+import json
+import sys
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.evaluator import DumpResults
+from mmengine.registry import HOOKS, RUNNERS, DefaultScope
+from mmengine.hooks import EMAHook
+from mmengine.runner import Runner
+from mmst import cli, files, preflight
+from mmst.engine.access import unwrapped
+from mmst.errors import TicketError, config_error
+from mmst.pruning.mask import Mask
+
+#: default_scope: the toolbox's hook that paints predictions, and its switch.
+PAINTERS = dict(
+    mmseg=dict(type='mmseg.SegVisualizationHook', draw=True, interval=1),
+    mmpretrain=dict(type='mmpretrain.VisualizationHook', enable=True, interval=1),
+    mmpose=dict(type='mmpose.PoseVisualizationHook', enable=True, interval=1))
+
+
+def parse_args(args=None):
+    """Read the command line."""
+    parser = cli.Parser(prog='test.py', description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', metavar='ticket_or_checkpoint', help='what to evaluate')
+    cli.add_common_arguments(parser)
+    parser.add_argument('--out', metavar='FILE',
+                        help='write the metrics (FILE.json) or the predictions (FILE.pkl)')
+    parser.add_argument('--show-dir', metavar='DIR', help='paint the predictions into a folder')
+    return parser.parse_args(args)
+
+
+def build_config(args) -> Config:
+    """The config file with the command line put into it."""
+    cfg = cli.read_config(args.config, args.cfg_options)
+    cli.set_launcher(cfg, args)
+    cli.set_work_dir(cfg, args)
+    cli.default_dataloaders(cfg)
+    cfg.load_from, cfg.resume = args.checkpoint, False
+    if args.out and not args.out.endswith(('.json', '.pkl')):
+        raise config_error('--out', args.out, 'unknown kind of file',
+                           'name it FILE.json for the metrics or FILE.pkl for the predictions')
+    if args.show_dir:
+        paint(cfg, args.show_dir)
+    drop_averaging(cfg)
+    return cfg
+
+
+def paint(cfg: Config, folder: str) -> None:
+    """Switch the toolbox's painting of predictions on."""
+    scope = cfg.get('default_scope')
+    if scope not in PAINTERS:
+        raise config_error('default_scope', scope, 'no toolbox that paints predictions',
+                           'leave --show-dir away')
+    hook = dict(PAINTERS[scope])
+    if scope == 'mmseg':
+        cfg.visualizer.save_dir = folder
+    else:
+        hook['out_dir'] = folder
+    cfg.default_hooks.visualization = hook
+
+
+def drop_averaging(cfg: Config) -> None:
+    """Leave out the moving average: files hold the averaged weights where there are any."""
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        def averages(hook) -> bool:
+            kind = hook.get('type') if isinstance(hook, dict) else type(hook)
+            kind = HOOKS.get(kind) if isinstance(kind, str) else kind
+            return isinstance(kind, type) and issubclass(kind, EMAHook)
+        for name, hook in (cfg.get('default_hooks') or {}).items():
+            if averages(hook):
+                cfg.default_hooks[name] = None
+        cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or [] if not averages(hook)]
+
+
+def evaluate(args) -> None:
+    """Check, evaluate, and say what came out."""
+    cfg = build_config(args)
+    content, ticket = preflight.check_test(cfg, args.checkpoint)
+    mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
+    cli.start_processes(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if args.out and args.out.endswith('.pkl'):
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    metrics = {key: float(value) for key, value in runner.test().items()}
+    check_zeros(unwrapped(runner), mask, args.checkpoint)
+    if is_main_process():
+        report(metrics, mask)
+        if args.out and args.out.endswith('.json'):
+            result = dict(metrics, sparsity=mask.sparsity) if len(mask) else metrics
+            files.write_bytes(args.out, (json.dumps(result, indent=2) + '\n').encode())
+    cli.stop_processes()
+
+
+def check_zeros(model: torch.nn.Module, mask: Mask, path: str) -> None:
+    """Make sure that what was evaluated is sparse.
+
+    Raises:
+        TicketError: A pruned weight was not exactly 0.
+    """
+    parameters = dict(model.named_parameters())
+    for name, kept in mask.items():
+        if bool(parameters[name].detach().cpu().masked_select(~kept).any()):
+            raise TicketError(f'{path}: {name} has weights where its mask has none. Remedy: take the '
+                              'file from the training run again.')
+
+
+def report(metrics, mask: Mask) -> None:
+    """Print metrics and sparsity."""
+    for name, value in metrics.items():
+        print(f'{name}: {value:.4f}')
+    if len(mask):
+        print(f'sparsity: {mask.sparsity:.6f} ({mask.pruned:,} of {mask.total:,} prunable weights '
+              'are exactly 0)', flush=True)
+
+
+def main(args=None) -> int:
+    """The tool; returns its exit code."""
+    args = parse_args(args)
+    return cli.run('test.py', lambda: evaluate(args))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

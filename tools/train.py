@@ -1,0 +1,114 @@
+"""Train a config: two-in-one search and pruning, or anything else that mmengine trains.
+
+One tool for mmsegmentation, mmpose and mmpretrain. Settings are checked before anything is written.
+"""
+import sys
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+import torch
+from mmengine.config import Config
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS, RUNNERS, DefaultScope
+from mmengine.runner import Runner
+from mmst import cli, preflight
+from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
+from mmst.errors import config_error
+
+AMP = {MaskedOptimWrapper: 'mmst.MaskedAmpOptimWrapper', OptimWrapper: 'AmpOptimWrapper'}
+
+
+def parse_args(args=None):
+    """Read the command line."""
+    parser = cli.Parser(prog='train.py', description=__doc__)
+    parser.add_argument('config', help='config file')
+    cli.add_common_arguments(parser)
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', metavar='PATH',
+        help='go on from a checkpoint; without PATH from the last one in the work dir')
+    parser.add_argument('--amp', action='store_true',
+                        help='train in mixed precision (bfloat16 where there is no GPU)')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help='scale the learning rate by the total batch size over the config\'s')
+    parser.add_argument('--no-validate', action='store_true', help='no evaluation during training')
+    return parser.parse_args(args)
+
+
+def build_config(args) -> Config:
+    """The config file with the command line put into it."""
+    cfg = cli.read_config(args.config, args.cfg_options)
+    cli.set_launcher(cfg, args)
+    cli.set_work_dir(cfg, args)
+    cli.default_dataloaders(cfg)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.amp:
+        use_amp(cfg)
+    if args.auto_scale_lr:
+        if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
+            raise config_error('auto_scale_lr.base_batch_size', None,
+                               '--auto-scale-lr needs the batch size that the rate was chosen for',
+                               'set it in the config')
+        cfg.auto_scale_lr.enable = True
+    scale_one_cycle(cfg)
+    return cfg
+
+
+def use_amp(cfg: Config) -> None:
+    """Replace the optimizer wrapper by its form for mixed precision.
+
+    Raises:
+        ConfigError: The wrapper has none, or none that works without a GPU.
+    """
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+        kind = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+    if isinstance(kind, type) and issubclass(kind, AmpOptimWrapper):
+        return
+    if kind not in AMP:
+        raise config_error('optim_wrapper.type', cfg.optim_wrapper.get('type'),
+                           'has no form for mixed precision', 'use mmst.MaskedOptimWrapper, or '
+                           'leave --amp away')
+    if kind is OptimWrapper and not torch.cuda.is_available():
+        raise config_error('--amp', True, 'mmengine\'s AmpOptimWrapper needs a GPU',
+                           'use mmst.MaskedOptimWrapper, or leave --amp away')
+    cfg.optim_wrapper.type = AMP[kind]
+
+
+def scale_one_cycle(cfg: Config) -> None:
+    """Scale the peak of ``OneCycleLR`` where learning rates are scaled.
+
+    mmengine scales the optimizer's rate, which this schedule replaces by its own.
+    """
+    scaling = cfg.get('auto_scale_lr') or {}
+    if not scaling.get('enable'):
+        return
+    ratio = cli.world_size(cfg) * cfg.train_dataloader.batch_size / scaling['base_batch_size']
+    schedulers = cfg.get('param_scheduler') or []
+    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+        if scheduler.get('type') == 'OneCycleLR':
+            peak = scheduler['eta_max']
+            scheduler['eta_max'] = ([p * ratio for p in peak]
+                                    if isinstance(peak, (list, tuple)) else peak * ratio)
+
+
+def train(args) -> None:
+    """Check, then train."""
+    cfg = build_config(args)
+    preflight.check(cfg)
+    cli.start_processes(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner.train()
+    cli.stop_processes()
+
+
+def main(args=None) -> int:
+    """The tool; returns its exit code."""
+    args = parse_args(args)
+    return cli.run('train.py', lambda: train(args))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
