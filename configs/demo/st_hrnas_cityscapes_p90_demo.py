@@ -34,15 +34,14 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 epochs = 20
 train_cfg = dict(max_epochs=epochs, val_begin=16, val_interval=4)
-optim_wrapper = dict(optimizer=dict(lr=0.02))
 param_scheduler = [
-    dict(type='OneCycleLR', eta_max=0.02, total_steps=epochs, pct_start=0.3, div_factor=25,
+    dict(type='OneCycleLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
          by_epoch=True, convert_to_iter_based=True)
 ]
 default_hooks = dict(
     logger=dict(interval=20),
     ema=dict(momentum=0.02),
-    search=dict(interval=3, rho=2e-3, warmup=2, input_shape=(128, 256)),
+    search=dict(interval=3, rho=1e-3, warmup=2, input_shape=(128, 256)),
     prune=dict(interval=2),
     recalibrate=dict(batches=4, batch_size=8),
     checkpoint=dict(interval=5))

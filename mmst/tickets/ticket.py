@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ from ..errors import TicketError
 from ..models.widths import get_widths
 from ..pruning.mask import Mask
 from ..registry import MODELS
+from ..search.adapters import prepare
 
 FORMAT, VERSION = 'mmst.ticket', 1
 _FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, meta=dict)
@@ -115,17 +117,19 @@ class Ticket:
         Raises:
             TicketError: If architecture and weights do not fit.
         """
-        cfg = copy.deepcopy(self.model if part is None else self.model[part])
+        # Toolboxes read some settings as attributes.
+        cfg = ConfigDict(copy.deepcopy(self.model if part is None else self.model[part]))
         prefix = '' if part is None else f'{part}.'
         state = {name[len(prefix):]: value for name, value in self.state_dict.items()
                  if name.startswith(prefix)}
         with DefaultScope.overwrite_default_scope(self.meta.get('default_scope')):
-            network = MODELS.build(cfg)
+            network = prepare(MODELS.build(cfg))
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
             raise TicketError(f'architecture and weights of the ticket do not fit: {error}') from None
-        return network.eval()
+        network.eval()  # not chained: some toolboxes' backbones return nothing from it
+        return network
 
 
 def _with_widths(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:
