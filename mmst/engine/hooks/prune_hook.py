@@ -15,7 +15,7 @@ from ...registry import CRITERIA, HOOKS, SCHEDULES
 from ..access import averaged, find_hook, unwrapped
 from ..events import add_event
 from ..plan import RunPlan
-from .interval_hook import IntervalHook, check_interval, max_steps
+from .interval_hook import IntervalHook, check_interval, counts_iterations, max_steps, trains
 from .search_hook import SearchHook
 
 REACTIVATION = ('search', 'prune', None)
@@ -94,7 +94,7 @@ class PruneHook(IntervalHook):
 
     def mask_in_force(self, runner: Runner) -> Optional[Mask]:
         """The mask that training keeps to, or None while weights are reactivated."""
-        masks = runner.optim_wrapper.masks
+        masks = runner.optim_wrapper.masks if trains(runner) else {}
         if not masks:
             return None
         weights = self.weights(runner)
@@ -106,10 +106,10 @@ class PruneHook(IntervalHook):
         return mask is not None and mask.sparsity >= self.sparsity - 1.5 / max(mask.total, 1)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        self.drawn = None
+        self._begin_step(runner)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
-        self.drawn = None
+        self._begin_step(runner)
 
     def on_step(self, runner: Runner, step: int) -> None:
         searched = _searched_at(runner, step)
@@ -119,8 +119,6 @@ class PruneHook(IntervalHook):
         last = step == max_steps(runner)
         if step % self.interval == 0 or (last and not self.at_target(runner)):
             self.draw(runner, step, self.sparsity if last else ratio)
-            if self.reactivation == 'prune' and not last:
-                self.lift(runner, step)
         elif searched and self._below(runner, ratio):
             self.draw(runner, step, ratio)
 
@@ -153,6 +151,12 @@ class PruneHook(IntervalHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         self._loaded = checkpoint.get('mmst_mask') if runner._resume else None
+
+    def _begin_step(self, runner: Runner) -> None:
+        self.drawn = None
+        if self.reactivation == 'prune':
+            # Right after pruning, but after the pruned network was saved and evaluated.
+            self.lift(runner, runner.iter if counts_iterations(runner) else runner.epoch)
 
     def _put_in_force(self, runner: Runner, mask: Mask) -> None:
         weights = self.weights(runner)
