@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 
 from ...registry import HOOKS
 from ..access import find_hook
+from .interval_hook import trains
 from .prune_hook import PruneHook
 
 PREFIX = 'interim/'
@@ -24,6 +25,8 @@ class InterimMetricsHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
         prune = find_hook(runner, PruneHook)
+        if not trains(runner):
+            return
         if metrics and prune is not None and not prune.at_target(runner):
             for key in list(metrics):
                 metrics[PREFIX + key] = metrics.pop(key)
