@@ -13,16 +13,17 @@ from ...registry import HOOKS
 from ...search.recalibrate import recalibrate
 from ..access import models, refresh_averaged
 from ..events import add_event, events, happened
-from .interval_hook import IntervalHook, check_interval, validation_due
+from .interval_hook import IntervalHook, check_interval, max_steps, validation_due
 
 
 @HOOKS.register_module()
 class RecalibrateHook(IntervalHook):
     """Renews BN statistics after each search and before each evaluation of anything pruned.
 
-    Without it pruned networks collapse for the wrong reason. Batches come from a loader of its own
-    (the training set and its augmentation); the EMA copy is recalibrated too; the run's random
-    state is left as it was.
+    Without it pruned networks collapse for the wrong reason. Tickets can be evaluated at any time,
+    so it acts after each prune and at the end too. Batches come from a loader of its own (the
+    training set and its augmentation); the EMA copy is recalibrated too; the run's random state is
+    left as it was.
 
     Args:
         batches (int): Batches on each rank. Defaults to 10.
@@ -36,7 +37,8 @@ class RecalibrateHook(IntervalHook):
 
     def on_step(self, runner: Runner, step: int) -> None:
         changed = any(e['kind'] in ('search', 'prune') for e in events(runner))
-        if happened(runner, step, 'search') or (changed and validation_due(runner, step)):
+        evaluated = validation_due(runner, step) or step == max_steps(runner)
+        if happened(runner, step, 'search', 'prune') or (changed and evaluated):
             with isolated_random_state(runner.seed + step):
                 count = recalibrate(models(runner), self._batches(runner, step))
             refresh_averaged(runner)
