@@ -18,7 +18,7 @@ class SeedHook(Hook):
     """
     priority = 1
 
-    def before_run(self, runner: Runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         loader = runner.train_dataloader
         if loader.num_workers and loader.persistent_workers:
             runner.logger.warning(
