@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import torch
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ..models.attention import Attention
@@ -90,7 +91,8 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
     dtype = next((p.dtype for p in model.parameters()), None)
     image = torch.empty(1, image_channels(model), *input_shape, device='meta', dtype=dtype)
     with torch.no_grad():
-        twin(image)
+        # mmpose's models ask for data samples, None allowed.
+        twin(image, None) if isinstance(twin, BaseModel) else twin(image)
 
 
 def image_channels(model: nn.Module) -> int:

@@ -1,12 +1,13 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
 from .hooks import (InterimMetricsHook, PruneHook, RecalibrateHook, SearchHook, SeedHook,
                     TicketCheckpointHook, TicketHook)
-from .optim import DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper
+from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, RMSpropTF,
+                    StaircaseLR)
 from .seed_worker import seed_worker
 from .warmup_ema import WarmupEMA
 
 __all__ = [
     'DecayGroupsConstructor', 'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper',
-    'PruneHook', 'RecalibrateHook', 'SearchHook', 'SeedHook',
+    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'SearchHook', 'SeedHook', 'StaircaseLR',
     'TicketCheckpointHook', 'TicketHook', 'WarmupEMA', 'seed_worker'
 ]

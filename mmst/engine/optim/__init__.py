@@ -1,5 +1,10 @@
-"""Optimizer wrappers and their constructor."""
+"""Optimizers, their wrappers and constructor, schedules."""
 from .decay_groups_constructor import DecayGroupsConstructor
 from .masked_optim_wrapper import MaskedAmpOptimWrapper, MaskedOptimWrapper
+from .rmsprop_tf import RMSpropTF
+from .staircase_lr import StaircaseLR
 
-__all__ = ['DecayGroupsConstructor', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper']
+__all__ = [
+    'DecayGroupsConstructor', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'RMSpropTF',
+    'StaircaseLR'
+]

@@ -1,0 +1,68 @@
+"""RMSProp as TensorFlow computes it."""
+from typing import Callable, Dict, List, Optional
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ...errors import config_error
+from ...registry import OPTIMIZERS
+
+
+@OPTIMIZERS.register_module()
+class RMSpropTF(Optimizer):
+    """RMSProp in TensorFlow's form, all tensors at once.
+
+    v ← alpha · v + (1 - alpha) · g², b ← momentum · b + lr · g / √(v + eps), w ← w - b. Against
+    ``torch.optim.RMSprop``: v starts at 1 rather than 0, eps lies inside the square root, and the
+    learning rate enters the momentum, so that a change of it acts gradually.
+
+    Args:
+        params (Iterable): Parameters or parameter groups.
+        lr (float): Learning rate. Defaults to 0.016.
+        alpha (float): Of the average of squared gradients. Defaults to 0.9.
+        momentum (float): 0 for none. Defaults to 0.9.
+        eps (float): Defaults to 1e-3.
+        weight_decay (float): Added to the gradient (an L2 term, not decoupled). Defaults to 0.
+    """
+
+    def __init__(self, params, lr: float = 0.016, alpha: float = 0.9, momentum: float = 0.9,
+                 eps: float = 1e-3, weight_decay: float = 0.):
+        settings = dict(lr=lr, alpha=alpha, momentum=momentum, eps=eps, weight_decay=weight_decay)
+        for name, value in settings.items():
+            if value < 0 or (name in ('alpha', 'momentum') and value >= 1):
+                raise config_error(f'optimizer.{name}', value, 'is out of range',
+                                   'use 0 or above, for alpha and momentum also below 1')
+        super().__init__(params, settings)
+
+    @torch.no_grad()
+    def step(self, closure: Optional[Callable] = None) -> Optional[Tensor]:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            params = [p for p in group['params'] if p.grad is not None]
+            if params:
+                self._update(params, group)
+        return loss
+
+    def _update(self, params: List[Tensor], group: Dict) -> None:
+        grads = [p.grad for p in params]
+        if group['weight_decay']:
+            grads = torch._foreach_add(grads, params, alpha=group['weight_decay'])
+        squares = [self._state(p, 'square_avg', torch.ones_like) for p in params]
+        torch._foreach_mul_(squares, group['alpha'])
+        torch._foreach_addcmul_(squares, grads, grads, value=1 - group['alpha'])
+        scales = torch._foreach_add(squares, group['eps'])
+        torch._foreach_sqrt_(scales)
+        moves = [self._state(p, 'momentum_buffer', torch.zeros_like) for p in params]
+        torch._foreach_mul_(moves, group['momentum'])
+        torch._foreach_addcdiv_(moves, grads, scales, value=group['lr'])
+        torch._foreach_sub_(params, moves)
+
+    def _state(self, p: Tensor, key: str, start: Callable[[Tensor], Tensor]) -> Tensor:
+        state = self.state[p]
+        if key not in state:
+            state[key] = start(p, memory_format=torch.preserve_format)
+        return state[key]
