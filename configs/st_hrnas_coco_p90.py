@@ -1,0 +1,12 @@
+# SuperTicket on COCO key points at 90% sparsity: 8 GPUs x 48 people, 210 epochs, the paper's
+# settings.
+_base_ = [
+    './_base_/models/hrnas_pose.py', './_base_/datasets/coco_keypoint.py',
+    './_base_/schedules/adam_multistep_210e.py', './_base_/two_in_one.py',
+    './_base_/runtime_pose.py'
+]
+default_hooks = dict(
+    ema=dict(momentum=1 - 0.9999**(384 / 4096)),
+    search=dict(rho=1e-6, input_shape=(256, 192)),
+    prune=dict(interval=15),
+    checkpoint=dict(save_best='coco/AP', rule='greater'))
