@@ -40,3 +40,5 @@ WEIGHT_INITIALIZERS = Registry(
 CRITERIA = Registry('pruning criterion', scope='mmst', locations=['mmst.pruning.criteria'])
 #: The sparsity at each prune: ``progressive``, ``one_shot``. ``mmst/pruning/schedules``.
 SCHEDULES = Registry('sparsity schedule', scope='mmst', locations=['mmst.pruning.schedules'])
+#: Search units of modules of other packages, under the dotted name of their class.
+UNIT_ADAPTERS = Registry('unit adapter', scope='mmst', locations=['mmst.search.adapters'])

@@ -8,6 +8,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ..models.attention import Attention
+from ..search.units import offers_units
 
 HW = Tuple[int, int]
 
@@ -69,7 +70,7 @@ def feature_sizes(model: nn.Module, input_shape: HW) -> Dict[str, Tuple[HW, HW]]
     def record(name, module, inputs, output):
         sizes[name] = tuple(inputs[0].shape[-2:]), tuple(output.shape[-2:])
 
-    trace(model, input_shape, record, lambda m: hasattr(m, 'search_units'))
+    trace(model, input_shape, record, offers_units)
     return sizes
 
 
@@ -82,7 +83,8 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
     memo = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
             for p in model.parameters()}
     memo.update({id(b): b.detach().to('meta') for b in model.buffers()})
-    twin = copy.deepcopy(model, memo).eval()
+    twin = copy.deepcopy(model, memo)
+    twin.eval()  # not chained: some toolboxes' backbones return nothing from it
     for name, module in twin.named_modules():
         module._forward_hooks.clear()
         if wanted(module):

@@ -14,7 +14,8 @@ def units_to_keep(groups: Mapping[str, UnitGroup], averaged: Optional[Mapping[st
 
     A unit goes where |γ| is below the threshold: with an averaged model only if both the current
     and the averaged γ are, and at the last search of a run by the averaged γ alone, since the
-    averaged model becomes the ticket.
+    averaged model becomes the ticket. A group that needs some units (``UnitGroup.minimum``) keeps
+    its most important ones.
 
     Args:
         groups (Mapping[str, UnitGroup]): Units of the model in training.
@@ -27,11 +28,13 @@ def units_to_keep(groups: Mapping[str, UnitGroup], averaged: Optional[Mapping[st
     """
     keep = {}
     for name, group in groups.items():
-        current = _finite(name, group.gamma)
-        stays = current >= threshold
+        importance = _finite(name, group.gamma)
         if averaged is not None:
-            by_average = _finite(name, averaged[name].gamma) >= threshold
-            stays = by_average if last else stays | by_average
+            by_average = _finite(name, averaged[name].gamma)
+            importance = by_average if last else torch.maximum(importance, by_average)
+        stays = importance >= threshold
+        if int(stays.sum()) < group.minimum:
+            stays[importance.argsort(descending=True, stable=True)[:group.minimum]] = True
         if not bool(stays.all()):
             keep[name] = torch.nonzero(stays).flatten().tolist()
     return keep

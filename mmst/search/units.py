@@ -1,14 +1,19 @@
 """Search units: what the search may remove, offered by the modules themselves.
 
-A module takes part in the search by a method ``search_units() -> Dict[str, UnitGroup]``. Nothing is
-found by name patterns or tracing, so necks and other backbones can offer units too.
+A module takes part in the search by a method ``search_units() -> Dict[str, UnitGroup]``, or by an
+adapter for its class where the class is not ours. Nothing is found by name patterns or tracing, so
+necks and other backbones can offer units too.
 """
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 from torch import Tensor, nn
 
+from ..registry import UNIT_ADAPTERS
 from .surgery import Cut
+
+if TYPE_CHECKING:
+    from .adapters import UnitAdapter
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,15 @@ class UnitGroup:
             removes the others from every tensor that they occupy.
         macs (Callable): ``macs(in_hw, out_hw)`` is a 1-D tensor, the multiply-adds of each unit for
             one sample whose feature map enters with ``in_hw`` and leaves with ``out_hw``.
+        minimum (int): Units that a search leaves at least, the most important ones; 0 where the
+            module can do without any.
     """
     kind: str
     bn: nn.Module
     labels: List[int]
     keep: Callable[[Tensor, Cut], None]
     macs: Callable[[Tuple[int, int], Tuple[int, int]], Tensor]
+    minimum: int = 0
 
     @property
     def gamma(self) -> nn.Parameter:
@@ -53,10 +61,34 @@ def find_units(model: nn.Module) -> Dict[str, UnitGroup]:
     """
     groups = {}
     for path, module in model.named_modules():
-        for name, group in getattr(module, 'search_units', dict)().items():
+        for name, group in units_of(module).items():
             if len(group):
                 groups[f'{path}.{name}' if path else name] = group
     return groups
+
+
+def units_of(module: nn.Module) -> Dict[str, UnitGroup]:
+    """Groups that ``module`` offers, itself or through its adapter."""
+    if hasattr(module, 'search_units'):
+        return module.search_units()
+    adapter = adapter_of(module)
+    return adapter.search_units() if adapter is not None else {}
+
+
+def offers_units(module: nn.Module) -> bool:
+    """Whether ``module`` takes part in the search, even if no unit is left in it."""
+    return hasattr(module, 'search_units') or bool(units_of(module))
+
+
+def adapter_of(module: nn.Module) -> Optional['UnitAdapter']:
+    """The adapter of a module by its class's dotted name, or None.
+
+    By name, so that nobody has to import a toolbox (or install it) to register an adapter.
+    """
+    UNIT_ADAPTERS.import_from_location()
+    kind = type(module)
+    adapter = UNIT_ADAPTERS.module_dict.get(f'{kind.__module__}.{kind.__qualname__}')
+    return adapter(module) if adapter is not None else None
 
 
 def module_path(group_name: str) -> str:

@@ -6,7 +6,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ...errors import config_error
-from ..access import averaged, unwrapped
+from ...search.adapters import prepare
+from ..access import averaged, models, unwrapped
 from ..plan import RunPlan
 
 
@@ -18,6 +19,9 @@ class IntervalHook(Hook):
     """
 
     def before_run(self, runner: Runner) -> None:
+        # Before any checkpoint is loaded: it may hold a searched network.
+        for model in models(runner):
+            prepare(model)
         if trains(runner):
             self.check_plan(plan_of(runner))
 

@@ -60,8 +60,9 @@ class SearchHook(IntervalHook):
         plan.check_length('SearchHook.warmup', self.warmup, 'rho would never be reached')
         plan.check_averaged()
         if not find_units(plan.model):
-            raise config_error('model.backbone.type', type(plan.model.backbone).__name__,
-                               'it offers no search units', 'use mmst.HRNASSupernet or an adapter')
+            searched = type(getattr(plan.model, 'backbone', plan.model)).__name__
+            raise config_error('model.backbone.type', searched, 'it offers no search units',
+                               'use mmst.HRNASSupernet or write an adapter (mmst.search.adapters)')
 
     def before_train(self, runner: Runner) -> None:
         # Removal changes channels, never heights and widths: traced once.

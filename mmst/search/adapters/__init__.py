@@ -1,0 +1,10 @@
+"""Search units of modules that are not this project's: an adapter a file.
+
+To add one: a file beside this one (or anywhere that your config imports) with a subclass of
+``UnitAdapter``, registered in ``UNIT_ADAPTERS`` under the dotted name of the module's class.
+"""
+from .base import UnitAdapter
+from .inverted_residual import InvertedResidualAdapter
+from .prepare import prepare
+
+__all__ = ['InvertedResidualAdapter', 'UnitAdapter', 'prepare']

@@ -1,0 +1,39 @@
+"""What an adapter is."""
+from abc import ABC, abstractmethod
+from typing import Dict, Mapping
+
+from torch import Tensor, nn
+
+from ..units import UnitGroup
+
+
+class UnitAdapter(ABC):
+    """Offers the search units of a module whose class cannot do it itself.
+
+    Register a subclass under the class's dotted name, ``'package.file.Class'``: nothing is imported
+    for it, so that a toolbox need not be installed. The name must be exact; a subclass may have
+    changed what the adapter relies on and needs an entry of its own. Made anew at each use.
+
+    Args:
+        module (nn.Module): A module of that class.
+    """
+
+    def __init__(self, module: nn.Module):
+        self.module = module
+
+    @abstractmethod
+    def search_units(self) -> Dict[str, UnitGroup]:
+        """The module's groups of units; empty where it has none."""
+
+    @abstractmethod
+    def rebuild(self, state_dict: Mapping[str, Tensor], prefix: str, full: Mapping[str, int]) -> None:
+        """Give the module the shapes of a state dict that is about to be loaded.
+
+        Args:
+            state_dict (Mapping[str, Tensor]): The whole network's.
+            prefix (str): What the module's keys begin with.
+            full (Mapping[str, int]): Units of each group before any search.
+
+        Raises:
+            TicketError: If no removal of units can have left such shapes.
+        """
