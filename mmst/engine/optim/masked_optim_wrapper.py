@@ -81,7 +81,9 @@ class MaskedAmpOptimWrapper(MaskedStep, AmpOptimWrapper):
             return
         OptimWrapper.__init__(self, **kwargs)
         self.masks, self.penalty = {}, None
-        self.loss_scaler = torch.amp.GradScaler('cpu', enabled=False)
+        # Off, it does nothing on any device; torch before 2.3 has CUDA's only.
+        scaler = getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)
+        self.loss_scaler = scaler(enabled=False)
         self._scale_update_param = None
         self.cast_dtype = torch.bfloat16
 
