@@ -15,6 +15,8 @@ from .errors import ConfigError, MMSTError, config_error
 from .preflight.toolbox import missing_toolbox
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
+#: Hooks that mmengine's Runner has of itself.
+RUNNER_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 
 
 class Parser(argparse.ArgumentParser):
@@ -112,8 +114,15 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
 
 
-def default_dataloaders(cfg: Config) -> None:
-    """What mmpretrain's tools set in its dataloaders, and its configs rely on."""
+def complete(cfg: Config) -> None:
+    """What the toolboxes' tools set, and configs rely on.
+
+    Hooks that the config has switched off with None are left out; mmengine does this itself for its
+    own only.
+    """
+    for name, hook in list(cfg.get('default_hooks', {}).items()):
+        if hook is None and name not in RUNNER_HOOKS:
+            del cfg.default_hooks[name]
     if cfg.get('default_scope') != 'mmpretrain':
         return
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):

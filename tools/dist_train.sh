@@ -19,7 +19,11 @@ else
     MEETING=(--node-rank="${NODE_RANK:-0}" --master-addr="${MASTER_ADDR:-127.0.0.1}"
              --master-port="${PORT:-29500}")
 fi
-PYTHON=${PYTHON:-python}
-PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH} exec "$PYTHON" -m torch.distributed.run \
+# The environment of `make setup`, unless another one is active.
+if [ -z "${PYTHON:-}" ] && [ -z "${VIRTUAL_ENV:-}" ] && [ -x "$ROOT/.venv/bin/python" ]; then
+    PYTHON=$ROOT/.venv/bin/python
+fi
+# tools/launch.py is `python -m torch.distributed.run` with quieter errors.
+PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH} exec "${PYTHON:-python}" "$ROOT/tools/launch.py" \
     --nnodes="$NNODES" --nproc-per-node="$2" "${MEETING[@]}" \
     "$ROOT/tools/train.py" "$1" --launcher pytorch "${@:3}"

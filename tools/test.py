@@ -1,18 +1,22 @@
 """Evaluate a ticket or a checkpoint on the config's test set."""
 import json
 import sys
+import warnings
+
+warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
-from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.hooks import EMAHook
+from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 from mmst import cli, files, preflight
 from mmst.engine.access import unwrapped
 from mmst.errors import TicketError, config_error
+from mmst.preflight.resolve import resolve
 from mmst.pruning.mask import Mask
 
 #: default_scope: the toolbox's hook that paints predictions, and its switch.
@@ -39,7 +43,7 @@ def build_config(args) -> Config:
     cfg = cli.read_config(args.config, args.cfg_options)
     cli.set_launcher(cfg, args)
     cli.set_work_dir(cfg, args)
-    cli.default_dataloaders(cfg)
+    cli.complete(cfg)
     cfg.load_from, cfg.resume = args.checkpoint, False
     if args.out and not args.out.endswith(('.json', '.pkl')):
         raise config_error('--out', args.out, 'unknown kind of file',
@@ -68,12 +72,11 @@ def drop_averaging(cfg: Config) -> None:
     """Leave out the moving average: files hold the averaged weights where there are any."""
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         def averages(hook) -> bool:
-            kind = hook.get('type') if isinstance(hook, dict) else type(hook)
-            kind = HOOKS.get(kind) if isinstance(kind, str) else kind
+            kind = resolve(HOOKS, hook.get('type')) if isinstance(hook, dict) else type(hook)
             return isinstance(kind, type) and issubclass(kind, EMAHook)
-        for name, hook in (cfg.get('default_hooks') or {}).items():
+        for name, hook in list(cfg.get('default_hooks', {}).items()):
             if averages(hook):
-                cfg.default_hooks[name] = None
+                del cfg.default_hooks[name]
         cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or [] if not averages(hook)]
 
 

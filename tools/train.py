@@ -3,6 +3,9 @@
 One tool for mmsegmentation, mmpose and mmpretrain. Settings are checked before anything is written.
 """
 import sys
+import warnings
+
+warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import torch
@@ -13,6 +16,7 @@ from mmengine.runner import Runner
 from mmst import cli, preflight
 from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
 from mmst.errors import config_error
+from mmst.preflight.resolve import resolve
 
 AMP = {MaskedOptimWrapper: 'mmst.MaskedAmpOptimWrapper', OptimWrapper: 'AmpOptimWrapper'}
 
@@ -38,7 +42,7 @@ def build_config(args) -> Config:
     cfg = cli.read_config(args.config, args.cfg_options)
     cli.set_launcher(cfg, args)
     cli.set_work_dir(cfg, args)
-    cli.default_dataloaders(cfg)
+    cli.complete(cfg)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.resume is not None:
@@ -63,8 +67,7 @@ def use_amp(cfg: Config) -> None:
         ConfigError: The wrapper has none, or none that works without a GPU.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-        kind = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+        kind = resolve(OPTIM_WRAPPERS, cfg.optim_wrapper.get('type', 'OptimWrapper'))
     if isinstance(kind, type) and issubclass(kind, AmpOptimWrapper):
         return
     if kind not in AMP:

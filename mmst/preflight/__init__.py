@@ -3,7 +3,9 @@
 One concern a file; each check raises an :class:`~mmst.errors.MMSTError` of one line that names key,
 value and remedy. The quick ones come first, those that read data last.
 """
-from typing import Any, Dict, Optional, Sequence, Tuple
+import warnings
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
@@ -32,7 +34,7 @@ def check(cfg: Config) -> None:
     """
     _check_sections(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
     check_toolbox(cfg)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+    with _looking(cfg):
         check_one_cycle(cfg)
         model = build_model(cfg)
         check_hooks(cfg, model)
@@ -55,7 +57,7 @@ def check_test(cfg: Config, path: str) -> Tuple[Dict[str, Any], Optional[Ticket]
     """
     _check_sections(cfg, 'test_dataloader', 'test_evaluator')
     check_toolbox(cfg)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+    with _looking(cfg):
         found = check_tested(path, build_model(cfg))
         check_data(cfg, ('test', ))
     return found
@@ -85,6 +87,14 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
 def build_model(cfg: Config) -> nn.Module:
     """The model on the CPU; constructors check their own settings."""
     return MODELS.build(cfg.model)
+
+
+@contextmanager
+def _looking(cfg: Config) -> Iterator[None]:
+    """Names as the run will look them up; warnings wait for the run."""
+    with warnings.catch_warnings(), DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        warnings.simplefilter('ignore')
+        yield
 
 
 def _check_sections(cfg: Config, *names: str) -> None:

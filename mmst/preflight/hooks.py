@@ -13,6 +13,7 @@ from ..engine.plan import RunPlan
 from ..errors import ConfigError, config_error
 from ..registry import HOOKS as OWN_HOOKS
 from .length import run_length
+from .resolve import resolve
 
 
 def check_hooks(cfg: Config, model: nn.Module) -> None:
@@ -49,7 +50,7 @@ def _settings(cfg: Config) -> Iterator[Tuple[str, type, Dict[str, Any]]]:
         if kind is None:
             raise config_error(key, hook, 'no hook (it has no type)',
                                f'correct its name: the config has {_names(cfg)}')
-        found = HOOKS.get(kind) if isinstance(kind, str) else kind
+        found = resolve(HOOKS, kind)
         if found is None:
             own = ', '.join(f'mmst.{name}' for name in sorted(OWN_HOOKS.module_dict))
             raise config_error(f'{key}.type', kind, 'unknown hook',
@@ -94,7 +95,7 @@ def _named_as_in_config(names: Dict[str, str]) -> Iterator[None]:
 
 def _wrapper(cfg: Config) -> type:
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    found = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+    found = resolve(OPTIM_WRAPPERS, kind)
     if found is None:
         raise config_error('optim_wrapper.type', kind, 'unknown optimizer wrapper',
                            'use mmst.MaskedOptimWrapper or mmst.MaskedAmpOptimWrapper')

@@ -6,6 +6,7 @@ from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
 from ..errors import config_error
+from .resolve import resolve
 
 
 def run_length(cfg: Config) -> Tuple[int, str]:
@@ -15,8 +16,7 @@ def run_length(cfg: Config) -> Tuple[int, str]:
         ConfigError: The length is no whole number of at least 1.
     """
     settings = cfg.train_cfg
-    kind = settings.get('type')
-    kind = LOOPS.get(kind) if isinstance(kind, str) else kind
+    kind = resolve(LOOPS, settings.get('type'))
     iterations = not settings.get('by_epoch', True) if kind is None else issubclass(
         kind, IterBasedTrainLoop)
     name = 'max_iters' if iterations else 'max_epochs'

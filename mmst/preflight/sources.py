@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
 from ..errors import DataError
+from .resolve import resolve
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def _leaves(key: str, cfg: ConfigDict) -> Iterator[Tuple[str, ConfigDict]]:
 
 
 def _build_lazily(cfg: ConfigDict) -> Optional[BaseDataset]:
-    kind = cfg.get('type')
-    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    kind = resolve(DATASETS, cfg.get('type'))
     lazy = inspect.isclass(kind) and issubclass(kind, BaseDataset)
     return DATASETS.build(dict(cfg, pipeline=[], lazy_init=True)) if lazy else None
 

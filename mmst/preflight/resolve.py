@@ -1,0 +1,22 @@
+"""Classes behind the names in a config."""
+from typing import Any, Optional, Union
+
+from mmengine.registry import Registry
+
+
+def resolve(registry: Registry, kind: Union[str, type, None]) -> Optional[Any]:
+    """What ``type=kind`` of a config stands for, looked up as ``registry.build`` does.
+
+    ``Registry.get`` alone passes the toolbox of ``default_scope`` over.
+
+    Args:
+        registry (Registry): A registry of mmengine.
+        kind (str | type, optional): Classes are given back as they are.
+
+    Returns:
+        The class or function; None for unknown names.
+    """
+    if not isinstance(kind, str):
+        return kind
+    with registry.switch_scope_and_registry(None) as scoped:
+        return scoped.get(kind)
