@@ -61,7 +61,8 @@ class PruneHook(IntervalHook):
         self.reactivation, self.revive = reactivation, revive
         self.schedule = _build(SCHEDULES, 'schedule', schedule, sparsity=sparsity)
         self.criterion = _build(CRITERIA, 'criterion', criterion)
-        self.select = dict(parts=parts, transformers=transformers, leave_alone=leave_alone)
+        self.select = dict(parts=_names(parts), transformers=transformers,
+                           leave_alone=_names(leave_alone))
         self.drawn: Optional[Mask] = None
         self._loaded: Optional[dict] = None
 
@@ -184,6 +185,11 @@ def _broadcast(tensor: torch.Tensor) -> None:
         data = tensor.to(torch.uint8)
         dist.broadcast(data)
         tensor.copy_(data.bool())
+
+
+def _names(names) -> Sequence[str]:
+    """A single name stands for a list of one; its letters are no names."""
+    return [names] if isinstance(names, str) else names
 
 
 def _check_choice(key: str, value, choices: Sequence) -> None:

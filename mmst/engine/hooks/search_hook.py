@@ -144,7 +144,8 @@ def _removal(name: str, group, index: List[int]) -> dict:
 
 
 def _check_settings(input_shape, threshold, rho, warmup_epochs) -> None:
-    if len(input_shape) != 2 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+    pair = isinstance(input_shape, (list, tuple)) and len(input_shape) == 2
+    if not pair or not all(isinstance(n, int) and n > 0 for n in input_shape):
         raise config_error('SearchHook.input_shape', input_shape, 'must be (height, width) in pixels',
                            'use the size that the network is deployed at, e.g. (512, 1024)')
     if not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
