@@ -3,7 +3,7 @@
 - mmseg, mmpose and mmdet import ``mmcv.ops``: a placeholder lets them where mmcv has no compiled
   ops (mmcv-lite).
 - mmengine's checkpoints hold more than tensors: a short list of harmless names lets torch read
-  them with ``weights_only=True``, and every local checkpoint is read so.
+  them with ``weights_only=True``, and every local or downloaded checkpoint is read so.
 - ``_base_ = 'mmst::name.py'`` finds the configs of this package, in a checkout and in a wheel.
 """
 import codecs
@@ -11,14 +11,17 @@ import difflib
 import functools
 import importlib
 import importlib.util
+import os
 import os.path as osp
 import pickle
 import re
 import sys
 import types
+import zipfile
 from collections import Counter
 from importlib.machinery import ModuleSpec
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, BinaryIO, Callable, Dict, Optional, Tuple
+from urllib.parse import urlparse
 
 import numpy as np
 import torch
@@ -29,10 +32,12 @@ if importlib.util.find_spec('mmcv') is None:
     raise ImportError('mmst needs mmcv. Remedy: pip install mmcv-lite (nothing to compile), or a '
                       'full mmcv for operations that need compiled code.')
 
+from mmengine import dist  # noqa: E402
 from mmengine.config import config as mmengine_config  # noqa: E402
 from mmengine.config import utils as mmengine_config_utils  # noqa: E402
 from mmengine.hub import hub as mmengine_hub  # noqa: E402
 from mmengine.logging import HistoryBuffer  # noqa: E402
+from mmengine.runner import checkpoint as mmengine_checkpoint  # noqa: E402
 from mmengine.runner.checkpoint import CheckpointLoader  # noqa: E402
 from mmengine.utils import package_utils  # noqa: E402
 
@@ -44,6 +49,8 @@ def prepare_openmmlab() -> None:
     install_mmcv_ext_placeholder()
     register_safe_globals()
     CheckpointLoader.register_scheme('', load_from_local, force=True)
+    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_url, force=True)
+    mmengine_checkpoint.load_from_http = load_from_url  # what 'torchvision://' and others end in
     register_config_package()
 
 
@@ -170,19 +177,30 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
     """Read a file of ``torch.save`` without running any code that it may hold.
 
     Raises:
-        TicketError: The file is no checkpoint, is truncated, or holds more than data.
+        TicketError: The file is no checkpoint, is truncated or damaged, or holds more than data.
     """
     safely = dict(weights_only=True)
     if not hasattr(torch.serialization, 'add_safe_globals'):
         safely = dict(pickle_module=restricted_pickle())
     with open(filename, 'rb') as file:
         try:
+            _compare_checksums(file)
             return torch.load(file, map_location=map_location, **safely)
         except Exception as error:  # A damaged file can raise almost anything.
             problem = _describe_unreadable(error)
             if problem is None:
                 raise
             raise TicketError(f'{filename}: {problem}') from error
+
+
+def _compare_checksums(file: BinaryIO) -> None:
+    """Raise where a part of the file is not as it was written: torch does not look at that."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as parts:
+            damaged = parts.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f'{damaged} has another checksum')
+    file.seek(0)
 
 
 def _describe_unreadable(error: Exception) -> Optional[str]:
@@ -196,7 +214,7 @@ def _describe_unreadable(error: Exception) -> Optional[str]:
     if isinstance(error, MemoryError) or re.search('deserialize object on|CUDA|out of memory',
                                                    str(error)):
         return None
-    return ('is truncated or no checkpoint. Remedy: copy it anew, or pass a file that this '
+    return ('is truncated, damaged or no checkpoint. Remedy: copy it anew, or pass a file that this '
             'project or mmengine has written.')
 
 
@@ -205,7 +223,24 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     filename = osp.expanduser(filename)
     if not osp.isfile(filename):
         raise FileNotFoundError(f'{filename} can not be found.')
-    return safe_load(filename, map_location)
+    content = safe_load(filename, map_location)
+    if isinstance(content, dict) and isinstance(content.get('meta'), dict):
+        # Text that a resuming Runner would execute, to learn how many GPUs the file's run had.
+        content['meta'].pop('config', None)
+    return content
+
+
+def load_from_url(filename: str, map_location: Any = None) -> Any:
+    """mmengine's loader for addresses, with torch's check: each machine downloads once."""
+    folder = osp.join(torch.hub.get_dir(), 'checkpoints')
+    path = osp.join(folder, osp.basename(urlparse(filename).path))
+    if dist.get_local_rank() == 0 and not osp.isfile(path):
+        os.makedirs(folder, exist_ok=True)
+        hash_in_name = torch.hub.HASH_REGEX.search(osp.basename(path))
+        torch.hub.download_url_to_file(filename, path, hash_in_name and hash_in_name.group(1),
+                                       progress=sys.stderr.isatty())
+    dist.barrier()
+    return load_from_local(path, map_location)
 
 
 # ------------------------------------------------------------------ configs of this package

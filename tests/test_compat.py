@@ -210,7 +210,7 @@ def test_truncated_checkpoint_is_named_in_one_line(checkpoint, tmp_path, share):
     whole = open(checkpoint, 'rb').read()
     path = tmp_path / 'short.pth'
     path.write_bytes(whole[:int(share * len(whole))])
-    with pytest.raises(TicketError, match='short.pth: is truncated or no checkpoint') as error:
+    with pytest.raises(TicketError, match='short.pth: is truncated, damaged or no') as error:
         load_checkpoint(ToyModel(), str(path))
     assert '\n' not in str(error.value)
 
@@ -219,7 +219,7 @@ def test_truncated_checkpoint_is_named_in_one_line(checkpoint, tmp_path, share):
 def test_other_files_are_named_in_one_line(tmp_path, content):
     path = tmp_path / 'notes.pth'
     path.write_bytes(content)
-    with pytest.raises(TicketError, match='notes.pth: is truncated or no checkpoint'):
+    with pytest.raises(TicketError, match='notes.pth: is truncated, damaged or no'):
         compat.safe_load(path)
 
 
