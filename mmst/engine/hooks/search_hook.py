@@ -17,8 +17,7 @@ from ..access import averaged, refresh_averaged, unwrapped
 from ..events import add_event
 from ..plan import RunPlan
 from ..rewrap import rewrap
-from .interval_hook import (IntervalHook, check_interval, counts_iterations, iterations_per_step,
-                            max_steps)
+from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps
 
 
 @HOOKS.register_module()
@@ -74,14 +73,11 @@ class SearchHook(IntervalHook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         length = self.warmup * iterations_per_step(runner)
-        runner.optim_wrapper.penalty.rho = warmup(self.rho, runner.iter, length)
-
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
-                         outputs=None) -> None:
-        if self.every_n_inner_iters(batch_idx, 10) or counts_iterations(runner):
-            penalty = runner.optim_wrapper.penalty
+        penalty = runner.optim_wrapper.penalty
+        penalty.rho = warmup(self.rho, runner.iter, length)
+        # Like the losses: of the weights before the step. The logger acts before this hook after it.
+        if not batch_idx or self.every_n_inner_iters(batch_idx, 10):
             runner.message_hub.update_scalar('train/penalty', penalty.value())
-        super().after_train_iter(runner, batch_idx, data_batch, outputs)
 
     def on_step(self, runner: Runner, step: int) -> None:
         if step % self.interval == 0:
