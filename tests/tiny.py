@@ -202,11 +202,16 @@ def pruned_weights(runner):
             yield name, weight, copies.get(name), masks[weight]['pruned']
 
 
-def weaken(share=0.5, seed=5, kinds=('channel', 'token')):
-    """A probe's function: γ and β of a random share of all units become 0, also the averaged."""
+def weaken(share=0.5, seed=5, kinds=('channel', 'token'), epoch=None):
+    """A probe's function: γ and β of a random share of all units become 0, also the averaged.
+
+    At the end of each epoch, or of the ``epoch`` that is given (counted from 1).
+    """
 
     @torch.no_grad()
     def act(runner):
+        if epoch not in (None, runner.epoch + 1):
+            return
         groups = find_units(unwrapped(runner))
         copies = find_units(averaged(runner).module) if averaged(runner) else groups
         generator = torch.Generator().manual_seed(seed)

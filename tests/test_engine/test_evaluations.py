@@ -90,9 +90,9 @@ def evaluated_sparsity(found):
 @pytest.mark.parametrize('reactivation', ['search', 'prune', None])
 def test_evaluations_that_count_see_the_target_sparsity(tmp_path, reactivation, revive, ema):
     found = {}
-    prune = dict(ONE_SHOT['prune'], reactivation=reactivation, revive=revive, schedule='progressive',
-                 sparsity=0.2)
-    runner = run(tmp_path, **dict(ONE_SHOT, prune=prune, ema=ema, probes=[evaluated_sparsity(found)]))
+    prune = dict(interval=2, sparsity=0.2, reactivation=reactivation, revive=revive)
+    runner = run(tmp_path, **dict(ONE_SHOT, prune=prune, ema=ema, ticket=True,
+                                  probes=[evaluated_sparsity(found)]))
     counted = {step for step, e in evaluations(runner).items() if e['at_target']}
     expected = {'search': {4, 5, 6, 7, 8}, 'prune': {4, 6, 8}, None: {4, 5, 6, 7, 8}}
     assert counted == expected[reactivation]

@@ -1,4 +1,4 @@
-"""Pruned weights stay exactly 0; the penalty is added once a real step, unscaled, before clipping."""
+"""Pruned weights stay exactly 0; the penalty comes once a real step, unscaled, before clipping."""
 import pytest
 import torch
 from tiny import averaged, pruned_weights, run
