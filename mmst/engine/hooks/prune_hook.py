@@ -13,6 +13,7 @@ from ...pruning.prunable import prunable_weights
 from ...pruning.reactivation import REVIVE
 from ...registry import CRITERIA, HOOKS, SCHEDULES
 from ..access import averaged, find_hook, unwrapped
+from ..batches import criterion_gradients
 from ..events import add_event
 from ..plan import RunPlan
 from .interval_hook import IntervalHook, check_interval, counts_iterations, max_steps, trains
@@ -126,7 +127,8 @@ class PruneHook(IntervalHook):
     def draw(self, runner: Runner, step: int, ratio: float) -> None:
         """Draw the mask of sparsity ``ratio`` now and put it in force."""
         weights = self.weights(runner)
-        scores = self.criterion.score(weights, {})
+        gradients = criterion_gradients(runner, self.criterion, weights, runner.seed + step)
+        scores = self.criterion.score(weights, gradients)
         mask = draw_mask(scores, ratio, self.scope, self.mask_in_force(runner))
         for kept in mask.values():
             _broadcast(kept)

@@ -1,17 +1,10 @@
 """BN statistics that fit the network."""
-import random
-from contextlib import contextmanager
-from typing import Iterator
-
-import numpy as np
-import torch
-from mmengine.dataset import DefaultSampler
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
 from ...registry import HOOKS
 from ...search.recalibrate import recalibrate
 from ..access import models, refresh_averaged
+from ..batches import isolated_random_state, training_batches
 from ..events import add_event, events, happened
 from .interval_hook import IntervalHook, check_interval, max_steps, validation_due
 
@@ -40,30 +33,7 @@ class RecalibrateHook(IntervalHook):
         evaluated = validation_due(runner, step) or step == max_steps(runner)
         if happened(runner, step, 'search', 'prune') or (changed and evaluated):
             with isolated_random_state(runner.seed + step):
-                count = recalibrate(models(runner), self._batches(runner, step))
+                count = recalibrate(models(runner), training_batches(
+                    runner, self.batches, runner.seed + step, self.batch_size))
             refresh_averaged(runner)
             add_event(runner, 'recalibrate', step, batches=count)
-
-    def _batches(self, runner: Runner, step: int) -> Iterator[dict]:
-        train = runner.train_dataloader
-        sampler = DefaultSampler(train.dataset, shuffle=True, seed=runner.seed + step)
-        loader = DataLoader(train.dataset, self.batch_size, sampler=sampler,
-                            collate_fn=train.collate_fn)
-        for _, batch in zip(range(self.batches), loader):
-            yield batch
-
-
-@contextmanager
-def isolated_random_state(seed: int):
-    """Seed Python, NumPy and torch inside the block and restore their states after it."""
-    states = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-    with torch.random.fork_rng(devices):
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])

@@ -1,4 +1,6 @@
 """Pruning criteria: a weight's score, one file each. The lowest scores are pruned."""
+from .gradient import Gradient
 from .magnitude import Magnitude
+from .random import Random
 
-__all__ = ['Magnitude']
+__all__ = ['Gradient', 'Magnitude', 'Random']

@@ -1,0 +1,33 @@
+"""Gradient pruning (SNIP)."""
+from typing import Dict, Mapping
+
+from torch import Tensor
+
+from ...errors import config_error
+from ...registry import CRITERIA
+from .base import Criterion
+
+
+@CRITERIA.register_module('gradient')
+class Gradient(Criterion):
+    """|Σ over batches of g · θ|: how much the loss depends on a weight (SNIP; paper Sec. 4.1).
+
+    Args:
+        batches (int): Training batches on each rank. Defaults to 100.
+    """
+    needs_gradients = True
+
+    def __init__(self, batches: int = 100):
+        if not isinstance(batches, int) or isinstance(batches, bool) or batches < 1:
+            raise config_error('criterion.batches', batches, 'must be a whole number of at least 1',
+                               'use 100')
+        self.batches = batches
+
+    def score(self, weights: Mapping[str, Tensor],
+              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+        missing = [name for name in weights if name not in gradients]
+        if missing:
+            raise config_error('criterion', 'gradient', f'there is no gradient of {missing[0]}',
+                               'give it training batches, or use the criterion \'magnitude\', which '
+                               'needs no data')
+        return {name: (gradients[name] * weight.detach()).abs() for name, weight in weights.items()}

@@ -1,0 +1,56 @@
+"""Gradients of the training loss, for criteria that want them."""
+from contextlib import contextmanager
+from typing import Dict, Iterable, Mapping
+
+import torch
+from mmengine import dist
+from torch import Tensor, nn
+
+from ..errors import config_error
+
+
+def loss_gradients(model: nn.Module, weights: Mapping[str, nn.Parameter],
+                   batches: Iterable[dict]) -> Dict[str, Tensor]:
+    """Sum over batches of the gradients of the model's own loss, averaged over ranks.
+
+    The model is in eval mode, as SNIP's scores are taken here (statistics fixed, no dropout). It is
+    left as it was: parameters, their ``.grad``, BN statistics, training modes. No distributed
+    wrapper takes part.
+
+    Args:
+        model (nn.Module): An OpenMMLab model, unwrapped.
+        weights (Mapping[str, nn.Parameter]): Parameters of the model by name.
+        batches (Iterable[dict]): Batches as the training loader gives them.
+
+    Raises:
+        ConfigError: If there is no batch.
+    """
+    names, parameters = list(weights), list(weights.values())
+    sums, count = [torch.zeros_like(p, dtype=torch.float32) for p in parameters], 0
+    with _eval_mode(model), torch.enable_grad():
+        for count, batch in enumerate(batches, 1):
+            losses = model(**model.data_preprocessor(batch, True), mode='loss')
+            loss, _ = model.parse_losses(losses)
+            # Not backward(): it would touch .grad and, where there is one, DDP's reducer.
+            found = torch.autograd.grad(loss, parameters, allow_unused=True)
+            for total, gradient in zip(sums, found):
+                if gradient is not None:
+                    total += gradient
+    if not count:
+        raise config_error('criterion', 'gradient', 'it needs training data, and there was no batch',
+                           'check train_dataloader, or use the criterion \'magnitude\', which needs '
+                           'no data')
+    for total in sums:
+        dist.all_reduce(total, op='mean')
+    return dict(zip(names, sums))
+
+
+@contextmanager
+def _eval_mode(model: nn.Module):
+    modes = [(m, m.training) for m in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
