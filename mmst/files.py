@@ -5,20 +5,52 @@ from typing import Union
 
 from mmengine.fileio import LocalBackend, register_backend
 
+from .errors import TrainingError
+
 
 def write_bytes(path: Union[str, Path], data: bytes) -> None:
-    """Write beside, then rename: ``path`` holds its old or its new content, never half of it."""
+    """Write beside, then rename: ``path`` holds its old or its new content, never half of it.
+
+    Raises:
+        TrainingError: The disk is full or does not allow it; ``path`` is as it was.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(beside, 'wb') as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def cannot_write(path: Union[str, Path], error: OSError) -> TrainingError:
+    """What a run says before it ends for want of room or permission."""
+    return TrainingError(f'{path} cannot be written ({error.strerror}); nothing was lost. Remedy: '
+                         'make room there, then go on with --resume.')
+
+
+def sweep(folder: Union[str, Path]) -> None:
+    """Remove what killed processes have left of files that they were writing in ``folder``."""
+    for path in Path(folder).glob('.*.tmp'):
+        pid = path.name.split('.')[-2]
+        if pid.isdigit() and not _alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's, or no signals on this system
+        pass
+    return True
 
 
 class AtomicBackend(LocalBackend):

@@ -8,6 +8,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Decay min(0.9999^(batch / 4096), (1 + n) / (10 + n)) at step n, as released; batch 32.
     ema=dict(type='EMAHook', ema_type='mmst.WarmupEMA', momentum=1 - 0.9999**(32 / 4096)),
+    finite=dict(type='mmst.FiniteHook'),
     search=dict(type='mmst.SearchHook', interval=10, threshold=1e-3, rho=1.4e-4, warmup=25,
                 input_shape=(512, 1024)),
     prune=dict(type='mmst.PruneHook', sparsity=0.9, interval=25, schedule='progressive',
@@ -15,4 +16,5 @@ default_hooks = dict(
     recalibrate=dict(type='mmst.RecalibrateHook', batches=10, batch_size=16),
     ticket=dict(type='mmst.TicketHook'),
     checkpoint=dict(type='mmst.TicketCheckpointHook', interval=10, max_keep_ckpts=3),
-    interim_metrics=dict(type='mmst.InterimMetricsHook'))
+    interim_metrics=dict(type='mmst.InterimMetricsHook'),
+    resume=dict(type='mmst.ResumeHook'))

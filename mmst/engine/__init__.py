@@ -1,5 +1,6 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
-from .hooks import (InterimMetricsHook, PruneHook, RecalibrateHook, SearchHook, SeedHook,
+from .hooks import (FiniteHook, InterimMetricsHook, PruneHook,
+                    RecalibrateHook, ResumeHook, SearchHook, SeedHook,
                     TicketCheckpointHook, TicketHook)
 from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, RMSpropTF,
                     StaircaseLR)
@@ -7,7 +8,9 @@ from .seed_worker import seed_worker
 from .warmup_ema import WarmupEMA
 
 __all__ = [
-    'DecayGroupsConstructor', 'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper',
-    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'SearchHook', 'SeedHook', 'StaircaseLR',
+    'DecayGroupsConstructor', 'FiniteHook', 'InterimMetricsHook',
+    'MaskedAmpOptimWrapper', 'MaskedOptimWrapper',
+    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'SearchHook',
+    'SeedHook', 'StaircaseLR',
     'TicketCheckpointHook', 'TicketHook', 'WarmupEMA', 'seed_worker'
 ]

@@ -1,0 +1,84 @@
+"""Runs that survive being killed."""
+from typing import List, Optional
+
+from mmengine import dist
+from mmengine.hooks import EarlyStoppingHook, Hook
+from mmengine.runner import Runner
+
+from ...errors import MMSTError
+from ...registry import HOOKS
+from ..access import find_hook
+from ..events import events, happened
+from ..resume import find_checkpoint
+from ..work_dir import claim, release, run_id
+from .interval_hook import counts_iterations, trains, validation_due
+
+
+@HOOKS.register_module()
+class ResumeHook(Hook):
+    """Keeps a run resumable: finished later, it ends as if it had never been stopped.
+
+    - The work directory belongs to one run and one config, see :mod:`mmst.engine.work_dir`.
+    - ``resume=True`` without ``load_from`` goes on from the last checkpoint that is whole.
+    - What mmengine does not restore: the sampler's seed where the config has none, an evaluation
+      that was due when the run was stopped, the patience of an ``EarlyStoppingHook``.
+
+    ``tools/train.py`` claims the directory before anything is written; the toolboxes' own tools
+    leave that to this hook.
+    """
+    priority = 100
+
+    def before_run(self, runner: Runner) -> None:
+        if not trains(runner):
+            return
+        claim(runner.work_dir, runner.cfg, runner._resume)
+        if runner._resume and runner._load_from is None:
+            runner._load_from = _find(runner.work_dir)
+            # mmengine would look for itself otherwise, and take any file.
+            runner._resume = runner._load_from is not None
+
+    def before_train(self, runner: Runner) -> None:
+        if not runner._resume:
+            return
+        _seed_sampler(runner)
+        _replay_early_stopping(runner)
+        done = runner.iter if counts_iterations(runner) else runner.epoch
+        # Checkpoints are written before validation.
+        if validation_due(runner, done) and not happened(runner, done, 'evaluate'):
+            runner.val_loop.run()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        checkpoint['mmst_run'] = run_id(runner.work_dir)
+
+    def after_run(self, runner: Runner) -> None:
+        release(runner.work_dir)
+
+
+def _find(work_dir: str) -> Optional[str]:
+    """The first process looks for all."""
+    answer: List[object] = [None]
+    if dist.is_main_process():
+        try:
+            answer = [find_checkpoint(work_dir)]
+        except MMSTError as error:
+            answer = [error]
+    dist.broadcast_object_list(answer)
+    if isinstance(answer[0], MMSTError):
+        raise answer[0]
+    return answer[0]
+
+
+def _seed_sampler(runner: Runner) -> None:
+    """Without a seed in the config, the sampler was built before the checkpoint told it."""
+    loader = runner.train_dataloader
+    sampler = getattr(loader.batch_sampler, 'sampler', None) or loader.sampler
+    if hasattr(sampler, 'seed'):
+        sampler.seed = runner.seed
+
+
+def _replay_early_stopping(runner: Runner) -> None:
+    """Show the hook the scores of all evaluations so far."""
+    hook = find_hook(runner, EarlyStoppingHook)
+    for event in events(runner):
+        if hook is not None and event['kind'] == 'evaluate' and event['at_target']:
+            hook.after_val_epoch(runner, event['metrics'])
