@@ -15,6 +15,7 @@ from mmengine.registry import OPTIM_WRAPPERS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 from mmst import cli, preflight
 from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
+from mmst.engine.work_dir import claim
 from mmst.errors import config_error
 from mmst.preflight.resolve import resolve
 
@@ -102,6 +103,7 @@ def train(args) -> None:
     cfg = build_config(args)
     preflight.check(cfg)
     cli.start_processes(cfg)
+    claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
     cli.stop_processes()

@@ -41,12 +41,30 @@ def claim(work_dir: Union[str, Path], cfg: Config, resume: bool) -> None:
     if _rank() == 0:
         try:
             _lock(Path(work_dir))
-            _record(Path(work_dir), describe(cfg), resume)
+            check(work_dir, cfg)
+            _record(Path(work_dir), cfg, resume)
         except MMSTError as error:
             problem = [error]
     dist.broadcast_object_list(problem)
     if problem[0] is not None:
         raise problem[0]
+
+
+def check(work_dir: Union[str, Path], cfg: Config) -> None:
+    """Refuse a directory that holds checkpoints of another config; nothing is written.
+
+    Raises:
+        TrainingError: Naming what differs.
+    """
+    before = _read(Path(work_dir))
+    changed = list(differences(before['config'], describe(cfg))) if before else []
+    if changed and checkpoints(work_dir):
+        listed = '; '.join(f'{key} was {_short(old)} and is {_short(new)}'
+                           for key, old, new in changed[:3])
+        more = f'; and {len(changed) - 3} more' if len(changed) > 3 else ''
+        raise TrainingError(
+            f'work_dir = {str(work_dir)!r}: holds checkpoints of another config: {listed}{more}. '
+            'Remedy: give another --work-dir, or the config that the run began with.')
 
 
 def release(work_dir: Union[str, Path]) -> None:
@@ -92,19 +110,9 @@ def differences(before: Any, now: Any, key: str = '') -> Iterator[Tuple[str, Any
         yield key, before, now
 
 
-def _record(work_dir: Path, described: Dict[str, Any], resume: bool) -> None:
-    before = _read(work_dir)
-    if before is not None and checkpoints(work_dir):
-        changed = list(differences(before['config'], described))
-        if changed:
-            listed = '; '.join(f'{key} was {_short(old)} and is {_short(new)}'
-                               for key, old, new in changed[:3])
-            more = f'; and {len(changed) - 3} more' if len(changed) > 3 else ''
-            raise TrainingError(
-                f'work_dir = {str(work_dir)!r}: holds checkpoints of another config: {listed}{more}. '
-                'Remedy: give another --work-dir, or the config that the run began with.')
-    if before is None or not resume:
-        record = dict(run=uuid.uuid4().hex, config=described)
+def _record(work_dir: Path, cfg: Config, resume: bool) -> None:
+    if _read(work_dir) is None or not resume:
+        record = dict(run=uuid.uuid4().hex, config=describe(cfg))
         files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode())
 
 

@@ -5,10 +5,11 @@ import re
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from mmengine.config import Config
-from mmengine.runner import find_latest_checkpoint
 from torch import nn
 
 from ..compat import safe_load
+from ..engine import work_dir
+from ..engine.resume import find_checkpoint
 from ..errors import TicketError
 from ..tickets import Ticket
 from ..tickets.ticket import FORMAT
@@ -20,7 +21,7 @@ TRAINING_STATE = ('meta', 'message_hub', 'optimizer')
 def check_start(cfg: Config, model: nn.Module) -> None:
     """Refuse ``load_from`` or ``resume`` of a file that is damaged or of another architecture.
 
-    A resumed file must hold the whole model. A file that a new run starts from (``load_from``) may
+    First of all, refuse a work directory that holds checkpoints of another config. A resumed file must hold the whole model. A file that a new run starts from (``load_from``) may
     lack whole parts of the model, say the head, but not the backbone.
 
     Args:
@@ -29,7 +30,10 @@ def check_start(cfg: Config, model: nn.Module) -> None:
 
     Raises:
         TicketError: Naming the file and what does not fit.
+        TrainingError: The work directory belongs to another config.
     """
+    if cfg.get('work_dir'):
+        work_dir.check(cfg.work_dir, cfg)
     path = _start_file(cfg)
     if path is None or '://' in path:
         return
@@ -110,7 +114,7 @@ def check_fits(path: str, content: Mapping[str, Any], model: nn.Module, whole: b
 
 def _start_file(cfg: Config) -> Optional[str]:
     if cfg.get('load_from') is None and cfg.get('resume') and osp.isdir(cfg.get('work_dir') or ''):
-        return find_latest_checkpoint(cfg.work_dir)
+        return find_checkpoint(cfg.work_dir)
     return cfg.get('load_from')
 
 
