@@ -108,14 +108,19 @@ class PlainConfig(Config):
 # --------------------------------------------------------------------------------- the run
 
 
-def config(work_dir, epochs=4, *, ema=True, search=True, prune=True, ticket=False, val=0,
-           scores=(), checkpoint=None, model=None, optimizer=None, wrapper=None, length=8,
-           batch_size=4, noise=0., **more) -> Config:
+def config(work_dir, epochs=4, *, ema=True, search=True, prune=True, recalibrate=True,
+           ticket=False, checkpoint=None, val=0, scores=(), model=None, optimizer=None,
+           wrapper=None, length=8, batch_size=4, noise=0., **more) -> Config:
     """A run's config.
 
-    ``search``, ``prune``, ``ticket``, ``ema``: False, True or changes to the hook. ``val``: the
-    interval of validation, 0 for none; ``scores``: the metric's values. ``checkpoint``: arguments
-    of the hook. ``model``: changes to backbone and neck. ``wrapper``: to the optimizer wrapper.
+    Args:
+        ema, search, prune, recalibrate, ticket: False, True or changes to the hook's settings.
+        checkpoint (dict): Settings of the checkpoint hook; none are saved by default.
+        val (int): Interval of validation, 0 for none.
+        scores: The metric's values, one an evaluation.
+        model (dict): Changes to backbone and neck.
+        wrapper (dict): Changes to the optimizer wrapper.
+        more: Any other entry of a config.
     """
     changes = model or {}
     loader = dict(batch_size=batch_size, num_workers=0, collate_fn=dict(type='default_collate'),
@@ -130,7 +135,7 @@ def config(work_dir, epochs=4, *, ema=True, search=True, prune=True, ticket=Fals
         train_cfg=dict(by_epoch=True, max_epochs=epochs, val_interval=val or 1),
         train_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=True)),
         optim_wrapper=dict(optim, **(wrapper or {})),
-        default_hooks=default_hooks(ema, search, prune, ticket, checkpoint))
+        default_hooks=default_hooks(ema, search, prune, recalibrate, ticket, checkpoint))
     if val:
         cfg.update(val_cfg=dict(), val_evaluator=dict(type='ScriptedMetric', values=scores),
                    val_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)))
@@ -140,7 +145,8 @@ def config(work_dir, epochs=4, *, ema=True, search=True, prune=True, ticket=Fals
 _COUNTER = itertools.count()
 
 
-def default_hooks(ema=True, search=True, prune=True, ticket=False, checkpoint=None) -> dict:
+def default_hooks(ema=True, search=True, prune=True, recalibrate=True, ticket=False,
+                  checkpoint=None) -> dict:
     """The hooks of a run by name, as in ``configs/_base_/two_in_one.py``."""
     hooks = dict(
         logger=dict(type='LoggerHook', interval=1000),
@@ -148,7 +154,7 @@ def default_hooks(ema=True, search=True, prune=True, ticket=False, checkpoint=No
         search=_hook(search, type='mmst.SearchHook', interval=2, rho=0.1, warmup=0,
                      input_shape=SIZE),
         prune=_hook(prune, type='mmst.PruneHook', sparsity=0.5, interval=1),
-        recalibrate=dict(type='mmst.RecalibrateHook', batches=2, batch_size=4),
+        recalibrate=_hook(recalibrate, type='mmst.RecalibrateHook', batches=2, batch_size=4),
         ticket=_hook(ticket, type='mmst.TicketHook'),
         checkpoint=dict(checkpoint or dict(interval=10**6, save_last=False),
                         type='mmst.TicketCheckpointHook'),
