@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / 'configs/demo/st_hrnas_cityscapes_p90_demo.py'
 RECORD = ROOT / 'benchmarks/results/demo_dense.json'
 DATA = ROOT / 'data/demo/cityscapes'
-IMAGES = dict(train=128, val=40)
+IMAGES = dict(train=112, val=40)
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 # with all stages, branches, kernel sizes and Transformers, a short schedule. Intervals keep the
 # paper's order of events: between prunes there are epochs with masks and epochs without.
 _base_ = '../st_hrnas_cityscapes_p90.py'
-crop = (96, 192)
+crop = (80, 160)
 widths = ((8, ), (6, 12), (6, 12, 24), (6, 12, 24, 48), (6, 12, 24, 48))
 # A few hundred steps need faster averages of BN and EMA and a stronger, shorter penalty.
 model = dict(
@@ -41,7 +41,7 @@ param_scheduler = [
 default_hooks = dict(
     logger=dict(interval=20),
     ema=dict(momentum=0.02),
-    search=dict(interval=3, rho=1e-3, warmup=2, input_shape=(128, 256)),
+    search=dict(interval=3, rho=5e-4, warmup=2, input_shape=(128, 256)),
     prune=dict(interval=2),
-    recalibrate=dict(batches=4, batch_size=8),
+    recalibrate=dict(batches=2, batch_size=8),
     checkpoint=dict(interval=5))
