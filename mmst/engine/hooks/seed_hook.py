@@ -1,4 +1,7 @@
 """Randomness that does not depend on when a run was stopped."""
+from itertools import count
+from typing import Iterator
+
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, set_random_seed
@@ -15,6 +18,10 @@ class SeedHook(Hook):
     included, whatever validation drew in between: mmengine saves no random state. Workers follow
     through ``worker_init_fn=dict(type='mmst.seed_worker')``, which needs workers that are started
     for each epoch.
+
+    Iteration-based runs load all batches up to the resumed one again, as mmengine does. That too is
+    exact if the config has a seed and an endless sampler (``InfiniteSampler``): workers are started
+    once, before a checkpoint is read.
     """
     priority = 1
 
@@ -27,13 +34,23 @@ class SeedHook(Hook):
                 'set it to False, with worker_init_fn=dict(type=\'mmst.seed_worker\').')
 
     def before_train_epoch(self, runner: Runner) -> None:
-        if not counts_iterations(runner):
+        if counts_iterations(runner):
+            loop = runner.train_loop
+            loop.dataloader_iterator = self._seeded(runner, loop.dataloader_iterator)
+        else:
             self._seed(runner, runner.epoch)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         if counts_iterations(runner):
             self._seed(runner, runner.iter)
 
-    def _seed(self, runner: Runner, step: int) -> None:
+    def _seeded(self, runner: Runner, batches: Iterator) -> Iterator:
+        """Without workers, batches are augmented here: each from a seed of its own."""
+        for number in count():
+            self._seed(runner, number, stream=1)
+            yield next(batches)
+
+    def _seed(self, runner: Runner, step: int, stream: int = 0) -> None:
         # Distinct for any realistic number of ranks and steps; NumPy takes 32 bits.
-        set_random_seed((runner.seed + 1_000_003 * step + 7_919 * get_rank()) % 2**32)
+        set_random_seed((runner.seed + 1_000_003 * step + 7_919 * get_rank() + 499_979 * stream)
+                        % 2**32)
