@@ -24,6 +24,11 @@ def seeded():
 def fresh_mmengine():
     """Forget the runners, loggers and scopes that a test has left in mmengine."""
     yield
+    forget_runners()
+
+
+def forget_runners():
+    """Clear what mmengine keeps for a process: runners' loggers, message hubs, scopes."""
     if 'mmengine.logging' not in sys.modules:
         return
     from mmengine.logging import MessageHub, MMLogger

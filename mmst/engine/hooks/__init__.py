@@ -5,12 +5,12 @@ from .search_hook import SearchHook  # 70
 from .prune_hook import PruneHook  # 71
 from .recalibrate_hook import RecalibrateHook  # 72
 from .ticket_hook import TicketHook  # 73
+from .fingerprint_hook import FingerprintHook  # 74
 from .ticket_checkpoint_hook import TicketCheckpointHook  # 90
 from .resume_hook import ResumeHook  # 100
 from .interim_metrics_hook import InterimMetricsHook  # after validation
 
 __all__ = [
-    'FiniteHook', 'InterimMetricsHook', 'PruneHook', 'RecalibrateHook',
-    'ResumeHook', 'SearchHook', 'SeedHook',
-    'TicketCheckpointHook', 'TicketHook'
+    'FingerprintHook', 'FiniteHook', 'InterimMetricsHook', 'PruneHook', 'RecalibrateHook',
+    'ResumeHook', 'SearchHook', 'SeedHook', 'TicketCheckpointHook', 'TicketHook'
 ]

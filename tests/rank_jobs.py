@@ -1,0 +1,100 @@
+"""What the processes of ``ranks`` do: tiny runs, looked at from inside."""
+import hashlib
+
+import torch
+from mmengine import dist
+from tiny import averaged, find_hook, make, unwrapped
+
+from mmst.engine.events import events, happened
+
+#: As ``tools/train.py`` sets it where there is no GPU.
+ON_CPU = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+
+
+def train(*args, probes=(), rank_probes=None, wrap=None, keep=None, **kwargs) -> list:
+    """A tiny run; what each epoch ended with.
+
+    ``probes``: as in ``tiny.make``. ``rank_probes``: rank to probes of that rank alone. ``wrap``:
+    changes to the distributed wrapper. ``keep``: function of the runner, whose result is returned
+    too.
+    """
+    found = []
+    probes = [*probes, *(rank_probes or {}).get(dist.get_rank(), ())]
+    probes += [(75, dict(after_train_epoch=lambda runner: found.append(state(runner))))]
+    runner = make(*args, probes=probes, **distributed(wrap), **kwargs)
+    runner.train()
+    return (found, keep(runner)) if keep else found
+
+
+def distributed(wrap=None) -> dict:
+    """Settings of a run on several processes."""
+    if dist.get_world_size() == 1:
+        return {}
+    return dict(launcher='pytorch', model_wrapper_cfg=dict(ON_CPU, **(wrap or {})))
+
+
+def state(runner) -> dict:
+    """All that training goes on from, as digests: (part, name) to text, and the events so far."""
+    model, ema = unwrapped(runner), averaged(runner)
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    found = {('parameters', name): digest(value) for name, value in model.named_parameters()}
+    found.update((('statistics', name), digest(value)) for name, value in model.named_buffers())
+    for parameter, values in runner.optim_wrapper.optimizer.state.items():
+        found.update((('optimizer', f'{names[parameter]}.{key}'), digest(torch.as_tensor(value)))
+                     for key, value in values.items() if value is not None)
+    found.update((('masks', names[parameter]), digest(values['pruned']))
+                 for parameter, values in runner.optim_wrapper.masks.items())
+    if ema is not None:
+        found.update((('averaged', name), digest(p)) for name, p in ema.module.named_parameters())
+        found.update((('averaged statistics', name), digest(b))
+                     for name, b in ema.module.named_buffers())
+    step = runner.epoch + 1
+    return dict(step=step, digests=found, recalibrated=happened(runner, step, 'recalibrate'),
+                events=events(runner))
+
+
+def digest(tensor) -> str:
+    """Shape, type and a hash of the bits."""
+    data = tensor.detach().cpu().contiguous()
+    bits = data.flatten().view(torch.uint8).numpy().tobytes() if data.numel() else b''
+    return f'{data.dtype} {tuple(data.shape)} {hashlib.sha1(bits).hexdigest()}'
+
+
+# ------------------------------------------------------------------------------ probes' functions
+
+
+def damage(what, epoch, runner) -> None:
+    """Change one number by hand at an epoch's end."""
+    if runner.epoch + 1 != epoch:
+        return
+    with torch.no_grad():
+        DAMAGE[what](runner)
+
+
+def _damage_weight(runner):
+    last = list(unwrapped(runner).backbone.parameters())[-1].view(-1)
+    last[-1] = torch.nextafter(last[-1], last[-1] + 1)
+
+
+def _damage_average(runner):
+    next(averaged(runner).module.parameters()).view(-1)[0] += 1e-6
+
+
+def _damage_mask(runner):
+    pruned = next(iter(runner.optim_wrapper.masks.values()))['pruned']
+    flat = pruned.view(-1)
+    flat[0], flat[-1] = ~flat[0], ~flat[-1]
+
+
+def _damage_statistics(runner):
+    bn = next(m for m in unwrapped(runner).modules() if hasattr(m, 'running_mean'))
+    bn.running_mean[0] += 1e-3
+
+
+def _damage_shape(runner):
+    weight = averaged(runner).module.classifier.weight
+    weight.requires_grad_(False).set_(weight.detach()[:2].clone())
+
+
+DAMAGE = {'weights': _damage_weight, 'averaged weights': _damage_average, 'masks': _damage_mask,
+          'BN statistics': _damage_statistics, 'shapes': _damage_shape}
