@@ -15,6 +15,7 @@ from ...registry import CRITERIA, HOOKS, SCHEDULES
 from ..access import averaged, find_hook, unwrapped
 from ..batches import criterion_gradients
 from ..events import add_event
+from ..invariant import check_pruned_are_zero
 from ..plan import RunPlan
 from .interval_hook import IntervalHook, check_interval, counts_iterations, max_steps, trains
 from .search_hook import SearchHook
@@ -43,6 +44,8 @@ class PruneHook(IntervalHook):
         parts (Sequence[str]): Parts of the model to prune. Defaults to backbone and neck.
         transformers (bool): Whether Transformers are pruned too. Defaults to True.
         leave_alone (Sequence[str]): Paths of layers not to prune, with wildcards.
+        debug (bool): Check after every step that pruned weights are exactly 0, the averaged ones
+            too. Defaults to False.
     """
     priority = 71
 
@@ -50,7 +53,7 @@ class PruneHook(IntervalHook):
                  criterion: str = 'magnitude', scope: str = 'global',
                  reactivation: Optional[str] = 'search', revive: str = 'zero',
                  parts: Sequence[str] = ('backbone', 'neck'), transformers: bool = True,
-                 leave_alone: Sequence[str] = ()):
+                 leave_alone: Sequence[str] = (), debug: bool = False):
         if not isinstance(sparsity, (int, float)) or not 0 < sparsity < 1:
             raise config_error('PruneHook.sparsity', sparsity, 'must lie between 0 and 1',
                                'give the share of weights to prune, e.g. 0.9')
@@ -64,6 +67,7 @@ class PruneHook(IntervalHook):
         self.criterion = _build(CRITERIA, 'criterion', criterion)
         self.select = dict(parts=_names(parts), transformers=transformers,
                            leave_alone=_names(leave_alone))
+        self.debug = debug
         self.drawn: Optional[Mask] = None
         self._loaded: Optional[dict] = None
 
@@ -112,6 +116,22 @@ class PruneHook(IntervalHook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         self._begin_step(runner)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
+                         outputs=None) -> None:
+        if self.debug:
+            self.check_masks(runner)
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+
+    def check_masks(self, runner: Runner) -> None:
+        """Refuse pruned weights that are not exactly 0, the averaged ones too.
+
+        Raises:
+            TrainingError: Naming the parameter that drifted.
+        """
+        ema = averaged(runner)
+        check_pruned_are_zero(self.weights(runner), runner.optim_wrapper.masks,
+                              dict(ema.module.named_parameters()) if ema is not None else None)
 
     def on_step(self, runner: Runner, step: int) -> None:
         searched = _searched_at(runner, step)
