@@ -11,13 +11,12 @@ import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import torch
 from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS, RUNNERS, DefaultScope
-from mmengine.runner import Runner
-from mmst import cli, preflight
+from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
+from mmst import cli
 from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
-from mmst.engine.work_dir import claim
 from mmst.errors import config_error
 from mmst.preflight.resolve import resolve
+from mmst.training import train
 
 AMP = {MaskedOptimWrapper: 'mmst.MaskedAmpOptimWrapper', OptimWrapper: 'AmpOptimWrapper'}
 
@@ -98,21 +97,10 @@ def scale_one_cycle(cfg: Config) -> None:
                                     if isinstance(peak, (list, tuple)) else peak * ratio)
 
 
-def train(args) -> None:
-    """Check, then train."""
-    cfg = build_config(args)
-    preflight.check(cfg)
-    cli.start_processes(cfg)
-    claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.train()
-    cli.stop_processes()
-
-
 def main(args=None) -> int:
     """The tool; returns its exit code."""
     args = parse_args(args)
-    return cli.run('train.py', lambda: train(args))
+    return cli.run('train.py', lambda: train(build_config(args)))
 
 
 if __name__ == '__main__':
