@@ -12,6 +12,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from ..errors import config_error
+from ..search.adapters import prepare
 from ..tickets import Ticket
 from .annotations import check_annotations
 from .checkpoints import check_start, check_tested
@@ -85,8 +86,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """The model on the CPU; constructors check their own settings."""
-    return MODELS.build(cfg.model)
+    """The model on the CPU, ready for searched weights; constructors check their settings."""
+    return prepare(MODELS.build(cfg.model))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Does the model have an output for each class, or key point, of the data set?"""
 import os
-from typing import Iterator, Tuple
+from typing import Iterable, Iterator, Set, Tuple
 
 from mmengine.config import Config
 
@@ -38,25 +38,56 @@ def _check_segmentation(cfg: Config, source: Source) -> None:
 
 def _check_classification(cfg: Config, source: Source) -> None:
     dataset = source.dataset
-    found = len(dataset.CLASSES or ())
-    if getattr(dataset, 'with_label', False) and not dataset.ann_file:
-        found = _count_class_folders(source, found)
+    found, listed = len(dataset.CLASSES or ()), -1
+    if getattr(dataset, 'with_label', False):
+        if dataset.ann_file:
+            folders, listed = _read_list(source)
+            _check_filled(source, folders)
+        else:
+            found = _count_class_folders(source, found)
     for key, head in heads(cfg, 'head'):
+        count = head.get('num_classes')
         if found:
-            _compare(f'{key}.num_classes', head.get('num_classes'), found, 'classes', source)
+            _compare(f'{key}.num_classes', count, found, 'classes', source)
+        if isinstance(count, int) and listed >= count:
+            raise data_error(
+                f'{key}.num_classes', count,
+                f'{dataset.ann_file} has an image of class {listed}, counted from 0',
+                f'set {key}.num_classes={listed + 1}, or use another file')
+
+
+def _read_list(source: Source) -> Tuple[Set[str], int]:
+    """Folders and highest class number of an annotation file."""
+    path = source.dataset.ann_file
+    folders, highest = set(), -1
+    with open(path, encoding='utf-8') as file:
+        for number, line in enumerate(file, 1):
+            image, _, label = line.strip().rpartition(' ')
+            if not label.isdigit():
+                raise data_error(f'{source.key}.ann_file', path, f'line {number} ends in no class '
+                                 'number', 'each line is a path, a space and a number')
+            folders.add(os.path.dirname(image))
+            highest = max(highest, int(label))
+    return folders, highest
+
+
+def _check_filled(source: Source, folders: Iterable[str]) -> None:
+    root = source.dataset.img_prefix
+    for name in sorted(folders):
+        if not holds_file(os.path.join(root, name), source.dataset.extensions):
+            raise data_error(f'{source.key}.data_root', root, f'the class folder {name!r} holds no '
+                             'image', 'fill it, or remove it in all splits and lists')
 
 
 def _count_class_folders(source: Source, named: int) -> int:
     """Number of class folders, each of which must hold an image."""
     dataset, root = source.dataset, source.dataset.img_prefix
     folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
-    remedy = 'each class has a folder of its own there, with the same names for all splits'
     if not folders:
-        raise data_error(f'{source.key}.data_root', root, 'it holds no class folders', remedy)
-    for name in folders:
-        if not holds_file(os.path.join(root, name), dataset.extensions):
-            raise data_error(f'{source.key}.data_root', root, f'the class folder {name!r} holds no '
-                             'image', 'fill or remove it, in all splits; ' + remedy)
+        raise data_error(
+            f'{source.key}.data_root', root, 'it holds no class folders',
+            'each class has a folder of its own there, with the same names for all splits')
+    _check_filled(source, folders)
     if named and named != len(folders):
         raise data_error(
             f'{source.key}.type', type(dataset).__name__,

@@ -22,7 +22,7 @@ def check_paths(source: Source) -> None:
     Raises:
         DataError: Naming the key, e.g. ``train_dataloader.dataset.data_root``.
     """
-    if not _is_local(source):
+    if source.is_remote or getattr(source.dataset, 'download', False):
         return
     root = source.cfg.get('data_root')
     if root:
@@ -57,13 +57,6 @@ def _annotation_files(key: str, cfg) -> Iterator[Tuple[str, str]]:
             yield from _annotation_files(f'{key}[{i}]', metric)
     elif isinstance(cfg, dict) and cfg.get('ann_file'):
         yield f'{key}.ann_file', cfg['ann_file']
-
-
-def _is_local(source: Source) -> bool:
-    """False where the files lie on a server, or come with the first use."""
-    paths = [source.cfg.get('data_root'), source.cfg.get('ann_file')]
-    return not (source.cfg.get('backend_args') or getattr(source.dataset, 'download', False)
-                or any('://' in path for path in paths if isinstance(path, str)))
 
 
 def _check_folder(source: Source, key: str, folder: str, suffix: Optional[str] = None) -> None:

@@ -18,11 +18,17 @@ class Source:
     Attributes:
         key (str): Where it stands, e.g. ``train_dataloader.dataset``.
         cfg (ConfigDict): Its settings.
-        dataset (BaseDataset, optional): Built, nothing read; None for classes that cannot do this.
+        dataset (BaseDataset, optional): Built, nothing read; None for classes that cannot do this
+            and for data on a server.
     """
     key: str
     cfg: ConfigDict
     dataset: Optional[BaseDataset]
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the files lie on a server."""
+        return _is_remote(self.cfg)
 
     @property
     def task(self) -> Optional[str]:
@@ -55,9 +61,17 @@ def _leaves(key: str, cfg: ConfigDict) -> Iterator[Tuple[str, ConfigDict]]:
 
 
 def _build_lazily(cfg: ConfigDict) -> Optional[BaseDataset]:
+    if _is_remote(cfg):
+        return None
     kind = resolve(DATASETS, cfg.get('type'))
     lazy = inspect.isclass(kind) and issubclass(kind, BaseDataset)
     return DATASETS.build(dict(cfg, pipeline=[], lazy_init=True)) if lazy else None
+
+
+def _is_remote(cfg: ConfigDict) -> bool:
+    paths = [cfg.get('data_root'), cfg.get('ann_file')]
+    backend = (cfg.get('backend_args') or {}).get('backend', 'local')
+    return backend != 'local' or any('://' in path for path in paths if isinstance(path, str))
 
 
 def data_error(key: str, value: Any, problem: str, remedy: str) -> DataError:

@@ -1,0 +1,176 @@
+"""A whole run through the tools: training, its files, and their evaluation."""
+import json
+import pickle
+import shutil
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmst import compat
+from mmst.tickets import Ticket
+
+
+@pytest.fixture
+def summary(trained):
+    return json.loads((trained / 'ticket.json').read_text())
+
+
+def evaluate(test, config, path, tmp_path, *more):
+    """The metrics that tools/test.py writes."""
+    out = tmp_path / 'metrics.json'
+    assert test([config, str(path), '--work-dir', str(tmp_path), '--out', str(out), *more]) == 0
+    return json.loads(out.read_text())
+
+
+def test_run_ends_with_a_ticket_of_the_target_sparsity(trained, summary):
+    ticket = Ticket.load(trained / 'ticket.pth')
+    assert ticket.mask.pruned == -(-ticket.mask.total // 2)  # half, rounded up
+    assert summary['sparsity'] == ticket.sparsity
+    assert summary['params']['searched'] < summary['params']['supernet']
+    assert set(summary['metrics']) == {'mIoU', 'mAcc', 'aAcc'}
+
+
+@pytest.mark.parametrize('name', ['ticket.pth', 'epoch_2.pth'])
+def test_ticket_and_checkpoint_give_the_metrics_of_the_run(test, config, trained, summary, name,
+                                                           tmp_path, capsys):
+    metrics = evaluate(test, config, trained / name, tmp_path)
+    assert metrics.pop('sparsity') == summary['sparsity']
+    assert metrics == summary['metrics']
+    out = capsys.readouterr().out
+    assert f'mIoU: {metrics["mIoU"]:.4f}' in out
+    assert 'sparsity: 0.5' in out and 'are exactly 0' in out
+
+
+def test_predictions_are_written_and_painted(test, config, trained, tmp_path):
+    from mmseg.visualization import SegLocalVisualizer
+    SegLocalVisualizer._instance_dict.clear()  # one a process; training has left its own
+    out = tmp_path / 'predictions.pkl'
+    assert test([config, str(trained / 'ticket.pth'), '--work-dir', str(tmp_path / 'wd'),
+                 '--out', str(out), '--show-dir', str(tmp_path / 'painted')]) == 0
+    predictions = pickle.loads(out.read_bytes())
+    assert len(predictions) == 4 and predictions[0]['pred_sem_seg']['data'].shape == (1, 32, 64)
+    assert len(list((tmp_path / 'painted').rglob('*.png'))) == 4
+
+
+@pytest.mark.parametrize('change, said', [
+    (dict(option='model.backbone.channels=((4,),(4,8))'), 'another architecture'),
+    (dict(name='missing.pth'), 'no such file'),
+    (dict(option='test_dataloader.dataset.data_root=/nowhere'), 'test_dataloader.dataset.data_root'),
+    (dict(truncate=True), 'truncated')])
+def test_what_cannot_be_evaluated_is_refused_in_one_line(test, config, trained, tmp_path, capfd,
+                                                         change, said):
+    path = tmp_path / change.get('name', 'ticket.pth')
+    if 'name' not in change:
+        content = (trained / 'ticket.pth').read_bytes()
+        path.write_bytes(content[:len(content) // 2] if 'truncate' in change else content)
+    options = ['--cfg-options', change['option']] if 'option' in change else []
+    capfd.readouterr()
+    assert test([config, str(path), '--work-dir', str(tmp_path / 'wd'), *options]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith('test.py: error: ') and err.count('\n') == 1 and said in err
+    assert not (tmp_path / 'wd').exists()
+
+
+def test_result_file_of_unknown_kind_is_refused(test, config, trained, capfd):
+    assert test([config, str(trained / 'ticket.pth'), '--out', 'result.xls']) == 2
+    assert 'result.xls' in capfd.readouterr().err
+
+
+def test_resume_goes_on_from_the_last_checkpoint(train, config, trained, tmp_path):
+    """Epoch 2 is trained again after epoch 1, and ends as the uninterrupted run did."""
+    work_dir = tmp_path / 'resumed'
+    work_dir.mkdir()
+    shutil.copy(trained / 'epoch_1.pth', work_dir)
+    (work_dir / 'last_checkpoint').write_text(str(work_dir / 'epoch_1.pth'))
+    assert train([config, '--work-dir', str(work_dir), '--resume']) == 0
+    again, once = (Ticket.load(folder / 'ticket.pth') for folder in (work_dir, trained))
+    assert again.model == once.model and again.mask.pruned == once.mask.pruned
+    assert sorted(p.name for p in (work_dir / 'tickets').iterdir()) == ['2.pth']
+    assert compat.safe_load(work_dir / 'epoch_2.pth')['meta']['epoch'] == 2
+
+
+def test_resume_takes_a_path(train, config, trained, tmp_path):
+    assert train([config, '--work-dir', str(tmp_path), '--resume', str(trained / 'epoch_1.pth')]) == 0
+    assert sorted(p.name for p in (tmp_path / 'tickets').iterdir()) == ['2.pth']
+
+
+def test_amp_trains_in_bfloat16_on_the_cpu(train, config, tmp_path, monkeypatch):
+    seen = set()
+    forward = torch.nn.Conv2d.forward
+
+    def spy(self, x):
+        out = forward(self, x)
+        if self.training:
+            seen.add(out.dtype)
+        return out
+
+    monkeypatch.setattr(torch.nn.Conv2d, 'forward', spy)
+    assert train([config, '--work-dir', str(tmp_path), '--amp', '--no-validate', '--cfg-options',
+                  'train_cfg.max_epochs=1', 'param_scheduler.0.total_steps=1']) == 0
+    assert torch.bfloat16 in seen
+    ticket = Ticket.load(tmp_path / 'ticket.pth')
+    assert ticket.mask.pruned == -(-ticket.mask.total // 2)
+    assert all(t.dtype != torch.bfloat16 for t in ticket.state_dict.values())
+
+
+# ------------------------------------------------------------- what the arguments do to a config
+
+
+@pytest.fixture(scope='session')
+def build(train, config):
+    """``build(*arguments)``: the config that tools/train.py would run."""
+    tool = train.__globals__
+    return lambda *arguments: tool['build_config'](tool['parse_args']([config, *arguments]))
+
+
+def test_options_replace_settings_at_any_depth(build):
+    cfg = build('--cfg-options', 'default_hooks.prune.sparsity=0.7', 'train_cfg.max_epochs=3',
+                'model.backbone.channels=((4,),(4,8))', 'param_scheduler.0.eta_max=0.5')
+    assert cfg.default_hooks.prune.sparsity == 0.7 and cfg.train_cfg.max_epochs == 3
+    assert cfg.model.backbone.channels == ((4, ), (4, 8)) and cfg.param_scheduler[0].eta_max == 0.5
+
+
+def test_work_dir_is_named_after_the_config_by_default(build):
+    assert build().work_dir == './work_dirs/tiny'
+    assert build('--cfg-options', 'work_dir=other').work_dir == 'other'
+    assert build('--work-dir', 'mine', '--cfg-options', 'work_dir=other').work_dir == 'mine'
+
+
+def test_no_validate_leaves_the_evaluation_out(build):
+    cfg = build('--no-validate')
+    assert cfg.val_cfg is None and cfg.val_dataloader is None and cfg.val_evaluator is None
+
+
+def test_resume_with_and_without_a_path(build):
+    assert (build('--resume').resume, build('--resume').load_from) == (True, None)
+    assert build('--resume', 'a.pth').load_from == 'a.pth'
+    assert not build().resume
+
+
+def test_amp_takes_the_wrapper_that_masks(build):
+    assert build('--amp').optim_wrapper.type == 'mmst.MaskedAmpOptimWrapper'
+    again = build('--amp', '--cfg-options', 'optim_wrapper.type=mmst.MaskedAmpOptimWrapper')
+    assert again.optim_wrapper.type == 'mmst.MaskedAmpOptimWrapper'
+
+
+def test_auto_scale_lr_scales_the_one_cycle_too(build):
+    """Batch 4 on one process, and the config's rate is for 32: an eighth."""
+    cfg = build('--auto-scale-lr')
+    assert cfg.auto_scale_lr.enable
+    assert cfg.param_scheduler[0].eta_max == pytest.approx(0.02 * 4 / 32)
+    assert build().param_scheduler[0].eta_max == 0.02
+
+
+def test_hooks_switched_off_with_none_are_left_out(build):
+    cfg = build('--cfg-options', 'default_hooks.search=None', 'default_hooks.checkpoint=None')
+    assert 'search' not in cfg.default_hooks
+    assert cfg.default_hooks.checkpoint is None  # mmengine's own: it needs to be told
+
+
+def test_mmpretrain_configs_get_the_loaders_of_its_own_tool():
+    from mmst import cli
+    loader = dict(num_workers=0, dataset=dict())
+    cfg = Config(dict(default_scope='mmpretrain', train_dataloader=loader, default_hooks=dict()))
+    cli.complete(cfg)
+    assert cfg.train_dataloader.collate_fn == dict(type='default_collate')
+    assert cfg.train_dataloader.persistent_workers is False
