@@ -1,10 +1,12 @@
 """What the processes of ``ranks`` do: tiny runs, looked at from inside."""
 import hashlib
 
+import tiny
 import torch
 from mmengine import dist
-from tiny import averaged, find_hook, make, unwrapped
+from tiny import averaged, make, unwrapped
 
+from mmst.engine.access import models, refresh_averaged
 from mmst.engine.events import events, happened
 
 #: As ``tools/train.py`` sets it where there is no GPU.
@@ -98,3 +100,26 @@ def _damage_shape(runner):
 
 DAMAGE = {'weights': _damage_weight, 'averaged weights': _damage_average, 'masks': _damage_mask,
           'BN statistics': _damage_statistics, 'shapes': _damage_shape}
+
+
+def weaken(runner, share=0.35) -> None:
+    """Before the search of an epoch's end, a share of the units becomes unimportant."""
+    tiny.weaken(share)(runner)
+
+
+def weaken_all(runner) -> None:
+    """Every unit becomes unimportant."""
+    tiny.weaken(1.)(runner)
+
+
+FLAGS = torch.tensor([True, False, True])
+
+
+def add_flags(runner) -> None:
+    """A buffer of truth values, as some heads have one."""
+    for network in models(runner):
+        network.register_buffer('flags', FLAGS.clone())
+    refresh_averaged(runner)
+
+
+BOOL_BUFFER = (1, dict(before_train=add_flags))

@@ -1,0 +1,89 @@
+"""Removal, pruning, reactivation, recalibration: every process holds the same bits after them.
+
+With ``broadcast_buffers=False`` nothing but equal steps keeps the processes together; wrapping
+anew after a removal sends weights and buffers of the model, but no optimizer state, mask or EMA.
+"""
+import pytest
+import rank_jobs
+import ranks
+
+WEAKEN = (60, dict(after_train_epoch=rank_jobs.weaken))
+ADAMW = dict(type='AdamW', lr=0.01, weight_decay=0.01)
+#: Between recalibrations each process has the BN statistics of its own batches.
+LOCAL = ('statistics', 'averaged statistics')
+
+
+def differences(states):
+    """What differs between ranks at an epoch's end, local statistics left out."""
+    recalibrated = states[0]['recalibrated']
+    assert {s['step'] for s in states} == {states[0]['step']}
+    assert all(s['events'] == states[0]['events'] for s in states)
+    names = {key for s in states for key in s['digests'] if recalibrated or key[0] not in LOCAL}
+    return {key for key in names if len({s['digests'].get(key) for s in states}) > 1}
+
+
+def check(answers, epochs, parts=('parameters', 'masks', 'optimizer', 'averaged', *LOCAL)):
+    """All ranks agree at every epoch's end, and everything has happened."""
+    assert all(len(states) == epochs for states in answers)
+    for states in zip(*answers):
+        assert not differences(states), states[0]['step']
+    seen = {part for state in answers[0] for part, _ in state['digests']}
+    assert seen == set(parts)
+    events = answers[0][-1]['events']
+    assert {'search', 'prune', 'reactivate', 'recalibrate'} <= {e['kind'] for e in events}
+    assert any(e['removed'] for e in events if e['kind'] == 'search')
+    assert any(e['revived'] for e in events if e['kind'] == 'reactivate')
+
+
+@pytest.mark.parametrize('settings', [
+    dict(optimizer=ADAMW), dict(model=dict(transformer='all')),
+    dict(prune=dict(revive='value', sparsity=0.4), val=1)], ids=['AdamW', 'tokens', 'revive_value'])
+def test_two_processes_agree_to_the_bit_at_every_epoch_end(tmp_path, settings):
+    check(ranks.run(2, rank_jobs.train, tmp_path, 5, probes=[WEAKEN], **settings), 5)
+
+
+def test_four_processes_agree_to_the_bit(tmp_path):
+    check(ranks.run(4, rank_jobs.train, tmp_path, 4, probes=[WEAKEN], optimizer=ADAMW,
+                    length=16, batch_size=2), 4)
+
+
+@pytest.mark.parametrize('length', [7, 9])
+def test_an_uneven_last_batch_changes_nothing(tmp_path, length):
+    """Of 7 images each process gets 3 and 1; of 9 it gets 3 and 2. One is seen by both."""
+    check(ranks.run(2, rank_jobs.train, tmp_path, 4, probes=[WEAKEN], length=length,
+                    batch_size=3), 4)
+
+
+def test_a_run_without_ema_agrees(tmp_path):
+    answers = ranks.run(2, rank_jobs.train, tmp_path, 4, probes=[WEAKEN], ema=False)
+    check(answers, 4, ('parameters', 'masks', 'optimizer', 'statistics'))
+
+
+def test_gradients_that_are_views_of_buckets_survive_removal(tmp_path):
+    check(ranks.run(2, rank_jobs.train, tmp_path, 4, probes=[WEAKEN],
+                    wrap=dict(gradient_as_bucket_view=True)), 4)
+
+
+def test_paths_that_die_need_no_search_for_unused_parameters(tmp_path):
+    """Every unit goes; their parameters are empty and the wrapper passes them over."""
+    all_gone = (60, dict(after_train_epoch=rank_jobs.weaken_all))
+    answers = ranks.run(2, rank_jobs.train, tmp_path, 4, probes=[all_gone],
+                        model=dict(transformer='all'))
+    assert not any(differences(states) for states in zip(*answers))
+    removed = [r for e in answers[0][-1]['events'] if e['kind'] == 'search' for r in e['removed']]
+    assert removed and {r['left'] for r in removed} == {0}
+    empty = [text for (part, _), text in answers[0][-1]['digests'].items()
+             if part == 'parameters' and '(0,' in text]
+    assert empty
+
+
+def test_buffers_are_averaged_by_mmpose_s_hook_with_masks_and_empty_buffers_around(tmp_path):
+    """``SyncBuffersHook`` reduces every buffer of the model, those of dead paths too."""
+    all_gone = (60, dict(after_train_epoch=rank_jobs.weaken_all))
+    for probe in (WEAKEN, all_gone):
+        answers = ranks.run(
+            2, rank_jobs.train, tmp_path, 4, probes=[probe, rank_jobs.BOOL_BUFFER],
+            custom_hooks=[dict(type='SyncBuffersHook')], val=1)
+        assert not any(differences(states) for states in zip(*answers))
+    flags = {state['digests']['statistics', 'flags'] for states in answers for state in states}
+    assert flags == {rank_jobs.digest(rank_jobs.FLAGS)}
