@@ -4,7 +4,10 @@ import hashlib
 import tiny
 import torch
 from mmengine import dist
+from mmengine.dataset import DefaultSampler
+from mmengine.registry import DATA_SAMPLERS
 from tiny import averaged, make, unwrapped
+from torch.utils.data import Sampler
 
 from mmst.engine.access import models, refresh_averaged
 from mmst.engine.events import events, happened
@@ -123,3 +126,50 @@ def add_flags(runner) -> None:
 
 
 BOOL_BUFFER = (1, dict(before_train=add_flags))
+
+
+# ------------------------------------------------------------------- gradients in double precision
+
+
+@DATA_SAMPLERS.register_module(force=True)
+class HalvesSampler(Sampler):
+    """Batches of two processes in turn, as one process sees them that averages over pairs."""
+
+    def __init__(self, dataset, batch_size, seed=0):
+        self.ranks = [DefaultSampler(dataset, shuffle=True, seed=seed) for _ in range(2)]
+        for rank, sampler in enumerate(self.ranks):
+            sampler.rank, sampler.world_size = rank, 2
+            sampler.num_samples = len(dataset) // 2
+        self.batch_size, self.length = batch_size, len(dataset)
+
+    def __len__(self):
+        return self.length
+
+    def __iter__(self):
+        orders = [list(sampler) for sampler in self.ranks]
+        for start in range(0, len(orders[0]), self.batch_size):
+            for order in orders:
+                yield from order[start:start + self.batch_size]
+
+    def set_epoch(self, epoch):
+        for sampler in self.ranks:
+            sampler.set_epoch(epoch)
+
+
+def gradients(*args, probes=(), **kwargs) -> list:
+    """The gradients of each step of a run in double precision: name to array, and its events."""
+    found = []
+
+    def watch(runner):
+        names = {p: name for name, p in unwrapped(runner).named_parameters()}
+        runner.optim_wrapper.optimizer.register_step_pre_hook(lambda *_: found.append(
+            {names[p]: p.grad.numpy().copy() for p in names if p.grad is not None}))
+
+    torch.set_default_dtype(torch.float64)
+    try:
+        runner = make(*args, probes=[*probes, (1, dict(before_train=watch))], ema=False,
+                      **dict(distributed(), **kwargs))
+        runner.train()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return found, [e for e in events(runner) if e['kind'] != 'recalibrate']
