@@ -223,7 +223,8 @@ def _check_choice(key: str, value, choices: Sequence) -> None:
 def _build(registry, key: str, kind, **kwargs):
     cfg = dict(kind) if isinstance(kind, dict) else dict(type=kind)
     # Not registry.build, which warns that a toolbox's scope has no such registry.
-    found = registry.get(str(cfg.pop('type', '')))
+    name = str(cfg.pop('type', ''))
+    found = registry.get(name) if name and not name.startswith('.') else None
     if found is None:
         raise config_error(f'PruneHook.{key}', kind, 'unknown name',
                            f'use one of {", ".join(map(repr, sorted(registry.module_dict)))}')
