@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+from ..engine.processes import check_config
 from ..errors import config_error
 from ..search.adapters import prepare
 from ..tickets import Ticket
@@ -35,6 +36,7 @@ def check(cfg: Config) -> None:
     """
     _check_sections(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
     check_toolbox(cfg)
+    check_config(cfg)
     with _looking(cfg):
         check_one_cycle(cfg)
         model = build_model(cfg)

@@ -1,5 +1,4 @@
 """Several processes train as one that averages the same batches."""
-import numpy as np
 import pytest
 import rank_jobs
 import ranks
@@ -10,23 +9,13 @@ SETTINGS = dict(length=12, batch_size=3, probes=[WEAKEN], search=dict(rho=0.01),
                 prune=dict(sparsity=0.4))
 
 
-def assert_same(ours, reference):
-    assert len(ours) == len(reference)
-    for step, (a, b) in enumerate(zip(ours, reference)):
-        assert set(a) == set(b)
-        scale = max(np.abs(value).max(initial=0.) for value in b.values())
-        for name in b:
-            assert a[name].shape == b[name].shape
-            assert np.abs(a[name] - b[name]).max(initial=0.) < 1e-9 * scale, (step, name)
-
-
 @pytest.mark.parametrize('optimizer', [
     dict(type='SGD', lr=0.05, momentum=0.9), dict(type='AdamW', lr=0.01)], ids=['SGD', 'AdamW'])
 def test_gradients_are_those_of_one_process_that_averages_the_half_batches(tmp_path, optimizer):
     """At every step of a run that searches, prunes and reactivates; penalty and masks included."""
     (ours, events), (theirs, _) = ranks.run(2, rank_jobs.gradients, tmp_path / 'two', 5,
                                             optimizer=optimizer, **SETTINGS)
-    assert_same(ours, theirs)
+    rank_jobs.assert_same_gradients(ours, theirs)
     loader = config(tmp_path, length=12, batch_size=3).train_dataloader
     halves = dict(loader, sampler=dict(type='HalvesSampler', batch_size=3))
     reference, same_events = rank_jobs.gradients(
@@ -35,4 +24,4 @@ def test_gradients_are_those_of_one_process_that_averages_the_half_batches(tmp_p
     assert events == same_events
     assert any(e['removed'] for e in events if e['kind'] == 'search')
     assert len(ours) == 10
-    assert_same(ours, reference)
+    rank_jobs.assert_same_gradients(ours, reference)
