@@ -1,0 +1,73 @@
+"""Weight decay on the weights of convolutions and linears only."""
+import pytest
+import torch
+from mmengine.optim import build_optim_wrapper
+from tiny import BACKBONE, NECK, TinySegmentor
+from torch import nn
+
+from mmst.engine import MaskedOptimWrapper
+
+
+@pytest.fixture(scope='module')
+def model():
+    model = TinySegmentor(dict(BACKBONE, transformer='all'), dict(NECK, transformer='all'))
+    model.frozen = nn.Conv2d(2, 2, 1).requires_grad_(False)
+    return model
+
+
+def build(model, **optimizer):
+    optimizer = {**dict(type='AdamW', lr=0.04, eps=1e-3, weight_decay=1e-5), **optimizer}
+    return build_optim_wrapper(model, dict(
+        type='mmst.MaskedOptimWrapper', constructor='mmst.DecayGroupsConstructor',
+        optimizer=optimizer, clip_grad=dict(max_norm=1.)))
+
+
+def test_there_are_two_groups_and_every_trained_parameter_is_in_one(model):
+    groups = build(model).optimizer.param_groups
+    assert [group['weight_decay'] for group in groups] == [1e-5, 0.]
+    assert [(group['lr'], group['eps']) for group in groups] == [(0.04, 1e-3)] * 2
+    ids = [id(p) for group in groups for p in group['params']]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {id(p) for p in model.parameters() if p.requires_grad}
+
+
+def test_convolutions_and_linears_decay_and_nothing_else(model):
+    decayed = {id(p) for p in build(model).optimizer.param_groups[0]['params']}
+    for path, module in model.named_modules():
+        for name, p in module.named_parameters(recurse=False):
+            expected = (name == 'weight' and isinstance(module, (nn.Conv2d, nn.Linear))
+                        and p.requires_grad)
+            assert (id(p) in decayed) == expected, f'{path}.{name}'
+    kinds = {type(m) for m in model.modules()}
+    assert {nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.LayerNorm} <= kinds
+    assert id(model.classifier.weight) in decayed and id(model.classifier.bias) not in decayed
+
+
+def test_the_wrapper_and_its_settings_are_those_of_the_config(model):
+    wrapper = build(model)
+    assert type(wrapper) is MaskedOptimWrapper and type(wrapper.optimizer) is torch.optim.AdamW
+    assert wrapper.clip_grad_kwargs == dict(max_norm=1.)
+
+
+@pytest.mark.parametrize('optimizer', [dict(type='SGD', momentum=0.9), dict(type='RMSprop'),
+                                       dict(type='Adam', fused=False)], ids=lambda o: o['type'])
+def test_any_optimizer_is_possible(model, optimizer):
+    wrapper = build_optim_wrapper(model, dict(
+        type='mmst.MaskedOptimWrapper', constructor='mmst.DecayGroupsConstructor',
+        optimizer=dict(optimizer, lr=0.01, weight_decay=0.1)))
+    assert type(wrapper.optimizer).__name__ == optimizer['type']
+    assert [g['weight_decay'] for g in wrapper.optimizer.param_groups] == [0.1, 0.]
+
+
+def test_norms_stay_without_decay_when_a_step_is_taken(model):
+    """Zero gradients and a large decay: only convolutions and linears move."""
+    wrapper = build(model, weight_decay=0.5, lr=0.1)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p) if p.requires_grad else None
+    wrapper.step()
+    for name, p in model.named_parameters():
+        owner = model.get_submodule(name.rpartition('.')[0])
+        decays = isinstance(owner, (nn.Conv2d, nn.Linear)) and name.endswith('weight')
+        moved = not torch.equal(p, before[name])
+        assert moved == (decays and p.requires_grad), name
