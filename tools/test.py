@@ -108,8 +108,8 @@ def check_zeros(model: torch.nn.Module, mask: Mask, path: str) -> None:
     parameters = dict(model.named_parameters())
     for name, kept in mask.items():
         if bool(parameters[name].detach().cpu().masked_select(~kept).any()):
-            raise TicketError(f'{path}: {name} has weights where its mask has none. Remedy: take the '
-                              'file from the training run again.')
+            raise TicketError(f'{path}: {name} has weights where its mask has none. Remedy: take '
+                              'the file from the training run again.')
 
 
 def report(metrics, mask: Mask) -> None:

@@ -37,7 +37,7 @@ def trained(tmp_path_factory, config, train):
 
 @pytest.fixture
 def refused(tmp_path, config, train, capfd):
-    """``refused(*arguments, config=…)``: train must refuse them; returns the one line it printed."""
+    """``refused(*arguments, config=…)``: train must refuse them; gives the one line it printed."""
 
     def check(*arguments, config=config):
         work_dir = tmp_path / 'work_dir'

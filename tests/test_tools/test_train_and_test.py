@@ -55,7 +55,7 @@ def test_predictions_are_written_and_painted(test, config, trained, tmp_path):
 @pytest.mark.parametrize('change, said', [
     (dict(option='model.backbone.channels=((4,),(4,8))'), 'another architecture'),
     (dict(name='missing.pth'), 'no such file'),
-    (dict(option='test_dataloader.dataset.data_root=/nowhere'), 'test_dataloader.dataset.data_root'),
+    (dict(option='test_dataloader.dataset.data_root=/no'), 'test_dataloader.dataset.data_root'),
     (dict(truncate=True), 'truncated')])
 def test_what_cannot_be_evaluated_is_refused_in_one_line(test, config, trained, tmp_path, capfd,
                                                          change, said):
@@ -80,7 +80,8 @@ def test_resume_goes_on_from_the_last_checkpoint(train, config, trained, tmp_pat
     """Epoch 2 is trained again after epoch 1, and ends as the uninterrupted run did."""
     work_dir = tmp_path / 'resumed'
     work_dir.mkdir()
-    shutil.copy(trained / 'epoch_1.pth', work_dir)
+    for name in ('epoch_1.pth', 'mmst_run.json'):
+        shutil.copy(trained / name, work_dir)
     (work_dir / 'last_checkpoint').write_text(str(work_dir / 'epoch_1.pth'))
     assert train([config, '--work-dir', str(work_dir), '--resume']) == 0
     again, once = (Ticket.load(folder / 'ticket.pth') for folder in (work_dir, trained))
@@ -90,7 +91,8 @@ def test_resume_goes_on_from_the_last_checkpoint(train, config, trained, tmp_pat
 
 
 def test_resume_takes_a_path(train, config, trained, tmp_path):
-    assert train([config, '--work-dir', str(tmp_path), '--resume', str(trained / 'epoch_1.pth')]) == 0
+    before = str(trained / 'epoch_1.pth')
+    assert train([config, '--work-dir', str(tmp_path), '--resume', before]) == 0
     assert sorted(p.name for p in (tmp_path / 'tickets').iterdir()) == ['2.pth']
 
 

@@ -1,4 +1,4 @@
-"""Bad input ends before the run starts: one line that names key, value and remedy; nothing written."""
+"""Bad input ends before the run: one line that names key, value and remedy; nothing written."""
 import json
 import shutil
 from pathlib import Path
@@ -69,7 +69,8 @@ def test_averaging_of_weights_without_their_statistics_is_refused(refused):
 
 def test_one_cycle_that_does_not_end_with_the_run_is_refused(refused):
     line = refused(*options('train_cfg.max_epochs=4'))
-    assert 'param_scheduler[0].total_steps = 2' in line and 'param_scheduler.0.total_steps=4' in line
+    assert 'param_scheduler[0].total_steps = 2' in line
+    assert '--cfg-options param_scheduler.0.total_steps=4' in line
 
 
 def test_option_that_does_not_fit_the_config_is_refused(refused):
@@ -87,7 +88,8 @@ def test_launcher_argument_without_a_launcher_is_refused(refused, monkeypatch):
     assert 'dist_*.sh' in refused('--launcher', 'pytorch')
 
 
-@pytest.mark.parametrize('words', [['--bogus'], ['--cfg-options', 'max_epochs'], ['--launcher', 'x']])
+@pytest.mark.parametrize('words', [
+    ['--bogus'], ['--cfg-options', 'max_epochs'], ['--launcher', 'x']])
 def test_wrong_arguments_are_refused_in_one_line(train, config, words, capsys):
     with pytest.raises(SystemExit) as stopped:
         train([config, *words])
@@ -221,7 +223,8 @@ def test_file_that_is_no_checkpoint_or_damaged_is_refused(refused, trained, tmp_
     ('model.backbone.kernel_sizes=(3,5)', 'backbone.'),
     ('model.decode_head.concat_input=True', 'decode_head.conv_cat'),
     ('model.backbone.transformer=none', 'backbone.')])
-def test_checkpoint_of_another_architecture_is_refused_with_the_part(refused, trained, option, part):
+def test_checkpoint_of_another_architecture_is_refused_with_the_part(refused, trained, option,
+                                                                     part):
     for arguments in (('--resume', str(trained / 'epoch_2.pth'), *options(option)),
                       options(f'load_from={trained / "ticket.pth"}', option)):
         line = refused(*arguments)
