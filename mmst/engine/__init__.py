@@ -1,14 +1,15 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
-from .hooks import (FingerprintHook, FiniteHook, InterimMetricsHook, PruneHook, RecalibrateHook,
-                    ResumeHook, SearchHook, SeedHook, TicketCheckpointHook, TicketHook)
+from .hooks import (FingerprintHook, FiniteHook, FixedMaskHook, InterimMetricsHook, PruneHook,
+                    RecalibrateHook, ResumeHook, RewindHook, SearchHook, SeedHook,
+                    TicketCheckpointHook, TicketHook)
 from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, RMSpropTF,
                     StaircaseLR)
 from .seed_worker import seed_worker
 from .warmup_ema import WarmupEMA
 
 __all__ = [
-    'DecayGroupsConstructor', 'FingerprintHook', 'FiniteHook', 'InterimMetricsHook',
-    'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PruneHook', 'RMSpropTF', 'RecalibrateHook',
-    'ResumeHook', 'SearchHook', 'SeedHook', 'StaircaseLR', 'TicketCheckpointHook', 'TicketHook',
-    'WarmupEMA', 'seed_worker'
+    'DecayGroupsConstructor', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
+    'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PruneHook',
+    'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
+    'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'WarmupEMA', 'seed_worker'
 ]

@@ -1,10 +1,6 @@
 """Training batches outside training."""
-import random
-from contextlib import contextmanager
 from typing import Dict, Iterator, Mapping, Optional
 
-import numpy as np
-import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.runner import Runner
 from torch import Tensor, nn
@@ -13,6 +9,7 @@ from torch.utils.data import DataLoader
 from ..errors import config_error
 from ..pruning.criteria.base import Criterion
 from ..pruning.gradients import loss_gradients
+from ..randomness import isolated_random_state
 from .access import unwrapped
 
 
@@ -51,19 +48,3 @@ def criterion_gradients(runner: Runner, criterion: Criterion,
     with isolated_random_state(seed):
         return loss_gradients(unwrapped(runner), weights,
                               training_batches(runner, criterion.batches, seed))
-
-
-@contextmanager
-def isolated_random_state(seed: int):
-    """Seed Python, NumPy and torch inside the block and restore their states after it."""
-    states = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-    with torch.random.fork_rng(devices):
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])

@@ -19,7 +19,7 @@ from ..tickets.ticket import plain
 RECORD, LOCK = 'mmst_run.json', '.mmst_lock'
 
 #: Hooks whose settings may not change within a run: they have left their mark on the weights.
-HOOKS = ('SearchHook', 'PruneHook', 'RecalibrateHook', 'EMAHook')
+HOOKS = ('SearchHook', 'PruneHook', 'FixedMaskHook', 'RecalibrateHook', 'EMAHook')
 
 _held: Dict[str, int] = {}
 

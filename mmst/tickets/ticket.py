@@ -3,7 +3,7 @@ import copy
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 import torch
 from mmengine.config import ConfigDict
@@ -52,12 +52,18 @@ class Ticket:
             mask (Mask): Names are the model's parameter names.
             meta (dict): Plain data.
         """
-        state = {name: t.detach().cpu().clone() for name, t in model.state_dict().items()}
-        kept = Mask({name: t.cpu() for name, t in mask.items()})
-        kept.check_fits({name: t.shape for name, t in state.items()})
-        for name, keep in kept.items():
-            state[name].masked_fill_(~keep, 0)
+        state, kept = _masked(model.state_dict(), mask)
         return cls(_with_widths(model, cfg), state, kept, meta)
+
+    def with_weights(self, state_dict: Mapping[str, Tensor], **meta: Any) -> 'Ticket':
+        """The same architecture and mask with other weights; ``meta`` is added."""
+        state, kept = _masked(state_dict, self.mask)
+        return Ticket(self.model, state, kept, dict(self.meta, **meta))
+
+    def with_mask(self, mask: Mask, **meta: Any) -> 'Ticket':
+        """The same architecture and weights under another mask; ``meta`` is added."""
+        state, kept = _masked(self.state_dict, mask)
+        return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity, **meta))
 
     def save(self, path: Union[str, Path]) -> None:
         """Write the file whole or not at all."""
@@ -130,6 +136,16 @@ class Ticket:
             raise TicketError(f'architecture and weights of the ticket do not fit: {error}') from None
         network.eval()  # not chained: some toolboxes' backbones return nothing from it
         return network
+
+
+def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> Tuple[Dict[str, Tensor], Mask]:
+    """Copies of both, the pruned weights exactly 0."""
+    state = {name: t.detach().cpu().clone() for name, t in state_dict.items()}
+    kept = Mask({name: t.cpu() for name, t in mask.items()})
+    kept.check_fits({name: t.shape for name, t in state.items()})
+    for name, keep in kept.items():
+        state[name].masked_fill_(~keep, 0)
+    return state, kept
 
 
 def _with_widths(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:

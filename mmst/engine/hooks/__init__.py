@@ -3,14 +3,17 @@ from .seed_hook import SeedHook  # before an epoch
 from .finite_hook import FiniteHook  # 69
 from .search_hook import SearchHook  # 70
 from .prune_hook import PruneHook  # 71
+from .fixed_mask_hook import FixedMaskHook  # 71
 from .recalibrate_hook import RecalibrateHook  # 72
 from .ticket_hook import TicketHook  # 73
 from .fingerprint_hook import FingerprintHook  # 74
+from .rewind_hook import RewindHook  # 74
 from .ticket_checkpoint_hook import TicketCheckpointHook  # 90
 from .resume_hook import ResumeHook  # 100
 from .interim_metrics_hook import InterimMetricsHook  # after validation
 
 __all__ = [
-    'FingerprintHook', 'FiniteHook', 'InterimMetricsHook', 'PruneHook', 'RecalibrateHook',
-    'ResumeHook', 'SearchHook', 'SeedHook', 'TicketCheckpointHook', 'TicketHook'
+    'FingerprintHook', 'FiniteHook', 'FixedMaskHook', 'InterimMetricsHook', 'PruneHook',
+    'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
+    'TicketCheckpointHook', 'TicketHook'
 ]

@@ -1,10 +1,11 @@
 """BN statistics that fit the network."""
 from mmengine.runner import Runner
 
+from ...randomness import isolated_random_state
 from ...registry import HOOKS
 from ...search.recalibrate import recalibrate
 from ..access import models, refresh_averaged
-from ..batches import isolated_random_state, training_batches
+from ..batches import training_batches
 from ..events import add_event, events, happened
 from .interval_hook import IntervalHook, check_interval, max_steps, validation_due
 

@@ -1,7 +1,7 @@
 """Saving tickets."""
 import json
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Dict, Optional, Sequence, Union
 
 import mmengine
 import torch
@@ -17,12 +17,15 @@ from ...tickets.ticket import plain
 from ...version import __version__
 from ..access import evaluated, find_hook
 from ..events import add_event, events, happened
+from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
 from .interval_hook import IntervalHook, counts_iterations, max_steps
 from .prune_hook import PruneHook
 from .search_hook import SearchHook
 
 _SETTINGS = ('default_hooks', 'custom_hooks', 'optim_wrapper', 'param_scheduler', 'train_cfg')
+#: Height and width at which costs are counted where nothing says so: Cityscapes'.
+DEFAULT_SHAPE = (512, 1024)
 
 
 @HOOKS.register_module()
@@ -47,7 +50,7 @@ class TicketHook(IntervalHook):
     def before_run(self, runner: Runner) -> None:
         if self.input_shape is None:
             search = find_hook(runner, SearchHook)
-            self.input_shape = search.input_shape if search else (512, 1024)
+            self.input_shape = search.input_shape if search else DEFAULT_SHAPE
 
     def on_step(self, runner: Runner, step: int) -> None:
         mask = _mask(runner)
@@ -77,7 +80,7 @@ class TicketHook(IntervalHook):
         if runner.val_loop is not None and not happened(runner, last, 'evaluate'):
             runner.val_loop.run()
         if is_main_process() and path.is_file():
-            search = find_hook(runner, SearchHook)
+            search = _architecture(runner)
             summary = summarize(Ticket.load(path), self.input_shape, search and search.supernet)
             evaluations = [e for e in events(runner) if e['kind'] == 'evaluate']
             summary['metrics'] = evaluations[-1]['metrics'] if evaluations else {}
@@ -88,16 +91,22 @@ class TicketHook(IntervalHook):
 
     @master_only
     def _save(self, runner: Runner, mask: Mask, step: int, path: Path) -> None:
-        search = find_hook(runner, SearchHook)
+        search = _architecture(runner)
         meta = dict(
             epoch=runner.epoch + 1, iter=runner.iter, step=step, sparsity=mask.sparsity,
             settings={key: runner.cfg.get(key) for key in _SETTINGS},
             survivors=search.survivors if search else {},
+            supernet=search.supernet if search else None, input_shape=self.input_shape,
             default_scope=runner.cfg.get('default_scope', 'mmengine'),
             dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', {}),
             seed=runner.seed,
             versions=dict(mmst=__version__, torch=torch.__version__, mmengine=mmengine.__version__))
         Ticket.from_model(evaluated(runner), runner.cfg.model, mask, plain(meta)).save(path)
+
+
+def _architecture(runner: Runner) -> Union[SearchHook, FixedMaskHook, None]:
+    """The hook that knows what is left of the supernet."""
+    return find_hook(runner, SearchHook) or find_hook(runner, FixedMaskHook)
 
 
 def _mask(runner: Runner) -> Optional[Mask]:

@@ -1,0 +1,158 @@
+"""Training a ticket under its own architecture and mask."""
+import copy
+from typing import Any, Dict, Optional, Sequence, Union
+
+import torch
+from mmengine.runner import Runner
+from torch import nn
+
+from ...errors import TicketError, config_error
+from ...pruning.mask import Mask
+from ...registry import HOOKS
+from ...tickets.carry import carry_over, choose_parts
+from ...tickets.start import starting_point
+from ...tickets.ticket import Ticket
+from ...tickets.transfer import carried_table
+from ..access import models, refresh_averaged, unwrapped
+from ..events import add_event
+from ..plan import RunPlan
+from ..rewrap import rewrap
+from .prune_hook import PruneHook
+from .search_hook import SearchHook
+
+#: Of a scheduler's state; everything else follows from the config, whose length may have changed.
+_PROGRESS = ('last_step', '_global_step', '_last_value')
+
+
+@HOOKS.register_module()
+class FixedMaskHook(PruneHook):
+    """Loads a ticket before training and keeps its architecture and mask throughout.
+
+    For retraining, the lottery-ticket settings and transfer. It takes the place of ``PruneHook``,
+    without a ``SearchHook``; other hooks work as they do beside that. A run that is resumed, also
+    from a checkpoint of the two-in-one run itself, goes on with the checkpoint's mask; schedules
+    then follow the config, e.g. one that was stretched.
+
+    Args:
+        ticket (str, optional): A ticket file. Not needed where the run goes on from a checkpoint.
+        start (str): Weights to start from: ``'ticket'``; ``'random_pruning'`` (the ticket's under a
+            random mask); ``'reinitialize'``; or the path of a rewind point.
+        seed (int): Of a random mask or newly drawn weights; not that of the ticket's own run.
+            Defaults to 1.
+        parts (Sequence[str], optional): Parts to carry over, e.g. ``['backbone', 'neck']``; the
+            others are new. Defaults to all that the ticket has.
+        neck_ticket (str, optional): Another ticket, whose neck is taken.
+    """
+    priority = 71
+
+    def __init__(self, ticket: Optional[str] = None, start: str = 'ticket', seed: int = 1,
+                 parts: Optional[Sequence[str]] = None, neck_ticket: Optional[str] = None):
+        super().__init__(sparsity=0.5, schedule='one_shot', reactivation=None)
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise config_error('FixedMaskHook.seed', seed, 'must be a whole number, 0 or above',
+                               'give e.g. 1')
+        self.ticket, self.start, self.seed = ticket, start, seed
+        self.parts = [parts] if isinstance(parts, str) else parts
+        self.neck_ticket = neck_ticket
+        self.mask = Mask({})
+        self.search_state: Dict[str, Any] = {}
+
+    @property
+    def survivors(self) -> Dict[str, list]:
+        """Group of search units to the indices, in the supernet, of those that are left."""
+        return self.search_state.get('survivors') or {}
+
+    @property
+    def supernet(self) -> Optional[Dict[str, float]]:
+        """Costs before the search; None where they are not known."""
+        return self.search_state.get('supernet')
+
+    def check_plan(self, plan: RunPlan) -> None:
+        plan.check_wrapper('a fixed mask needs a wrapper that masks gradients')
+        plan.check_averaged()
+        if plan.has(SearchHook):
+            raise config_error('FixedMaskHook.ticket', self.ticket, 'there is a SearchHook, and the '
+                               'ticket\'s architecture is fixed', 'set default_hooks.search=None')
+        if self.ticket is not None:
+            carry_over(copy.deepcopy(plan.model), self.sources())
+
+    def sources(self) -> Dict[str, Ticket]:
+        """Parts of the model to the tickets that they come from.
+
+        Raises:
+            TicketError: A file is missing, damaged, or the files do not fit each other.
+        """
+        ticket = starting_point(self.ticket, self.start, self.seed)
+        neck = Ticket.load(self.neck_ticket) if self.neck_ticket else None
+        return choose_parts(ticket, self.parts, neck)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if not runner._resume:
+            return
+        if 'mmst_mask' not in checkpoint:
+            raise TicketError('the checkpoint has no mask in force (search only, or weights were '
+                              'reactivated). Remedy: go on from the last checkpoint of the run, or '
+                              'from its ticket.pth.')
+        self._loaded = checkpoint['mmst_mask']
+        self.search_state = checkpoint.get('mmst_search') or {}
+        for state in _listed(checkpoint.get('param_schedulers')):
+            for key in set(state) - set(_PROGRESS):
+                del state[key]
+
+    def before_train(self, runner: Runner) -> None:
+        if self._loaded is None:
+            self._start(runner)
+        else:
+            self.mask = Mask(self._loaded['kept'])
+            for scheduler in _listed(runner.param_schedulers):
+                # It stood still where its former length had ended.
+                if scheduler._global_step >= scheduler.begin:
+                    scheduler.last_step = (min(scheduler._global_step, scheduler.end - 1)
+                                           - scheduler.begin)
+        self.mask.check_fits({n: p.shape for n, p in unwrapped(runner).named_parameters()})
+        self.sparsity = self.mask.sparsity
+        self._put_in_force(runner, self.mask)
+        refresh_averaged(runner)
+        rewrap(runner)
+        if self._loaded is None:
+            add_event(runner, 'prune', 0, ratio=self.sparsity, sparsity=self.sparsity,
+                      total=self.mask.total, pruned=self.mask.pruned)
+
+    def weights(self, runner: Runner) -> Dict[str, nn.Parameter]:
+        parameters = dict(unwrapped(runner).named_parameters())
+        return {name: parameters[name] for name in self.mask}
+
+    def mask_in_force(self, runner: Runner) -> Optional[Mask]:
+        return self.mask
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        """Nothing is drawn and nothing lifted."""
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().before_save_checkpoint(runner, checkpoint)
+        checkpoint['mmst_search'] = self.search_state
+
+    @torch.no_grad()
+    def _start(self, runner: Runner) -> None:
+        if self.ticket is None:
+            raise config_error('FixedMaskHook.ticket', None, 'there is nothing to train',
+                               'give a ticket, or go on from a checkpoint (load_from with '
+                               'resume=True)')
+        sources = self.sources()
+        for model in models(runner):
+            self.mask = carry_over(model, sources)
+        if self.parts is None:
+            meta = next(iter(sources.values())).meta
+            self.search_state = {key: meta.get(key) for key in ('survivors', 'supernet')}
+        origins = {part: self._origin(part) for part in sources}
+        runner.logger.info(carried_table(unwrapped(runner), self.mask, origins))
+
+    def _origin(self, part: str) -> str:
+        if part == 'neck' and self.neck_ticket:
+            return self.neck_ticket
+        return self.ticket if self.start == 'ticket' else f'{self.ticket} ({self.start})'
+
+
+def _listed(schedulers: Union[list, dict, None]) -> list:
+    """Schedulers, or their states; several optimizers have a list each."""
+    return sum(schedulers.values(), []) if isinstance(schedulers, dict) else schedulers or []

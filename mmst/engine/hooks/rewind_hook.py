@@ -1,0 +1,57 @@
+"""Weights of earlier times, for rewinding."""
+from pathlib import Path
+from typing import Sequence
+
+from mmengine.dist import master_only
+from mmengine.runner import Runner
+
+from ...errors import config_error
+from ...pruning.mask import Mask
+from ...registry import HOOKS
+from ...tickets.ticket import Ticket, plain
+from ..access import find_hook, unwrapped
+from ..plan import RunPlan
+from .interval_hook import IntervalHook
+from .search_hook import SearchHook
+
+
+@HOOKS.register_module()
+class RewindHook(IntervalHook):
+    """Keeps weights to which a ticket can be rewound later (supplement, Table 3).
+
+    ``WORK_DIR/rewind/N.pth``: the network in training, not its average, after N epochs (iterations
+    in iteration-based runs); 0 for the initial weights, taken when a run starts anew. Weights only,
+    with the search units that were left.
+
+    Args:
+        epochs (Sequence[int]): When. Defaults to (0, ).
+    """
+    priority = 74
+
+    def __init__(self, epochs: Sequence[int] = (0, )):
+        times = list(epochs) if isinstance(epochs, (list, tuple)) else [epochs]
+        if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in times):
+            raise config_error('RewindHook.epochs', epochs, 'must be whole numbers, 0 or above',
+                               'give e.g. [0, 40, 400]')
+        self.epochs = times
+
+    def check_plan(self, plan: RunPlan) -> None:
+        for time in self.epochs:
+            plan.check_length('RewindHook.epochs', time, 'this one would never be kept')
+
+    def before_train(self, runner: Runner) -> None:
+        # Here rather than in before_run: weights are initialised in between.
+        if 0 in self.epochs and not runner._resume:
+            self._save(runner, 0)
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        if step in self.epochs:
+            self._save(runner, step)
+
+    @master_only
+    def _save(self, runner: Runner, step: int) -> None:
+        search = find_hook(runner, SearchHook)
+        meta = dict(step=step, survivors=search.survivors if search else {}, seed=runner.seed,
+                    default_scope=runner.cfg.get('default_scope', 'mmengine'))
+        point = Ticket.from_model(unwrapped(runner), runner.cfg.model, Mask({}), plain(meta))
+        point.save(Path(runner.work_dir, 'rewind', f'{step}.pth'))

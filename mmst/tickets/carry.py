@@ -1,0 +1,101 @@
+"""Carrying a ticket's architecture, weights and mask into a network."""
+import re
+from typing import Dict, List, Mapping, Optional, Sequence
+
+import torch
+from torch import nn
+
+from ..errors import TicketError
+from ..pruning.mask import Mask
+from ..pruning.prunable import prunable_weights
+from .ticket import Ticket
+
+#: What makes features; the rest is the classifier.
+FEATURES = ('backbone', 'neck')
+_OTHER_SPACE = ('give the ticket together with the config that it was trained with, or one of the '
+                'same search space')
+
+
+def carry_over(model: nn.Module, sources: Mapping[str, Ticket]) -> Mask:
+    """Give parts of ``model`` the architecture and the weights of tickets.
+
+    Parts without a source stay as they are (new); those of backbone and neck count as unpruned.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model of the same search space, unwrapped.
+        sources (Mapping[str, Ticket]): Part of the model, e.g. ``'backbone'``, to its ticket.
+
+    Returns:
+        Mask: Of all prunable weights of the network as it is now.
+
+    Raises:
+        TicketError: A ticket of another search space, or without that part.
+    """
+    kept: Dict[str, torch.Tensor] = {}
+    for part, ticket in sources.items():
+        load_part(model, part, ticket)
+        kept.update((n, keep) for n, keep in ticket.mask.items() if n.startswith(f'{part}.'))
+    new = set(FEATURES) - set(sources)
+    kept.update((name, torch.ones(w.shape, dtype=torch.bool))
+                for name, w in prunable_weights(model, FEATURES).items()
+                if name.partition('.')[0] in new)
+    mask = Mask(kept)
+    mask.check_fits({name: p.shape for name, p in model.named_parameters()})
+    return mask
+
+
+def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
+    """Give one part of ``model`` a ticket's architecture and weights; see :func:`carry_over`."""
+    state = {name: value for name, value in ticket.state_dict.items()
+             if name.startswith(f'{part}.')}
+    if not hasattr(model, part) or not state:
+        owner = 'ticket' if hasattr(model, part) else 'config\'s model'
+        raise TicketError(f'the {owner} has no part {part!r}. Remedy: carry over parts that both '
+                          f'have; the ticket has {", ".join(parts_of(ticket))}.')
+    try:
+        missing, unexpected = model.load_state_dict(state, strict=False)
+    except (TicketError, RuntimeError) as error:
+        raise _does_not_fit(part, str(error)) from None
+    missing = [name for name in missing if name.startswith(f'{part}.')
+               and not name.endswith('num_batches_tracked')]
+    for names, problem in ((missing, 'is missing'), (unexpected, 'is not in the config\'s model')):
+        if names:
+            raise _does_not_fit(part, f'{names[0]} {problem}')
+
+
+def parts_of(ticket: Ticket) -> List[str]:
+    """Parts that a ticket holds weights of, in its order."""
+    return list(dict.fromkeys(name.partition('.')[0] for name in ticket.state_dict))
+
+
+def choose_parts(ticket: Ticket, parts: Optional[Sequence[str]],
+                 neck_ticket: Optional[Ticket]) -> Dict[str, Ticket]:
+    """Which part comes from which ticket; all of ``ticket`` where ``parts`` is None.
+
+    Raises:
+        TicketError: The neck would come from both.
+    """
+    sources = dict.fromkeys(parts_of(ticket) if parts is None else parts, ticket)
+    if neck_ticket is not None:
+        if 'neck' in sources:
+            raise TicketError('the neck would come from two tickets. Remedy: carry over '
+                              'parts=[\'backbone\'], or leave the neck\'s own ticket away.')
+        sources['neck'] = neck_ticket
+    return sources
+
+
+def _does_not_fit(part: str, message: str) -> TicketError:
+    text = ' '.join(message.partition(' Remedy:')[0].split())
+    shapes = re.search(r'size mismatch for (\S+): .*?\[(.*?)\].*?\[(.*?)\]', text)
+    if shapes:
+        text = ('{} has shape ({}) in the ticket and ({}) in the config\'s model'
+                .format(*shapes.groups()))
+    remedy = _OTHER_SPACE
+    if part == 'neck':
+        remedy = ('set model.neck of the config like the ticket\'s (out_channels with the head\'s '
+                  'in_channels), or carry over the backbone alone, with a neck that is new or from '
+                  'the target\'s own ticket')
+    elif part != 'backbone':
+        remedy = 'carry over backbone and neck alone, with a new classifier'
+    return TicketError(f'the ticket\'s {part} does not fit the config\'s model: {text}. '
+                       f'Remedy: {remedy}.')

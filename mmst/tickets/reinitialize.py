@@ -1,0 +1,52 @@
+"""Controls of a ticket: its mask drawn anew, or its weights (supplement, Tables 1 to 3)."""
+import copy
+from dataclasses import replace
+
+from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
+
+from ..pruning.criteria import Random
+from ..pruning.draw import draw_mask
+from ..pruning.mask import Mask
+from ..randomness import isolated_random_state
+from ..registry import MODELS
+from ..search.adapters import prepare
+from ..search.units import find_units
+from .rewind import rewind
+from .ticket import Ticket
+
+
+def prune_at_random(ticket: Ticket, seed: int) -> Ticket:
+    """Random pruning (RP): the ticket's architecture under a random mask of its sparsity.
+
+    Its pruned weights are 0 already, so that few weights are left where the new mask keeps them;
+    for a random mask over unpruned weights prune a checkpoint instead (``tools/prune.py``).
+    """
+    weights = {name: ticket.state_dict[name] for name in ticket.mask}
+    mask = draw_mask(Random(seed).score(weights, {}), ticket.sparsity) if weights else ticket.mask
+    return ticket.with_mask(mask, start=f'random pruning, seed {seed}')
+
+
+def reinitialize(ticket: Ticket, seed: int) -> Ticket:
+    """Random re-initialisation (RR-Init): architecture and mask with newly drawn weights.
+
+    A whole supernet is initialised and cut to the units that survived, as in rewinding.
+
+    Args:
+        ticket (Ticket): The ticket.
+        seed (int): Other than that of the ticket's run.
+    """
+    cfg = copy.deepcopy(ticket.model)
+    for part in cfg.values():
+        if isinstance(part, dict):
+            part.pop('widths', None)
+    with DefaultScope.overwrite_default_scope(ticket.meta.get('default_scope')), \
+            isolated_random_state(seed):
+        network = prepare(MODELS.build(ConfigDict(cfg)))
+        network._dump_init_info = lambda: None  # mmengine's log of it has thousands of lines
+        network.init_weights()
+    survivors = {name: list(range(len(group))) for name, group in find_units(network).items()}
+    meta = dict(ticket.meta, step=0, survivors=survivors if ticket.meta.get('survivors') else {})
+    supernet = Ticket.from_model(network, cfg, Mask({}), meta)
+    return replace(rewind(ticket, supernet), meta=dict(
+        ticket.meta, start=f're-initialised, seed {seed}'))
