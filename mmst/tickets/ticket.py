@@ -88,11 +88,15 @@ class Ticket:
         if content['format'] != FORMAT or content['version'] > VERSION:
             raise TicketError(f'{path} has format {content["format"]!r} version '
                               f'{content["version"]}. Remedy: update mmst to read it.')
-        ticket = cls(content['model'], content['state_dict'], Mask(content['mask']), content['meta'])
-        ticket.check(path)
+        try:
+            ticket = cls(content['model'], content['state_dict'], Mask(content['mask']),
+                         content['meta'])
+            ticket.check()
+        except TicketError as error:
+            raise TicketError(f'{path}: {error}') from None
         return ticket
 
-    def check(self, path: Union[str, Path] = 'ticket') -> None:
+    def check(self) -> None:
         """Refuse weights that are no finite tensors, or that contradict the mask.
 
         Raises:
@@ -101,12 +105,12 @@ class Ticket:
         for name, value in self.state_dict.items():
             if not torch.is_tensor(value) or (value.is_floating_point()
                                               and not bool(value.isfinite().all())):
-                raise TicketError(f'{path}: {name} is no tensor of finite numbers. Remedy: take the '
+                raise TicketError(f'{name} is no tensor of finite numbers. Remedy: take the '
                                   'ticket from the training run again.')
         self.mask.check_fits({name: value.shape for name, value in self.state_dict.items()})
         for name, kept in self.mask.items():
             if bool(self.state_dict[name].masked_select(~kept).any()):
-                raise TicketError(f'{path}: {name} has weights where its mask has none. Remedy: '
+                raise TicketError(f'{name} has weights where its mask has none. Remedy: '
                                   'take the ticket from the training run again.')
 
     @property
@@ -123,17 +127,26 @@ class Ticket:
         Raises:
             TicketError: If architecture and weights do not fit.
         """
+        if part is not None and part not in self.model:
+            raise TicketError(f'the ticket has no {part!r}. Remedy: name a part of its model: '
+                              f'{", ".join(k for k, v in self.model.items() if isinstance(v, dict))}.')
         # Toolboxes read some settings as attributes.
         cfg = ConfigDict(copy.deepcopy(self.model if part is None else self.model[part]))
         prefix = '' if part is None else f'{part}.'
         state = {name[len(prefix):]: value for name, value in self.state_dict.items()
                  if name.startswith(prefix)}
-        with DefaultScope.overwrite_default_scope(self.meta.get('default_scope')):
-            network = prepare(MODELS.build(cfg))
+        try:
+            with DefaultScope.overwrite_default_scope(self.meta.get('default_scope')):
+                network = prepare(MODELS.build(cfg))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TicketError(f'the network of the ticket cannot be built: {_line(error)}. Remedy: '
+                              'import the packages that define it, or train it again.') from error
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
-            raise TicketError(f'architecture and weights of the ticket do not fit: {error}') from None
+            raise TicketError('architecture and weights of the ticket do not fit: '
+                              f'{_line(error)}. Remedy: take the ticket from the training run '
+                              'again.') from None
         network.eval()  # not chained: some toolboxes' backbones return nothing from it
         return network
 
@@ -146,6 +159,10 @@ def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> Tuple[Dict[str, Ten
     for name, keep in kept.items():
         state[name].masked_fill_(~keep, 0)
     return state, kept
+
+
+def _line(error: Exception) -> str:
+    return ' '.join(str(error).split()).rstrip('.')
 
 
 def _with_widths(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:
