@@ -1,5 +1,7 @@
 """What the processes of ``ranks`` do: tiny runs, looked at from inside."""
 import hashlib
+import os
+import time
 from unittest import mock
 
 import numpy as np
@@ -8,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from mmengine import dist
 from mmengine.dataset import DefaultSampler
-from mmengine.registry import DATA_SAMPLERS
-from tiny import averaged, make, unwrapped
+from mmengine.registry import DATA_SAMPLERS, MODEL_WRAPPERS
+from tiny import averaged, find_hook, find_units, make, unwrapped
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import Sampler
 
+from mmst.engine import PruneHook, SearchHook
 from mmst.engine.access import models, refresh_averaged
 from mmst.engine.events import events, happened
 
@@ -224,3 +227,71 @@ def count_norms(runner) -> list:
     return [(sum(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()),
              sum(isinstance(m, torch.nn.SyncBatchNorm) for m in network.modules()))
             for network in models(runner)]
+
+
+# ------------------------------------------------------------------ ranks that would decide otherwise
+
+
+def disagree_on_units(runner) -> None:
+    """γ of all units is small on this rank only: alone it would remove every one of them."""
+    with torch.no_grad():
+        for network in models(runner):
+            for group in find_units(network).values():
+                group.gamma.fill_(1e-6)
+
+
+def disagree_on_weights(runner) -> None:
+    """Magnitudes are turned round on this rank only: alone it would prune the largest."""
+    if runner.epoch < 1:
+        return
+    with torch.no_grad():
+        for weight in find_hook(runner, PruneHook).weights(runner).values():
+            weight.copy_(1 / (weight + 1e-3))
+
+
+def decisions(runner) -> dict:
+    """Shapes, masks and events of a run."""
+    names = {p: name for name, p in unwrapped(runner).named_parameters()}
+    return dict(
+        shapes=[{name: tuple(p.shape) for name, p in m.named_parameters()} for m in models(runner)],
+        masks={names[p]: digest(m['pruned']) for p, m in runner.optim_wrapper.masks.items()},
+        events=events(runner), survivors=getattr(find_hook(runner, SearchHook), 'survivors', None))
+
+
+# ------------------------------------------------------------------------------- ranks that fail
+
+
+def die(runner) -> None:
+    """This process is gone, in the middle of an epoch."""
+    if runner.iter == 3:
+        os._exit(7)
+
+
+def freeze(runner) -> None:
+    """This process answers no more."""
+    if runner.iter == 3:
+        time.sleep(600)
+
+
+def skip_ranks(*args, **kwargs) -> list:
+    """A run whose sampler does not fill up: the ranks get different numbers of batches."""
+    loader = tiny.config(*args, **kwargs).train_dataloader
+    loader.sampler.update(round_up=False)
+    return train(*args, train_dataloader=loader, **kwargs)
+
+
+@MODEL_WRAPPERS.register_module(force=True)
+class Sharded(torch.nn.Module):
+    """Stands for wrappers that spread parameters over processes."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def train_step(self, *args, **kwargs):
+        return self.module.train_step(*args, **kwargs)
+
+
+def sharded(*args, **kwargs) -> list:
+    """A run in another wrapper."""
+    return make(*args, launcher='pytorch', model_wrapper_cfg=dict(type='Sharded'), **kwargs).train()

@@ -15,6 +15,8 @@ import traceback
 from multiprocessing import forkserver
 
 TIMEOUT = 120
+#: Seconds after which a collective operation fails.
+PATIENCE = 40
 #: What a run imports when it needs it first.
 SLOW_TO_IMPORT = ('setuptools', 'torchvision', 'matplotlib.pyplot', 'mpl_toolkits.mplot3d',
                   'torch._dynamo', 'torch._inductor.test_operators', 'torch.onnx.symbolic_helper')
@@ -65,8 +67,9 @@ class Group:
         patience (float): Seconds after which a collective operation fails.
     """
 
-    def __init__(self, size, patience=40.):
+    def __init__(self, size, patience=PATIENCE):
         context = _context()
+        self.patience = patience
         folder = tempfile.mkdtemp()
         self.processes, self.pipes = [], []
         for rank in range(size):
@@ -91,7 +94,11 @@ class Group:
         for pipe in self.pipes:
             pipe.send_bytes(pickle.dumps((job, args, kwargs)))
         deadline = time.monotonic() + timeout
-        answers = [self._answer(rank, deadline) for rank in range(len(self.pipes))]
+        answers = []
+        for rank in range(len(self.pipes)):
+            answers.append(self._answer(rank, deadline))
+            if answers[-1][0]:  # the others fail soon too
+                deadline = min(deadline, time.monotonic() + self.patience + 5)
         errors = {rank: text for rank, (failed, text) in enumerate(answers) if failed}
         if errors:
             self.close()

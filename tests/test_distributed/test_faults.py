@@ -1,0 +1,46 @@
+"""A process that fails ends the others with an error; nothing waits forever."""
+import time
+
+import pytest
+import rank_jobs
+import ranks
+
+FINGERPRINT = dict(custom_hooks=[dict(type='mmst.FingerprintHook')])
+
+
+def test_a_rank_that_dies_ends_the_others_at_once(tmp_path):
+    start = time.monotonic()
+    with pytest.raises(ranks.RankError) as error:
+        ranks.run(2, rank_jobs.train, tmp_path, 50,
+                  rank_probes={1: [(60, dict(before_train_iter=rank_jobs.die))]})
+    assert error.value.errors[1] == 'process ended with exit code 7'
+    assert error.value.errors[0].startswith(('RuntimeError', 'DistBackendError'))
+    assert time.monotonic() - start < ranks.PATIENCE
+
+
+def test_a_rank_that_hangs_ends_the_others_after_the_timeout(tmp_path):
+    ranks.close_all()
+    with pytest.raises(ranks.RankError) as error:
+        ranks.group(2, patience=6).run(
+            rank_jobs.train, tmp_path, 50, timeout=40,
+            rank_probes={1: [(60, dict(before_train_iter=rank_jobs.freeze))]})
+    assert error.value.errors[0].startswith(('RuntimeError', 'DistBackendError'))
+    assert 'imed out' in error.value.errors[0]
+    assert error.value.errors[1] == 'no answer in time'
+
+
+@pytest.mark.parametrize('job, settings, problem', [
+    (rank_jobs.skip_ranks, dict(length=9),
+     'train_dataloader = [2, 1]: the processes have different numbers of batches'),
+    (rank_jobs.train, dict(optimizer=dict(
+        type='ZeroRedundancyOptimizer', optimizer_type='AdamW', lr=0.01)),
+     "optim_wrapper.optimizer.type = 'ZeroRedundancyOptimizer': it keeps each state on one process"),
+    (rank_jobs.sharded, {},
+     "model_wrapper_cfg.type = 'Sharded': the shapes of its parameters cannot change"),
+])
+def test_what_cannot_work_is_refused_before_training(tmp_path, job, settings, problem):
+    with pytest.raises(ranks.RankError) as error:
+        ranks.run(2, job, tmp_path, 2, **FINGERPRINT, **settings)
+    assert set(error.value.errors) == {0, 1}
+    for text in error.value.errors.values():
+        assert text.startswith(f'ConfigError: {problem}') and 'Remedy: ' in text
