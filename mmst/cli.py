@@ -107,11 +107,17 @@ def _merge(cfg: Config, options: Mapping[str, Any]) -> None:
 
 
 def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
-    """The command line's, else the config's, else one named after the config file."""
+    """The command line's, else the config's, else one named after the config file.
+
+    Raises:
+        ConfigError: There is a file of that name.
+    """
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
+    if osp.exists(cfg.work_dir) and not osp.isdir(cfg.work_dir):
+        raise config_error('work_dir', cfg.work_dir, 'is a file', 'give a folder as --work-dir')
 
 
 def complete(cfg: Config) -> None:

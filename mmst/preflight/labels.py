@@ -69,4 +69,5 @@ def _check_values(labels: np.ndarray, ignored: Set[int], head, path: str, source
             f'{key}.num_classes', settings['num_classes'],
             f'{path} holds the label {int(counts.nonzero()[0][-1])}{zero}, and only 0 to '
             f'{settings["num_classes"] - 1} and {sorted(ignored)[-1]} (ignored) have a meaning',
-            'convert the label maps to train ids, or set num_classes and the data set\'s classes')
+            'convert the label maps to train ids (where 0 means "other", as in ADE20K, set '
+            'reduce_zero_label=True), or set num_classes and the data set\'s classes')

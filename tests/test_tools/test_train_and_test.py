@@ -138,6 +138,11 @@ def test_work_dir_is_named_after_the_config_by_default(build):
     assert build('--work-dir', 'mine', '--cfg-options', 'work_dir=other').work_dir == 'mine'
 
 
+def test_file_in_place_of_the_work_dir_is_refused(train, config, capfd):
+    assert train([config, '--work-dir', config]) == 2
+    assert 'is a file' in capfd.readouterr().err
+
+
 def test_no_validate_leaves_the_evaluation_out(build):
     cfg = build('--no-validate')
     assert cfg.val_cfg is None and cfg.val_dataloader is None and cfg.val_evaluator is None
