@@ -156,7 +156,7 @@ def test_plain_turns_numbers_and_text_of_other_classes_into_plain_ones():
 # ------------------------------------------------------------------------ damaged files
 
 
-def refused(path, match=''):
+def refused(path, match=None):
     """Load a bad file: one line that names it and a remedy."""
     with pytest.raises(TicketError, match=match) as caught:
         Ticket.load(path)
