@@ -45,7 +45,7 @@ class ResumeHook(Hook):
         done = runner.iter if counts_iterations(runner) else runner.epoch
         # Checkpoints are written before validation.
         if validation_due(runner, done) and not happened(runner, done, 'evaluate'):
-            runner.val_loop.run()
+            _evaluate(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['mmst_run'] = run_id(runner.work_dir)
@@ -74,6 +74,14 @@ def _seed_sampler(runner: Runner) -> None:
     sampler = getattr(loader.batch_sampler, 'sampler', None) or loader.sampler
     if hasattr(sampler, 'seed'):
         sampler.seed = runner.seed
+
+
+def _evaluate(runner: Runner) -> None:
+    """Catch up on an evaluation, with the counters that it would have seen."""
+    runner.message_hub.update_info('iter', runner.iter - 1)
+    if not counts_iterations(runner):
+        runner.message_hub.update_info('epoch', runner.epoch - 1)
+    runner.val_loop.run()
 
 
 def _replay_early_stopping(runner: Runner) -> None:

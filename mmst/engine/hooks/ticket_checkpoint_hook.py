@@ -24,6 +24,12 @@ class TicketCheckpointHook(CheckpointHook):
         kwargs.setdefault('backend_args', dict(backend='mmst_atomic'))
         super().__init__(*args, **kwargs)
 
+    def before_train(self, runner: Runner) -> None:
+        super().before_train(runner)
+        if runner._resume:
+            # A new best one is noted in it; mmengine forgets it where a run is resumed.
+            self.last_ckpt = runner.message_hub.runtime_info.get('last_ckpt')
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         with self._removing_last():
             try:
