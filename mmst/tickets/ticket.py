@@ -15,10 +15,11 @@ from ..compat import safe_load
 from ..errors import TicketError
 from ..models.widths import get_widths
 from ..pruning.mask import Mask
-from ..registry import MODELS
+from ..registry import MODELS, registered_only
 from ..search.adapters import prepare
+from .digest import digest
 
-FORMAT, VERSION = 'mmst.ticket', 1
+FORMAT, VERSION = 'mmst.ticket', 2
 _FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, meta=dict)
 
 
@@ -67,10 +68,10 @@ class Ticket:
 
     def save(self, path: Union[str, Path]) -> None:
         """Write the file whole or not at all."""
+        content = dict(model=plain(self.model), state_dict=dict(self.state_dict),
+                       mask=dict(self.mask), meta=plain(self.meta))
         buffer = io.BytesIO()
-        torch.save(
-            dict(format=FORMAT, version=VERSION, model=self.model, state_dict=dict(self.state_dict),
-                 mask=dict(self.mask), meta=self.meta), buffer)
+        torch.save(dict(format=FORMAT, version=VERSION, digest=digest(content), **content), buffer)
         files.write_bytes(path, buffer.getvalue())
 
     @classmethod
@@ -92,8 +93,12 @@ class Ticket:
             ticket = cls(content['model'], content['state_dict'], Mask(content['mask']),
                          content['meta'])
             ticket.check()
+            _check_digest(content)
         except TicketError as error:
             raise TicketError(f'{path}: {error}') from None
+        except Exception as error:  # e.g. a tensor of another kind: not what save has written
+            raise TicketError(f'{path} is not a ticket: {_line(error)}. Remedy: give the ticket.pth '
+                              'that a training run wrote.') from error
         return ticket
 
     def check(self) -> None:
@@ -103,6 +108,9 @@ class Ticket:
             TicketError: Naming the entry.
         """
         for name, value in self.state_dict.items():
+            if not isinstance(name, str):
+                raise TicketError(f'{name!r} is no name of a weight. Remedy: take the ticket from '
+                                  'the training run again.')
             if not torch.is_tensor(value) or (value.is_floating_point()
                                               and not bool(value.isfinite().all())):
                 raise TicketError(f'{name} is no tensor of finite numbers. Remedy: take the '
@@ -137,8 +145,9 @@ class Ticket:
                  if name.startswith(prefix)}
         try:
             with DefaultScope.overwrite_default_scope(self.meta.get('default_scope')):
-                network = prepare(MODELS.build(cfg))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+                with registered_only():
+                    network = prepare(MODELS.build(cfg))
+        except Exception as error:  # The constructors of all toolboxes: anything can come.
             raise TicketError(f'the network of the ticket cannot be built: {_line(error)}. Remedy: '
                               'import the packages that define it, or train it again.') from error
         try:
@@ -163,6 +172,15 @@ def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> Tuple[Dict[str, Ten
 
 def _line(error: Exception) -> str:
     return ' '.join(str(error).split()).rstrip('.')
+
+
+def _check_digest(content: Mapping[str, Any]) -> None:
+    if content['version'] < 2:  # had none
+        return
+    told = {key: content[key] for key in ('model', 'state_dict', 'mask', 'meta')}
+    if content.get('digest') != digest(told):
+        raise TicketError('its parts do not belong together, or one was changed. Remedy: take the '
+                          'ticket from the training run again.')
 
 
 def _with_widths(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:
