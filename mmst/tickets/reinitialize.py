@@ -9,7 +9,7 @@ from ..pruning.criteria import Random
 from ..pruning.draw import draw_mask
 from ..pruning.mask import Mask
 from ..randomness import isolated_random_state
-from ..registry import MODELS
+from ..registry import MODELS, registered_only
 from ..search.adapters import prepare
 from ..search.units import find_units
 from .rewind import rewind
@@ -42,7 +42,8 @@ def reinitialize(ticket: Ticket, seed: int) -> Ticket:
             part.pop('widths', None)
     with DefaultScope.overwrite_default_scope(ticket.meta.get('default_scope')), \
             isolated_random_state(seed):
-        network = prepare(MODELS.build(ConfigDict(cfg)))
+        with registered_only():
+            network = prepare(MODELS.build(ConfigDict(cfg)))
         network._dump_init_info = lambda: None  # mmengine's log of it has thousands of lines
         network.init_weights()
     survivors = {name: list(range(len(group))) for name, group in find_units(network).items()}

@@ -135,7 +135,8 @@ def test_points_are_plain_files_without_optimizer_state(searched):
     assert sorted(p.name for p in (searched / 'rewind').iterdir()) == [
         '0.pth', '1.pth', '2.pth', '4.pth']
     point = torch.load(searched / 'rewind' / '0.pth', weights_only=True)
-    assert set(point) == {'format', 'version', 'model', 'state_dict', 'mask', 'meta'}
+    assert set(point) == {'format', 'version', 'digest', 'model', 'state_dict', 'mask',
+                          'meta'}
 
 
 def test_a_resumed_run_keeps_the_initial_weights_of_its_start(tmp_path):

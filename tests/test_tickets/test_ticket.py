@@ -13,6 +13,7 @@ from mmst import files
 from mmst.errors import TicketError, TrainingError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
+from mmst.tickets.digest import digest
 from mmst.tickets.ticket import plain
 
 
@@ -286,6 +287,9 @@ def test_architecture_and_weights_that_do_not_fit_are_refused_when_it_is_built(c
         state['classifier.bias'] = torch.ones(7)
     else:
         content['model']['backbone']['type'] = 'mmst.Nothing'
+    path = save(content, tmp_path)
+    refused(path, 'do not belong together')
+    content['digest'] = digest({key: content[key] for key in ('model', 'state_dict', 'mask', 'meta')})
     ticket = Ticket.load(save(content, tmp_path))
     with pytest.raises(TicketError, match='Remedy') as caught:
         ticket.build()
