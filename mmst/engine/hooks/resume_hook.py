@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from ...errors import MMSTError
 from ...registry import HOOKS
 from ..access import find_hook
+from ..elastic import adapt_to_epoch_length, note_epoch_length
 from ..events import events, happened
 from ..resume import find_checkpoint
 from ..work_dir import claim, release, run_id
@@ -20,6 +21,7 @@ class ResumeHook(Hook):
 
     - The work directory belongs to one run and one config, see :mod:`mmst.engine.work_dir`.
     - ``resume=True`` without ``load_from`` goes on from the last checkpoint that is whole.
+    - With another number of processes, iterations and schedules are converted.
     - What mmengine does not restore: the sampler's seed where the config has none, an evaluation
       that was due when the run was stopped, the patience of an ``EarlyStoppingHook``.
 
@@ -49,6 +51,11 @@ class ResumeHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['mmst_run'] = run_id(runner.work_dir)
+        note_epoch_length(runner, checkpoint)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if runner._resume and trains(runner):
+            adapt_to_epoch_length(runner, checkpoint)
 
     def after_run(self, runner: Runner) -> None:
         release(runner.work_dir)
