@@ -1,4 +1,5 @@
 """Carrying a ticket's architecture, weights and mask into a network."""
+import copy
 import re
 from typing import Dict, List, Mapping, Optional, Sequence
 
@@ -45,7 +46,10 @@ def carry_over(model: nn.Module, sources: Mapping[str, Ticket]) -> Mask:
 
 
 def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
-    """Give one part of ``model`` a ticket's architecture and weights; see :func:`carry_over`."""
+    """Give one part of ``model`` a ticket's architecture and weights; see :func:`carry_over`.
+
+    Where that fails, ``model`` is unchanged.
+    """
     state = {name: value for name, value in ticket.state_dict.items()
              if name.startswith(f'{part}.')}
     if not hasattr(model, part) or not state:
@@ -53,7 +57,8 @@ def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
         raise TicketError(f'the {owner} has no part {part!r}. Remedy: carry over parts that both '
                           f'have; the ticket has {", ".join(parts_of(ticket))}.')
     try:
-        missing, unexpected = model.load_state_dict(state, strict=False)
+        # torch goes on after the first mismatch and leaves half a load behind: not in the original.
+        missing, unexpected = copy.deepcopy(model).load_state_dict(state, strict=False)
     except (TicketError, RuntimeError) as error:
         raise _does_not_fit(part, str(error)) from None
     missing = [name for name in missing if name.startswith(f'{part}.')
@@ -61,6 +66,7 @@ def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
     for names, problem in ((missing, 'is missing'), (unexpected, 'is not in the config\'s model')):
         if names:
             raise _does_not_fit(part, f'{names[0]} {problem}')
+    model.load_state_dict(state, strict=False)
 
 
 def parts_of(ticket: Ticket) -> List[str]:
