@@ -1,0 +1,117 @@
+"""Train networks of other packages and tell what it did to them.
+
+    python tests/downstream/report.py [foreign_resnet18 ...]
+
+Runs in a folder of its own with generated data; prints a table.
+"""
+import os
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List
+
+import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmst.datasets import generate
+from mmst.engine.access import evaluated
+from mmst.engine.events import events
+
+HERE = Path(__file__).resolve().parent
+CONFIGS = ('foreign_resnet18', 'foreign_fcn_hrnet18s', 'foreign_mobilenetv2')
+#: What counts as accuracy of each, in percent.
+METRICS = ('accuracy/top1', 'aAcc')
+
+
+@dataclass
+class Report:
+    """A finished run."""
+    name: str
+    runner: Runner
+    before: Dict[int, float] = field(default_factory=dict)
+    after: Dict[int, float] = field(default_factory=dict)
+
+    def of(self, kind: str) -> List[dict]:
+        """The run's searches or prunes."""
+        return [event for event in events(self.runner) if event['kind'] == kind]
+
+    @property
+    def removed(self) -> int:
+        """Units that the searches removed."""
+        return sum(sum(group['removed'].values())
+                   for event in self.of('search') for group in event['removed'])
+
+    def rows(self) -> str:
+        """A row of a table for each prune."""
+        gone = {e['step']: sum(sum(g['removed'].values()) for g in e['removed'])
+                for e in self.of('search')}
+        return '\n'.join(
+            f'| {self.name} | {e["step"]} | {gone.get(e["step"], "-")} | {e["ratio"]:.0%} | '
+            f'{e["pruned"]:,} of {e["total"]:,} = {e["sparsity"]:.6%} | '
+            f'{self.before[e["step"]]:.1f} | {self.after[e["step"]]:.1f} |'
+            for e in self.of('prune'))
+
+
+class Evaluate(Hook):
+    """Notes the accuracy of the network as it is at the end of each epoch."""
+
+    def __init__(self, scores: Dict[int, float]):
+        self.scores = scores
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        self.scores[runner.epoch + 1] = accuracy(runner)
+
+
+@torch.no_grad()
+def accuracy(runner: Runner) -> float:
+    """Accuracy in percent of what would be the ticket now."""
+    model, loop = evaluated(runner), runner.val_loop
+    model.eval()
+    for batch in loop.dataloader:
+        loop.evaluator.process(model.val_step(batch), batch)
+    metrics = loop.evaluator.evaluate(len(loop.dataloader.dataset))
+    model.train()
+    return float(next(metrics[name] for name in METRICS if name in metrics))
+
+
+def write_data(folder: Path) -> None:
+    """The data of all three, below ``folder``."""
+    from project import write_colours
+    write_colours(folder / 'data/colours')
+    generate('cityscapes', folder / 'data/cityscapes', (64, 128), 16, 8)
+
+
+def build(name: str, work_dir: Path, **changes) -> Runner:
+    """A runner that has not started. The current folder must hold the data."""
+    cfg = Config.fromfile(HERE / 'configs' / f'{name}.py')
+    cfg.merge_from_dict(dict(changes, work_dir=str(work_dir), log_level='ERROR',
+                             experiment_name=f'{name}_{len(os.listdir(work_dir.parent))}'))
+    return Runner.from_cfg(cfg)
+
+
+def train(name: str, work_dir: Path, **changes) -> Report:
+    """Train a config to the end; see :func:`build`."""
+    report = Report(name, build(name, work_dir, **changes))
+    # Before the search (70) and after the recalibration (72) of an epoch's end.
+    report.runner.register_hook(Evaluate(report.before), 69)
+    report.runner.register_hook(Evaluate(report.after), 74)
+    report.runner.train()
+    return report
+
+
+def main() -> None:
+    """Train in a folder that is thrown away."""
+    print('| network | epoch | units removed | target | sparsity | accuracy before | after |')
+    print('| --- ' * 7 + '|')
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        write_data(Path(folder))
+        for name in sys.argv[1:] or CONFIGS:
+            print(train(name, Path(folder, 'work_dirs', name)).rows(), flush=True)
+
+
+if __name__ == '__main__':
+    main()
