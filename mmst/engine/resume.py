@@ -25,7 +25,7 @@ def find_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
     run, problems = run_id(work_dir), []
     for path in _newest_first(Path(work_dir)):
         problem, writer = _examine(path)
-        if problem is None and run is not None and writer not in (None, run):
+        if problem is None and run and writer not in (None, run):
             continue
         if problem is None:
             for text in problems:

@@ -112,7 +112,9 @@ def differences(before: Any, now: Any, key: str = '') -> Iterator[Tuple[str, Any
 
 def _record(work_dir: Path, cfg: Config, resume: bool) -> None:
     if _read(work_dir) is None or not resume:
-        record = dict(run=uuid.uuid4().hex, config=describe(cfg))
+        # Checkpoints that came without a record, say from another machine, are of any run.
+        adopts = resume and checkpoints(work_dir)
+        record = dict(run='' if adopts else uuid.uuid4().hex, config=describe(cfg))
         files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode())
 
 
