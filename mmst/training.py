@@ -1,10 +1,17 @@
 """A training run from a whole config: what all tools that train do."""
+import argparse
+import os.path as osp
+from typing import Any
+
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from . import cli, preflight
+from .engine.resume import find_checkpoint
 from .engine.work_dir import claim
+from .errors import config_error
+from .tickets.retrain import retraining_config
 
 
 def train(cfg: Config) -> Runner:
@@ -28,3 +35,56 @@ def train(cfg: Config) -> Runner:
 def build_runner(cfg: Config) -> Runner:
     """mmengine's runner, or the config's own."""
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def read_config(args: argparse.Namespace, verb: str) -> Config:
+    """The config file with the common arguments put into it.
+
+    Args:
+        args (Namespace): With those of ``cli.add_common_arguments``.
+        verb (str): Ends the default work directory's name, which the config's own run has already.
+    """
+    cfg = cli.read_config(args.config, args.cfg_options)
+    cli.set_launcher(cfg, args)
+    if args.work_dir is None:
+        name = osp.splitext(osp.basename(args.config))[0]
+        cfg.work_dir = osp.join(osp.dirname(cfg.get('work_dir') or './work_dirs/'),
+                                f'{name}_{verb}')
+    cli.set_work_dir(cfg, args)
+    cli.complete(cfg)
+    return cfg
+
+
+def apply_retraining(cfg: Config, **given: Any) -> None:
+    """Turn a config into one that trains a ticket with its mask fixed.
+
+    Args:
+        cfg (Config): The whole config. Its ``retrain=dict(…)``, if it has one, gives defaults.
+        **given: ``ticket``, which starts a fresh optimizer, or ``checkpoint``, whose optimizer and
+            schedule go on; ``epochs`` (the paper's 50 by default); other arguments of
+            ``FixedMaskHook``. Those that are None count as not given.
+
+    Raises:
+        ConfigError: There is neither ticket nor checkpoint.
+    """
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = dict(cfg.pop('retrain', None) or {})
+    if {'ticket', 'checkpoint'} & set(given):
+        settings = {k: v for k, v in settings.items() if k not in ('ticket', 'checkpoint')}
+    settings = dict(settings, **given)
+    epochs, checkpoint = settings.pop('epochs', 50), settings.pop('checkpoint', None)
+    if settings.get('ticket') is None and checkpoint is None:
+        raise config_error('ticket', None, 'there is nothing to train',
+                           'give a ticket.pth, or a checkpoint with retrain.py --from-checkpoint')
+    if not isinstance(epochs, int) or epochs < 1:
+        raise config_error('epochs', epochs, 'must be a whole number of at least 1', 'use 50')
+    if checkpoint is not None and not osp.isfile(checkpoint):
+        raise config_error('checkpoint', checkpoint, 'no such file',
+                           'give the last epoch_N.pth of the two-in-one run')
+    retraining_config(cfg, settings, epochs, checkpoint)
+
+
+def resume_here(cfg: Config) -> None:
+    """Go on with the run of the work directory if it has a checkpoint; else start as configured."""
+    if osp.isdir(cfg.work_dir) and find_checkpoint(cfg.work_dir) is not None:
+        cfg.load_from, cfg.resume = None, True

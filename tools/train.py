@@ -16,7 +16,7 @@ from mmst import cli
 from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
 from mmst.errors import config_error
 from mmst.preflight.resolve import resolve
-from mmst.training import train
+from mmst.training import apply_retraining, train
 
 AMP = {MaskedOptimWrapper: 'mmst.MaskedAmpOptimWrapper', OptimWrapper: 'AmpOptimWrapper'}
 
@@ -43,6 +43,8 @@ def build_config(args) -> Config:
     cli.set_launcher(cfg, args)
     cli.set_work_dir(cfg, args)
     cli.complete(cfg)
+    if cfg.get('retrain'):
+        apply_retraining(cfg)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.resume is not None:

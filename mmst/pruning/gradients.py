@@ -37,9 +37,10 @@ def loss_gradients(model: nn.Module, weights: Mapping[str, nn.Parameter],
                 if gradient is not None:
                     total += gradient
     if not count:
-        raise config_error('criterion', 'gradient', 'it needs training data, and there was no batch',
-                           'check train_dataloader, or use the criterion \'magnitude\', which needs '
-                           'no data')
+        raise config_error('criterion', 'gradient',
+                           'it needs training data, and there was no batch',
+                           'check train_dataloader, or use the criterion \'magnitude\', which '
+                           'needs no data')
     for total in sums:
         dist.all_reduce(total, op='mean')
     return dict(zip(names, sums))

@@ -60,6 +60,11 @@ def positions(before: Survivors, after: Survivors) -> Dict[str, List[int]]:
     return found
 
 
+def saved_points(folder: Union[str, Path]) -> List[int]:
+    """Epochs, or iterations, whose weights lie in a folder of rewind points; ascending."""
+    return sorted(int(p.stem) for p in Path(folder).glob('*.pth') if p.stem.isdigit())
+
+
 def load_point(path: Union[str, Path]) -> Ticket:
     """Read a rewind point.
 
@@ -68,7 +73,7 @@ def load_point(path: Union[str, Path]) -> Ticket:
     """
     path = Path(path)
     if not path.is_file():
-        saved = sorted((int(p.stem) for p in path.parent.glob('*.pth') if p.stem.isdigit()))
+        saved = saved_points(path.parent)
         there = f'the run kept {", ".join(map(str, saved))}' if saved else 'the run kept none'
         raise TicketError(f'{path}: this rewind point was not saved; {there}. Remedy: take one of '
                           'those, or train with default_hooks.rewind=dict(type='

@@ -100,7 +100,8 @@ def test_tokens_are_mapped_back_too(searched):
 def test_a_network_that_never_learns_rewinds_to_itself(tmp_path, step):
     """End to end with a learning rate of 0: what the ticket has are the initial weights."""
     run(tmp_path, 4, prune=dict(sparsity=0.5, interval=2), ema=False, search=dict(rho=0.),
-        optimizer=dict(type='SGD', lr=0.), probes=one_by_one(), model=dict(transformer='all'), **RUN)
+        optimizer=dict(type='SGD', lr=0.), probes=one_by_one(), model=dict(transformer='all'),
+        **RUN)
     ticket, point = files(tmp_path, step)
     rewound, names = rewind(ticket, point), set()
     for name, value in ticket.state_dict.items():

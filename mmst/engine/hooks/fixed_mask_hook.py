@@ -71,8 +71,9 @@ class FixedMaskHook(PruneHook):
         plan.check_wrapper('a fixed mask needs a wrapper that masks gradients')
         plan.check_averaged()
         if plan.has(SearchHook):
-            raise config_error('FixedMaskHook.ticket', self.ticket, 'there is a SearchHook, and the '
-                               'ticket\'s architecture is fixed', 'set default_hooks.search=None')
+            raise config_error('FixedMaskHook.ticket', self.ticket,
+                               'there is a SearchHook, and the ticket\'s architecture is fixed',
+                               'set default_hooks.search=None')
         if self.ticket is not None:
             carry_over(copy.deepcopy(plan.model), self.sources())
 

@@ -1,0 +1,3 @@
+# S+P, first half: search only. Prune its ticket once, at any ratio, with tools/prune.py.
+_base_ = '../st_hrnas_ade20k_p90.py'
+default_hooks = dict(prune=None)

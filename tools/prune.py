@@ -1,0 +1,63 @@
+"""Prune a searched network once (S+P) and evaluate it, without training."""
+import os.path as osp
+import sys
+import warnings
+
+warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+from mmst import cli
+from mmst.engine import offline
+from mmst.errors import config_error
+from mmst.pruning.criteria import Gradient, Magnitude, Random
+from mmst.pruning.draw import SCOPES
+from mmst.training import read_config
+
+CRITERIA = dict(magnitude=lambda args: Magnitude(), random=lambda args: Random(args.seed),
+                gradient=lambda args: Gradient(args.batches))
+
+
+def parse_args(args=None):
+    """Read the command line."""
+    parser = cli.Parser(prog='prune.py', description=__doc__)
+    parser.add_argument('config', help='config file, e.g. that of the search')
+    parser.add_argument('file', metavar='ticket_or_checkpoint', help='what to prune')
+    parser.add_argument('--criterion', choices=sorted(CRITERIA), default='magnitude')
+    parser.add_argument('--sparsity', type=float, default=0.9,
+                        help='share of the prunable weights to prune (default: 0.9)')
+    parser.add_argument('--scope', choices=SCOPES, default='global',
+                        help='over all weights together, or the same share of each layer')
+    parser.add_argument('--seed', type=int, default=0, help='of the criterion random')
+    parser.add_argument('--batches', type=int, default=100,
+                        help='training batches of the criterion gradient (default: 100)')
+    parser.add_argument('--out', metavar='FILE.pth',
+                        help='the new ticket; ticket.pth in the work dir by default')
+    cli.add_common_arguments(parser)
+    return parser.parse_args(args)
+
+
+def prune(args) -> None:
+    """Check, prune, recalibrate, evaluate, save."""
+    if not 0 < args.sparsity < 1:
+        raise config_error('--sparsity', args.sparsity, 'must lie between 0 and 1',
+                           'give the share of weights to prune, e.g. 0.9')
+    criterion = CRITERIA[args.criterion](args)
+    cfg = read_config(args, 'prune')
+    out = args.out or osp.join(cfg.work_dir, 'ticket.pth')
+    ticket = offline.open_file(cfg, args.file)
+    cli.start_processes(cfg)
+    runner = offline.open_runner(cfg, ticket)
+    mask = offline.prune_once(runner, cfg, criterion, args.sparsity, args.scope)
+    offline.finish(runner, cfg, ticket, mask, out, pruned=args.file, criterion=args.criterion,
+                   scope=args.scope, seed=args.seed)
+    cli.stop_processes()
+
+
+def main(args=None) -> int:
+    """The tool; returns its exit code."""
+    args = parse_args(args)
+    return cli.run('prune.py', lambda: prune(args))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Transfer a ticket's features to another data set or task, with a new classifier."""
+import sys
+import warnings
+
+warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+from mmst import cli
+from mmst.errors import config_error
+from mmst.tickets import Ticket
+from mmst.training import apply_retraining, read_config, resume_here, train
+
+VARIANTS = {'st': 'ticket', 'rp': 'random_pruning', 'rr-init': 'reinitialize'}
+
+
+def parse_args(args=None):
+    """Read the command line."""
+    parser = cli.Parser(prog='transfer.py', description=__doc__)
+    parser.add_argument('config', help='config of the target, e.g. one of configs/transfer')
+    parser.add_argument('ticket', nargs='?',
+                        help='the source\'s ticket.pth; that of the config by default')
+    parser.add_argument('--variant', choices=list(VARIANTS), default='st',
+                        help='the ticket (default), under a random mask, or with new weights')
+    parser.add_argument('--neck-ticket', metavar='PATH',
+                        help='the target\'s own ticket, whose neck is taken')
+    parser.add_argument('--new-neck', action='store_true', help='carry over the backbone alone')
+    parser.add_argument('--epochs', type=int, help='length; the config\'s or 50 by default')
+    parser.add_argument('--seed', type=int, default=1, help='of random mask and weights')
+    parser.add_argument('--resume', action='store_true', help='go on with a run that was stopped')
+    cli.add_common_arguments(parser)
+    return parser.parse_args(args)
+
+
+def carried(cfg, args) -> dict:
+    """``parts`` and ``neck_ticket``: the command line's, else the config's, else what fits.
+
+    Raises:
+        MMSTError: There is no ticket, or it cannot be read.
+    """
+    given = cfg.get('retrain') or {}
+    path = args.ticket or given.get('ticket')
+    if path is None:
+        raise config_error('ticket', None, 'there is nothing to transfer', 'give a ticket.pth')
+    if args.neck_ticket or args.new_neck:
+        return dict(parts=['backbone'], neck_ticket=args.neck_ticket)
+    necks = [(model.get('neck') or {}).get('type')
+             for model in (Ticket.load(path).model, cfg.model)]
+    fitting = ['backbone', 'neck'] if necks[0] == necks[1] else ['backbone']
+    return dict(parts=given.get('parts', fitting))
+
+
+def transfer(args) -> None:
+    """Check, then fine-tune with the mask fixed."""
+    cfg = read_config(args, f'transfer_{args.variant}'.replace('-', '_'))
+    apply_retraining(cfg, ticket=args.ticket, start=VARIANTS[args.variant], seed=args.seed,
+                     epochs=args.epochs, **carried(cfg, args))
+    if args.resume:
+        resume_here(cfg)
+    train(cfg)
+
+
+def main(args=None) -> int:
+    """The tool; returns its exit code."""
+    args = parse_args(args)
+    return cli.run('transfer.py', lambda: transfer(args))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
