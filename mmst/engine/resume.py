@@ -53,13 +53,12 @@ def _named(work_dir: Path) -> Optional[Path]:
     """What ``last_checkpoint`` names; beside it, if the directory was moved."""
     try:
         text = (work_dir / 'last_checkpoint').read_text(encoding='utf-8').strip()
-    except (OSError, UnicodeDecodeError):
+        if not re.fullmatch(r'.*\d+\.pth', text):
+            return None
+        beside, path = work_dir / Path(text).name, Path(text)
+        return path if path.parent.is_dir() and not beside.is_file() else beside
+    except (OSError, ValueError):
         return None
-    if not text or not text.isprintable():
-        return None
-    path = Path(text)
-    return path if path.parent.is_dir() and not (work_dir / path.name).is_file() \
-        else work_dir / path.name
 
 
 def _number(path: Path) -> int:
