@@ -1,0 +1,245 @@
+"""Tiny runs in real processes that kill themselves at a named point, and what they leave behind.
+
+``killed(folder, ('search', 4))`` trains in ``folder/work`` until SIGKILL strikes inside the search
+of epoch 4; ``finish(folder)`` resumes and trains to the end; ``saved(folder)`` is all that a run has
+saved, less clocks. Each process is new: forked from a server that has only imported things.
+"""
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import HistoryBuffer
+from mmengine.registry import DATASETS, METRICS
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from tiny import Probe, TinyImages, TinySegmentor, config, weaken
+
+from mmst import files
+from mmst.compat import safe_load
+from mmst.engine import PruneHook, WarmupEMA
+from mmst.engine.hooks import prune_hook
+from mmst.engine.optim import masked_optim_wrapper
+from mmst.search import recalibrate, surgery
+
+TIMEOUT = 120
+WORK = 'work'
+
+
+@DATASETS.register_module(force=True)
+class AugmentedImages(TinyImages):
+    """Random images, augmented by Python's, NumPy's and torch's generators."""
+
+    def __getitem__(self, index):
+        sample = super().__getitem__(index)
+        image = sample['inputs'] + 0.1 * float(np.random.randn()) + 0.1 * torch.randn(3, 1, 1)
+        return dict(sample, inputs=image.flip(-1) if random.random() < 0.5 else image)
+
+
+@METRICS.register_module(force=True)
+class MeanOutput(BaseMetric):
+    """Tells networks apart to the last bit, and rises and falls like a real metric."""
+
+    def process(self, data_batch, data_samples):
+        self.results += [float(sample.double().abs().mean()) for sample in data_samples]
+
+    def compute_metrics(self, results):
+        return dict(score=float(np.mean(results)))
+
+
+# ----------------------------------------------------------------------------------- the run
+
+
+def settings(epochs=4, *, workers=2, **changes):
+    """All that a resumed run could lose: Transformers with dropout, random augmentation in workers,
+    AdamW, a one-cycle schedule, EMA, searches, prunes, reactivation, validation, ``save_best``."""
+    arguments = dict(
+        ticket=True, val=2, length=12, model=dict(transformer='shape_preserving'),
+        prune=dict(sparsity=0.3, interval=1),
+        optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.01),
+        wrapper=dict(clip_grad=dict(max_norm=1.)),
+        param_scheduler=[dict(type='OneCycleLR', eta_max=0.02, total_steps=epochs, by_epoch=True,
+                              convert_to_iter_based=True)],
+        checkpoint=dict(interval=1, max_keep_ckpts=2, save_best='score', rule='greater'))
+    cfg = config(WORK, epochs, **dict(arguments, **changes))
+    cfg.train_dataloader.dataset.type = 'AugmentedImages'
+    cfg.train_dataloader.update(num_workers=workers, persistent_workers=False)
+    if workers:
+        cfg.train_dataloader.worker_init_fn = dict(type='mmst.seed_worker')
+    if 'val_evaluator' in cfg:
+        cfg.val_evaluator = dict(type='MeanOutput')
+    cfg.default_hooks.update(seed=dict(type='mmst.SeedHook'), finite=dict(type='mmst.FiniteHook'),
+                             resume=dict(type='mmst.ResumeHook'))
+    return cfg
+
+
+def train(resume=False, kill=None, **changes) -> Runner:
+    """Train in this process, in the current directory; a third of the units weakens by itself."""
+    cfg = settings(**changes)
+    cfg.resume = resume
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(Probe(after_train_epoch=weaken(0.35)), 60)
+    if kill is not None:
+        plan_kill(runner, *kill)
+    runner.train()
+    return runner
+
+
+# ------------------------------------------------------------------------------- the kill
+
+
+def plan_kill(runner, point, epoch, nth=1, after=False) -> None:
+    """Let SIGKILL strike at the ``nth`` passage of ``point`` in ``epoch``; ``after`` it, if so."""
+    owner, name = POINTS[point]
+    original, passages = getattr(owner, name), []
+
+    def deadly(*args, **kwargs):
+        in_time = runner.epoch + 1 == epoch and _concerns(point, args)
+        passages.extend([1] * in_time)
+        strikes = in_time and len(passages) == nth
+        if strikes and not after:
+            _die(point, args)
+        result = original(*args, **kwargs)
+        if strikes:
+            _die()
+        return result
+
+    setattr(owner, name, deadly)
+
+
+#: Where a kill can strike: the function that is passed. Of those of ``os``, only passages for the
+#: file that the point is named after.
+POINTS = {
+    'epoch': (EpochBasedTrainLoop, 'run_epoch'),
+    'forward': (TinySegmentor, 'forward'),
+    'penalty and masking': (masked_optim_wrapper, 'mask_gradients'),
+    'zeroing': (masked_optim_wrapper, 'zero_pruned'),
+    'averaging': (WarmupEMA, 'update_parameters'),
+    'search': (surgery.Cut, '__call__'),
+    'prune': (prune_hook, 'draw_mask'),
+    'masks in force': (PruneHook, '_put_in_force'),
+    'reactivation': (masked_optim_wrapper, 'reactivate'),
+    'recalibration': (recalibrate, '_average_over_ranks'),
+    'saving': (Runner, 'save_checkpoint'),
+    'write epoch_': (os, 'fsync'),
+    'rename epoch_': (os, 'replace'),
+    'write ticket': (os, 'fsync'),
+    'rename ticket': (os, 'replace'),
+    'write best_': (os, 'fsync'),
+    'validation': (MeanOutput, 'process'),
+    'iteration': (IterBasedTrainLoop, 'run_iter'),
+}
+
+
+def _concerns(point, args) -> bool:
+    """Whether a passage of a function of ``os`` is about the point's file."""
+    kind, _, name = point.partition(' ')
+    if kind not in ('write', 'rename') or not name:
+        return True
+    path = Path(os.readlink(f'/proc/self/fd/{args[0]}') if kind == 'write' else args[1])
+    return path.name.lstrip('.').startswith(name) or path.parent.name == f'{name}s'
+
+
+def _die(point='', args=()) -> None:
+    if point.startswith('write'):  # half of the file is on the disk
+        os.truncate(args[0], os.fstat(args[0]).st_size // 2)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+# ------------------------------------------------------------------------------ processes
+
+
+def killed(folder, kill, **changes) -> None:
+    """Train in a process until it is killed; ``kill`` as for ``plan_kill``."""
+    code = _process(folder, kill=kill, **changes)
+    assert code == -signal.SIGKILL, f'exit code {code}: {(Path(folder) / "log").read_text()}'
+
+
+def finish(folder, resume=True, **changes) -> None:
+    """Train in a process to the end."""
+    code = _process(folder, resume=resume, **changes)
+    assert code == 0, f'exit code {code}: {(Path(folder) / "log").read_text()}'
+
+
+def _process(folder, **arguments) -> int:
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['kills', 'matplotlib.pyplot', 'torch._dynamo'])
+    process = context.Process(target=_serve, args=(str(folder), arguments))
+    process.start()
+    process.join(TIMEOUT)
+    process.kill()
+    process.join()
+    return process.exitcode
+
+
+def _serve(folder, arguments) -> None:
+    os.chdir(folder)
+    sys.stdout = sys.stderr = open('log', 'w')
+    torch.set_num_threads(1)
+    try:
+        train(**arguments)
+    except BaseException:
+        traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(1)
+
+
+# ------------------------------------------------------------------------- what is left
+
+
+def saved(folder) -> dict:
+    """Checkpoints, tickets and the summary of a run by file name, less what clocks have written."""
+    work = Path(folder) / WORK
+    found = {str(path.relative_to(work)): _timeless(safe_load(str(path), 'cpu'))
+             for path in [*work.glob('*.pth'), *work.glob('tickets/*.pth')]}
+    for path in work.glob('*.json'):
+        found[path.name] = json.loads(path.read_text())
+    found.pop('mmst_run.json', None)
+    found['last_checkpoint'] = Path((work / 'last_checkpoint').read_text()).name
+    return found
+
+
+def _timeless(content) -> dict:
+    content.pop('mmst_run', None)
+    for key in ('time', 'experiment_name', 'cfg'):
+        content['meta'].pop(key, None)
+    hub = content.get('message_hub', {})
+    for name in [name for name in hub.get('log_scalars', {}) if 'time' in name]:
+        del hub['log_scalars'][name]
+    known = hub.get('runtime_info', {})
+    for key in ('cfg', 'experiment_name', 'eta'):
+        known.pop(key, None)
+    for key in {'last_ckpt', 'best_ckpt'} & known.keys():
+        known[key] = Path(known[key]).name
+    return content
+
+
+def differences(left, right, path='') -> list:
+    """Paths of all that is not equal, type and bits."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        found = [f'{path}/{key}' for key in left.keys() ^ right.keys()]
+        return found + [line for key in left.keys() & right.keys()
+                        for line in differences(left[key], right[key], f'{path}/{key}')]
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        if len(left) != len(right):
+            return [f'{path} (length)']
+        return [line for i, pair in enumerate(zip(left, right))
+                for line in differences(*pair, f'{path}/{i}')]
+    return [] if _bits(left) == _bits(right) else [path]
+
+
+def _bits(value):
+    if isinstance(value, HistoryBuffer):
+        return [array.tobytes() for array in value.data]
+    if torch.is_tensor(value):
+        value = value.detach().contiguous().numpy()
+    if isinstance(value, np.ndarray):
+        return str(value.dtype), value.shape, value.tobytes()
+    return type(value), value
