@@ -6,17 +6,18 @@ from mmengine import dist
 from mmengine.runner import Runner
 from torch import nn
 
-from ...errors import config_error
+from ...errors import TicketError, config_error
 from ...pruning.draw import SCOPES, draw_mask
 from ...pruning.mask import Mask
 from ...pruning.prunable import prunable_weights
 from ...pruning.reactivation import REVIVE
 from ...registry import CRITERIA, HOOKS, SCHEDULES
-from ..access import averaged, find_hook, unwrapped
+from ..access import averaged, find_hook, refresh_averaged, unwrapped
 from ..batches import criterion_gradients
 from ..events import add_event
 from ..invariant import check_pruned_are_zero
 from ..plan import RunPlan
+from ..rewrap import rewrap
 from .interval_hook import IntervalHook, check_interval, counts_iterations, max_steps, trains
 from .search_hook import SearchHook
 
@@ -86,9 +87,14 @@ class PruneHook(IntervalHook):
             runner.logger.warning(
                 f'PruneHook.interval = {self.interval}: the schedule ends at {reached:.0%} of the '
                 f'target {self.sparsity:.0%}; the last step draws the rest at once.')
+        if find_hook(runner, SearchHook) is None:
+            # What was loaded may be a searched network.
+            refresh_averaged(runner)
+            rewrap(runner)
         if self._loaded is not None:
             mask = Mask(self._loaded['kept'])
             weights = self.weights(runner)
+            _check_same(mask, weights)
             mask.check_fits({name: w.shape for name, w in weights.items()})
             self._put_in_force(runner, mask)
             for name, value in self._loaded['values'].items():
@@ -200,6 +206,14 @@ class PruneHook(IntervalHook):
 def _searched_at(runner: Runner, step: int) -> bool:
     hook = find_hook(runner, SearchHook)
     return hook is not None and hook.last_search == step
+
+
+def _check_same(mask: Mask, weights: Dict[str, nn.Parameter]) -> None:
+    others = sorted(set(mask) ^ set(weights))
+    if others:
+        raise TicketError(f'the checkpoint\'s mask and the weights to prune differ by {others[0]}. '
+                          'Remedy: resume with the parts, transformers and leave_alone of '
+                          'PruneHook that the run had.')
 
 
 def _broadcast(tensor: torch.Tensor) -> None:
