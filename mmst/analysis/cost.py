@@ -87,6 +87,8 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
     twin.eval()  # not chained: some toolboxes' backbones return nothing from it
     for name, module in twin.named_modules():
         module._forward_hooks.clear()
+        # Activation checkpointing hangs a function on each instance that calls the original.
+        module.__dict__.pop('forward', None)
         if wanted(module):
             module.register_forward_hook(
                 lambda m, inputs, output, name=name: record(name, m, inputs, output))
