@@ -72,6 +72,17 @@ def test_between_prunes_without_a_search_masks_are_monotone(tmp_path):
         assert all((found[step][name] <= found[step - 1][name]).all() for name in found[step])
 
 
+def test_without_reactivation_masks_are_monotone_whatever_the_criterion(tmp_path):
+    """Random scores would let others go."""
+    found = {}
+    run(tmp_path, 4, length=4, prune=dict(reactivation=None, criterion='random'), search=False,
+        probes=[drawn(found)])
+    for step in (2, 3, 4):
+        assert all((found[step][name] <= found[step - 1][name]).all() for name in found[step])
+    assert sum(int(kept.sum()) for kept in found[4].values()) < sum(
+        int(kept.sum()) for kept in found[1].values())
+
+
 # ---------------------------------------------------------------------- how weights return
 
 

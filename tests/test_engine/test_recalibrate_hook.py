@@ -29,6 +29,18 @@ def test_without_a_search_too_before_each_evaluation_of_the_pruned(tmp_path):
     assert timeline(runner, 'recalibrate') == [('recalibrate', step) for step in (2, 3, 4)]
 
 
+@pytest.mark.parametrize('loop', [dict(val_interval=4, dynamic_intervals=[(5, 1)]),
+                                  dict(val_interval=2, val_begin=5)])
+def test_no_evaluation_of_anything_pruned_goes_without(tmp_path, loop):
+    """Whatever decides when the loop validates."""
+    runner = run(tmp_path, 7, length=4, val=1, search=False, ema=False, ticket=True,
+                 prune=dict(interval=3, reactivation=None),
+                 train_cfg=dict(by_epoch=True, max_epochs=7, **loop))
+    evaluated = {step for _, step in timeline(runner, 'evaluate') if step >= 3}
+    assert len(evaluated) in (2, 4)
+    assert evaluated <= {step for _, step in timeline(runner, 'recalibrate')}
+
+
 def statistics(model):
     return [(bn.running_mean.clone(), bn.running_var.clone()) for bn in batch_norms(model)]
 

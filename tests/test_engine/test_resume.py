@@ -6,6 +6,7 @@ import torch
 from tiny import WEAKEN, averaged, events, find_hook, make, pruned_weights, run, unwrapped
 
 from mmst.engine import PruneHook, SearchHook
+from mmst.errors import TicketError
 from mmst.models import get_widths
 
 #: Prunes at 2, 4, 6; searches at 3, 6. Augmentation and dropout: each epoch is seeded anew.
@@ -144,3 +145,24 @@ def test_a_new_run_from_a_checkpoint_starts_anew(whole, tmp_path):
     again = make(tmp_path, 1, load_from=str(folder / 'epoch_5.pth'), **settings)
     again.train()
     assert not torch.equal(found[0], averaged(again).module.classifier.weight)
+
+
+def test_pruning_alone_goes_on_from_a_searched_network(tmp_path):
+    """Search and pruning one after the other: the second run has no search."""
+    first = run(tmp_path / 'search', 2, length=4, prune=False, checkpoint=dict(interval=2),
+                probes=[WEAKEN])
+    second = run(tmp_path, 2, search=False, prune=dict(reactivation=None),
+                 load_from=str(tmp_path / 'search' / 'epoch_2.pth'))
+    assert get_widths(unwrapped(second)) == get_widths(unwrapped(first))
+    assert get_widths(averaged(second).module) == get_widths(unwrapped(first))
+    before, after = averaged(first).module, averaged(second).module
+    assert not torch.equal(before.classifier.weight, after.classifier.weight)
+
+
+def test_a_mask_of_other_layers_is_refused_at_once(tmp_path):
+    run(tmp_path, 1, length=4, checkpoint=dict(interval=1), search=dict(interval=1))
+    for settings in (dict(parts=['backbone']), dict(parts=['backbone', 'neck', 'classifier'])):
+        runner = make(tmp_path, 2, length=4, prune=settings, resume=True,
+                      load_from=str(tmp_path / 'epoch_1.pth'))
+        with pytest.raises(TicketError, match='differ by .*Remedy'):
+            runner.train()
