@@ -100,6 +100,7 @@ class SearchHook(IntervalHook):
                 ema_groups[name].keep(torch.tensor(index, dtype=torch.long), ema_cut)
             self.survivors[name] = [self.survivors[name][i] for i in index]
         self.last_search = step
+        _warn_of_emptied(runner, step, removed)
         if removed:
             refresh_averaged(runner)
             rewrap(runner)
@@ -137,6 +138,15 @@ def _removal(name: str, group, index: List[int]) -> dict:
     counts = {label: group.labels.count(label) - left.count(label) for label in set(group.labels)}
     return dict(group=name, kind=group.kind, removed={k: n for k, n in counts.items() if n},
                 left=len(left))
+
+
+def _warn_of_emptied(runner: Runner, step: int, removed: List[dict]) -> None:
+    emptied = [removal['group'] for removal in removed if not removal['left']]
+    if emptied:
+        more = f' and {len(emptied) - 3} more' if len(emptied) > 3 else ''
+        runner.logger.warning(
+            f'search at {step}: nothing is left of {", ".join(emptied[:3])}{more}: their residual '
+            'paths remain. If that is too much, train anew with a lower SearchHook.rho.')
 
 
 def _check_settings(input_shape, threshold, rho, warmup_epochs) -> None:
