@@ -24,6 +24,12 @@ def happened(runner: Runner, step: int, *kinds: str) -> bool:
     return any(e['step'] == step and e['kind'] in kinds for e in events(runner)[::-1])
 
 
+def follows(runner: Runner, kind: str, *others: str) -> bool:
+    """Whether there is an event of ``kind``, and none of ``others`` after it."""
+    kinds = [e['kind'] for e in events(runner) if e['kind'] in (kind, *others)]
+    return bool(kinds) and kinds[-1] == kind
+
+
 def describe(event: Dict[str, Any]) -> str:
     """An event as text for the log."""
     return _DESCRIBE[event['kind']](event)

@@ -16,10 +16,10 @@ EVENTS = ('search', 'prune', 'reactivate', 'recalibrate')
 class FingerprintHook(IntervalHook):
     """Stops a distributed run whose processes no longer hold the same network.
 
-    After each epoch, and in iteration-based runs after each step with an event, checksums of shapes,
-    masks and weights, and of BN statistics after a recalibration, are compared across ranks. Nothing
-    is done where there is one process only. Settings with which a network cannot shrink on several
-    processes are refused before training.
+    After each epoch, and in iteration-based runs after each step with an event, checksums of
+    shapes, masks and weights, and of BN statistics after a recalibration, are compared across
+    ranks. Nothing is done where there is one process only. Settings with which a network cannot
+    shrink on several processes are refused before training.
     """
     priority = 74
 
@@ -34,6 +34,10 @@ class FingerprintHook(IntervalHook):
         if not counts_iterations(runner) or happened(runner, step, *EVENTS):
             self.compare(runner, step)
 
+    def on_stop(self, runner: Runner, step: int) -> None:
+        if dist.get_world_size() > 1:
+            self.compare(runner, step)
+
     def compare(self, runner: Runner, step: int) -> None:
         """Compare now.
 
@@ -44,6 +48,6 @@ class FingerprintHook(IntervalHook):
         difference = find_difference(fingerprint(runner, statistics=recalibrated))
         if difference is not None:
             raise TrainingError(
-                f'the processes have diverged by step {step}: {difference}. Remedy: resume from the '
-                'last checkpoint; if it happens again, look for a hook or a model that acts on some '
-                'ranks only, for different versions or configs, or for a faulty machine.')
+                f'the processes have diverged by step {step}: {difference}. Remedy: resume from '
+                'the last checkpoint; if it happens again, look for a hook or a model that acts on '
+                'some ranks only, for different versions or configs, or for a faulty machine.')

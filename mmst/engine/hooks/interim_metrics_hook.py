@@ -1,9 +1,10 @@
 """Names for evaluations that do not count."""
 from typing import Dict, Optional
 
-from mmengine.hooks import Hook
+from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
+from ...errors import config_error
 from ...registry import HOOKS
 from ..access import find_hook
 from .interval_hook import trains
@@ -18,10 +19,17 @@ class InterimMetricsHook(Hook):
 
     During the progressive schedule, and while weights are reactivated, validation sees a denser
     network than the ticket. Only evaluations at the target keep their names and so count for
-    ``save_best`` and for results; the others are logged as ``interim/…``. It acts before the hook
-    that logs metrics.
+    ``save_best``, for early stopping and for results; the others are logged as ``interim/…``. It
+    acts before the hook that logs metrics.
     """
     priority = 5
+
+    def before_run(self, runner: Runner) -> None:
+        stopping = find_hook(runner, EarlyStoppingHook)
+        if stopping is not None and stopping.strict and find_hook(runner, PruneHook) is not None:
+            raise config_error(
+                'EarlyStoppingHook.strict', True, 'evaluations below the target sparsity do not '
+                f'have the metric {stopping.monitor!r}', 'set strict=False; they are passed over')
 
     def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
         prune = find_hook(runner, PruneHook)

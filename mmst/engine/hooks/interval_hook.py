@@ -41,6 +41,10 @@ class IntervalHook(Hook):
         if counts_iterations(runner):
             self.on_step(runner, runner.iter + 1)
 
+    def after_train(self, runner: Runner) -> None:
+        if stopped_early(runner):
+            self.on_stop(runner, steps_done(runner))
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave out functions, which some schedulers count as state: they are no safe data."""
         schedulers = checkpoint.get('param_schedulers', [])
@@ -51,6 +55,9 @@ class IntervalHook(Hook):
     @abstractmethod
     def on_step(self, runner: Runner, step: int) -> None:
         """Act at the end of step ``step``, counted from 1."""
+
+    def on_stop(self, runner: Runner, step: int) -> None:
+        """Act where the run was stopped after ``step``, before its planned end."""
 
 
 def trains(runner: Runner) -> bool:
@@ -74,6 +81,17 @@ def counts_iterations(runner: Runner) -> bool:
 def max_steps(runner: Runner) -> int:
     """Steps of the whole run."""
     return runner.max_iters if counts_iterations(runner) else runner.max_epochs
+
+
+def steps_done(runner: Runner) -> int:
+    """Steps that are finished; call it between steps."""
+    return runner.iter if counts_iterations(runner) else runner.epoch
+
+
+def stopped_early(runner: Runner) -> bool:
+    """Whether something has ended the run before its last step, e.g. an ``EarlyStoppingHook``."""
+    return bool(getattr(runner.train_loop, 'stop_training', False)
+                and steps_done(runner) < max_steps(runner))
 
 
 def iterations_per_step(runner: Runner) -> int:

@@ -150,6 +150,11 @@ class PruneHook(IntervalHook):
         elif searched and self._below(runner, ratio):
             self.draw(runner, step, ratio)
 
+    def on_stop(self, runner: Runner, step: int) -> None:
+        """A run that is stopped early ends at the target sparsity too."""
+        if not self.at_target(runner):
+            self.draw(runner, step, self.sparsity)
+
     def draw(self, runner: Runner, step: int, ratio: float) -> None:
         """Draw the mask of sparsity ``ratio`` now and put it in force."""
         weights = self.weights(runner)

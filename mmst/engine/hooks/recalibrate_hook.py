@@ -6,7 +6,7 @@ from ...registry import HOOKS
 from ...search.recalibrate import recalibrate
 from ..access import models, refresh_averaged
 from ..batches import training_batches
-from ..events import add_event, events, happened
+from ..events import add_event, events, follows, happened
 from .interval_hook import IntervalHook, check_interval, max_steps, validation_due
 
 
@@ -33,8 +33,16 @@ class RecalibrateHook(IntervalHook):
         changed = any(e['kind'] in ('search', 'prune') for e in events(runner))
         evaluated = validation_due(runner, step) or step == max_steps(runner)
         if happened(runner, step, 'search', 'prune') or (changed and evaluated):
-            with isolated_random_state(runner.seed + step):
-                count = recalibrate(models(runner), training_batches(
-                    runner, self.batches, runner.seed + step, self.batch_size))
-            refresh_averaged(runner)
-            add_event(runner, 'recalibrate', step, batches=count)
+            self.recalibrate(runner, step)
+
+    def on_stop(self, runner: Runner, step: int) -> None:
+        if follows(runner, 'prune', 'recalibrate'):
+            self.recalibrate(runner, step)
+
+    def recalibrate(self, runner: Runner, step: int) -> None:
+        """Renew the statistics now."""
+        with isolated_random_state(runner.seed + step):
+            count = recalibrate(models(runner), training_batches(
+                runner, self.batches, runner.seed + step, self.batch_size))
+        refresh_averaged(runner)
+        add_event(runner, 'recalibrate', step, batches=count)

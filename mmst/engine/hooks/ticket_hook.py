@@ -16,10 +16,11 @@ from ...tickets import Ticket, summarize
 from ...tickets.ticket import plain
 from ...version import __version__
 from ..access import evaluated, find_hook
-from ..events import add_event, events, happened
+from ..events import add_event, events, follows, happened
 from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
-from .interval_hook import IntervalHook, counts_iterations, max_steps
+from .interval_hook import (IntervalHook, counts_iterations, max_steps, steps_done,
+                            stopped_early)
 from .prune_hook import PruneHook
 from .search_hook import SearchHook
 
@@ -34,7 +35,8 @@ class TicketHook(IntervalHook):
 
     ``WORK_DIR/tickets/STEP.pth`` at each prune; ``WORK_DIR/ticket.pth`` at the end, with the run's
     target sparsity, and beside it ``ticket.json`` with its costs and the metrics of its evaluation,
-    which are also printed. Weights are those of the averaged model where there is one.
+    which are also printed. Weights are those of the averaged model where there is one. A run that
+    is stopped early leaves the same files.
 
     Args:
         keep_each (bool): Keep the tickets of the prunes before the last. Defaults to True.
@@ -62,22 +64,32 @@ class TicketHook(IntervalHook):
         if step == max_steps(runner):
             self._save(runner, mask, step, Path(runner.work_dir, 'ticket.pth'))
 
+    def on_stop(self, runner: Runner, step: int) -> None:
+        mask = _mask(runner)
+        if mask is not None:
+            runner.logger.info(f'stopped after {step} of {max_steps(runner)}: the ticket is the '
+                               f'network of that step, at {mask.sparsity:.2%} sparsity')
+            self._save(runner, mask, step, Path(runner.work_dir, 'ticket.pth'))
+
     def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Put the evaluation on the timeline; interim ones without their prefix."""
         prune = find_hook(runner, PruneHook)
         mask = _mask(runner)
-        add_event(runner, 'evaluate', _steps_done(runner),
+        add_event(runner, 'evaluate', steps_done(runner),
                   sparsity=mask.sparsity if mask is not None else 0.,
                   at_target=prune is None or prune.at_target(runner),
                   metrics={k.removeprefix(PREFIX): float(v) for k, v in (metrics or {}).items()})
 
     def after_train(self, runner: Runner) -> None:
         """Write and print the summary; evaluate first where the run was cut off before that."""
+        super().after_train(runner)
         path = Path(runner.work_dir, 'ticket.pth')
-        last = max_steps(runner)
-        if _steps_done(runner) < last:
+        done = steps_done(runner)
+        if done < max_steps(runner) and not stopped_early(runner):
             return
-        if runner.val_loop is not None and not happened(runner, last, 'evaluate'):
+        evaluated_now = (happened(runner, done, 'evaluate')
+                         and follows(runner, 'evaluate', 'search', 'prune'))
+        if runner.val_loop is not None and not evaluated_now:
             runner.val_loop.run()
         if is_main_process() and path.is_file():
             search = _architecture(runner)
@@ -93,7 +105,8 @@ class TicketHook(IntervalHook):
     def _save(self, runner: Runner, mask: Mask, step: int, path: Path) -> None:
         search = _architecture(runner)
         meta = dict(
-            epoch=runner.epoch + 1, iter=runner.iter, step=step, sparsity=mask.sparsity,
+            epoch=runner.epoch + 1 if counts_iterations(runner) else step,
+            iter=runner.iter, step=step, sparsity=mask.sparsity,
             settings={key: runner.cfg.get(key) for key in _SETTINGS},
             survivors=search.survivors if search else {},
             supernet=search.supernet if search else None, input_shape=self.input_shape,
@@ -112,7 +125,3 @@ def _architecture(runner: Runner) -> Union[SearchHook, FixedMaskHook, None]:
 def _mask(runner: Runner) -> Optional[Mask]:
     hook = find_hook(runner, PruneHook)
     return Mask({}) if hook is None else hook.drawn or hook.mask_in_force(runner)
-
-
-def _steps_done(runner: Runner) -> int:
-    return runner.iter if counts_iterations(runner) else runner.epoch
