@@ -230,7 +230,7 @@ def count_norms(runner) -> list:
             for network in models(runner)]
 
 
-# ------------------------------------------------------------------ ranks that would decide otherwise
+# ------------------------------------------------------------------ ranks of another mind
 
 
 def disagree_on_units(runner) -> None:

@@ -34,7 +34,7 @@ def test_a_rank_that_hangs_ends_the_others_after_the_timeout(tmp_path):
      'train_dataloader = [2, 1]: the processes have different numbers of batches'),
     (rank_jobs.train, dict(optimizer=dict(
         type='ZeroRedundancyOptimizer', optimizer_type='AdamW', lr=0.01)),
-     "optim_wrapper.optimizer.type = 'ZeroRedundancyOptimizer': it keeps each state on one process"),
+     "optim_wrapper.optimizer.type = 'ZeroRedundancyOptimizer': it keeps each state on one"),
     (rank_jobs.sharded, {},
      "model_wrapper_cfg.type = 'Sharded': the shapes of its parameters cannot change"),
 ])
