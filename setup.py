@@ -34,7 +34,7 @@ EXTRAS = {
     'pose': ['mmdet>=3.0.0', 'xtcocotools>=1.12', 'json-tricks', 'munkres'],
 }
 EXTRAS['all'] = sorted(set(sum((EXTRAS[task] for task in ('seg', 'cls', 'pose')), [])))
-EXTRAS['dev'] = ['pytest']
+EXTRAS['dev'] = ['pytest', 'hypothesis']
 
 setup(
     # Not `mmst`: for a distribution of the module's own name, mmengine would look for an editable
