@@ -56,7 +56,7 @@ test: setup
 	$(RUN) -m pytest $(ARGS)
 
 demo: setup
-	$(RUN) tools/demo.py $(ARGS)
+	$(RUN) -W ignore tools/demo.py $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache
