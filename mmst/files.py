@@ -1,5 +1,6 @@
 """Writing files whole or not at all."""
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Union
 
@@ -26,13 +27,14 @@ def write_bytes(path: Union[str, Path], data: bytes) -> None:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def cannot_write(path: Union[str, Path], error: OSError) -> TrainingError:
     """What a run says before it ends for want of room or permission."""
     return TrainingError(f'{path} cannot be written ({error.strerror}); nothing was lost. Remedy: '
-                         'make room there, then go on with --resume.')
+                         'make room there, or let it be written, then go on with --resume.')
 
 
 def sweep(folder: Union[str, Path]) -> None:
