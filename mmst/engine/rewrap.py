@@ -1,6 +1,7 @@
 """Wrapping a model anew after its shapes have changed."""
 import gc
 
+import torch
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
@@ -9,9 +10,13 @@ def rewrap(runner: Runner) -> None:
     """Replace the distributed wrapper, whose reducer holds buckets of the old shapes.
 
     The Runner wraps before a checkpoint is loaded, so this is needed after a resume too. Without a
-    wrapper nothing but the compiled step is renewed.
+    wrapper nothing but the compiled step is renewed. Gradients that were accumulated for the next
+    step are dropped.
     """
     runner.optim_wrapper.zero_grad()
+    if runner.cfg.get('compile'):
+        # Graphs of former shapes are of no use, and after the eighth torch would stop compiling.
+        torch.compiler.reset()
     if is_model_wrapper(runner.model):
         module = runner.model.module
         runner.model = None
