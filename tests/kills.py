@@ -28,7 +28,7 @@ from mmst.engine.hooks import prune_hook
 from mmst.engine.optim import masked_optim_wrapper
 from mmst.search import recalibrate, surgery
 
-TIMEOUT = 120
+TIMEOUT = 300
 WORK = 'work'
 
 
