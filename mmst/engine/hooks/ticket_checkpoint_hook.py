@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from ...files import cannot_write
 from ...registry import HOOKS
 from .interim_metrics_hook import PREFIX
+from .interval_hook import trains
 
 
 @HOOKS.register_module()
@@ -39,7 +40,7 @@ class TicketCheckpointHook(CheckpointHook):
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         counting = {key: value for key, value in metrics.items() if not key.startswith(PREFIX)}
-        if counting:
+        if counting and self.save_best and trains(runner):
             with self._removing_last():
                 super()._save_best_checkpoint(runner, counting)
 
