@@ -85,8 +85,7 @@ def evaluated_sparsity(found):
     return 'LOWEST', dict(before_val_epoch=act)
 
 
-@pytest.mark.parametrize('ema', [True, False])
-@pytest.mark.parametrize('revive', ['zero', 'value'])
+@pytest.mark.parametrize('revive,ema', [('zero', True), ('value', False)])
 @pytest.mark.parametrize('reactivation', ['search', 'prune', None])
 def test_evaluations_that_count_see_the_target_sparsity(tmp_path, reactivation, revive, ema):
     found = {}
@@ -102,8 +101,11 @@ def test_evaluations_that_count_see_the_target_sparsity(tmp_path, reactivation, 
 
 def test_validation_alone_is_not_renamed_and_needs_no_optimizer(tmp_path):
     """``runner.val()`` and ``runner.test()`` of a run's config, as the toolboxes' tools do."""
-    runner = make(tmp_path, val=1, scores=[0.4])
-    assert runner.val() == dict(score=0.4)
+    best = dict(interval=1, save_best='score', rule='greater')
+    for name, checkpoint in (('a', None), ('b', best)):
+        runner = make(tmp_path / name, val=1, scores=[0.4], checkpoint=checkpoint)
+        assert runner.val() == dict(score=0.4)
+        assert not list((tmp_path / name).glob('*.pth'))
 
 
 def test_testing_with_the_config_of_a_run_works(tmp_path):
