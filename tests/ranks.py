@@ -127,7 +127,7 @@ class Group:
 def _context():
     """Processes are forked from a server that has imported everything and done nothing yet."""
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['tiny', 'rank_jobs', *SLOW_TO_IMPORT])
+    context.set_forkserver_preload(['tiny', 'rank_gradients', *SLOW_TO_IMPORT])
     before = os.environ.get('PYTHONPATH')
     os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [os.path.dirname(__file__), before]))
     try:

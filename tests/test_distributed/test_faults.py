@@ -4,6 +4,10 @@ import time
 import pytest
 import rank_jobs
 import ranks
+from tiny import config
+
+from mmst import preflight
+from mmst.errors import ConfigError
 
 FINGERPRINT = dict(custom_hooks=[dict(type='mmst.FingerprintHook')])
 
@@ -35,8 +39,6 @@ def test_a_rank_that_hangs_ends_the_others_after_the_timeout(tmp_path):
     (rank_jobs.train, dict(optimizer=dict(
         type='ZeroRedundancyOptimizer', optimizer_type='AdamW', lr=0.01)),
      "optim_wrapper.optimizer.type = 'ZeroRedundancyOptimizer': it keeps each state on one"),
-    (rank_jobs.sharded, {},
-     "model_wrapper_cfg.type = 'Sharded': the shapes of its parameters cannot change"),
 ])
 def test_what_cannot_work_is_refused_before_training(tmp_path, job, settings, problem):
     with pytest.raises(ranks.RankError) as error:
@@ -44,3 +46,16 @@ def test_what_cannot_work_is_refused_before_training(tmp_path, job, settings, pr
     assert set(error.value.errors) == {0, 1}
     for text in error.value.errors.values():
         assert text.startswith(f'ConfigError: {problem}') and 'Remedy: ' in text
+
+
+@pytest.mark.parametrize('settings, problem', [
+    (dict(runner_type='FlexibleRunner'), "runner_type = 'FlexibleRunner': it cannot wrap a model"),
+    (dict(model_wrapper_cfg=dict(type='MMFullyShardedDataParallel')),
+     "model_wrapper_cfg.type = 'MMFullyShardedDataParallel': the shapes of its parameters cannot"),
+    (dict(model_wrapper_cfg=dict(type='MMSeparateDistributedDataParallel')),
+     "model_wrapper_cfg.type = 'MMSeparateDistributedDataParallel': the shapes of its parameters"),
+])
+def test_what_cannot_wrap_anew_is_refused_before_anything_is_built(tmp_path, settings, problem):
+    with pytest.raises(ConfigError) as error:
+        preflight.check(config(tmp_path, launcher='pytorch', **settings))
+    assert str(error.value).startswith(problem) and 'Remedy: ' in str(error.value)

@@ -50,6 +50,16 @@ def test_statistics_may_differ_until_they_are_recalibrated(tmp_path):
     assert differ == [{'statistics', 'averaged statistics'}] * 2 + [set()]
 
 
+def test_iteration_based_runs_are_compared_after_each_event(tmp_path):
+    probe = 73, dict(after_train_iter=partial(rank_jobs.damage_at_iteration, 'weights', 3))
+    with pytest.raises(ranks.RankError) as error:
+        ranks.run(2, rank_jobs.train, tmp_path, rank_probes={1: [probe]}, search=dict(interval=7),
+                  prune=dict(interval=5), train_cfg=dict(by_epoch=False, max_iters=8),
+                  **FINGERPRINT)
+    for text in error.value.errors.values():
+        assert 'diverged by step 5: weights of rank 1 differ' in text
+
+
 def test_one_process_compares_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(FingerprintHook, 'compare', lambda *args: pytest.fail('compared'))
     monkeypatch.setattr(dist, 'all_gather_object', lambda *args: pytest.fail('gathered'))

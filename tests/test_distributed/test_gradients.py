@@ -1,5 +1,6 @@
 """Several processes train as one that averages the same batches."""
 import pytest
+import rank_gradients
 import rank_jobs
 import ranks
 from tiny import config
@@ -13,15 +14,15 @@ SETTINGS = dict(length=12, batch_size=3, probes=[WEAKEN], search=dict(rho=0.01),
     dict(type='SGD', lr=0.05, momentum=0.9), dict(type='AdamW', lr=0.01)], ids=['SGD', 'AdamW'])
 def test_gradients_are_those_of_one_process_that_averages_the_half_batches(tmp_path, optimizer):
     """At every step of a run that searches, prunes and reactivates; penalty and masks included."""
-    (ours, events), (theirs, _) = ranks.run(2, rank_jobs.gradients, tmp_path / 'two', 5,
+    (ours, events), (theirs, _) = ranks.run(2, rank_gradients.gradients, tmp_path / 'two', 5,
                                             optimizer=optimizer, **SETTINGS)
-    rank_jobs.assert_same_gradients(ours, theirs)
+    rank_gradients.assert_same_gradients(ours, theirs)
     loader = config(tmp_path, length=12, batch_size=3).train_dataloader
     halves = dict(loader, sampler=dict(type='HalvesSampler', batch_size=3))
-    reference, same_events = rank_jobs.gradients(
+    reference, same_events = rank_gradients.gradients(
         tmp_path / 'one', 5, optimizer=optimizer, wrapper=dict(accumulative_counts=2),
         train_dataloader=halves, **SETTINGS)
     assert events == same_events
     assert any(e['removed'] for e in events if e['kind'] == 'search')
     assert len(ours) == 10
-    rank_jobs.assert_same_gradients(ours, reference)
+    rank_gradients.assert_same_gradients(ours, reference)

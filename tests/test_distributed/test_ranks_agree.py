@@ -6,6 +6,7 @@ anew after a removal sends weights and buffers of the model, but no optimizer st
 import pytest
 import rank_jobs
 import ranks
+import tiny
 
 WEAKEN = (60, dict(after_train_epoch=rank_jobs.weaken))
 ADAMW = dict(type='AdamW', lr=0.01, weight_decay=0.01)
@@ -52,6 +53,22 @@ def test_an_uneven_last_batch_changes_nothing(tmp_path, length):
     """Of 7 images each process gets 3 and 1; of 9 it gets 3 and 2. One is seen by both."""
     check(ranks.run(2, rank_jobs.train, tmp_path, 4, probes=[WEAKEN], length=length,
                     batch_size=3), 4)
+
+
+def test_an_iteration_based_run_agrees_at_each_event_and_at_its_end(tmp_path):
+    loader = tiny.config(tmp_path).train_dataloader
+    loader.sampler = dict(type='InfiniteSampler', shuffle=True)
+    (first, ), (second, ) = ranks.run(
+        2, rank_jobs.train, tmp_path, probes=[(60, dict(after_train_iter=rank_jobs.weaken))],
+        search=dict(interval=4), prune=dict(interval=2), val=3, train_dataloader=loader,
+        train_cfg=dict(by_epoch=False, max_iters=9, val_interval=3),
+        custom_hooks=[dict(type='mmst.FingerprintHook')])
+    assert first['digests'] == second['digests']
+    assert first['events'] == second['events']
+    steps = [(e['kind'], e['step']) for e in first['events'] if e['kind'] in ('search', 'prune')]
+    assert steps == [('prune', 2), ('search', 4), ('prune', 4), ('prune', 6), ('search', 8),
+                     ('prune', 8)]
+    assert any(e['removed'] for e in first['events'] if e['kind'] == 'search')
 
 
 def test_a_run_without_ema_agrees(tmp_path):

@@ -4,6 +4,7 @@ torch's layer needs a GPU, so here its arithmetic is that of a reference; its co
 mmengine, at each wrapping anew, is the real one.
 """
 import pytest
+import rank_gradients
 import rank_jobs
 import ranks
 from tiny import config, run
@@ -16,9 +17,9 @@ WEAKEN = (60, dict(after_train_epoch=rank_jobs.weaken))
 
 
 def test_processes_agree_on_all_statistics_at_every_epoch_end(tmp_path):
-    answers = ranks.run(2, rank_jobs.synchronised, rank_jobs.train, tmp_path, 4, probes=[WEAKEN],
-                        keep=rank_jobs.count_norms)
-    (first, norms), (second, _) = answers
+    (first, norms), (second, _) = ranks.run(
+        2, rank_gradients.synchronised, rank_jobs.train, tmp_path, 4, probes=[WEAKEN],
+        keep=rank_gradients.count_norms)
     for a, b in zip(first, second):
         assert a['digests'] == b['digests']
     assert any(e['removed'] for e in first[-1]['events'] if e['kind'] == 'search')
@@ -28,16 +29,16 @@ def test_processes_agree_on_all_statistics_at_every_epoch_end(tmp_path):
 def test_gradients_are_those_of_one_process_with_the_whole_batch(tmp_path):
     settings = dict(length=12, probes=[WEAKEN], prune=dict(sparsity=0.4))
     (ours, events), (theirs, _) = ranks.run(
-        2, rank_jobs.synchronised, rank_jobs.gradients, tmp_path / 'two', 4, batch_size=3,
+        2, rank_gradients.synchronised, rank_gradients.gradients, tmp_path / 'two', 4, batch_size=3,
         **settings)
     loader = config(tmp_path, length=12, batch_size=6).train_dataloader
     whole = dict(loader, sampler=dict(type='HalvesSampler', batch_size=3))
-    reference, same_events = rank_jobs.gradients(tmp_path / 'one', 4, train_dataloader=whole,
+    reference, same_events = rank_gradients.gradients(tmp_path / 'one', 4, train_dataloader=whole,
                                                  **settings)
     assert events == same_events
     assert any(e['removed'] for e in events if e['kind'] == 'search')
-    rank_jobs.assert_same_gradients(ours, theirs)
-    rank_jobs.assert_same_gradients(ours, reference)
+    rank_gradients.assert_same_gradients(ours, theirs)
+    rank_gradients.assert_same_gradients(ours, reference)
 
 
 @pytest.mark.parametrize('kind, problem', [
@@ -52,4 +53,4 @@ def test_what_cannot_work_says_so_before_anything_is_built(tmp_path, monkeypatch
 
 def test_one_process_ignores_it(tmp_path):
     runner = run(tmp_path, 2, sync_bn='torch')
-    assert not any(synced for _, synced in rank_jobs.count_norms(runner))
+    assert not any(synced for _, synced in rank_gradients.count_norms(runner))
