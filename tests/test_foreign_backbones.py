@@ -50,7 +50,6 @@ def folder(tmp_path_factory):
 def inside(folder, monkeypatch):
     """Configs name their data as seen from the project's folder."""
     monkeypatch.chdir(folder)
-    (folder / 'work_dirs').mkdir(exist_ok=True)
     return folder / 'work_dirs'
 
 
@@ -72,7 +71,6 @@ def finished(folder):
             print(runs[name].rows())
         return runs[name]
 
-    (folder / 'work_dirs').mkdir(exist_ok=True)
     return train
 
 

@@ -1,4 +1,4 @@
-"""What this project of somebody else's brings along: its data."""
+"""What this project brings along: its data."""
 from pathlib import Path
 
 import cv2
@@ -8,7 +8,7 @@ TINTS = dict(blue=(90, 0, 0), green=(0, 90, 0), grey=(0, 0, 0), red=(0, 0, 90))
 SIZE = 32
 
 
-def write_colours(folder: Path, train: int = 64, val: int = 40) -> None:
+def write_colours(folder: Path, train: int = 64, val: int = 80) -> None:
     """Noise with a tint, a folder for each: ``train/red/0.png``."""
     rng = np.random.default_rng(0)
     for split, count in dict(train=train, val=val).items():
@@ -18,3 +18,14 @@ def write_colours(folder: Path, train: int = 64, val: int = 40) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             image = rng.integers(0, 166, (SIZE, SIZE, 3)) + np.array(tint)
             cv2.imwrite(str(path), image.astype(np.uint8))
+
+
+def write_data(folder: Path) -> None:
+    """All data that the configs name, where the toolboxes expect it."""
+    from mmst.datasets import generate
+    data = Path(folder, 'data')
+    write_colours(data / 'colours')
+    generate('cityscapes', data / 'cityscapes', (64, 128), 16, 8)
+    generate('ade20k', data / 'ade', (32, 32), 4, 2)
+    generate('imagenet', data / 'imagenet', (SIZE, SIZE), 4, 2)
+    generate('coco', data / 'coco', (120, 160), 4, 2)

@@ -4,6 +4,7 @@
 
 Runs in a folder of its own with generated data; prints a table.
 """
+import itertools
 import os
 import sys
 import tempfile
@@ -16,14 +17,16 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmst.datasets import generate
 from mmst.engine.access import evaluated
 from mmst.engine.events import events
+from project import write_data
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = ('foreign_resnet18', 'foreign_fcn_hrnet18s', 'foreign_mobilenetv2')
 #: What counts as accuracy of each, in percent.
 METRICS = ('accuracy/top1', 'aAcc')
+#: mmengine wants another name for each run of a process.
+_RUNS = itertools.count()
 
 
 @dataclass
@@ -45,14 +48,15 @@ class Report:
                    for event in self.of('search') for group in event['removed'])
 
     def rows(self) -> str:
-        """A row of a table for each prune."""
+        """A row of a table for each epoch that ended with a search or a prune."""
         gone = {e['step']: sum(sum(g['removed'].values()) for g in e['removed'])
                 for e in self.of('search')}
+        drawn = {e['step']: f'{e["ratio"]:.0%} | {e["pruned"]:,} of {e["total"]:,} = '
+                 f'{e["sparsity"]:.6%}' for e in self.of('prune')}
         return '\n'.join(
-            f'| {self.name} | {e["step"]} | {gone.get(e["step"], "-")} | {e["ratio"]:.0%} | '
-            f'{e["pruned"]:,} of {e["total"]:,} = {e["sparsity"]:.6%} | '
-            f'{self.before[e["step"]]:.1f} | {self.after[e["step"]]:.1f} |'
-            for e in self.of('prune'))
+            f'| {self.name} | {step} | {gone.get(step, "-")} | {drawn.get(step, "- | -")} | '
+            f'{self.before[step]:.1f} | {self.after[step]:.1f} |'
+            for step in sorted({*gone, *drawn}))
 
 
 class Evaluate(Hook):
@@ -77,18 +81,11 @@ def accuracy(runner: Runner) -> float:
     return float(next(metrics[name] for name in METRICS if name in metrics))
 
 
-def write_data(folder: Path) -> None:
-    """The data of all three, below ``folder``."""
-    from project import write_colours
-    write_colours(folder / 'data/colours')
-    generate('cityscapes', folder / 'data/cityscapes', (64, 128), 16, 8)
-
-
 def build(name: str, work_dir: Path, **changes) -> Runner:
     """A runner that has not started. The current folder must hold the data."""
     cfg = Config.fromfile(HERE / 'configs' / f'{name}.py')
     cfg.merge_from_dict(dict(changes, work_dir=str(work_dir), log_level='ERROR',
-                             experiment_name=f'{name}_{len(os.listdir(work_dir.parent))}'))
+                             experiment_name=f'{name}_{next(_RUNS)}'))
     return Runner.from_cfg(cfg)
 
 

@@ -3,6 +3,7 @@ _base_ = [
     'mmpretrain::_base_/models/mobilenet_v2_1x.py', './_base_/colours.py', './_base_/short.py',
     __import__('mmst').cfg('_base_/two_in_one.py')
 ]
+default_scope = 'mmpretrain'
 model = dict(backbone=dict(widen_factor=0.25), head=dict(num_classes=4, topk=(1, )))
 epochs = 12
 optim_wrapper = dict(optimizer=dict(lr=0.05))

@@ -4,4 +4,5 @@ _base_ = [
     './_base_/prune_only.py'
 ]
 custom_imports = dict(imports=['mmst'], allow_failed_imports=False)
+default_scope = 'mmpretrain'
 model = dict(head=dict(num_classes=4, topk=(1, )))
