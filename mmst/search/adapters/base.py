@@ -26,7 +26,8 @@ class UnitAdapter(ABC):
         """The module's groups of units; empty where it has none."""
 
     @abstractmethod
-    def rebuild(self, state_dict: Mapping[str, Tensor], prefix: str, full: Mapping[str, int]) -> None:
+    def rebuild(self, state_dict: Mapping[str, Tensor], prefix: str,
+                full: Mapping[str, int]) -> None:
         """Give the module the shapes of a state dict that is about to be loaded.
 
         Args:

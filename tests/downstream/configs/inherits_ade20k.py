@@ -1,4 +1,4 @@
-# Inherits a shipped config by the package's name; small images and a narrow network. Two iterations.
+# Inherits a shipped config by the package's name: small images, a narrow network, two iterations.
 _base_ = __import__('mmst').cfg('st_hrnas_ade20k_p90.py')
 size = (32, 32)
 model = dict(

@@ -1,4 +1,4 @@
-# Inherits a shipped config by the package's name; small images and a narrow network. Two iterations.
+# Inherits a shipped config by the package's name: small images, a narrow network, two iterations.
 _base_ = __import__('mmst').cfg('st_hrnas_coco_p90.py')
 codec = dict(type='MSRAHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=1)
 model = dict(

@@ -1,5 +1,7 @@
 # A plain mmsegmentation config with the supernet as its backbone: no search, no pruning.
-_base_ = ['mmseg::_base_/models/fcn_hr18.py', 'mmseg::_base_/default_runtime.py', './_base_/streets.py']
+_base_ = [
+    'mmseg::_base_/models/fcn_hr18.py', 'mmseg::_base_/default_runtime.py', './_base_/streets.py'
+]
 custom_imports = dict(imports=['mmst'], allow_failed_imports=False)
 norm_cfg = dict(type='BN')
 model = dict(
