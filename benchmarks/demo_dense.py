@@ -1,9 +1,9 @@
-"""Record the mIoU of the demo's network trained dense, which `make demo` shows beside the ticket's.
+"""Record what the demos' networks reach trained dense, which the demo shows beside its ticket.
 
-    python benchmarks/demo_dense.py
+    python benchmarks/demo_dense.py [cityscapes ade20k imagenet coco]
 """
+import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,25 +12,29 @@ from machine import machine
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tools'))
 
-from demo import DATA, IMAGES  # noqa: E402
-from mmst.datasets import generate  # noqa: E402
-
-CONFIG = 'configs/demo/st_hrnas_cityscapes_dense_demo.py'
+from demo import DEMOS, RECORD, config_of, train  # noqa: E402
 
 
 def main() -> None:
-    """Train, then write the record."""
-    work_dir = ROOT / 'work_dirs/demo_dense'
-    generate('cityscapes', DATA, None, IMAGES['train'], IMAGES['val'], 0)
-    subprocess.run([sys.executable, '-W', 'ignore', 'tools/train.py', CONFIG, '--work-dir',
-                    str(work_dir), '--resume'], cwd=ROOT, check=True)
-    summary = json.loads((work_dir / 'ticket.json').read_text())
-    record = dict(config=CONFIG, command='python benchmarks/demo_dense.py',
-                  epochs=summary['epoch'], seed=summary['seed'], machine=machine(),
-                  **summary['metrics'])
-    path = ROOT / 'benchmarks/results/demo_dense.json'
-    path.write_text(json.dumps(record, indent=2) + '\n')
-    print(f'{path.relative_to(ROOT)}: mIoU {record["mIoU"]:.2f}')
+    """Train, then write the record of each data set."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('datasets', nargs='*', default=list(DEMOS), metavar='DATASET')
+    for dataset in parser.parse_args().datasets:
+        work_dir = ROOT / 'work_dirs' / f'demo_dense_{dataset}'
+        if train(dataset, work_dir, 'dense'):
+            sys.exit(f'{dataset}: training failed')
+        record(dataset, json.loads((work_dir / 'ticket.json').read_text()))
+
+
+def record(dataset: str, summary: dict) -> None:
+    """Put one data set's result into the record, beside the others'."""
+    records = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
+    records[dataset] = dict(
+        config=str(config_of(dataset, 'dense').relative_to(ROOT)),
+        command=f'python benchmarks/demo_dense.py {dataset}', epochs=summary['epoch'],
+        seed=summary['seed'], machine=machine(), metrics=summary['metrics'])
+    RECORD.write_text(json.dumps(records, indent=2) + '\n')
+    print(f'{dataset}: {summary["metrics"]}')
 
 
 if __name__ == '__main__':

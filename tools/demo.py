@@ -1,72 +1,128 @@
 """The whole life of a SuperTicket in minutes: generate data, train, print the table.
 
-    python tools/demo.py [--work-dir work_dirs/demo]
+    python tools/demo.py [cityscapes | ade20k | imagenet | coco] [--work-dir work_dirs/demo]
 
 What `make demo` runs. A finished demo is not trained again; `--fresh` starts over.
 """
 import argparse
+import contextlib
+import io
 import json
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
-from mmst.analysis.gallery import majority_miou, segmentation_gallery
+from mmst.analysis.chance import majority_accuracy, majority_miou, mean_pose_ap
+from mmst.analysis.gallery import segmentation_gallery
 from mmst.analysis.table import render, ticket_table
 from mmst.datasets import generate
 from mmst.tickets import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIG = ROOT / 'configs/demo/st_hrnas_cityscapes_p90_demo.py'
 RECORD = ROOT / 'benchmarks/results/demo_dense.json'
-DATA = ROOT / 'data/demo/cityscapes'
-IMAGES = dict(train=112, val=40)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One data set's demo: where its generated data lie, how many images, what it is scored by."""
+    data: str
+    train: int
+    val: int
+    metric: str
+    floor: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the data are generated."""
+        return ROOT / 'data/demo' / self.data
+
+
+DEMOS = dict(
+    cityscapes=Demo('cityscapes', 112, 40, 'mIoU', 'always the most frequent class'),
+    ade20k=Demo('ade20k/ADEChallengeData2016', 120, 40, 'mIoU', 'always the most frequent class'),
+    imagenet=Demo('imagenet', 400, 200, 'accuracy/top1', 'always the most frequent class'),
+    coco=Demo('coco', 50, 30, 'coco/AP', 'the mean pose in every box'))
+
+
+def config_of(dataset: str, kind: str = 'p90') -> Path:
+    """The config of a data set's demo, ``p90`` or ``dense``."""
+    return ROOT / f'configs/demo/st_hrnas_{dataset}_{kind}_demo.py'
 
 
 def main() -> int:
     """Generate, train, show."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs/demo')
+    parser.add_argument('dataset', nargs='?', default='cityscapes', choices=list(DEMOS))
+    parser.add_argument('--work-dir', type=Path)
     parser.add_argument('--fresh', action='store_true', help='start over')
     args = parser.parse_args()
     start = time.perf_counter()
-    generate('cityscapes', DATA, None, IMAGES['train'], IMAGES['val'], 0)
+    name = 'demo' if args.dataset == 'cityscapes' else f'demo_{args.dataset}'
+    work_dir = args.work_dir or ROOT / 'work_dirs' / name
     if args.fresh:
-        shutil.rmtree(args.work_dir, ignore_errors=True)
-    if not (args.work_dir / 'ticket.json').is_file():
-        command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools/train.py'), str(CONFIG),
-                   '--work-dir', str(args.work_dir), '--resume']
-        code = subprocess.run(command, cwd=ROOT).returncode
-        if code:
-            return code
-    show(args.work_dir)
+        shutil.rmtree(work_dir, ignore_errors=True)
+    code = train(args.dataset, work_dir)
+    if code:
+        return code
+    show(args.dataset, work_dir)
     print(f'{time.perf_counter() - start:.0f} s in all')
     return 0
 
 
-def show(work_dir: Path) -> None:
+def train(dataset: str, work_dir: Path, kind: str = 'p90') -> int:
+    """Generate the data and train, unless that is done; returns the training's exit code."""
+    demo = DEMOS[dataset]
+    generate(dataset, demo.folder, None, demo.train, demo.val, 0)
+    if (work_dir / 'ticket.json').is_file():
+        return 0
+    command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools/train.py'),
+               str(config_of(dataset, kind)), '--work-dir', str(work_dir), '--resume']
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
+def show(dataset: str, work_dir: Path) -> None:
     """Print the tables, draw the picture, say where the files are."""
-    summary = json.loads((work_dir / 'ticket.json').read_text())
-    cfg = Config.fromfile(CONFIG)
+    demo, summary = DEMOS[dataset], json.loads((work_dir / 'ticket.json').read_text())
+    cfg = Config.fromfile(config_of(dataset))
     init_default_scope(cfg.default_scope)
-    dataset = DATASETS.build(dict(cfg.val_dataloader.dataset, data_root=str(DATA)))
-    classes = cfg.model.decode_head.num_classes
-    dense = json.loads(RECORD.read_text())['mIoU'] if RECORD.is_file() else None
-    rows = [['majority class', f'{majority_miou(dataset, classes):.2f}'],
-            ['this ticket', f'{summary["metrics"]["mIoU"]:.2f}'],
-            ['same network trained dense (recorded)', '-' if dense is None else f'{dense:.2f}']]
-    picture = work_dir / 'demo.png'
-    title = f'{summary["sparsity"]:.0%} sparse ticket, mIoU {summary["metrics"]["mIoU"]:.1f}'
-    segmentation_gallery(Ticket.load(work_dir / 'ticket.pth').build(), dataset, range(0, 40, 10),
-                         picture, title)
+    dense = json.loads(RECORD.read_text()).get(dataset) if RECORD.is_file() else None
+    rows = [[demo.floor, f'{floor(dataset, cfg):.2f}'],
+            ['this ticket', f'{summary["metrics"][demo.metric]:.2f}'],
+            ['same network trained dense (recorded)',
+             f'{dense["metrics"][demo.metric]:.2f}' if dense else '-']]
     print(ticket_table(summary))
-    print(render('', ['compared', 'mIoU'], rows))
-    for name in ('ticket.pth', 'ticket.json', 'demo.png'):
+    print(render('', ['compared', demo.metric], rows))
+    files = ['ticket.pth', 'ticket.json']
+    if cfg.default_scope == 'mmseg':
+        files.append('demo.png')
+        title = f'{summary["sparsity"]:.0%} sparse ticket, mIoU {summary["metrics"]["mIoU"]:.1f}'
+        segmentation_gallery(Ticket.load(work_dir / 'ticket.pth').build(), _built(cfg, 'val'),
+                             range(0, 40, 10), work_dir / 'demo.png', title)
+    for name in files:
         print(f'{name:12} {work_dir / name}')
+
+
+def floor(dataset: str, cfg: Config) -> float:
+    """What a constant answer scores on the demo's validation images."""
+    if dataset == 'imagenet':
+        return majority_accuracy(_built(cfg, 'val').get_gt_labels())
+    if dataset == 'coco':
+        with contextlib.redirect_stdout(io.StringIO()):
+            return mean_pose_ap(_built(cfg, 'train'), _built(cfg, 'val'),
+                                str(ROOT / cfg.val_evaluator.ann_file))
+    return majority_miou(_built(cfg, 'val'), cfg.model.decode_head.num_classes)
+
+
+def _built(cfg: Config, split: str):
+    """The data set of a split, whatever the working directory is."""
+    settings = cfg[f'{split}_dataloader'].dataset
+    return DATASETS.build(dict(settings, data_root=str(ROOT / settings.data_root)))
 
 
 if __name__ == '__main__':

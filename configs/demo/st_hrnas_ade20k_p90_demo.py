@@ -27,7 +27,7 @@ test_pipeline = [
 ]
 data_root = 'data/demo/ade20k/ADEChallengeData2016'
 train_dataloader = dict(
-    batch_size=8, num_workers=1, drop_last=True,
+    batch_size=6, num_workers=1, drop_last=True,
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,

@@ -28,14 +28,14 @@ test_pipeline = [
 ]
 data_root = 'data/demo/imagenet'
 train_dataloader = dict(
-    batch_size=20, num_workers=1, drop_last=True,
+    batch_size=16, num_workers=1, drop_last=True,
     dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
     dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=test_pipeline))
 test_dataloader = val_dataloader
 epochs = 20
-train_cfg = dict(max_epochs=epochs, val_begin=16, val_interval=2)
+train_cfg = dict(max_epochs=epochs, val_begin=16, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=0.004))
 param_scheduler = [
     dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.8, by_epoch=True,

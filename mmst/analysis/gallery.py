@@ -46,13 +46,3 @@ def _pictures(model: nn.Module, sample: Mapping[str, Any], palette: np.ndarray) 
 def _coloured(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
     colours = np.vstack([palette, np.zeros((256 - len(palette), 3), np.uint8)])
     return colours[labels.astype(np.uint8)]
-
-
-def majority_miou(dataset: Any, num_classes: int) -> float:
-    """mIoU in percent of always answering the data set's most frequent class."""
-    counts = np.zeros(num_classes, dtype=np.int64)
-    for sample in (dataset[i]['data_samples'] for i in range(len(dataset))):
-        labels = sample.gt_sem_seg.data.numpy().ravel()
-        counts += np.bincount(labels[labels < num_classes], minlength=num_classes)
-    present = int((counts > 0).sum())
-    return 100 * counts.max() / counts.sum() / max(present, 1)

@@ -4,7 +4,8 @@ import torch
 from mmengine.structures import PixelData
 from PIL import Image
 
-from mmst.analysis.gallery import majority_miou, segmentation_gallery
+from mmst.analysis.chance import majority_miou
+from mmst.analysis.gallery import segmentation_gallery
 
 mmseg_structures = pytest.importorskip('mmseg.structures')
 
