@@ -93,11 +93,16 @@ def read_config(path: str, options: Optional[Mapping[str, Any]] = None) -> Confi
     if 'model' not in cfg:
         raise config_error('CONFIG', path, 'describes no model',
                            'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
-    _merge(cfg, options or {})
+    merge_options(cfg, options or {})
     return cfg
 
 
-def _merge(cfg: Config, options: Mapping[str, Any]) -> None:
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Put settings into a config, each by its dotted key.
+
+    Raises:
+        ConfigError: The config has no place for one of them.
+    """
     for key, value in options.items():
         try:
             cfg.merge_from_dict({key: value})

@@ -10,7 +10,7 @@ from mmst.registry import OPTIMIZERS, PARAM_SCHEDULERS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SHIPPED = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob('*.py'))
-RUNS = [name for name in SHIPPED if not name.startswith('_base_')]
+RUNS = [name for name in SHIPPED if not name.startswith(('_base_', 'studies'))]
 TASKS = ('imagenet', 'cityscapes', 'ade20k', 'coco')
 RATIOS = (30, 50, 70, 80, 90, 95, 98)
 
