@@ -1,25 +1,30 @@
 """Tiny runs in real processes that kill themselves at a named point, and what they leave behind.
 
 ``killed(folder, ('search', 4))`` trains in ``folder/work`` until SIGKILL strikes inside the search
-of epoch 4; ``finish(folder)`` resumes and trains to the end; ``saved(folder)`` is all that a run has
-saved, less clocks. Each process is new: forked from a server that has only imported things.
+of epoch 4; ``finish(folder)`` resumes and trains to the end; ``left(folder)`` is all that a run has
+saved and logged, less clocks. Each process is new: forked from a server that has only imported
+things.
 """
+import builtins
 import json
 import multiprocessing
 import os
 import random
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.hooks import checkpoint_hook
 from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
-from tiny import Probe, TinyImages, TinySegmentor, config, weaken
+from tiny import Probe, TinyImages, config, weaken
 
 from mmst import files
 from mmst.compat import safe_load
@@ -30,6 +35,8 @@ from mmst.search import recalibrate, surgery
 
 TIMEOUT = 300
 WORK = 'work'
+#: What the processes have imported before they begin.
+PRELOAD = ['kills', 'matplotlib.pyplot', 'torch._dynamo']
 
 
 @DATASETS.register_module(force=True)
@@ -74,14 +81,18 @@ def settings(epochs=4, *, workers=2, **changes):
         cfg.train_dataloader.worker_init_fn = dict(type='mmst.seed_worker')
     if 'val_evaluator' in cfg:
         cfg.val_evaluator = dict(type='MeanOutput')
+    cfg.default_hooks.logger.interval = 1
     cfg.default_hooks.update(seed=dict(type='mmst.SeedHook'), finite=dict(type='mmst.FiniteHook'),
                              resume=dict(type='mmst.ResumeHook'))
     return cfg
 
 
-def train(resume=False, kill=None, **changes) -> Runner:
-    """Train in this process, in the current directory; a third of the units weakens by itself."""
-    cfg = settings(**changes)
+def train(resume=False, kill=None, build=settings, **changes) -> Runner:
+    """Train in this process, in the current directory; a third of the units weakens by itself.
+
+    ``build(**changes)`` gives the config.
+    """
+    cfg = build(**changes)
     cfg.resume = resume
     runner = Runner.from_cfg(cfg)
     runner.register_hook(Probe(after_train_epoch=weaken(0.35)), 60)
@@ -97,12 +108,17 @@ def train(resume=False, kill=None, **changes) -> Runner:
 def plan_kill(runner, point, epoch, nth=1, after=False) -> None:
     """Let SIGKILL strike at the ``nth`` passage of ``point`` in ``epoch``; ``after`` it, if so."""
     owner, name = POINTS[point]
-    original, passages = getattr(owner, name), []
+    original = getattr(owner, name, None) or getattr(builtins, name)
+    passages, start = [], time.monotonic()
 
     def deadly(*args, **kwargs):
         in_time = runner.epoch + 1 == epoch and _concerns(point, args)
         passages.extend([1] * in_time)
         strikes = in_time and len(passages) == nth
+        if strikes:
+            moment = dict(epochs=runner.epoch, iterations=runner.iter,
+                          seconds=round(time.monotonic() - start, 2))
+            Path(MOMENT).write_text(json.dumps(moment))
         if strikes and not after:
             _die(point, args)
         result = original(*args, **kwargs)
@@ -113,11 +129,14 @@ def plan_kill(runner, point, epoch, nth=1, after=False) -> None:
     setattr(owner, name, deadly)
 
 
-#: Where a kill can strike: the function that is passed. Of those of ``os``, only passages for the
-#: file that the point is named after.
+#: Records what was done when the kill struck.
+MOMENT = 'moment.json'
+
+#: Where a kill can strike: the function that is passed. Of those that act on files, only
+#: passages for the file that the point is named after.
 POINTS = {
     'epoch': (EpochBasedTrainLoop, 'run_epoch'),
-    'forward': (TinySegmentor, 'forward'),
+    'forward': (BaseModel, '_run_forward'),
     'penalty and masking': (masked_optim_wrapper, 'mask_gradients'),
     'zeroing': (masked_optim_wrapper, 'zero_pruned'),
     'averaging': (WarmupEMA, 'update_parameters'),
@@ -131,18 +150,23 @@ POINTS = {
     'rename epoch_': (os, 'replace'),
     'write ticket': (os, 'fsync'),
     'rename ticket': (os, 'replace'),
+    'open last_checkpoint': (checkpoint_hook, 'open'),
     'write best_': (os, 'fsync'),
-    'validation': (MeanOutput, 'process'),
+    'validation': (Evaluator, 'process'),
     'iteration': (IterBasedTrainLoop, 'run_iter'),
 }
 
 
+FILE_OF = dict(write=lambda args: os.readlink(f'/proc/self/fd/{args[0]}'),
+               rename=lambda args: args[1], open=lambda args: args[0])
+
+
 def _concerns(point, args) -> bool:
-    """Whether a passage of a function of ``os`` is about the point's file."""
+    """Whether a passage of a function that acts on files is about the point's file."""
     kind, _, name = point.partition(' ')
-    if kind not in ('write', 'rename') or not name:
+    if kind not in FILE_OF:
         return True
-    path = Path(os.readlink(f'/proc/self/fd/{args[0]}') if kind == 'write' else args[1])
+    path = Path(FILE_OF[kind](args))
     return path.name.lstrip('.').startswith(name) or path.parent.name == f'{name}s'
 
 
@@ -170,7 +194,7 @@ def finish(folder, resume=True, **changes) -> None:
 def _process(folder, **arguments) -> int:
     Path(folder).mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['kills', 'matplotlib.pyplot', 'torch._dynamo'])
+    context.set_forkserver_preload(PRELOAD)
     process = context.Process(target=_serve, args=(str(folder), arguments))
     process.start()
     process.join(TIMEOUT)
@@ -192,6 +216,26 @@ def _serve(folder, arguments) -> None:
 
 
 # ------------------------------------------------------------------------- what is left
+
+
+def left(folder) -> dict:
+    """What a run has saved, and what it has logged."""
+    return dict(saved(folder), log=logged(folder))
+
+
+def logged(folder) -> dict:
+    """Losses, learning rates and metrics of each step, of all processes of a run together.
+
+    Each step has one entry, unless a process has logged something else than the one before it.
+    """
+    found = {}
+    for path in (Path(folder) / WORK).glob('*/vis_data/scalars.json'):
+        for line in path.read_text().splitlines():
+            entry = {key: value for key, value in json.loads(line).items()
+                     if not key.endswith(('time', 'memory'))}
+            kind = 'train' if 'loss' in entry else 'validation'
+            found.setdefault(f'{kind} {entry["step"]}', set()).add(json.dumps(entry))
+    return {step: sorted(entries) for step, entries in found.items()}
 
 
 def saved(folder) -> dict:

@@ -18,6 +18,7 @@ KILLS = {
     'inside a recalibration': ('recalibration', 4, 2),
     'while a checkpoint is written': ('write epoch_', 3),
     'before last_checkpoint is written': ('saving', 2, 1, True),
+    'while last_checkpoint is written': ('open last_checkpoint', 3, 1, True),
     'while a ticket is written': ('write ticket', 3),
     'inside a validation': ('validation', 3, 2),
     'while the best checkpoint is written': ('write best_', 5),
@@ -41,14 +42,14 @@ RUNS = {
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp('uninterrupted')
     kills.finish(folder, resume=False)
-    return kills.saved(folder)
+    return kills.left(folder)
 
 
 @pytest.mark.parametrize('kill', KILLS.values(), ids=KILLS)
 def test_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, kill):
     kills.killed(tmp_path, kill)
     kills.finish(tmp_path)
-    assert not kills.differences(uninterrupted, kills.saved(tmp_path))
+    assert not kills.differences(uninterrupted, kills.left(tmp_path))
     assert not list(tmp_path.rglob('*.tmp'))
 
 
@@ -59,7 +60,7 @@ def test_killed_again_and_again_it_ends_like_an_uninterrupted_one(uninterrupted,
     kills.killed(tmp_path, ('masks in force', 4), resume=True)
     kills.killed(tmp_path, ('validation', 5), resume=True)
     kills.finish(tmp_path)
-    assert not kills.differences(uninterrupted, kills.saved(tmp_path))
+    assert not kills.differences(uninterrupted, kills.left(tmp_path))
 
 
 @pytest.mark.parametrize('changes', RUNS.values(), ids=RUNS)
@@ -68,4 +69,4 @@ def test_other_runs_resume_alike(tmp_path, changes):
     kills.finish(tmp_path / 'killed', **changes)
     seed = kills.saved(tmp_path / 'killed')['epoch_4.pth']['meta']['seed']
     kills.finish(tmp_path / 'whole', resume=False, **dict(changes, randomness=dict(seed=seed)))
-    assert not kills.differences(*map(kills.saved, (tmp_path / 'killed', tmp_path / 'whole')))
+    assert not kills.differences(*map(kills.left, (tmp_path / 'killed', tmp_path / 'whole')))
