@@ -16,7 +16,8 @@ def parse_args(args=None):
     parser.add_argument('ticket', nargs='?', help='ticket.pth, retrained with a fresh optimizer')
     parser.add_argument('--from-checkpoint', metavar='PATH',
                         help='instead of a ticket: the last checkpoint of the run, whose optimizer '
-                        'and schedule go on, the schedule stretched')
+                        'and schedule go on, the schedule stretched; of a search alone: with the '
+                        'ticket that was pruned from it')
     parser.add_argument('--epochs', type=int, help='length, or how much longer (default: 50)')
     parser.add_argument('--resume', action='store_true',
                         help='go on with a retraining that was stopped')

@@ -31,7 +31,8 @@ class FixedMaskHook(PruneHook):
     For retraining, the lottery-ticket settings and transfer. It takes the place of ``PruneHook``,
     without a ``SearchHook``; other hooks work as they do beside that. A run that is resumed, also
     from a checkpoint of the two-in-one run itself, goes on with the checkpoint's mask; schedules
-    then follow the config, e.g. one that was stretched.
+    then follow the config, e.g. one that was stretched. From a checkpoint of a search alone it goes
+    on with the ticket's mask: S+P, retrained.
 
     Args:
         ticket (str, optional): A ticket file. Not needed where the run goes on from a checkpoint.
@@ -90,11 +91,12 @@ class FixedMaskHook(PruneHook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if not runner._resume:
             return
-        if 'mmst_mask' not in checkpoint:
+        if 'mmst_mask' not in checkpoint and self.ticket is None:
             raise TicketError('the checkpoint has no mask in force (search only, or weights were '
-                              'reactivated). Remedy: go on from the last checkpoint of the run, or '
-                              'from its ticket.pth.')
-        self._loaded = checkpoint['mmst_mask']
+                              'reactivated). Remedy: go on from the last checkpoint of the run, '
+                              'from its ticket.pth, or from both: then the mask is the ticket\'s.')
+        self._loaded = (checkpoint['mmst_mask'] if 'mmst_mask' in checkpoint
+                        else dict(kept=dict(Ticket.load(self.ticket).mask)))
         self.search_state = checkpoint.get('mmst_search') or {}
         for state in _listed(checkpoint.get('param_schedulers')):
             for key in set(state) - set(_PROGRESS):

@@ -1,0 +1,46 @@
+# Real street scenes at a size that CPUs can train: CamVid (367 + 101 images of 180x240, labels as
+# Cityscapes train ids in ann_dir_cityscapes19, of which 11 occur) and the demo's narrow supernet.
+# The folder is that of the environment variable CAMVID_ROOT, or data/camvid.
+_base_ = './st_hrnas_cityscapes_p90_demo.py'
+crop = (96, 128)
+model = dict(data_preprocessor=dict(size=crop))
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='RandomResize', scale=(160, 120), ratio_range=(0.8, 1.5), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop, cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs')
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(160, 120), keep_ratio=True),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs')
+]
+data_root = '{{$CAMVID_ROOT:data/camvid}}'
+camvid = dict(data_root=data_root, img_suffix='.jpg', seg_map_suffix='.png')
+train_dataloader = dict(
+    batch_size=8, num_workers=0,
+    dataset=dict(
+        **camvid, pipeline=train_pipeline,
+        data_prefix=dict(img_path='img_dir/train', seg_map_path='ann_dir_cityscapes19/train')))
+val_dataloader = dict(
+    batch_size=8,
+    dataset=dict(
+        **camvid, pipeline=test_pipeline,
+        data_prefix=dict(img_path='img_dir/val', seg_map_path='ann_dir_cityscapes19/val')))
+test_dataloader = val_dataloader
+# The paper's ratio of search and prune intervals, 10 to 25.
+epochs = 60
+train_cfg = dict(max_epochs=epochs, val_begin=epochs, val_interval=epochs)
+param_scheduler = [
+    dict(type='OneCycleLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
+         by_epoch=True, convert_to_iter_based=True)
+]
+default_hooks = dict(
+    search=dict(interval=2, rho=5e-4, warmup=3, input_shape=(120, 160)),
+    prune=dict(interval=5),
+    recalibrate=dict(batches=4, batch_size=16),
+    checkpoint=dict(interval=5, max_keep_ckpts=1))

@@ -1,0 +1,25 @@
+# Generated data and narrow networks: minutes a run on a CPU. It shows that a study works.
+configs = dict(
+    cityscapes='../../demo/st_hrnas_cityscapes_p90_demo.py',
+    ade20k='../../demo/st_hrnas_ade20k_p90_demo.py',
+    imagenet='../../demo/st_hrnas_imagenet_p90_demo.py',
+    coco='../../demo/st_hrnas_coco_p90_demo.py')
+generate = dict(
+    cityscapes=dict(dataset='cityscapes', out='data/demo/cityscapes', size=None, train=112, val=40),
+    ade20k=dict(dataset='ade20k', out='data/demo/ade20k', size=None, train=112, val=40),
+    imagenet=dict(dataset='imagenet', out='data/demo/imagenet', size=None, train=400, val=100),
+    coco=dict(dataset='coco', out='data/demo/coco', size=None, train=160, val=40))
+REWIND = 'default_hooks.rewind.'
+options = {
+    'cityscapes.st_p??': {REWIND + 'type': 'mmst.RewindHook', REWIND + 'epochs': [0, 2, 20]},
+    'ade20k.st_p??': {REWIND + 'type': 'mmst.RewindHook', REWIND + 'epochs': [0, 3, 28]},
+    'cityscapes.from_ade20k_*': {
+        'model.neck.out_channels': 48, 'model.decode_head.in_channels': 48,
+        'model.decode_head.channels': 48},
+    'ade20k.from_cityscapes_*': {
+        'model.neck.out_channels': 24, 'model.decode_head.in_channels': 24,
+        'model.decode_head.channels': 24}}
+arguments = {
+    '*.sp_gradient_p??': dict(batches=10), '*_rt': dict(epochs=4), '*_init': dict(epochs=4),
+    '*_lt': dict(epochs=4), '*_elt': dict(epochs=4), '*_llt': dict(epochs=4),
+    '*.from_*': dict(epochs=6)}

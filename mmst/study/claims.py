@@ -1,0 +1,30 @@
+"""Do the orderings hold that the paper reports?"""
+from typing import Optional, Sequence
+
+HOLDS, FAILS, OPEN, MISSING = 'holds', 'does not hold', 'not resolved', 'not run'
+
+
+def verdict(higher: Sequence[float], lower: Sequence[float]) -> str:
+    """Whether the first of two runs scores above the second, beyond the spread over seeds.
+
+    Args:
+        higher (Sequence[float]): What the paper's higher one scores, a value a seed.
+        lower (Sequence[float]): What its lower one scores.
+
+    Returns:
+        str: ``'holds'`` where even the worst seed of the first is above the best of the second,
+        ``'does not hold'`` in the opposite case, ``'not resolved'`` where the ranges meet or
+        where there is but one seed, so that the spread is not known.
+    """
+    if not higher or not lower:
+        return MISSING
+    if min(len(higher), len(lower)) < 2:
+        return OPEN
+    if min(higher) > max(lower):
+        return HOLDS
+    return FAILS if max(higher) < min(lower) else OPEN
+
+
+def mean(values: Sequence[float]) -> Optional[float]:
+    """Mean, None of nothing."""
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,26 @@
+"""Which device each of several runs side by side gets."""
+import os
+from typing import Dict, List, Optional
+
+import torch
+
+
+def gpus() -> List[str]:
+    """GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    given = os.environ.get('CUDA_VISIBLE_DEVICES')
+    if given is not None:
+        return [name for name in given.split(',') if name.strip()]
+    return [str(i) for i in range(torch.cuda.device_count())]
+
+
+def slots(jobs: Optional[int]) -> List[Dict[str, str]]:
+    """Changes to the environment of each of the runs side by side.
+
+    Args:
+        jobs (int, optional): How many; one a GPU by default, and one where there is none.
+    """
+    devices = gpus()
+    count = jobs or max(1, len(devices))
+    if not devices:
+        return [{} for _ in range(count)]
+    return [dict(CUDA_VISIBLE_DEVICES=devices[i % len(devices)]) for i in range(count)]

@@ -1,0 +1,82 @@
+"""A study's table as data: what each row scored, over seeds."""
+from typing import Any, Dict, List, Mapping, Sequence
+
+from .claims import mean, verdict
+from .spec import Claim, Row, Section, Study
+
+Records = Sequence[Mapping[str, Any]]
+
+
+def fill(study: Study, records: Mapping[str, Mapping[str, Any]], size: str) -> Dict[str, Any]:
+    """The whole table as plain data.
+
+    Args:
+        study (Study): Rows and claims.
+        records (Mapping): By key; those of other runs do not matter.
+        size (str): Name of the size.
+
+    Returns:
+        dict: Title, source, sections with rows, and claims with verdicts.
+    """
+    by_run: Dict[str, List[Mapping[str, Any]]] = {}
+    for record in records.values():
+        by_run.setdefault(record['run'], []).append(record)
+    for found in by_run.values():
+        found.sort(key=lambda record: record['seed'])
+    sections = [dict(title=section.title, data=section.data,
+                     metrics=[name for _, name, _ in section.metrics],
+                     rows=[fill_row(row, section, by_run.get(row.run, ())) for row in section.rows],
+                     curves={label: list(runs) for label, runs in section.curves.items()})
+                for section in study.sections]
+    return dict(study=study.name, title=study.title, source=study.source, size=size,
+                sections=sections,
+                claims=[fill_claim(claim, sections) for claim in study.claims
+                        if _row(sections, claim.higher) and _row(sections, claim.lower)])
+
+
+def fill_row(row: Row, section: Section, records: Records) -> Dict[str, Any]:
+    """A row: scores and costs with mean, smallest and largest value over seeds."""
+    scores = {name: over_seeds([record['metrics'][key] * scale for record in records
+                                if key in record['metrics']])
+              for key, name, scale in section.metrics}
+    return dict(label=row.label, run=row.run, seeds=[record['seed'] for record in records],
+                paper=dict(row.paper), metrics=scores, costs=costs(records))
+
+
+def over_seeds(values: Sequence[float]) -> Dict[str, Any]:
+    """Mean, smallest, largest of them, and all."""
+    return dict(mean=mean(values), min=min(values, default=None), max=max(values, default=None),
+                values=list(values))
+
+
+def costs(records: Records) -> Dict[str, Any]:
+    """Means over seeds of sparsity, parameters and MACs.
+
+    MACs are those of the searched network as if it were dense (``macs_dense``), these times the
+    share of prunable weights that is kept, as the paper counts (``macs_density``), and counted layer
+    by layer (``macs_layers``).
+    """
+    whole = [r for r in records if r.get('macs') and r.get('params')]
+    density = [1 - (r.get('sparsity') or 0.) for r in whole]
+    return dict(
+        sparsity=mean([1 - d for d in density]),
+        params=mean([r['params']['sparse'] for r in whole]),
+        macs_dense=mean([r['macs']['searched'] for r in whole]),
+        macs_density=mean([r['macs']['searched'] * d for r, d in zip(whole, density)]),
+        macs_layers=mean([r['macs']['sparse'] for r in whole]),
+        supernet_macs=mean([r['macs']['supernet'] for r in whole]))
+
+
+def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    """A claim with its verdict, by the first metric of the table's section."""
+    higher, lower = _row(sections, claim.higher), _row(sections, claim.lower)
+    metric = next(iter(higher['metrics']))
+    scores = [row['metrics'][metric] for row in (higher, lower)]
+    told = [row['paper'].get(metric) for row in (higher, lower)]
+    return dict(text=claim.text, higher=claim.higher, lower=claim.lower, metric=metric,
+                verdict=verdict(*(score['values'] for score in scores)),
+                ours=[score['mean'] for score in scores], paper=told)
+
+
+def _row(sections: Sequence[Mapping[str, Any]], run: str) -> Any:
+    return next((row for section in sections for row in section['rows'] if row['run'] == run), None)
