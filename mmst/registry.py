@@ -6,6 +6,7 @@ a child registry is found by its scope, and ``locations`` are imported at the fi
 from contextlib import contextmanager
 from typing import Iterator
 
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
@@ -18,10 +19,13 @@ from mmengine.registry import Registry
 from mmengine.registry import registry as mmengine_registry
 
 MODELS = Registry(
-    'model', parent=MMENGINE_MODELS, scope='mmst', locations=['mmst.models', 'mmst.engine'])
+    'model', parent=MMENGINE_MODELS, scope='mmst',
+    locations=['mmst.models', 'mmst.engine', 'mmst.deploy.compact'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmst', locations=['mmst.engine'])
 FUNCTIONS = Registry(
     'function', parent=MMENGINE_FUNCTIONS, scope='mmst', locations=['mmst.engine'])
+DATA_SAMPLERS = Registry(
+    'data sampler', parent=MMENGINE_DATA_SAMPLERS, scope='mmst', locations=['mmst.engine'])
 OPTIMIZERS = Registry(
     'optimizer', parent=MMENGINE_OPTIMIZERS, scope='mmst', locations=['mmst.engine'])
 PARAM_SCHEDULERS = Registry(

@@ -1,6 +1,7 @@
 # Real street scenes at a size that CPUs can train: CamVid (367 + 101 images of 180x240, labels as
 # Cityscapes train ids in ann_dir_cityscapes19, of which 11 occur) and the demo's narrow supernet.
-# The folder is that of the environment variable CAMVID_ROOT, or data/camvid.
+# An epoch is a random third of the images, so that 60 of them hold the paper's ratio of search and
+# prune intervals. The folder is that of the environment variable CAMVID_ROOT, or data/camvid.
 _base_ = './st_hrnas_cityscapes_p90_demo.py'
 crop = (96, 128)
 model = dict(data_preprocessor=dict(size=crop))
@@ -22,7 +23,7 @@ test_pipeline = [
 data_root = '{{$CAMVID_ROOT:data/camvid}}'
 camvid = dict(data_root=data_root, img_suffix='.jpg', seg_map_suffix='.png')
 train_dataloader = dict(
-    batch_size=8, num_workers=0,
+    batch_size=8, num_workers=0, sampler=dict(type='mmst.PartSampler', share=1 / 3),
     dataset=dict(
         **camvid, pipeline=train_pipeline,
         data_prefix=dict(img_path='img_dir/train', seg_map_path='ann_dir_cityscapes19/train')))
@@ -32,7 +33,6 @@ val_dataloader = dict(
         **camvid, pipeline=test_pipeline,
         data_prefix=dict(img_path='img_dir/val', seg_map_path='ann_dir_cityscapes19/val')))
 test_dataloader = val_dataloader
-# The paper's ratio of search and prune intervals, 10 to 25.
 epochs = 60
 train_cfg = dict(max_epochs=epochs, val_begin=epochs, val_interval=epochs)
 param_scheduler = [
@@ -40,7 +40,7 @@ param_scheduler = [
          by_epoch=True, convert_to_iter_based=True)
 ]
 default_hooks = dict(
-    search=dict(interval=2, rho=5e-4, warmup=3, input_shape=(120, 160)),
+    search=dict(interval=2, rho=4e-4, warmup=3, input_shape=(120, 160)),
     prune=dict(interval=5),
     recalibrate=dict(batches=4, batch_size=16),
     checkpoint=dict(interval=5, max_keep_ckpts=1))

@@ -4,12 +4,13 @@ from .hooks import (FingerprintHook, FiniteHook, FixedMaskHook, InterimMetricsHo
                     TicketCheckpointHook, TicketHook)
 from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, RMSpropTF,
                     StaircaseLR)
+from .part_sampler import PartSampler
 from .seed_worker import seed_worker
 from .warmup_ema import WarmupEMA
 
 __all__ = [
     'DecayGroupsConstructor', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
-    'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PruneHook',
-    'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
+    'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PartSampler',
+    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
     'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'WarmupEMA', 'seed_worker'
 ]
