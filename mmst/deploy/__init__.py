@@ -1,0 +1,1 @@
+"""Tickets made small and fast: compaction, export, sparse inference."""

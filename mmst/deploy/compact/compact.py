@@ -1,0 +1,80 @@
+"""A ticket into a compact one."""
+from typing import Any, Dict, Optional
+
+import torch
+from torch import nn
+
+from ...errors import config_error
+from ...pruning.mask import Mask
+from ...pruning.prunable import PRUNABLE
+from ...tickets import Ticket
+from .graph import Graph
+from .lower import can_lower_neck, lower
+from .network import CompactNetwork
+from .pad import pad
+from .rewrite import fixed_point
+
+TYPE = 'mmst.CompactNetwork'
+
+
+def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
+    """Remove everything dead from a ticket; outputs stay the same up to rounding.
+
+    Hidden channels without live input or output, tokens, inner dimensions of Transformers, whole
+    paths and blocks; BN goes into the convolutions, constants go on into biases, and into maps
+    that depend on the input size alone where borders make a difference.
+
+    Args:
+        ticket (Ticket): Of ``mmst.HRNASSupernet``, or a compact one.
+        multiple (int): Channel counts are padded to multiples of it, with zeros. Defaults to 1.
+
+    Returns:
+        Ticket: The backbone is a ``CompactNetwork`` that stands for the neck, too; the mask says
+        which of its weights are not 0.
+
+    Raises:
+        ConfigError: The multiple is no positive number.
+        TicketError: A network that cannot be compacted.
+    """
+    model = ticket.build()
+    neck = getattr(model, 'neck', None)
+    inside = neck if can_lower_neck(neck) else None
+    network = CompactNetwork.of(compacted_graph(model.backbone, inside, multiple),
+                                getattr(model.backbone, 'channels_last', True))
+    cfg = {key: value for key, value in ticket.model.items() if key != 'neck' or inside is None}
+    cfg['backbone'] = dict(type=TYPE, graph=network.architecture,
+                           channels_last=network.channels_last)
+    own = ('backbone.', 'neck.') if inside is not None else ('backbone.', )
+    state = {name: value for name, value in ticket.state_dict.items() if not name.startswith(own)}
+    state.update((f'backbone.{name}', value) for name, value in network.state_dict().items())
+    kept = {name: keep for name, keep in ticket.mask.items() if not name.startswith(own)}
+    kept.update((f'backbone.{name}', value) for name, value in nonzero(network).items())
+    meta = {key: value for key, value in ticket.meta.items() if key != 'survivors'}
+    return Ticket(cfg, state, Mask(kept), dict(meta, compacted=_origin(ticket, multiple)))
+
+
+def compacted_graph(backbone: nn.Module, neck: Optional[nn.Module] = None,
+                    multiple: int = 1) -> Graph:
+    """The compacted graph of a backbone and, where given, its neck; see :func:`compact`."""
+    if not isinstance(multiple, int) or isinstance(multiple, bool) or multiple < 1:
+        raise config_error('multiple', multiple, 'must be a whole number, 1 or above',
+                           'use 8, or 1 for no padding')
+    return pad(fixed_point(lower(backbone, neck)), multiple)
+
+
+def is_compact(ticket: Ticket) -> bool:
+    """Whether a ticket was compacted."""
+    return ticket.model.get('backbone', {}).get('type') in (TYPE, TYPE.partition('.')[2])
+
+
+def nonzero(network: nn.Module) -> Dict[str, torch.Tensor]:
+    """Which weights of convolutions and linears are not 0, by parameter name."""
+    return {f'{name}.weight': m.weight.detach() != 0 for name, m in network.named_modules()
+            if isinstance(m, PRUNABLE) and m.weight.numel()}
+
+
+def _origin(ticket: Ticket, multiple: int) -> Dict[str, Any]:
+    """What the ticket was before; of one that is compact already, what it was in the beginning."""
+    before = ticket.meta.get('compacted')
+    return dict(before, multiple=multiple) if before else dict(
+        multiple=multiple, sparsity=ticket.sparsity)

@@ -1,0 +1,44 @@
+"""Sums of sums as one sum, and one map for all that a sum adds whatever the image is."""
+from .graph import Graph, Node
+
+
+def tidy(graph: Graph) -> Graph:
+    """A graph with fewer additions; the order in which they round may differ."""
+    return _group_static(_flatten(graph))
+
+
+def _flatten(graph: Graph) -> Graph:
+    readers, static = graph.consumers(), graph.static()
+    inner = {node.name for node in graph
+             if node.op == 'add' and len(readers[node.name]) == 1
+             and readers[node.name] != ['']
+             and graph.nodes[readers[node.name][0]].op == 'add'
+             and static[node.name] == static[readers[node.name][0]]}
+    new = Graph(graph.flatten)
+    new.outputs = list(graph.outputs)
+
+    def terms(name: str):
+        if name not in inner:
+            return [name]
+        return [term for source in graph.nodes[name].inputs for term in terms(source)]
+
+    for node in graph:
+        if node.name not in inner:
+            inputs = [x for name in node.inputs for x in terms(name)] \
+                if node.op == 'add' else list(node.inputs)
+            new.nodes[node.name] = Node(node.name, node.op, inputs, node.settings, node.tensors)
+    return new
+
+
+def _group_static(graph: Graph) -> Graph:
+    static = graph.static()
+    new = Graph(graph.flatten)
+    new.outputs = list(graph.outputs)
+    for node in graph:
+        inputs = list(node.inputs)
+        fixed = [name for name in inputs if static[name]]
+        if node.op == 'add' and not static[node.name] and len(fixed) > 1:
+            total = new.add('add', f'{node.name}/fixed', *fixed)
+            inputs = [name for name in inputs if not static[name]] + [total]
+        new.nodes[node.name] = Node(node.name, node.op, inputs, node.settings, node.tensors)
+    return new
