@@ -7,7 +7,6 @@ things.
 """
 import builtins
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -16,6 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
+import forks
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
@@ -35,8 +35,6 @@ from mmst.search import recalibrate, surgery
 
 TIMEOUT = 300
 WORK = 'work'
-#: What the processes have imported before they begin.
-PRELOAD = ['kills', 'matplotlib.pyplot', 'torch._dynamo']
 
 
 @DATASETS.register_module(force=True)
@@ -193,9 +191,7 @@ def finish(folder, resume=True, **changes) -> None:
 
 def _process(folder, **arguments) -> int:
     Path(folder).mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(PRELOAD)
-    process = context.Process(target=_serve, args=(str(folder), arguments))
+    process = forks.context().Process(target=_serve, args=(str(folder), arguments))
     process.start()
     process.join(TIMEOUT)
     process.kill()

@@ -5,21 +5,18 @@ live in modules below ``tests/`` (a started process cannot import test files).
 """
 import atexit
 import datetime
-import multiprocessing
 import os
 import pickle
 import sys
 import tempfile
 import time
 import traceback
-from multiprocessing import forkserver
+
+import forks
 
 TIMEOUT = 120
 #: Seconds after which a collective operation fails.
 PATIENCE = 40
-#: What a run imports when it needs it first.
-SLOW_TO_IMPORT = ('setuptools', 'torchvision', 'matplotlib.pyplot', 'mpl_toolkits.mplot3d',
-                  'torch._dynamo', 'torch._inductor.test_operators', 'torch.onnx.symbolic_helper')
 _GROUPS = {}
 
 
@@ -68,7 +65,7 @@ class Group:
     """
 
     def __init__(self, size, patience=PATIENCE):
-        context = _context()
+        context = forks.context()
         self.patience = patience
         folder = tempfile.mkdtemp()
         self.processes, self.pipes = [], []
@@ -122,19 +119,6 @@ class Group:
             process.join(0.2)
             process.kill()
             process.join()
-
-
-def _context():
-    """Processes are forked from a server that has imported everything and done nothing yet."""
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['tiny', 'rank_gradients', *SLOW_TO_IMPORT])
-    before = os.environ.get('PYTHONPATH')
-    os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [os.path.dirname(__file__), before]))
-    try:
-        forkserver.ensure_running()
-    finally:
-        os.environ['PYTHONPATH'] = before or ''
-    return context
 
 
 def _serve(rank, size, store, patience, pipe) -> None:
