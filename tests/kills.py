@@ -248,13 +248,14 @@ def saved(folder) -> dict:
 
 def _timeless(content) -> dict:
     content.pop('mmst_run', None)
-    for key in ('time', 'experiment_name', 'cfg'):
+    # The version names the commit of the folder that a run is started in.
+    for key in ('time', 'experiment_name', 'cfg', 'mmengine_version'):
         content['meta'].pop(key, None)
     hub = content.get('message_hub', {})
     for name in [name for name in hub.get('log_scalars', {}) if 'time' in name]:
         del hub['log_scalars'][name]
     known = hub.get('runtime_info', {})
-    for key in ('cfg', 'experiment_name', 'eta'):
+    for key in ('cfg', 'experiment_name', 'eta', 'mmengine_version'):
         known.pop(key, None)
     for key in {'last_ckpt', 'best_ckpt'} & known.keys():
         known[key] = Path(known[key]).name
