@@ -42,7 +42,7 @@ def read_record(folder: Path, job: Job) -> Optional[Dict[str, Any]]:
 
 
 def write_record(folder: Path, job: Job, size: str, words: List[str],
-                 seconds: Optional[float] = None) -> Dict[str, Any]:
+                 seconds: Optional[float] = None, root: str = '.') -> Dict[str, Any]:
     """Write the record of a job that has ended well, whole or not at all.
 
     Args:
@@ -51,6 +51,7 @@ def write_record(folder: Path, job: Job, size: str, words: List[str],
         size (str): Name of the size.
         words (List[str]): The command.
         seconds (float, optional): What the last call took; None where it had ended before.
+        root (str): The project's folder, which the command is written down without.
     """
     summary = _read(job.result)
     if summary is None or not isinstance(summary.get('metrics'), dict):
@@ -61,16 +62,17 @@ def write_record(folder: Path, job: Job, size: str, words: List[str],
         metrics=summary['metrics'], sparsity=summary.get('sparsity'),
         params=summary.get('params'), macs=summary.get('macs'),
         input_shape=summary.get('input_shape'), before_last_prune=summary.get('before_last_prune'),
-        command=' '.join(shortened(word) for word in words), seconds=seconds,
+        command=' '.join(shortened(word, root) for word in words), seconds=seconds,
         mmst=__version__, machine=machine())
     _write(record_path(folder, job), record)
     return record
 
 
-def shortened(word: str) -> str:
-    """A word of a command, relative to the current directory."""
-    here = os.getcwd() + os.sep
-    return os.path.relpath(word) if word.startswith(here) else word.replace(here, '')
+def shortened(word: str, root: str) -> str:
+    """A word of a command without the project's folder and the current one before its paths."""
+    for folder in (root, '.'):
+        word = word.replace(os.path.abspath(folder) + os.sep, '')
+    return word
 
 
 # ------------------------------------------------------------------------- work directories

@@ -97,7 +97,8 @@ class StudyRunner:
 
     def _finish(self, job: Job, words: List[str], seconds: Optional[float]) -> None:
         try:
-            record = write_record(self.folder, job, self.size, words, seconds)
+            record = write_record(self.folder, job, self.size, words, seconds,
+                                  str(Path(self.tools).parent))
         except MMSTError as error:
             self._end(job, str(error))
             return
