@@ -11,6 +11,8 @@ from ..models.attention import Attention
 from ..search.units import offers_units
 
 HW = Tuple[int, int]
+#: Height and width at which costs are counted where nothing says so: Cityscapes'.
+DEFAULT_SHAPE: HW = (512, 1024)
 
 
 @dataclass(frozen=True)
@@ -80,18 +82,30 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
 
     It runs one image through a copy on the meta device: shapes only, no arithmetic, no memory.
     """
+    twin = meta_copy(model)
+    for name, module in twin.named_modules():
+        if wanted(module):
+            module.register_forward_hook(
+                lambda m, inputs, output, name=name: record(name, m, inputs, output))
+    run_image(twin, model, input_shape)
+
+
+def meta_copy(model: nn.Module) -> nn.Module:
+    """A copy on the meta device, in eval mode, without hooks."""
     memo = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
             for p in model.parameters()}
     memo.update({id(b): b.detach().to('meta') for b in model.buffers()})
     twin = copy.deepcopy(model, memo)
     twin.eval()  # not chained: some toolboxes' backbones return nothing from it
-    for name, module in twin.named_modules():
+    for module in twin.modules():
         module._forward_hooks.clear()
         # Activation checkpointing hangs a function on each instance that calls the original.
         module.__dict__.pop('forward', None)
-        if wanted(module):
-            module.register_forward_hook(
-                lambda m, inputs, output, name=name: record(name, m, inputs, output))
+    return twin
+
+
+def run_image(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
+    """Run one image through the ``meta_copy`` of ``model``."""
     dtype = next((p.dtype for p in model.parameters()), None)
     image = torch.empty(1, image_channels(model), *input_shape, device='meta', dtype=dtype)
     with torch.no_grad():

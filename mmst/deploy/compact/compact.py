@@ -29,8 +29,8 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
         multiple (int): Channel counts are padded to multiples of it, with zeros. Defaults to 1.
 
     Returns:
-        Ticket: The backbone is a ``CompactNetwork`` that stands for the neck, too; the mask says
-        which of its weights are not 0.
+        Ticket: The backbone is a ``CompactNetwork`` that stands for the neck, too. It has no mask:
+        see :func:`nonzero`.
 
     Raises:
         ConfigError: The multiple is no positive number.
@@ -48,7 +48,6 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
     state = {name: value for name, value in ticket.state_dict.items() if not name.startswith(own)}
     state.update((f'backbone.{name}', value) for name, value in network.state_dict().items())
     kept = {name: keep for name, keep in ticket.mask.items() if not name.startswith(own)}
-    kept.update((f'backbone.{name}', value) for name, value in nonzero(network).items())
     meta = {key: value for key, value in ticket.meta.items() if key != 'survivors'}
     return Ticket(cfg, state, Mask(kept), dict(meta, compacted=_origin(ticket, multiple)))
 
@@ -59,7 +58,14 @@ def compacted_graph(backbone: nn.Module, neck: Optional[nn.Module] = None,
     if not isinstance(multiple, int) or isinstance(multiple, bool) or multiple < 1:
         raise config_error('multiple', multiple, 'must be a whole number, 1 or above',
                            'use 8, or 1 for no padding')
-    return pad(fixed_point(lower(backbone, neck)), multiple)
+    graph = lower(backbone, neck)
+    if multiple == 1:
+        return fixed_point(graph)
+    while True:
+        padded = pad(fixed_point(graph), multiple)
+        if padded.form() == graph.form():
+            return graph
+        graph = padded
 
 
 def is_compact(ticket: Ticket) -> bool:

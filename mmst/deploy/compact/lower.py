@@ -72,14 +72,15 @@ def _fusion(graph: Graph, fusion: FusionModule, path: str, inputs: List[str]) ->
         order = [str(i)] + [key for key in blocks if key != str(i)]
         terms = []
         for key in order:
-            source, name = int(key), f'{path}/{i}/{key}'
+            source, name = int(key), f'{path}/blocks/{i}/{key}'
             term = _block(graph, blocks[key], name, inputs[source])
             if source > i:
                 term = graph.add('upsample', f'{name}/upsample', term, level=_level(graph, terms[0]))
             terms.append(term)
-        outputs.append(graph.add('relu', f'{path}/{i}/relu', _sum(graph, f'{path}/{i}/sum', terms)))
+        total = _sum(graph, f'{path}/blocks/{i}/sum', terms)
+        outputs.append(graph.add('relu', f'{path}/blocks/{i}/relu', total))
     if fusion.new_branch is not None:
-        outputs.append(_block(graph, fusion.new_branch, f'{path}/new', outputs[-1]))
+        outputs.append(_block(graph, fusion.new_branch, f'{path}/new_branch', outputs[-1]))
     return outputs
 
 

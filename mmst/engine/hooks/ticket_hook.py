@@ -9,6 +9,7 @@ from mmengine.dist import is_main_process, master_only
 from mmengine.runner import Runner
 
 from ... import files
+from ...analysis.cost import DEFAULT_SHAPE
 from ...analysis.table import ticket_table
 from ...pruning.mask import Mask
 from ...registry import HOOKS
@@ -25,8 +26,6 @@ from .prune_hook import PruneHook
 from .search_hook import SearchHook
 
 _SETTINGS = ('default_hooks', 'custom_hooks', 'optim_wrapper', 'param_scheduler', 'train_cfg')
-#: Height and width at which costs are counted where nothing says so: Cityscapes'.
-DEFAULT_SHAPE = (512, 1024)
 
 
 @HOOKS.register_module()

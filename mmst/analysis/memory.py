@@ -1,0 +1,61 @@
+"""Peak memory of the feature maps."""
+import weakref
+from typing import Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from .cost import meta_copy, run_image
+
+
+def peak_activations(model: nn.Module, input_shape: Tuple[int, int]) -> int:
+    """Bytes of all feature maps that are alive at once, at most, for one image in evaluation.
+
+    The image counts, weights do not; nor does what a kernel needs inside of itself. Nothing is
+    computed: a copy on the meta device is run.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model or any part of one.
+        input_shape (Tuple[int, int]): Height and width of the image in pixels.
+    """
+    twin = meta_copy(model)
+    with _Recorder({_key(t) for t in (*twin.parameters(), *twin.buffers())}) as recorder:
+        run_image(twin, model, input_shape)
+    return recorder.peak
+
+
+class _Recorder(TorchDispatchMode):
+    """Counts the bytes of storages from the first tensor on them to the end of the last."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.users = dict.fromkeys(weights, 1)  # never freed, never counted
+        self.now = self.peak = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, Tensor):
+                self._count(tensor)
+        return out
+
+    def _count(self, tensor: Tensor) -> None:
+        key, size = _key(tensor), tensor.untyped_storage().nbytes()
+        if key not in self.users:
+            self.users[key] = 0
+            self.now += size
+            self.peak = max(self.peak, self.now)
+        self.users[key] += 1
+        weakref.finalize(tensor, self._forget, key, size)
+
+    def _forget(self, key: int, size: int) -> None:
+        self.users[key] -= 1
+        if not self.users[key]:
+            del self.users[key]
+            self.now -= size
+
+
+def _key(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
