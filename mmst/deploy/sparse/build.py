@@ -1,0 +1,111 @@
+"""Compiling the kernel, once per machine and version of its source."""
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List, Optional
+
+from ... import files
+
+SOURCES = Path(__file__).parent / 'kernel'
+MAIN = 'sparse.cpp'
+#: No -ffast-math: it would let a shared library change how the whole process rounds.
+FLAGS = ('-O3', '-std=c++17', '-fPIC', '-shared', '-pthread', '-fno-math-errno',
+         '-fno-trapping-math', '-fno-signed-zeros')
+COMPILERS = ('c++', 'g++', 'clang++')
+#: ``MMST_KERNEL=none`` does without the kernel; ``MMST_KERNEL_CACHE`` is the folder of the builds.
+SWITCH, CACHE = 'MMST_KERNEL', 'MMST_KERNEL_CACHE'
+
+
+class BuildError(RuntimeError):
+    """There is no compiler, or it cannot compile the kernel."""
+
+
+def build() -> ctypes.CDLL:
+    """The kernel's library: from the cache, or compiled into it.
+
+    Of several processes that start at once, one compiles.
+
+    Raises:
+        BuildError: In one line.
+    """
+    if os.environ.get(SWITCH, '').lower() == 'none':
+        raise BuildError(f'{SWITCH}=none')
+    compiler = find_compiler()
+    if compiler is None:
+        raise BuildError('no C++ compiler found (set CXX, or install g++ or clang++)')
+    path = cache_folder() / f'sparse_{fingerprint(compiler)}.so'
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path.with_suffix('.lock')):
+            if not path.is_file():
+                compile_to(path, compiler)
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BuildError(f'{path}: {error}') from error
+
+
+def find_compiler() -> Optional[str]:
+    """$CXX, else the first that is installed."""
+    names = [os.environ['CXX']] if os.environ.get('CXX') else COMPILERS
+    return next((found for found in map(shutil.which, names) if found), None)
+
+
+def compile_to(path: Path, compiler: str) -> None:
+    """Compile to ``path``, whole or not at all; for this very processor where that works."""
+    with tempfile.TemporaryDirectory() as folder:
+        product = Path(folder) / 'sparse.so'
+        for native in (native_flags(), []):
+            command = [compiler, *FLAGS, *native, str(SOURCES / MAIN), '-o', str(product)]
+            result = subprocess.run(command, capture_output=True, text=True)
+            if not result.returncode:
+                return files.write_bytes(path, product.read_bytes())
+    lines = result.stderr.strip().splitlines() or ['no message']
+    raise BuildError(f'{compiler} failed: {lines[0]}')
+
+
+def native_flags() -> List[str]:
+    """All instructions that this processor has."""
+    return ['-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else '-march=native']
+
+
+def fingerprint(compiler: str) -> str:
+    """Of all that decides about the library: source, flags, compiler, processor."""
+    version = subprocess.run([compiler, '--version'], capture_output=True, text=True).stdout
+    found = hashlib.sha256(repr((FLAGS, native_flags(), version, processor())).encode())
+    for source in sorted(SOURCES.iterdir()):
+        found.update(source.read_bytes())
+    return found.hexdigest()[:24]
+
+
+def processor() -> str:
+    """Model and instructions: a home folder may be shared by different machines."""
+    cpuinfo = Path('/proc/cpuinfo')
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    wanted = ('model name', 'flags', 'Features', 'CPU part')
+    told = {line.partition(':')[0].strip(): line for line in lines if line.startswith(wanted)}
+    return repr((platform.platform(), platform.processor(), sorted(told.values())))
+
+
+def cache_folder() -> Path:
+    """Where builds are kept."""
+    given = os.environ.get(CACHE)
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(given) if given else Path(base) / 'mmst'
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait for other processes that hold the file; a process that dies lets go of it."""
+    import fcntl  # not on Windows, where the build ends in a BuildError before
+    with open(path, 'w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)

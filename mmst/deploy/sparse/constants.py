@@ -1,0 +1,59 @@
+"""Hidden channels that no input reaches: they are constant but near the image's border.
+
+The depthwise convolution pads with zeros, so a channel that is constant after its expansion sums
+fewer of its taps there. What all such channels of a block add to its outputs depends on the size of
+the image only, and only on the distance to the border: a few rows and columns tell all of it.
+"""
+from typing import Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .fold import FoldedMixConv
+
+
+def split_constant(folded: FoldedMixConv) -> Tuple[FoldedMixConv, FoldedMixConv]:
+    """Channels that an input reaches, and those that are constant; dead ones are in neither."""
+    used = (folded.project != 0).any(0)
+    reached = (folded.expand != 0).any(1) & (folded.taps != 0).flatten(1).any(1)
+    return folded.select(used & reached), folded.select(used & ~reached)
+
+
+def rim_of(folded: FoldedMixConv) -> int:
+    """Output rows (columns) from the border on within which taps fall outside the image."""
+    return folded.taps.shape[-1] // 2
+
+
+def constant_share(constant: FoldedMixConv, height: int, width: int) -> Tensor:
+    """(out_channels, rows, columns): what constant channels add, with the bias.
+
+    Rows and columns are those of :func:`place_in_proxy`, not the image's.
+    """
+    size = [_proxy(length, constant) for length in (height, width)]
+    steps = constant.taps.shape[-1] // 2
+    hidden = constant.expand_bias.clamp(min=0)
+    if len(hidden):
+        x = F.conv2d(hidden[None, :, None, None].expand(1, -1, *size), constant.taps[:, None],
+                     constant.depthwise_bias, constant.stride, steps, groups=len(hidden))
+        share = torch.einsum('oh,hyx->oyx', constant.project, x[0].clamp(min=0))
+    else:
+        share = torch.zeros(1, 1, 1, dtype=torch.float64)
+    out = [-(-length // constant.stride) for length in size]
+    return (share + constant.bias[:, None, None]).expand(-1, *out)
+
+
+def place_in_proxy(length: int, folded: FoldedMixConv) -> Tensor:
+    """For each output row of an image of ``length`` rows, its row in ``constant_share``."""
+    rim, stride = rim_of(folded), folded.stride
+    whole, known = -(-length // stride), -(-_proxy(length, folded) // stride)
+    rows = torch.arange(whole)
+    inside = torch.where(rows >= whole - rim, rows - (whole - known), min(rim, known - 1))
+    return torch.where(rows < rim, rows.clamp(max=known - 1), inside) if whole > known else rows
+
+
+def _proxy(length: int, folded: FoldedMixConv) -> int:
+    """The fewest rows that show every kind of row, the last one's phase under a stride too."""
+    rim, stride = rim_of(folded), folded.stride
+    enough = stride * (2 * rim + 1)
+    return min(length, enough + (length - enough) % stride)

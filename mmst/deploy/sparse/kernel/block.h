@@ -1,0 +1,133 @@
+// MixConv path and residual of a search block, a tile of the output at a time.
+//
+// A feature map is flat: row after row, each followed by a gap, so that a kernel's tap is one
+// offset and vectors run over rows. What gaps and places outside the image hold is masked where a
+// hidden channel is written. A stride-2 block sees its input as four maps of the output's size (even
+// and odd rows and columns), so that its taps are plain offsets too.
+#pragma once
+#include <algorithm>
+
+#include "vectors.h"
+
+struct Block {
+  int32_t hidden, outputs, chunk, chunks, phases;
+  int32_t length, tile, margin;    // floats: of a plane, of a tile, beyond both ends of a tile
+  int32_t width, stride, rim, rim_rows;  // of the output; rim: columns where constants vary
+  Rows residual, expand, taps, project;  // project: chunk after chunk
+  const float *expand_bias, *depthwise_bias, *bias;
+  const int32_t *low, *high, *live_phases;  // reach of a hidden channel's taps; bits
+  const int32_t *mask;                      // of each phase's plane, 0 or -1
+  const float *constants;    // whole planes in place of `bias`, or null
+  const float *rim_values;   // difference to `bias`: output, class of row, 2 rim + 1 columns
+  const int32_t *rim_class;  // class of each row
+};
+
+INLINE int64_t scratch_floats(const Block &b) {
+  return int64_t(b.phases) * (b.tile + 2 * b.margin) + int64_t(b.chunk) * b.tile;
+}
+
+// Bias and residual; with `accumulate` on top of what y holds.
+INLINE void start_tile(const Block &b, const float *x, float *y, int from, int to, bool accumulate) {
+  for (int o = 0; o < b.outputs; ++o) {
+    float *out = y + int64_t(o) * b.length;
+    const float *constants = b.constants ? b.constants + int64_t(o) * b.length : nullptr;
+    in_blocks(from, to, [&](auto n, int f) {
+      constexpr int V = decltype(n)::value;
+      vec sum[V];
+      for (int v = 0; v < V; ++v) {
+        sum[v] = constants ? load(constants + f + v * LANES) : splat(b.bias[o]);
+        if (accumulate) sum[v] += load(out + f + v * LANES);
+      }
+      gather<V>(sum, x + f, b.residual, o);
+      for (int v = 0; v < V; ++v) store(out + f + v * LANES, sum[v]);
+    });
+  }
+}
+
+INLINE void add_within(float *y, int from, int to, int begin, int end, const float *value, int step) {
+  const int first = std::max(from, begin), last = std::min(to, end);
+  for (int f = first; f < last; ++f) y[f] += value[(f - begin) * step];
+}
+
+// What constant hidden channels add near the image's border, where taps fall outside.
+INLINE void add_rim(const Block &b, float *y, int from, int to) {
+  const int columns = 2 * b.rim + 1;
+  for (int o = 0; o < b.outputs; ++o) {
+    float *out = y + int64_t(o) * b.length;
+    const float *values = b.rim_values + int64_t(o) * b.rim_rows * columns;
+    for (int row = from / b.stride; row * b.stride < to; ++row) {
+      const int begin = row * b.stride, kind = b.rim_class[row];
+      if (kind < 0) break;  // beyond the last row
+      const float *value = values + kind * columns;
+      add_within(out, from, to, begin, begin + b.rim, value, 1);
+      if (value[b.rim] != 0)
+        add_within(out, from, to, begin + b.rim, begin + b.width - b.rim, value + b.rim, 0);
+      add_within(out, from, to, begin + b.width - b.rim, begin + b.width, value + b.rim + 1, 1);
+    }
+  }
+}
+
+// One hidden channel over the tile and what its taps reach around it.
+INLINE void expand_channel(const Block &b, const float *x, float *hidden, int h, int from, int to) {
+  const int begin = std::max(0, from + b.low[h]) / LANES * LANES;
+  const int end = std::min(b.length, (to + b.high[h] + LANES - 1) / LANES * LANES);
+  const int room = b.tile + 2 * b.margin;
+  for (int phase = 0; phase < b.phases; ++phase) {
+    if (!(b.live_phases[h] >> phase & 1)) continue;
+    const int64_t plane = int64_t(phase) * b.length;
+    float *out = hidden + int64_t(phase) * room + b.margin - from;
+    in_blocks(begin, end, [&](auto n, int f) {
+      constexpr int V = decltype(n)::value;
+      vec sum[V];
+      for (int v = 0; v < V; ++v) sum[v] = splat(b.expand_bias[h]);
+      gather<V>(sum, x + plane + f, b.expand, h);
+      for (int v = 0; v < V; ++v)
+        store(out + f + v * LANES, masked(relu(sum[v]), load(b.mask + plane + f + v * LANES)));
+    });
+  }
+}
+
+INLINE void depthwise_channel(const Block &b, const float *hidden, float *out, int h, int size) {
+  in_blocks(0, size, [&](auto n, int f) {
+    constexpr int V = decltype(n)::value;
+    vec sum[V];
+    for (int v = 0; v < V; ++v) sum[v] = splat(b.depthwise_bias[h]);
+    gather<V>(sum, hidden + b.margin + f, b.taps, h);
+    for (int v = 0; v < V; ++v) store(out + f + v * LANES, relu(sum[v]));
+  });
+}
+
+INLINE void project_chunk(const Block &b, const float *channels, float *y, int chunk, int size) {
+  in_blocks(0, size, [&](auto n, int f) {
+    constexpr int V = decltype(n)::value;
+    for (int o = 0; o < b.outputs; ++o) {
+      const int row = chunk * b.outputs + o;
+      if (b.project.start[row] == b.project.start[row + 1]) continue;
+      float *out = y + int64_t(o) * b.length + f;
+      vec sum[V];
+      for (int v = 0; v < V; ++v) sum[v] = load(out + v * LANES);
+      gather<V>(sum, channels + f, b.project, row);
+      for (int v = 0; v < V; ++v) store(out + v * LANES, sum[v]);
+    }
+  });
+}
+
+// x: planes of one image (phases of a channel side by side); y: its output planes.
+static void run_tile(const Block &b, const float *x, float *y, int tile, bool accumulate,
+                     float *scratch) {
+  const int from = tile * b.tile, to = std::min(b.length, from + b.tile), size = to - from;
+  start_tile(b, x, y, from, to, accumulate);
+  if (b.rim_values) add_rim(b, y, from, to);
+  const int room = b.phases * (b.tile + 2 * b.margin);
+  float *hidden = scratch, *channels = scratch + room;
+  // Beyond the image nothing is written: zeros there serve all channels.
+  std::memset(hidden, 0, sizeof(float) * room);
+  for (int chunk = 0; chunk < b.chunks; ++chunk) {
+    const int first = chunk * b.chunk, last = std::min(b.hidden, first + b.chunk);
+    for (int h = first; h < last; ++h) {
+      expand_channel(b, x, hidden, h, from, to);
+      depthwise_channel(b, hidden, channels + int64_t(h - first) * b.tile, h, size);
+    }
+    project_chunk(b, channels, y + from, chunk, size);
+  }
+}

@@ -1,0 +1,203 @@
+// Inference of sparse search networks on a CPU: what the Python side calls.
+//
+// Feature maps are float32 planes: `plane` floats a channel, rows of `stride` floats whose last few
+// are a gap. Calls run one after another, whatever thread they come from: they share scratch.
+#include <vector>
+
+#include "block.h"
+#include "pool.h"
+#include "transformer.h"
+
+namespace {
+
+std::mutex one_call;
+std::vector<std::vector<float>> scratch_of;  // by thread
+std::vector<float> phases_of, grid_of;
+
+float *room(std::vector<float> &buffer, int64_t floats) {
+  if (int64_t(buffer.size()) < floats + LANES) buffer.resize(floats + LANES);
+  const auto address = reinterpret_cast<uintptr_t>(buffer.data());
+  return buffer.data() + (-address / sizeof(float)) % LANES;  // aligned to a vector
+}
+
+// Even and odd rows and columns of one plane as four planes (one: a copy), zeros in the gaps.
+void split(const float *x, int height, int width, int row, int phases, float *out, int64_t plane,
+           int out_height, int out_stride, int64_t used) {
+  const int step = phases == 4 ? 2 : 1;
+  for (int phase = 0; phase < phases; ++phase, out += plane) {
+    const int top = phase >> 1, left = phase & 1;
+    const int count = std::max(0, (width - left + step - 1) / step);
+    for (int y = 0; y < out_height; ++y) {
+      const float *in = x + int64_t(y * step + top) * row + left;
+      float *to = out + int64_t(y) * out_stride;
+      const int there = y * step + top < height ? count : 0;
+      if (step == 2)
+        for (int i = 0; i < there; ++i) to[i] = in[2 * i];
+      else
+        std::memcpy(to, in, sizeof(float) * there);
+      std::memset(to + there, 0, sizeof(float) * (out_stride - there));
+    }
+    std::memset(out + int64_t(out_height) * out_stride, 0,
+                sizeof(float) * (used - int64_t(out_height) * out_stride));
+  }
+}
+
+// y += the 8x8 map resized, bilinear.
+void add_resized(const float *map, float *y, int height, int width, int stride, float *rows) {
+  for (int j = 0; j < width; ++j) {
+    int left, right;
+    float share;
+    sample_at(j, GRID, width, left, right, share);
+    for (int i = 0; i < GRID; ++i)
+      rows[i * width + j] = (1 - share) * map[i * GRID + left] + share * map[i * GRID + right];
+  }
+  for (int i = 0; i < height; ++i) {
+    int top, bottom;
+    float share;
+    sample_at(i, GRID, height, top, bottom, share);
+    const float *a = rows + top * width, *b = rows + bottom * width;
+    float *out = y + int64_t(i) * stride;
+    for (int j = 0; j < width; ++j) out[j] += (1 - share) * a[j] + share * b[j];
+  }
+}
+
+}  // namespace
+
+// A map: n images of c planes.
+struct Map {
+  float *data;
+  int64_t image, plane;  // floats from one to the next
+  int32_t height, width, stride, images, channels;
+};
+
+struct Conv {
+  int32_t outputs, phases, positive, live;
+  int32_t length, margin;  // of an output plane; zeros around an input plane
+  Rows weights;
+  const float *bias;
+  const int32_t *channels;  // that any weight reads
+};
+
+extern "C" {
+
+int32_t lanes() { return LANES; }
+
+// A whole search block; `t` may be null. `live`: channels that a stride-2 block reads.
+void search_block(const Block *b, const Transformer *t, const Map *x, const Map *y,
+                  const int32_t *live, int32_t live_count, int32_t accumulate, int32_t threads) {
+  std::lock_guard<std::mutex> hold(one_call);
+  if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
+  const int64_t floats = std::max(scratch_floats(*b), t ? scratch_floats(*t) : 0);
+  const int64_t phased = int64_t(live_count) * b->phases * b->length;
+  float *phases = b->phases == 4 ? room(phases_of, phased * x->images) : nullptr;
+  if (phases)
+    Pool::run(x->images * live_count, threads, [&](int i, int) {
+      const float *in = x->data + i / live_count * x->image + live[i % live_count] * x->plane;
+      split(in, x->height, x->width, x->stride, 4, phases + int64_t(i) * 4 * b->length, b->length,
+            y->height, y->stride, b->length);
+    });
+  const int tiles = (b->length + b->tile - 1) / b->tile, formers = t ? x->images : 0;
+  float *maps = t ? room(grid_of, int64_t(x->images) * t->outputs * DIM) : nullptr;
+  Pool::run(formers + tiles * x->images, threads, [&](int i, int thread) {
+    float *scratch = room(scratch_of[thread], floats);
+    if (i < formers)
+      return run_transformer(*t, x->data + i * x->image, x->plane, x->height, x->width, x->stride,
+                             maps + int64_t(i) * t->outputs * DIM, scratch);
+    const int image = (i - formers) / tiles, tile = (i - formers) % tiles;
+    const float *in = phases ? phases + image * phased : x->data + image * x->image;
+    run_tile(*b, in, y->data + image * y->image, tile, accumulate, scratch);
+  });
+  if (t)
+    Pool::run(x->images * t->outputs, threads, [&](int i, int thread) {
+      float *out = y->data + i / t->outputs * y->image + t->targets[i % t->outputs] * y->plane;
+      add_resized(maps + int64_t(i) * DIM, out, y->height, y->width, y->stride,
+                  room(scratch_of[thread], GRID * y->width));
+    });
+}
+
+// A convolution with bias and, if asked for, ReLU.
+void convolve(const Conv *c, const Map *x, const Map *y, int32_t threads) {
+  std::lock_guard<std::mutex> hold(one_call);
+  const int64_t plane = c->length + 2 * c->margin;
+  const int64_t image = plane * c->phases * c->live;
+  float *planes = c->margin ? room(phases_of, image * x->images) : nullptr;
+  if (planes) {
+    std::memset(planes, 0, sizeof(float) * image * x->images);
+    Pool::run(x->images * c->live, threads, [&](int i, int) {
+      const float *in = x->data + i / c->live * x->image + c->channels[i % c->live] * x->plane;
+      split(in, x->height, x->width, x->stride, c->phases,
+            planes + int64_t(i) * c->phases * plane + c->margin, plane, y->height, y->stride,
+            c->length);
+    });
+  }
+  const int tile = 64 * 8, tiles = (c->length + tile - 1) / tile;
+  Pool::run(x->images * tiles, threads, [&](int i, int) {
+    const int from = i % tiles * tile, to = std::min(c->length, from + tile);
+    const float *in = planes ? planes + i / tiles * image + c->margin
+                             : x->data + i / tiles * x->image;
+    float *out = y->data + i / tiles * y->image;
+    in_blocks(from, to, [&](auto n, int f) {
+      constexpr int V = decltype(n)::value;
+      for (int o = 0; o < c->outputs; ++o) {
+        vec sum[V];
+        for (int v = 0; v < V; ++v) sum[v] = splat(c->bias[o]);
+        gather<V>(sum, in + f, c->weights, o);
+        for (int v = 0; v < V; ++v)
+          store(out + o * y->plane + f + v * LANES, c->positive ? relu(sum[v]) : sum[v]);
+      }
+    });
+  });
+}
+
+// y += x, x twice enlarged (nearest) where `x` is given; then ReLU if asked for.
+void finish(const Map *x, const Map *y, int32_t positive, int32_t threads) {
+  std::lock_guard<std::mutex> hold(one_call);
+  Pool::run(y->images * y->channels, threads, [&](int i, int) {
+    float *plane = y->data + i / y->channels * y->image + i % y->channels * y->plane;
+    const float *in = x ? x->data + i / x->channels * x->image + i % x->channels * x->plane : nullptr;
+    for (int row = 0; row < y->height; ++row) {
+      float *out = plane + int64_t(row) * y->stride;
+      const float *half = in ? in + int64_t(row / 2) * x->stride : nullptr;
+      if (half)
+        for (int j = 0; j < y->width / 2; ++j) out[2 * j] += half[j], out[2 * j + 1] += half[j];
+      if (positive)
+        for (int j = 0; j < y->width; ++j) out[j] = out[j] > 0 ? out[j] : 0;
+    }
+  });
+}
+
+// Listed channels of x resized (bilinear) into planes of y, from its channel `first` on.
+void resize(const Map *x, const Map *y, int32_t first, const int32_t *channels, int32_t count,
+            int32_t threads) {
+  std::lock_guard<std::mutex> hold(one_call);
+  if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
+  std::vector<int> left(y->width), right(y->width);
+  std::vector<float> across(y->width);
+  for (int j = 0; j < y->width; ++j) sample_at(j, x->width, y->width, left[j], right[j], across[j]);
+  Pool::run(y->images * count, threads, [&](int i, int thread) {
+    const int channel = channels[i % count];
+    const float *in = x->data + i / count * x->image + channel * x->plane;
+    float *out = y->data + i / count * y->image + (first + channel) * y->plane;
+    float *rows = room(scratch_of[thread], 2 * y->width);
+    int held[2] = {-1, -1};  // which row of x each half of `rows` holds
+    const auto row_of = [&](int row) {
+      float *wide = rows + row % 2 * y->width;
+      const float *from = in + int64_t(row) * x->stride;
+      if (held[row % 2] != row)
+        for (int j = 0; j < y->width; ++j)
+          wide[j] = (1 - across[j]) * from[left[j]] + across[j] * from[right[j]];
+      held[row % 2] = row;
+      return wide;
+    };
+    for (int row = 0; row < y->height; ++row, out += y->stride) {
+      int top, bottom;
+      float share;
+      sample_at(row, x->height, y->height, top, bottom, share);
+      const float *a = row_of(top), *b = row_of(bottom);
+      for (int j = 0; j < y->width; ++j) out[j] = (1 - share) * a[j] + share * b[j];
+      std::memset(out + y->width, 0, sizeof(float) * (y->stride - y->width));
+    }
+  });
+}
+
+}  // extern "C"

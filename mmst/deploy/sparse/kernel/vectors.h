@@ -1,0 +1,66 @@
+// Vectors of floats in the compiler's own portable form: AVX-512, AVX2, NEON or SSE by target.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#if defined(__AVX512F__)
+constexpr int LANES = 16;
+#elif defined(__AVX__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
+typedef float vec_anywhere __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef int32_t ivec_anywhere __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+INLINE vec load(const float *p) { return *reinterpret_cast<const vec_anywhere *>(p); }
+INLINE ivec load(const int32_t *p) { return *reinterpret_cast<const ivec_anywhere *>(p); }
+INLINE void store(float *p, vec v) { *reinterpret_cast<vec_anywhere *>(p) = v; }
+INLINE vec splat(float value) { return vec{} + value; }
+INLINE vec relu(vec v) { return v > vec{} ? v : vec{}; }
+INLINE vec larger(vec a, vec b) { return a > b ? a : b; }
+INLINE vec masked(vec v, ivec mask) { return (vec)((ivec)v & mask); }
+
+// e^x for x <= 0, to about two units in the last place: 2^n times a polynomial on [-ln2/2, ln2/2].
+INLINE vec exponential(vec x) {
+  x = larger(x, splat(-87.f));
+  const vec shifted = x * 1.44269504f + 12582912.f;  // the sum's last bits are round(x / ln 2)
+  const vec n = shifted - 12582912.f;
+  const vec r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  vec p = splat(1.f / 5040);
+  for (const float c : {1.f / 720, 1.f / 120, 1.f / 24, 1.f / 6, .5f, 1.f, 1.f}) p = p * r + c;
+  const ivec power = ((ivec)shifted - 0x4B400000 + 127) << 23;
+  return p * (vec)power;
+}
+
+// Sparse matrix, row by row; offsets are those of the operand's values, in floats.
+struct Rows {
+  const int32_t *start;  // of each row, and the end of the last one
+  const int32_t *offset;
+  const float *value;
+};
+
+// Add sum_j value[j] * base[offset[j] + i] to V vectors that stay in registers.
+template <int V>
+INLINE void gather(vec (&sum)[V], const float *base, const Rows &w, int row) {
+  for (int j = w.start[row], end = w.start[row + 1]; j < end; ++j) {
+    const float *p = base + w.offset[j];
+    const vec value = splat(w.value[j]);
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sum[v] += value * load(p + v * LANES);
+  }
+}
+
+// Call work(constant V, position) over [from, to), a multiple of LANES, in blocks of V vectors.
+template <class Work>
+INLINE void in_blocks(int from, int to, Work work) {
+  for (; from + 8 * LANES <= to; from += 8 * LANES) work(std::integral_constant<int, 8>{}, from);
+  if (from + 4 * LANES <= to) work(std::integral_constant<int, 4>{}, from), from += 4 * LANES;
+  if (from + 2 * LANES <= to) work(std::integral_constant<int, 2>{}, from), from += 2 * LANES;
+  if (from + LANES <= to) work(std::integral_constant<int, 1>{}, from);
+}

@@ -1,0 +1,101 @@
+"""Fusion modules and necks around sparse blocks."""
+from typing import List, Optional, Sequence, Tuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...models.classification_neck import ClassificationNeck
+from ...models.dense_neck import DensePredictionNeck
+from ...models.fusion_module import FusionModule
+from .library import kernel
+from .options import Options
+from .planes import Layout, as_map, in_planes, new_map, pointer
+from .sparse_block import SparseSearchBlock
+
+
+def finish(total: Tensor, half: Optional[Tensor], relu: bool, options: Options) -> Tensor:
+    """total += half, half enlarged twice (nearest) where it is given; then ReLU; in place."""
+    source = as_map(half) if half is not None else None
+    kernel().finish(pointer(source) if source else None, as_map(total), relu, options.threads)
+    return total
+
+
+def resize_into(out: Tensor, x: Tensor, first: int, channels, options: Options) -> None:
+    """Write ``x``'s listed channels, resized (bilinear), to ``out``'s from ``first`` on."""
+    kernel().resize(as_map(x), as_map(out), first, channels.ctypes.data, len(channels),
+                    options.threads)
+
+
+class SparseFusion(nn.Module):
+    """A fusion module whose blocks add to one map a branch; its blocks are sparse already."""
+
+    def __init__(self, module: FusionModule, options: Options):
+        super().__init__()
+        self.blocks, self.new_branch, self.options = module.blocks, module.new_branch, options
+
+    def forward(self, inputs: Sequence[Tensor]) -> List[Tensor]:
+        inputs = [in_planes(x, self.options.gap) for x in inputs]
+        outputs = [self._fuse(i, inputs) for i in range(len(self.blocks))]
+        if self.new_branch is not None:
+            outputs.append(self.new_branch(outputs[-1]))
+        return outputs
+
+    def _fuse(self, i: int, inputs: Sequence[Tensor]) -> Tensor:
+        blocks, lower = self.blocks[i], None
+        total = blocks[str(i)](inputs[i])
+        if str(i - 1) in blocks:
+            total = _add(blocks[str(i - 1)], inputs[i - 1], total)
+        if str(i + 1) in blocks:
+            lower = blocks[str(i + 1)](inputs[i + 1])
+            size = total.shape[-2:]
+            if tuple(size) != (2 * lower.shape[-2], 2 * lower.shape[-1]):
+                x = F.interpolate(lower, scale_factor=2, mode='nearest')
+                total += F.interpolate(x, size, mode='bilinear', align_corners=False)
+                lower = None
+            else:
+                lower = in_planes(lower, self.options.gap)
+        return finish(total, lower, True, self.options)
+
+
+def _add(block: nn.Module, x: Tensor, total: Tensor) -> Tensor:
+    if isinstance(block, SparseSearchBlock):
+        return block(x, total)
+    return total.add_(block(x))
+
+
+class SparseDenseNeck(nn.Module):
+    """Neck for dense prediction: only channels that its block reads are enlarged."""
+
+    def __init__(self, module: DensePredictionNeck, options: Options):
+        super().__init__()
+        self.block, self.options = module.block, options
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+        images, _, *size = inputs[0].shape
+        counts = [x.shape[1] for x in inputs]
+        joint = new_map(images, sum(counts), Layout(*size, self.options.gap), zeros=True)
+        joint[:, :counts[0]] = inputs[0]
+        needed, first = self.block.needs(), counts[0]
+        for x, count in zip(inputs[1:], counts[1:]):
+            own = needed[(needed >= first) & (needed < first + count)] - first
+            if len(own):
+                resize_into(joint, in_planes(x, self.options.gap), first, own, self.options)
+            first += count
+        return (self.block(joint), )
+
+
+
+class SparseClassificationNeck(nn.Module):
+    """Neck for classification whose blocks add to one map a branch."""
+
+    def __init__(self, module: ClassificationNeck):
+        super().__init__()
+        self.widen, self.downsample = module.widen, module.downsample
+        self.final, self.pool = module.final, module.pool
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+        total = self.widen[0](inputs[0])
+        for downsample, widen, x in zip(self.downsample, self.widen[1:], inputs[1:]):
+            total = _add(widen, x, downsample(total))
+        out = self.final(total)
+        return (out if self.pool is None else self.pool(out).flatten(1), )

@@ -1,0 +1,76 @@
+"""Feature maps as the kernel wants them: planes with a gap after each row."""
+import ctypes
+from dataclasses import dataclass
+from typing import Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from .library import Map
+
+#: Planes are whole vectors long and start at whole vectors, the widest processor's.
+ALIGNMENT = 16
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the values of an (N, C, height, width) map lie.
+
+    Attributes:
+        height, width (int): Of the map.
+        gap (int): Floats after each row; at least the reach of the largest kernel.
+    """
+    height: int
+    width: int
+    gap: int
+
+    @property
+    def stride(self) -> int:
+        """Floats from one row to the next."""
+        return self.width + self.gap
+
+    @property
+    def plane(self) -> int:
+        """Floats from one channel to the next."""
+        return -(-self.height * self.stride // ALIGNMENT) * ALIGNMENT
+
+
+def new_map(images: int, channels: int, layout: Layout, zeros: bool = False) -> Tensor:
+    """An (N, C, H, W) tensor in planes; with ``zeros`` it and its gaps are 0."""
+    make = torch.zeros if zeros else torch.empty
+    size = (images, channels, layout.height, layout.width)
+    strides = (channels * layout.plane, layout.plane, layout.stride, 1)
+    return make(images * channels * layout.plane).as_strided(size, strides)
+
+
+def in_planes(x: Tensor, gap: int) -> Tensor:
+    """``x`` itself where it lies in planes already, else a copy."""
+    images, channels, height, width = x.shape
+    layout = Layout(height, width, gap)
+    strides = (channels * layout.plane, layout.plane, layout.stride, 1)
+    if (x.stride() == strides and x.dtype == torch.float32 and x.data_ptr() % (4 * ALIGNMENT) == 0
+            and (x.storage_offset() + images * strides[0]) * 4 <= x.untyped_storage().nbytes()):
+        return x
+    return new_map(images, channels, layout, zeros=True).copy_(x)
+
+
+def as_map(x: Tensor) -> Map:
+    """What the kernel is told of a tensor whose rows are contiguous."""
+    images, channels, height, width = x.shape
+    return Map(x.data_ptr(), x.stride(0), x.stride(1), height, width, x.stride(2), images, channels)
+
+
+def with_rows(x: Tensor) -> Tensor:
+    """``x`` as float32 with contiguous rows; copied only if need be."""
+    x = x.float()
+    return x if x.stride(3) == 1 or x.shape[3] == 1 and x.is_contiguous() else x.contiguous()
+
+
+def pointer(structure: ctypes.Structure) -> int:
+    """Address of a structure, for arguments that may be null."""
+    return ctypes.addressof(structure)
+
+
+def halved(size: Sequence[int], stride: int) -> Tuple[int, int]:
+    """Height and width after a stride."""
+    return -(-size[0] // stride), -(-size[1] // stride)

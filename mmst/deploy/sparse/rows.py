@@ -1,0 +1,43 @@
+"""Sparse matrices by rows, as numpy arrays."""
+from dataclasses import dataclass
+from typing import Union
+
+import numpy as np
+from torch import Tensor
+
+from .library import Rows, fill
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """The non-zeros of a matrix, row by row.
+
+    Attributes:
+        start (ndarray): Of each row, and the end of the last one.
+        column (ndarray): Of each non-zero.
+        value (ndarray): float32.
+    """
+    start: np.ndarray
+    column: np.ndarray
+    value: np.ndarray
+
+    @classmethod
+    def of(cls, matrix: Union[Tensor, np.ndarray]) -> 'SparseRows':
+        """The non-zeros of a dense (rows, columns) matrix."""
+        matrix = np.asarray(matrix)
+        row, column = matrix.nonzero()
+        counts = np.bincount(row, minlength=len(matrix))
+        start = np.concatenate([[0], counts.cumsum()]).astype(np.int32)
+        return cls(start, column.astype(np.int32), matrix[row, column].astype(np.float32))
+
+    def at(self, offset: Union[int, np.ndarray]) -> Rows:
+        """For the kernel: column c's values lie at ``offset[c]``, or at ``c * offset``."""
+        place = self.column * offset if np.isscalar(offset) else np.asarray(offset)[self.column]
+        return fill(Rows, start=self.start, offset=place.astype(np.int32), value=self.value)
+
+    def columns(self) -> np.ndarray:
+        """Columns with a non-zero, ascending."""
+        return np.unique(self.column)
+
+    def __len__(self) -> int:
+        return len(self.value)

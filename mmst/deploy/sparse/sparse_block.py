@@ -1,0 +1,81 @@
+"""A search block that runs by the kernel."""
+from collections import OrderedDict
+from typing import Optional, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...models.search_block import SearchBlock
+from .block_plan import BlockPlan
+from .constants import split_constant
+from .fold import fold_conv, fold_mixconv
+from .library import kernel
+from .options import Options
+from .planes import as_map, in_planes, new_map, pointer
+from .transformer_plan import TransformerPlan
+
+
+class SparseSearchBlock(nn.Module):
+    """A finished search block: sparse expansion, live depthwise taps, sparse projection, fused.
+
+    Hidden channels are made a chunk at a time and never stored whole; constant ones are not
+    computed at all. Inference only: it holds no parameters.
+
+    Args:
+        block (SearchBlock): In eval mode, pruned weights 0.
+        options (Options): Shared by the blocks of a network.
+
+    Shape:
+        As of the search block.
+    """
+
+    def __init__(self, block: SearchBlock, options: Options):
+        super().__init__()
+        self.options = options
+        folded = fold_mixconv(block.mixconv)
+        self.live, self.constant = split_constant(folded)
+        self.out_channels = len(folded.bias)
+        self.stride = folded.stride
+        channels = block.mixconv.in_channels
+        self.residual = (np.eye(channels) if isinstance(block.residual, nn.Identity)
+                         else fold_conv(block.residual)[0].flatten(1).numpy())
+        self.transformer = None
+        if block.transformer:
+            plan = TransformerPlan(block.transformer)
+            self.transformer = plan.structure
+            self.constant.bias.add_(torch.from_numpy(plan.constant))
+        self._plans = OrderedDict()
+
+    def forward(self, x: Tensor, out: Optional[Tensor] = None) -> Tensor:
+        """With ``out``, a map in planes, the result is added to it."""
+        gap, threads = self.options.gap, self.options.threads
+        x = in_planes(x, gap)
+        plan = self.plan(tuple(x.shape[-2:]))
+        add = out is not None
+        if not add:
+            out = new_map(x.shape[0], self.out_channels, plan.out_layout)
+        kernel().search_block(
+            plan.block, pointer(self.transformer) if self.transformer else None, as_map(x),
+            as_map(out), plan.channels.ctypes.data, len(plan.channels), add, threads)
+        return out
+
+    def plan(self, size: Tuple[int, int]) -> BlockPlan:
+        """The plan for inputs of a size; the last few are kept."""
+        key = size, self.options.gap, self.options.threads
+        if key not in self._plans:
+            while len(self._plans) >= self.options.sizes_kept:
+                self._plans.popitem(last=False)
+            self._plans[key] = BlockPlan(self.live, self.constant, self.residual, *key)
+        self._plans.move_to_end(key)
+        return self._plans[key]
+
+    def needs(self) -> np.ndarray:
+        """Input channels that anything reads, ascending."""
+        found = np.flatnonzero((self.live.expand != 0).any(0).numpy() | self.residual.any(0))
+        if self.transformer:
+            read = np.ctypeslib.as_array(
+                (np.ctypeslib.ctypes.c_int32 * self.transformer.inputs).from_address(
+                    self.transformer.channels)) if self.transformer.inputs else []
+            found = np.union1d(found, read)
+        return found.astype(np.int32)

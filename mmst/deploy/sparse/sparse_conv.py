@@ -1,0 +1,88 @@
+"""Convolutions that run by the kernel: the stem, 1x1 layers."""
+from collections import OrderedDict
+from typing import Optional, Tuple
+
+import numpy as np
+from torch import Tensor, nn
+
+from .fold import fold_conv
+from .library import Conv, fill, kernel
+from .options import Options
+from .planes import ALIGNMENT, Layout, as_map, halved, in_planes, new_map, with_rows
+from .rows import SparseRows
+
+
+class SparseConv(nn.Module):
+    """Convolution, folded BN and ReLU; inference only.
+
+    Args:
+        conv (nn.Conv2d): Odd square kernel, padding kernel // 2, stride 1 or 2.
+        bn (nn.Module, optional): BN after it.
+        relu (bool): Whether a ReLU ends it.
+        options (Options): Shared by the modules of a network.
+        contiguous (bool): Whether other layers follow, which may want contiguous maps.
+    """
+
+    def __init__(self, conv: nn.Conv2d, bn: Optional[nn.Module], relu: bool, options: Options,
+                 contiguous: bool = False):
+        super().__init__()
+        weight, bias = fold_conv(conv, bn)
+        self.options, self.relu, self.contiguous = options, relu, contiguous
+        self.weight, self.bias = weight.numpy(), bias.numpy()
+        self.kernel_size, self.stride = conv.kernel_size[0], conv.stride[0]
+        self._plans = OrderedDict()
+
+    @staticmethod
+    def takes(conv: nn.Module) -> bool:
+        """Whether a module is a convolution of the forms above."""
+        if type(conv) is not nn.Conv2d:
+            return False
+        size, stride = conv.kernel_size[0], conv.stride[0]
+        return (conv.kernel_size == (size, size) and size % 2 == 1 and conv.stride in ((1, 1), (2, 2))
+                and conv.padding in ((size // 2, ) * 2, 'same' if stride == 1 else None)
+                and conv.dilation == (1, 1) and conv.padding_mode == 'zeros')
+
+    def forward(self, x: Tensor) -> Tensor:
+        gap = self.options.gap
+        plain = self.kernel_size == 1 and self.stride == 1
+        # The kernel copies what it pads, from any contiguous rows.
+        x = in_planes(x, gap) if plain else with_rows(x)
+        conv, layout = self._plan(tuple(x.shape[-2:]))
+        out = new_map(x.shape[0], len(self.weight), layout)
+        kernel().convolve(conv, as_map(x), as_map(out), self.options.threads)
+        return out.contiguous() if self.contiguous else out
+
+    def _plan(self, size: Tuple[int, int]) -> Tuple[Conv, Layout]:
+        key = size, self.options.gap
+        if key not in self._plans:
+            while len(self._plans) >= self.options.sizes_kept:
+                self._plans.popitem(last=False)
+            self._plans[key] = self._lay_out(size)
+        self._plans.move_to_end(key)
+        return self._plans[key]
+
+    def _lay_out(self, size: Tuple[int, int]) -> Tuple[Conv, Layout]:
+        layout = Layout(*halved(size, self.stride), self.options.gap)
+        outputs, inputs = self.weight.shape[:2]
+        phases = self.stride**2
+        used = np.flatnonzero((self.weight != 0).any((0, 2, 3))).astype(np.int32)
+        if self.kernel_size == 1 and self.stride == 1:
+            margin, channels, place = 0, used, np.arange(inputs) * layout.plane
+            offset = place[:, None]
+        else:
+            step = np.arange(self.kernel_size) - self.kernel_size // 2
+            phase = step % self.stride
+            move = (step - phase) // self.stride
+            shift = (move[:, None] * layout.stride + move[None]).ravel()
+            margin = max(1, -(-int(np.abs(shift).max()) // ALIGNMENT)) * ALIGNMENT
+            channels, place = used, np.zeros(inputs, np.int64)
+            plane = layout.plane + 2 * margin
+            place[used] = np.arange(len(used)) * phases * plane
+            of_phase = (phase[:, None] * self.stride + phase[None]).ravel()
+            offset = place[:, None] + (of_phase * plane + shift)[None]
+        rows = SparseRows.of(self.weight.reshape(outputs, -1))
+        conv = fill(Conv, outputs=outputs, phases=phases, positive=self.relu, live=len(channels),
+                    length=layout.plane, margin=margin, weights=rows.at(offset.ravel()),
+                    bias=self.bias, channels=channels)
+        return conv, layout
+

@@ -1,0 +1,76 @@
+"""Turning a network into its sparse form, layer by layer."""
+from typing import Callable, Dict
+
+from torch import nn
+
+from ...models.classification_neck import ClassificationNeck
+from ...models.dense_neck import DensePredictionNeck
+from ...models.fusion_module import FusionModule
+from ...models.hrnas_supernet import ConvBNReLU, HRNASSupernet
+from ...models.search_block import SearchBlock
+from .library import kernel
+from .modules import SparseClassificationNeck, SparseDenseNeck, SparseFusion
+from .options import Options
+from .sparse_block import SparseSearchBlock
+from .sparse_conv import SparseConv
+
+#: Blocks of which a larger share of the weights is not 0 stay as they are.
+MAX_DENSITY = 1.
+
+
+def sparsify(model: nn.Module, options: Options, max_density: float = MAX_DENSITY) -> Dict[str, int]:
+    """Replace what the kernel runs, in place; the rest stays torch's.
+
+    Args:
+        model (nn.Module): In eval mode, with pruned weights 0; it cannot be trained any more.
+        options (Options): The network's; its gap is widened to its largest kernel's reach.
+        max_density (float): Convolutions and blocks with a larger share of non-zero weights stay
+            dense.
+
+    Returns:
+        Dict[str, int]: How many ``'sparse'`` and ``'dense'`` blocks there are; none are sparse
+        where the kernel cannot be had.
+    """
+    blocks = [m for m in model.modules() if isinstance(m, SearchBlock)]
+    if kernel() is None:
+        return dict(sparse=0, dense=len(blocks))
+    reach = [conv.kernel_size[0] // 2 for block in blocks for conv in block.mixconv.depthwise]
+    options.gap = max([options.gap, *reach])
+    replace(model, SearchBlock, lambda block: block if density(block) > max_density
+            else SparseSearchBlock(block, options))
+    replace(model, ConvBNReLU, lambda m: m if not SparseConv.takes(m.conv)
+            or density(m) > max_density else SparseConv(m.conv, m.bn, True, options))
+    replace(model, nn.Conv2d, lambda m: SparseConv(m, None, False, options, contiguous=True)
+            if is_classifier(m) else m)
+    for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
+        backbone.channels_last = False
+    replace(model, FusionModule, lambda m: SparseFusion(m, options))
+    replace(model, DensePredictionNeck, lambda m: SparseDenseNeck(m, options)
+            if isinstance(m.block, SparseSearchBlock) else m)
+    replace(model, ClassificationNeck, SparseClassificationNeck)
+    sparse = sum(isinstance(m, SparseSearchBlock) for m in model.modules())
+    return dict(sparse=sparse, dense=len(blocks) - sparse)
+
+
+def is_classifier(module: nn.Module) -> bool:
+    """Whether a layer is a 1x1 convolution with a bias: no other layer of ours has one."""
+    return (SparseConv.takes(module) and module.kernel_size == (1, 1) and module.stride == (1, 1)
+            and module.bias is not None)
+
+
+def replace(model: nn.Module, kind: type, make: Callable[[nn.Module], nn.Module]) -> None:
+    """Put ``make(module)`` in the place of every module of a kind, once where it is shared."""
+    made: Dict[nn.Module, nn.Module] = {}
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, kind):
+                if child not in made:
+                    made[child] = make(child)
+                setattr(parent, name, made[child])
+
+
+def density(module: nn.Module) -> float:
+    """Share of the weights of convolutions and linears that is not 0."""
+    weights = [m.weight for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    total = sum(w.numel() for w in weights)
+    return sum(int(w.count_nonzero()) for w in weights) / total if total else 0.

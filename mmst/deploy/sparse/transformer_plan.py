@@ -1,0 +1,65 @@
+"""A lightweight Transformer folded and laid out for the kernel."""
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...models.lightweight_transformer import GRID, EncoderLayer, LightweightTransformer
+from .fold import bn_scale_shift
+from .library import Layer, Transformer, fill
+from .planes import ALIGNMENT
+from .rows import SparseRows
+
+DIM = GRID * GRID
+
+
+class TransformerPlan:
+    """What the kernel needs to know of a Transformer; the same for all sizes of image.
+
+    Attributes:
+        structure (Transformer): For the kernel; None where every output is constant.
+        constant (ndarray): (out_channels,), what outputs are that no token reaches; the others 0.
+    """
+
+    @torch.no_grad()
+    def __init__(self, module: LightweightTransformer):
+        scale, shift = bn_scale_shift(module.output_bn)
+        output = module.output_proj.weight.double().flatten(1) * scale[:, None]
+        alive = (output != 0).any(1)
+        self.constant = torch.where(alive, 0., shift).numpy()
+        self.structure = self._fill(module, output[alive], shift[alive], alive) if any(alive) else None
+
+    def _fill(self, module: LightweightTransformer, output: Tensor, bias: Tensor,
+              alive: Tensor) -> Transformer:
+        scale, shift = bn_scale_shift(module.input_bn)
+        weight = module.input_proj.weight.double().flatten(1) * scale[:, None]
+        places = module.coordinates.double().flatten(2)[0]
+        image, start = weight[:, :-2], weight[:, -2:] @ places + shift[:, None]
+        channels = (image != 0).any(0).nonzero().flatten()
+        tokens = module.tokens
+        padded = -(-tokens // ALIGNMENT) * ALIGNMENT
+        queries = np.zeros((DIM, padded))
+        projected = module.decoder.attention.query.weight.double() @ module.queries.double().T
+        queries[:, :tokens] = projected.numpy() / DIM**.5
+        return fill(
+            Transformer, tokens=tokens, padded=padded, inputs=len(channels), outputs=len(output),
+            channels=channels.numpy(), targets=alive.nonzero().flatten().numpy(),
+            input=SparseRows.of(image[:, channels]).at(DIM), output=SparseRows.of(output).at(DIM),
+            start=start.numpy(), bias=bias.numpy(), queries=queries,
+            encoder=_layer(module.encoder, padded), decoder=_layer(module.decoder, padded))
+
+
+def _layer(module: EncoderLayer, padded: int) -> Layer:
+    attention, (widen, narrow) = module.attention, (module.feedforward[0], module.feedforward[3])
+    weights = dict(query=attention.query.weight / DIM**.5, key=attention.key.weight,
+                   value=attention.value.weight, out=attention.out.weight, widen=widen.weight,
+                   narrow=narrow.weight)
+    rows = {name: SparseRows.of(weight.detach()) for name, weight in weights.items()}
+    norms = {}
+    for i, norm in enumerate((module.norm1, module.norm2), 1):
+        norms.update({f'scale{i}': norm.weight.detach().numpy(), f'eps{i}': norm.eps,
+                      f'shift{i}': norm.bias.detach().numpy()})
+    return fill(Layer, attends=bool(len(rows['value']) and len(rows['out'])),
+                feeds=bool(len(rows['widen']) and len(rows['narrow'])),
+                feedforward=len(widen.weight),
+                **{name: matrix.at(padded) for name, matrix in rows.items()}, **norms)
+
