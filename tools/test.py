@@ -14,10 +14,13 @@ from mmengine.hooks import EMAHook
 from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 from mmst import cli, files, preflight
+from mmst.deploy.compact import is_compact, use_compact
 from mmst.engine.access import unwrapped
 from mmst.errors import TicketError, config_error
+from mmst.preflight.checkpoints import is_ticket, read
 from mmst.preflight.resolve import resolve
 from mmst.pruning.mask import Mask
+from mmst.tickets import Ticket
 
 #: default_scope: the toolbox's hook that paints predictions, and its switch.
 PAINTERS = dict(
@@ -83,6 +86,8 @@ def drop_averaging(cfg: Config) -> None:
 def evaluate(args) -> None:
     """Check, evaluate, and say what came out."""
     cfg = build_config(args)
+    if is_ticket(read(args.checkpoint)) and is_compact(compact := Ticket.load(args.checkpoint)):
+        use_compact(cfg.model, compact)
     content, ticket = preflight.check_test(cfg, args.checkpoint)
     mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
     cli.start_processes(cfg)

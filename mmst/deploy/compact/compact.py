@@ -1,4 +1,5 @@
 """A ticket into a compact one."""
+import json
 from typing import Any, Dict, Optional
 
 import torch
@@ -42,7 +43,7 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
     network = CompactNetwork.of(compacted_graph(model.backbone, inside, multiple),
                                 getattr(model.backbone, 'channels_last', True))
     cfg = {key: value for key, value in ticket.model.items() if key != 'neck' or inside is None}
-    cfg['backbone'] = dict(type=TYPE, graph=network.architecture,
+    cfg['backbone'] = dict(type=TYPE, graph=json.dumps(network.architecture),
                            channels_last=network.channels_last)
     own = ('backbone.', 'neck.') if inside is not None else ('backbone.', )
     state = {name: value for name, value in ticket.state_dict.items() if not name.startswith(own)}
@@ -71,6 +72,13 @@ def compacted_graph(backbone: nn.Module, neck: Optional[nn.Module] = None,
 def is_compact(ticket: Ticket) -> bool:
     """Whether a ticket was compacted."""
     return ticket.model.get('backbone', {}).get('type') in (TYPE, TYPE.partition('.')[2])
+
+
+def use_compact(model: Any, ticket: Ticket) -> None:
+    """Give a config's model the network of a compact ticket, in place, data and head as they are."""
+    model['backbone'] = dict(ticket.model['backbone'])
+    if 'neck' not in ticket.model:
+        model.pop('neck', None)
 
 
 def nonzero(network: nn.Module) -> Dict[str, torch.Tensor]:

@@ -61,7 +61,7 @@ def _backbone(graph: Graph, backbone: HRNASSupernet, image: str) -> List[str]:
         branches = _fusion(graph, fusion, f'fusions/{i}', branches)
         for j, blocks in enumerate(parallel):
             for k, block in enumerate(blocks):
-                branches[j] = _block(graph, block, f'parallels/{i}/{j}/{k}', branches[j])
+                branches[j] = add_block(graph, block, f'parallels/{i}/{j}/{k}', branches[j])
     return branches
 
 
@@ -73,14 +73,14 @@ def _fusion(graph: Graph, fusion: FusionModule, path: str, inputs: List[str]) ->
         terms = []
         for key in order:
             source, name = int(key), f'{path}/blocks/{i}/{key}'
-            term = _block(graph, blocks[key], name, inputs[source])
+            term = add_block(graph, blocks[key], name, inputs[source])
             if source > i:
                 term = graph.add('upsample', f'{name}/upsample', term, level=_level(graph, terms[0]))
             terms.append(term)
         total = _sum(graph, f'{path}/blocks/{i}/sum', terms)
         outputs.append(graph.add('relu', f'{path}/blocks/{i}/relu', total))
     if fusion.new_branch is not None:
-        outputs.append(_block(graph, fusion.new_branch, f'{path}/new_branch', outputs[-1]))
+        outputs.append(add_block(graph, fusion.new_branch, f'{path}/new_branch', outputs[-1]))
     return outputs
 
 
@@ -88,14 +88,14 @@ def _dense_neck(graph: Graph, neck: DensePredictionNeck, maps: List[str]) -> str
     level = _level(graph, maps[0])
     resized = [maps[0]] + [graph.add('resize', f'neck/resize{i}', x, size=level)
                            for i, x in enumerate(maps[1:], 1)]
-    return _block(graph, neck.block, 'neck/block', graph.add('concat', 'neck/concat', *resized))
+    return add_block(graph, neck.block, 'neck/block', graph.add('concat', 'neck/concat', *resized))
 
 
 def _classification_neck(graph: Graph, neck: ClassificationNeck, maps: List[str]) -> str:
-    total = _block(graph, neck.widen[0], 'neck/widen/0', maps[0])
+    total = add_block(graph, neck.widen[0], 'neck/widen/0', maps[0])
     for i, x in enumerate(maps[1:], 1):
-        down = _block(graph, neck.downsample[i - 1], f'neck/downsample/{i - 1}', total)
-        wide = _block(graph, neck.widen[i], f'neck/widen/{i}', x)
+        down = add_block(graph, neck.downsample[i - 1], f'neck/downsample/{i - 1}', total)
+        wide = add_block(graph, neck.widen[i], f'neck/widen/{i}', x)
         total = graph.add('add', f'neck/sum/{i}', down, wide)
     out = _conv_bn_relu(graph, neck.final, 'neck/final', total)
     return out if neck.pool is None else graph.add('mean', 'neck/pool', out)
@@ -106,7 +106,8 @@ def _conv_bn_relu(graph: Graph, layer: ConvBNReLU, path: str, x: str) -> str:
     return graph.add('relu', f'{path}/relu', conv)
 
 
-def _block(graph: Graph, block: SearchBlock, path: str, x: str) -> str:
+def add_block(graph: Graph, block: SearchBlock, path: str, x: str) -> str:
+    """Append a search block that reads node ``x``; returns the node of its output."""
     residual = x
     if not isinstance(block.residual, nn.Identity):
         residual = _conv(graph, f'{path}/residual', x, block.residual, block.residual.weight, None)

@@ -1,12 +1,14 @@
 """The compacted network as a backbone."""
+import json
 from collections import OrderedDict
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...errors import TicketError
 from ...models.fusion_module import upsample_to
 from ...models.lightweight_transformer import coordinate_map
 from ...registry import MODELS
@@ -24,7 +26,8 @@ class CompactNetwork(BaseModule):
     What does not depend on the image is computed once for each input size.
 
     Args:
-        graph (Mapping): The architecture, as ``Graph.plain`` gives it.
+        graph (str | Mapping): The architecture, as ``Graph.plain`` gives it, or that as JSON:
+            mmengine takes minutes to write so long a config any other way.
         channels_last (bool): Memory format of the feature maps. Defaults to True.
         init_cfg (dict, optional): Defaults to None.
 
@@ -32,10 +35,10 @@ class CompactNetwork(BaseModule):
         (N, channels, H, W) to a tuple of maps, those of the network that was compacted.
     """
 
-    def __init__(self, graph: Mapping[str, Any], channels_last: bool = True,
+    def __init__(self, graph: Union[str, Mapping[str, Any]], channels_last: bool = True,
                  init_cfg: Optional[dict] = None):
         super().__init__(init_cfg)
-        self._set_graph(Graph.from_plain(graph))
+        self._set_graph(Graph.from_plain(_read(graph)))
         self.channels_last = channels_last
 
     @classmethod
@@ -247,6 +250,14 @@ def _without_zero_biases(graph: Graph) -> Graph:
                    if n.op != 'conv' or k == 'weight' or bool(t.any())}
         new.nodes[n.name] = Node(n.name, n.op, n.inputs, n.settings, tensors)
     return new
+
+
+def _read(graph: Union[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    try:
+        return json.loads(graph) if isinstance(graph, str) else graph
+    except ValueError:
+        raise TicketError('the graph of a compacted network is no JSON. Remedy: compact the ticket '
+                          'anew with tools/compact.py.') from None
 
 
 def _at(size: Tuple[int, int], level: int) -> Tuple[int, int]:
