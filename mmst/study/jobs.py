@@ -1,11 +1,10 @@
 """A run under one seed: its settings, its digest and its command."""
-import copy
 import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
@@ -21,6 +20,7 @@ from .spec import Run
 IGNORED = ('work_dir', 'log_level', 'log_processor', 'env_cfg', 'visualizer', 'vis_backends',
            'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'data_root',
            'logger', 'launcher', 'max_keep_ckpts')
+LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
 #: Tools whose runs differ from seed to seed in more than their config.
 SEEDED = dict(prune=0, lottery=1000, transfer=1000)
 
@@ -93,31 +93,40 @@ def _make(run: Run, seed: int, size: Size, work_dir: Path, options: Mapping[str,
     if run.tool != 'chance':
         changes['randomness.seed'] = seed
     base = _base(path)
-    shape = input_shape(base)
-    if run.tool == 'train' and shape and hook_settings(base, 'TicketHook'):
+    if run.tool == 'train' and base.shape:
         # Also where there is no search, costs are counted at the data set's resolution.
-        changes.setdefault('default_hooks.ticket.input_shape', list(shape))
-    cfg = copy.deepcopy(base)
-    cli.merge_options(cfg, changes)
-    settings = dict(tool=run.tool, arguments=arguments, config=essence(cfg),
+        changes.setdefault('default_hooks.ticket.input_shape', list(base.shape))
+    settings = dict(tool=run.tool, arguments=arguments, config=base.digest,
+                    options=essence_of_options(changes),
                     needs={role: job.digest for role, job in needs.items()})
+    length = _length(run.tool, {**base.lengths, **changes}, arguments)
     return Job(run, seed, work_dir / run.name / f'seed{seed}', path, changes, arguments, needs,
-               digest_of(settings), _length(run.tool, cfg, arguments))
+               digest_of(settings), length)
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What is needed of a config file; reading one that inherits a toolbox's takes a second."""
+    digest: str
+    shape: Optional[Sequence[int]]
+    lengths: Mapping[str, Any]
 
 
 @lru_cache(maxsize=None)
-def _base(path: Path) -> Config:
-    """Reading a config takes a second where it inherits a toolbox's."""
-    return cli.read_config(str(path))
+def _base(path: Path) -> _Base:
+    cfg = cli.read_config(str(path))
+    return _Base(digest_of(essence(cfg)), input_shape(cfg) if hook_settings(cfg, 'TicketHook')
+                 else None, {key: (cfg.get('train_cfg') or {}).get(key.rpartition('.')[2])
+                             for key in LENGTHS})
 
 
-def _length(tool: str, cfg: Config, arguments: Mapping[str, Any]) -> float:
+def _length(tool: str, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> float:
     """Epochs that a run takes; pruning and evaluating count as half of one."""
     if tool in ('prune', 'chance') or arguments.get('setting') == 'rp':
         return 0.5
-    train = cfg.get('train_cfg') or {}
-    whole = float(train.get('max_epochs') or train.get('max_iters') or 1)
-    return whole if tool == 'train' else float(arguments.get('epochs') or 50)
+    if tool != 'train':
+        return float(arguments.get('epochs') or 50)
+    return float(next((settings[key] for key in LENGTHS if settings.get(key)), 1))
 
 
 # ------------------------------------------------------------------------------------ digests
@@ -127,6 +136,13 @@ def essence(cfg: Config) -> Any:
     """What a config computes: plain data without logging, and without where the data lie."""
     content = plain(cfg.to_dict())
     return _essence(content, sorted(_roots(content), key=len, reverse=True))
+
+
+def essence_of_options(options: Mapping[str, Any]) -> Dict[str, Any]:
+    """The same of changes to a config, by dotted key."""
+    roots = [value for key, value in options.items() if key.endswith('data_root')]
+    return {key: _essence(plain(value), roots) for key, value in options.items()
+            if not set(key.split('.')) & set(IGNORED)}
 
 
 def digest_of(settings: Any) -> str:

@@ -101,15 +101,14 @@ def parse_study(name: str, content: Mapping[str, Any]) -> Study:
     Raises:
         ConfigError: An entry is missing or unknown, or a name stands for two runs.
     """
-    _known(name, content, ('runs', 'sections'), ('title', 'source', 'seeds', 'claims', 'metrics'))
+    _known(name, content, ('runs', 'sections'), ('title', 'source', 'seeds', 'claims', 'metrics', 'paper'))
     runs: Dict[str, Run] = {}
     for entry in content['runs']:
         run = parse_run(entry)
         if run.name in runs:
             raise config_error('runs', run.name, 'is the name of two runs', 'rename one')
         runs[run.name] = run
-    metrics = content.get('metrics') or {}
-    sections = [_section(entry, metrics, runs) for entry in content['sections']]
+    sections = [_section(entry, content, runs) for entry in content['sections']]
     claims = []
     for entry in content.get('claims') or ():
         _known('claims', entry, ('text', 'higher', 'lower'))
@@ -133,25 +132,25 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
                entry.get('options') or {}, entry.get('arguments') or {})
 
 
-def _section(entry: Mapping[str, Any], metrics: Mapping[str, Any],
+def _section(entry: Mapping[str, Any], content: Mapping[str, Any],
              runs: Mapping[str, Run]) -> Section:
     _known('sections', entry, ('title', 'data'), ('rows', 'curves', 'metrics'))
-    data = entry['data']
-    chosen = entry.get('metrics') or metrics.get(data)
+    data, told = entry['data'], content.get('paper') or {}
+    chosen = entry.get('metrics') or (content.get('metrics') or {}).get(data)
     if not chosen:
         raise config_error(f'sections.{data}.metrics', None, 'nothing to fill the table with',
                            'list them, e.g. [(\'mIoU\', \'mIoU\', 1)]')
     rows = [Row(label, f'{data}.{end}') for end, label in FIXED_ROWS if f'{data}.{end}' in runs]
     curves = {}
     for given in entry.get('curves') or ():
-        _known('curves', given, ('label', 'runs'), ('paper', ))
-        paper = given.get('paper') or {}
+        _known('curves', given, ('label', 'runs'))
         curves[given['label']] = list(given['runs'])
-        rows += [Row(f'{given["label"]}, {ratio_of(run)}', run, paper.get(run) or {})
+        rows += [Row(f'{given["label"]}, {ratio_of(run)}', run, told.get(run) or {})
                  for run in given['runs']]
     for given in entry.get('rows') or ():
         _known('rows', given, ('label', 'run'), ('paper', ))
-        rows.append(Row(given['label'], given['run'], given.get('paper') or {}))
+        rows.append(Row(given['label'], given['run'],
+                        given.get('paper') or told.get(given['run']) or {}))
     labels = [row.label for row in rows]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:
