@@ -5,8 +5,9 @@
 Twenty moments for each toolbox, then each optimizer with and without EMA in both precisions. Two
 workers load and augment at random; all is compared that a run leaves: weights, masks, EMA,
 optimizer, schedules, counters, tickets, logged losses. Started again, the script goes on after the
-last kill that is recorded. The record goes to ``benchmarks/results/kill_and_resume.json`` and
-``.md``. The helpers are those of ``tests/test_resume``.
+last kill that is recorded; several may work at different toolboxes at once. The record goes to
+``benchmarks/results/kill_and_resume.json`` and ``.md``. The helpers are those of
+``tests/test_resume``.
 """
 import argparse
 import json
@@ -39,7 +40,7 @@ KILLS = {
     'masks half in force': ('in an event', ('masks in force', 3, 1, True)),
     'inside a reactivation': ('in an event', ('reactivation', 4)),
     'inside a recalibration': ('in an event', ('recalibration', 4, 2)),
-    'inside a validation': ('in an event', ('validation', 3, 2)),
+    'inside a validation': ('in an event', ('validation', 3)),
     'checkpoint half written': ('in a write', ('write epoch_', 3)),
     'checkpoint written, not renamed': ('in a write', ('rename epoch_', 2)),
     'checkpoint there, not yet the last': ('in a write', ('saving', 2, 1, True)),
@@ -113,7 +114,7 @@ def run(case: dict, folder: Path) -> dict:
     start = time.monotonic()
     whole, settings = uninterrupted(case, folder)
     place, point = KILLS[case['kill']]
-    own = folder / 'killed'
+    own = folder / f'killed_{case["toolbox"]}'
     shutil.rmtree(own, ignore_errors=True)
     kills.killed(own, point, **settings)
     last = find_checkpoint(own / kills.WORK)
@@ -193,8 +194,9 @@ def markdown(content: dict) -> str:
         'event or inside a write. Compared were all files that a run leaves (weights, masks, EMA, '
         'optimizer, schedules, counters, tickets) and the values logged at each step, '
         f'{min(row["values"] for row in rows)} tensors and values or more a run; only clocks were '
-        f'left out. Narrowed configs of the three toolboxes on generated data, {toolbox_runs.EPOCHS} '
-        f'epochs of {toolbox_runs.ITERATIONS} iterations, two workers, random augmentation.', '',
+        'left out. Narrowed configs of the three toolboxes on generated data, '
+        f'{toolbox_runs.EPOCHS} epochs of {toolbox_runs.ITERATIONS} iterations, two workers, random '
+        'augmentation.', '',
         f'`{content["command"]}`, {sum(row["seconds"] for row in rows) / 60:.0f} minutes, one '
         f'thread, other work on the same machine; {host["cpu"]}, {host["cores"]} cores, Python '
         f'{host["python"]}, torch {host["torch"]}, mmengine {host["mmengine"]}.', '',

@@ -61,7 +61,7 @@ class MeanOutput(BaseMetric):
 # ----------------------------------------------------------------------------------- the run
 
 
-def settings(epochs=4, *, workers=2, **changes):
+def settings(epochs=4, *, workers=2, sampler='DefaultSampler', **changes):
     """All that a resumed run could lose: Transformers with dropout, random augmentation in workers,
     AdamW, a one-cycle schedule, EMA, searches, prunes, reactivation, validation, ``save_best``."""
     arguments = dict(
@@ -75,6 +75,7 @@ def settings(epochs=4, *, workers=2, **changes):
     cfg = config(WORK, epochs, **dict(arguments, **changes))
     cfg.train_dataloader.dataset.type = 'AugmentedImages'
     cfg.train_dataloader.update(num_workers=workers, persistent_workers=False)
+    cfg.train_dataloader.sampler.type = sampler
     if workers:
         cfg.train_dataloader.worker_init_fn = dict(type='mmst.seed_worker')
     if 'val_evaluator' in cfg:
@@ -93,7 +94,8 @@ def train(resume=False, kill=None, build=settings, **changes) -> Runner:
     cfg = build(**changes)
     cfg.resume = resume
     runner = Runner.from_cfg(cfg)
-    runner.register_hook(Probe(after_train_epoch=weaken(0.35)), 60)
+    step = 'iter' if isinstance(runner.train_loop, IterBasedTrainLoop) else 'epoch'
+    runner.register_hook(Probe(**{f'after_train_{step}': weaken(0.35)}), 60)
     if kill is not None:
         plan_kill(runner, *kill)
     runner.train()
@@ -146,6 +148,7 @@ POINTS = {
     'saving': (Runner, 'save_checkpoint'),
     'write epoch_': (os, 'fsync'),
     'rename epoch_': (os, 'replace'),
+    'write iter_': (os, 'fsync'),
     'write ticket': (os, 'fsync'),
     'rename ticket': (os, 'replace'),
     'open last_checkpoint': (checkpoint_hook, 'open'),
@@ -247,7 +250,8 @@ def saved(folder) -> dict:
 
 
 def _timeless(content) -> dict:
-    content.pop('mmst_run', None)
+    for key in ('mmst_run', 'mmst_digests'):  # a digest is of the clocks, too
+        content.pop(key, None)
     # The version names the commit of the folder that a run is started in.
     for key in ('time', 'experiment_name', 'cfg', 'mmengine_version'):
         content['meta'].pop(key, None)

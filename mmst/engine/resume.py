@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 
 from ..compat import safe_load
 from ..errors import TicketError
+from ..tickets.digest import find_changed_part
 from .work_dir import checkpoints, run_id
 
 _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
@@ -79,4 +80,7 @@ def _examine(path: Path) -> Tuple[Optional[str], Optional[str]]:
     missing = [key for key in _NEEDED if not isinstance(content, dict) or key not in content]
     if missing:
         return f'{path} is no checkpoint of a run: it has no {missing[0]}.', None
+    changed = find_changed_part(content)
+    if changed:
+        return f'{path} was changed after it was written: its {changed} is another.', None
     return None, content.get('mmst_run')

@@ -12,6 +12,7 @@ from ..engine import work_dir
 from ..engine.resume import find_checkpoint
 from ..errors import TicketError
 from ..tickets import Ticket
+from ..tickets.digest import find_changed_part
 from ..tickets.ticket import FORMAT
 
 #: What a resumed run reads besides the weights.
@@ -126,6 +127,11 @@ def _check_training_state(path: str, content: Mapping[str, Any]) -> None:
         raise TicketError(f'{path} holds {kind}, no {absent[0]} to resume a run from. Remedy: '
                           'resume from a checkpoint (epoch_N.pth); to start a new run from these '
                           'weights use --cfg-options load_from=PATH.')
+    changed = find_changed_part(content)
+    if changed:
+        raise TicketError(f'{path} was changed after it was written: its {changed} is another. '
+                          'Remedy: resume from another checkpoint of the run; to start a new run '
+                          'from these weights use --cfg-options load_from=PATH.')
 
 
 def _first_mismatch(message: str) -> str:

@@ -1,25 +1,58 @@
-"""One number for all that a ticket says."""
+"""Numbers for all that a ticket or a checkpoint says."""
 import hashlib
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping, Optional
 
+import numpy as np
 import torch
+from mmengine.logging import HistoryBuffer
 from torch import Tensor
+
+#: Key of a checkpoint's digests.
+DIGESTS = 'mmst_digests'
 
 
 def digest(value: Any) -> str:
-    """SHA-256 over plain data and tensors: names, their order, types, shapes and bits.
+    """SHA-256 over data and tensors: names, their order, types, shapes and bits.
 
-    Not a signature: it tells damage and mixed-up files, not a forger.
+    Of other objects than mmengine's histories only the type counts. Not a signature: it tells
+    damage and mixed-up files, not a forger.
     """
     found = hashlib.sha256()
     _add(found, value)
     return found.hexdigest()
 
 
+def part_digests(content: Mapping[str, Any]) -> Dict[str, str]:
+    """The digest of each part of a checkpoint."""
+    return {key: digest(value) for key, value in content.items() if key != DIGESTS}
+
+
+def find_changed_part(content: Mapping[str, Any]) -> Optional[str]:
+    """The first part of a checkpoint that is not as it was written, or None.
+
+    Checkpoints without digests (of other writers) count as they are.
+    """
+    told = content.get(DIGESTS)
+    if told is None:
+        return None
+    if not isinstance(told, Mapping):
+        return DIGESTS
+    return next((str(key) for key, value in told.items()
+                 if key not in content or not _has_digest(content[key], value)), None)
+
+
+def _has_digest(value: Any, told: Any) -> bool:
+    try:
+        return digest(value) == told
+    except Exception:  # e.g. a tensor without data: not what was written
+        return False
+
+
 def _add(found, value: Any) -> None:
     if isinstance(value, Tensor):
         found.update(f'{value.dtype}{tuple(value.shape)}'.encode())
-        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        dense = value.detach().cpu().to_dense().contiguous()
+        found.update(dense.reshape(-1).view(torch.uint8).numpy())
     elif isinstance(value, Mapping):
         found.update(b'{')
         for key, item in value.items():
@@ -31,5 +64,11 @@ def _add(found, value: Any) -> None:
         for item in value:
             _add(found, item)
         found.update(b']')
-    else:
+    elif isinstance(value, HistoryBuffer):
+        _add(found, [torch.from_numpy(np.ascontiguousarray(array)) for array in value.data])
+    elif isinstance(value, (np.ndarray, np.generic)):  # their text depends on numpy's version
+        found.update(f'{value.dtype.str}{value.shape};'.encode() + value.tobytes())
+    elif value is None or isinstance(value, (bool, int, float, str, bytes)):
         found.update(f'{type(value).__name__}:{value!r};'.encode(errors='surrogatepass'))
+    else:
+        found.update(f'{type(value).__name__};'.encode())

@@ -5,6 +5,7 @@ import copy
 import kills
 import pytest
 import torch
+from changes import CHANGE, PARTS
 from damage import MODEL, cases, content_of, small_ticket
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,88 +19,6 @@ from mmst.search.units import find_units
 from mmst.tickets import Ticket
 from mmst.tickets.carry import load_part
 from mmst.tickets.digest import digest
-
-PARTS = ('model', 'state_dict', 'mask', 'meta')
-NONSENSE = st.one_of(
-    st.none(), st.booleans(), st.integers(-10, 10**6), st.floats(), st.text(max_size=5),
-    st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
-    st.builds(torch.zeros, st.lists(st.integers(0, 4), max_size=5)),
-    st.builds(lambda: torch.tensor([float('nan')])), st.builds(lambda: torch.ones(3).to_sparse()))
-
-
-# ------------------------------------------------------------------------------ changes
-
-
-def swap(entries, one, other):
-    """Two entries change places."""
-    names = list(entries)
-    one, other = names[one % len(names)], names[other % len(names)]
-    entries[one], entries[other] = entries[other], entries[one]
-
-
-def rename(entries, which, name):
-    names = list(entries)
-    entries[name] = entries.pop(names[which % len(names)])
-
-
-def drop(entries, which):
-    del entries[list(entries)[which % len(entries)]]
-
-
-def replace(entries, which, value):
-    entries[list(entries)[which % len(entries)]] = value
-
-
-def add(entries, name, value):
-    entries[name] = value
-
-
-def reshape(entries, which, how):
-    name = list(entries)[which % len(entries)]
-    tensor = entries[name]
-    if torch.is_tensor(tensor):
-        entries[name] = how(tensor)
-
-
-SHAPES = st.sampled_from([
-    lambda t: t.flatten(), lambda t: t.unsqueeze(0), lambda t: t[:-1] if t.dim() else t,
-    lambda t: t[:0] if t.dim() else t, lambda t: torch.cat([t, t]) if t.dim() else t,
-    lambda t: t.transpose(0, -1) if t.dim() else t, lambda t: t.double(), lambda t: t.half(),
-    lambda t: t.to(torch.int8), lambda t: t.bool(), lambda t: t.to(torch.complex64),
-    lambda t: t.expand(2, *t.shape), lambda t: t.to('meta')])
-WHICH = st.integers(0, 300)
-
-
-def on(key, function, *arguments):
-    """Strategy of changes to one part of a content."""
-    return st.builds(lambda *values: lambda content: function(content[key], *values), *arguments)
-
-
-def deep(content, path, value):
-    """Replace an entry of nested settings; the path wanders through dicts and lists."""
-    inner = content['model']
-    for step in path:
-        key = list(inner)[step % len(inner)]
-        if not isinstance(inner[key], dict) or not inner[key] or step is path[-1]:
-            inner[key] = value
-            return
-        inner = inner[key]
-
-
-CHANGE = st.one_of(
-    *[on(key, swap, WHICH, WHICH) for key in ('state_dict', 'mask')],
-    *[on(key, rename, WHICH, st.text(max_size=5)) for key in PARTS],
-    *[on(key, drop, WHICH) for key in PARTS],
-    *[on(key, replace, WHICH, NONSENSE) for key in PARTS],
-    *[on(key, add, st.one_of(st.text(max_size=5), st.integers()), NONSENSE) for key in PARTS],
-    *[on(key, reshape, WHICH, SHAPES) for key in ('state_dict', 'mask')],
-    st.builds(lambda path, value: lambda content: deep(content, path, value),
-              st.lists(WHICH, min_size=1, max_size=4), NONSENSE),
-    st.builds(lambda key, value: lambda content: content.update({key: value}),
-              st.sampled_from([*PARTS, 'format', 'version', 'digest']), NONSENSE),
-    st.builds(lambda key: lambda content: content.pop(key, None),
-              st.sampled_from([*PARTS, 'format', 'version', 'digest'])))
-
 
 # ---------------------------------------------------------------------------- tickets
 
@@ -215,7 +134,8 @@ def test_a_changed_checkpoint_is_refused_or_loads_whole(tmp_path_factory, change
     dict(type='pathlib.Path.mkdir'), dict(type='builtins.eval'), dict(type='this'),
     dict(type='mmengine.fileio.put_text', obj='x', filepath='made')])
 @pytest.mark.parametrize('where', ['model', 'backbone', 'norm'])
-def test_a_config_in_a_ticket_builds_registered_classes_only(tmp_path, monkeypatch, settings, where):
+def test_a_config_in_a_ticket_builds_registered_classes_only(tmp_path, monkeypatch, settings,
+                                                            where):
     monkeypatch.chdir(tmp_path)
     content = whole()
     if where == 'model':

@@ -2,12 +2,11 @@
 one TicketError. Nothing else may come, and nothing may be loaded in part."""
 import kills
 import pytest
-import torch
 from damage import DAMAGE, cases, content_of, small_ticket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmst.compat import load_from_local, safe_load
+from mmst.compat import load_from_local
 from mmst.errors import TicketError
 from mmst.tickets import Ticket
 
@@ -17,20 +16,6 @@ def ticket_file(tmp_path_factory):
     path = tmp_path_factory.mktemp('ticket') / 'ticket.pth'
     small_ticket().save(path)
     return path
-
-
-@pytest.fixture(scope='module')
-def checkpoint_file(tmp_path_factory):
-    """What a Runner writes, less most of its thousands of tensors."""
-    folder = tmp_path_factory.mktemp('checkpoint')
-    kills.finish(folder, resume=False, epochs=2, workers=0, ticket=False)
-    content = safe_load(str(folder / kills.WORK / 'epoch_2.pth'), 'cpu')
-    for part in (content['state_dict'], content['ema_state_dict'], content['optimizer']['state'],
-                 content['mmst_mask']['kept']):
-        for key in list(part)[8:]:
-            del part[key]
-    torch.save(content, folder / 'epoch_2.pth')
-    return folder / 'epoch_2.pth'
 
 
 @cases(1000)

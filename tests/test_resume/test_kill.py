@@ -1,5 +1,5 @@
-"""kill -9 of a real process, wherever it strikes: the resumed run ends bit for bit like one that was
-never stopped."""
+"""kill -9 of a real process, wherever it strikes: the resumed run ends bit for bit like one that
+was never stopped."""
 import kills
 import pytest
 
@@ -31,7 +31,8 @@ RUNS = {
         optimizer=dict(type='RMSprop', lr=0.003, momentum=0.9),
         prune=dict(sparsity=0.3, interval=1, revive='value')),
     'Adam in bf16, no reactivation': dict(
-        optimizer=dict(type='Adam', lr=0.01), prune=dict(sparsity=0.3, interval=2, reactivation=None),
+        optimizer=dict(type='Adam', lr=0.01),
+        prune=dict(sparsity=0.3, interval=2, reactivation=None),
         wrapper=dict(type='mmst.MaskedAmpOptimWrapper', accumulative_counts=2)),
     'lifted right after pruning': dict(prune=dict(sparsity=0.3, interval=2, reactivation='prune')),
     'no seed in the config': dict(randomness=dict(seed=None), workers=0),
@@ -70,3 +71,28 @@ def test_other_runs_resume_alike(tmp_path, changes):
     seed = kills.saved(tmp_path / 'killed')['epoch_4.pth']['meta']['seed']
     kills.finish(tmp_path / 'whole', resume=False, **dict(changes, randomness=dict(seed=seed)))
     assert not kills.differences(*map(kills.left, (tmp_path / 'killed', tmp_path / 'whole')))
+
+
+#: Searches at 4 and 8, prunes at each second iteration, checkpoints at each third.
+ITERATIONS = dict(
+    sampler='InfiniteSampler', val=4, search=dict(interval=4), prune=dict(interval=2, sparsity=0.3),
+    train_cfg=dict(type='IterBasedTrainLoop', max_iters=9, val_interval=4),
+    param_scheduler=dict(type='PolyLR', power=0.9, end=9, by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=3, max_keep_ckpts=2, save_best='score',
+                    rule='greater'))
+
+
+@pytest.fixture(scope='module')
+def iterations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('iterations')
+    kills.finish(folder, resume=False, **ITERATIONS)
+    return kills.left(folder)
+
+
+@pytest.mark.parametrize('kill', [
+    ('iteration', 1, 8), ('search', 1, 9), ('write iter_', 1, 2)],
+    ids=['between iterations', 'inside a search', 'while a checkpoint is written'])
+def test_an_iteration_based_run_resumes_alike(iterations, tmp_path, kill):
+    kills.killed(tmp_path, kill, **ITERATIONS)
+    kills.finish(tmp_path, **ITERATIONS)
+    assert not kills.differences(iterations, kills.left(tmp_path))

@@ -2,11 +2,17 @@
 
 The other way round, it shows that the comparison of the kill tests would notice.
 """
+import random
+
 import kills
+import numpy as np
 import pytest
 import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.runner import set_random_seed
 
 from mmst.compat import safe_load
+from mmst.engine.hooks import seed_hook
 
 EPOCHS = 4
 
@@ -40,6 +46,7 @@ def resume(uninterrupted, folder, monkeypatch, optimizer='AdamW', lose=lambda co
     (folder / kills.WORK).mkdir()
     content = safe_load(str(source / kills.WORK / 'epoch_3.pth'), 'cpu')
     lose(content)
+    content.pop('mmst_digests')  # they would tell
     torch.save(content, folder / kills.WORK / 'epoch_3.pth')
     monkeypatch.chdir(folder)
     kills.train(resume=True, **changes(optimizer))
@@ -111,8 +118,37 @@ def test_without_one_part_the_run_ends_differently(uninterrupted, tmp_path, monk
     assert resume(uninterrupted, tmp_path, monkeypatch, lose=lose)
 
 
-@pytest.mark.parametrize('optimizer, key', [('RMSprop', 'square_avg'), ('RMSprop', 'momentum_buffer'),
-                                            ('SGD', 'momentum_buffer')])
+@pytest.mark.parametrize('optimizer, key', [
+    ('RMSprop', 'square_avg'), ('RMSprop', 'momentum_buffer'), ('SGD', 'momentum_buffer')])
 def test_without_another_optimizers_state_it_ends_differently(uninterrupted, tmp_path, monkeypatch,
                                                              optimizer, key):
     assert resume(uninterrupted, tmp_path, monkeypatch, optimizer, reset(key))
+
+
+#: What each generator is asked for and given back: Python's, NumPy's, torch's.
+GENERATORS = {
+    'augmentation by Python': (random.getstate, random.setstate),
+    'augmentation by NumPy': (np.random.get_state, np.random.set_state),
+    'dropout and augmentation by torch': (torch.get_rng_state, torch.set_rng_state),
+}
+
+
+@pytest.mark.parametrize('get, put', GENERATORS.values(), ids=GENERATORS)
+def test_without_the_state_of_one_generator_the_run_ends_differently(uninterrupted, tmp_path,
+                                                                     monkeypatch, get, put):
+    """No checkpoint holds it: it is that of the epoch."""
+
+    def seed_others(seed):
+        before = get()
+        set_random_seed(seed)
+        put(before)
+
+    uninterrupted('AdamW')
+    monkeypatch.setattr(seed_hook, 'set_random_seed', seed_others)
+    assert resume(uninterrupted, tmp_path, monkeypatch)
+
+
+def test_without_the_order_of_the_epoch_it_ends_differently(uninterrupted, tmp_path, monkeypatch):
+    uninterrupted('AdamW')
+    monkeypatch.setattr(DefaultSampler, 'set_epoch', lambda *args: None)
+    assert resume(uninterrupted, tmp_path, monkeypatch)

@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 
 from ...errors import MMSTError
 from ...registry import HOOKS
+from ...tickets.digest import DIGESTS, part_digests
 from ..access import find_hook
 from ..elastic import adapt_to_epoch_length, note_epoch_length
 from ..events import events, happened
@@ -20,7 +21,8 @@ class ResumeHook(Hook):
     """Keeps a run resumable: finished later, it ends as if it had never been stopped.
 
     - The work directory belongs to one run and one config, see :mod:`mmst.engine.work_dir`.
-    - ``resume=True`` without ``load_from`` goes on from the last checkpoint that is whole.
+    - ``resume=True`` without ``load_from`` goes on from the last checkpoint that is whole: a digest
+      of each part is written into it.
     - With another number of processes, iterations and schedules are converted.
     - What mmengine does not restore: the sampler's seed where the config has none, an evaluation
       that was due when the run was stopped, the patience of an ``EarlyStoppingHook``.
@@ -52,6 +54,7 @@ class ResumeHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['mmst_run'] = run_id(runner.work_dir)
         note_epoch_length(runner, checkpoint)
+        checkpoint[DIGESTS] = part_digests(checkpoint)  # the last hook: all parts are there
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if runner._resume and trains(runner):
