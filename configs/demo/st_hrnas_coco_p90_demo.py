@@ -3,8 +3,8 @@
 # paper's ratio of search and prune intervals.
 _base_ = '../st_hrnas_coco_p90.py'
 widths = ((8, ), (6, 12), (6, 12, 24), (6, 12, 24, 48), (6, 12, 24, 48))
-codec = dict(type='MSRAHeatmap', input_size=(72, 96), heatmap_size=(18, 24), sigma=1.5)
-# A few hundred steps need faster averages of EMA and a stronger, shorter penalty.
+codec = dict(type='MSRAHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=1.5)
+# A few hundred steps need faster averages of EMA, larger steps and a shorter warm-up.
 model = dict(
     backbone=dict(stem_channels=(8, 8), channels=widths, tokens=16),
     neck=dict(in_channels=widths[-1], out_channels=32, tokens=16),
@@ -13,8 +13,7 @@ train_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal'),
-    dict(type='RandomHalfBody', prob=0.1),
-    dict(type='RandomBBoxTransform', shift_prob=0., scale_factor=(0.8, 1.2), rotate_factor=30.),
+    dict(type='RandomBBoxTransform', shift_prob=0., scale_factor=(0.85, 1.15), rotate_factor=20.),
     dict(type='TopdownAffine', input_size=codec['input_size']),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs')
@@ -27,7 +26,8 @@ val_pipeline = [
 ]
 data_root = 'data/demo/coco/'
 train_dataloader = dict(
-    batch_size=8, num_workers=1, drop_last=True,
+    batch_size=16, num_workers=1, drop_last=True,
+    sampler=dict(type='mmst.PartSampler', share=0.4),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=32, num_workers=0, persistent_workers=False,
@@ -37,14 +37,14 @@ val_evaluator = dict(ann_file=data_root + 'annotations/person_keypoints_val2017.
 test_evaluator = val_evaluator
 epochs = 28
 train_cfg = dict(max_epochs=epochs, val_begin=21, val_interval=7)
-optim_wrapper = dict(optimizer=dict(lr=4e-3))
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = [
     dict(type='MultiStepLR', milestones=[20, 25], gamma=0.3, by_epoch=True)
 ]
 default_hooks = dict(
     logger=dict(interval=10),
     ema=dict(momentum=0.02),
-    search=dict(interval=2, rho=3e-5, warmup=2, input_shape=(96, 72)),
+    search=dict(interval=2, rho=1e-7, warmup=2, input_shape=(64, 48)),
     prune=dict(interval=3),
     recalibrate=dict(batches=4, batch_size=16),
     checkpoint=dict(interval=7))

@@ -17,7 +17,7 @@ train_pipeline = [
     dict(type='RandomResizedCrop', scale=64, crop_ratio_range=(0.5, 1.0), backend='pillow',
          interpolation='bicubic'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4),
+    dict(type='ColorJitter', brightness=0.2, contrast=0.2, saturation=0.2),
     dict(type='PackInputs')
 ]
 test_pipeline = [
@@ -29,6 +29,7 @@ test_pipeline = [
 data_root = 'data/demo/imagenet'
 train_dataloader = dict(
     batch_size=16, num_workers=1, drop_last=True,
+    sampler=dict(type='mmst.PartSampler', share=0.25),
     dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
@@ -36,9 +37,9 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 epochs = 20
 train_cfg = dict(max_epochs=epochs, val_begin=16, val_interval=4)
-optim_wrapper = dict(optimizer=dict(lr=0.004))
+optim_wrapper = dict(optimizer=dict(lr=1.5e-4, eps=1e-6))
 param_scheduler = [
-    dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.8, by_epoch=True,
+    dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.9, by_epoch=True,
          convert_to_iter_based=True)
 ]
 default_hooks = dict(

@@ -133,12 +133,20 @@ class Canvas:
         return image.astype(np.float32), self.label[::self.scale, ::self.scale].copy()
 
 
-def draw_clutter(canvas, rng, count):
-    """Fill the whole canvas with two grounds and ``count`` patches and lines of any colour."""
+def draw_clutter(canvas, rng, count, back=EVERY, floor=EVERY):
+    """Fill the whole canvas with two grounds and ``count`` patches and lines of any colour.
+
+    Args:
+        canvas (Canvas): What is drawn on.
+        rng (numpy.random.Generator): Source of chance.
+        count (int): Number of patches and lines.
+        back (ndarray): Palette (N, 3) of the upper ground. Defaults to all colours.
+        floor (ndarray): Palette (N, 3) of the lower ground. Defaults to all colours.
+    """
     wide, high = canvas.width, canvas.height
-    canvas.polygon([(0, 0), (wide, 0), (wide, high), (0, high)], pick(rng, EVERY))
+    canvas.polygon([(0, 0), (wide, 0), (wide, high), (0, high)], pick(rng, back))
     left, right = rng.uniform(0.3, 0.8, 2) * high
-    canvas.polygon([(0, left), (wide, right), (wide, high), (0, high)], pick(rng, EVERY))
+    canvas.polygon([(0, left), (wide, right), (wide, high), (0, high)], pick(rng, floor))
     for _ in range(count):
         centre, reach = rng.uniform(0, 1, 2) * (wide, high), between(rng, 0.05, 0.25) * high
         angle = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 7))))

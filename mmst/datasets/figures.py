@@ -17,6 +17,9 @@ PARTS = ('torso', 'head', 'left_arm', 'right_arm', 'left_forearm', 'right_forear
 #: Poses :func:`pose` knows.
 KINDS = ('stand', 'walk', 'run', 'reach', 'sit', 'ride')
 
+#: Shirt, trousers, socks, shoes and hair of a team (BGR).
+TEAM = np.array([[40, 40, 210], [150, 60, 20], [235, 235, 235], [20, 200, 240], [25, 25, 30]])
+
 _LIMBS = {  # part: (from, to) key points, width as a share of the body's height
     'left_arm': (5, 7, 0.055), 'right_arm': (6, 8, 0.055),
     'left_forearm': (7, 9, 0.045), 'right_forearm': (8, 10, 0.045),
@@ -47,6 +50,14 @@ class Outfit:
             trousers=trousers,
             shins=skin if rng.random() < 0.25 else trousers,
             shoes=pick(rng) * 0.7)
+
+    @classmethod
+    def team(cls, rng):
+        """Dress a figure as one of a team: few looks, which a short training can learn."""
+        skin = pick(rng, SKIN, 8)
+        shirt, trousers, socks, shoes, hair = (pick(rng, [color], 10) for color in TEAM)
+        return cls(skin=skin, hair=hair, shirt=shirt, sleeves=skin, trousers=trousers, shins=socks,
+                   shoes=shoes)
 
 
 def joint_between(root, target, first, second, bend):

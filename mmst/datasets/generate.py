@@ -21,7 +21,7 @@ except ImportError:  # no such locks on this system
     fcntl = None
 
 #: Raised when any drawing changes: folders of an older one are then made again.
-VERSION = 1
+VERSION = 2
 MARKER = 'dataset.json'
 
 

@@ -1,7 +1,8 @@
 """Generated pictures of ten kinds of objects in the folders of ImageNet.
 
-Objects turn, vary in size and stand before clutter; paint and clutter are drawn from the same
-colours for all classes, so that only the shape tells them.
+Objects turn, vary in size and stand before clutter, in the surroundings of their kind: on roads,
+in rooms, on water or in meadows. Paint and clutter are drawn from the same colours for all classes,
+so that within a kind only the shape tells them.
 """
 import numpy as np
 
@@ -21,19 +22,25 @@ def _boat(stage, rng, place, label):
     draw_boat(stage, rng, place.x, place.z, lambda _: label)
 
 
+#: Colours (BGR) of wall or sky and of the floor below it.
+ROAD = np.array([[(225, 215, 200)], [(100, 100, 105)]], dtype=np.float64)
+ROOM = np.array([[(150, 185, 215)], [(55, 80, 125)]], dtype=np.float64)
+WATER = np.array([[(235, 210, 180)], [(150, 95, 30)]], dtype=np.float64)
+MEADOW = np.array([[(235, 200, 160)], [(60, 150, 85)]], dtype=np.float64)
+
 #: Class by class: name, drawing, length and height in metres, and how far it turns from facing
-#: the camera (radians); furniture and houses are plain boxes from behind.
+#: the camera (radians); furniture and houses are plain boxes from behind; surroundings.
 OBJECTS = (
-    ('car', draw_car, 4.3, 1.5, np.pi),
-    ('bus', draw_bus, 10.0, 3.1, np.pi),
-    ('truck', draw_truck, 7.0, 3.1, np.pi),
-    ('bicycle', draw_bicycle, 1.8, 1.0, np.pi),
-    ('motorcycle', draw_motorcycle, 2.0, 1.1, np.pi),
-    ('chair', _named(chair), 0.9, 0.9, 1.2),
-    ('sofa', _named(sofa), 1.9, 0.8, 0.9),
-    ('boat', _boat, 5.5, 4.5, 0.0),
-    ('house', _named(draw_house), 8.0, 5.0, 1.1),
-    ('animal', _named(draw_animal), 2.6, 1.5, np.pi))
+    ('car', draw_car, 4.3, 1.5, np.pi, ROAD),
+    ('bus', draw_bus, 10.0, 3.1, np.pi, ROAD),
+    ('truck', draw_truck, 7.0, 3.1, np.pi, ROAD),
+    ('bicycle', draw_bicycle, 1.8, 1.0, np.pi, ROAD),
+    ('motorcycle', draw_motorcycle, 2.0, 1.1, np.pi, ROAD),
+    ('chair', _named(chair), 0.9, 0.9, 1.2, ROOM),
+    ('sofa', _named(sofa), 1.9, 0.8, 0.9, ROOM),
+    ('boat', _boat, 5.5, 4.5, 0.0, WATER),
+    ('house', _named(draw_house), 8.0, 5.0, 1.1, MEADOW),
+    ('animal', _named(draw_animal), 2.6, 1.5, np.pi, MEADOW))
 #: Folder of each class; the real WordNet numbers begin far above.
 FOLDERS = tuple(f'n{number:08d}' for number in range(1, len(OBJECTS) + 1))
 
@@ -52,8 +59,8 @@ def draw_object(seed, kind, height=96, width=96):
     """
     rng = np.random.default_rng(seed)
     canvas = Canvas(height, width, background=0)
-    draw_clutter(canvas, rng, int(rng.integers(3, 12)))
-    _, draw, length, tall, turn = OBJECTS[kind]
+    _, draw, length, tall, turn, (back, floor) = OBJECTS[kind]
+    draw_clutter(canvas, rng, int(rng.integers(0, 5)), back, floor)
     away = length * between(rng, 1.8, 3.0)
     focal = min(width, height) * between(rng, 0.65, 1.0) * away / length
     above = length * between(rng, 0.08, 0.55)

@@ -139,7 +139,7 @@ def _draw_figures(canvas, rng, first):
         kind = str(rng.choice(['stand', 'walk', 'run', 'reach', 'reach', 'sit']))
         flat, away = _stand(rng, np.array([spot * canvas.width, row]), unit, kind)
         labels = number * STEP + np.arange(len(PARTS))
-        draw_figure(canvas, flat, away, unit, Outfit.draw(rng), labels)
+        draw_figure(canvas, flat, away, unit, Outfit.team(rng), labels)
         figures[number] = flat, away
         if rng.random() < 0.25:
             _draw_block(canvas, rng)

@@ -49,14 +49,14 @@ def test_class_without_an_image_keeps_its_number(tmp_path):
     assert [item['gt_label'] for item in load(root, 'train')] == [0, 1, 2]
 
 
-def test_colour_alone_does_not_tell_the_classes(root):
+def test_colour_alone_does_not_tell_the_vehicles(root):
     def histograms(split):
-        items = list(load(root, split))
+        items = [item for item in load(root, split) if item['gt_label'] < 5]
         bins = [np.bincount((item['img'].astype(int) // 52 @ [25, 5, 1]).ravel(), minlength=125)
                 for item in items]
         return np.sqrt(np.array(bins)), np.array([item['gt_label'] for item in items])
 
     (known, labels), (asked, wanted) = histograms('train'), histograms('val')
     nearest = np.argsort(np.square(asked[:, None] - known[None]).sum(2), 1)[:, :5]
-    voted = [np.bincount(labels[row], minlength=10).argmax() for row in nearest]
-    assert np.mean(np.array(voted) == wanted) < 0.35
+    voted = [np.bincount(labels[row], minlength=5).argmax() for row in nearest]
+    assert np.mean(np.array(voted) == wanted) < 0.5

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmst.datasets import generate
 from mmst.tickets import Ticket
 from tiny_street import ROOT
 
@@ -19,7 +20,7 @@ def call(*command, **variables):
     for name in ('LOCAL_RANK', 'RANK', 'WORLD_SIZE'):
         env.pop(name, None)
     return subprocess.run([str(word) for word in command], env=env, capture_output=True, text=True,
-                          timeout=300)
+                          timeout=1200)
 
 
 @pytest.fixture(scope='module')
@@ -41,6 +42,29 @@ def test_two_processes_train_search_and_prune_to_the_exact_target(distributed):
     assert searches and 'channels' in searches[0] and 'removed nothing' not in searches[0]
     prunes = [line for line in log.splitlines() if 'prune at' in line]
     assert len(searches) == len(prunes) == 2  # only one process logs
+
+
+def test_the_p90_config_itself_trains_two_iterations_on_two_processes(tmp_path):
+    """Full width; its data are generated and its crops small, as one epoch of two iterations."""
+    data = generate('cityscapes', tmp_path / 'data', (64, 128), 4, 1).path
+    done = call(ROOT / 'tools' / 'dist_train.sh', ROOT / 'configs' / 'st_hrnas_cityscapes_p90.py', 2,
+                '--work-dir', tmp_path / 'work', '--cfg-options',
+                f'train_dataloader.dataset.data_root={data}',
+                f'val_dataloader.dataset.data_root={data}',
+                'train_dataloader.batch_size=1', 'train_dataloader.num_workers=1',
+                'val_dataloader.num_workers=1',
+                'train_dataloader.dataset.pipeline.3.crop_size=(64,128)',
+                'model.data_preprocessor.size=(64,128)',
+                'train_cfg.max_epochs=1', 'param_scheduler.0.total_steps=1',
+                'default_hooks.search.interval=1', 'default_hooks.search.warmup=1',
+                'default_hooks.prune.interval=1', 'default_hooks.recalibrate.batches=1',
+                'default_hooks.recalibrate.batch_size=2', 'default_hooks.logger.interval=1')
+    assert done.returncode == 0, done.stderr[-3000:]
+    log = done.stdout + done.stderr
+    assert '[1][2/2]' in log and '[1][3/' not in log
+    ticket = Ticket.load(tmp_path / 'work' / 'ticket.pth')
+    assert ticket.mask.pruned == -(-ticket.mask.total * 9 // 10)
+    assert ticket.mask.total > 13e6
 
 
 def test_two_processes_evaluate_the_ticket_as_training_did(distributed, config, tmp_path):
