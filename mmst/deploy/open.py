@@ -1,17 +1,16 @@
 """Opening what is to be deployed, with one clear error where it cannot be."""
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Optional, Sequence, Tuple
 
 from ..compat import safe_load
-from ..errors import ConfigError, TicketError, config_error
+from ..errors import TicketError, config_error
 from ..tickets import Ticket
 from ..tickets.retrain import hook_settings
+from .export.sparse_file import is_sparse_file, load_sparse
 
 
 def open_ticket(path: str) -> Ticket:
-    """Read a ticket that a finished run, or one of the tools, has left.
+    """Read a ticket, or a sparse file, that a finished run, or one of the tools, has left.
 
     Raises:
         TicketError: There is none, it is damaged, or training was under way with its masks lifted.
@@ -19,8 +18,11 @@ def open_ticket(path: str) -> Ticket:
     try:
         ticket = Ticket.load(path)
     except TicketError as error:
-        _refuse_checkpoint(path)
-        raise error
+        content: Any = safe_load(str(path), 'cpu') if Path(path).is_file() else None
+        if not is_sparse_file(content):
+            _refuse_checkpoint(path, content)
+            raise error
+        ticket = load_sparse(path)
     prune = hook_settings(ticket.meta.get('settings') or {}, 'PruneHook')
     if prune and not len(ticket.mask) and not ticket.meta.get('compacted'):
         raise TicketError(f'{path} is not finished: its run prunes to {prune.get("sparsity", 0.9):.0%}'
@@ -43,24 +45,8 @@ def check_shape(shape: Optional[Sequence[int]], key: str = '--shape') -> Optiona
     return (shape[0], shape[-1])
 
 
-def need(module: str, why: str, install: Optional[str] = None) -> ModuleType:
-    """Import an optional package.
-
-    Raises:
-        ConfigError: It is not installed; the message has the command that installs it.
-    """
-    try:
-        return import_module(module)
-    except ImportError:
-        package = install or module.partition('.')[0]
-        raise ConfigError(f'{why} needs {module}, which is not installed. Remedy: pip install '
-                          f'{package}.') from None
-
-
-def _refuse_checkpoint(path: str) -> None:
-    content: Any = safe_load(str(path), 'cpu') if Path(path).is_file() else None
+def _refuse_checkpoint(path: str, content: Any) -> None:
     if isinstance(content, dict) and 'state_dict' in content and 'format' not in content:
         state = 'its masks are lifted' if 'mmst_mask' not in content else 'training goes on from it'
         raise TicketError(f'{path} is a checkpoint, not a finished ticket: {state}. Remedy: give the '
                           'run\'s ticket.pth, or make a ticket of it with tools/prune.py.')
-

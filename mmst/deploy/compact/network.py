@@ -71,7 +71,7 @@ class CompactNetwork(BaseModule):
             values[node.name] = x if node.op == 'image' else self._compute(node, values, size)
             for name in self._last_use.get(node.name, ()):
                 values.pop(name, None)
-        outputs = [values[name].expand(len(x), -1, -1, -1) for name in self._outputs]
+        outputs = [values[name].expand(x.shape[0], -1, -1, -1) for name in self._outputs]
         return tuple(out.flatten(1) if self._flatten else out for out in outputs)
 
     def freeze(self, size: Tuple[int, int]) -> None:

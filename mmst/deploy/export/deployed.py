@@ -1,0 +1,74 @@
+"""What is exported: a whole network that maps an image to the head's output."""
+from types import MethodType
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from ...errors import TicketError
+from ...models.attention import Attention
+from ...tickets import Ticket
+from ..compact import CompactNetwork, compact, is_compact
+
+
+class Deployed(nn.Module):
+    """A ticket's network for images of one size: normalised pixels in, the head's output out.
+
+    Logits for segmentation (at a quarter of the size) and classification, heat maps for key points.
+    Maps that do not depend on the image become constants.
+
+    Args:
+        ticket (Ticket): Compacted or not.
+        input_shape (Sequence[int]): Height and width of the images.
+
+    Raises:
+        TicketError: The network has more than one output.
+    """
+
+    def __init__(self, ticket: Ticket, input_shape: Sequence[int]):
+        super().__init__()
+        self.model = ticket.build()
+        self.input_shape: Tuple[int, int] = tuple(input_shape)
+        if isinstance(getattr(self.model, 'backbone', None), CompactNetwork):
+            self.model.backbone.freeze(self.input_shape)
+        for module in self.modules():
+            if isinstance(module, Attention):
+                # torch's fused form of it is not known to the exporters for three dimensions.
+                module.forward = MethodType(attention_by_products, module)
+        for parameter in self.parameters():
+            parameter.requires_grad_(False)
+        self.eval()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """image: (N, channels, height, width), normalised as in training."""
+        outputs = [out for out in tree_leaves(self.model(image, None)) if isinstance(out, Tensor)]
+        if len(outputs) != 1:
+            raise TicketError(f'the network has {len(outputs)} outputs. Remedy: export networks '
+                              'with a head of one output.')
+        return outputs[0]
+
+
+def attention_by_products(attention: Attention, queries: Tensor, memory: Tensor) -> Tensor:
+    """``Attention.forward`` in evaluation, as two products and a softmax."""
+    query, key, value = attention.query(queries), attention.key(memory), attention.value(memory)
+    scale = getattr(attention, 'scale', query.shape[-1]**-0.5)
+    scores = torch.matmul(query, key.transpose(-1, -2)) * scale
+    return attention.out(torch.matmul(scores.softmax(-1), value))
+
+
+def smallest(ticket: Ticket) -> Ticket:
+    """The ticket compacted; as it is where its network cannot be."""
+    if is_compact(ticket):
+        return ticket
+    try:
+        return compact(ticket)
+    except TicketError:
+        return ticket
+
+
+def preprocessing(ticket: Ticket) -> Dict[str, Any]:
+    """How an image becomes the network's input: mean, deviation, order of colours; plain data."""
+    settings: Optional[Dict[str, Any]] = ticket.model.get('data_preprocessor')
+    keys = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr', 'to_rgb')
+    return {key: settings[key] for key in keys if key in (settings or {})}

@@ -1,0 +1,144 @@
+"""A ticket as a file of its kept weights and their positions."""
+import io
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ... import files
+from ...compat import safe_load
+from ...errors import TicketError
+from ...pruning.mask import Mask
+from ...tickets import Ticket
+from ...tickets.digest import digest
+from ...tickets.ticket import plain
+from .coding import decode, encode
+
+FORMAT, VERSION = 'mmst.sparse', 1
+_FIELDS = dict(format=str, version=int, digest=str, model=dict, meta=dict, layers=list,
+               masked=list, positions=Tensor, values=dict)
+#: Tensors of fewer weights are stored whole, unless the mask names them.
+SMALL = 64
+
+
+def save_sparse(ticket: Ticket, path: Union[str, Path]) -> Dict[str, float]:
+    """Write the file; :func:`load_sparse` gives the same ticket, bit by bit.
+
+    A layer takes four bytes a kept weight in single precision, and a bit a weight, or a byte a kept
+    one, for the positions, whichever is less. Few large tensors hold all of it: many small ones
+    would take more room than their content.
+
+    Returns:
+        dict: ``weights`` and ``kept``: of the sparse layers; ``position_bits``: a weight of theirs;
+        ``bytes``: of the file.
+    """
+    layers: List[Dict[str, Any]] = []
+    positions: List[bytes] = []
+    values: Dict[str, List[Tensor]] = {}
+    sums = dict(weights=0, kept=0)
+    for name, tensor in ticket.state_dict.items():
+        kept = _kept(name, tensor, ticket.mask)
+        layer = dict(name=name, shape=list(tensor.shape), dtype=str(tensor.dtype).split('.')[-1])
+        flat = tensor.detach().cpu().contiguous().flatten()
+        if kept is not None:
+            layer['coding'], data = encode(kept)
+            layer['bytes'] = len(data)
+            positions.append(data)
+            flat = flat[torch.from_numpy(kept)]
+            sums = dict(weights=sums['weights'] + len(kept), kept=sums['kept'] + len(flat))
+        values.setdefault(layer['dtype'], []).append(flat)
+        layers.append(layer)
+    joined = b''.join(positions)
+    content = dict(model=plain(ticket.model), meta=plain(ticket.meta), layers=layers,
+                   masked=list(ticket.mask),
+                   positions=torch.frombuffer(bytearray(joined or b'\0'), dtype=torch.uint8),
+                   values={dtype: torch.cat(parts) for dtype, parts in values.items()})
+    buffer = io.BytesIO()
+    torch.save(dict(format=FORMAT, version=VERSION, digest=_digest(ticket), **content), buffer)
+    files.write_bytes(path, buffer.getvalue())
+    return dict(sums, position_bits=8 * len(joined) / max(sums['weights'], 1),
+                bytes=len(buffer.getvalue()))
+
+
+def load_sparse(path: Union[str, Path]) -> Ticket:
+    """Read and check a file of :func:`save_sparse`; nothing in it is executed.
+
+    Raises:
+        TicketError: There is no such file, it is damaged or of another kind.
+    """
+    content = _read(path)
+    try:
+        state, kept = _unpack(content)
+        ticket = Ticket(content['model'], state, Mask(kept), content['meta'])
+        ticket.check()
+        if _digest(ticket) != content['digest']:
+            raise TicketError('it is damaged or was changed. Remedy: export the ticket anew.')
+    except TicketError as error:
+        raise TicketError(f'{path}: {error}') from None
+    except Exception as error:  # not what save_sparse has written
+        raise TicketError(f'{path} is damaged: {" ".join(str(error).split())}. Remedy: export the '
+                          'ticket anew.') from error
+    return ticket
+
+
+def is_sparse_file(content: Any) -> bool:
+    """Whether the content of a file is that of :func:`save_sparse`."""
+    return isinstance(content, dict) and content.get('format') == FORMAT
+
+
+def _kept(name: str, tensor: Tensor, mask: Mapping[str, Tensor]) -> Optional[np.ndarray]:
+    """Flat positions whose values are stored; None: of all, without positions."""
+    if name in mask:
+        return mask[name].cpu().numpy().reshape(-1)
+    if tensor.numel() < SMALL or not tensor.is_floating_point():
+        return None
+    # Bits, not values: a negative zero is no zero that could be left out.
+    values = tensor.detach().cpu().contiguous().flatten()
+    kept = (values.view(torch.uint8).view(len(values), -1) != 0).any(1).numpy()
+    return kept if kept.mean() < 0.9 else None
+
+
+def _unpack(content: Mapping[str, Any]) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
+    data = content['positions'].numpy().tobytes()
+    at, used = 0, dict.fromkeys(content['values'], 0)
+    state: Dict[str, Tensor] = {}
+    mask: Dict[str, Tensor] = {}
+    for layer in content['layers']:
+        shape, dtype = tuple(layer['shape']), layer['dtype']
+        count = int(np.prod(shape, dtype=np.int64))
+        kept = None
+        if 'coding' in layer:
+            kept = torch.from_numpy(decode(layer['coding'], data[at:at + layer['bytes']], count))
+            at += layer['bytes']
+        stored = count if kept is None else int(kept.sum())
+        values = content['values'][dtype][used[dtype]:used[dtype] + stored]
+        if len(values) != stored:
+            raise ValueError(f'{layer["name"]} has {len(values)} values of {stored}')
+        used[dtype] += stored
+        tensor = values.clone() if kept is None else values.new_zeros(count).masked_scatter_(
+            kept, values)
+        state[layer['name']] = tensor.view(shape)
+        if kept is not None:
+            mask[layer['name']] = kept.view(shape)
+    return state, {name: mask[name] for name in content['masked']}
+
+
+def _digest(ticket: Ticket) -> str:
+    return digest(dict(model=plain(ticket.model), state_dict=dict(ticket.state_dict),
+                       mask=dict(ticket.mask), meta=plain(ticket.meta)))
+
+
+def _read(path: Union[str, Path]) -> Dict[str, Any]:
+    if not Path(path).is_file():
+        raise TicketError(f'{path}: no such file. Remedy: give the path of a sparse file.')
+    content = safe_load(str(path), 'cpu')
+    broken = [key for key, kind in _FIELDS.items()
+              if not isinstance(content, dict) or not isinstance(content.get(key), kind)]
+    if broken or content['format'] != FORMAT:
+        raise TicketError(f'{path} is no sparse file ({(broken or ["format"])[0]}). Remedy: give one '
+                          'that tools/export.py --format sparse has written.')
+    if content['version'] > VERSION:
+        raise TicketError(f'{path} has version {content["version"]}. Remedy: update mmst to read it.')
+    return content

@@ -1,0 +1,20 @@
+"""Packages that only some exports need."""
+from importlib import import_module
+from types import ModuleType
+from typing import Optional
+
+from ..errors import ConfigError
+
+
+def need(module: str, why: str, install: Optional[str] = None) -> ModuleType:
+    """Import an optional package.
+
+    Raises:
+        ConfigError: It is not installed; the message has the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        package = install or module.partition('.')[0]
+        raise ConfigError(f'{why} needs {module}, which is not installed. Remedy: pip install '
+                          f'{package}.') from None

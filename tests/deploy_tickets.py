@@ -1,0 +1,52 @@
+"""Small tickets of all three tasks, searched and pruned without any training."""
+import functools
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from small_nets import cut_at_random, initialised
+
+import mmst  # noqa: F401
+from mmst.pruning.criteria import Magnitude
+from mmst.pruning.draw import draw_mask
+from mmst.pruning.prunable import prunable_weights
+from mmst.registry import MODELS
+from mmst.tickets import Ticket
+
+ROOT = Path(__file__).parents[1]
+TASKS = ('cityscapes', 'imagenet', 'coco')
+NARROW = dict(stem_channels=(4, 4), channels=((4, ), (4, 6)), depths=((1, ), (1, 1)), tokens=4)
+
+
+def small_ticket(task='cityscapes', sparsity=0.9, cut=0.3, scope='layer', **backbone):
+    """A ticket of a narrow network: random weights, random units gone, magnitude pruning."""
+    cfg = small_config(task)
+    cfg.model.backbone.update(backbone)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build(cfg.model)
+    for part in (model.backbone, model.neck):
+        initialised(part)
+    if cut:
+        cut_at_random(model, cut)
+    scores = Magnitude().score(prunable_weights(model), {})
+    meta = dict(default_scope=cfg.default_scope, input_shape=[40, 48], sparsity=sparsity)
+    return Ticket.from_model(model, cfg.model, draw_mask(scores, sparsity, scope), meta)
+
+
+def small_config(task):
+    """A shipped config with a narrow network."""
+    cfg = _shipped(task).copy()
+    cfg.model.backbone.update(NARROW)
+    cfg.model.neck.update(in_channels=(4, 6), tokens=4, out_channels=8)
+    if task == 'imagenet':
+        cfg.model.neck.channels = (6, 8)
+    head = cfg.model.get('head') or cfg.model.decode_head
+    head.in_channels = 8
+    if 'channels' in head:
+        head.channels = 8
+    return cfg
+
+
+@functools.lru_cache(maxsize=None)
+def _shipped(task):
+    return Config.fromfile(ROOT / 'configs' / f'st_hrnas_{task}_p90.py')
