@@ -1,0 +1,123 @@
+"""ONNX and torch.export: the same outputs, any batch, and one error each where it cannot be."""
+import json
+import sys
+
+import pytest
+import torch
+from deploy_tickets import TASKS, small_ticket
+from torch import nn
+
+from mmst.deploy.compact import is_compact
+from mmst.deploy.export import Deployed
+from mmst.deploy.export.deployed import preprocessing, smallest
+from mmst.deploy.export.images import sample_images
+from mmst.deploy.export.onnx_file import check_onnx, export_onnx
+from mmst.deploy.export.program import check_program, export_program
+from mmst.errors import ConfigError, DataError, TicketError
+
+SIZE = (40, 48)
+
+
+@pytest.fixture(scope='module')
+def ticket():
+    return small_ticket(sparsity=0.8)
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_onnx_files_agree_with_pytorch_for_any_batch(tmp_path, task):
+    onnx, runtime = pytest.importorskip('onnx'), pytest.importorskip('onnxruntime')
+    ticket = smallest(small_ticket(task, 0.8))
+    assert is_compact(ticket)
+    network, path = Deployed(ticket, SIZE), tmp_path / 'x.onnx'
+    export_onnx(network, path, 18, dict(preprocessing(ticket), classes=['a']))
+    assert check_onnx(path, network, sample_images(ticket, SIZE)) < 1e-4
+    assert [p.name for p in tmp_path.iterdir()] == ['x.onnx']
+    found = {p.key: json.loads(p.value) for p in onnx.load(path).metadata_props}
+    assert len(found['mean']) == 3 and found['classes'] == ['a']
+    session = runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    assert session.run(None, {'image': torch.zeros(5, 3, *SIZE).numpy()})[0].shape[0] == 5
+
+
+def test_networks_can_be_exported_as_they_are(tmp_path, ticket):
+    pytest.importorskip('onnxruntime')
+    network = Deployed(ticket, SIZE)
+    export_onnx(network, tmp_path / 'x.onnx')
+    assert check_onnx(tmp_path / 'x.onnx', network, sample_images(ticket, SIZE)) < 1e-4
+
+
+def test_programs_agree_with_pytorch_for_any_batch(tmp_path, ticket):
+    network = Deployed(smallest(ticket), SIZE)
+    export_program(network, tmp_path / 'x.pt2')
+    assert check_program(tmp_path / 'x.pt2', network, sample_images(ticket, SIZE)) < 1e-4
+    program = torch.export.load(tmp_path / 'x.pt2').module()
+    image = torch.randn(3, 3, *SIZE)
+    assert torch.allclose(program(image), network(image), atol=1e-4)
+
+
+def test_what_is_exported_is_what_the_model_gives(ticket):
+    image = torch.randn(2, 3, *SIZE)
+    model = ticket.build()
+    with torch.no_grad():
+        expected, found = model(image), Deployed(smallest(ticket), SIZE)(image)
+    assert float((found - expected).abs().max() / expected.abs().max()) < 1e-4
+
+
+def test_files_that_differ_are_refused(tmp_path, ticket):
+    network = Deployed(smallest(ticket), SIZE)
+    export_program(network, tmp_path / 'x.pt2')
+    network.model.decode_head.conv_seg.bias.data += 1
+    with pytest.raises(TicketError, match='differs from PyTorch by .*Remedy: '):
+        check_program(tmp_path / 'x.pt2', network, torch.randn(2, 3, *SIZE))
+
+
+@pytest.mark.parametrize('opset', [1, 11, 99])
+def test_opsets_that_cannot_be_written_are_refused(tmp_path, opset):
+    pytest.importorskip('onnxscript')
+    with pytest.raises(ConfigError, match=f'--opset = {opset}: cannot be written. Remedy: '):
+        export_onnx(nn.Identity(), tmp_path / 'x.onnx', opset)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('missing', ['onnx', 'onnxscript'])
+def test_a_missing_package_is_named_with_the_command(tmp_path, monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigError, match=f'needs {missing}, .*Remedy: pip install onnx onnxscript'):
+        export_onnx(nn.Identity(), tmp_path / 'x.onnx')
+
+
+def test_a_missing_runtime_is_named_with_the_command(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    with pytest.raises(ConfigError, match='needs onnxruntime, .*Remedy: pip install onnxruntime'):
+        check_onnx(tmp_path / 'x.onnx', nn.Identity(), torch.zeros(1))
+
+
+class Unexportable(nn.Module):
+    """Its way depends on the image."""
+    input_shape = (8, 8)
+
+    def forward(self, image):
+        return image + 1 if float(image.sum()) > 0 else image
+
+
+@pytest.mark.parametrize('export, word', [(export_onnx, 'ONNX'), (export_program, 'traced')])
+def test_networks_that_cannot_be_exported_are_refused(tmp_path, export, word):
+    pytest.importorskip('onnxscript')
+    with pytest.raises(TicketError, match=f'cannot be .*{word}.* at \\(8, 8\\): .*Remedy: '):
+        export(Unexportable(), tmp_path / 'x')
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_of_a_folder_are_resized_and_normalised(tmp_path, ticket):
+    import cv2
+    import numpy as np
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((30, 50, 3), (10, 20, 30), np.uint8))
+    images = sample_images(ticket, SIZE, str(tmp_path))
+    settings = preprocessing(ticket)
+    expected = [(v - m) / s for v, m, s in zip((30, 20, 10), settings['mean'], settings['std'])]
+    assert images.shape == (2, 3, *SIZE)
+    assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(expected), atol=1e-4)
+
+
+def test_folders_without_images_are_refused(tmp_path, ticket):
+    with pytest.raises(DataError, match='--images = .*no images there. Remedy: '):
+        sample_images(ticket, SIZE, str(tmp_path))
