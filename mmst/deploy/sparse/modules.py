@@ -42,7 +42,7 @@ class SparseFusion(nn.Module):
 
     def _fuse(self, i: int, inputs: Sequence[Tensor]) -> Tensor:
         blocks, lower = self.blocks[i], None
-        total = blocks[str(i)](inputs[i])
+        total = in_planes(blocks[str(i)](inputs[i]), self.options.gap)
         if str(i - 1) in blocks:
             total = _add(blocks[str(i - 1)], inputs[i - 1], total)
         if str(i + 1) in blocks:
@@ -73,7 +73,7 @@ class SparseDenseNeck(nn.Module):
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
         images, _, *size = inputs[0].shape
         counts = [x.shape[1] for x in inputs]
-        joint = new_map(images, sum(counts), Layout(*size, self.options.gap), zeros=True)
+        joint = new_map(images, sum(counts), Layout(*size, self.options.gap))
         joint[:, :counts[0]] = inputs[0]
         needed, first = self.block.needs(), counts[0]
         for x, count in zip(inputs[1:], counts[1:]):
@@ -88,14 +88,15 @@ class SparseDenseNeck(nn.Module):
 class SparseClassificationNeck(nn.Module):
     """Neck for classification whose blocks add to one map a branch."""
 
-    def __init__(self, module: ClassificationNeck):
+    def __init__(self, module: ClassificationNeck, options: Options):
         super().__init__()
+        self.options = options
         self.widen, self.downsample = module.widen, module.downsample
         self.final, self.pool = module.final, module.pool
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
         total = self.widen[0](inputs[0])
         for downsample, widen, x in zip(self.downsample, self.widen[1:], inputs[1:]):
-            total = _add(widen, x, downsample(total))
+            total = _add(widen, x, in_planes(downsample(total), self.options.gap))
         out = self.final(total)
         return (out if self.pool is None else self.pool(out).flatten(1), )

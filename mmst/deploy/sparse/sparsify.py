@@ -47,7 +47,7 @@ def sparsify(model: nn.Module, options: Options, max_density: float = MAX_DENSIT
     replace(model, FusionModule, lambda m: SparseFusion(m, options))
     replace(model, DensePredictionNeck, lambda m: SparseDenseNeck(m, options)
             if isinstance(m.block, SparseSearchBlock) else m)
-    replace(model, ClassificationNeck, SparseClassificationNeck)
+    replace(model, ClassificationNeck, lambda m: SparseClassificationNeck(m, options))
     sparse = sum(isinstance(m, SparseSearchBlock) for m in model.modules())
     return dict(sparse=sparse, dense=len(blocks) - sparse)
 

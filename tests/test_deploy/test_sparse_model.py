@@ -1,0 +1,106 @@
+"""Whole networks by the kernel, and without it."""
+import copy
+
+import pytest
+import torch
+from small_nets import (CHANNELS, NarrowModel, cut_at_random, initialised, input_image,
+                        narrow_backbone)
+from tiny import run
+from torch import nn
+
+from mmst.deploy.sparse import SparseModel, library
+from mmst.deploy.sparse.library import kernel
+from mmst.errors import ConfigError, TicketError
+from mmst.models import ClassificationNeck
+
+needs_kernel = pytest.mark.skipif(kernel() is None, reason='no C++ compiler')
+
+
+class NarrowClassifier(nn.Module):
+    """Backbone, classification neck and linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = narrow_backbone()
+        self.neck = initialised(ClassificationNeck(
+            CHANNELS, (4, 8, 12, 16), out_channels=20, expand_ratio=2, tokens=5))
+        self.head = nn.Linear(20, 5)
+
+    def forward(self, x):
+        return self.head(self.neck(self.backbone(x))[0])
+
+
+def pruned(make, density=0.4, seed=0):
+    """A searched network with random zeros."""
+    torch.manual_seed(seed)
+    model = cut_at_random(make()).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() > 1 and 'queries' not in name:
+                weight.mul_(torch.rand_like(weight) < density)
+    return model
+
+
+def assert_same(found, model, x, tolerance=1e-5):
+    with torch.no_grad():
+        exact = copy.deepcopy(model).double()(x.double())
+    assert found.shape == exact.shape
+    assert float((found - exact).abs().max()) <= tolerance * float(exact.abs().max())
+
+
+@needs_kernel
+@pytest.mark.parametrize('make', [NarrowModel, NarrowClassifier])
+def test_network_gives_what_torch_gives(make):
+    model = pruned(make)
+    sparse = SparseModel(model, threads=2)
+    assert sparse.blocks['sparse'] > 20 and not sparse.blocks['dense']
+    for size in ((64, 64), (70, 39)):  # the second: sizes that do not meet in fusions
+        x = input_image(2, *size)
+        assert_same(sparse(x), model, x)
+
+
+@needs_kernel
+@pytest.mark.parametrize('make', [NarrowModel, NarrowClassifier])
+def test_dense_and_sparse_blocks_work_together(make):
+    model = pruned(make)
+    sparse = SparseModel(model, max_density=0.4)
+    assert sparse.blocks['sparse'] and sparse.blocks['dense']
+    assert_same(sparse(input_image(1)), model, input_image(1))
+
+
+def test_without_kernel_the_network_is_torchs(monkeypatch):
+    monkeypatch.setenv('MMST_KERNEL', 'none')
+    library.kernel.cache_clear()
+    try:
+        model = pruned(NarrowModel)
+        sparse = SparseModel(model)
+        assert not sparse.blocks['sparse']
+        assert_same(sparse(input_image(1)), model, input_image(1))
+    finally:
+        library.kernel.cache_clear()
+
+
+def test_ticket_of_a_run_is_read_from_its_file(tmp_path):
+    runner = run(tmp_path, epochs=2, ticket=True)
+    path = tmp_path / 'ticket.pth'
+    sparse = SparseModel.from_ticket(path)
+    x = torch.randn(3, 3, 16, 16)
+    from mmst.tickets import Ticket
+    assert_same(sparse(x), Ticket.load(path).build(), x)
+    assert runner is not None
+
+
+@pytest.mark.parametrize('threads', [0, -1, 1.5, 'all'])
+def test_threads_that_make_no_sense_are_refused(threads):
+    with pytest.raises(ConfigError, match='threads'):
+        SparseModel(nn.Conv2d(3, 3, 1), threads=threads)
+
+
+def test_image_without_batch_is_refused():
+    with pytest.raises(ConfigError, match='images.shape'):
+        SparseModel(nn.Conv2d(3, 3, 1))(torch.zeros(3, 8, 8))
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(TicketError, match='no such file'):
+        SparseModel.from_ticket(tmp_path / 'none.pth')
