@@ -29,8 +29,8 @@ RESULTS = Path(__file__).resolve().parent / 'results' / 'kill_and_resume'
 #: Where each kill falls, and its point as for ``kills.plan_kill``.
 KILLS = {
     'between two epochs': ('between epochs', ('epoch', 2)),
-    'before the first checkpoint': ('in an epoch', ('forward', 1, 2)),
-    'in the last iteration of an epoch': ('in an epoch', ('forward', 3, 3)),
+    'before the first checkpoint': ('in an epoch', ('step', 1, 2)),
+    'in the last iteration of an epoch': ('in an epoch', ('step', 3, 3)),
     'before gradients are masked': ('in an epoch', ('penalty and masking', 2, 2)),
     'before pruned weights are zeroed': ('in an epoch', ('zeroing', 4, 2)),
     'before the average is updated': ('in an epoch', ('averaging', 3, 2)),

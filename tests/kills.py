@@ -136,7 +136,7 @@ MOMENT = 'moment.json'
 #: passages for the file that the point is named after.
 POINTS = {
     'epoch': (EpochBasedTrainLoop, 'run_epoch'),
-    'forward': (BaseModel, '_run_forward'),
+    'step': (BaseModel, 'train_step'),
     'penalty and masking': (masked_optim_wrapper, 'mask_gradients'),
     'zeroing': (masked_optim_wrapper, 'zero_pruned'),
     'averaging': (WarmupEMA, 'update_parameters'),

@@ -7,9 +7,9 @@ import pytest
 #: all prune, the second and the fourth search and validate. All but two kills fall in the middle of
 #: an epoch, inside an event or inside a write.
 KILLS = {
-    'before the first checkpoint': ('forward', 1, 2),
+    'before the first checkpoint': ('step', 1, 2),
     'between two epochs': ('epoch', 3),
-    'in the middle of an epoch': ('forward', 3, 3),
+    'in the middle of an epoch': ('step', 3, 3),
     'in a step, before pruned weights are zeroed': ('zeroing', 4, 2),
     'before the average is updated': ('averaging', 3, 2),
     'inside a search': ('search', 4, 7),
@@ -66,7 +66,7 @@ def test_killed_again_and_again_it_ends_like_an_uninterrupted_one(uninterrupted,
 
 @pytest.mark.parametrize('changes', RUNS.values(), ids=RUNS)
 def test_other_runs_resume_alike(tmp_path, changes):
-    kills.killed(tmp_path / 'killed', ('forward', 3, 3), **changes)
+    kills.killed(tmp_path / 'killed', ('step', 3, 3), **changes)
     kills.finish(tmp_path / 'killed', **changes)
     seed = kills.saved(tmp_path / 'killed')['epoch_4.pth']['meta']['seed']
     kills.finish(tmp_path / 'whole', resume=False, **dict(changes, randomness=dict(seed=seed)))
