@@ -1,0 +1,3 @@
+# S+P with the gradient criterion.
+_base_ = './sp_magnitude_coco_p90.py'
+default_hooks = dict(prune=dict(criterion='gradient'))

@@ -1,0 +1,5 @@
+# 50 epochs under the ticket's architecture and mask, from late weights (LLT-Init).
+_base_ = './st_hrnas_coco_p90_rewind.py'
+retrain = dict(
+    ticket='work_dirs/st_hrnas_coco_p90_rewind/ticket.pth', epochs=50,
+    start='work_dirs/st_hrnas_coco_p90_rewind/rewind/210.pth')

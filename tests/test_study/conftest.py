@@ -1,0 +1,50 @@
+"""A folder with a small study and tools that pretend."""
+import argparse
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import fake_tools  # noqa: E402
+
+from mmst.study.jobs import _base  # noqa: E402
+from mmst.study.main import add_arguments, conduct  # noqa: E402
+from mmst.study.spec import parse_study, read_settings  # noqa: E402
+
+
+def arguments(*words):
+    """The parsed command line of a study of size.py in the current directory."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(['--size', 'size.py', '--work-dir', 'work', *map(str, words)])
+
+
+def perform(*words):
+    """Conduct ./study.py with the pretending tools."""
+    study = parse_study('study', read_settings(Path('study.py'), 'STUDY', 'give one'))
+    conduct(study, arguments(*words), Path('tools'), Path('nowhere'))
+
+
+def calls(name, seed=0):
+    """How many times a run's tool was called."""
+    path = Path('work', name, f'seed{seed}', 'calls.txt')
+    return len(path.read_text().splitlines()) if path.is_file() else 0
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current directory, with study.py, size.py, config.py and tools/."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('mmst.study.runner.PATIENCE', 0.02)
+    _base.cache_clear()
+    monkeypatch.setattr('mmst.study.devices.gpus', lambda: [])
+    monkeypatch.setattr('mmst.study.main.write_figures', lambda table, out: [])  # seconds each
+    return fake_tools.write(tmp_path)
+
+
+@pytest.fixture
+def study():
+    """``study(*words)`` conducts it; ``study.calls(run)`` counts."""
+    perform.calls = calls
+    return perform
