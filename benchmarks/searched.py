@@ -26,6 +26,8 @@ PARAMS, MACS, SIZE = 1.3e6, 2.03e9, (512, 1024)
 CLASSES = 19
 #: One search block in so many keeps a Transformer, with this share of its tokens.
 TRANSFORMER_EVERY, TOKENS = 8, .5
+#: Height and width of the images of the short training: shares of weights matter, not accuracy.
+TRAIN_SIZE = (32, 64)
 
 
 class Segmentor(nn.Module):
@@ -114,7 +116,7 @@ def scenes(batch: int, size: Tuple[int, int], seed: int) -> Iterator[Tuple[Tenso
         yield image, torch.einsum('nchw,kc->nkhw', small, palette).argmax(1)
 
 
-def train(model: Segmentor, steps: int, seed: int, size: Tuple[int, int] = (64, 128)) -> float:
+def train(model: Segmentor, steps: int, seed: int, size: Tuple[int, int] = TRAIN_SIZE) -> float:
     """AdamW with a one-cycle schedule, as the Cityscapes config; returns the last loss."""
     model.train()
     weights = [p for p in model.parameters() if p.numel()]
@@ -133,10 +135,10 @@ def train(model: Segmentor, steps: int, seed: int, size: Tuple[int, int] = (64, 
 
 
 @torch.no_grad()
-def prune(model: Segmentor, sparsity: float, seed: int) -> Mask:
-    """Global magnitude pruning in place, then BN statistics anew."""
+def prune(model: Segmentor, sparsity: float, scope: str, seed: int) -> Mask:
+    """Magnitude pruning in place, over all weights or in each layer; then BN statistics anew."""
     weights = prunable_weights(model)
-    mask = draw_mask(Magnitude().score(weights, {}), sparsity)
+    mask = draw_mask(Magnitude().score(weights, {}), sparsity, scope)
     for name, weight in weights.items():
         weight.masked_fill_(~mask[name], 0)
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -144,7 +146,7 @@ def prune(model: Segmentor, sparsity: float, seed: int) -> Mask:
         norm.reset_running_stats()
         norm.momentum = None  # cumulative
     model.train()
-    for (image, _), _ in zip(scenes(4, (64, 128), seed), range(8)):
+    for (image, _), _ in zip(scenes(4, TRAIN_SIZE, seed), range(4)):
         model(image)
     return model.eval() and mask
 
