@@ -18,13 +18,13 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
 import torch  # noqa: E402
 from machine import machine  # noqa: E402
-from searched import TRAIN_SIZE, kept_by_kind, load, prune, supernet  # noqa: E402
+from searched import kept_by_kind, load, prune, supernet  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from mmst.analysis.cost import layer_costs, total  # noqa: E402
@@ -44,13 +44,15 @@ def main() -> int:
     parser.add_argument('--rounds', type=int, default=9)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--supernet', action='store_true', help='measure it too')
+    parser.add_argument('--also-dense', nargs='+', default=[], metavar='NETWORK',
+                        help='pruned networks for the other runtimes, e.g. "90%% layer"')
     parser.add_argument('--name', default='latency', help='of the record')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     pin(args.threads)
     networks, told = make_networks(args.network, args.supernet)
     image = torch.randn(1, 3, *args.size, generator=torch.Generator().manual_seed(0))
-    candidates = make_candidates(networks, args.threads, image)
+    candidates = make_candidates(networks, args.threads, image, args.also_dense)
     errors = {name: error(run, networks[name.split(', ')[1]], image)
               for name, run in candidates.items()}
     times = measure(candidates, image, args.rounds)
@@ -83,11 +85,12 @@ def make_networks(path: Path, with_supernet: bool):
     return networks, told
 
 
-def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor) -> Dict[str, Run]:
+def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor,
+                    also_dense: Sequence[str] = ()) -> Dict[str, Run]:
     """Name (runtime, network) to a call of it."""
     found: Dict[str, Run] = {}
     for name, model in networks.items():
-        if name in ('supernet', 'searched', '90% global'):
+        if name in ('supernet', 'searched', *also_dense):
             found[f'torch, {name}'] = torch_run(model)
             if find_spec('onnxruntime') and find_spec('onnx'):
                 found[f'onnxruntime, {name}'] = onnxruntime_run(model, threads, image)
@@ -133,7 +136,8 @@ def error(run: Run, model: nn.Module, image: Tensor) -> float:
     return float((run(image) - exact).abs().max() / exact.abs().max())
 
 
-def measure(candidates: Dict[str, Run], image: Tensor, rounds: int) -> Dict[str, List[Tuple[float, float]]]:
+def measure(candidates: Dict[str, Run], image: Tensor,
+            rounds: int) -> Dict[str, List[Tuple[float, float]]]:
     """Milliseconds of each call, by the clock and of processor; the first rounds warm up."""
     times: Dict[str, List[Tuple[float, float]]] = {name: [] for name in candidates}
     for number in range(rounds + 2):
@@ -189,9 +193,9 @@ def markdown(record: dict) -> str:
         f'time of "{REFERENCE}" over that of the row. Processor time is what the process was given '
         'of all cores: other work on the machine stretches the clock, but hardly this.', '',
         'Networks: the full-width supernet with units removed at random to the size of the '
-        f'paper\'s searched network on Cityscapes, trained {told["steps"]} steps on generated noise '
-        f'scenes at {TRAIN_SIZE[0]}x{TRAIN_SIZE[1]}, pruned by magnitude over all weights (global) or '
-        'in each layer, BN statistics anew. No accuracy is implied.',
+        f'paper\'s searched network on Cityscapes, trained {told["training"]} on generated '
+        'noise scenes, pruned by magnitude over all weights (global) or in each layer, BN statistics '
+        'anew. No accuracy is implied.',
         '', f'| {" | ".join(header)} |', '|' + ' --- |' * len(header)]
     for r in record['rows']:
         net, busy, clock = record['networks'][r['network']], r['processor'], r['clock']
@@ -207,7 +211,8 @@ def markdown(record: dict) -> str:
               for name, kept in told['kept'].items()]
     tools = ', '.join(f'{name} {number}' for name, number in record['runtimes'].items())
     lines += ['', f'{where["cpu"]}, {where["cores"]} cores, shared with other work (load average '
-              f'{record["load"]:.1f} at the end): trust ratios of processor time, not times. {tools}.', '']
+              f'{record["load"]:.1f} at the end): trust ratios of processor time, not times. '
+              f'{tools}.', '']
     return '\n'.join(lines)
 
 

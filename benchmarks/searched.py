@@ -172,7 +172,8 @@ def main() -> None:
     loss = train(model, steps, seed)
     print(f'loss {loss:.3f}')
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(dict(state_dict=model.state_dict(), steps=steps, seed=seed, loss=loss), path)
+    told = dict(training='{} steps at {}x{}'.format(steps, *TRAIN_SIZE), seed=seed, loss=loss)
+    torch.save(dict(state_dict=model.state_dict(), **told), path)
 
 
 def load(path: Path) -> Tuple[Segmentor, dict]:

@@ -97,7 +97,7 @@ class LayerTime:
 
 
 def layer_time(product: Product, sigma: Sigma = Sigma()) -> LayerTime:
-    """Time of a product. Products of a layer share the grid: a group's reduction is its own tree."""
+    """Time of a product; those of a layer's groups share the grid."""
     if not product.nonzero:
         return LayerTime(product.name, 0., 0.)
     folds = math.ceil(product.nonzero / sigma.multipliers)
@@ -113,7 +113,8 @@ def layer_time(product: Product, sigma: Sigma = Sigma()) -> LayerTime:
     return LayerTime(product.name, cycles / sigma.frequency, moved / sigma.bandwidth)
 
 
-def network_time(products: Iterable[Product], sigma: Sigma = Sigma()) -> Tuple[float, List[LayerTime]]:
+def network_time(products: Iterable[Product],
+                 sigma: Sigma = Sigma()) -> Tuple[float, List[LayerTime]]:
     """Seconds of all products one after another, and of each."""
     times = [layer_time(product, sigma) for product in products]
     return sum(t.seconds for t in times), times

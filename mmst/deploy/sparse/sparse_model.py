@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...errors import config_error
 from ...tickets import Ticket
+from ..open import open_ticket
 from .options import Options
 from .sparsify import MAX_DENSITY, sparsify
 
@@ -45,10 +46,10 @@ class SparseModel(nn.Module):
         """The network of a ticket or of its file.
 
         Raises:
-            TicketError: The file is missing, damaged or no ticket.
+            TicketError: The file is missing, damaged or no ticket, or that of a run under way.
         """
         if not isinstance(ticket, Ticket):
-            ticket = Ticket.load(ticket)
+            ticket = open_ticket(str(ticket))
         return cls(ticket.build(), **settings)
 
     @property

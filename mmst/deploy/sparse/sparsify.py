@@ -18,7 +18,8 @@ from .sparse_conv import SparseConv
 MAX_DENSITY = 1.
 
 
-def sparsify(model: nn.Module, options: Options, max_density: float = MAX_DENSITY) -> Dict[str, int]:
+def sparsify(model: nn.Module, options: Options,
+             max_density: float = MAX_DENSITY) -> Dict[str, int]:
     """Replace what the kernel runs, in place; the rest stays torch's.
 
     Args:

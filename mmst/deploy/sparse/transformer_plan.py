@@ -26,7 +26,9 @@ class TransformerPlan:
         output = module.output_proj.weight.double().flatten(1) * scale[:, None]
         alive = (output != 0).any(1)
         self.constant = torch.where(alive, 0., shift).numpy()
-        self.structure = self._fill(module, output[alive], shift[alive], alive) if any(alive) else None
+        self.structure = None
+        if bool(alive.any()):
+            self.structure = self._fill(module, output[alive], shift[alive], alive)
 
     def _fill(self, module: LightweightTransformer, output: Tensor, bias: Tensor,
               alive: Tensor) -> Transformer:
