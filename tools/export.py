@@ -66,8 +66,8 @@ def write_sparse(ticket: Ticket, out: str) -> None:
     if digest(dict(again.state_dict)) != digest(dict(ticket.state_dict)):
         raise TicketError(f'{out} does not give the same weights. Remedy: report this.')
     dense = sum(t.numel() * t.element_size() for t in ticket.state_dict.values())
-    print(f'{out}: {found["bytes"]:,} bytes, {found["bytes"] / dense:.1%} of the {dense:,} bytes of '
-          f'all weights; {found["kept"]:,} of {found["weights"]:,} sparse weights, '
+    print(f'{out}: {found["bytes"]:,} bytes, {found["bytes"] / dense:.1%} of the {dense:,} bytes '
+          f'of all weights; {found["kept"]:,} of {found["weights"]:,} sparse weights, '
           f'{found["position_bits"]:.3f} bits a weight for their positions')
 
 

@@ -2,7 +2,6 @@
 import weakref
 from typing import Tuple
 
-import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves

@@ -25,7 +25,8 @@ def open_ticket(path: str) -> Ticket:
         ticket = load_sparse(path)
     prune = hook_settings(ticket.meta.get('settings') or {}, 'PruneHook')
     if prune and not len(ticket.mask) and not ticket.meta.get('compacted'):
-        raise TicketError(f'{path} is not finished: its run prunes to {prune.get("sparsity", 0.9):.0%}'
+        sparsity = prune.get('sparsity', 0.9)
+        raise TicketError(f'{path} is not finished: its run prunes to {sparsity:.0%}'
                           ', and its masks were lifted. Remedy: let the run end, and give its '
                           'ticket.pth.')
     return ticket
@@ -48,5 +49,5 @@ def check_shape(shape: Optional[Sequence[int]], key: str = '--shape') -> Optiona
 def _refuse_checkpoint(path: str, content: Any) -> None:
     if isinstance(content, dict) and 'state_dict' in content and 'format' not in content:
         state = 'its masks are lifted' if 'mmst_mask' not in content else 'training goes on from it'
-        raise TicketError(f'{path} is a checkpoint, not a finished ticket: {state}. Remedy: give the '
-                          'run\'s ticket.pth, or make a ticket of it with tools/prune.py.')
+        raise TicketError(f'{path} is a checkpoint, not a finished ticket: {state}. Remedy: give '
+                          'the run\'s ticket.pth, or make a ticket of it with tools/prune.py.')

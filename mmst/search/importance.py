@@ -8,14 +8,15 @@ from ..errors import TrainingError
 from .units import UnitGroup
 
 
+#: For each group that loses a unit the indices of the units that stay.
+Keep = Dict[str, List[int]]
+
+
 def units_to_keep(groups: Mapping[str, UnitGroup], averaged: Optional[Mapping[str, UnitGroup]],
-                  threshold: float, last: bool = False) -> Dict[str, List[int]]:
+                  threshold: float, last: bool = False) -> Keep:
     """Indices of the units that stay, for every group that loses one (paper Sec. 3.1).
 
-    A unit goes where |γ| is below the threshold: with an averaged model only if both the current
-    and the averaged γ are, and at the last search of a run by the averaged γ alone, since the
-    averaged model becomes the ticket. A group that needs some units (``UnitGroup.minimum``) keeps
-    its most important ones.
+    A group that needs some units (``UnitGroup.minimum``) keeps its most important ones.
 
     Args:
         groups (Mapping[str, UnitGroup]): Units of the model in training.
@@ -27,17 +28,34 @@ def units_to_keep(groups: Mapping[str, UnitGroup], averaged: Optional[Mapping[st
         TrainingError: If an importance factor is not finite; no unit is removed then.
     """
     keep = {}
-    for name, group in groups.items():
-        importance = _finite(name, group.gamma)
-        if averaged is not None:
-            by_average = _finite(name, averaged[name].gamma)
-            importance = by_average if last else torch.maximum(importance, by_average)
+    for name, importance in importances(groups, averaged, last).items():
         stays = importance >= threshold
-        if int(stays.sum()) < group.minimum:
-            stays[importance.argsort(descending=True, stable=True)[:group.minimum]] = True
+        least = groups[name].minimum
+        if int(stays.sum()) < least:
+            stays[importance.argsort(descending=True, stable=True)[:least]] = True
         if not bool(stays.all()):
             keep[name] = torch.nonzero(stays).flatten().tolist()
     return keep
+
+
+def importances(groups: Mapping[str, UnitGroup], averaged: Optional[Mapping[str, UnitGroup]],
+                last: bool = False) -> Dict[str, Tensor]:
+    """Importance of every unit: |γ|.
+
+    A unit goes where it is below the threshold: with an averaged model only if both the current
+    and the averaged γ are, and at the last search of a run by the averaged γ alone, since the
+    averaged model becomes the ticket.
+
+    Raises:
+        TrainingError: If one is not finite.
+    """
+    found = {}
+    for name, group in groups.items():
+        found[name] = _finite(name, group.gamma)
+        if averaged is not None:
+            by_average = _finite(name, averaged[name].gamma)
+            found[name] = by_average if last else torch.maximum(found[name], by_average)
+    return found
 
 
 def _finite(name: str, gamma: Tensor) -> Tensor:

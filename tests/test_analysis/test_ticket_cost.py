@@ -93,7 +93,7 @@ def test_compacted_networks_cost_what_torch_counts(ticket):
     smaller = compact(ticket)
     model = smaller.build()
     with torch.no_grad():
-        model(torch.randn(1, 3, *SIZE))  # what is computed once for each size is no cost of an image
+        model(torch.randn(1, 3, *SIZE))  # computes what is computed once for each size
     counted = torch_macs(model, torch.randn(1, 3, *SIZE))
     assert network_cost(model, SIZE, kept_weights(smaller, model)).total()['macs'] == counted
 

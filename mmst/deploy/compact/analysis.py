@@ -5,11 +5,13 @@ from typing import Callable, Dict, List, Tuple
 import torch
 from torch import Tensor
 
-from .graph import Graph, Node
+from .graph import Graph, Node, plain_list
 
 #: Kinds of channels: one number everywhere; a map that depends on the input size alone (it differs
 #: near the borders); a map that depends on the image.
 UNIFORM, EDGE, LIVE = 0, 1, 2
+#: Operations that keep channels apart and uniform channels uniform, and add nothing.
+PASSING = ('resize', 'upsample', 'mean')
 
 
 @dataclass
@@ -52,6 +54,29 @@ def needed(graph: Graph, known: Dict[str, Channels]) -> Dict[str, Tensor]:
             for source, asked in _asked(node, wanted, known, need):
                 need[source] |= asked & (known[source].kind != UNIFORM)
     return need
+
+
+def fillers(graph: Graph, known: Dict[str, Channels],
+             need: Dict[str, Tensor]) -> Dict[str, List[int]]:
+    """Channels that a convolution gives as zeros because a sum with live ones wants them.
+
+    A row of zeros costs less than sorting the others into their places.
+    """
+    found: Dict[str, List[int]] = {name: [] for name in graph.nodes}
+    readers = graph.consumers()
+    for node in reversed(list(graph)):
+        if node.op == 'add':
+            live = need[node.name] & (known[node.name].kind == LIVE)
+            for source in node.inputs:
+                maker = graph.nodes[source].op
+                if maker in ('conv', *PASSING) and len(readers[source]) == 1:
+                    found[source] = plain_list(
+                        (live & (known[source].kind != LIVE)).nonzero().flatten())
+        elif node.op in PASSING and found[node.name]:
+            source = node.inputs[0]
+            if len(readers[source]) == 1 and graph.nodes[source].op in ('conv', *PASSING):
+                found[source] = list(found[node.name])
+    return found
 
 
 # ------------------------------------------------------------------------------ forward rules

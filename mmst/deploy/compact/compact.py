@@ -75,7 +75,7 @@ def is_compact(ticket: Ticket) -> bool:
 
 
 def use_compact(model: Any, ticket: Ticket) -> None:
-    """Give a config's model the network of a compact ticket, in place, data and head as they are."""
+    """Give a config's model the network of a compact ticket, in place; the rest stays."""
     model['backbone'] = dict(ticket.model['backbone'])
     if 'neck' not in ticket.model:
         model.pop('neck', None)

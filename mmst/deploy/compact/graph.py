@@ -157,8 +157,8 @@ class Graph:
             if not graph.outputs or not set(graph.outputs) <= set(graph.nodes):
                 raise ValueError('its outputs are not among its nodes')
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise TicketError(f'the graph of a compacted network is broken: {error}. Remedy: compact '
-                              'the ticket anew with tools/compact.py.') from None
+            raise TicketError(f'the graph of a compacted network is broken: {error}. Remedy: '
+                              'compact the ticket anew with tools/compact.py.') from None
         return graph
 
 

@@ -75,7 +75,8 @@ def _fusion(graph: Graph, fusion: FusionModule, path: str, inputs: List[str]) ->
             source, name = int(key), f'{path}/blocks/{i}/{key}'
             term = add_block(graph, blocks[key], name, inputs[source])
             if source > i:
-                term = graph.add('upsample', f'{name}/upsample', term, level=_level(graph, terms[0]))
+                term = graph.add('upsample', f'{name}/upsample', term,
+                                 level=_level(graph, terms[0]))
             terms.append(term)
         total = _sum(graph, f'{path}/blocks/{i}/sum', terms)
         outputs.append(graph.add('relu', f'{path}/blocks/{i}/relu', total))

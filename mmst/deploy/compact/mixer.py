@@ -1,7 +1,6 @@
 """What is dead inside a Transformer's two layers."""
 from typing import Dict, Sequence
 
-import torch
 from torch import Tensor
 
 from .graph import Node, plain_list

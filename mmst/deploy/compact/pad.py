@@ -50,7 +50,8 @@ class _Padder:
             self._put(node, [source], tensors)
             return padded
         weight = _rows(_rows(dense, padded).transpose(0, 1), layout).transpose(0, 1).contiguous()
-        self._put(node, [source], dict(weight=weight, bias=_rows(tensors['bias'], padded)), groups=1)
+        bias = _rows(tensors['bias'], padded)
+        self._put(node, [source], dict(weight=weight, bias=bias), groups=1)
         return padded
 
     def _add(self, node: Node) -> Layout:

@@ -5,15 +5,11 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import torch
 from torch import Tensor
 
-from .analysis import (EDGE, LIVE, UNIFORM, Channels, classify, gathered, has_borders, live_inputs,
-                       needed, tokens_needed, uniform_kernel)
+from .analysis import (EDGE, LIVE, PASSING, UNIFORM, classify, fillers, gathered, has_borders,
+                       live_inputs, needed, tokens_needed, uniform_kernel)
 from .graph import Graph, Node, plain_list
 from .mixer import keep_tokens, reduced
 from .tidy import tidy
-
-#: Operations that keep channels apart and uniform channels uniform, and add nothing.
-PASSING = ('resize', 'upsample', 'mean')
-
 
 @dataclass
 class Part:
@@ -54,7 +50,7 @@ class _Writer:
         self.known = classify(graph)
         self.need = needed(graph, self.known)
         self.levels = graph.levels()
-        self.fill = _fillers(graph, self.known, self.need)
+        self.fill = fillers(graph, self.known, self.need)
         self.shared = {name for name, found in graph.consumers().items() if len(found) > 1}
         self.dtype = next((t.dtype for n in graph for t in n.tensors.values()), torch.float32)
         #: New nodes to the number of their readers; nodes that must stay as they are count as read.
@@ -246,7 +242,7 @@ class _Writer:
         return self._take(conv, rows, rows)
 
     def _take(self, part: Part, index: Sequence[int], filled: Sequence[int]) -> Part:
-        """Channels ``index``; with all of ``filled``, others of which are 0, where they are there."""
+        """Channels ``index``; with all of ``filled``, where they are there: the others are 0."""
         for wanted in (list(filled), list(index)):
             if part.index == wanted:
                 return part
@@ -335,29 +331,6 @@ _WRITERS: Dict[str, Callable[[_Writer, Node], None]] = dict(
     image=_Writer._image, ones=_Writer._ones, coordinates=_Writer._coordinates,
     conv=_Writer._conv, add=_Writer._add, concat=_Writer._concat, place=_Writer._relabel,
     select=_Writer._relabel, bias=_Writer._bias, mixer=_Writer._mixer)
-
-
-def _fillers(graph: Graph, known: Dict[str, Channels],
-             need: Dict[str, Tensor]) -> Dict[str, List[int]]:
-    """Channels that a convolution gives as zeros because a sum with live ones wants them.
-
-    A row of zeros costs less than sorting the others into their places.
-    """
-    found: Dict[str, List[int]] = {name: [] for name in graph.nodes}
-    readers = graph.consumers()
-    for node in reversed(list(graph)):
-        if node.op == 'add':
-            live = need[node.name] & (known[node.name].kind == LIVE)
-            for source in node.inputs:
-                maker = graph.nodes[source].op
-                if maker in ('conv', *PASSING) and len(readers[source]) == 1:
-                    found[source] = plain_list(
-                        (live & (known[source].kind != LIVE)).nonzero().flatten())
-        elif node.op in PASSING and found[node.name]:
-            source = node.inputs[0]
-            if len(readers[source]) == 1 and graph.nodes[source].op in ('conv', *PASSING):
-                found[source] = list(found[node.name])
-    return found
 
 
 def _zeros(weight: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def normalise(batch: Tensor, settings) -> Tensor:
     """Pixels (N, 3, H, W), blue first, as a network wants them."""
     if any(settings.get(key) for key in ('bgr_to_rgb', 'to_rgb')):
         batch = batch.flip(1)
-    mean, std = (torch.tensor(settings.get(key) or [default] * 3, dtype=torch.float32).view(-1, 1, 1)
+    mean, std = (torch.tensor(settings.get(key) or [default] * 3).float().view(-1, 1, 1)
                  for key, default in (('mean', 127.5), ('std', 64.)))
     return ((batch - mean) / std).contiguous()
 
@@ -51,8 +51,8 @@ def _find(folder: str) -> List[Path]:
     found = sorted(scandir(folder, ENDINGS, recursive=True, case_sensitive=False)) \
         if Path(folder).is_dir() else []
     if not found:
-        raise DataError(f'--images = {folder!r}: no images there. Remedy: give a folder with images '
-                        'of the kind that the network has seen.')
+        raise DataError(f'--images = {folder!r}: no images there. Remedy: give a folder with '
+                        'images of the kind that the network has seen.')
     return [Path(folder, name) for name in found]
 
 

@@ -73,9 +73,9 @@ def check_onnx(path: Union[str, Path], network: Deployed, images: Tensor) -> flo
     with torch.no_grad():
         expected = network(images)
     pairs = [(images, expected), (images[:1], expected[:1])]
-    found = max(float((torch.from_numpy(session.run(None, {'image': x.numpy()})[0]) - y).abs().max())
-                for x, y in pairs) / max(float(expected.abs().max()), 1e-30)
-    return accept(found, path)
+    found = max(float((torch.from_numpy(session.run(None, {'image': x.numpy()})[0]) - y)
+                      .abs().max()) for x, y in pairs)
+    return accept(found / max(float(expected.abs().max()), 1e-30), path)
 
 
 def accept(difference: float, path: Union[str, Path]) -> float:

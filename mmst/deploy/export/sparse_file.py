@@ -137,8 +137,9 @@ def _read(path: Union[str, Path]) -> Dict[str, Any]:
     broken = [key for key, kind in _FIELDS.items()
               if not isinstance(content, dict) or not isinstance(content.get(key), kind)]
     if broken or content['format'] != FORMAT:
-        raise TicketError(f'{path} is no sparse file ({(broken or ["format"])[0]}). Remedy: give one '
-                          'that tools/export.py --format sparse has written.')
+        raise TicketError(f'{path} is no sparse file ({(broken or ["format"])[0]}). Remedy: give '
+                          'one that tools/export.py --format sparse has written.')
     if content['version'] > VERSION:
-        raise TicketError(f'{path} has version {content["version"]}. Remedy: update mmst to read it.')
+        raise TicketError(f'{path} has version {content["version"]}. Remedy: update mmst to read '
+                          'it.')
     return content

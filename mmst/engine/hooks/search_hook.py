@@ -7,12 +7,14 @@ from mmengine.runner import Runner
 
 from ...analysis.cost import feature_sizes, layer_costs, total
 from ...errors import config_error
+from ...pruning.prunable import covers
 from ...registry import HOOKS
 from ...search.cost import mean_macs, unit_macs
-from ...search.importance import units_to_keep
+from ...search.importance import Keep, importances, units_to_keep
 from ...search.penalty import L1Penalty, warmup
 from ...search.surgery import Cut
-from ...search.units import find_units
+from ...search.target import TOLERANCE, SearchTarget, adapted, limit_removal, rounded
+from ...search.units import find_units, module_path
 from ..access import averaged, refresh_averaged, unwrapped
 from ..events import add_event
 from ..plan import RunPlan
@@ -37,16 +39,32 @@ class SearchHook(IntervalHook):
         rho (float): ρ. Defaults to 1.4e-4 (released setting for segmentation).
         warmup (int): Epochs of ρ's linear warm-up from 0. Defaults to 25.
         resource_aware (bool): False: c_u = 1 (network slimming). Defaults to True.
+        target_flops (float, optional): Multiply-adds at which the search stops: no more units go
+            and the penalty ends. Until then ρ adapts after each search, so that costs fall by the
+            same share each time. Defaults to None: it goes on to the end of the run.
+        target_params (float, optional): The same for learnable parameters; with both, the search
+            goes on until both are met.
+        divisor (int): Channels of each kernel size are left in multiples of it. Defaults to 1.
+        minimum (int): Units that each group keeps at least. Defaults to 0: blocks may vanish.
+        leave_alone (Sequence[str]): Module paths that are not searched; ``*`` and ``?`` are
+            wildcards. Defaults to none.
     """
     priority = 70
 
     def __init__(self, input_shape: Sequence[int], interval: int = 10, threshold: float = 1e-3,
-                 rho: float = 1.4e-4, warmup: int = 25, resource_aware: bool = True):
+                 rho: float = 1.4e-4, warmup: int = 25, resource_aware: bool = True,
+                 target_flops: Optional[float] = None, target_params: Optional[float] = None,
+                 divisor: int = 1, minimum: int = 0, leave_alone: Sequence[str] = ()):
         self.interval = check_interval('SearchHook.interval', interval, 'use the paper\'s 10')
         _check_settings(input_shape, threshold, rho, warmup)
         self.input_shape = tuple(input_shape)
         self.threshold, self.rho, self.warmup = threshold, rho, warmup
         self.resource_aware = resource_aware
+        _check_limits(target_flops, target_params, divisor, minimum)
+        self.target = SearchTarget(target_flops, target_params)
+        self.divisor, self.minimum = divisor, minimum
+        self.leave_alone = [leave_alone] if isinstance(leave_alone, str) else list(leave_alone)
+        self.rho_factor = 1.
         self.last_search = 0
         self.mean_macs: Optional[float] = None
         self.supernet: Optional[Dict[str, float]] = None
@@ -62,6 +80,7 @@ class SearchHook(IntervalHook):
             searched = type(getattr(plan.model, 'backbone', plan.model)).__name__
             raise config_error('model.backbone.type', searched, 'it offers no search units',
                                'use mmst.HRNASSupernet or write an adapter (mmst.search.adapters)')
+        self._check_names(plan.model)
 
     def before_train(self, runner: Runner) -> None:
         # Removal changes channels, never heights and widths: traced once.
@@ -74,7 +93,7 @@ class SearchHook(IntervalHook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         length = self.warmup * iterations_per_step(runner)
         penalty = runner.optim_wrapper.penalty
-        penalty.rho = warmup(self.rho, runner.iter, length)
+        penalty.rho = warmup(self.rho * self.rho_factor, runner.iter, length)
         # Like the losses: of the weights before the step. The logger acts before this hook after it.
         if not batch_idx or self.every_n_inner_iters(batch_idx, 10):
             runner.message_hub.update_scalar('train/penalty', penalty.value())
@@ -88,8 +107,7 @@ class SearchHook(IntervalHook):
         groups = find_units(unwrapped(runner))
         ema = averaged(runner)
         ema_groups = find_units(ema.module) if ema is not None else None
-        last = step + self.interval > max_steps(runner)
-        decision = [units_to_keep(groups, ema_groups, self.threshold, last)]
+        decision = [self._decide(runner, step, groups, ema_groups)]
         dist.broadcast_object_list(decision)
         removed = []
         cut, ema_cut = Cut(runner.optim_wrapper.optimizer.state, runner.optim_wrapper.masks), Cut()
@@ -105,13 +123,62 @@ class SearchHook(IntervalHook):
             refresh_averaged(runner)
             rewrap(runner)
             self._set_penalty(runner)
-        add_event(runner, 'search', step, removed=removed,
-                  **total(layer_costs(unwrapped(runner), self.input_shape)))
+        costs = self._costs(unwrapped(runner))
+        self._adapt(runner, step, costs)
+        add_event(runner, 'search', step, removed=removed, **costs)
+
+    def _decide(self, runner: Runner, step: int, groups, ema_groups) -> Keep:
+        """Which units stay, of the groups that lose one."""
+        if self.target and self.target.ratio(self._costs(unwrapped(runner))) <= 1:
+            return {}
+        last = step + self.interval > max_steps(runner)
+        importance = importances(groups, ema_groups, last)
+        keep = {}
+        for name, stays in units_to_keep(groups, ema_groups, self.threshold, last).items():
+            if not self._left_alone(name):
+                stays = rounded(groups[name].labels, stays, importance[name], self.divisor,
+                                max(self.minimum, groups[name].minimum))
+                if len(stays) < len(groups[name]):
+                    keep[name] = stays
+        if not self.target or not keep:
+            return keep
+        return limit_removal(unwrapped(runner), keep, importance,
+                             lambda model: self.target.ratio(self._costs(model)))
+
+    def _adapt(self, runner: Runner, step: int, costs: Dict[str, float]) -> None:
+        """Change ρ by how far the search is; end the penalty where the target is met."""
+        if not self.target:
+            return
+        ratio, steps = self.target.ratio(costs), max_steps(runner)
+        searches = steps // self.interval
+        if ratio <= 1 + TOLERANCE:
+            self.rho_factor = 0.
+        elif self.rho_factor:
+            self.rho_factor = adapted(self.rho_factor, ratio, self.target.ratio(self.supernet),
+                                      step // self.interval / searches)
+        if step // self.interval == searches and ratio > 1 + TOLERANCE:
+            runner.logger.warning(
+                f'search at {step}: the network costs {ratio:.3f} of its target, and this was the '
+                'last search. Train anew with a higher SearchHook.rho or threshold, or longer.')
+
+    def _costs(self, model) -> Dict[str, float]:
+        return total(layer_costs(model, self.input_shape))
+
+    def _left_alone(self, group: str) -> bool:
+        return any(covers(pattern, module_path(group)) for pattern in self.leave_alone)
+
+    def _check_names(self, model) -> None:
+        names = [module_path(name) for name in find_units(model)]
+        for pattern in self.leave_alone:
+            if not any(covers(pattern, name) for name in names):
+                raise config_error('SearchHook.leave_alone', pattern, 'no searched layer has this '
+                                   'name', f'take names such as {names[0]!r}')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
         checkpoint['mmst_search'] = dict(mean_macs=self.mean_macs, supernet=self.supernet,
-                                         survivors=self.survivors, last_search=self.last_search)
+                                         survivors=self.survivors, last_search=self.last_search,
+                                         rho_factor=self.rho_factor)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         self._loaded = checkpoint.get('mmst_search') if runner._resume else None
@@ -120,13 +187,15 @@ class SearchHook(IntervalHook):
         if self._loaded is not None:
             for name in ('mean_macs', 'supernet', 'survivors', 'last_search'):
                 setattr(self, name, self._loaded[name])
+            self.rho_factor = self._loaded.get('rho_factor', 1.)
             return
         self.mean_macs = mean_macs(unit_macs(groups, self._sizes))
         self.supernet = total(layer_costs(unwrapped(runner), self.input_shape))
         self.survivors = {name: list(range(len(group))) for name, group in groups.items()}
 
     def _set_penalty(self, runner: Runner) -> None:
-        groups = find_units(unwrapped(runner))
+        groups = {name: group for name, group in find_units(unwrapped(runner)).items()
+                  if not self._left_alone(name)}
         macs = unit_macs(groups, self._sizes)
         costs = [macs[name] / self.mean_macs if self.resource_aware else torch.ones(len(group))
                  for name, group in groups.items()]
@@ -162,3 +231,15 @@ def _check_settings(input_shape, threshold, rho, warmup_epochs) -> None:
     if not isinstance(warmup_epochs, int) or warmup_epochs < 0:
         raise config_error('SearchHook.warmup', warmup_epochs, 'must be a whole number, 0 or above',
                            'use the paper\'s 25')
+
+
+def _check_limits(target_flops, target_params, divisor, minimum) -> None:
+    for name, value in (('target_flops', target_flops), ('target_params', target_params)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))
+                                  or not 0 < value < float('inf')):
+            raise config_error(f'SearchHook.{name}', value, 'must be above 0',
+                               'give the number itself, e.g. 2.03e9 multiply-adds, or None')
+    for name, value, least in (('divisor', divisor, 1), ('minimum', minimum, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise config_error(f'SearchHook.{name}', value,
+                               f'must be a whole number, {least} or above', f'use {least}, or 8')

@@ -77,7 +77,7 @@ def test_a_ticket_at_ninety_percent_takes_a_quarter_of_the_dense_file_at_most(tm
     sizes = [os.path.getsize(tmp_path / name) for name in ('x.sparse', 'dense.pth')]
     assert found['bytes'] == sizes[0] <= 0.25 * sizes[1]
     assert found['kept'] / found['weights'] == pytest.approx(0.1, abs=1e-3)
-    assert found['position_bits'] < 0.6
+    assert found['position_bits'] < 0.7
 
 
 def demo_ticket(widths, depths):

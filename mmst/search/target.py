@@ -1,0 +1,128 @@
+"""Letting a search end at a network of a wanted cost."""
+import copy
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Mapping, Optional
+
+import torch
+from torch import nn
+
+from .importance import Keep
+from .surgery import Cut
+from .units import find_units
+
+#: Costs count as met within this share above the target.
+TOLERANCE = 0.02
+#: By how much ρ changes after a search that is behind or ahead, and how far in all.
+STEP, LIMIT = 1.5, 1000.
+
+
+@dataclass(frozen=True)
+class SearchTarget:
+    """Wanted cost of the searched network; with both, the one that is met last decides.
+
+    Attributes:
+        macs (float, optional): Multiply-adds for one image.
+        params (float, optional): Learnable parameters.
+    """
+    macs: Optional[float] = None
+    params: Optional[float] = None
+
+    def __bool__(self) -> bool:
+        return self.macs is not None or self.params is not None
+
+    def ratio(self, costs: Mapping[str, float]) -> float:
+        """Cost over target; 1 or below: the target is met."""
+        wanted = dict(macs=self.macs, params=self.params)
+        return max(costs[key] / value for key, value in wanted.items() if value is not None)
+
+
+def limit_removal(model: nn.Module, keep: Keep, importance: Mapping[str, torch.Tensor],
+                  ratio_of: Callable[[nn.Module], float]) -> Keep:
+    """Remove of the units that are to go only as many as the target asks for.
+
+    The least important go first; of the numbers just above and just below the target the nearer
+    one is taken.
+
+    Args:
+        model (nn.Module): The network; it is copied.
+        keep (Keep): Group to the indices of the units that would stay.
+        importance (Mapping[str, Tensor]): Group to the importance of all its units.
+        ratio_of (Callable): Cost over target of a network.
+    """
+    gone = [(float(importance[name][unit]), name, unit) for name, stays in keep.items()
+            for unit in sorted(set(range(len(importance[name]))) - set(stays))]
+    gone.sort(key=lambda entry: entry[0])
+
+    def after(count: int) -> Keep:
+        dropped: Dict[str, set] = {}
+        for _, name, unit in gone[:count]:
+            dropped.setdefault(name, set()).add(unit)
+        return {name: [u for u in range(len(importance[name])) if u not in units]
+                for name, units in dropped.items()}
+
+    def distance(count: int) -> float:
+        return ratio_of(removed(model, after(count))) - 1
+
+    if distance(len(gone)) >= 0:
+        return keep
+    above, below = 0, len(gone)  # numbers of removed units whose costs lie above, below
+    while below - above > 1:
+        middle = (above + below) // 2
+        above, below = (middle, below) if distance(middle) >= 0 else (above, middle)
+    return after(min((above, below), key=lambda count: abs(distance(count))))
+
+
+def removed(model: nn.Module, keep: Keep) -> nn.Module:
+    """A copy of ``model`` without the units that ``keep`` leaves out."""
+    twin = copy.deepcopy(model)
+    groups = find_units(twin)
+    for name, stays in keep.items():
+        groups[name].keep(torch.tensor(stays, dtype=torch.long), Cut())
+    return twin
+
+
+def adapted(factor: float, ratio: float, start: float, done: float) -> float:
+    """The factor on ρ after a search: larger where the search is behind, smaller where ahead.
+
+    Costs are meant to fall by the same share at each search.
+
+    Args:
+        factor (float): The factor so far.
+        ratio (float): Cost over target now.
+        start (float): Cost over target of the supernet.
+        done (float): Share of the searches that is over.
+    """
+    planned = max(start, 1.)**(1 - done)
+    if ratio > planned * (1 + TOLERANCE):
+        factor *= STEP
+    elif ratio < planned / (1 + TOLERANCE):
+        factor /= STEP
+    return min(max(factor, 1 / LIMIT), LIMIT)
+
+
+def rounded(labels: List[int], stays: List[int], importance: torch.Tensor, divisor: int = 1,
+            minimum: int = 0) -> List[int]:
+    """The units that stay, with the most important of the others until the counts are right.
+
+    Args:
+        labels (List[int]): Kernel size of each unit; each has a count of its own.
+        stays (List[int]): Units that would stay.
+        importance (Tensor): Of each unit.
+        divisor (int): Counts are multiples of it, as far as there are units; 0 stays 0.
+        minimum (int): Units of the whole group, at least.
+    """
+    order = importance.argsort(descending=True, stable=True).tolist()
+    kept = set(stays)
+    for unit in order:
+        if len(kept) >= minimum:
+            break
+        kept.add(unit)
+    for label in sorted(set(labels)):
+        own = [unit for unit in order if labels[unit] == label]
+        count = len(kept.intersection(own))
+        for unit in own:
+            if count % divisor == 0:
+                break
+            count += unit not in kept
+            kept.add(unit)
+    return sorted(kept)

@@ -1,0 +1,86 @@
+"""Searches that end at a wanted cost: the rules."""
+import pytest
+import torch
+from small_nets import narrow_backbone
+
+from mmst.analysis.cost import layer_costs, total
+from mmst.search.importance import importances
+from mmst.search.target import SearchTarget, adapted, limit_removal, removed, rounded
+from mmst.search.units import find_units
+
+SMALL = dict(channels=((4, ), (4, 6)), depths=((1, ), (1, 1)), transformer='none')
+
+
+def test_the_cost_that_is_met_last_decides():
+    costs = dict(macs=300., params=50)
+    assert SearchTarget(macs=200).ratio(costs) == 1.5
+    assert SearchTarget(params=100).ratio(costs) == 0.5
+    assert SearchTarget(200, 100).ratio(costs) == SearchTarget(200, 10**6).ratio(costs) == 1.5
+    assert SearchTarget(params=1.) and not SearchTarget()
+
+
+@pytest.mark.parametrize('key', ['macs', 'params'])
+@pytest.mark.parametrize('share', [0.95, 0.8, 0.65])
+def test_removal_ends_within_two_percent_of_the_target(key, share):
+    model = narrow_backbone(**SMALL)
+    groups = find_units(model)
+
+    def costs(network):
+        return total(layer_costs(network, (32, 32)))
+
+    target = SearchTarget(**{key: share * costs(model)[key]})
+    keep = limit_removal(model, {name: [] for name in groups}, importances(groups, None),
+                         lambda network: target.ratio(costs(network)))
+    assert target.ratio(costs(removed(model, keep))) == pytest.approx(1, abs=0.02)
+
+
+def test_the_least_important_units_go_first():
+    model = narrow_backbone(**SMALL)
+    importance = importances(find_units(model), None)
+    before = {name: len(group) for name, group in find_units(model).items()}
+    keep = limit_removal(model, {name: [] for name in before}, importance, lambda network: sum(
+        map(len, find_units(network).values())) / (sum(before.values()) - 20))
+    gone = torch.cat([importance[n][[u for u in range(before[n]) if u not in keep[n]]]
+                      for n in keep])
+    assert len(gone) == 20
+    stays = torch.cat([importance[n][keep.get(n, list(range(before[n])))] for n in before])
+    assert float(gone.max()) <= float(stays.min())
+
+
+def test_a_removal_that_does_not_reach_the_target_is_left_whole():
+    model = narrow_backbone(**SMALL)
+    importance = importances(find_units(model), None)
+    name = next(iter(importance))
+    keep = {name: list(range(1, len(importance[name])))}
+    assert limit_removal(model, keep, importance, lambda network: 2.) is keep
+
+
+def test_the_model_itself_is_not_touched():
+    model = narrow_backbone(**SMALL)
+    widths = model.get_widths()
+    removed(model, {name: [0] for name in find_units(model)})
+    assert model.get_widths() == widths
+
+
+@pytest.mark.parametrize('ratio, expected', [(3., 1.5), (2., 1.), (1.3, 1 / 1.5)])
+def test_rho_grows_behind_the_plan_and_falls_ahead_of_it(ratio, expected):
+    assert adapted(1., ratio, start=4., done=0.5) == pytest.approx(expected)
+
+
+def test_rho_stays_within_bounds():
+    factor = 1.
+    for _ in range(100):
+        factor = adapted(factor, 9., 10., 1.)
+    assert factor == 1000.
+
+
+@pytest.mark.parametrize('divisor, minimum, expected', [
+    (1, 0, [0, 5]), (2, 0, [0, 3, 4, 5]), (4, 0, [0, 1, 2, 3, 4, 5]), (1, 3, [0, 4, 5]),
+    (1, 99, [0, 1, 2, 3, 4, 5])])
+def test_counts_are_rounded_up_by_the_most_important_units(divisor, minimum, expected):
+    importance = torch.tensor([.9, .1, .2, .3, .4, .8])
+    assert rounded([3, 3, 3, 3, 5, 5], [0, 5], importance, divisor, minimum) == expected
+
+
+def test_kernel_sizes_without_a_unit_stay_without():
+    assert rounded([3, 3, 5, 5], [2], torch.tensor([.1, .2, .9, .3]), divisor=2) == [2, 3]
