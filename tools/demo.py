@@ -45,7 +45,7 @@ class Demo:
 
 DEMOS = dict(
     cityscapes=Demo('cityscapes', 112, 40, 'mIoU', 'always the most frequent class'),
-    ade20k=Demo('ade20k', 120, 40, 'mIoU', 'always the most frequent class'),
+    ade20k=Demo('ade20k', 240, 40, 'mIoU', 'always the most frequent class'),
     imagenet=Demo('imagenet', 1600, 200, 'accuracy/top1', 'always the most frequent class'),
     coco=Demo('coco', 240, 30, 'coco/AP', 'the mean pose in every box'))
 

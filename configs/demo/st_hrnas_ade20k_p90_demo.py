@@ -28,13 +28,14 @@ test_pipeline = [
 data_root = 'data/demo/ade20k/ADEChallengeData2016'
 train_dataloader = dict(
     batch_size=6, num_workers=1, drop_last=True,
+    sampler=dict(type='mmst.PartSampler', share=0.35),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
     dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-epochs = 28
-train_cfg = dict(max_epochs=epochs, val_begin=21, val_interval=7)
+epochs = 42
+train_cfg = dict(max_epochs=epochs, val_begin=30, val_interval=6)
 param_scheduler = [
     dict(type='OneCycleLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
          by_epoch=True, convert_to_iter_based=True)
@@ -45,4 +46,4 @@ default_hooks = dict(
     search=dict(interval=2, rho=1e-3, warmup=2, input_shape=(128, 128)),
     prune=dict(interval=3),
     recalibrate=dict(batches=4, batch_size=8),
-    checkpoint=dict(interval=7))
+    checkpoint=dict(interval=6))

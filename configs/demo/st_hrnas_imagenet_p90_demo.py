@@ -29,17 +29,23 @@ test_pipeline = [
 data_root = 'data/demo/imagenet'
 train_dataloader = dict(
     batch_size=16, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.25),
+    sampler=dict(type='mmst.PartSampler', share=0.17),
     dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
     dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=test_pipeline))
 test_dataloader = val_dataloader
-epochs = 20
-train_cfg = dict(max_epochs=epochs, val_begin=16, val_interval=4)
-optim_wrapper = dict(optimizer=dict(lr=1.5e-4, eps=1e-6))
+epochs = 30
+train_cfg = dict(max_epochs=epochs, val_begin=24, val_interval=6)
+# The gradients of 16 images need a small eps. So few steps would not bring a scale from 1 to 0:
+# those of the search units get larger ones.
+scales = {'depthwise_bn.weight': dict(lr_mult=5), 'input_bn.weight': dict(lr_mult=5)}
+optim_wrapper = dict(
+    constructor='DefaultOptimWrapperConstructor',
+    paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0., custom_keys=scales),
+    optimizer=dict(lr=2e-4, eps=1e-6))
 param_scheduler = [
-    dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.9, by_epoch=True,
+    dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.85, by_epoch=True,
          convert_to_iter_based=True)
 ]
 default_hooks = dict(
