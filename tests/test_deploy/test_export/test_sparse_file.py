@@ -76,7 +76,7 @@ def test_a_ticket_at_ninety_percent_takes_a_quarter_of_the_dense_file_at_most(tm
     torch.save(dict(state_dict=dict(ticket.state_dict)), tmp_path / 'dense.pth')
     sizes = [os.path.getsize(tmp_path / name) for name in ('x.sparse', 'dense.pth')]
     assert found['bytes'] == sizes[0] <= 0.25 * sizes[1]
-    assert found['kept'] / found['weights'] == pytest.approx(0.1, abs=1e-3)
+    assert found['kept'] / found['weights'] == pytest.approx(0.1, abs=5e-3)
     assert found['position_bits'] < 0.7
 
 
