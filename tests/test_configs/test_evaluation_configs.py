@@ -68,8 +68,22 @@ def test_baselines_prune_once_at_the_end_by_their_criterion():
     for criterion in ('random', 'magnitude', 'gradient'):
         settings = prune(f'baselines/sp_{criterion}_cityscapes_p90.py')
         assert settings.criterion == criterion and settings.interval == 430
+        for task, epochs in (('imagenet', 350), ('ade20k', 200), ('coco', 210)):
+            settings = prune(f'baselines/sp_{criterion}_{task}_p90.py')
+            assert (settings.criterion, settings.interval) == (criterion, epochs)
     for task in ('imagenet', 'cityscapes', 'ade20k', 'coco'):
         assert hook_settings(read(f'baselines/search_only_{task}.py'), 'PruneHook') is None
+
+
+@pytest.mark.parametrize('task, early, late', [('ade20k', 15, 200), ('imagenet', 25, 350),
+                                               ('coco', 15, 210)])
+def test_lottery_configs_of_other_data_sets_start_from_points_that_are_kept(task, early, late):
+    kept = read(f'lottery/st_hrnas_{task}_p90_rewind.py').default_hooks.rewind.epochs
+    assert kept == [0, early, late] and read(f'st_hrnas_{task}_p90.py').train_cfg.max_epochs == late
+    for name, point in (('lt', 0), ('elt', early), ('llt', late)):
+        cfg = read(f'lottery/st_hrnas_{task}_p90_{name}.py')
+        assert cfg.retrain.start.endswith(f'{task}_p90_rewind/rewind/{point}.pth')
+    assert read(f'lottery/st_hrnas_{task}_p90_rr_init.py').retrain.start == 'reinitialize'
 
 
 @pytest.mark.parametrize('name, start', [

@@ -31,21 +31,34 @@ def test_every_run_is_done_once_and_in_order(folder, study):
     assert study.calls('d.sp_p90_rt') == 1
 
 
-def test_a_killed_study_goes_on_without_repeating_anything(folder, study, monkeypatch):
-    monkeypatch.setenv('EPOCH', '0.3')
+def wait_for(condition):
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_running(stat):
+    return stat.is_file() and stat.read_text().rpartition(')')[2].split()[0] != 'Z'
+
+
+def test_a_killed_study_goes_on_without_repeating_anything(folder, study):
+    Path('work/d.dense/seed0').mkdir(parents=True)
+    Path('work/d.dense/seed0/epochs.txt').write_text('0 1 2 ')  # past the point of waiting
+    Path('work/d.chance/seed0').mkdir(parents=True)
+    Path('work/d.chance/seed0/epochs.txt').write_text('0 1 2 ')
+    Path('hold').touch()
     first = multiprocessing.get_context('fork').Process(target=study, args=('--seeds', '0'))
     first.start()
     half = Path('work/d.search/seed0/epochs.txt')
-    deadline = time.monotonic() + 100
-    while not half.is_file() or len(half.read_text().split()) < 2:
-        assert time.monotonic() < deadline and first.is_alive()
-        time.sleep(0.02)
+    wait_for(lambda: half.is_file() and half.read_text() == '0 1 ')
     os.kill(first.pid, signal.SIGKILL)
     first.join()
-    time.sleep(1.5)
-    assert 2 <= len(half.read_text().split()) < 4  # its tool has died with it
+    tool = Path('/proc', Path('work/d.search/seed0/pid.txt').read_text(), 'stat')
+    wait_for(lambda: not is_running(tool))  # it has died with the study
+    Path('hold').unlink()
+    assert half.read_text() == '0 1 '
     before = Path('work/records/d.dense-seed0.json').stat().st_mtime_ns
-    monkeypatch.setenv('EPOCH', '0')
     study('--seeds', '0')
     assert half.read_text().split() == ['0', '1', '2', '3'] and study.calls('d.search') == 2
     assert study.calls('d.dense') == 1
@@ -114,7 +127,6 @@ def test_what_fails_is_told_and_the_rest_is_done(folder, study):
 
 def test_runs_side_by_side_get_a_gpu_each(folder, study, monkeypatch):
     monkeypatch.setattr('mmst.study.devices.gpus', lambda: ['3', '5'])
-    monkeypatch.setenv('EPOCH', '0.05')
     study('--only', 'd.dense')
     used = {Path(f'work/d.dense/seed{seed}/calls.txt').read_text().strip() for seed in (0, 1)}
     assert used == {'3', '5'}
