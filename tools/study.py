@@ -1,7 +1,7 @@
 """Run a study: a whole table or figure of the paper, from its declared runs.
 
-STUDY is a file of configs/studies (table1, table2, supplement_table1 to 3, fig2 to fig8) or the path
-of another one. Runs that are recorded are not repeated, stopped ones go on.
+STUDY is a file of configs/studies (table1, table2, supplement_table1 to 3, fig2 to fig8) or the
+path of another one. Runs that are recorded are not repeated, stopped ones go on.
 """
 import sys
 import warnings

@@ -15,4 +15,6 @@ sections = [
 claims = [
     dict(text=f'{ratio}%: {higher} above {lower}', higher=f'{data}.{CURVES[higher].format(ratio)}',
          lower=f'{data}.{CURVES[lower].format(ratio)}')
-    for data in NAMES for higher, lower in [('Two-in-one', lower) for lower in list(CURVES)[1:]] for ratio in RATIOS]
+    for data in NAMES
+    for higher, lower in [('Two-in-one', lower) for lower in list(CURVES)[1:]]
+    for ratio in RATIOS]

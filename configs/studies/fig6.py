@@ -16,4 +16,6 @@ sections = [
 claims = [
     dict(text=f'{ratio}%: {higher} above {lower}', higher=f'{data}.{CURVES[higher].format(ratio)}',
          lower=f'{data}.{CURVES[lower].format(ratio)}')
-    for data in NAMES for higher, lower in [('ST', lower) for lower in list(CURVES)[2:]] for ratio in RATIOS]
+    for data in NAMES
+    for higher, lower in [('ST', lower) for lower in list(CURVES)[2:]]
+    for ratio in RATIOS]

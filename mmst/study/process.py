@@ -32,7 +32,8 @@ class Process:
         self._begin, self.started = self._file.tell(), time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, '-W', 'ignore', *words], stdout=self._file, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, env={**os.environ, **environment}, preexec_fn=_die_with_parent)
+            stdin=subprocess.DEVNULL, env={**os.environ, **environment},
+            preexec_fn=_die_with_parent)
 
     def poll(self) -> Optional[int]:
         """Exit code, None while it runs."""

@@ -69,7 +69,8 @@ class Progress:
 
     def _say(self, text: str) -> None:
         self._show()
-        self.console.print(f'[{self.ended}/{len(self.lengths)}] {text}; {self.left()}', markup=False)
+        text = f'[{self.ended}/{len(self.lengths)}] {text}; {self.left()}'
+        self.console.print(text, markup=False)
 
     def _show(self) -> None:
         running = [k for k in self.begun if self.done.get(k, 0.) < self.lengths[k]]

@@ -96,9 +96,10 @@ def check_folder(job: Job) -> None:
     """
     there = marked(job)
     if there not in (None, job.digest):
-        raise config_error('--work-dir', str(job.folder), f'holds a run of other settings ({there}, '
-                           f'and now {job.digest})', 'go back to its settings, give another folder, '
-                           'or let the run be done again with --rerun-changed')
+        raise config_error(
+            '--work-dir', str(job.folder), f'holds a run of other settings ({there}, and now '
+            f'{job.digest})', 'go back to its settings, give another folder, or let the run be '
+            'done again with --rerun-changed')
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """What a study file says, as values; nothing is run here."""
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from mmengine.config import Config
 
@@ -101,7 +101,8 @@ def parse_study(name: str, content: Mapping[str, Any]) -> Study:
     Raises:
         ConfigError: An entry is missing or unknown, or a name stands for two runs.
     """
-    _known(name, content, ('runs', 'sections'), ('title', 'source', 'seeds', 'claims', 'metrics', 'paper'))
+    known(name, content, ('runs', 'sections'),
+          ('title', 'source', 'seeds', 'claims', 'metrics', 'paper'))
     runs: Dict[str, Run] = {}
     for entry in content['runs']:
         run = parse_run(entry)
@@ -111,7 +112,7 @@ def parse_study(name: str, content: Mapping[str, Any]) -> Study:
     sections = [_section(entry, content, runs) for entry in content['sections']]
     claims = []
     for entry in content.get('claims') or ():
-        _known('claims', entry, ('text', 'higher', 'lower'))
+        known('claims', entry, ('text', 'higher', 'lower'))
         claims.append(Claim(**entry))
     return Study(name, content.get('title', name), content.get('source', ''),
                  tuple(content.get('seeds') or (0, )), runs, sections, claims)
@@ -123,7 +124,7 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
     Raises:
         ConfigError: An entry is missing or unknown.
     """
-    _known('runs', entry, ('name', 'tool'), ('data', 'options', 'arguments', *ROLES))
+    known('runs', entry, ('name', 'tool'), ('data', 'options', 'arguments', *ROLES))
     if entry['tool'] not in TOOLS:
         raise config_error(f'runs.{entry["name"]}.tool', entry['tool'], 'no such tool',
                            f'use one of {", ".join(TOOLS)}')
@@ -134,7 +135,7 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
 
 def _section(entry: Mapping[str, Any], content: Mapping[str, Any],
              runs: Mapping[str, Run]) -> Section:
-    _known('sections', entry, ('title', 'data'), ('rows', 'curves', 'metrics'))
+    known('sections', entry, ('title', 'data'), ('rows', 'curves', 'metrics'))
     data, told = entry['data'], content.get('paper') or {}
     chosen = entry.get('metrics') or (content.get('metrics') or {}).get(data)
     if not chosen:
@@ -143,12 +144,12 @@ def _section(entry: Mapping[str, Any], content: Mapping[str, Any],
     rows = [Row(label, f'{data}.{end}') for end, label in FIXED_ROWS if f'{data}.{end}' in runs]
     curves = {}
     for given in entry.get('curves') or ():
-        _known('curves', given, ('label', 'runs'))
+        known('curves', given, ('label', 'runs'))
         curves[given['label']] = list(given['runs'])
         rows += [Row(f'{given["label"]}, {ratio_of(run)}', run, told.get(run) or {})
                  for run in given['runs']]
     for given in entry.get('rows') or ():
-        _known('rows', given, ('label', 'run'), ('paper', ))
+        known('rows', given, ('label', 'run'), ('paper', ))
         rows.append(Row(given['label'], given['run'],
                         given.get('paper') or told.get(given['run']) or {}))
     labels = [row.label for row in rows]
@@ -164,7 +165,7 @@ def ratio_of(name: str) -> str:
     return f'{parts[-1]}%' if parts else ''
 
 
-def _known(key: str, entry: Any, needed: Sequence[str], more: Optional[Sequence[str]] = ()) -> None:
+def known(key: str, entry: Any, needed: Sequence[str], more: Sequence[str] = ()) -> None:
     """Refuse an entry without what it needs, or with something nobody reads."""
     if not isinstance(entry, Mapping):
         raise config_error(key, entry, 'must be a dict', f'give {", ".join(needed)}')

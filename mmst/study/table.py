@@ -53,8 +53,8 @@ def costs(records: Records) -> Dict[str, Any]:
     """Means over seeds of sparsity, parameters and MACs.
 
     MACs are those of the searched network as if it were dense (``macs_dense``), these times the
-    share of prunable weights that is kept, as the paper counts (``macs_density``), and counted layer
-    by layer (``macs_layers``).
+    share of prunable weights that is kept, as the paper counts (``macs_density``), and counted
+    layer by layer (``macs_layers``).
     """
     whole = [r for r in records if r.get('macs') and r.get('params')]
     density = [1 - (r.get('sparsity') or 0.) for r in whole]

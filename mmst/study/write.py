@@ -8,13 +8,13 @@ from typing import Any, Iterable, List, Mapping, Optional, Sequence
 from .. import files
 
 NOTES = '''\
-Scores are means over seeds, the smallest and the largest value in brackets. MACs in millions: of the
-network after the search as if it were dense; times the share of weights kept, as the paper counts;
-counted layer by layer. An ordering is "not resolved" where the ranges over seeds meet, or where there
-is one seed only.'''
+Scores are means over seeds, the smallest and the largest value in brackets. MACs in millions: of
+the network after the search as if it were dense; times the share of weights kept, as the paper
+counts; counted layer by layer. An ordering is "not resolved" where the ranges over seeds meet, or
+where there is one seed only.'''
 SMALL = '''\
-These runs are of another size than the paper's (other data, a narrower network, fewer steps): orderings
-can be compared with the paper's, levels cannot.'''
+These runs are of another size than the paper's (other data, a narrower network, fewer steps):
+orderings can be compared with the paper's, levels cannot.'''
 
 
 def write_tables(table: Mapping[str, Any], folder: Path) -> List[Path]:

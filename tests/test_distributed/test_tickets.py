@@ -31,7 +31,8 @@ def test_rewind_points_are_written_once_and_hold_what_all_ranks_began_with(sourc
 def test_ranks_train_alike_under_a_fixed_mask(source, tmp_path, start):
     folder, _ = source
     begin = folder / start if start.endswith('.pth') else start
-    left, right = ranks.run(2, rank_tickets.train_fixed, str(tmp_path), folder / 'ticket.pth', begin)
+    left, right = ranks.run(
+        2, rank_tickets.train_fixed, str(tmp_path), folder / 'ticket.pth', begin)
     assert [epoch['digests'] for epoch in left] == [epoch['digests'] for epoch in right]
     masks = [{key: value for key, value in epoch['digests'].items() if key[0] == 'masks'}
              for epoch in left]

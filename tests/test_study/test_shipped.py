@@ -1,4 +1,4 @@
-"""The shipped studies: every run exists, at every size, and says what the ablation's configs say."""
+"""The shipped studies: every run exists, at every size, and is what the ablation's configs say."""
 import fnmatch
 from pathlib import Path
 

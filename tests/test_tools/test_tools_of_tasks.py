@@ -1,4 +1,4 @@
-"""S+P, retraining, lottery settings and transfer of classifiers and key points, through the tools."""
+"""S+P, retraining, lottery settings, transfer of classifiers and key points through the tools."""
 import json
 
 import pytest

@@ -1,12 +1,13 @@
-# What the text of paper and supplement reports, by run; MACs as it counts them (of the dense network
-# times the share of weights kept). Figures of its plots are not in the text. Table 1 and Table 2
-# disagree on S+P with retraining (51.03 and 60.76 mIoU): each study takes its own table's.
+# What the text of paper and supplement reports, by run; MACs as it counts them (of the dense
+# network times the share of weights kept). Figures of its plots are not in the text. Table 1 and
+# Table 2 disagree on S+P with retraining (51.03 and 60.76 mIoU): each study takes its own table's.
 SEG = ('mIoU', 'mAcc', 'aAcc')
 POSE = ('AP', 'APM', 'APL', 'AR')
 M = 1e6
 paper = {
     # Table 1.
-    'cityscapes.sp_magnitude_p90': dict(zip(SEG, (42.12, 50.49, 87.45)), macs=203 * M, params=0.13 * M),
+    'cityscapes.sp_magnitude_p90': dict(zip(SEG, (42.12, 50.49, 87.45)), macs=203 * M,
+        params=0.13 * M),
     'cityscapes.sp_magnitude_p90_rt': dict(zip(SEG, (51.03, 59.61, 90.88)), macs=203 * M),
     'cityscapes.two_in_one_p90': dict(zip(SEG, (55.84, 67.38, 92.97))),
     'cityscapes.two_in_one_pp_p90': dict(zip(SEG, (63.89, 73.56, 94.17))),
@@ -21,13 +22,20 @@ paper = {
     'coco.st_p90': dict(zip(POSE, (61.02, 58.80, 64.64, 64.78))),
     'coco.st_p90_rt': dict(zip(POSE, (61.48, 59.30, 65.19, 65.20))),
     # Table 2; from_* at 90%.
-    'cityscapes.sp_gradient_p90': dict(zip(SEG, (8.41, 12.39, 56.77)), macs=203 * M, params=0.13 * M),
-    'cityscapes.from_ade20k_p90': dict(zip(SEG, (62.91, 73.32, 93.82)), macs=247 * M, params=0.20 * M),
-    'cityscapes.from_imagenet_p90': dict(zip(SEG, (61.64, 71.78, 93.75)), macs=294 * M, params=0.18 * M),
-    'ade20k.sp_gradient_p90': dict(zip(SEG, (0.79, 1.50, 25.58)), macs=154 * M, params=0.11 * M),
-    'ade20k.sp_magnitude_p90': dict(zip(SEG, (3.37, 4.70, 39.47)), macs=154 * M, params=0.11 * M),
-    'ade20k.from_cityscapes_p90': dict(zip(SEG, (20.83, 29.95, 69.00)), macs=119 * M, params=0.13 * M),
-    'ade20k.from_imagenet_p90': dict(zip(SEG, (22.42, 31.87, 70.21)), macs=189 * M, params=0.21 * M),
+    'cityscapes.sp_gradient_p90': dict(zip(SEG, (8.41, 12.39, 56.77)), macs=203 * M,
+        params=0.13 * M),
+    'cityscapes.from_ade20k_p90': dict(zip(SEG, (62.91, 73.32, 93.82)), macs=247 * M,
+        params=0.20 * M),
+    'cityscapes.from_imagenet_p90': dict(zip(SEG, (61.64, 71.78, 93.75)), macs=294 * M,
+        params=0.18 * M),
+    'ade20k.sp_gradient_p90': dict(zip(SEG, (0.79, 1.50, 25.58)), macs=154 * M,
+        params=0.11 * M),
+    'ade20k.sp_magnitude_p90': dict(zip(SEG, (3.37, 4.70, 39.47)), macs=154 * M,
+        params=0.11 * M),
+    'ade20k.from_cityscapes_p90': dict(zip(SEG, (20.83, 29.95, 69.00)), macs=119 * M,
+        params=0.13 * M),
+    'ade20k.from_imagenet_p90': dict(zip(SEG, (22.42, 31.87, 70.21)), macs=189 * M,
+        params=0.21 * M),
     # Supplement, Table 1.
     'cityscapes.sp_random_p80': dict(zip(SEG, (1.30, 5.17, 21.96)), macs=405 * M),
     'cityscapes.st_p80_rp': dict(zip(SEG, (20.17, 27.57, 68.73)), macs=397 * M),
