@@ -146,7 +146,7 @@ def prune(model: Segmentor, sparsity: float, scope: str, seed: int) -> Mask:
         norm.reset_running_stats()
         norm.momentum = None  # cumulative
     model.train()
-    for (image, _), _ in zip(scenes(4, TRAIN_SIZE, seed), range(4)):
+    for (image, _), _ in zip(scenes(4, TRAIN_SIZE, seed), range(2)):
         model(image)
     return model.eval() and mask
 

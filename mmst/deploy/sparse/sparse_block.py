@@ -40,10 +40,10 @@ class SparseSearchBlock(nn.Module):
         channels = block.mixconv.in_channels
         self.residual = (np.eye(channels) if isinstance(block.residual, nn.Identity)
                          else fold_conv(block.residual)[0].flatten(1).numpy())
-        self.transformer = None
+        self.transformer, self.sampled = None, []
         if block.transformer:
             plan = TransformerPlan(block.transformer)
-            self.transformer = plan.structure
+            self.transformer, self.sampled = plan.structure, plan.channels
             self.constant.bias.add_(torch.from_numpy(plan.constant))
         self._plans = OrderedDict()
 
@@ -73,9 +73,4 @@ class SparseSearchBlock(nn.Module):
     def needs(self) -> np.ndarray:
         """Input channels that anything reads, ascending."""
         found = np.flatnonzero((self.live.expand != 0).any(0).numpy() | self.residual.any(0))
-        if self.transformer:
-            read = np.ctypeslib.as_array(
-                (np.ctypeslib.ctypes.c_int32 * self.transformer.inputs).from_address(
-                    self.transformer.channels)) if self.transformer.inputs else []
-            found = np.union1d(found, read)
-        return found.astype(np.int32)
+        return np.union1d(found, self.sampled).astype(np.int32)

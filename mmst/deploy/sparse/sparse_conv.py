@@ -37,9 +37,9 @@ class SparseConv(nn.Module):
         """Whether a module is a convolution of the forms above."""
         if type(conv) is not nn.Conv2d:
             return False
-        size, stride = conv.kernel_size[0], conv.stride[0]
+        size = conv.kernel_size[0]
         return (conv.kernel_size == (size, size) and size % 2 == 1
-                and conv.stride in ((1, 1), (2, 2)) and conv.padding in ((size // 2, ) * 2, 'same' if stride == 1 else None)
+                and conv.stride in ((1, 1), (2, 2)) and conv.padding == (size // 2, ) * 2
                 and conv.dilation == (1, 1) and conv.padding_mode == 'zeros')
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ class TransformerPlan:
 
     Attributes:
         structure (Transformer): For the kernel; None where every output is constant.
+        channels (ndarray): Input channels that any token reads.
         constant (ndarray): (out_channels,), what outputs are that no token reaches; the others 0.
     """
 
@@ -26,7 +27,7 @@ class TransformerPlan:
         output = module.output_proj.weight.double().flatten(1) * scale[:, None]
         alive = (output != 0).any(1)
         self.constant = torch.where(alive, 0., shift).numpy()
-        self.structure = None
+        self.structure, self.channels = None, np.zeros(0, np.int32)
         if bool(alive.any()):
             self.structure = self._fill(module, output[alive], shift[alive], alive)
 
@@ -37,6 +38,7 @@ class TransformerPlan:
         places = module.coordinates.double().flatten(2)[0]
         image, start = weight[:, :-2], weight[:, -2:] @ places + shift[:, None]
         channels = (image != 0).any(0).nonzero().flatten()
+        self.channels = channels.numpy()
         tokens = module.tokens
         padded = -(-tokens // ALIGNMENT) * ALIGNMENT
         queries = np.zeros((DIM, padded))
@@ -44,7 +46,7 @@ class TransformerPlan:
         queries[:, :tokens] = projected.numpy() / DIM**.5
         return fill(
             Transformer, tokens=tokens, padded=padded, inputs=len(channels), outputs=len(output),
-            channels=channels.numpy(), targets=alive.nonzero().flatten().numpy(),
+            channels=self.channels, targets=alive.nonzero().flatten().numpy(),
             input=SparseRows.of(image[:, channels]).at(DIM), output=SparseRows.of(output).at(DIM),
             start=start.numpy(), bias=bias.numpy(), queries=queries,
             encoder=_layer(module.encoder, padded), decoder=_layer(module.decoder, padded))
