@@ -14,7 +14,8 @@ from .options import Options
 from .sparse_block import SparseSearchBlock
 from .sparse_conv import SparseConv
 
-#: Blocks of which a larger share of the weights is not 0 stay as they are.
+#: Blocks of which a larger share of the weights is not 0 stay as they are. Against torch's layers
+#: the kernel gains at any density (benchmarks/results/latency.md), so that none does by default.
 MAX_DENSITY = 1.
 
 
