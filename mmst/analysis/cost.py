@@ -83,6 +83,8 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
     It runs one image through a copy on the meta device: shapes only, no arithmetic, no memory.
     """
     twin = meta_copy(model)
+    if any(getattr(m, 'computes_once', False) for m in twin.modules()):
+        run_image(twin, model, input_shape)  # what is kept for later images is no cost of one
     for name, module in twin.named_modules():
         if wanted(module):
             module.register_forward_hook(

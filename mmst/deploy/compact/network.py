@@ -35,6 +35,9 @@ class CompactNetwork(BaseModule):
         (N, channels, H, W) to a tuple of maps, those of the network that was compacted.
     """
 
+    #: For the count of costs: the first image of a size costs more than the others.
+    computes_once = True
+
     def __init__(self, graph: Union[str, Mapping[str, Any]], channels_last: bool = True,
                  init_cfg: Optional[dict] = None):
         super().__init__(init_cfg)
