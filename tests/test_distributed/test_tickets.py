@@ -18,6 +18,11 @@ def source(tmp_path_factory):
     return folder, ranks.run(2, rank_tickets.train_with_rewind, str(folder))
 
 
+def learnt(epoch):
+    """Without BN statistics: each rank has its own until they are recalibrated."""
+    return {key: value for key, value in epoch['digests'].items() if 'statistics' not in key[0]}
+
+
 def test_rewind_points_are_written_once_and_hold_what_all_ranks_began_with(source):
     folder, ((left, first), (right, second)) = source
     assert [epoch['digests'] for epoch in left] == [epoch['digests'] for epoch in right]
@@ -33,7 +38,7 @@ def test_ranks_train_alike_under_a_fixed_mask(source, tmp_path, start):
     begin = folder / start if start.endswith('.pth') else start
     left, right = ranks.run(
         2, rank_tickets.train_fixed, str(tmp_path), folder / 'ticket.pth', begin)
-    assert [epoch['digests'] for epoch in left] == [epoch['digests'] for epoch in right]
+    assert [learnt(epoch) for epoch in left] == [learnt(epoch) for epoch in right]
     masks = [{key: value for key, value in epoch['digests'].items() if key[0] == 'masks'}
              for epoch in left]
     assert masks[0] and masks[0] == masks[1]
