@@ -1,6 +1,7 @@
 """Time of tickets on a sparse accelerator, in the columns of the paper's supplement, Table 4."""
 import sys
 import warnings
+from pathlib import Path
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
@@ -36,6 +37,7 @@ def main(args=None) -> None:
     rows, slowest = [], []
     for path in args.tickets:
         ticket = open_ticket(path)
+        short = '/'.join(Path(path).absolute().parts[-2:])  # whole paths would not fit a column
         model = ticket.build()
         costs = total(layer_costs(model, shape, ticket.mask))
         dense = {name: kept.new_ones(kept.shape) for name, kept in ticket.mask.items()}
@@ -43,7 +45,7 @@ def main(args=None) -> None:
                 ('searched, dense', dense, 'params', 'macs'),
                 (f'ticket, {ticket.sparsity:.0%}', ticket.mask, 'nonzero', 'sparse_macs')):
             seconds, times = network_time(products(model, shape, mask), sigma)
-            rows.append((f'{path}: {label}', f'{costs[params] / 1e6:.3f}',
+            rows.append((f'{short}: {label}', f'{costs[params] / 1e6:.3f}',
                          f'{costs[macs] / 1e9:.4f}', 'not measured', f'{1000 * seconds:.2f}'))
         slowest += sorted(times, key=lambda t: -t.seconds)[:10]
     title = (f'{shape[0]}x{shape[1]}; {sigma.rows}x{sigma.columns} multipliers, '
