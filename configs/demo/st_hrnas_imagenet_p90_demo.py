@@ -43,15 +43,15 @@ scales = {'depthwise_bn.weight': dict(lr_mult=5), 'input_bn.weight': dict(lr_mul
 optim_wrapper = dict(
     constructor='DefaultOptimWrapperConstructor',
     paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0., custom_keys=scales),
-    optimizer=dict(lr=2e-4, eps=1e-6))
+    optimizer=dict(lr=3e-4, eps=1e-6))
 param_scheduler = [
-    dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.85, by_epoch=True,
+    dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.93, by_epoch=True,
          convert_to_iter_based=True)
 ]
 default_hooks = dict(
     logger=dict(interval=10),
     ema=dict(momentum=0.02),
-    search=dict(interval=3, rho=1e-3, warmup=2, input_shape=(64, 64)),
+    search=dict(interval=3, rho=5e-4, warmup=2, input_shape=(64, 64)),
     prune=dict(interval=2),
     recalibrate=dict(batches=4, batch_size=32),
     checkpoint=dict(interval=6))
