@@ -3,7 +3,7 @@
 # paper's ratio of search and prune intervals.
 _base_ = '../st_hrnas_coco_p90.py'
 widths = ((8, ), (6, 12), (6, 12, 24), (6, 12, 24, 48), (6, 12, 24, 48))
-codec = dict(type='MSRAHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=1.5)
+codec = dict(type='MSRAHeatmap', input_size=(72, 96), heatmap_size=(18, 24), sigma=2)
 # A few hundred steps need faster averages of EMA and a shorter warm-up of a smaller penalty.
 model = dict(
     backbone=dict(stem_channels=(8, 8), channels=widths, tokens=16),
@@ -26,8 +26,8 @@ val_pipeline = [
 ]
 data_root = 'data/demo/coco/'
 train_dataloader = dict(
-    batch_size=16, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.27),
+    batch_size=12, num_workers=1, drop_last=True,
+    sampler=dict(type='mmst.PartSampler', share=0.2),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=32, num_workers=0, persistent_workers=False,
@@ -49,7 +49,7 @@ param_scheduler = [
 default_hooks = dict(
     logger=dict(interval=10),
     ema=dict(momentum=0.02),
-    search=dict(interval=2, rho=2e-7, warmup=2, input_shape=(64, 48)),
+    search=dict(interval=2, rho=1.5e-7, warmup=2, input_shape=(96, 72)),
     # Their Xavier weights are a hundred times those that convolutions begin with here.
     prune=dict(interval=3, transformers=False),
     recalibrate=dict(batches=4, batch_size=16),
