@@ -1,4 +1,6 @@
 """mmengine's own features around searches, prunes and reactivations: each in one run."""
+import shutil
+
 import pytest
 import torch
 import torch._dynamo
@@ -117,6 +119,22 @@ def test_compiled_steps_are_compiled_anew_after_each_search(tmp_path, monkeypatc
     others = dict(compiled.model.named_parameters())
     for name, parameter in eager.model.named_parameters():
         assert torch.allclose(parameter, others[name], atol=1e-5), name
+
+
+@pytest.mark.skipif(not shutil.which('g++'), reason='inductor needs a C++ compiler')
+def test_steps_compiled_by_inductor_end_like_eager_ones(tmp_path):
+    runners = []
+    for folder, compile_cfg in (('eager', None), ('compiled', dict(backend='inductor'))):
+        cfg = config(tmp_path / folder, 2, length=2, search=dict(interval=1), compile=compile_cfg)
+        cfg.model.backbone.update(channels=((4, ), ), depths=((1, ), ), transformer='none')
+        cfg.model.neck.update(in_channels=(4, ), transformer='none')
+        runners.append(make_from(cfg))
+        runners[-1].train()
+    eager, compiled = runners
+    assert timeline(eager) == timeline(compiled)
+    others = dict(compiled.model.named_parameters())
+    for name, parameter in eager.model.named_parameters():
+        assert torch.allclose(parameter, others[name], atol=1e-4), name
 
 
 def make_from(cfg):
