@@ -141,7 +141,7 @@ def _serve(rank, size, store, patience, pipe) -> None:
 
 
 def _attempt(job, args, kwargs):
-    from conftest import forget_runners
+    from forget import forget_runners
     try:
         return False, job(*args, **kwargs)
     except BaseException as error:

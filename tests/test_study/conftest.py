@@ -1,29 +1,18 @@
 """A folder with a small study and tools that pretend."""
-import argparse
-import sys
 from pathlib import Path
 
+import fake_tools
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import fake_tools  # noqa: E402
-
-from mmst.study.jobs import _base  # noqa: E402
-from mmst.study.main import add_arguments, conduct  # noqa: E402
-from mmst.study.spec import parse_study, read_settings  # noqa: E402
-
-
-def arguments(*words):
-    """The parsed command line of a study of size.py in the current directory."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return parser.parse_args(['--size', 'size.py', '--work-dir', 'work', *map(str, words)])
+from mmst.study.jobs import _base
+from mmst.study.main import conduct
+from mmst.study.spec import parse_study, read_settings
 
 
 def perform(*words):
     """Conduct ./study.py with the pretending tools."""
     study = parse_study('study', read_settings(Path('study.py'), 'STUDY', 'give one'))
-    conduct(study, arguments(*words), Path('tools'), Path('nowhere'))
+    conduct(study, fake_tools.arguments(*words), Path('tools'), Path('nowhere'))
 
 
 def calls(name, seed=0):

@@ -63,11 +63,10 @@ metrics: {d: [[mIoU, mIoU, 1]]}
 runs: [{name: d.one, tool: train}]
 sections: [{title: S, data: d, rows: [{label: one, run: d.one}]}]
 ''')
-    from conftest import arguments
     from mmst.study.main import conduct
     from mmst.study.spec import parse_study, read_settings
     read = parse_study('y', read_settings(Path('study.yaml'), 'STUDY', ''))
-    conduct(read, arguments(), Path('tools'), Path('nowhere'))
+    conduct(read, fake_tools.arguments(), Path('tools'), Path('nowhere'))
     assert study.calls('d.one') == 1
 
 

@@ -1,4 +1,8 @@
 """Tools that pretend: each "epoch" is a word in a file; the third waits while ./hold is there."""
+import argparse
+
+from mmst.study.main import add_arguments
+
 TOOL = '''
 import json, os, sys, time
 from pathlib import Path
@@ -70,3 +74,10 @@ def write(folder, study=STUDY, size='configs = dict(d=\'config.py\')\n'):
     (folder / 'size.py').write_text(size)
     (folder / 'study.py').write_text(study)
     return folder
+
+
+def arguments(*words):
+    """The parsed command line of a study of size.py in the current directory."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(['--size', 'size.py', '--work-dir', 'work', *map(str, words)])
