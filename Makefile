@@ -1,6 +1,6 @@
 # make setup   the environment in .venv/
 # make demo    setup, then the demo: generated data, training, table
-# make test    setup, then the test suite (ARGS='-k word' passes options to pytest)
+# make test    setup, then the test suite in two processes (ARGS='-k word' passes options to pytest)
 # make clean   remove builds and caches; `rm -rf .venv` removes the environment
 #
 # PYTHON=/path/to/python3.11 picks the interpreter.
@@ -53,7 +53,7 @@ $(STAMP): requirements.txt requirements-no-deps.txt setup.py
 	touch $@
 
 test: setup
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
 demo: setup
 	$(RUN) -W ignore tools/demo.py $(ARGS)
