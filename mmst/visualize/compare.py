@@ -56,7 +56,7 @@ def compare_video(view: View, columns: Sequence[Column], source: Path, path: Pat
     frames = read_video(source)
     path.parent.mkdir(parents=True, exist_ok=True)
     writer, count = None, 0
-    for number, frame in enumerate(track_iter_progress(frames)):
+    for number, frame in enumerate(track_iter_progress((frames, len(frames)))):
         if frame is None:  # the container promised more
             break
         found = boxes.of_frame(number) if boxes is not None else None

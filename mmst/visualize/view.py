@@ -78,7 +78,7 @@ class View(ABC):
     @property
     def pipeline(self) -> List[Dict[str, Any]]:
         """A copy of the test pipeline's settings."""
-        return copy.deepcopy(_loader(self.cfg).dataset.pipeline)
+        return copy.deepcopy(_loader(self.cfg).dataset.get('pipeline', []))
 
     def prepared(self, ticket: Ticket) -> nn.Module:
         """The ticket's network with what the toolboxes' inference functions look for.

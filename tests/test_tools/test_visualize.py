@@ -8,6 +8,9 @@ from tiny_street import load_tool
 from view_tickets import view_ticket, write_view_config
 
 from mmst.deploy.export import save_sparse
+from mmst.tickets import Ticket
+from mmst.visualize.grid import GAP
+from mmst.visualize.text import SIZE, line_height
 
 
 def visualize(*args):
@@ -39,10 +42,10 @@ def people(tmp_path_factory):
 
 
 def columns_of(path, count, width):
-    """The columns' pixels."""
+    """The columns' pixels, below the labels."""
     picture = cv2.imread(str(path))
-    step = picture.shape[1] // count
-    return [picture[25:, i * step + 6:i * step + width] for i in range(count)]
+    lefts = [GAP + i * (width + GAP) for i in range(count)]
+    return [picture[line_height(SIZE) + GAP:, left:left + width] for left in lefts]
 
 
 def test_images_of_a_folder_are_rows_and_tickets_columns(streets, tmp_path, capsys):
@@ -63,7 +66,6 @@ def test_many_images_are_several_files(streets, tmp_path):
 
 
 def test_sparse_files_are_drawn_as_their_tickets(streets, tmp_path):
-    from mmst.tickets import Ticket
     save_sparse(Ticket.load(streets.tickets[0]), tmp_path / 'one.sparse')
     assert visualize(streets.config, streets.tickets[0], tmp_path / 'one.sparse', '--images',
                      streets.images / '0.png', '-o', tmp_path / 'x.png', '--width', 64) == 0
@@ -137,7 +139,6 @@ def test_tickets_of_another_task_are_refused(streets, people, capsys):
 
 
 def test_tickets_of_other_classes_are_refused(streets, tmp_path, capsys):
-    from mmst.tickets import Ticket
     ticket = Ticket.load(streets.tickets[0])
     ticket.model['decode_head']['num_classes'] = 7
     ticket.save(tmp_path / 'seven.pth')
