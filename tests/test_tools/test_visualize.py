@@ -80,6 +80,18 @@ def test_validation_images_have_their_labels_beside_them(people, tmp_path):
     assert (image != labels).any(-1).mean() > 0.002 and (ticket != labels).any(-1).mean() > 0.002
 
 
+def test_a_threshold_that_no_score_reaches_is_said(people, tmp_path, capsys):
+    arguments = people.config, people.tickets[0], '--images', people.images, '-o', tmp_path / 'x.png'
+    assert visualize(*arguments, '--threshold', 0) == 0
+    assert 'No key point' not in capsys.readouterr().out
+    ticket = Ticket.load(people.tickets[0])
+    weak = {name: value * (0.001 if name.startswith('head.') else 1)
+            for name, value in ticket.state_dict.items()}
+    ticket.with_weights(weak).save(tmp_path / 'weak.pth')
+    assert visualize(people.config, tmp_path / 'weak.pth', *arguments[2:], '--threshold', 0.9) == 0
+    assert 'No key point was drawn: the highest score is 0.' in capsys.readouterr().out
+
+
 def make_video(path, frames):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 12, (64, 48))
     for i in range(frames):
