@@ -2,12 +2,15 @@
 import ctypes
 from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_void_p
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 from mmengine.logging import print_log
 
-from .build import BuildError, build
+from ...native.build import BuildError, build
+
+SOURCE = Path(__file__).parent / 'kernel' / 'sparse.cpp'
 
 
 def _fields(kind: Any, names: str) -> list:
@@ -80,7 +83,7 @@ def fill(kind: type, **values: Any) -> Structure:
 def kernel() -> Optional[ctypes.CDLL]:
     """The compiled functions, or None where they cannot be had; the log says why."""
     try:
-        library = build()
+        library = build(SOURCE)
     except BuildError as error:
         print_log(f'Sparse inference without its kernel, by torch\'s dense layers: {error}.',
                   logger='current')

@@ -1,0 +1,3 @@
+"""placeholder"""
+TYPES = ()
+def available(): return False
