@@ -18,8 +18,9 @@ INCLUDE = Path(__file__).parent / 'include'
 FLAGS = ('-O3', '-std=c++17', '-fPIC', '-shared', '-pthread', '-fno-math-errno',
          '-fno-trapping-math', '-fno-signed-zeros')
 COMPILERS = ('c++', 'g++', 'clang++')
-#: ``MMST_KERNEL=none`` does without kernels; ``MMST_KERNEL_CACHE`` is the folder of the builds.
-SWITCH, CACHE = 'MMST_KERNEL', 'MMST_KERNEL_CACHE'
+#: ``MMST_KERNEL=none`` does without kernels; ``MMST_KERNEL_CACHE`` is the folder of the builds;
+#: ``MMST_KERNEL_TARGET`` holds the compiler's flags for the processor, e.g. ``-mavx2 -mfma``.
+SWITCH, CACHE, TARGET = 'MMST_KERNEL', 'MMST_KERNEL_CACHE', 'MMST_KERNEL_TARGET'
 
 
 class BuildError(RuntimeError):
@@ -60,11 +61,14 @@ def find_compiler() -> Optional[str]:
 
 
 def compile_to(path: Path, source: Path, compiler: str) -> None:
-    """Compile to ``path``, whole or not at all; for this very processor where that works."""
+    """Compile to ``path``, whole or not at all; for this very processor where that works.
+
+    With flags of ``MMST_KERNEL_TARGET`` it is compiled with them or not at all.
+    """
     with tempfile.TemporaryDirectory() as folder:
         product = Path(folder) / 'kernel.so'
-        for native in (native_flags(), []):
-            command = [compiler, *FLAGS, *native, f'-I{INCLUDE}', str(source), '-o', str(product)]
+        for target in (target_flags(), *([] if os.environ.get(TARGET) else [[]])):
+            command = [compiler, *FLAGS, *target, f'-I{INCLUDE}', str(source), '-o', str(product)]
             result = subprocess.run(command, capture_output=True, text=True)
             if not result.returncode:
                 return files.write_bytes(path, product.read_bytes())
@@ -72,15 +76,17 @@ def compile_to(path: Path, source: Path, compiler: str) -> None:
     raise BuildError(f'{compiler} failed: {lines[0]}')
 
 
-def native_flags() -> List[str]:
-    """All instructions that this processor has."""
+def target_flags() -> List[str]:
+    """The flags asked for; else all instructions that this processor has."""
+    if os.environ.get(TARGET):
+        return os.environ[TARGET].split()
     return ['-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else '-march=native']
 
 
 def fingerprint(source: Path, compiler: str) -> str:
     """Of all that decides about the library: source, flags, compiler, processor."""
     version = subprocess.run([compiler, '--version'], capture_output=True, text=True).stdout
-    found = hashlib.sha256(repr((FLAGS, native_flags(), version, processor())).encode())
+    found = hashlib.sha256(repr((FLAGS, target_flags(), version, processor())).encode())
     for file in sorted(source.parent.iterdir()) + sorted(INCLUDE.iterdir()):
         found.update(file.read_bytes())
     return found.hexdigest()[:24]

@@ -57,6 +57,24 @@ def test_fingerprint_changes_with_flags_source_and_headers(tmp_path, monkeypatch
     assert len(set(found)) == 5
 
 
+def test_target_asked_for_reaches_the_compiler_and_nothing_else_is_tried(tmp_path, monkeypatch):
+    monkeypatch.setenv(build.TARGET, '-mavx2 -mfma')
+    compiler = fake_compiler(tmp_path, f'echo "$@" >> {tmp_path}/arguments; exit 1')
+    with pytest.raises(build.BuildError):
+        build.compile_to(tmp_path / 'kernel.so', tmp_path / 'kernel.cpp', compiler)
+    arguments, = (tmp_path / 'arguments').read_text().splitlines()
+    assert ' -mavx2 -mfma ' in arguments and 'native' not in arguments
+
+
+def test_another_target_is_another_library(tmp_path, monkeypatch):
+    compiler = fake_compiler(tmp_path, 'echo version 1')
+    source = source_file(tmp_path / 'source', 'int one;')
+    monkeypatch.delenv(build.TARGET, raising=False)
+    first = build.fingerprint(source, compiler)
+    monkeypatch.setenv(build.TARGET, '-mavx2 -mfma')
+    assert build.fingerprint(source, compiler) != first
+
+
 @needs_compiler
 def test_library_is_compiled_once(tmp_path, monkeypatch):
     monkeypatch.delenv(build.SWITCH, raising=False)
