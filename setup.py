@@ -36,7 +36,7 @@ EXTRAS = {
 EXTRAS['all'] = sorted(set(sum((EXTRAS[task] for task in ('seg', 'cls', 'pose')), [])))
 # torch's ONNX exporter is written in onnxscript; onnxruntime checks what it has written.
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
-EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', *EXTRAS['export']]
+EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', *EXTRAS['export']]
 
 setup(
     # Not `mmst`: for a distribution of the module's own name, mmengine would look for an editable

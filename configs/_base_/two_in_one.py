@@ -16,6 +16,7 @@ default_hooks = dict(
     recalibrate=dict(type='mmst.RecalibrateHook', batches=10, batch_size=16),
     ticket=dict(type='mmst.TicketHook'),
     fingerprint=dict(type='mmst.FingerprintHook'),
+    timeline=dict(type='mmst.TimelineHook'),
     checkpoint=dict(type='mmst.TicketCheckpointHook', interval=10, max_keep_ckpts=3),
     interim_metrics=dict(type='mmst.InterimMetricsHook'),
     resume=dict(type='mmst.ResumeHook'))

@@ -1,7 +1,7 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
 from .hooks import (FingerprintHook, FiniteHook, FixedMaskHook, InterimMetricsHook, PruneHook,
                     RecalibrateHook, ResumeHook, RewindHook, SearchHook, SeedHook,
-                    TicketCheckpointHook, TicketHook)
+                    TicketCheckpointHook, TicketHook, TimelineHook)
 from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, RMSpropTF,
                     StaircaseLR)
 from .part_sampler import PartSampler
@@ -12,5 +12,5 @@ __all__ = [
     'DecayGroupsConstructor', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
     'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PartSampler',
     'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
-    'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'WarmupEMA', 'seed_worker'
+    'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook', 'WarmupEMA', 'seed_worker'
 ]
