@@ -1,6 +1,7 @@
 # make setup   the environment in .venv/
 # make demo    setup, then the demo: generated data, training, table
 # make test    setup, then the test suite in two processes (ARGS='-k word' passes options to pytest)
+# make docs    the documentation in site/, in an environment of its own (.venv-docs/)
 # make clean   remove builds and caches; `rm -rf .venv` removes the environment
 #
 # PYTHON=/path/to/python3.11 picks the interpreter.
@@ -24,7 +25,10 @@ CHECK_PYTHON := import sys; v = sys.version_info[:2]; \
 # Used once in full, so that a broken package shows here and not in the middle of a run.
 CHECK_PACKAGES := import mmst, torchvision, mmpretrain, mmseg.models, mmdet.models, mmpose.models
 
-.PHONY: help setup test demo clean
+# Docstrings are read, not imported: the documentation needs neither torch nor a toolbox.
+DOCS := .venv-docs
+
+.PHONY: help setup test demo docs clean
 .NOTPARALLEL:
 
 help:
@@ -58,6 +62,15 @@ test: setup
 demo: setup
 	$(RUN) -W ignore tools/demo.py $(ARGS)
 
+docs: $(DOCS)/.complete
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict $(ARGS)
+
+$(DOCS)/.complete: requirements-docs.txt
+	rm -rf $(DOCS)
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip --disable-pip-version-check --no-input install -r requirements-docs.txt
+	touch $@
+
 clean:
-	rm -rf build dist *.egg-info .pytest_cache
+	rm -rf build dist site *.egg-info .pytest_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -36,6 +36,8 @@ EXTRAS = {
 EXTRAS['all'] = sorted(set(sum((EXTRAS[task] for task in ('seg', 'cls', 'pose')), [])))
 # torch's ONNX exporter is written in onnxscript; onnxruntime checks what it has written.
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
+# ruff formats the signatures in the API pages.
+EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff']
 EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', *EXTRAS['export']]
 
 setup(

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from mmst.deploy.sparse import SparseModel
-from mmst.deploy.sparse.build import FLAGS, SOURCES, find_compiler, target_flags
+from mmst.deploy.sparse.library import SOURCE
 from mmst.deploy.sparse.sparse_block import SparseSearchBlock
 from mmst.deploy.sparse.sparse_conv import SparseConv
 from mmst.deploy.sparse.sparse_stem import SparseStem
+from mmst.native.build import FLAGS, find_compiler, target_flags
 
 #: Floats of the arrays that are streamed: feature maps of a whole network, and of one block.
 LARGE, SMALL = 1 << 24, 1 << 16
@@ -26,8 +27,8 @@ def ceilings() -> Optional[Dict[str, float]]:
     source = Path(__file__).with_name('ceilings.cpp')
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/ceilings.so'
-        subprocess.run([compiler, *FLAGS, *target_flags(), f'-I{SOURCES}', str(source), '-o', path],
-                       check=True)
+        subprocess.run([compiler, *FLAGS, *target_flags(), f'-I{SOURCE.parent}', str(source), '-o',
+                        path], check=True)
         library = ctypes.CDLL(path)
     for name in ('multiply_adds', 'stream'):
         getattr(library, name).restype = ctypes.c_double

@@ -3,6 +3,7 @@
 # An epoch is a random third of the images, so that 60 of them hold the paper's ratio of search and
 # prune intervals. The folder is that of the environment variable CAMVID_ROOT, or data/camvid.
 _base_ = './st_hrnas_cityscapes_p90_demo.py'
+training_data = 'CamVid'  # for the metafile: the class of the data set is Cityscapes'
 crop = (96, 128)
 model = dict(data_preprocessor=dict(size=crop))
 train_pipeline = [

@@ -9,7 +9,7 @@ from tiny import run
 from torch import nn
 
 from mmst.deploy.sparse import SparseModel, library
-from mmst.deploy.sparse.build import processor
+from mmst.native.build import processor
 from mmst.deploy.sparse.library import kernel
 from mmst.errors import ConfigError, TicketError
 from mmst.models import ClassificationNeck

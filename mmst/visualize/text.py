@@ -1,0 +1,44 @@
+"""Text on pictures."""
+import functools
+from typing import Sequence, Tuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+INK, SIZE = (30, 30, 30), 15
+
+
+@functools.lru_cache(maxsize=None)
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The font that comes with matplotlib."""
+    from matplotlib.font_manager import findfont
+    return ImageFont.truetype(findfont('DejaVu Sans'), size)
+
+
+def line_height(size: int) -> int:
+    """Pixels that a line takes."""
+    return sum(font(size).getmetrics())
+
+
+def text_width(text: str, size: int) -> int:
+    """Pixels that a text takes."""
+    return int(np.ceil(font(size).getlength(text)))
+
+
+def fitted(text: str, width: int, size: int) -> str:
+    """The text, its end cut off where it is wider than ``width``."""
+    if text_width(text, size) <= width:
+        return text
+    while text and text_width(text + '…', size) > width:
+        text = text[:-1]
+    return text + '…'
+
+
+def write(picture: np.ndarray, text: str, at: Tuple[int, int], size: int,
+          colour: Sequence[int] = INK, right: bool = False) -> np.ndarray:
+    """A copy of the picture with text whose upper left (or right) corner is ``at`` (x, y)."""
+    image = Image.fromarray(picture)
+    x, y = at
+    draw = ImageDraw.Draw(image)
+    draw.text((x - text_width(text, size) if right else x, y), text, tuple(colour), font(size))
+    return np.asarray(image).copy()

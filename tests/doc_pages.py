@@ -1,0 +1,74 @@
+"""README and docs/ as data: pages, fenced blocks, links, code in the text."""
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))]
+_FENCE = re.compile(r'^```(\w*)[^\n]*\n(.*?)^```$', re.DOTALL | re.MULTILINE)
+_SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block.
+
+    Attributes:
+        page (str): Path in the repository.
+        line (int): Where it begins.
+        language (str): E.g. ``'python'``.
+        text (str): What is in it.
+    """
+    page: str
+    line: int
+    language: str
+    text: str
+
+    @property
+    def included(self):
+        """The file that the block shows, or None."""
+        found = _SNIPPET.match(self.text)
+        return found.group(1) if found else None
+
+    def __str__(self):
+        return f'{self.page}:{self.line}'
+
+
+def name_of(page):
+    """Path in the repository."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(*languages):
+    """All fenced blocks of some languages."""
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        for match in _FENCE.finditer(text):
+            line = text[:match.start()].count('\n') + 1
+            found.append(Block(name_of(page), line, match.group(1), match.group(2)))
+    return [block for block in found if block.language in languages]
+
+
+def prose(page):
+    """The page without fenced blocks, with the files that it includes."""
+    text = _FENCE.sub('', page.read_text())
+    return _SNIPPET.sub(lambda match: (ROOT / match.group(1)).read_text(), text)
+
+
+def links(page):
+    """Targets of links and images that lie in the repository."""
+    found = re.findall(r'!?\[[^\]]*\]\(([^)\s]+)\)', prose(page))
+    return [target for target in found if not re.match(r'\w+://|mailto:', target)]
+
+
+def headings(page):
+    """Headings as anchors, the way Markdown's table of contents forms them."""
+    titles = re.findall(r'^#+ (.+)$', prose(page), re.MULTILINE)
+    return [re.sub(r'[-\s]+', '-', re.sub(r'[^\w\s-]', '', title).strip().lower())
+            for title in titles]
+
+
+def code_spans(page):
+    """Code within the text."""
+    return re.findall(r'`([^`\n]+)`', prose(page))
