@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))]
+#: docs/hooks.py makes pages of them.
+RECORDS = sorted((ROOT / 'benchmarks' / 'results').glob('*.md'))
+PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md')), *RECORDS]
 _FENCE = re.compile(r'^```(\w*)[^\n]*\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 _SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
 
@@ -51,15 +53,21 @@ def blocks(*languages):
 
 
 def prose(page):
-    """The page without fenced blocks, with the files that it includes."""
-    text = _FENCE.sub('', page.read_text())
-    return _SNIPPET.sub(lambda match: (ROOT / match.group(1)).read_text(), text)
+    """The page without fenced blocks."""
+    return _FENCE.sub('', page.read_text())
 
 
 def links(page):
     """Targets of links and images that lie in the repository."""
     found = re.findall(r'!?\[[^\]]*\]\(([^)\s]+)\)', prose(page))
     return [target for target in found if not re.match(r'\w+://|mailto:', target)]
+
+
+def file_of(page, target):
+    """The file that a link on a page leads to."""
+    file = (page.parent / target).resolve() if target else page
+    results = ROOT / 'docs' / 'results'
+    return RECORDS[0].parent / file.name if file.parent == results and not file.exists() else file
 
 
 def headings(page):

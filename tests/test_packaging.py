@@ -89,6 +89,7 @@ def test_wheel_holds_configs_and_tools_as_real_files(wheel):
         names = set(archive.namelist())
         script = archive.getinfo('mmst/.mim/tools/probe.sh')
     assert {'mmst/.mim/model-index.yml', 'mmst/.mim/configs/probe.py',
+            'mmst/.mim/configs/metafile.yml', 'mmst/.mim/configs/demo/metafile.yml',
             'mmst/.mim/configs/_base_/probe_base.py', 'mmst/registry.py'} <= names
     assert script.external_attr >> 16 & 0o111, 'scripts lose their executable bit'
     outside = {name for name in names if not name.startswith(('mmst/', 'mm_supertickets-'))}

@@ -44,7 +44,9 @@ def parse(path, arguments):
         assert gpus == 'GPUS' or int(gpus) > 0
     tool = load_tool(name)
     if hasattr(tool, 'parse_args'):
-        tool.parse_args(arguments)
+        # The text may speak of an option alone.
+        alone = arguments[0].startswith('-')
+        tool.parse_args([*(['CONFIG'] if alone else []), *arguments])
         return
     source = (ROOT / path).read_text() + (ROOT / 'mmst/study/main.py').read_text()
     for word in arguments:
