@@ -1,6 +1,6 @@
 """Latency of tickets on a CPU, all runtimes side by side, with the multiply-adds beside the times.
 
-    make latency-tickets      # trains the full-width supernet and prunes it: work_dirs/full_width
+    python benchmarks/latency_tickets.py   # trains the full-width supernet and prunes it
     python benchmarks/latency.py --size 512 1024
 
 Each round runs every candidate once, in turn, so that whatever else the machine does hits all of
@@ -82,8 +82,8 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--config', default=str(ROOT / 'configs/full_width.py'))
-    parser.add_argument('--checkpoint', default=str(RUN / 'epoch_19.pth'),
-                        help='the searched network before its last prune')
+    parser.add_argument('--checkpoint', default=str(RUN / 'epoch_13.pth'),
+                        help='the searched network, its mask lifted')
     parser.add_argument('--tickets', nargs='+', metavar='TICKET.pth',
                         default=sorted(map(str, RUN.glob('p*_*.pth'))))
     parser.add_argument('--size', type=int, nargs=2, default=(512, 1024))
