@@ -196,7 +196,7 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool,
         scales, costs = zip(*penalised_scales(joint, model, sizes))
     for module in model.modules():
         if isinstance(module, MixConv):
-            module.kernel = kernel
+            module.kernel_devices = ('cpu', 'cuda') if kernel else ()
     return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
 
 

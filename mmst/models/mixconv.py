@@ -30,15 +30,15 @@ class MixConv(nn.Module):
         eps (float): Epsilon of the BNs. Defaults to 1e-3.
 
     Attributes:
-        kernel (bool): Whether training runs the depthwise convolutions in one pass where a kernel
-            takes them (``mmst.models.depthwise``); results differ by rounding only. Evaluation and
-            export keep to torch's convolutions. Defaults to False.
+        kernel_devices (Sequence[str]): Where training runs the depthwise convolutions in one pass
+            if a kernel takes them (``mmst.models.depthwise``): ``'cpu'``, ``'cuda'``. Results differ
+            by rounding only. Evaluation and export keep to torch's convolutions. Defaults to ().
 
     Shape:
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
 
-    kernel = False
+    kernel_devices: Sequence[str] = ()
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
                  kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
@@ -71,7 +71,7 @@ class MixConv(nn.Module):
         return self.project_bn(self.project(x))
 
     def _convolve(self, x: Tensor) -> Tensor:
-        if self.kernel and self.training:
+        if self.training and x.device.type in self.kernel_devices:
             weights = [conv.weight for conv in self.depthwise if conv.weight.shape[0]]
             if depthwise.can_run(x, weights, self.stride):
                 return depthwise.mixed_depthwise(x, weights, self.stride)

@@ -176,7 +176,7 @@ def kernel_pair(stride=1, widths=None):
     if widths is not None:
         plain.keep(torch.cat([torch.arange(n) + 20 * i for i, n in enumerate(widths)]), Cut())
     fast = copy.deepcopy(plain)
-    fast.kernel = True
+    fast.kernel_devices = ('cpu', )
     return plain, fast
 
 
@@ -237,4 +237,5 @@ def test_the_switch_leaves_state_dict_alone():
     plain, fast = kernel_pair()
     assert list(plain.state_dict()) == list(fast.state_dict())
     fast.load_state_dict(plain.state_dict())
-    assert fast.kernel and copy.deepcopy(fast).kernel and not plain.kernel
+    assert copy.deepcopy(fast).kernel_devices == fast.kernel_devices == ('cpu', )
+    assert not plain.kernel_devices

@@ -43,6 +43,12 @@ def kernel() -> Optional[ctypes.CDLL]:
         return None
 
 
+@torch.compiler.assume_constant_result
+def available() -> bool:
+    """Whether there is a kernel; settled once, while torch.compile traces too."""
+    return kernel() is not None
+
+
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
     """Depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last."""
     y = _empty(x, out_shape(x, stride))

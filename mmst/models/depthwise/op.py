@@ -43,7 +43,7 @@ def mixed_depthwise(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor
 
 def _backend(x: Tensor) -> ModuleType:
     """The module that computes for a tensor such as ``x``."""
-    if x.device.type == 'cpu' and x.dtype in library.TYPES and library.kernel() is not None:
+    if x.device.type == 'cpu' and x.dtype in library.TYPES and library.available():
         return library
     if x.device.type == 'cuda' and x.dtype in triton_kernel.TYPES and triton_kernel.available():
         return triton_kernel
