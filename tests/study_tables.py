@@ -17,8 +17,8 @@ def section(*rows, curves=None, title='S', data='d'):
 
 def table(*sections, study='t', size='demo'):
     """A whole one."""
-    return dict(study=study, title=f'title of {study}', source='', size=size, sections=list(sections),
-                claims=[])
+    return dict(study=study, title=f'title of {study}', source='', size=size, claims=[],
+                sections=list(sections))
 
 
 def curves_table(**settings):

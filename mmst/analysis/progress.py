@@ -7,7 +7,8 @@ from .table import render
 
 WIDTH = 100
 _STAGE = re.compile(r'backbone\.(?:fusions|parallels)\.(\d+)\.')
-_DONE = dict(search='search', prune='prune', reactivate='reactivation', recalibrate='new BN statistics')
+_DONE = dict(search='search', prune='prune', reactivate='reactivation',
+             recalibrate='new BN statistics')
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Progress:
                 f'{f"{revived:,}" if revived else "none"}')
 
 
-def units_table(removed: Sequence[Mapping[str, Any]], units: Mapping[str, Mapping[str, int]]) -> str:
+def units_table(removed: Sequence[Mapping[str, Any]],
+                units: Mapping[str, Mapping[str, int]]) -> str:
     """Units left, and removed in brackets, by stage and kernel size.
 
     Args:

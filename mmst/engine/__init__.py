@@ -11,6 +11,7 @@ from .warmup_ema import WarmupEMA
 __all__ = [
     'DecayGroupsConstructor', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
     'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PartSampler',
-    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
-    'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook', 'WarmupEMA', 'seed_worker'
+    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook',
+    'SeedHook', 'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook', 'WarmupEMA',
+    'seed_worker'
 ]

@@ -28,7 +28,8 @@ def due_sparsity(runner: Runner, step: int) -> Optional[float]:
     prune = drawing_hook(runner)
     if prune is None:
         return None
-    return prune.sparsity if step == max_steps(runner) else prune.schedule.at(step // prune.interval)
+    last = step == max_steps(runner)
+    return prune.sparsity if last else prune.schedule.at(step // prune.interval)
 
 
 def drawing_hook(runner: Runner) -> Optional[PruneHook]:

@@ -42,8 +42,8 @@ def blocks_of(widths: Mapping[str, Mapping[str, Any]]) -> List[Block]:
     new = _new_branches(widths.get('backbone', {}))
     found = [_block(part, path, new) for part, blocks in widths.items() for path in blocks]
     order = dict(fusion=0, new=0, parallel=1)
-    return sorted(found, key=lambda b: (b.stage < 0, b.stage, order.get(b.kind, 2), b.branch, b.depth,
-                                        b.source))
+    return sorted(found, key=lambda b: (b.stage < 0, b.stage, order.get(b.kind, 2), b.branch,
+                                        b.depth, b.source))
 
 
 def _new_branches(paths: Mapping[str, Any]) -> Dict[int, int]:

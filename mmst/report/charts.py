@@ -119,7 +119,8 @@ def _shape(shape: str, x: float, y: float, size: float = 4.) -> str:
         return f'M{x:.2f} {y - size:.2f}l{size} {2 * size}h{-2 * size}z'
     if shape == 'square':
         return f'M{x - size:.2f} {y - size:.2f}h{2 * size}v{2 * size}h{-2 * size}z'
-    return f'M{x - size:.2f} {y:.2f}a{size} {size} 0 1 0 {2 * size} 0a{size} {size} 0 1 0 {-2 * size} 0z'
+    arcs = ''.join(f'a{size} {size} 0 1 0 {way} 0' for way in (2 * size, -2 * size))
+    return f'M{x - size:.2f} {y:.2f}{arcs}z'
 
 
 def _key(series: Sequence[Series]) -> Tuple[str, float]:
@@ -138,6 +139,6 @@ def _key(series: Sequence[Series]) -> Tuple[str, float]:
                              fill=s.colour if filled else '#ffffff'))
         parts.append(words(s.label, x + 25, y + 3.5))
         x += width
-    return ''.join(parts), y + 8 if len(series) > 1 else 0.
+    return ''.join(parts), y + 8
 
 

@@ -113,8 +113,9 @@ def collect(work_dir: Union[str, Path]) -> RunData:
     before = (run or {}).get('widths') or _before(cfg, notes)
     return RunData(
         folder.resolve().name, run or {}, entries, summary,
-        _losses(folder, run or {}, checkpoint), before, _after(before, entries, summary, checkpoint),
-        _layers(entries, summary), cfg, path, logs.starts(folder),
+        _losses(folder, run or {}, checkpoint), before,
+        _after(before, entries, summary, checkpoint), _layers(entries, summary), cfg, path,
+        logs.starts(folder),
         folder / 'ticket.pth' if summary and (folder / 'ticket.pth').is_file() else weights, notes)
 
 
@@ -150,8 +151,8 @@ def _summary(folder: Path, entries: List[Entry], notes: List[str]) -> Optional[M
         summary = json.loads(path.read_text(encoding='utf-8'))
         summary['params']['supernet'], summary['macs']['sparse'], summary['step']
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TicketError(f'{path} cannot be read ({type(error).__name__}: {error}). Remedy: remove '
-                          'it; resuming the finished run writes it again.') from error
+        raise TicketError(f'{path} cannot be read ({type(error).__name__}: {error}). Remedy: '
+                          'remove it; resuming the finished run writes it again.') from error
     if entries and max(e['step'] for e in entries) < summary['step']:
         notes.append(f'ticket.json is of an earlier run, which ended at {summary["step"]}; it is '
                      'left out.')

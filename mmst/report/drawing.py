@@ -83,11 +83,12 @@ def _draw(form: Form, title: str, before, after, sparsity) -> str:
     far = [max(values) for values in zip(*places.values())]
     size = [far[i] + form.block[i] + 6 for i in (0, 1)]
     return picture(*size, title, *lines, _box(form, stem, 'stem'), *shown,
-                   *_labels(form, blocks, columns), class_='architecture')
+                   *_labels(form, blocks, columns), class_='architecture',
+                   style=f'max-width:{1.35 * size[0]:.0f}px')
 
 
 def _columns(blocks: Sequence[Block]) -> Dict[Tuple[str, int], int]:
-    """(``'fusion'`` or ``'parallel'``, stage) to its first column; the neck's is ``('neck', -1)``."""
+    """(``'fusion'`` or ``'parallel'``, stage) to its first column; ``('neck', -1)`` to its own."""
     column, found = 1, {}
     for stage in sorted({b.stage for b in blocks if b.stage >= 0}):
         depths = [b.depth + 1 for b in blocks if b.stage == stage and b.kind == 'parallel']
@@ -134,7 +135,8 @@ def _edges(blocks: Sequence[Block], places: Mapping[str, Place], stem: Place):
 def _openings(blocks: Sequence[Block], places: Mapping[str, Place]):
     """The last block of the branch above, and the new branch that reads its sum."""
     for new in (b for b in blocks if b.kind == 'new'):
-        above = [b for b in blocks if (b.stage, b.branch, b.kind) == (new.stage, new.source, 'fusion')]
+        above = [b for b in blocks if b.kind == 'fusion'
+                 and (b.stage, b.branch) == (new.stage, new.source)]
         if above:
             yield places[above[-1].path], places[new.path]
 

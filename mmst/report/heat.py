@@ -10,7 +10,8 @@ MISSING = '#ffffff'
 
 
 def heat_map(title: str, rows: Sequence[str], columns: Sequence[str],
-             cells: Mapping[Tuple[str, str], float], tips: Optional[Mapping[str, str]] = None) -> str:
+             cells: Mapping[Tuple[str, str], float],
+             tips: Optional[Mapping[str, str]] = None) -> str:
     """Cells from dark (0) to light (1), with the percentage in each; white where there is none.
 
     Args:

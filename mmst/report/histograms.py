@@ -37,9 +37,11 @@ def _chart(label: str, searches: Sequence[Mapping[str, Any]], edges: Sequence[fl
     lowest, per_bin = math.log10(edges[0]), math.log10(edges[1] / edges[0])
     ends = [words(f'1e{n}', LEFT + (n - lowest) / per_bin * BIN, bottom + 14, text_anchor='middle')
             for n in range(round(lowest), round(math.log10(edges[-1])) + 1)]
-    line = '' if not threshold else tag(
-        'path', d=f'M{LEFT + (math.log10(threshold) - lowest) / per_bin * BIN:.2f} {TOP}V{bottom:.2f}',
-        stroke=COLOURS[1], stroke_width=1.6, stroke_dasharray='5 3')
+    line = ''
+    if threshold:
+        x = LEFT + (math.log10(threshold) - lowest) / per_bin * BIN
+        line = tag('line', x1=x, x2=x, y1=TOP, y2=bottom, stroke=COLOURS[1], stroke_width=1.6,
+                   stroke_dasharray='5 3')
     return tag('figure', tag('figcaption', title), picture(
         WIDTH, bottom + 20, title, *rows, line, *names, *ends, class_='chart'))
 

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 from ..analysis.progress import unit_name
 from ..analysis.ticket_cost import ticket_costs
 from ..errors import MMSTError
+from ..search.histogram import edges
 from ..tickets import Ticket
 from .blocks import blocks_of
 from .collect import RunData
@@ -29,11 +30,12 @@ def architecture_section(data: RunData) -> str:
         return tag('p', _NO_BLOCKS, class_='note')
     sparsity = block_sparsity(data.layers, data.state.get('units', {}))
     first = architecture('Before: the supernet', data.before, data.before, {})
-    after = architecture(f'Now, after {data.unit} {data.last_step}', data.before, data.after, sparsity)
-    how = ('Each block has a strip for each kernel size (3, 5, 7, …) and one for tokens; the colour '
-           'is the share of its units that is left. Crossed out: nothing is left but the residual '
-           'path. F: fusion module, P: parallel module. Point at a block, or reach it by the Tab key, '
-           'for its numbers.')
+    after = architecture(f'Now, after {data.unit} {data.last_step}', data.before, data.after,
+                         sparsity)
+    how = ('Each block has a strip for each kernel size (3, 5, 7, …) and one for tokens; the '
+           'colour is the share of its units that is left. Crossed out: nothing is left but the '
+           'residual path. F: fusion module, P: parallel module. Point at a block, or reach it by '
+           'the Tab key, for its numbers.')
     return ''.join([tag('p', how, class_='note'), colour_key('0% of the units left', '100%'), first,
                     after])
 
@@ -52,10 +54,11 @@ def importance_section(data: RunData) -> str:
     searches = [e for e in data.of_kind('search') if e.get('importance')]
     if not searches:
         return tag('p', 'No search has recorded importance factors.', class_='note')
-    from ..search.histogram import edges
-    charts = importance_charts(searches, data.run.get('edges') or edges(), data.run.get('threshold'))
+    charts = importance_charts(searches, data.run.get('edges') or edges(),
+                               data.run.get('threshold'))
     how = ('Importance factors |γ| as each search found them, before it removed units. The dashed '
-           'line is the threshold; a row is a search, colours go with the square root of the count.')
+           'line is the threshold; a row is a search, colours go with the square root of the '
+           'count.')
     return tag('p', how, class_='note') + tag('div', *charts, class_='charts')
 
 
@@ -141,8 +144,9 @@ def _cost_rows(data: RunData) -> List[Sequence[str]]:
         found = [(name, data.summary['params'][key], data.summary['macs'][key]) for name, key in (
             ('supernet', 'supernet'), ('after the search', 'searched'), ('kept weights', 'sparse'))]
     else:
-        found = [('supernet', data.supernet['params'], data.supernet['macs'])] if data.supernet else []
-        state = data.state
+        found, before, state = [], data.supernet, data.state
+        if before:
+            found.append(('supernet', before['params'], before['macs']))
         if 'macs' in state:
             found += [(f'after {data.unit} {data.last_step}', state['params'], state['macs']),
                       ('kept weights', state['nonzero'], state['sparse_macs'])]

@@ -39,7 +39,8 @@ def page(data: RunData, samples: Sequence[Sample]) -> str:
             '<link rel="icon" href="data:,">'
             f'<title>{text(title)}</title><style>{STYLE}</style></head><body>'
             f'<header><h1>{text(title)}</h1>{_head(data)}</header>{links}'
-            f'<main>{"".join(body)}</main><p class="tip" aria-live="polite"></p><script>{SCRIPT}</script></body></html>\n')
+            f'<main>{"".join(body)}</main><p class="tip" aria-live="polite"></p>'
+            f'<script>{SCRIPT}</script></body></html>\n')
 
 
 def status(data: RunData) -> str:
@@ -49,8 +50,8 @@ def status(data: RunData) -> str:
         return f'Finished at {data.unit} {data.summary["step"]}' + (
             f' of {steps}: stopped early.' if steps and data.summary['step'] < steps else '.')
     of = f' of {steps}' if steps else ''
-    return (f'Not finished: the last event was at {data.unit} {data.last_step}{of}. All figures are '
-            'those of that moment; there is no ticket yet.')
+    return (f'Not finished: the last event was at {data.unit} {data.last_step}{of}. All figures '
+            'are those of that moment; there is no ticket yet.')
 
 
 def _head(data: RunData) -> str:

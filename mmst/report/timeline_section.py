@@ -17,7 +17,8 @@ def timeline_section(data: RunData) -> str:
     """Charts with the run's events below each, and all of it as tables."""
     marks = [Mark(e['kind'], e['step'], _told(data.unit, e)) for e in data.of_kind(*CHANGES)]
     end = max(data.run.get('steps', 0), data.reached)
-    charts = [chart for chart in (_accuracy(data), _sparsity(data), _macs(data), _loss(data)) if chart]
+    charts = [chart for chart in (_accuracy(data), _sparsity(data), _macs(data), _loss(data))
+              if chart]
     drawn = [line_chart(title, data.unit, end, series, marks, told=not i, zero=zero)
              for i, (title, series, zero) in enumerate(charts)]
     key = 'S: search, P: prune, R: reactivation of pruned weights.'
@@ -60,9 +61,9 @@ def _sparsity(data: RunData):
 
 def _macs(data: RunData):
     begin = data.supernet['macs'] if data.supernet else None
-    searched = [(e['step'], e['state']['macs']) for e in data.entries if 'macs' in e.get('state', {})]
-    kept = [(e['step'], e['state']['sparse_macs']) for e in data.entries
-            if 'macs' in e.get('state', {})]
+    looked = [e for e in data.entries if 'macs' in e.get('state', {})]
+    searched = [(e['step'], e['state']['macs']) for e in looked]
+    kept = [(e['step'], e['state']['sparse_macs']) for e in looked]
     searched = searched or [(e['step'], e['macs']) for e in data.of_kind('search')]
     if not searched:
         return None
@@ -71,7 +72,8 @@ def _macs(data: RunData):
                      + [(data.reached, points[-1][1])], colour, line, stepped=True)
               for label, points, colour, line in lines if points]
     shape = data.run.get('input_shape')
-    return f'multiply-adds (MACs){" at " + "x".join(map(str, shape)) if shape else ""}', series, True
+    at = f' at {shape[0]}x{shape[1]}' if shape else ''
+    return f'multiply-adds (MACs){at}', series, True
 
 
 def _loss(data: RunData):

@@ -50,7 +50,8 @@ def merge(name: str, tables: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
             merged = sections.setdefault(key, dict(section, rows=[], curves={}))
             _add(merged, section)
     titles = list(dict.fromkeys(table['title'] for table in tables))
-    return dict(study=name, title='; '.join(titles), size=sizes[0], sections=list(sections.values()))
+    return dict(study=name, title='; '.join(titles), size=sizes[0],
+                sections=list(sections.values()))
 
 
 def _add(merged: Dict[str, Any], section: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ _ACROSS = dict(chance=':', dense='-', search='--')
 
 
 def write_figures(table: Mapping[str, Any], folder: Path) -> List[Path]:
-    """Write ``STUDY.png``, ``.svg`` and the points drawn, ``STUDY_figure.csv``; returns the paths."""
+    """Write ``STUDY.png``, ``.svg``, and the points as ``STUDY_figure.csv``; returns the paths."""
     pictures = _pictures(table)
     written = {f'{table["study"]}.{ending}': data for ending, data in pictures.items()}
     written[f'{table["study"]}_figure.csv'] = as_csv(figure_points(table)).encode()
@@ -72,7 +72,8 @@ def _curves(axes, section: Mapping[str, Any]) -> None:
     points, styles = section_points(section), curve_styles(len(section['curves']))
     for label, style in zip(section['curves'], styles):
         for axis, source in zip(axes, (OURS, PAPER)):
-            _curve(axis, [p for p in points if (p.series, p.source) == (label, source)], label, style)
+            chosen = [p for p in points if (p.series, p.source) == (label, source)]
+            _curve(axis, chosen, label, style)
     for point in (p for p in points if p.source == OURS and is_reference(p.run)):
         axes[0].axhline(point.score, color=GREY, linewidth=1, label=point.series,
                         linestyle=_ACROSS[point.run.rpartition('.')[2]])

@@ -69,7 +69,8 @@ def test_it_fits_a_hundred_columns_without_blank_lines():
 
 def test_what_a_run_does_not_have_is_left_out():
     state = dict(sparsity=0.5, units={})
-    text = progress(events=[dict(kind='prune', step=30)], state=state, due=None, upcoming=()).table()
+    events = [dict(kind='prune', step=30)]
+    text = progress(events=events, state=state, due=None, upcoming=()).table()
     assert text.splitlines() == [
         'epoch 30 of 430: prune',
         'sparsity: reached 50.00%, target 90.00%; weights reactivated: none']

@@ -31,7 +31,8 @@ class HistogramBackend(LocalVisBackend):
 
 def watched(work_dir, *args, watch=True, **kwargs):
     """A runner of ``tiny`` with the hook; without it where ``watch`` is False."""
-    changed = {name: kwargs.pop(name) for name in ('search', 'prune', 'checkpoint') if name in kwargs}
+    names = kwargs.keys() & {'search', 'prune', 'checkpoint'}
+    changed = {name: kwargs.pop(name) for name in names}
     hooks = default_hooks(ticket=True, **changed)
     hooks.update(dict(timeline=HOOK) if watch else {})
     return make(work_dir, *args, default_hooks=hooks, probes=kwargs.pop('probes', [WEAKEN]),
@@ -159,7 +160,8 @@ def test_a_resumed_run_neither_repeats_nor_loses_an_entry(tmp_path, after):
     settings = dict(val=2, checkpoint=dict(interval=1, max_keep_ckpts=-1))
     train(tmp_path, **settings)
     whole = (tmp_path / timeline.FILE).read_bytes()
-    again = watched(tmp_path, resume=True, load_from=str(tmp_path / f'epoch_{after}.pth'), **settings)
+    checkpoint = str(tmp_path / f'epoch_{after}.pth')
+    again = watched(tmp_path, resume=True, load_from=checkpoint, **settings)
     again.train()
     assert (tmp_path / timeline.FILE).read_bytes() == whole
 
@@ -205,7 +207,7 @@ def test_a_killed_run_still_has_its_events(tmp_path):
 
 
 def test_the_time_left_is_right_after_a_resume(tmp_path):
-    """mmengine's: the mean time of this process's iterations, times the iterations that are left."""
+    """mmengine's: the mean time of this process's iterations, times how many are left."""
     settings = dict(checkpoint=dict(interval=1, max_keep_ckpts=-1))
     train(tmp_path, **settings)
     again = watched(tmp_path, resume=True, load_from=str(tmp_path / 'epoch_3.pth'), **settings)
@@ -242,7 +244,8 @@ def test_pruning_alone_has_no_search_to_tell_of(tmp_path):
     train(tmp_path, 2, search=False, prune=dict(interval=1, reactivation=None))
     run, entries = timeline.read(tmp_path)
     assert run['threshold'] is None and not by_kind(entries, 'search')
-    assert [e['state']['sparsity'] for e in entries if 'state' in e][-1] == pytest.approx(0.5, abs=.01)
+    reached = [e['state']['sparsity'] for e in entries if 'state' in e]
+    assert reached[-1] == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_size_that_the_network_cannot_take_leaves_costs_out_and_does_not_stop_the_run(tmp_path):

@@ -1,6 +1,6 @@
 """The page in a real browser, from disk."""
-import base64
-
+import cv2
+import numpy as np
 import pytest
 from browser import Browser, needs_browser
 from report_runs import write_run
@@ -55,8 +55,9 @@ def test_letters_are_large_enough_to_read(opened):
 
 
 def test_one_of_the_two_drawings_is_shown(opened):
-    shown = opened.run('return ["wide", "narrow"].map(name => [...document.querySelectorAll("." + name)]'
-                       '.filter(d => d.getClientRects().length).length)')
+    shown = opened.run('''
+        return ['wide', 'narrow'].map(name => [...document.querySelectorAll('.' + name)]
+            .filter(d => d.getClientRects().length).length)''')
     assert shown == ([2, 0] if opened.run('return innerWidth') > 760 else [0, 2])
 
 
@@ -66,7 +67,8 @@ def test_a_block_tells_its_numbers_to_the_keyboard_and_to_the_mouse(opened):
             .filter(s => s.getClientRects().length)[30];
         ACT
         return [spot.getAttribute('aria-label'), document.querySelector('.tip').textContent]'''
-    for act in ('spot.focus();', 'spot.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));'):
+    point = 'spot.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));'
+    for act in ('spot.focus();', point):
         label, told = opened.run(tell.replace('ACT', act))
         assert label == told != '' and '3x3' in told
 
@@ -92,8 +94,7 @@ def test_the_browser_would_notice(browser, path, tmp_path):
 
 @pytest.mark.parametrize('width', WIDTHS)
 def test_a_killed_run_with_a_picture_fits_too(browser, tmp_path, width):
-    dot = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA'
-                           'AABJRU5ErkJggg==')
+    dot = cv2.imencode('.png', np.zeros((40, 900, 3), np.uint8))[1].tobytes()
     data = collect(write_run(tmp_path / ('a_work_directory_with_a_long_name' * 3), killed=True))
     (tmp_path / 'killed.html').write_text(page(data, [Sample(dot, 'a dot')]))
     browser.resize(width)
