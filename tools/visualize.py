@@ -14,7 +14,7 @@ from mmst.preflight.toolbox import check_toolbox
 from mmst.visualize import Subject, open_columns, view_of
 from mmst.visualize.boxes import Boxes
 from mmst.visualize.compare import compare_images, compare_video
-from mmst.visualize.sources import IMAGES, VIDEOS, find_sources, read_image
+from mmst.visualize.sources import IMAGES, find_sources, read_image
 
 
 def parse_args(args=None):
@@ -76,8 +76,10 @@ def visualize(args) -> None:
             out = args.out if single else args.out / 'images.png'
             for path in compare_images(view, columns, subjects, out, args.width, args.rows):
                 print(path)
-        for source in videos:
-            out = args.out if single else args.out / f'{source.stem}.mp4'
+        for i, source in enumerate(videos):
+            again = [video.stem for video in videos[:i]].count(source.stem)
+            name = f'{source.stem}_{again + 1}' if again else source.stem
+            out = args.out if single else args.out / f'{name}.mp4'
             frames = compare_video(view, columns, source, out, args.width, boxes)
             print(f'\n{out}: {frames} frames')
 
@@ -95,13 +97,16 @@ def read_boxes(args, cfg):
 def output_is_file(args, images, videos) -> bool:
     """Whether all goes into one file, which ``--out`` names; else it is a folder."""
     kind = args.out.suffix.lower()
-    if kind not in IMAGES + VIDEOS:
+    if not kind or args.out.is_dir():
         return False
+    if kind not in (*IMAGES, '.mp4'):
+        raise config_error('--out', str(args.out), 'is no kind of file that can be written here',
+                           'end it in .png, .jpg or .mp4, or give a folder')
     pictures = bool(images or args.indices)
     if videos and (pictures or len(videos) > 1):
         raise config_error('--out', str(args.out), 'there is more than one file to write',
                            'give a folder')
-    if (kind in VIDEOS) != bool(videos):
+    if (kind == '.mp4') != bool(videos):
         raise config_error('--out', str(args.out), 'is of another kind than what is drawn',
                            'end it in .png for images and in .mp4 for a video')
     return True

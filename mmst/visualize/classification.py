@@ -20,15 +20,16 @@ class ClassificationView(View):
     """mmpretrain's ``ImageClassificationInferencer``; the five best classes as bars."""
 
     def prepared(self, ticket: Ticket) -> nn.Module:
+        from mmpretrain.apis import ImageClassificationInferencer
         network = super().prepared(ticket)
         network._config = Config(dict(test_dataloader=dict(dataset=dict(pipeline=self.pipeline))))
+        network.inferencer = ImageClassificationInferencer(network)
         return network
 
     def predict(self, network: nn.Module, subject: Subject) -> Any:
-        from mmpretrain.apis import ImageClassificationInferencer
-        infer = ImageClassificationInferencer(network)
-        data = next(iter(infer.preprocess([subject.image])))
-        sample, = infer.forward(data)
+        # Not called as a whole: that would show a progress bar for each image.
+        data, = network.inferencer.preprocess([subject.image])
+        sample, = network.inferencer.forward(data)
         if subject.truth is not None:
             sample.set_gt_label(subject.truth.gt_label)
         return sample

@@ -30,7 +30,7 @@ def open_columns(view: View, paths: Sequence[str], labels: Optional[Sequence[str
         device (str): Where the networks run.
 
     Raises:
-        ConfigError: Another number of labels than of tickets.
+        ConfigError: Another number of labels than of tickets, or no such device.
         TicketError: A file that is no ticket, or one of another task.
     """
     if labels is not None and len(labels) != len(paths):
@@ -40,8 +40,16 @@ def open_columns(view: View, paths: Sequence[str], labels: Optional[Sequence[str
     for path, ticket in zip(paths, tickets):
         check_task(path, ticket, view.cfg)
     labels = labels or [default_label(path, ticket) for path, ticket in zip(paths, tickets)]
-    return [Column(label, view.prepared(ticket).to(device))
+    return [Column(label, _placed(view.prepared(ticket), device))
             for label, ticket in zip(labels, tickets)]
+
+
+def _placed(network: nn.Module, device: str) -> nn.Module:
+    try:
+        return network.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise config_error('--device', device, f'cannot be used ({str(error).splitlines()[0]})',
+                           'give cpu, or a device that torch lists') from None
 
 
 def default_label(path: str, ticket: Ticket) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from mmengine.utils import track_iter_progress
 
 from .. import files
-from ..errors import TrainingError
+from ..errors import DataError, TrainingError
 from .boxes import Boxes
 from .column import Column
 from .grid import grid
@@ -66,8 +66,10 @@ def compare_video(view: View, columns: Sequence[Column], source: Path, path: Pat
             writer = open_writer(path, frames.fps, picture.shape[1::-1])
         writer.write(np.ascontiguousarray(picture[..., ::-1]))
         count += 1
-    if writer is not None:
-        writer.release()
+    if writer is None:
+        raise DataError(f'--images {source}: its first frame cannot be read. Remedy: convert it to '
+                        'H.264 or MPEG-4 in an .mp4 file.')
+    writer.release()
     return count
 
 

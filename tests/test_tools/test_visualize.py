@@ -111,6 +111,21 @@ def test_images_and_videos_go_into_a_folder(people, tmp_path):
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['images.png', 'walk.mp4']
 
 
+def test_videos_of_one_name_do_not_overwrite_each_other(streets, tmp_path):
+    (tmp_path / 'a').mkdir(), (tmp_path / 'b').mkdir()
+    videos = [make_video(tmp_path / folder / 'x.mp4', 1) for folder in 'ab']
+    assert visualize(streets.config, streets.tickets[0], '--images', *videos, '-o',
+                     tmp_path / 'out', '--width', 64) == 0
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['x.mp4', 'x_2.mp4']
+
+
+def test_images_need_no_data_set(streets, tmp_path):
+    config = tmp_path / 'x.py'
+    config.write_text(streets.config.read_text().replace(str(streets.folder / 'data'), 'nowhere'))
+    assert visualize(config, streets.tickets[0], '--images', streets.images / '0.png', '-o',
+                     tmp_path / 'x.png', '--width', 64) == 0
+
+
 def refused(capsys, *args):
     capsys.readouterr()
     assert visualize(*args) == 2
@@ -126,6 +141,8 @@ def refused(capsys, *args):
     (['--images', 'IMAGES', '--labels', 'a', 'b'], "--labels = ['a', 'b']: there are 1 tickets"),
     (['--images', 'IMAGES', '--boxes', 'b.json'], '--boxes = \'b.json\': only key points'),
     (['--images', 'IMAGES', '-o', 'x.mp4'], 'is of another kind than what is drawn'),
+    (['--images', 'IMAGES', '-o', 'x.gif'], 'is no kind of file that can be written here'),
+    (['--images', 'IMAGES', '--device', 'nowhere'], "--device = 'nowhere': cannot be used"),
     (['--images', 'IMAGES', '--width', '3'], '--width = 3: must lie between'),
     (['--images', 'IMAGES', '--opacity', '7'], '--opacity = 7.0: must lie between')])
 def test_bad_options_end_in_one_line(streets, capsys, options, words):
