@@ -18,6 +18,10 @@ from ..tickets import Ticket
 from .collect import RunData
 
 
+#: Shorter side of a classified image, in pixels: its label is written into it.
+_SIZE = 320
+
+
 @dataclass(frozen=True)
 class Sample:
     """A picture with what it shows; ``png`` is None where there is none, ``text`` says why."""
@@ -83,7 +87,10 @@ def _sample(drawer: Any, model: nn.Module, sample: Any, index: int, name: str) -
     result = model.test_step(pseudo_collate([sample]))[0]
     image = sample['inputs'].permute(1, 2, 0).numpy().astype('uint8')
     image = image[..., ::-1].copy()
-    drawer.add_datasample('sample', image, result, draw_gt=True, draw_pred=True, show=False)
+    if hasattr(drawer, 'visualize_cls'):
+        drawer.visualize_cls(image, result, classes=drawer.dataset_meta.get('classes'), resize=_SIZE)
+    else:
+        drawer.add_datasample('sample', image, result, draw_gt=True, draw_pred=True, show=False)
     done, encoded = cv2.imencode('.png', drawer.get_image()[..., ::-1])
     return Sample(encoded.tobytes() if done else None,
                   f'image {index} of the validation set with the prediction of {name}')

@@ -1,4 +1,5 @@
 """model-index.yml and the metafiles: what mim reads of the configs."""
+import copy
 import functools
 from pathlib import Path
 
@@ -21,11 +22,17 @@ def index(request):
     return modelindex.load(str(ROOT / request.param))
 
 
-def test_the_files_are_what_the_configs_say(tmp_path, monkeypatch):
-    # mmengine reads all metafiles of a toolbox for each base that a config has from it.
-    name = '_get_cfg_metainfo'
-    read = functools.lru_cache(maxsize=None)(getattr(mmengine_config_utils, name))
-    monkeypatch.setattr(mmengine_config_utils, name, read)
+@pytest.fixture
+def each_file_once(monkeypatch):
+    """mmengine reads a base anew for each config, and with it all metafiles of its toolbox."""
+    read = functools.lru_cache(maxsize=None)(Config._file2dict)
+    monkeypatch.setattr(Config, '_file2dict', staticmethod(
+        lambda *args, **kwargs: copy.deepcopy(read(*args, **kwargs))))
+    look_up = functools.lru_cache(maxsize=None)(mmengine_config_utils._get_cfg_metainfo)
+    monkeypatch.setattr(mmengine_config_utils, '_get_cfg_metainfo', look_up)
+
+
+def test_the_files_are_what_the_configs_say(tmp_path, each_file_once):
     assert load_tool('metafiles').main(['--root', str(tmp_path)]) == 0
     written = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob('*.yml'))
     shipped = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').rglob('metafile.yml'))
