@@ -38,7 +38,7 @@ EXTRAS['all'] = sorted(set(sum((EXTRAS[task] for task in ('seg', 'cls', 'pose'))
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
 # ruff formats the signatures in the API pages.
 EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff']
-EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', *EXTRAS['export']]
+EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', *EXTRAS['export']]
 
 setup(
     # Not `mmst`: for a distribution of the module's own name, mmengine would look for an editable
@@ -54,7 +54,8 @@ setup(
     # mmst/.mim links to the root's configs/, tools/ and model-index.yml. A wheel gets the files
     # themselves, an editable install follows the links: `mmst::name.py` works in both.
     package_data={'mmst': ['.mim/model-index.yml', '.mim/configs/**/*', '.mim/tools/**/*',
-                           'deploy/sparse/kernel/*']},
+                           'deploy/sparse/kernel/*', 'models/depthwise/kernel/*',
+                           'native/include/*']},
     install_requires=['torch>=2.1', 'torchvision>=0.16', 'mmengine>=0.10.0', 'numpy'],
     extras_require=EXTRAS,
     zip_safe=False,

@@ -1,15 +1,14 @@
 """Latency of tickets on a CPU, all runtimes side by side, with the multiply-adds beside the times.
 
-    python benchmarks/searched.py work_dirs/latency/searched.pth 40
-    python benchmarks/latency.py work_dirs/latency/searched.pth
+    python benchmarks/latency_tickets.py   # trains the full-width supernet and prunes it
+    python benchmarks/latency.py --size 512 1024
 
 Each round runs every candidate once, in turn, so that whatever else the machine does hits all of
 them alike; a ratio is the median of the rounds' ratios. The record goes to
-``benchmarks/results/latency.json`` and ``.md``.
+``benchmarks/results/latency_HxW.json`` and ``.md``.
 """
 import argparse
 import copy
-import itertools
 import json
 import os
 import statistics
@@ -17,89 +16,97 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
 import torch  # noqa: E402
+from ceilings import bytes_moved, ceilings  # noqa: E402
 from machine import machine  # noqa: E402
-from searched import kept_by_kind, load, prune, supernet  # noqa: E402
+from networks import describe, kept_by_kind, load_networks, random_image  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from mmst.analysis.cost import layer_costs, total  # noqa: E402
 from mmst.deploy.sparse import SparseModel  # noqa: E402
 
-RESULTS = Path(__file__).resolve().parent / 'results'
-SPARSITIES = (0.5, 0.8, 0.9, 0.95)
+ROOT = Path(__file__).resolve().parent
+RESULTS, RUN = ROOT / 'results', ROOT.parent / 'work_dirs/full_width'
 #: What speed-ups are told against: the first of these that could be run.
 REFERENCES = ('onnxruntime, searched', 'torch, searched')
+#: Row, the row that it is compared with, and how often faster it is meant to be at 512x1024.
+GOALS = (
+    ('sparse kernel, 90% global', 'onnxruntime, searched', 5.),
+    ('sparse kernel, 80% global', 'onnxruntime, searched', 3.5),
+    ('sparse kernel, 50% global', 'onnxruntime, searched', 1.5),
+    ('sparse kernel, 90% layer', 'onnxruntime, searched', 5.),
+    ('sparse kernel, 80% layer', 'onnxruntime, searched', 3.5),
+    ('sparse kernel, 50% layer', 'onnxruntime, searched', 1.5),
+    ('sparse kernel, 90% global', 'OpenVINO, searched', 3.),
+    ('sparse kernel, 90% global', 'onnxruntime, supernet', 20.))
+#: Networks that the runtimes without a sparse kernel run, too.
+DENSE = ('searched', '90% global', '90% global compacted')
 Run = Callable[[Tensor], Tensor]
 
 
 def main() -> int:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('network', type=Path, help='file that searched.py wrote')
-    parser.add_argument('--size', type=int, nargs=2, default=(256, 512))
-    parser.add_argument('--rounds', type=int, default=9)
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--supernet', action='store_true', help='measure it too')
-    parser.add_argument('--also-dense', nargs='+', default=[], metavar='NETWORK',
-                        help='pruned networks for the other runtimes, e.g. "90%% layer"')
-    parser.add_argument('--name', default='latency', help='of the record')
-    args = parser.parse_args()
+    args = parse_args()
     torch.set_num_threads(args.threads)
     pin(args.threads)
-    networks, told = make_networks(args.network, args.supernet)
-    image = torch.randn(1, 3, *args.size, generator=torch.Generator().manual_seed(0))
-    candidates = make_candidates(networks, args.threads, image, args.also_dense)
-    small = image[..., :64, :128].contiguous()
-    errors = {name: error(run, networks[name.split(', ')[1]], small)
-              for name, run in candidates.items() if not name.startswith('onnx')}
+    networks = load_networks(args.config, args.checkpoint, args.tickets, compacted=True)
+    image = random_image(args.size)
+    candidates = make_candidates(networks, args.threads, image)
+    small = random_image((64, 128))
+    errors = {name: errors_of(model, candidates.get(f'sparse kernel, {name}'), small)
+              for name, model in networks.items() if f'sparse kernel, {name}' in candidates}
     times = measure(candidates, image, args.rounds)
     record = dict(
-        size=list(args.size), batch=1, threads=args.threads, rounds=args.rounds, network=told,
+        size=list(args.size), batch=1, threads=args.threads, rounds=args.rounds,
         reference=reference(times), machine=machine(), load=os.getloadavg()[0], runtimes=versions(),
+        ceilings=ceilings(), errors=errors, kept={n: kept_by_kind(m) for n, m in networks.items()},
         networks={name: describe(model, args.size) for name, model in networks.items()},
-        rows=[row(name, times, errors) for name in candidates])
+        goals=goals(times),
+        rows=[row(name, run, times, image) for name, run in candidates.items()])
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f'{args.name}.json'
+    default = 'latency_{}x{}'.format(*args.size) + (f'_{args.threads}' * (args.threads > 1))
+    path = RESULTS / f'{args.name or default}.json'
     path.write_text(json.dumps(record, indent=2) + '\n')
     path.with_suffix('.md').write_text(markdown(record))
     print(markdown(record))
     return 0
 
 
-# ------------------------------------------------------------------------ networks, runtimes
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--config', default=str(ROOT / 'configs/full_width.py'))
+    parser.add_argument('--checkpoint', default=str(RUN / 'epoch_13.pth'),
+                        help='the searched network, its mask lifted')
+    parser.add_argument('--tickets', nargs='+', metavar='TICKET.pth',
+                        default=sorted(map(str, RUN.glob('p*_*.pth'))))
+    parser.add_argument('--size', type=int, nargs=2, default=(512, 1024))
+    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--name', help='of the record; latency_HxW by default')
+    return parser.parse_args()
 
 
-def make_networks(path: Path, with_supernet: bool):
-    """Name to network: searched, and pruned at each sparsity; and how they came about."""
-    model, told = load(path)
-    networks = dict(supernet=supernet(told['seed'])) if with_supernet else {}
-    networks['searched'] = model
-    told['kept'] = {}
-    for scope, sparsity in itertools.product(('global', 'layer'), SPARSITIES):
-        pruned, name = copy.deepcopy(model), f'{sparsity:.0%} {scope}'
-        told['kept'][name] = kept_by_kind(prune(pruned, sparsity, scope, told['seed']))
-        networks[name] = pruned
-    return networks, told
+# --------------------------------------------------------------------------------- runtimes
 
 
-def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor,
-                    also_dense: Sequence[str] = ()) -> Dict[str, Run]:
+def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor) -> Dict[str, Run]:
     """Name (runtime, network) to a call of it."""
     found: Dict[str, Run] = {}
     for name, model in networks.items():
-        if name in ('supernet', 'searched', *also_dense):
+        if name in ('supernet', *DENSE):
+            found.update(from_onnx(model, name, threads, image))
+        if name in DENSE:
             found[f'torch, {name}'] = torch_run(model)
-            if find_spec('onnxruntime') and find_spec('onnx'):
-                run = onnxruntime_run(model, threads, image)
-                if run is not None:
-                    found[f'onnxruntime, {name}'] = run
-        if name != 'supernet':
+        if name == '90% global':
+            found[f'torch CSR, {name}'] = csr_run(model)
+        if name != 'supernet' and 'compacted' not in name:
             found[f'sparse kernel, {name}'] = SparseModel(model, threads=threads)
     return found
 
@@ -111,11 +118,34 @@ def torch_run(model: nn.Module) -> Run:
     return torch.inference_mode()(model)
 
 
-def onnxruntime_run(model: nn.Module, threads: int, image: Tensor) -> Optional[Run]:
-    """onnxruntime with all its graph optimisations; None where the export fails."""
-    import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+class CSRConv(nn.Module):
+    """1x1 convolution as the product of a CSR matrix with the image's pixels."""
+
+    def __init__(self, conv: nn.Conv2d):
+        super().__init__()
+        self.matrix, self.bias = conv.weight.detach().flatten(1).to_sparse_csr(), conv.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = (self.matrix @ x[0].flatten(1)).view(1, -1, *x.shape[2:])
+        return out if self.bias is None else out + self.bias[:, None, None]
+
+
+def csr_run(model: nn.Module) -> Run:
+    """torch with its own sparse products for all 1x1 convolutions; batch 1."""
+    model = copy.deepcopy(model)
+    model.backbone.channels_last = False
+    for parent in list(model.modules()):
+        for name, conv in list(parent.named_children()):
+            if (type(conv) is nn.Conv2d and conv.kernel_size == (1, 1) and conv.stride == (1, 1)
+                    and conv.groups == 1 and conv.weight.numel()):
+                setattr(parent, name, CSRConv(conv))
+    return torch.inference_mode()(model)
+
+
+def from_onnx(model: nn.Module, name: str, threads: int, image: Tensor) -> Dict[str, Run]:
+    """onnxruntime and OpenVINO, those that are installed."""
+    if not find_spec('onnx') or not (find_spec('onnxruntime') or find_spec('openvino')):
+        return {}
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/model.onnx'
         try:
@@ -123,10 +153,33 @@ def onnxruntime_run(model: nn.Module, threads: int, image: Tensor) -> Optional[R
                 torch.onnx.export(copy.deepcopy(model), image, path, opset_version=17,
                                   dynamo=False, input_names=['image'], output_names=['logits'])
         except Exception as problem:  # the exporter raises all kinds
-            print(f'No ONNX file: {problem}', file=sys.stderr)
-            return None
-        session = onnxruntime.InferenceSession(path, options, ['CPUExecutionProvider'])
+            print(f'No ONNX file of {name}: {problem}', file=sys.stderr)
+            return {}
+        found = {}
+        if find_spec('onnxruntime'):
+            found[f'onnxruntime, {name}'] = onnxruntime_run(path, threads)
+        if find_spec('openvino') and name != 'supernet':
+            found[f'OpenVINO, {name}'] = openvino_run(path, threads)
+        return found
+
+
+def onnxruntime_run(path: str, threads: int) -> Run:
+    """onnxruntime with all its graph optimisations."""
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    session = onnxruntime.InferenceSession(path, options, ['CPUExecutionProvider'])
     return lambda x: torch.from_numpy(session.run(None, {'image': x.numpy()})[0])
+
+
+def openvino_run(path: str, threads: int) -> Run:
+    """OpenVINO for latency, in float32 (it would take bfloat16 where the processor has it)."""
+    import openvino
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(path), 'CPU', {
+        'INFERENCE_NUM_THREADS': threads, 'PERFORMANCE_HINT': 'LATENCY', 'NUM_STREAMS': 1,
+        'INFERENCE_PRECISION_HINT': 'f32', 'ENABLE_CPU_PINNING': False})
+    return lambda x: torch.from_numpy(compiled(x.numpy())[0].copy())
 
 
 @contextmanager
@@ -153,14 +206,16 @@ def pin(threads: int) -> None:
 # ------------------------------------------------------------------------------- measurement
 
 
-def error(run: Run, model: nn.Module, image: Tensor) -> float:
-    """Largest difference to the network in float64, relative to its largest output.
+def errors_of(model: nn.Module, kernel: Optional[Run], image: Tensor) -> Dict[str, float]:
+    """Largest differences to the network in float64, relative to its largest output.
 
-    Not for onnxruntime, whose files hold one size of image.
+    Of the kernel, and of torch in float32, which is the noise of that precision.
     """
     with torch.inference_mode():
         exact = copy.deepcopy(model).double()(image.double())
-    return float((run(image) - exact).abs().max() / exact.abs().max())
+        runs = dict(float32=model, **({'kernel': kernel} if kernel else {}))
+        return {name: float((run(image) - exact).abs().max() / exact.abs().max())
+                for name, run in runs.items()}
 
 
 def measure(candidates: Dict[str, Run], image: Tensor,
@@ -182,41 +237,49 @@ def reference(names) -> str:
     return next(name for name in REFERENCES if name in names)
 
 
-def row(name: str, times: Dict[str, List[Tuple[float, float]]], errors: Dict[str, float]) -> dict:
+def speedup(times: Dict[str, List[Tuple[float, float]]], name: str, other: str,
+            kind: int) -> float:
+    """Median over the rounds of the other's time over this one's."""
+    return statistics.median(b[kind] / a[kind] for a, b in zip(times[name], times[other]))
+
+
+def goals(times: Dict[str, List[Tuple[float, float]]]) -> List[dict]:
+    """What was meant to be reached, and what was, by processor time."""
+    return [dict(row=name, other=other, goal=goal, measured=speedup(times, name, other, 1))
+            for name, other, goal in GOALS if name in times and other in times]
+
+
+def row(name: str, run: Run, times: Dict[str, List[Tuple[float, float]]], image: Tensor) -> dict:
     """Medians, quartiles and the ratios to the reference of one candidate."""
-    found = dict(runtime=name.split(', ')[0], network=name.split(', ')[1], error=errors.get(name))
+    found = dict(runtime=name.split(', ')[0], network=name.split(', ')[1])
     for kind, index in (('clock', 0), ('processor', 1)):
         own = [both[index] for both in times[name]]
         lower, middle, upper = statistics.quantiles(own, n=4)
-        found[kind] = dict(milliseconds=middle, fastest=min(own), quartiles=[lower, upper])
-        other = [both[index] for both in times[reference(times)]]
-        found[kind]['speedup'] = statistics.median(b / a for a, b in zip(own, other))
+        found[kind] = dict(milliseconds=middle, fastest=min(own), quartiles=[lower, upper],
+                           speedup=speedup(times, name, reference(times), index))
+    if isinstance(run, SparseModel):
+        found['bytes'] = bytes_moved(run, image)
     return found
 
 
-def describe(model: nn.Module, size) -> dict:
-    """Parameters and multiply-adds, those of kept weights too."""
-    mask = {f'{name}.weight': m.weight != 0 for name, m in model.named_modules()
-            if isinstance(m, (nn.Conv2d, nn.Linear))}
-    costs = total(layer_costs(model, tuple(size), mask))
-    return {key: float(value) for key, value in costs.items()}
-
-
-# --------------------------------------------------------------------------------- the record
+# -------------------------------------------------------------------------------- the record
 
 
 def versions() -> dict:
     """Versions of the runtimes."""
-    from importlib.metadata import version
-    return {name: version(name) for name in ('torch', 'onnxruntime') if find_spec(name)}
+    return {name: version(name) for name in ('torch', 'onnxruntime', 'openvino') if find_spec(name)}
+
+
+def table(header, rows) -> List[str]:
+    """Lines of a Markdown table."""
+    lines = [f'| {" | ".join(header)} |', '|' + ' --- |' * len(header)]
+    return lines + [f'| {" | ".join(map(str, cells))} |' for cells in rows]
 
 
 def markdown(record: dict) -> str:
     """The record for people."""
-    told, where = record['network'], record['machine']
-    header = ('runtime', 'network', 'parameters kept (M)', 'GMACs kept', 'processor time (ms)',
-              'quartiles (ms)', 'speed-up', 'clock time (ms)', 'speed-up by the clock',
-              'relative error (64x128)')
+    kinds = list(next(iter(record['kept'].values())))
+    where, tools = record['machine'], record['runtimes'].items()
     lines = [
         '# Latency on a CPU', '',
         f'{record["size"][0]}x{record["size"][1]}, batch 1, {record["threads"]} thread(s), '
@@ -224,29 +287,62 @@ def markdown(record: dict) -> str:
         f'time of "{record["reference"]}" over that of the row. Processor time is what the process '
         'was given of all cores: other work on the machine stretches the clock, but hardly this.',
         '',
-        'Networks: the full-width supernet with units removed at random to the size of the '
-        f'paper\'s searched network on Cityscapes; training: {told["training"]}, on generated '
-        'noise scenes; pruned by magnitude over all weights (global) or in each layer; BN '
-        'statistics anew. No accuracy is implied.',
-        '', f'| {" | ".join(header)} |', '|' + ' --- |' * len(header)]
-    for r in record['rows']:
-        net, busy, clock = record['networks'][r['network']], r['processor'], r['clock']
-        cells = (r['runtime'], r['network'], f'{net["nonzero"] / 1e6:.3f}',
-                 f'{net["sparse_macs"] / 1e9:.4f}', f'{busy["milliseconds"]:.1f}',
-                 '{:.1f} to {:.1f}'.format(*busy['quartiles']), f'{busy["speedup"]:.2f}',
-                 f'{clock["milliseconds"]:.1f}', f'{clock["speedup"]:.2f}',
-                 '-' if r['error'] is None else f'{r["error"]:.1e}')
-        lines.append(f'| {" | ".join(cells)} |')
-    kinds = list(next(iter(told['kept'].values())))
-    lines += ['', 'Share of weights kept:', '', f'| sparsity | {" | ".join(kinds)} |',
-              '|' + ' --- |' * (len(kinds) + 1)]
-    lines += [f'| {name} | ' + ' | '.join(f'{kept[k]:.1%}' for k in kinds) + ' |'
-              for name, kept in told['kept'].items()]
-    tools = ', '.join(f'{name} {number}' for name, number in record['runtimes'].items())
-    lines += ['', f'{where["cpu"]}, {where["cores"]} cores, shared with other work (load average '
-              f'{record["load"]:.1f} at the end): trust ratios of processor time, not times. '
-              f'{tools}.', '']
+        'Networks: the full-width supernet was trained for 320 steps on generated street scenes, '
+        'with search and pruning (`benchmarks/configs/full_width.py`); "searched" is what was left '
+        'of it, and the tickets were drawn from it by `tools/prune.py`, over all weights (global) '
+        'or in each layer. Speed is what they are for; their accuracy is next to none.',
+        '', *table(('runtime', 'network', 'parameters kept (M)', 'GMACs kept', 'processor time (ms)',
+                    'quartiles (ms)', 'speed-up', 'clock time (ms)', 'speed-up by the clock'),
+                   [_cells(r, record['networks'][r['network']]) for r in record['rows']]),
+        '', '## Goals', '',
+        *table(('row', 'against', 'goal', 'measured'),
+               [(g['row'], g['other'], f'{g["goal"]:g}x', f'{g["measured"]:.2f}x')
+                for g in record['goals']]),
+        '', *_bounds(record), '', '## Rounding', '',
+        'Largest difference to the network in float64 over the largest output, 64x128: torch\'s own '
+        'in float32 is the noise of that precision.', '',
+        *table(('network', 'sparse kernel', 'torch, float32'),
+               [(name, f'{e["kernel"]:.1e}', f'{e["float32"]:.1e}')
+                for name, e in record['errors'].items()]),
+        '', '## Share of weights kept', '', *table(
+            ('network', *kinds), [(name, *(f'{kept.get(k, 0):.1%}' for k in kinds))
+                                  for name, kept in record['kept'].items()
+                                  if 'compacted' not in name]),
+        '', f'{where["cpu"]}, {where["cores"]} cores, shared with other work (load average '
+        f'{record["load"]:.1f} at the end): trust ratios of processor time, not times. '
+        + ', '.join(f'{name} {number}' for name, number in tools) + '.', '']
     return '\n'.join(lines)
+
+
+def _cells(r: dict, net: dict) -> tuple:
+    busy, clock = r['processor'], r['clock']
+    return (r['runtime'], r['network'], f'{net["nonzero"] / 1e6:.3f}',
+            f'{net["sparse_macs"] / 1e9:.4f}', f'{busy["milliseconds"]:.1f}',
+            '{:.1f} to {:.1f}'.format(*busy['quartiles']), f'{busy["speedup"]:.2f}',
+            f'{clock["milliseconds"]:.1f}', f'{clock["speedup"]:.2f}')
+
+
+def _bounds(record: dict) -> List[str]:
+    """What the kernel's times are made of at least."""
+    best = record['ceilings']
+    if best is None:
+        return []
+    rows = []
+    for r in record['rows']:
+        if 'bytes' in r:
+            macs = record['networks'][r['network']]['sparse_macs']
+            rows.append((r['network'], f'{r["processor"]["milliseconds"]:.1f}', f'{macs / 1e9:.4f}',
+                         f'{1e3 * macs / best["multiply_adds"]:.1f}', f'{r["bytes"] / 1e6:.0f}',
+                         f'{1e3 * r["bytes"] / best["memory"]:.1f}',
+                         f'{1e3 * r["bytes"] / best["cache"]:.1f}'))
+    return ['## Bounds of the sparse kernel', '',
+            f'One core of this machine does {best["multiply_adds"] / 1e9:.1f} G multiply-adds a '
+            f'second in registers and streams {best["memory"] / 1e9:.1f} GB/s from memory, '
+            f'{best["cache"] / 1e9:.1f} GB/s from its cache, measured beside the networks '
+            '(`benchmarks/ceilings.py`). At these rates the multiply-adds of the kept weights, and '
+            'the feature maps that the kernel\'s passes read and write, take at least:', '',
+            *table(('network', 'measured (ms)', 'GMACs', 'multiply-adds (ms)', 'MB moved',
+                    'from memory (ms)', 'from the cache (ms)'), rows)]
 
 
 if __name__ == '__main__':

@@ -1,9 +1,11 @@
-"""Images a second on a GPU: supernet and searched network, batch 1 and large, fp32 and bf16.
+"""Images a second on a GPU: supernet, searched network and compacted tickets.
 
-    python benchmarks/latency_gpu.py work_dirs/latency/searched.pth --batch 1 16
+    python benchmarks/latency_tickets.py
+    python benchmarks/latency_gpu.py --batch 1 16
 
-Without a GPU it says what it would measure and ends. The record goes to
-``benchmarks/results/latency_gpu.json`` and ``.md``.
+Batch 1 and large, fp32 and bf16, with and without CUDA graphs, in channels_last; tickets of 2:4 masks
+in fp16 with their compressed weights, too. Without a GPU it says what it would measure and ends. The
+record goes to ``benchmarks/results/latency_gpu.json`` and ``.md``.
 """
 import argparse
 import copy
@@ -12,57 +14,83 @@ import json
 import statistics
 import sys
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Sequence
 
 import torch
 from machine import machine
-from searched import load, supernet
+from networks import describe, load_networks, random_image
 from torch import Tensor, nn
 
-from mmst.analysis.cost import layer_costs, total
+from mmst.deploy.export.semi_structured import semi_structured
 
-RESULTS = Path(__file__).resolve().parent / 'results'
-PRECISIONS = dict(fp32=torch.float32, bf16=torch.bfloat16)
+ROOT = Path(__file__).resolve().parent
+RESULTS, RUN = ROOT / 'results', ROOT.parent / 'work_dirs/full_width'
+PRECISIONS = dict(fp32=torch.float32, bf16=torch.bfloat16, fp16=torch.float16)
 COLUMNS = ('network', 'batch', 'precision', 'CUDA graph', 'images a second', 'milliseconds a batch')
 
 
 def main() -> int:
     """Measure, or say what would be measured."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('network', type=Path, help='file that searched.py wrote')
-    parser.add_argument('--size', type=int, nargs=2, default=(512, 1024))
-    parser.add_argument('--batch', type=int, nargs='+', default=[1, 16])
-    parser.add_argument('--rounds', type=int, default=20)
-    args = parser.parse_args()
-    cases = list(itertools.product(args.batch, PRECISIONS, (False, True)))
+    args = parse_args()
+    cases = list(itertools.product(args.batch, ('fp32', 'bf16'), (False, True)))
     if not torch.cuda.is_available():
-        print(f'No GPU here. With one: supernet and searched network at {args.size[0]}x'
-              f'{args.size[1]}, channels_last, for each of ' + '; '.join(
-                  f'batch {b} {p}{" as a CUDA graph" if g else ""}' for b, p, g in cases) + '.')
+        print(f'No GPU here. With one: supernet, searched network and {len(args.tickets)} tickets, '
+              f'compacted, at {args.size[0]}x{args.size[1]}, channels_last, for each of ' + '; '.join(
+                  f'batch {b} {p}{" as a CUDA graph" if g else ""}' for b, p, g in cases)
+              + '; tickets of 2:4 masks in fp16 with compressed weights.')
         return 0
-    model, told = load(args.network)
-    networks = dict(supernet=supernet(told['seed']), searched=model)
+    networks = load_networks(args.config, args.checkpoint, args.tickets, compacted=True)
     rows: List[dict] = []
     for batch, precision, graph in cases:
-        runs = {name: prepare(net, batch, args.size, PRECISIONS[precision], graph)
-                for name, net in networks.items()}
-        for name, times in measure(runs, args.rounds).items():
-            middle = statistics.median(times)
-            rows.append(dict(network=name, batch=batch, precision=precision, graph=graph,
-                             milliseconds=middle, quartiles=statistics.quantiles(times, n=4),
-                             images_a_second=1000 * batch / middle))
-    costs = {name: total(layer_costs(net, tuple(args.size))) for name, net in networks.items()}
-    write(dict(size=list(args.size), rounds=args.rounds, machine=machine(), training=told['training'],
-               networks=costs, rows=rows))
+        dense = {name: model for name, model in networks.items()
+                 if name in ('supernet', 'searched') or 'compacted' in name}
+        rows += measured(dense, batch, args.size, precision, graph, args.rounds)
+    sparse = {name: model for name, model in networks.items() if name.endswith('2:4')}
+    for batch, graph in itertools.product(args.batch, (False, True)):
+        rows += measured(sparse, batch, args.size, 'fp16', graph, args.rounds)
+        halved = {f'{name} compressed': model for name, model in sparse.items()}
+        rows += measured(halved, batch, args.size, 'fp16', graph, args.rounds, compress=True)
+    costs = {name: describe(model, args.size) for name, model in networks.items()}
+    write(dict(size=list(args.size), rounds=args.rounds, machine=machine(), networks=costs,
+               rows=rows))
     return 0
 
 
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--config', default=str(ROOT / 'configs/full_width.py'))
+    parser.add_argument('--checkpoint', default=str(RUN / 'epoch_13.pth'))
+    parser.add_argument('--tickets', nargs='+', metavar='TICKET.pth',
+                        default=sorted(map(str, RUN.glob('p*_*.pth'))))
+    parser.add_argument('--size', type=int, nargs=2, default=(512, 1024))
+    parser.add_argument('--batch', type=int, nargs='+', default=[1, 16])
+    parser.add_argument('--rounds', type=int, default=20)
+    return parser.parse_args()
+
+
+def measured(networks: Dict[str, nn.Module], batch: int, size: Sequence[int], precision: str,
+             graph: bool, rounds: int, compress: bool = False) -> List[dict]:
+    """A row for each network, the networks in turn."""
+    runs = {name: prepare(net, batch, size, PRECISIONS[precision], graph, compress)
+            for name, net in networks.items()}
+    rows = []
+    for name, times in measure(runs, rounds).items():
+        middle = statistics.median(times)
+        rows.append(dict(network=name, batch=batch, precision=precision, graph=graph,
+                         milliseconds=middle, quartiles=statistics.quantiles(times, n=4),
+                         images_a_second=1000 * batch / middle))
+    return rows
+
+
 @torch.inference_mode()
-def prepare(model: nn.Module, batch: int, size, dtype: torch.dtype, graph: bool) -> Callable:
+def prepare(model: nn.Module, batch: int, size: Sequence[int], dtype: torch.dtype, graph: bool,
+            compress: bool) -> Callable:
     """A call of the network on a fixed batch, warmed up; as a CUDA graph if asked for."""
-    model = copy.deepcopy(model).to('cuda', dtype, memory_format=torch.channels_last)
-    model.backbone.channels_last = True
-    image = torch.randn(batch, 3, *size, device='cuda', dtype=dtype).contiguous(
+    model = copy.deepcopy(model).to('cuda', dtype).to(memory_format=torch.channels_last)
+    if compress:
+        semi_structured(model)
+    image = random_image(size, batch).to('cuda', dtype).contiguous(
         memory_format=torch.channels_last)
     run = torch.inference_mode()(lambda: model(image))
     side = torch.cuda.Stream()

@@ -28,7 +28,7 @@ from tiny import Probe, TinyImages, config, weaken
 
 from mmst import files
 from mmst.compat import safe_load
-from mmst.engine import PruneHook, WarmupEMA
+from mmst.engine import PruneHook, WarmupEMA, timeline
 from mmst.engine.hooks import prune_hook
 from mmst.engine.optim import masked_optim_wrapper
 from mmst.search import recalibrate, surgery
@@ -82,6 +82,7 @@ def settings(epochs=4, *, workers=2, sampler='DefaultSampler', **changes):
         cfg.val_evaluator = dict(type='MeanOutput')
     cfg.default_hooks.logger.interval = 1
     cfg.default_hooks.update(seed=dict(type='mmst.SeedHook'), finite=dict(type='mmst.FiniteHook'),
+                             timeline=dict(type='mmst.TimelineHook'),
                              resume=dict(type='mmst.ResumeHook'))
     return cfg
 
@@ -245,6 +246,7 @@ def saved(folder) -> dict:
     for path in work.glob('*.json'):
         found[path.name] = json.loads(path.read_text())
     found.pop('mmst_run.json', None)
+    found[timeline.FILE] = (work / timeline.FILE).read_text()
     found['last_checkpoint'] = Path((work / 'last_checkpoint').read_text()).name
     return found
 

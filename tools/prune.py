@@ -10,7 +10,7 @@ from mmst import cli
 from mmst.engine import offline
 from mmst.errors import config_error
 from mmst.pruning.criteria import Gradient, Magnitude, Random
-from mmst.pruning.draw import SCOPES
+from mmst.pruning.scope import check_scope
 from mmst.training import read_config
 
 CRITERIA = dict(magnitude=lambda args: Magnitude(), random=lambda args: Random(args.seed),
@@ -25,8 +25,9 @@ def parse_args(args=None):
     parser.add_argument('--criterion', choices=sorted(CRITERIA), default='magnitude')
     parser.add_argument('--sparsity', type=float, default=0.9,
                         help='share of the prunable weights to prune (default: 0.9)')
-    parser.add_argument('--scope', choices=SCOPES, default='global',
-                        help='over all weights together, or the same share of each layer')
+    parser.add_argument('--scope', default='global',
+                        help='global: over all weights together (default); layer: the same share of '
+                        'each layer; n:m, e.g. 2:4: n of every m weights in a row stay')
     parser.add_argument('--seed', type=int, default=0, help='of the criterion random')
     parser.add_argument('--batches', type=int, default=100,
                         help='training batches of the criterion gradient (default: 100)')
@@ -41,6 +42,7 @@ def prune(args) -> None:
     if not 0 < args.sparsity < 1:
         raise config_error('--sparsity', args.sparsity, 'must lie between 0 and 1',
                            'give the share of weights to prune, e.g. 0.9')
+    check_scope('--scope', args.scope, args.sparsity, '--sparsity')
     criterion = CRITERIA[args.criterion](args)
     cfg = read_config(args, 'prune')
     out = args.out or osp.join(cfg.work_dir, 'ticket.pth')

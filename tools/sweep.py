@@ -33,7 +33,8 @@ def parse_args(args=None):
 
 def sweep(args) -> None:
     """Put the study together, then conduct it."""
-    base = read_settings(STUDIES / '_base_' / 'catalogue.py', 'STUDY', 'restore the file')
+    base = {key: value for name in ('catalogue', 'paper') for key, value in read_settings(
+        STUDIES / '_base_' / f'{name}.py', 'STUDY', 'restore the file').items()}
     name, content = sweep_of(base, args.method, args.data, args.ratios, args.retrained)
     conduct(parse_study(name, content), args, TOOLS, STUDIES)
 

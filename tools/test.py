@@ -1,6 +1,8 @@
 """Evaluate a ticket or a checkpoint on the config's test set."""
 import json
+import os.path as osp
 import sys
+import tempfile
 import warnings
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
@@ -14,12 +16,17 @@ from mmengine.hooks import EMAHook
 from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 from mmst import cli, files, preflight
+from mmst.compat import safe_load
 from mmst.deploy.compact import is_compact, use_compact
+from mmst.deploy.export.sparse_file import is_sparse_file, load_sparse
+from mmst.deploy.sparse.options import Options
+from mmst.deploy.sparse.sparsify import sparsify
 from mmst.engine.access import unwrapped
 from mmst.errors import TicketError, config_error
 from mmst.preflight.checkpoints import is_ticket, read
 from mmst.preflight.resolve import resolve
 from mmst.pruning.mask import Mask
+from mmst.search.adapters import prepare
 from mmst.tickets import Ticket
 
 #: default_scope: the toolbox's hook that paints predictions, and its switch.
@@ -37,6 +44,8 @@ def parse_args(args=None):
     cli.add_common_arguments(parser)
     parser.add_argument('--out', metavar='FILE',
                         help='write the metrics (FILE.json) or the predictions (FILE.pkl)')
+    parser.add_argument('--kernel', type=int, metavar='THREADS',
+                        help='run the network by the sparse CPU kernel')
     parser.add_argument('--show-dir', metavar='DIR', help='paint the predictions into a folder')
     return parser.parse_args(args)
 
@@ -84,8 +93,20 @@ def drop_averaging(cfg: Config) -> None:
 
 
 def evaluate(args) -> None:
+    """Check, evaluate, and say what came out; a sparse file as the ticket that it holds."""
+    if not osp.isfile(args.checkpoint) or not is_sparse_file(safe_load(args.checkpoint, 'cpu')):
+        return evaluate_checkpoint(args)
+    with tempfile.TemporaryDirectory() as folder:
+        ticket, args.checkpoint = load_sparse(args.checkpoint), osp.join(folder, 'ticket.pth')
+        ticket.save(args.checkpoint)
+        evaluate_checkpoint(args)
+
+
+def evaluate_checkpoint(args) -> None:
     """Check, evaluate, and say what came out."""
     cfg = build_config(args)
+    if args.kernel is not None and args.kernel < 1:
+        raise config_error('--kernel', args.kernel, 'must be a number of threads', 'use 1')
     if is_ticket(read(args.checkpoint)) and is_compact(compact := Ticket.load(args.checkpoint)):
         use_compact(cfg.model, compact)
     content, ticket = preflight.check_test(cfg, args.checkpoint)
@@ -94,8 +115,14 @@ def evaluate(args) -> None:
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     if args.out and args.out.endswith('.pkl'):
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    if args.kernel is not None:
+        model = prepare(unwrapped(runner))
+        runner.load_or_resume()
+        check_zeros(model, mask, args.checkpoint)
+        sparsify(model, Options(threads=args.kernel))
     metrics = {key: float(value) for key, value in runner.test().items()}
-    check_zeros(unwrapped(runner), mask, args.checkpoint)
+    if args.kernel is None:
+        check_zeros(unwrapped(runner), mask, args.checkpoint)
     if is_main_process():
         report(metrics, mask)
         if args.out and args.out.endswith('.json'):

@@ -8,7 +8,7 @@ from torch import nn
 
 
 def segmentation_gallery(model: nn.Module, dataset: Any, indices: Sequence[int],
-                         path: Union[str, Path], title: str) -> None:
+                         path: Union[str, Path], title: str, name: str = 'ticket') -> None:
     """Draw image, labels and prediction of some images below each other.
 
     Args:
@@ -17,6 +17,7 @@ def segmentation_gallery(model: nn.Module, dataset: Any, indices: Sequence[int],
         indices (Sequence[int]): Which images.
         path (str | Path): PNG file to write.
         title (str): Title above the picture.
+        name (str): Of the network, above its predictions.
     """
     import matplotlib
     matplotlib.use('Agg')
@@ -28,8 +29,8 @@ def segmentation_gallery(model: nn.Module, dataset: Any, indices: Sequence[int],
         for axis, picture in zip(row, _pictures(model, dataset[index], palette)):
             axis.imshow(picture)
             axis.set_axis_off()
-    for axis, name in zip(axes[0], ('image', 'labels', 'ticket')):
-        axis.set_title(name)
+    for axis, heading in zip(axes[0], ('image', 'labels', name)):
+        axis.set_title(heading)
     figure.suptitle(title)
     figure.savefig(path, dpi=110)
     plt.close(figure)

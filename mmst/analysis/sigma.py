@@ -33,9 +33,19 @@ from .cost import trace
 class Sigma:
     """The accelerator.
 
+    From the paper (Qin et al., HPCA 2020): a grid of 128 x 128 multipliers at 500 MHz in 28 nm, as the
+    TPU that it is compared with: 16.4 TFLOPS at best, of which it is said to reach 10.8. The widths of
+    the networks and the memory's bandwidth are assumptions: 128 words a cycle is one for each of its
+    128 dot-product engines, and 64 GB/s is half of what that width takes at 2 bytes a word. The
+    SuperTickets supplement names none of these.
+
+    Its Table 4 has 48.3 ms for a ticket of 1.0 G multiply-adds on Cityscapes. The whole grid would
+    need 0.12 ms, so that the paper's simulation is of far fewer multipliers or of much more than one
+    image: compare ratios between networks with it, not milliseconds.
+
     Attributes:
-        rows, columns (int): Of the grid of multipliers. The paper's default is 128 x 128.
-        frequency (float): Cycles a second. The paper's design runs at 500 MHz.
+        rows, columns (int): Of the grid of multipliers.
+        frequency (float): Cycles a second.
         stream_width (int): Operand words that reach the grid a cycle; 0: as many as it holds.
         load_width (int): Weights that are loaded a cycle.
         bandwidth (float): Bytes a second from memory.

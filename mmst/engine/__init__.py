@@ -1,7 +1,7 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
-from .hooks import (FingerprintHook, FiniteHook, FixedMaskHook, InterimMetricsHook, PruneHook,
-                    RecalibrateHook, ResumeHook, RewindHook, SearchHook, SeedHook,
-                    TicketCheckpointHook, TicketHook)
+from .hooks import (FastTrainingHook, FingerprintHook, FiniteHook, FixedMaskHook,
+                    InterimMetricsHook, PruneHook, RecalibrateHook, ResumeHook, RewindHook,
+                    SearchHook, SeedHook, TicketCheckpointHook, TicketHook, TimelineHook)
 from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, RMSpropTF,
                     StaircaseLR)
 from .part_sampler import PartSampler
@@ -9,8 +9,9 @@ from .seed_worker import seed_worker
 from .warmup_ema import WarmupEMA
 
 __all__ = [
-    'DecayGroupsConstructor', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
+    'DecayGroupsConstructor', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
     'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PartSampler',
-    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
-    'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'WarmupEMA', 'seed_worker'
+    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook',
+    'SeedHook', 'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook', 'WarmupEMA',
+    'seed_worker'
 ]

@@ -39,6 +39,7 @@ class DensePredictionNeck(BaseModule):
                  init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
         super().__init__(init_cfg)
         check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
+        self.in_channels = tuple(in_channels)
         self.block = SearchBlock(
             sum(in_channels), out_channels, 1, kernel_sizes, expand_ratio, transformer, tokens,
             momentum, eps)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..search.surgery import Cut, resize
 from ..search.units import UnitGroup
+from . import depthwise
 from .loading import check_shapes, incoming_length
 
 
@@ -28,9 +29,16 @@ class MixConv(nn.Module):
         momentum (float): Momentum of the BNs. Defaults to 0.01.
         eps (float): Epsilon of the BNs. Defaults to 1e-3.
 
+    Attributes:
+        kernel_devices (Sequence[str]): Where training runs the depthwise convolutions in one pass
+            if a kernel takes them (``mmst.models.depthwise``): ``'cpu'``, ``'cuda'``. Results differ
+            by rounding only. Evaluation and export keep to torch's convolutions. Defaults to ().
+
     Shape:
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
+
+    kernel_devices: Sequence[str] = ()
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
                  kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
@@ -59,10 +67,16 @@ class MixConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.expand_bn(self.expand(x)))
-        parts = zip(self.depthwise, x.split(self.widths, dim=1))
-        x = torch.cat([conv(part) for conv, part in parts if part.shape[1]], dim=1)
-        x = F.relu(self.depthwise_bn(x))
+        x = F.relu(self.depthwise_bn(self._convolve(x)))
         return self.project_bn(self.project(x))
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        if self.training and x.device.type in self.kernel_devices:
+            weights = [conv.weight for conv in self.depthwise if conv.weight.shape[0]]
+            if depthwise.can_run(x, weights, self.stride):
+                return depthwise.mixed_depthwise(x, weights, self.stride)
+        parts = zip(self.depthwise, x.split(self.widths, dim=1))
+        return torch.cat([conv(part) for conv, part in parts if part.shape[1]], dim=1)
 
     def search_units(self) -> Dict[str, UnitGroup]:
         """The hidden channels, by the scales of the BN after the depthwise convolutions."""

@@ -1,6 +1,6 @@
 """The search block: MixConv path, lightweight Transformer path, residual."""
 from math import gcd
-from typing import Any, Dict, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence
 
 from torch import Tensor, nn
 
@@ -29,9 +29,15 @@ class SearchBlock(nn.Module):
         momentum (float): Momentum of MixConv's BNs. Defaults to 0.01.
         eps (float): Epsilon of MixConv's BNs. Defaults to 1e-3.
 
+    Attributes:
+        compiled (Callable, optional): ``compiled(block, x)`` takes the place of ``compute`` in
+            training. Set by ``BlockCompiler``; defaults to None.
+
     Shape:
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
+
+    compiled: Optional[Callable[['SearchBlock', Tensor], Tensor]] = None
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
                  kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
@@ -48,6 +54,12 @@ class SearchBlock(nn.Module):
             LightweightTransformer(in_channels, out_channels, tokens) if wanted else None)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.compiled is not None and self.training:
+            return self.compiled(self, x)
+        return self.compute(x)
+
+    def compute(self, x: Tensor) -> Tensor:
+        """The forward pass."""
         out = self.residual(x)
         size = out.shape[-2:]
         if self.transformer:

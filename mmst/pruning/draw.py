@@ -3,12 +3,12 @@ from math import ceil
 from typing import Dict, Mapping, Optional
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
 from .mask import Mask
-
-SCOPES = ('global', 'layer')
+from .scope import group_of
 
 
 def count_to_prune(total: int, ratio: float) -> int:
@@ -27,21 +27,51 @@ def draw_mask(scores: Mapping[str, Tensor], ratio: float, scope: str = 'global',
     Args:
         scores (Mapping[str, Tensor]): Parameter name to scores of the parameter's shape.
         ratio (float): Target sparsity in [0, 1).
-        scope (str): ``'global'``: over all weights together (the paper); ``'layer'``: in each.
+        scope (str): ``'global'``: over all weights together (the paper); ``'layer'``: in each;
+            ``'n:m'``, e.g. ``'2:4'``: in each group of m weights that follow one another in a row.
         previous (Mask, optional): Mask in force. Defaults to None.
     """
     if scope == 'layer':
         parts = [_draw({name: score}, ratio, previous) for name, score in scores.items()]
         return Mask({name: kept for part in parts for name, kept in part.items()})
+    group = group_of(scope)
+    if group is not None:
+        return Mask({name: draw_in_groups(score, ratio, group[1], previous and previous[name])
+                     for name, score in scores.items()})
     return Mask(_draw(scores, ratio, previous))
+
+
+def draw_in_groups(score: Tensor, ratio: float, size: int,
+                   previous: Optional[Tensor] = None) -> Tensor:
+    """Kept weights of one parameter, of which every group of a row loses its share, rounded up.
+
+    Args:
+        score (Tensor): (rows, ...); what follows the rows is one row of weights.
+        ratio (float): Share of each group to prune. What is left of a row after its last whole
+            group is a group, too.
+        size (int): Weights of a group.
+        previous (Tensor, optional): Weights kept so far. Defaults to None: all.
+    """
+    rows = score.detach().flatten(1).float()
+    _check_finite(rows)
+    count = -(-rows.shape[1] // size)
+    padding = (0, count * size - rows.shape[1])
+    groups = F.pad(rows, padding, value=float('inf')).view(len(rows), count, size)
+    sizes = [min(size, rows.shape[1] - i * size) for i in range(count)]
+    wanted = torch.tensor([count_to_prune(n, ratio) for n in sizes], device=rows.device)
+    if previous is not None:
+        gone = F.pad(~previous.flatten(1).to(rows.device), padding).view_as(groups)
+        groups = groups.masked_fill(gone, float('-inf'))
+        wanted = torch.maximum(wanted, gone.sum(2))
+    rank = groups.argsort(dim=2, stable=True).argsort(dim=2)
+    kept = rank >= wanted.expand(len(rows), count)[..., None]
+    return kept.flatten(1)[:, :rows.shape[1]].reshape(score.shape)
 
 
 def _draw(scores: Mapping[str, Tensor], ratio: float,
           previous: Optional[Mask]) -> Dict[str, Tensor]:
     flat = torch.cat([score.detach().flatten().float() for score in scores.values()])
-    if not bool(flat.isfinite().all()):
-        raise ConfigError('pruning scores are not finite: training has diverged or the criterion '
-                          'saw no usable batch. Remedy: resume from the last good checkpoint.')
+    _check_finite(flat)
     already = 0
     if previous is not None:
         gone = torch.cat([~previous[name].flatten() for name in scores]).to(flat.device)
@@ -52,6 +82,12 @@ def _draw(scores: Mapping[str, Tensor], ratio: float,
     sizes = [score.numel() for score in scores.values()]
     return {name: part.view_as(score)
             for (name, score), part in zip(scores.items(), kept.split(sizes))}
+
+
+def _check_finite(scores: Tensor) -> None:
+    if not bool(scores.isfinite().all()):
+        raise ConfigError('pruning scores are not finite: training has diverged or the criterion '
+                          'saw no usable batch. Remedy: resume from the last good checkpoint.')
 
 
 def lowest(values: Tensor, count: int) -> Tensor:

@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from ..errors import ConfigError, config_error
 from ..tickets.ticket import plain
+from .grid import expand
 
 #: What a run may need of another one: its ticket, last checkpoint, rewind points or neck.
 ROLES = ('ticket', 'checkpoint', 'rewind', 'neck')
@@ -101,17 +102,22 @@ def parse_study(name: str, content: Mapping[str, Any]) -> Study:
     Raises:
         ConfigError: An entry is missing or unknown, or a name stands for two runs.
     """
-    known(name, content, ('runs', 'sections'),
-          ('title', 'source', 'seeds', 'claims', 'metrics', 'paper'))
+    known(name, content, ('runs', ),
+          ('sections', 'grid', 'title', 'source', 'seeds', 'claims', 'metrics', 'paper'))
+    drawn, reported = _grid(content.get('grid'))
+    shown = [*drawn, *(content.get('sections') or ())]
+    if not shown:
+        raise ConfigError(f'{name}: it has neither sections nor a grid: nothing would be shown. '
+                          'Remedy: add one of them.')
     runs: Dict[str, Run] = {}
     for entry in content['runs']:
         run = parse_run(entry)
         if run.name in runs:
             raise config_error('runs', run.name, 'is the name of two runs', 'rename one')
         runs[run.name] = run
-    sections = [_section(entry, content, runs) for entry in content['sections']]
+    sections = [_section(entry, content, runs) for entry in shown]
     claims = []
-    for entry in content.get('claims') or ():
+    for entry in (*reported, *(content.get('claims') or ())):
         known('claims', entry, ('text', 'higher', 'lower'))
         claims.append(Claim(**entry))
     return Study(name, content.get('title', name), content.get('source', ''),
@@ -131,6 +137,13 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
     return Run(entry['name'], entry['tool'], entry.get('data') or entry['name'].partition('.')[0],
                {role: entry[role] for role in ROLES if entry.get(role)},
                entry.get('options') or {}, entry.get('arguments') or {})
+
+
+def _grid(grid: Any) -> Tuple[list, list]:
+    if grid is None:
+        return [], []
+    known('grid', grid, ('data', 'ratios', 'curves', 'above'))
+    return expand(grid)
 
 
 def _section(entry: Mapping[str, Any], content: Mapping[str, Any],

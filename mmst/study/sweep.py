@@ -20,7 +20,8 @@ def sweep_of(catalogue: Mapping[str, Any], method: str, data: str, ratios: Seque
     """Name and content of the study.
 
     Args:
-        catalogue (Mapping): ``runs``, ``metrics`` and ``seeds`` of the catalogue of runs.
+        catalogue (Mapping): ``runs``, ``metrics`` and ``seeds`` of the catalogue of runs; with
+            ``paper`` also what the paper reports for them.
         method (str): One of :data:`METHODS`.
         data (str): Data set.
         ratios (Sequence[int]): In percent.
@@ -42,5 +43,6 @@ def sweep_of(catalogue: Mapping[str, Any], method: str, data: str, ratios: Seque
     if retrained:
         curves.append(dict(label=f'{label}, retrained', runs=[f'{name}_rt' for name in runs]))
     content = dict(catalogue, title=f'{label} over pruning ratios',
+                   source='numbers in the text of paper and supplement',
                    sections=[dict(title=data, data=data, curves=curves)])
     return f'sweep_{data}_{method.replace("-", "_")}', content

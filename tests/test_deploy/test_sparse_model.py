@@ -9,6 +9,7 @@ from tiny import run
 from torch import nn
 
 from mmst.deploy.sparse import SparseModel, library
+from mmst.native.build import processor
 from mmst.deploy.sparse.library import kernel
 from mmst.errors import ConfigError, TicketError
 from mmst.models import ClassificationNeck
@@ -68,16 +69,34 @@ def test_dense_and_sparse_blocks_work_together(make):
     assert_same(sparse(input_image(1)), model, input_image(1))
 
 
-def test_without_kernel_the_network_is_torchs(monkeypatch):
-    monkeypatch.setenv('MMST_KERNEL', 'none')
+@pytest.fixture
+def anew():
+    """The kernel is looked for again, in the test and after it."""
     library.kernel.cache_clear()
-    try:
-        model = pruned(NarrowModel)
-        sparse = SparseModel(model)
-        assert not sparse.blocks['sparse']
-        assert_same(sparse(input_image(1)), model, input_image(1))
-    finally:
-        library.kernel.cache_clear()
+    yield
+    library.kernel.cache_clear()
+
+
+def test_without_kernel_the_network_is_torchs_and_the_log_says_so(anew, monkeypatch, capsys):
+    monkeypatch.setenv('MMST_KERNEL', 'none')
+    model = pruned(NarrowModel)
+    sparse = SparseModel(model)
+    assert not sparse.blocks['sparse']
+    assert_same(sparse(input_image(1)), model, input_image(1))
+    logged = capsys.readouterr()
+    assert 'torch\'s dense layers: MMST_KERNEL=none' in logged.out + logged.err
+
+
+@needs_kernel
+@pytest.mark.skipif('avx2' not in processor(), reason='no AVX2')
+@pytest.mark.parametrize('target, lanes', [('-mavx2 -mfma', 8), ('-msse2', 4)])
+def test_narrower_instructions_give_the_same(anew, monkeypatch, tmp_path, target, lanes):
+    monkeypatch.setenv('MMST_KERNEL_TARGET', target)
+    monkeypatch.setenv('MMST_KERNEL_CACHE', str(tmp_path))
+    model = pruned(NarrowModel)
+    sparse = SparseModel(model, threads=2)
+    assert library.kernel().lanes() == lanes and sparse.blocks['sparse']
+    assert_same(sparse(input_image(2, 70, 39)), model, input_image(2, 70, 39))
 
 
 def test_ticket_of_a_run_is_read_from_its_file(tmp_path):

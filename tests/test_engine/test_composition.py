@@ -9,6 +9,9 @@ from tiny import WEAKEN, Probe, config, events, find_hook, make, timeline, unwra
 
 from mmst.engine import PruneHook
 
+#: How often torch compiles one function: its name now, and in older versions.
+RECOMPILE_LIMIT = next(name for name in ('recompile_limit', 'cache_size_limit')
+                       if hasattr(torch._dynamo.config, name))
 ADAMW = dict(type='AdamW', lr=0.01, weight_decay=0.05)
 
 
@@ -94,10 +97,9 @@ def test_weights_in_channels_last_stay_so(tmp_path, maps):
         assert moment.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_compiled_steps_are_compiled_anew_after_each_search(tmp_path, monkeypatch):
+@torch._dynamo.config.patch({RECOMPILE_LIMIT: 1})
+def test_compiled_steps_are_compiled_anew_after_each_search(tmp_path):
     """And train as eager ones do. Torch gives a function up that has changed too often."""
-    monkeypatch.setattr(torch._dynamo.config, 'recompile_limit', 1, raising=False)
-    monkeypatch.setattr(torch._dynamo.config, 'cache_size_limit', 1, raising=False)
     compiled_at, backend = [], torch._dynamo.lookup_backend('aot_eager')
 
     def counted(*args, **kwargs):

@@ -4,6 +4,8 @@ import torch
 from tiny import WEAKEN, find_hook, prunes, pruned_weights, run, timeline, unwrapped
 
 from mmst.engine import PruneHook
+from mmst.errors import ConfigError
+from mmst.tickets import Ticket
 
 #: One iteration an epoch.
 SHORT = dict(length=4, ema=False)
@@ -175,3 +177,20 @@ def test_two_runs_draw_the_same_masks(tmp_path):
         runner = run(tmp_path / name, 3, **SHORT)
         masks.append({n: mask for n, _, _, mask in pruned_weights(runner)})
     assert all(torch.equal(masks[0][n], masks[1][n]) for n in masks[0])
+
+
+def test_two_of_every_four_weights_stay_at_the_end_of_a_run(tmp_path):
+    runner = run(tmp_path, 6, prune=dict(sparsity=0.5, scope='2:4'), search=dict(interval=4),
+                 ticket=True, **SHORT)
+    shares = [event['sparsity'] for event in prunes(runner)]
+    assert shares == sorted(shares) and shares[0] >= 0.25 and shares[-1] >= 0.5
+    mask = Ticket.load(tmp_path / 'ticket.pth').mask
+    for kept in mask.values():
+        rows = kept.flatten(1)
+        whole = rows[:, :rows.shape[1] // 4 * 4].unflatten(1, (-1, 4))
+        assert (whole.sum(2) == 2).all()
+
+
+def test_a_sparsity_that_does_not_fit_the_scope_is_refused():
+    with pytest.raises(ConfigError, match='PruneHook.scope.*PruneHook.sparsity=0.5'):
+        PruneHook(sparsity=0.9, scope='2:4')

@@ -1,14 +1,19 @@
 """The joint layout of MixConv against the paper's three separate branches."""
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from small_nets import randomise_norms
 from torch import nn
 
+from mmst.models import depthwise
 from mmst.models.mixconv import MixConv
 from mmst.search.surgery import Cut
 
 KERNEL_SIZES = (3, 5, 7)
+needs_kernel = pytest.mark.skipif(
+    not depthwise.op.SUPPORTED or depthwise.library.kernel() is None, reason='no C++ compiler')
 
 
 class SeparateBranches(nn.Module):
@@ -163,3 +168,74 @@ def test_removed_channels_leave_the_others_as_they_were():
     joint.keep(keep, Cut())
     assert joint.widths == [3, 1, 2]
     assert_same(joint(x), expected)
+
+
+def kernel_pair(stride=1, widths=None):
+    """A MixConv and a copy of it that trains by the kernel."""
+    plain = make_joint(stride=stride).float().train()
+    if widths is not None:
+        plain.keep(torch.cat([torch.arange(n) + 20 * i for i, n in enumerate(widths)]), Cut())
+    fast = copy.deepcopy(plain)
+    fast.kernel_devices = ('cpu', )
+    return plain, fast
+
+
+def calls_of_kernel(monkeypatch):
+    """A list that grows with each map that a kernel takes."""
+    calls, run = [], depthwise.mixed_depthwise
+    monkeypatch.setattr(depthwise, 'mixed_depthwise',
+                        lambda x, *args: calls.append(x.shape) or run(x, *args))
+    return calls
+
+
+@needs_kernel
+@pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('widths', [None, (0, 3, 20), (4, 0, 0)])
+def test_training_by_the_kernel_equals_training_by_convolutions(monkeypatch, stride, widths):
+    calls = calls_of_kernel(monkeypatch)
+    x = torch.randn(2, 5, 7, 9).contiguous(memory_format=torch.channels_last)
+    outputs, gradients = [], []
+    for net in kernel_pair(stride, widths):
+        outputs.append(net(x))
+        outputs[-1].square().sum().backward()
+        gradients.append([p.grad for p in net.parameters() if p.numel()])
+    assert len(calls) == 1
+    torch.testing.assert_close(outputs[0], outputs[1], rtol=1e-4, atol=1e-4)
+    for a, b in zip(*gradients):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4 * float(a.abs().max()) + 1e-6)
+
+
+@needs_kernel
+def test_kernel_follows_a_removal_during_training(monkeypatch):
+    calls = calls_of_kernel(monkeypatch)
+    plain, fast = kernel_pair()
+    x = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last)
+    for keep in (torch.arange(60), torch.arange(3, 50), torch.tensor([1, 40])):
+        for net in (plain, fast):
+            net.keep(keep, Cut())
+            net.zero_grad()
+            net(x).square().sum().backward()
+        torch.testing.assert_close(fast.expand.weight.grad, plain.expand.weight.grad,
+                                   rtol=1e-3, atol=1e-3)
+    assert [shape[1] for shape in calls] == [60, 47, 2]
+
+
+@needs_kernel
+def test_evaluation_planes_and_bfloat16_keep_to_convolutions(monkeypatch):
+    calls = calls_of_kernel(monkeypatch)
+    plain, fast = kernel_pair()
+    x = torch.randn(2, 5, 8, 8)
+    assert torch.equal(fast(x), plain(x))
+    rows = x.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(fast.eval()(rows), plain.eval()(rows))
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(fast.train()(rows), plain.train()(rows))
+    assert not calls
+
+
+def test_the_switch_leaves_state_dict_alone():
+    plain, fast = kernel_pair()
+    assert list(plain.state_dict()) == list(fast.state_dict())
+    fast.load_state_dict(plain.state_dict())
+    assert copy.deepcopy(fast).kernel_devices == fast.kernel_devices == ('cpu', )
+    assert not plain.kernel_devices

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmst.pruning.reactivation import mask_gradients, reactivate, zero_pruned
+from mmst.pruning.reactivation import mask_gradients, reactivate, zero_pruned, zero_where
 
 LR = 0.01
 ADAPTIVE = dict(
@@ -141,3 +141,20 @@ def test_a_tensor_that_the_search_has_emptied_is_no_obstacle():
                                    exp_avg_sq=torch.ones(0, 3))
     reactivate(masks, optimizer.state)
     assert not masks
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize('form', [torch.contiguous_format, torch.channels_last])
+def test_chosen_entries_become_positive_zero_and_others_keep_every_bit(dtype, form):
+    values = torch.randn(3, 4, 5, 6).to(dtype)
+    values.view(-1)[:4] = torch.tensor([float('inf'), float('nan'), -0., -float('inf')])
+    values = values.contiguous(memory_format=form)
+    chosen = torch.rand(3, 4, 5, 6) < 0.5
+    for first in (True, False):
+        chosen[0, 0, 0, :4] = first
+        found = values.clone()
+        zero_where(found, chosen)
+        assert found.stride() == values.stride()
+        integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[found.element_size()]
+        expected = values.view(integer).masked_fill(chosen, 0)
+        assert torch.equal(found.view(integer), expected)

@@ -42,6 +42,23 @@ def test_compact_tickets_evaluate_to_the_same_metrics(config, test, ticket, smal
         assert metrics[0][name] == pytest.approx(metrics[1][name], abs=0.01)
 
 
+def test_sparse_files_and_the_kernel_evaluate_to_the_same_metrics(config, test, ticket, tmp_path):
+    assert tool('export', ticket, '--format', 'sparse', '-o', tmp_path / 'x.sparse') == 0
+    metrics = []
+    for i, arguments in enumerate(([ticket], [tmp_path / 'x.sparse', '--kernel', '2'])):
+        out = tmp_path / f'{i}.json'
+        assert test([config, *map(str, arguments), '--out', str(out), '--work-dir',
+                     str(tmp_path)]) == 0
+        metrics.append(json.loads(out.read_text()))
+    for name in ('mIoU', 'mAcc', 'aAcc', 'sparsity'):
+        assert metrics[0][name] == pytest.approx(metrics[1][name], abs=0.01)
+
+
+def test_a_number_of_threads_that_makes_no_sense_is_refused(config, test, ticket, capsys):
+    assert test([config, str(ticket), '--kernel', '0']) == 2
+    assert '--kernel = 0: must be a number of threads' in capsys.readouterr().err
+
+
 def test_the_table_names_costs_and_file_sizes(ticket, tmp_path, capsys):
     out = tmp_path / 'small.pth'
     assert tool('compact', ticket, '-o', out, '--multiple', '8', '--shape', '32', '64') == 0

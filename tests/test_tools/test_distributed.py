@@ -54,6 +54,7 @@ def test_the_p90_config_itself_trains_two_iterations_on_two_processes(tmp_path):
                 'train_dataloader.batch_size=1', 'train_dataloader.num_workers=1',
                 'val_dataloader.num_workers=1',
                 'train_dataloader.dataset.pipeline.3.crop_size=(64,128)',
+                'val_dataloader.dataset.pipeline.1.scale=(128,64)',
                 'model.data_preprocessor.size=(64,128)',
                 'train_cfg.max_epochs=1', 'param_scheduler.0.total_steps=1',
                 'default_hooks.search.interval=1', 'default_hooks.search.warmup=1',

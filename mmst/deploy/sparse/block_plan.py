@@ -53,7 +53,7 @@ class BlockPlan:
             taps=taps.at(phase_of * (tile + 2 * margin) + shift),
             project=_by_chunks(live.project.numpy(), chunk, chunks).at(tile),
             expand_bias=live.expand_bias.numpy(), depthwise_bias=live.depthwise_bias.numpy(),
-            low=low, high=high, live_phases=phase_bits, mask=_mask(size, layout, stride),
+            low=low, high=high, live_phases=phase_bits, mask=stride_mask(size, layout, stride),
             **_constants(constant, size, layout))
         self.nonzeros = tuple(map(len, (reduced, expand, taps))) + (int((live.project != 0).sum()),)
 
@@ -94,7 +94,7 @@ def _by_chunks(project: np.ndarray, chunk: int, chunks: int) -> SparseRows:
     return SparseRows.of(padded.reshape(out, chunks, chunk).swapaxes(0, 1).reshape(-1, chunk))
 
 
-def _mask(size: Tuple[int, int], layout: Layout, stride: int) -> np.ndarray:
+def stride_mask(size: Tuple[int, int], layout: Layout, stride: int) -> np.ndarray:
     """(phases, plane): -1 inside the image, 0 in gaps and outside."""
     planes = []
     for top in range(stride):

@@ -2,12 +2,15 @@
 import ctypes
 from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_void_p
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 from mmengine.logging import print_log
 
-from .build import BuildError, build
+from ...native.build import BuildError, build
+
+SOURCE = Path(__file__).parent / 'kernel' / 'sparse.cpp'
 
 
 def _fields(kind: Any, names: str) -> list:
@@ -57,6 +60,19 @@ class Conv(Structure):
                 ('weights', Rows), *_fields(c_void_p, 'bias channels')]
 
 
+class Coarse(Structure):
+    """A coarser map that a block reads besides."""
+    _fields_ = [('data', c_void_p), *_fields(c_int64, 'image plane'),
+                *_fields(c_int32, 'height stride'), *_fields(c_void_p, 'hidden outputs')]
+
+
+class Stem(Structure):
+    """Two convolutions of stride 2 for one size of image."""
+    _fields_ = [
+        *_fields(c_int32, 'inner outputs length tile margin live low high'),
+        *_fields(Rows, 'first second'), *_fields(c_void_p, 'first_bias bias phase mask channels')]
+
+
 def fill(kind: type, **values: Any) -> Structure:
     """A structure that keeps its arrays alive.
 
@@ -80,14 +96,16 @@ def fill(kind: type, **values: Any) -> Structure:
 def kernel() -> Optional[ctypes.CDLL]:
     """The compiled functions, or None where they cannot be had; the log says why."""
     try:
-        library = build()
+        library = build(SOURCE)
     except BuildError as error:
         print_log(f'Sparse inference without its kernel, by torch\'s dense layers: {error}.',
                   logger='current')
         return None
     signatures = dict(
         search_block=[POINTER(Block), c_void_p, POINTER(Map), POINTER(Map), c_void_p, c_int32,
-                      c_int32, c_int32],
+                      c_void_p, c_int32, c_int32, c_int32],
+        stem=[POINTER(Stem), POINTER(Map), POINTER(Map), c_int32],
+        widen=[POINTER(Map), POINTER(Map), c_int32],
         convolve=[POINTER(Conv), POINTER(Map), POINTER(Map), c_int32],
         finish=[c_void_p, POINTER(Map), c_int32, c_int32],
         resize=[POINTER(Map), POINTER(Map), c_int32, c_void_p, c_int32, c_int32])

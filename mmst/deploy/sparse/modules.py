@@ -1,15 +1,14 @@
-"""Fusion modules and necks around sparse blocks."""
+"""Fusion modules and classification necks around sparse blocks."""
 from typing import List, Optional, Sequence, Tuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.classification_neck import ClassificationNeck
-from ...models.dense_neck import DensePredictionNeck
 from ...models.fusion_module import FusionModule
 from .library import kernel
 from .options import Options
-from .planes import Layout, as_map, in_planes, new_map, pointer
+from .planes import as_map, in_planes, pointer
 from .sparse_block import SparseSearchBlock
 
 
@@ -18,12 +17,6 @@ def finish(total: Tensor, half: Optional[Tensor], relu: bool, options: Options) 
     source = as_map(half) if half is not None else None
     kernel().finish(pointer(source) if source else None, as_map(total), relu, options.threads)
     return total
-
-
-def resize_into(out: Tensor, x: Tensor, first: int, channels, options: Options) -> None:
-    """Write ``x``'s listed channels, resized (bilinear), to ``out``'s from ``first`` on."""
-    kernel().resize(as_map(x), as_map(out), first, channels.ctypes.data, len(channels),
-                    options.threads)
 
 
 class SparseFusion(nn.Module):
@@ -61,28 +54,6 @@ def _add(block: nn.Module, x: Tensor, total: Tensor) -> Tensor:
     if isinstance(block, SparseSearchBlock):
         return block(x, total)
     return total.add_(block(x))
-
-
-class SparseDenseNeck(nn.Module):
-    """Neck for dense prediction: only channels that its block reads are enlarged."""
-
-    def __init__(self, module: DensePredictionNeck, options: Options):
-        super().__init__()
-        self.block, self.options = module.block, options
-
-    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
-        images, _, *size = inputs[0].shape
-        counts = [x.shape[1] for x in inputs]
-        joint = new_map(images, sum(counts), Layout(*size, self.options.gap))
-        joint[:, :counts[0]] = inputs[0]
-        needed, first = self.block.needs(), counts[0]
-        for x, count in zip(inputs[1:], counts[1:]):
-            own = needed[(needed >= first) & (needed < first + count)] - first
-            if len(own):
-                resize_into(joint, in_planes(x, self.options.gap), first, own, self.options)
-            first += count
-        return (self.block(joint), )
-
 
 
 class SparseClassificationNeck(nn.Module):

@@ -38,18 +38,20 @@ class Layout:
 def new_map(images: int, channels: int, layout: Layout, zeros: bool = False) -> Tensor:
     """An (N, C, H, W) tensor in planes; with ``zeros`` it and its gaps are 0."""
     make = torch.zeros if zeros else torch.empty
+    plane = layout.plane
     size = (images, channels, layout.height, layout.width)
-    strides = (channels * layout.plane, layout.plane, layout.stride, 1)
-    return make(images * channels * layout.plane).as_strided(size, strides)
+    strides = (channels * plane, plane, layout.stride, 1)
+    return make(images * channels * plane).as_strided(size, strides)
 
 
 def in_planes(x: Tensor, gap: int) -> Tensor:
     """``x`` itself where it lies in planes already, else a copy."""
     images, channels, height, width = x.shape
     layout = Layout(height, width, gap)
-    strides = (channels * layout.plane, layout.plane, layout.stride, 1)
-    if (x.stride() == strides and x.dtype == torch.float32 and x.data_ptr() % (4 * ALIGNMENT) == 0
-            and (x.storage_offset() + images * strides[0]) * 4 <= x.untyped_storage().nbytes()):
+    plane = layout.plane
+    if (x.stride() == (channels * plane, plane, layout.stride, 1) and x.dtype == torch.float32
+            and x.data_ptr() % (4 * ALIGNMENT) == 0
+            and (x.storage_offset() + images * channels * plane) * 4 <= x.untyped_storage().nbytes()):
         return x
     return new_map(images, channels, layout, zeros=True).copy_(x)
 
@@ -57,7 +59,8 @@ def in_planes(x: Tensor, gap: int) -> Tensor:
 def as_map(x: Tensor) -> Map:
     """What the kernel is told of a tensor whose rows are contiguous."""
     images, channels, height, width = x.shape
-    return Map(x.data_ptr(), x.stride(0), x.stride(1), height, width, x.stride(2), images, channels)
+    image, plane, row, _ = x.stride()
+    return Map(x.data_ptr(), image, plane, height, width, row, images, channels)
 
 
 def with_rows(x: Tensor) -> Tensor:

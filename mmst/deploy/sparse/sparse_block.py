@@ -1,6 +1,7 @@
 """A search block that runs by the kernel."""
 from collections import OrderedDict
-from typing import Optional, Tuple
+from dataclasses import replace
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from ...models.search_block import SearchBlock
 from .block_plan import BlockPlan
 from .constants import split_constant
 from .fold import fold_conv, fold_mixconv
-from .library import kernel
+from .library import Coarse, kernel
 from .options import Options
 from .planes import as_map, in_planes, new_map, pointer
 from .transformer_plan import TransformerPlan
@@ -47,8 +48,12 @@ class SparseSearchBlock(nn.Module):
             self.constant.bias.add_(torch.from_numpy(plan.constant))
         self._plans = OrderedDict()
 
-    def forward(self, x: Tensor, out: Optional[Tensor] = None) -> Tensor:
-        """With ``out``, a map in planes, the result is added to it."""
+    def forward(self, x: Tensor, out: Optional[Tensor] = None,
+                coarser: Sequence[Coarse] = ()) -> Tensor:
+        """With ``out``, a map in planes, the result is added to it.
+
+        ``coarser`` are maps whose share in hidden channels and outputs is added (stride 1 only).
+        """
         gap, threads = self.options.gap, self.options.threads
         x = in_planes(x, gap)
         plan = self.plan(tuple(x.shape[-2:]))
@@ -57,7 +62,8 @@ class SparseSearchBlock(nn.Module):
             out = new_map(x.shape[0], self.out_channels, plan.out_layout)
         kernel().search_block(
             plan.block, pointer(self.transformer) if self.transformer else None, as_map(x),
-            as_map(out), plan.channels.ctypes.data, len(plan.channels), add, threads)
+            as_map(out), plan.channels.ctypes.data, len(plan.channels),
+            (Coarse * len(coarser))(*coarser), len(coarser), add, threads)
         return out
 
     def plan(self, size: Tuple[int, int]) -> BlockPlan:
@@ -70,7 +76,18 @@ class SparseSearchBlock(nn.Module):
         self._plans.move_to_end(key)
         return self._plans[key]
 
-    def needs(self) -> np.ndarray:
-        """Input channels that anything reads, ascending."""
-        found = np.flatnonzero((self.live.expand != 0).any(0).numpy() | self.residual.any(0))
-        return np.union1d(found, self.sampled).astype(np.int32)
+    def split_off(self, first: int) -> Tuple[Tensor, np.ndarray]:
+        """Stop reading input channels from ``first`` on; returns what they went into.
+
+        Returns:
+            Tuple[Tensor, ndarray]: Their columns of the expansion and of the residual.
+        """
+        expand, residual = self.live.expand[:, first:], self.residual[:, first:]
+        self.live = replace(self.live, expand=self.live.expand[:, :first])
+        self.residual = self.residual[:, :first]
+        return expand, residual
+
+    def sample(self, channels: np.ndarray) -> None:
+        """Let the Transformer find its input channels at other places of the input."""
+        self.sampled = np.ascontiguousarray(channels, np.int32)
+        self.transformer.channels = self.sampled.ctypes.data

@@ -9,10 +9,12 @@ from ...models.fusion_module import FusionModule
 from ...models.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ...models.search_block import SearchBlock
 from .library import kernel
-from .modules import SparseClassificationNeck, SparseDenseNeck, SparseFusion
+from .modules import SparseClassificationNeck, SparseFusion
 from .options import Options
 from .sparse_block import SparseSearchBlock
 from .sparse_conv import SparseConv
+from .sparse_neck import SparseDenseNeck
+from .sparse_stem import SparseStem
 
 #: Blocks of which a larger share of the weights is not 0 stay as they are. Against torch's layers
 #: the kernel gains at any density (benchmarks/results/latency.md), so that none does by default.
@@ -40,6 +42,9 @@ def sparsify(model: nn.Module, options: Options,
     options.gap = max([options.gap, *reach])
     replace(model, SearchBlock, lambda block: block if density(block) > max_density
             else SparseSearchBlock(block, options))
+    for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
+        if SparseStem.takes(backbone.stem) and density(backbone.stem) <= max_density:
+            backbone.stem = SparseStem(backbone.stem, options)
     replace(model, ConvBNReLU, lambda m: m if not SparseConv.takes(m.conv)
             or density(m) > max_density else SparseConv(m.conv, m.bn, True, options))
     replace(model, nn.Conv2d, lambda m: SparseConv(m, None, False, options, contiguous=True)

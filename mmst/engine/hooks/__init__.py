@@ -8,12 +8,14 @@ from .recalibrate_hook import RecalibrateHook  # 72
 from .ticket_hook import TicketHook  # 73
 from .fingerprint_hook import FingerprintHook  # 74
 from .rewind_hook import RewindHook  # 74
+from .fast_training_hook import FastTrainingHook  # 75
+from .timeline_hook import TimelineHook  # 75
 from .ticket_checkpoint_hook import TicketCheckpointHook  # 90
 from .resume_hook import ResumeHook  # 100
 from .interim_metrics_hook import InterimMetricsHook  # after validation
 
 __all__ = [
-    'FingerprintHook', 'FiniteHook', 'FixedMaskHook', 'InterimMetricsHook', 'PruneHook',
-    'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
-    'TicketCheckpointHook', 'TicketHook'
+    'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook', 'InterimMetricsHook',
+    'PruneHook', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
+    'TicketCheckpointHook', 'TicketHook', 'TimelineHook'
 ]

@@ -7,10 +7,11 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ...errors import TicketError, config_error
-from ...pruning.draw import SCOPES, draw_mask
+from ...pruning.draw import draw_mask
 from ...pruning.mask import Mask
 from ...pruning.prunable import prunable_weights
 from ...pruning.reactivation import REVIVE
+from ...pruning.scope import check_scope
 from ...registry import CRITERIA, HOOKS, SCHEDULES
 from ..access import averaged, find_hook, refresh_averaged, unwrapped
 from ..batches import criterion_gradients
@@ -37,7 +38,9 @@ class PruneHook(IntervalHook):
         interval (int): t_p, in epochs. Defaults to 25.
         schedule (str): ``'progressive'`` (PP) or ``'one_shot'``, or another registered schedule.
         criterion (str): ``'magnitude'`` or another registered criterion.
-        scope (str): ``'global'`` or ``'layer'``. Defaults to ``'global'``.
+        scope (str): ``'global'``; ``'layer'``; or ``'n:m'``, e.g. ``'2:4'``: n of every m weights in
+            a row stay, and ``sparsity`` must be 1 - n / m. Before the schedule's end each group
+            loses the share that it asks for, rounded up to whole weights. Defaults to ``'global'``.
         reactivation (str, optional): ``'search'`` (IR-S): every search lifts the mask until the
             next prune; ``'prune'`` (IR-P): lifted right after pruning; None: never.
         revive (str): Reactivated weights start from ``'zero'`` or from the ``'value'`` that they
@@ -59,7 +62,7 @@ class PruneHook(IntervalHook):
             raise config_error('PruneHook.sparsity', sparsity, 'must lie between 0 and 1',
                                'give the share of weights to prune, e.g. 0.9')
         self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')
-        _check_choice('scope', scope, SCOPES)
+        check_scope('PruneHook.scope', scope, sparsity, 'PruneHook.sparsity')
         _check_choice('reactivation', reactivation, REACTIVATION)
         _check_choice('revive', revive, REVIVE)
         self.sparsity, self.scope = sparsity, scope

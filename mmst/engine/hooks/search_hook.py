@@ -10,6 +10,7 @@ from ...errors import config_error
 from ...pruning.prunable import covers
 from ...registry import HOOKS
 from ...search.cost import mean_macs, unit_macs
+from ...search.histogram import importance_histogram
 from ...search.importance import Keep, importances, units_to_keep
 from ...search.penalty import L1Penalty, warmup
 from ...search.surgery import Cut
@@ -107,7 +108,9 @@ class SearchHook(IntervalHook):
         groups = find_units(unwrapped(runner))
         ema = averaged(runner)
         ema_groups = find_units(ema.module) if ema is not None else None
-        decision = [self._decide(runner, step, groups, ema_groups)]
+        importance = importances(groups, ema_groups, self._is_last(runner, step))
+        histogram = importance_histogram(groups, importance)
+        decision = [self._decide(runner, step, groups, ema_groups, importance)]
         dist.broadcast_object_list(decision)
         removed = []
         cut, ema_cut = Cut(runner.optim_wrapper.optimizer.state, runner.optim_wrapper.masks), Cut()
@@ -125,15 +128,16 @@ class SearchHook(IntervalHook):
             self._set_penalty(runner)
         costs = self._costs(unwrapped(runner))
         self._adapt(runner, step, costs)
-        add_event(runner, 'search', step, removed=removed, **costs)
+        add_event(runner, 'search', step, removed=removed, importance=histogram, **costs)
 
-    def _decide(self, runner: Runner, step: int, groups, ema_groups) -> Keep:
+    def _is_last(self, runner: Runner, step: int) -> bool:
+        return step + self.interval > max_steps(runner)
+
+    def _decide(self, runner: Runner, step: int, groups, ema_groups, importance) -> Keep:
         """Which units stay, of the groups that lose one."""
         if self.target and self.target.ratio(self._costs(unwrapped(runner))) <= 1:
             return {}
-        last = step + self.interval > max_steps(runner)
-        importance = importances(groups, ema_groups, last)
-        keep = {}
+        last, keep = self._is_last(runner, step), {}
         for name, stays in units_to_keep(groups, ema_groups, self.threshold, last).items():
             if not self._left_alone(name):
                 stays = rounded(groups[name].labels, stays, importance[name], self.divisor,

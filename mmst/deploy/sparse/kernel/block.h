@@ -7,6 +7,7 @@
 #pragma once
 #include <algorithm>
 
+#include "sampling.h"
 #include "vectors.h"
 
 struct Block {
@@ -20,6 +21,20 @@ struct Block {
   const float *constants;    // whole planes in place of `bias`, or null
   const float *rim_values;   // difference to `bias`: output, class of row, 2 rim + 1 columns
   const int32_t *rim_class;  // class of each row
+};
+
+// What a coarser map adds to hidden channels (before their ReLU) and outputs: planes that are as wide
+// as the output's and are enlarged downwards here (bilinear).
+struct Coarse {
+  const float *data;
+  int64_t image, plane;
+  int32_t height, stride;
+  const int32_t *hidden, *outputs;  // its plane for each, or -1
+};
+
+struct Coarser {
+  const Coarse *list;
+  int32_t count, image, height;  // height: of the output
 };
 
 INLINE int64_t scratch_floats(const Block &b) {
@@ -41,6 +56,20 @@ INLINE void start_tile(const Block &b, const float *x, float *y, int from, int t
       gather<V>(sum, x + f, b.residual, o);
       for (int v = 0; v < V; ++v) store(out + f + v * LANES, sum[v]);
     });
+  }
+}
+
+// Add rows of a coarse plane to places from..to of `out`, a flat plane.
+INLINE void add_coarse(const Block &b, const Coarse &c, const float *plane, int height, float *out,
+                       int from, int to) {
+  for (int row = from / b.stride; row < height && row * b.stride < to; ++row) {
+    int top, bottom;
+    float share;
+    sample_at(row, c.height, height, top, bottom, share);
+    const int begin = std::max(from - row * b.stride, 0), end = std::min(to - row * b.stride, b.width);
+    const float *above = plane + int64_t(top) * c.stride, *below = plane + int64_t(bottom) * c.stride;
+    float *line = out + row * b.stride;
+    for (int j = begin; j < end; ++j) line[j] += above[j] + share * (below[j] - above[j]);
   }
 }
 
@@ -68,7 +97,8 @@ INLINE void add_rim(const Block &b, float *y, int from, int to) {
 }
 
 // One hidden channel over the tile and what its taps reach around it.
-INLINE void expand_channel(const Block &b, const float *x, float *hidden, int h, int from, int to) {
+INLINE void expand_channel(const Block &b, const Coarser &coarser, const float *x, float *hidden, int h,
+                           int from, int to) {
   const int begin = std::max(0, from + b.low[h]) / LANES * LANES;
   const int end = std::min(b.length, (to + b.high[h] + LANES - 1) / LANES * LANES);
   const int room = b.tile + 2 * b.margin;
@@ -76,10 +106,18 @@ INLINE void expand_channel(const Block &b, const float *x, float *hidden, int h,
     if (!(b.live_phases[h] >> phase & 1)) continue;
     const int64_t plane = int64_t(phase) * b.length;
     float *out = hidden + int64_t(phase) * room + b.margin - from;
+    if (coarser.count) {
+      std::fill(out + begin, out + end, b.expand_bias[h]);
+      for (const Coarse *c = coarser.list; c < coarser.list + coarser.count; ++c)
+        if (c->hidden[h] >= 0)
+          add_coarse(b, *c, c->data + coarser.image * c->image + c->hidden[h] * c->plane,
+                     coarser.height, out, begin, end);
+    }
     in_blocks(begin, end, [&](auto n, int f) {
       constexpr int V = decltype(n)::value;
       vec sum[V];
-      for (int v = 0; v < V; ++v) sum[v] = splat(b.expand_bias[h]);
+      for (int v = 0; v < V; ++v)
+        sum[v] = coarser.count ? load(out + f + v * LANES) : splat(b.expand_bias[h]);
       gather<V>(sum, x + plane + f, b.expand, h);
       for (int v = 0; v < V; ++v)
         store(out + f + v * LANES, masked(relu(sum[v]), load(b.mask + plane + f + v * LANES)));
@@ -113,11 +151,16 @@ INLINE void project_chunk(const Block &b, const float *channels, float *y, int c
 }
 
 // x: planes of one image (phases of a channel side by side); y: its output planes.
-static void run_tile(const Block &b, const float *x, float *y, int tile, bool accumulate,
-                     float *scratch) {
+static void run_tile(const Block &b, const Coarser &coarser, const float *x, float *y, int tile,
+                     bool accumulate, float *scratch) {
   const int from = tile * b.tile, to = std::min(b.length, from + b.tile), size = to - from;
   start_tile(b, x, y, from, to, accumulate);
   if (b.rim_values) add_rim(b, y, from, to);
+  for (const Coarse *c = coarser.list; c < coarser.list + coarser.count; ++c)
+    for (int o = 0; o < b.outputs; ++o)
+      if (c->outputs[o] >= 0)
+        add_coarse(b, *c, c->data + coarser.image * c->image + c->outputs[o] * c->plane,
+                   coarser.height, y + int64_t(o) * b.length, from, to);
   const int room = b.phases * (b.tile + 2 * b.margin);
   float *hidden = scratch, *channels = scratch + room;
   // Beyond the image nothing is written: zeros there serve all channels.
@@ -125,7 +168,7 @@ static void run_tile(const Block &b, const float *x, float *y, int tile, bool ac
   for (int chunk = 0; chunk < b.chunks; ++chunk) {
     const int first = chunk * b.chunk, last = std::min(b.hidden, first + b.chunk);
     for (int h = first; h < last; ++h) {
-      expand_channel(b, x, hidden, h, from, to);
+      expand_channel(b, coarser, x, hidden, h, from, to);
       depthwise_channel(b, hidden, channels + int64_t(h - first) * b.tile, h, size);
     }
     project_chunk(b, channels, y + from, chunk, size);

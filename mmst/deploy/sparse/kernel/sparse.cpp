@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "pool.h"
+#include "stem.h"
 #include "transformer.h"
 
 namespace {
@@ -20,21 +21,23 @@ float *room(std::vector<float> &buffer, int64_t floats) {
   return buffer.data() + (-address / sizeof(float)) % LANES;  // aligned to a vector
 }
 
-// Even and odd rows and columns of one plane as four planes (one: a copy), zeros in the gaps.
-void split(const float *x, int height, int width, int row, int phases, float *out, int64_t plane,
+// Every `step`-th row and column of one plane, from the first, second... on, as step^2 planes; zeros
+// in the gaps.
+void split(const float *x, int height, int width, int row, int step, float *out, int64_t plane,
            int out_height, int out_stride, int64_t used) {
-  const int step = phases == 4 ? 2 : 1;
-  for (int phase = 0; phase < phases; ++phase, out += plane) {
-    const int top = phase >> 1, left = phase & 1;
+  for (int phase = 0; phase < step * step; ++phase, out += plane) {
+    const int top = phase / step, left = phase % step;
     const int count = std::max(0, (width - left + step - 1) / step);
     for (int y = 0; y < out_height; ++y) {
       const float *in = x + int64_t(y * step + top) * row + left;
       float *to = out + int64_t(y) * out_stride;
       const int there = y * step + top < height ? count : 0;
-      if (step == 2)
+      if (step == 1)
+        std::memcpy(to, in, sizeof(float) * there);
+      else if (step == 2)
         for (int i = 0; i < there; ++i) to[i] = in[2 * i];
       else
-        std::memcpy(to, in, sizeof(float) * there);
+        for (int i = 0; i < there; ++i) to[i] = in[step * i];
       std::memset(to + there, 0, sizeof(float) * (out_stride - there));
     }
     std::memset(out + int64_t(out_height) * out_stride, 0,
@@ -82,9 +85,11 @@ extern "C" {
 
 int32_t lanes() { return LANES; }
 
-// A whole search block; `t` may be null. `live`: channels that a stride-2 block reads.
+// A whole search block; `t` may be null. `live`: channels that a stride-2 block reads. `coarse`: maps
+// that a block of stride 1 reads besides.
 void search_block(const Block *b, const Transformer *t, const Map *x, const Map *y,
-                  const int32_t *live, int32_t live_count, int32_t accumulate, int32_t threads) {
+                  const int32_t *live, int32_t live_count, const Coarse *coarse, int32_t coarse_count,
+                  int32_t accumulate, int32_t threads) {
   std::lock_guard<std::mutex> hold(one_call);
   if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
   const int64_t floats = std::max(scratch_floats(*b), t ? scratch_floats(*t) : 0);
@@ -93,7 +98,7 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
   if (phases)
     Pool::run(x->images * live_count, threads, [&](int i, int) {
       const float *in = x->data + i / live_count * x->image + live[i % live_count] * x->plane;
-      split(in, x->height, x->width, x->stride, 4, phases + int64_t(i) * 4 * b->length, b->length,
+      split(in, x->height, x->width, x->stride, 2, phases + int64_t(i) * 4 * b->length, b->length,
             y->height, y->stride, b->length);
     });
   const int tiles = (b->length + b->tile - 1) / b->tile, formers = t ? x->images : 0;
@@ -105,7 +110,7 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
                              maps + int64_t(i) * t->outputs * DIM, scratch);
     const int image = (i - formers) / tiles, tile = (i - formers) % tiles;
     const float *in = phases ? phases + image * phased : x->data + image * x->image;
-    run_tile(*b, in, y->data + image * y->image, tile, accumulate, scratch);
+    run_tile(*b, {coarse, coarse_count, image, y->height}, in, y->data + image * y->image, tile, accumulate, scratch);
   });
   if (t)
     Pool::run(x->images * t->outputs, threads, [&](int i, int thread) {
@@ -113,6 +118,29 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
       add_resized(maps + int64_t(i) * DIM, out, y->height, y->width, y->stride,
                   room(scratch_of[thread], GRID * y->width));
     });
+}
+
+// Two convolutions of stride 2, each with bias and ReLU.
+void stem(const Stem *s, const Map *x, const Map *y, int32_t threads) {
+  std::lock_guard<std::mutex> hold(one_call);
+  if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
+  const int64_t plane = s->length + 2 * s->margin, image = plane * 16 * s->live;
+  float *planes = room(phases_of, image * x->images);
+  Pool::run(x->images * s->live, threads, [&](int i, int) {
+    const float *in = x->data + i / s->live * x->image + s->channels[i % s->live] * x->plane;
+    float *out = planes + int64_t(i) * 16 * plane;
+    for (int phase = 0; phase < 16; ++phase) {
+      std::memset(out + phase * plane, 0, sizeof(float) * s->margin);
+      std::memset(out + (phase + 1) * plane - s->margin, 0, sizeof(float) * s->margin);
+    }
+    split(in, x->height, x->width, x->stride, 4, out + s->margin, plane, y->height, y->stride,
+          s->length);
+  });
+  const int tiles = (s->length + s->tile - 1) / s->tile;
+  Pool::run(x->images * tiles, threads, [&](int i, int thread) {
+    run_stem_tile(*s, planes + i / tiles * image + s->margin, y->data + i / tiles * y->image,
+                  y->plane, i % tiles, room(scratch_of[thread], scratch_floats(*s)));
+  });
 }
 
 // A convolution with bias and, if asked for, ReLU.
@@ -125,7 +153,7 @@ void convolve(const Conv *c, const Map *x, const Map *y, int32_t threads) {
     std::memset(planes, 0, sizeof(float) * image * x->images);
     Pool::run(x->images * c->live, threads, [&](int i, int) {
       const float *in = x->data + i / c->live * x->image + c->channels[i % c->live] * x->plane;
-      split(in, x->height, x->width, x->stride, c->phases,
+      split(in, x->height, x->width, x->stride, c->phases == 4 ? 2 : 1,
             planes + int64_t(i) * c->phases * plane + c->margin, plane, y->height, y->stride,
             c->length);
     });
@@ -166,7 +194,22 @@ void finish(const Map *x, const Map *y, int32_t positive, int32_t threads) {
   });
 }
 
-// Listed channels of x resized (bilinear) into planes of y, from its channel `first` on.
+// Rows of x resized (bilinear) to the width of y; as many rows.
+void widen(const Map *x, const Map *y, int32_t threads) {
+  std::lock_guard<std::mutex> hold(one_call);
+  std::vector<int> left(y->width), right(y->width);
+  std::vector<float> across(y->width);
+  for (int j = 0; j < y->width; ++j) sample_at(j, x->width, y->width, left[j], right[j], across[j]);
+  Pool::run(x->images * x->channels, threads, [&](int i, int) {
+    const float *in = x->data + i / x->channels * x->image + i % x->channels * x->plane;
+    float *out = y->data + i / x->channels * y->image + i % x->channels * y->plane;
+    for (int row = 0; row < y->height; ++row, in += x->stride, out += y->stride)
+      for (int j = 0; j < y->width; ++j)
+        out[j] = in[left[j]] + across[j] * (in[right[j]] - in[left[j]]);
+  });
+}
+
+// Listed channels of x resized (bilinear) into consecutive channels of y, from `first` on.
 void resize(const Map *x, const Map *y, int32_t first, const int32_t *channels, int32_t count,
             int32_t threads) {
   std::lock_guard<std::mutex> hold(one_call);
@@ -177,7 +220,7 @@ void resize(const Map *x, const Map *y, int32_t first, const int32_t *channels, 
   Pool::run(y->images * count, threads, [&](int i, int thread) {
     const int channel = channels[i % count];
     const float *in = x->data + i / count * x->image + channel * x->plane;
-    float *out = y->data + i / count * y->image + (first + channel) * y->plane;
+    float *out = y->data + i / count * y->image + (first + i % count) * y->plane;
     float *rows = room(scratch_of[thread], 2 * y->width);
     int held[2] = {-1, -1};  // which row of x each half of `rows` holds
     const auto row_of = [&](int row) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sampling.h"
 #include "vectors.h"
 
 constexpr int GRID = 8, DIM = GRID * GRID;
@@ -28,12 +29,6 @@ struct Transformer {
 INLINE int64_t scratch_floats(const Transformer &t) {
   const int64_t wide = std::max({DIM, t.encoder.feedforward, t.decoder.feedforward});
   return wide * t.padded * 6 + int64_t(t.padded) * t.padded + int64_t(t.inputs) * DIM;
-}
-
-// torch's bilinear sampling (align_corners=False) of one axis.
-INLINE void sample_at(int i, int size, int target, int &low, int &high, float &share) {
-  const float place = std::max(0.f, (i + .5f) * (float(size) / target) - .5f);
-  low = std::min(int(place), size - 1), high = std::min(low + 1, size - 1), share = place - low;
 }
 
 INLINE void to_grid(const float *x, int height, int width, int stride, float *out) {

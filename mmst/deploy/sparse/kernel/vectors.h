@@ -50,6 +50,7 @@ template <int V>
 INLINE void gather(vec (&sum)[V], const float *base, const Rows &w, int row) {
   for (int j = w.start[row], end = w.start[row + 1]; j < end; ++j) {
     const float *p = base + w.offset[j];
+    asm("" : "+r"(p));  // one address with eight displacements, not eight addresses
     const vec value = splat(w.value[j]);
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sum[v] += value * load(p + v * LANES);

@@ -1,4 +1,4 @@
-"""Compiling the kernel, once per machine and version of its source."""
+"""Compiling a kernel, once per machine and version of its source."""
 import ctypes
 import hashlib
 import os
@@ -10,26 +10,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List, Optional
 
-from ... import files
+from .. import files
 
-SOURCES = Path(__file__).parent / 'kernel'
-MAIN = 'sparse.cpp'
+#: Headers that kernels share.
+INCLUDE = Path(__file__).parent / 'include'
 #: No -ffast-math: it would let a shared library change how the whole process rounds.
 FLAGS = ('-O3', '-std=c++17', '-fPIC', '-shared', '-pthread', '-fno-math-errno',
          '-fno-trapping-math', '-fno-signed-zeros')
 COMPILERS = ('c++', 'g++', 'clang++')
-#: ``MMST_KERNEL=none`` does without the kernel; ``MMST_KERNEL_CACHE`` is the folder of the builds.
-SWITCH, CACHE = 'MMST_KERNEL', 'MMST_KERNEL_CACHE'
+#: ``MMST_KERNEL=none`` does without kernels; ``MMST_KERNEL_CACHE`` is the folder of the builds;
+#: ``MMST_KERNEL_TARGET`` holds the compiler's flags for the processor, e.g. ``-mavx2 -mfma``.
+SWITCH, CACHE, TARGET = 'MMST_KERNEL', 'MMST_KERNEL_CACHE', 'MMST_KERNEL_TARGET'
 
 
 class BuildError(RuntimeError):
     """There is no compiler, or it cannot compile the kernel."""
 
 
-def build() -> ctypes.CDLL:
-    """The kernel's library: from the cache, or compiled into it.
+def build(source: Path) -> ctypes.CDLL:
+    """The library of a kernel: from the cache, or compiled into it.
 
     Of several processes that start at once, one compiles.
+
+    Args:
+        source (Path): Its C++ file; headers lie beside it or in ``INCLUDE``.
 
     Raises:
         BuildError: In one line.
@@ -39,12 +43,12 @@ def build() -> ctypes.CDLL:
     compiler = find_compiler()
     if compiler is None:
         raise BuildError('no C++ compiler found (set CXX, or install g++ or clang++)')
-    path = cache_folder() / f'sparse_{fingerprint(compiler)}.so'
+    path = cache_folder() / f'{source.stem}_{fingerprint(source, compiler)}.so'
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path.with_suffix('.lock')):
             if not path.is_file():
-                compile_to(path, compiler)
+                compile_to(path, source, compiler)
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise BuildError(f'{path}: {error}') from error
@@ -56,12 +60,15 @@ def find_compiler() -> Optional[str]:
     return next((found for found in map(shutil.which, names) if found), None)
 
 
-def compile_to(path: Path, compiler: str) -> None:
-    """Compile to ``path``, whole or not at all; for this very processor where that works."""
+def compile_to(path: Path, source: Path, compiler: str) -> None:
+    """Compile to ``path``, whole or not at all; for this very processor where that works.
+
+    With flags of ``MMST_KERNEL_TARGET`` it is compiled with them or not at all.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        product = Path(folder) / 'sparse.so'
-        for native in (native_flags(), []):
-            command = [compiler, *FLAGS, *native, str(SOURCES / MAIN), '-o', str(product)]
+        product = Path(folder) / 'kernel.so'
+        for target in (target_flags(), *([] if os.environ.get(TARGET) else [[]])):
+            command = [compiler, *FLAGS, *target, f'-I{INCLUDE}', str(source), '-o', str(product)]
             result = subprocess.run(command, capture_output=True, text=True)
             if not result.returncode:
                 return files.write_bytes(path, product.read_bytes())
@@ -69,17 +76,19 @@ def compile_to(path: Path, compiler: str) -> None:
     raise BuildError(f'{compiler} failed: {lines[0]}')
 
 
-def native_flags() -> List[str]:
-    """All instructions that this processor has."""
+def target_flags() -> List[str]:
+    """The flags asked for; else all instructions that this processor has."""
+    if os.environ.get(TARGET):
+        return os.environ[TARGET].split()
     return ['-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else '-march=native']
 
 
-def fingerprint(compiler: str) -> str:
+def fingerprint(source: Path, compiler: str) -> str:
     """Of all that decides about the library: source, flags, compiler, processor."""
     version = subprocess.run([compiler, '--version'], capture_output=True, text=True).stdout
-    found = hashlib.sha256(repr((FLAGS, native_flags(), version, processor())).encode())
-    for source in sorted(SOURCES.iterdir()):
-        found.update(source.read_bytes())
+    found = hashlib.sha256(repr((FLAGS, target_flags(), version, processor())).encode())
+    for file in sorted(source.parent.iterdir()) + sorted(INCLUDE.iterdir()):
+        found.update(file.read_bytes())
     return found.hexdigest()[:24]
 
 

@@ -1,0 +1,77 @@
+"""The networks whose speed is measured: supernet, searched network, tickets of shipped commands."""
+from pathlib import Path
+from typing import Dict, Sequence
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+from mmst.analysis.cost import layer_costs, total
+from mmst.deploy.compact import compact
+from mmst.deploy.open import open_ticket
+from mmst.preflight import build_model
+from mmst.preflight.checkpoints import check_tested
+from mmst.pruning.mask import Mask
+from mmst.tickets import Ticket
+
+
+def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
+                  compacted: bool = False) -> Dict[str, nn.Module]:
+    """Name to network, in eval mode.
+
+    Args:
+        config (str): Of the run; ``supernet`` is its untrained model.
+        checkpoint (str): Of the run, its masks lifted: ``searched``.
+        tickets (Sequence[str]): Files of tools/prune.py: each is named by sparsity and scope, e.g.
+            ``90% global``, those of other commands by their folder.
+        compacted (bool): Whether each ticket comes compacted, too.
+    """
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.default_scope)
+    torch.manual_seed(0)
+    networks = dict(supernet=build_model(cfg), searched=build_model(cfg))
+    check_tested(checkpoint, networks['searched'])
+    for path in tickets:
+        ticket = open_ticket(path)
+        name = ticket_name(ticket, path)
+        networks[name] = ticket.build()
+        if compacted:
+            networks[f'{name} compacted'] = compact(ticket).build()
+    return {name: model.eval() for name, model in networks.items()}
+
+
+def ticket_name(ticket: Ticket, path: str) -> str:
+    """Sparsity and scope, or folder."""
+    scope = (ticket.meta.get('origin') or {}).get('scope') or Path(path).absolute().parent.name
+    return f'{ticket.sparsity:.0%} {scope}'
+
+
+def nonzero(model: nn.Module) -> Mask:
+    """Which weights of convolutions and linears are not 0."""
+    return Mask({f'{name}.weight': m.weight != 0 for name, m in model.named_modules()
+                 if isinstance(m, (nn.Conv2d, nn.Linear))})
+
+
+def describe(model: nn.Module, size: Sequence[int]) -> Dict[str, float]:
+    """Parameters and multiply-adds, those of kept weights too."""
+    costs = total(layer_costs(model, tuple(size), nonzero(model)))
+    return {key: float(value) for key, value in costs.items()}
+
+
+def kept_by_kind(model: nn.Module) -> Dict[str, float]:
+    """Share of weights that are not 0, by kind of layer."""
+    kinds: Dict[str, list] = {}
+    for name, kept in nonzero(model).items():
+        kind = next((k for k in ('expand', 'depthwise', 'project.', 'residual', 'stem', 'head')
+                     if k in name.replace('_proj', '')), 'Transformers')
+        counts = kinds.setdefault(kind.strip('.'), [0, 0])
+        counts[0] += int(kept.sum())
+        counts[1] += kept.numel()
+    return {kind: kept / max(1, size) for kind, (kept, size) in kinds.items()}
+
+
+def random_image(size: Sequence[int], batch: int = 1) -> Tensor:
+    """Normalised noise, the same each time."""
+    return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(0))

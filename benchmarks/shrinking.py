@@ -1,0 +1,286 @@
+"""How a training step gets cheaper as the network shrinks, and dearer with width, size, processes.
+
+    python benchmarks/shrinking.py                       # all parts, sizes for a small machine
+    python benchmarks/shrinking.py --only shrink --size 2 256 512 --rounds 5
+    python benchmarks/shrinking.py --only loading --work-dir work_dirs/demo
+
+``loading`` reads the log of a run that ``tools/train.py`` or ``make demo`` has made. Results are added
+to ``benchmarks/results/shrinking.json`` and ``.md``; the figure is ``shrinking.png`` and ``.svg``.
+"""
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Callable, Dict, List
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
+
+import torch  # noqa: E402
+import torch.multiprocessing as mp  # noqa: E402
+from machine import machine  # noqa: E402
+from pairing import load, measure, summary  # noqa: E402
+from training import clean, form  # noqa: E402
+from training_report import table  # noqa: E402
+from training_tasks import make_batch, network, runner, step  # noqa: E402
+from torch import nn  # noqa: E402
+
+from mmst.analysis.cost import layer_costs, total  # noqa: E402
+from mmst.engine import PruneHook, SearchHook  # noqa: E402
+from mmst.engine.access import find_hook, unwrapped  # noqa: E402
+from mmst.pruning.prunable import prunable_weights  # noqa: E402
+from mmst.search.recalibrate import batch_norms  # noqa: E402
+from mmst.search.surgery import Cut  # noqa: E402
+from mmst.search.units import find_units  # noqa: E402
+
+RESULTS = Path(__file__).resolve().parent / 'results' / 'shrinking.json'
+SHARES = (1., 0.8, 0.6, 0.4, 0.2, 0.1)
+WIDTHS, SCALES = (0.5, 1., 2.), (1, 2)
+
+
+def main() -> int:
+    """Measure what is asked for and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--size', type=int, nargs=3, default=(1, 64, 128),
+                        metavar=('N', 'H', 'W'), help='images, height and width')
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--transformer', choices=('all', 'none'), default='all')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
+    parser.add_argument('--only', nargs='+', choices=PARTS, default=list(PARTS))
+    args = parser.parse_args()
+    args.task = 'segmentation'
+    torch.set_num_threads(args.threads)
+    for name in args.only:
+        record(args, name, PARTS[name](args))
+    print(RESULTS.with_suffix('.md').read_text())
+    return 0
+
+
+def record(args: argparse.Namespace, part: str, found: dict) -> None:
+    """Put one part's result beside the others."""
+    parts = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    size = ' '.join(map(str, args.size))
+    parts[part] = dict(
+        found, command=f'python benchmarks/shrinking.py --only {part} --size {size} --rounds '
+        f'{args.rounds} --threads {args.threads} --transformer {args.transformer}',
+        size=list(args.size), machine=machine(), load=load())
+    RESULTS.write_text(json.dumps(parts, indent=2) + '\n')
+    RESULTS.with_suffix('.md').write_text(markdown(parts))
+
+
+# -------------------------------------------------------------------------- what is measured
+
+
+def shrink(args: argparse.Namespace) -> dict:
+    """Steps of the network at several shares of its units, removed at random."""
+    batch, candidates, macs = make_batch(args.task, *args.size), {}, {}
+    for share in SHARES:
+        training = form(args, separate=False, channels_last=True, kernel=True)
+        remove(training, share)
+        name = f'{share:.0%}'
+        macs[name] = total(layer_costs(training.model, args.size[1:]))['macs']
+        candidates[name] = lambda t=training: t.step(batch)
+    found = summary(measure(candidates, args.rounds), '100%')
+    rows = [dict(found[name], units=name, macs=macs[name]) for name in candidates]
+    draw(rows)
+    return dict(rows=rows)
+
+
+def remove(training, share: float) -> None:
+    """Keep a random share of each group's units, as a search removes the others."""
+    torch.manual_seed(2)
+    cut = Cut(training.wrapper.optimizer.state, training.wrapper.masks)
+    groups, copies = find_units(training.model), find_units(training.ema.module)
+    for name, group in groups.items():
+        index = (torch.rand(len(group)) < share).nonzero().flatten()
+        group.keep(index, cut)
+        copies[name].keep(index, Cut())
+    groups, penalty = find_units(training.model), training.wrapper.penalty
+    penalty.scales = [g.gamma for g in groups.values()]
+    penalty.costs = [torch.ones(len(g)) for g in groups.values()]
+
+
+def scaling(args: argparse.Namespace) -> dict:
+    """A step, a search and a prune at several widths and resolutions, a batch of one size."""
+    rows = []
+    for width in WIDTHS:
+        for scale in SCALES if width == 1 else (1, ):
+            size = (args.size[0], args.size[1] * scale, args.size[2] * scale)
+            run = runner(args.task, args.transformer, size, True, width=width)
+            batch = make_batch(args.task, *size)
+            prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
+            found = summary(measure(dict(
+                step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
+                lift=lambda: prune.lift(run, 1), weaken=lambda: weaken(run, 0.1),
+                search=lambda: search.search(run, 10)), args.rounds), 'step')
+            rows.append(dict(width=width, size=list(size), params=params(run), **{
+                name: found[name]['processor_ms'] for name in ('step', 'prune', 'search')}))
+            clean(dict(run=run))
+    return dict(rows=rows)
+
+
+@torch.no_grad()
+def weaken(run, share: float) -> None:
+    """Make a random share of the units unimportant, of the averaged network too."""
+    for model in (unwrapped(run), *[h.ema_model.module for h in run.hooks
+                                    if hasattr(h, 'ema_model')]):
+        generator = torch.Generator().manual_seed(3)
+        for group in find_units(model).values():
+            group.gamma[torch.rand(len(group), generator=generator) < share] = 0.
+
+
+def params(run) -> int:
+    """Parameters of the network that a runner trains."""
+    return sum(p.numel() for p in unwrapped(run).parameters())
+
+
+def processes(args: argparse.Namespace) -> dict:
+    """Weak scaling: a step of one process, and of two that exchange gradients by gloo.
+
+    By the clock: processes that share cores with other work wait for each other.
+    """
+    rows = []
+    for count in (1, 2):
+        with mp.Manager() as manager:
+            times = manager.list()
+            mp.spawn(_rank, (count, args, times), nprocs=count)
+            rows.append(dict(processes=count, milliseconds=1e3 * sorted(times)[len(times) // 2]))
+    return dict(rows=rows)
+
+
+def _rank(rank: int, count: int, args: argparse.Namespace, times) -> None:
+    import time
+
+    import torch.distributed as dist
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT='29517')
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', rank=rank, world_size=count)
+    model = network(args.task, args.transformer)
+    if count > 1:
+        model = nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    batch = make_batch(args.task, *args.size)
+    for number in range(args.rounds + 1):
+        dist.barrier()
+        start = time.perf_counter()
+        optimizer.zero_grad()
+        model(**batch, mode='loss')['loss'].backward()
+        optimizer.step()
+        if number and not rank:
+            times.append(time.perf_counter() - start)
+    dist.destroy_process_group()
+
+
+def loading(args: argparse.Namespace) -> dict:
+    """Share of the time that steps wait for data, per epoch, in the log of a run."""
+    logs = sorted(args.work_dir.glob('*/vis_data/scalars.json'))
+    if not logs:
+        sys.exit(f'{args.work_dir}: no log of a run. Remedy: make demo, or give --work-dir.')
+    lines = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+    epochs: Dict[int, List[float]] = {}
+    for line in lines:
+        if 'data_time' in line and 'loss' in line:
+            epochs.setdefault(line['epoch'], []).append(line['data_time'] / line['time'])
+    shares = [sum(values) / len(values) for values in epochs.values()]
+    return dict(epochs=len(shares), mean=sum(shares) / len(shares), largest=max(shares),
+                run=args.work_dir.name)
+
+
+def communication(args: argparse.Namespace) -> dict:
+    """Bytes that a GPU sends, from the shapes of the network; nothing is measured."""
+    model = network(args.task, args.transformer)
+    gradients = 4 * sum(p.numel() for p in model.parameters())
+    units = sum(len(group) for group in find_units(model).values())
+    statistics_ = 8 * sum(bn.num_features for bn in batch_norms(model))
+    mask = sum(w.numel() for w in prunable_weights(model).values())
+    gpus = {str(n): 2 * (n - 1) / n * gradients for n in (8, 64)}
+    return dict(gradients=gradients, ring=gpus, mask=mask, statistics=statistics_, units=units)
+
+
+PARTS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
+    shrink=shrink, scaling=scaling, processes=processes, communication=communication,
+    loading=loading)
+
+# -------------------------------------------------------------------------------- the record
+
+
+def draw(rows: List[dict]) -> None:
+    """Step time against remaining MACs."""
+    import matplotlib
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(figsize=(5, 3.6), constrained_layout=True)
+    full = rows[0]
+    macs = [row['macs'] / full['macs'] for row in rows]
+    times = [1 / row['speedup'] for row in rows]
+    axes.plot([0, 1], [0, 1], color='0.7', linestyle='--', label='in proportion')
+    axes.plot(macs, times, marker='o', label='training step')
+    axes.set(xlabel='multiply-adds left (share of the supernet\'s)',
+             ylabel='time of a step (share)', xlim=(0, 1.05), ylim=(0, 1.1))
+    axes.legend(frameon=False)
+    axes.spines[['top', 'right']].set_visible(False)
+    for ending in ('png', 'svg'):
+        figure.savefig(RESULTS.with_suffix(f'.{ending}'), dpi=150)
+    pyplot.close(figure)
+
+
+def markdown(parts: Dict[str, dict]) -> str:
+    """The record for people."""
+    lines = ['# A shrinking network', '',
+             'Medians of interleaved rounds, of processor time unless the clock is named.']
+    for name, found in parts.items():
+        where = found['machine']
+        lines += ['', f'## {TITLES[name]}', '', *WRITERS[name](found), '',
+                  f'`{found["command"]}` on {where["cpu"]}, {where["cores"]} cores, torch '
+                  f'{where["torch"]}, load average {found["load"]}.']
+    return '\n'.join(lines) + '\n'
+
+
+def _shrink(found: dict) -> List[str]:
+    full = found['rows'][0]
+    return ['![Step time against multiply-adds left](shrinking.png)', '', *table(
+        ('units left', 'GMACs', 'share', 'step (ms)', 'share of the time'),
+        [(r['units'], f'{r["macs"] / 1e9:.3f}', f'{r["macs"] / full["macs"]:.0%}',
+          f'{r["processor_ms"]:.0f}', f'{1 / r["speedup"]:.0%}') for r in found['rows']])]
+
+
+def _scaling(found: dict) -> List[str]:
+    return table(('width', 'batch', 'parameters (M)', 'step (ms)', 'search (ms)', 'prune (ms)'),
+                 [(f'{r["width"]:g}', 'x'.join(map(str, r['size'])), f'{r["params"] / 1e6:.1f}',
+                   f'{r["step"]:.0f}', f'{r["search"]:.0f}', f'{r["prune"]:.0f}')
+                  for r in found['rows']])
+
+
+def _processes(found: dict) -> List[str]:
+    return table(('processes', 'step by the clock (ms)'),
+                 [(str(r['processes']), f'{r["milliseconds"]:.0f}') for r in found['rows']])
+
+
+def _communication(found: dict) -> List[str]:
+    def mega(n):
+        return f'{n / 1e6:.1f} MB'
+
+    rows = [(f'gradients, {n} GPUs (ring all-reduce)', 'each step', mega(sent))
+            for n, sent in found['ring'].items()]
+    rows += [('mask (broadcast)', 'each prune', mega(found['mask'])),
+             ('BN statistics (all-reduce)', 'each recalibration', mega(found['statistics'])),
+             (f'indices of up to {found["units"]} units (broadcast)', 'each search',
+              mega(4 * found['units']))]
+    return ['Computed from the supernet\'s shapes, not measured; it falls as the network shrinks.',
+            '', *table(('what a GPU sends', 'when', 'size'), rows)]
+
+
+def _loading(found: dict) -> List[str]:
+    return [f'Steps of {found["run"]} waited for data {found["mean"]:.1%} of their time (mean over '
+            f'{found["epochs"]} epochs; at most {found["largest"]:.1%}).']
+
+
+TITLES = dict(shrink='Step time against remaining multiply-adds',
+              scaling='Width and resolution', processes='Processes',
+              communication='Communication', loading='Data loading')
+WRITERS = dict(shrink=_shrink, scaling=_scaling, processes=_processes,
+               communication=_communication, loading=_loading)
+
+if __name__ == '__main__':
+    sys.exit(main())

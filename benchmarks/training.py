@@ -1,0 +1,295 @@
+"""Cost of a training step: two-in-one over plain training, and this project's form over the paper's.
+
+    python benchmarks/training.py                     # segmentation 2x256x512, Transformers on
+    python benchmarks/training.py --task classification --transformer none --rounds 5
+    python benchmarks/training.py --only events memory --size 2 128 256
+
+Candidates run in turn, so that ratios survive other work on the machine; they are of processor time.
+Results are added to ``benchmarks/results/training.json`` and ``.md``, beside those of other tasks,
+sizes and sections. Run it before and after a change and compare the records.
+"""
+import argparse
+import json
+import os
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Callable, Dict, Tuple
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
+
+import torch  # noqa: E402
+from foreach_form import ForeachTraining, all_masks  # noqa: E402
+from machine import machine  # noqa: E402
+from pairing import load, measure, summary  # noqa: E402
+from published_form import (PublishedTraining, SeparateBranches, penalised_scales,  # noqa: E402
+                            published, separate_branches)
+from training_report import markdown  # noqa: E402
+from training_tasks import (SIZES, BenchmarkNetwork, files_of, make_batch, network,  # noqa: E402
+                            runner, step)
+
+from mmst.analysis.cost import feature_sizes  # noqa: E402
+from mmst.engine import PruneHook, SearchHook  # noqa: E402
+from mmst.engine.access import averaged, find_hook, unwrapped  # noqa: E402
+from mmst.models.mixconv import MixConv  # noqa: E402
+from mmst.search.cost import mean_macs, unit_macs  # noqa: E402
+from mmst.search.units import find_units  # noqa: E402
+
+RESULTS = Path(__file__).resolve().parent / 'results' / 'training.json'
+
+
+def main() -> int:
+    """Measure what is asked for and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--task', choices=SIZES, default='segmentation')
+    parser.add_argument('--transformer', choices=('all', 'none'), default='all')
+    parser.add_argument('--size', type=int, nargs=3, metavar=('N', 'H', 'W'),
+                        help='images, height and width')
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument('--peak-of', choices=('plain', 'two-in-one'), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.size = tuple(args.size or SIZES[args.task])
+    torch.set_num_threads(args.threads)
+    if args.peak_of:
+        return print_peak(args)
+    for name in args.only:
+        record(args, name, SECTIONS[name](args))
+    print(markdown(json.loads(RESULTS.read_text())))
+    return 0
+
+
+def record(args: argparse.Namespace, section: str, found: dict) -> None:
+    """Put one section's result beside the others."""
+    cases = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    case = f'{args.task} {"x".join(map(str, args.size))}, Transformers: {args.transformer}'
+    command = (f'python benchmarks/training.py --task {args.task} --transformer '
+               f'{args.transformer} --size {shlex.join(map(str, args.size))} --rounds '
+               f'{args.rounds} --threads {args.threads} --only {section}')
+    cases.setdefault(case, {})[section] = dict(
+        found, command=command, machine=machine(), load=load())
+    RESULTS.write_text(json.dumps(cases, indent=2) + '\n')
+
+
+# ------------------------------------------------------------- two-in-one over plain training
+
+
+def overhead(args: argparse.Namespace) -> dict:
+    """A step with all hooks, half of the weights masked, over one of plain training."""
+    runners = dict(plain=runner(args.task, args.transformer, args.size, False),
+                   two_in_one=runner(args.task, args.transformer, args.size, True))
+    batch = make_batch(args.task, *args.size)
+    find_hook(runners['two_in_one'], PruneHook).draw(runners['two_in_one'], 1, 0.5)
+    times = measure({name: lambda r=r: step(r, batch) for name, r in runners.items()}, args.rounds)
+    found = dict(steps=summary(times, 'plain'),
+                 own_ms=statistics.median(own_cost(runners['two_in_one']) for _ in range(7)))
+    clean(runners)
+    return found
+
+
+def own_cost(run) -> float:
+    """Milliseconds of what two-in-one training adds to a step, called by itself."""
+    ema, hook = averaged(run), find_hook(run, SearchHook)
+
+    def extras():
+        hook.before_train_iter(run, 0)
+        run.optim_wrapper.adjust_gradients()
+        from mmst.pruning.reactivation import zero_pruned
+        zero_pruned(run.optim_wrapper.masks)
+        ema.update_parameters(unwrapped(run))
+
+    run.optim_wrapper.optimizer.zero_grad()
+    for p in unwrapped(run).parameters():
+        p.grad = torch.zeros_like(p)
+    return summary(measure(dict(extras=extras), 1, 0), 'extras')['extras']['processor_ms']
+
+
+def events(args: argparse.Namespace) -> dict:
+    """A prune and a search (a fifth of the units goes) beside a step."""
+    run = runner(args.task, args.transformer, args.size, True)
+    batch = make_batch(args.task, *args.size)
+    prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
+
+    def weaken_and_search():
+        search.search(run, 10)
+
+    def weaken():
+        for group, copy in zip(find_units(unwrapped(run)).values(),
+                               find_units(averaged(run).module).values()):
+            weak = torch.rand(len(group)) < 0.2
+            group.gamma.data[weak] = copy.gamma.data[weak] = 0.
+
+    candidates = dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
+                      lift=lambda: prune.lift(run, 1), weaken=weaken, search=weaken_and_search)
+    found = summary(measure(candidates, args.rounds), 'step')
+    clean(dict(run=run))
+    del found['weaken'], found['lift']
+    return dict(steps=found)
+
+
+def memory(args: argparse.Namespace) -> dict:
+    """Peak memory of a process that trains, in MiB: plain and two-in-one."""
+    found = {}
+    for kind in ('plain', 'two-in-one'):
+        command = [sys.executable, '-W', 'ignore', __file__, '--task', args.task, '--transformer',
+                   args.transformer, '--size', *map(str, args.size), '--threads',
+                   str(args.threads), '--peak-of', kind]
+        found[kind] = float(subprocess.run(command, check=True, text=True,
+                                           stdout=subprocess.PIPE).stdout.split()[-1])
+    return dict(peak_mib=found)
+
+
+def print_peak(args: argparse.Namespace) -> int:
+    """What ``memory`` starts."""
+    import resource
+    both = args.peak_of == 'two-in-one'
+    run = runner(args.task, args.transformer, args.size, both)
+    if both:
+        find_hook(run, PruneHook).draw(run, 1, 0.5)
+    for _ in range(2):
+        step(run, make_batch(args.task, *args.size))
+    clean(dict(run=run))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return 0
+
+
+def clean(runners: Dict[str, object]) -> None:
+    """Remove what runners have written."""
+    for run in runners.values():
+        shutil.rmtree(files_of(run), ignore_errors=True)
+
+
+# ---------------------------------------------------------- this project's form over the paper's
+
+
+def loss(model: BenchmarkNetwork, batch: dict) -> torch.Tensor:
+    """The task's loss alone."""
+    return model(**batch, mode='loss')['loss']
+
+
+def slow_adamw(params) -> torch.optim.Optimizer:
+    """AdamW in a loop over parameters."""
+    return torch.optim.AdamW(params, lr=1e-4, eps=1e-3, weight_decay=0., foreach=False, fused=False)
+
+
+def fused_adamw(groups) -> torch.optim.Optimizer:
+    """AdamW as the configs have it."""
+    return torch.optim.AdamW(groups, lr=1e-4, eps=1e-3, fused=True)
+
+
+def form(args: argparse.Namespace, separate: bool, channels_last: bool,
+         kernel: bool) -> ForeachTraining:
+    """Training with foreach forms, the network in either layout."""
+    model = network(args.task, args.transformer)
+    model.backbone.channels_last = channels_last
+    sizes = feature_sizes(model, args.size[1:])
+    groups = find_units(model)
+    macs = unit_macs(groups, sizes)
+    scales, costs = [g.gamma for g in groups.values()], [m / mean_macs(macs) for m in macs.values()]
+    if separate:
+        joint, model = model, separate_branches(model)
+        scales, costs = zip(*penalised_scales(joint, model, sizes))
+    for module in model.modules():
+        if isinstance(module, MixConv):
+            module.kernel_devices = ('cpu', 'cuda') if kernel else ()
+    return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
+
+
+def published_training(args: argparse.Namespace) -> PublishedTraining:
+    """Training in the published form."""
+    joint = network(args.task, args.transformer)
+    joint.backbone.channels_last = False
+    model = published(joint)
+    return PublishedTraining(model, penalised_scales(joint, model,
+                                                     feature_sizes(joint, args.size[1:])),
+                             loss, slow_adamw)
+
+
+def ladder(args: argparse.Namespace) -> dict:
+    """From the published form to this project's, one change after the other."""
+    steps = {
+        'published form': published_training(args),
+        'foreach forms': form(args, separate=True, channels_last=False, kernel=False),
+        'joint layout': form(args, separate=False, channels_last=False, kernel=False),
+        'channels_last': form(args, separate=False, channels_last=True, kernel=False),
+        'depthwise kernel': form(args, separate=False, channels_last=True, kernel=True)}
+    batch = make_batch(args.task, *args.size)
+    candidates = {name: lambda t=t: t.step(batch) for name, t in steps.items()}
+    return dict(steps=summary(measure(candidates, args.rounds), 'published form'))
+
+
+def extras(args: argparse.Namespace) -> dict:
+    """The five costs that do not depend on the images, in both forms."""
+    theirs, ours = published_training(args), form(args, False, True, False)
+    for training in (theirs, ours):
+        for p in training.model.parameters():
+            p.grad = torch.full_like(p, 1e-6)
+    candidates = {**published_extras(theirs), **foreach_extras(ours)}
+    times = summary(measure(candidates, max(args.rounds, 5)), next(iter(candidates)))
+    table: Dict[str, dict] = defaultdict(dict)
+    for name, found in times.items():
+        what, which = name.split(', ')
+        table[what][which] = found['processor_ms']
+    return dict(extras=table)
+
+
+def published_extras(training: PublishedTraining) -> Dict[str, Callable]:
+    """Calls of the five costs, the published form's."""
+    masked = [m for m in training.model.modules() if hasattr(m, 'mask')]
+
+    def products():
+        torch.autograd.backward([m.weight * m.mask for m in masked],
+                                [torch.ones_like(m.mask) for m in masked])
+
+    return {'L1 penalty, published': lambda: training.penalty().backward(),
+            'weight decay, published': lambda: training.decay_term().backward(),
+            'averages, published': training.average,
+            'masks, published': products,
+            'optimizer, published': training.optimizer.step}
+
+
+def foreach_extras(training: ForeachTraining) -> Dict[str, Callable]:
+    """The same in this project's form; the optimizer includes weight decay."""
+    from mmst.pruning.reactivation import mask_gradients, zero_pruned
+    wrapper = training.wrapper
+
+    def masks():
+        mask_gradients(wrapper.masks)
+        zero_pruned(wrapper.masks)
+
+    return {'L1 penalty, foreach': wrapper.penalty.add_gradients,
+            'averages, foreach': training.average,
+            'masks, foreach': masks,
+            'optimizer, foreach': wrapper.optimizer.step}
+
+
+# --------------------------------------------------------------------------------- a profile
+
+
+def profile(args: argparse.Namespace) -> dict:
+    """Share of a step's processor time by operator, without and with the kernel."""
+    batch, found = make_batch(args.task, *args.size), {}
+    for name, kernel in (('torch', False), ('kernel', True)):
+        training = form(args, False, True, kernel)
+        training.step(batch)
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+            training.step(batch)
+        averages = profiler.key_averages()
+        total = sum(event.self_cpu_time_total for event in averages)
+        shares = sorted(((event.self_cpu_time_total / total, event.key, event.count)
+                         for event in averages), reverse=True)[:15]
+        found[name] = dict(milliseconds=total / 1e3, operators=[
+            dict(operator=key, share=share, calls=count) for share, key, count in shares])
+    return dict(profiles=found)
+
+
+SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
+    overhead=overhead, events=events, memory=memory, ladder=ladder, extras=extras, profile=profile)
+
+if __name__ == '__main__':
+    sys.exit(main())

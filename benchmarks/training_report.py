@@ -1,0 +1,93 @@
+"""The record of ``benchmarks/training.py`` for people."""
+from typing import Dict, Iterable, List, Sequence
+
+#: Milliseconds a step on one thread of the machine on which this was first measured.
+FIRST = {'L1 penalty': (23, 0.5), 'weight decay': (252, 7.5), 'averages': (115, 8.7),
+         'masks': (86, 4.6), 'optimizer': (169, 18)}
+
+
+def markdown(cases: Dict[str, dict]) -> str:
+    """All cases with their sections."""
+    lines = ['# Training steps', '',
+             'Medians of interleaved rounds; ratios are medians over the rounds, of processor '
+             'time. Other work on the machine stretches the clock, but hardly these.']
+    for case, sections in sorted(cases.items()):
+        lines += ['', f'## {case}']
+        for name, found in sections.items():
+            lines += ['', *WRITERS[name](found), '', *_where(found)]
+    return '\n'.join(lines) + '\n'
+
+
+def _where(found: dict) -> List[str]:
+    machine = found['machine']
+    return [f'`{found["command"]}` on {machine["cpu"]}, {machine["cores"]} cores, torch '
+            f'{machine["torch"]}, load average {found["load"]}.']
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> List[str]:
+    """A Markdown table."""
+    return [f'| {" | ".join(header)} |', '|' + ' --- |' * len(header),
+            *(f'| {" | ".join(row)} |' for row in rows)]
+
+
+def _overhead(found: dict) -> List[str]:
+    plain, both = found['steps']['plain'], found['steps']['two_in_one']
+    share = found['own_ms'] / plain['processor_ms']
+    low, high = (100 * (1 / ratio - 1) for ratio in reversed(both['speedups']))
+    return [f'Two-in-one over plain training: {plain["processor_ms"]:.0f} ms plain, '
+            f'{both["processor_ms"]:.0f} ms two-in-one a step, {100 * (1 / both["speedup"] - 1):+.1f}% '
+            f'(rounds: {low:+.1f} to {high:+.1f}%). What it adds, timed by itself: '
+            f'{found["own_ms"]:.1f} ms, {share:.2%} of a step.']
+
+
+def _events(found: dict) -> List[str]:
+    steps = found['steps']
+    return ['Events without recalibration, in milliseconds:', '', *table(
+        ('event', 'time', 'in steps'),
+        [(name, f'{s["processor_ms"]:.0f}', f'{1 / s["speedup"]:.2f}')
+         for name, s in steps.items()])]
+
+
+def _memory(found: dict) -> List[str]:
+    plain, both = found['peak_mib']['plain'], found['peak_mib']['two-in-one']
+    return [f'Peak memory of the process: {plain:.0f} MiB plain, {both:.0f} MiB two-in-one '
+            f'({100 * (both / plain - 1):+.1f}%).']
+
+
+def _ladder(found: dict) -> List[str]:
+    rows, before = [], None
+    for name, s in found['steps'].items():
+        gain = '' if before is None else f'{s["speedup"] / before:.2f}'
+        before = s['speedup']
+        rows.append((name, f'{s["processor_ms"]:.0f}', f'{s["speedup"]:.2f}', gain,
+                     '{:.2f} to {:.2f}'.format(*s['speedups'])))
+    return ['From the published form to this project\'s, one change after the other:', '', *table(
+        ('form', 'step (ms)', 'speed-up', 'of this change', 'speed-up, rounds'), rows)]
+
+
+def _extras(found: dict) -> List[str]:
+    rows, sums = [], [0., 0., 0., 0.]
+    for what, (slow, fast) in FIRST.items():
+        here = found['extras'][what]
+        values = (here['published'], here.get('foreach', 0.), slow, fast)
+        sums = [a + b for a, b in zip(sums, values)]
+        rows.append((what, *(f'{v:.1f}' for v in values)))
+    rows.append(('together', *(f'{v:.1f}' for v in sums)))
+    return ['Costs that do not depend on the images, in milliseconds a step (weight decay is part '
+            'of this project\'s optimizer):', '', *table(
+                ('cost', 'published form', 'this project', 'published form, first machine',
+                 'this project, first machine'), rows)]
+
+
+def _profile(found: dict) -> List[str]:
+    lines = []
+    for name, p in found['profiles'].items():
+        lines += ['', f'Operators of a step ({name}), by their own time:', '', *table(
+            ('operator', 'share', 'calls'),
+            [(f'`{o["operator"]}`', f'{o["share"]:.1%}', str(o['calls']))
+             for o in p['operators']])]
+    return lines[1:]
+
+
+WRITERS = dict(overhead=_overhead, events=_events, memory=_memory, ladder=_ladder, extras=_extras,
+               profile=_profile)

@@ -1,0 +1,158 @@
+"""What ``benchmarks/training.py`` trains: the full supernet on random images of two tasks."""
+import itertools
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.registry import DATASETS, LOOPS, MODELS
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+import mmst  # noqa: F401  registers the modules and the configs
+from mmst.models import ClassificationNeck, DensePredictionNeck, HRNASSupernet
+
+#: Task to its batch size, height and width.
+SIZES = dict(segmentation=(2, 256, 512), classification=(8, 224, 224))
+CLASSES = dict(segmentation=19, classification=1000)
+_NUMBERS = itertools.count()
+
+
+@MODELS.register_module()
+class BenchmarkNetwork(BaseModel):
+    """Backbone, neck and linear classifier with cross-entropy; no toolbox is needed.
+
+    Args:
+        task (str): ``'segmentation'`` or ``'classification'``.
+        transformer (str): As in ``HRNASSupernet``.
+        width (float): Factor on all channels. Defaults to 1.
+    """
+
+    def __init__(self, task: str, transformer: str = 'all', width: float = 1.):
+        super().__init__()
+        def wide(channels):  # noqa: E306
+            return tuple(max(1, round(width * c)) for c in channels)
+
+        stages = ((24, ), (18, 36), (18, 36, 72), (18, 36, 72, 144), (18, 36, 72, 144))
+        self.backbone = HRNASSupernet(
+            stem_channels=wide((24, 24)), channels=tuple(map(wide, stages)),
+            transformer=transformer)
+        channels = dict(in_channels=wide(stages[-1]), transformer=transformer)
+        if task == 'segmentation':
+            self.neck = DensePredictionNeck(out_channels=wide((90, ))[0], **channels)
+            self.classifier = nn.Conv2d(wide((90, ))[0], CLASSES[task], 1)
+        else:
+            self.neck = ClassificationNeck(channels=wide((36, 72, 144, 320)), **channels)
+            self.classifier = nn.Linear(1600, CLASSES[task])
+
+    def init_weights(self) -> None:
+        for part in (self.backbone, self.neck):
+            part._dump_init_info = lambda: None  # mmengine's log of it has thousands of lines
+            part.init_weights()
+
+    def forward(self, inputs: Tensor, labels: Optional[Tensor] = None, mode: str = 'tensor'):
+        out = self.classifier(self.neck(self.backbone(inputs))[0])
+        return dict(loss=self.loss(out, labels)) if mode == 'loss' else out
+
+    @staticmethod
+    def loss(out: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy, of segmentation at the labels' resolution."""
+        if out.dim() == 4:
+            out = F.interpolate(out, labels.shape[-2:], mode='bilinear', align_corners=False)
+        return F.cross_entropy(out, labels)
+
+
+@DATASETS.register_module()
+class RandomImages(Dataset):
+    """Noise and random labels."""
+
+    def __init__(self, task: str, height: int, width: int, length: int):
+        self.task, self.size, self.length = task, (height, width), length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Dict[str, Tensor]:
+        shape = self.size if self.task == 'segmentation' else ()
+        return dict(inputs=torch.randn(3, *self.size),
+                    labels=torch.randint(CLASSES[self.task], shape))
+
+
+def make_batch(task: str, batch: int, height: int, width: int) -> Dict[str, Tensor]:
+    """A batch, the same each time."""
+    torch.manual_seed(1)
+    images = RandomImages(task, height, width, batch)
+    return torch.utils.data.default_collate([images[i] for i in range(batch)])
+
+
+def network(task: str, transformer: str, width: float = 1.) -> BenchmarkNetwork:
+    """A supernet, initialised as for training; the same each time."""
+    torch.manual_seed(0)
+    model = BenchmarkNetwork(task, transformer, width)
+    model.init_weights()
+    return model.train()
+
+
+# ---------------------------------------------------------------- training under a Runner
+
+
+@LOOPS.register_module()
+class PausedLoop(EpochBasedTrainLoop):
+    """Begins the first epoch and stops: whoever measures calls ``run_iter``."""
+
+    def run(self) -> nn.Module:
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        return self.runner.model
+
+
+def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optional[dict] = None,
+           width: float = 1.) -> Runner:
+    """A run that waits in its first epoch: two-in-one as shipped, or plain training.
+
+    Args:
+        size: Batch size, height and width.
+        changes (dict, optional): To settings of the hooks, by name.
+    """
+    batch, height, breadth = size
+    hooks = dict(timer=dict(type='IterTimerHook'), logger=dict(type='LoggerHook', interval=50),
+                 param_scheduler=dict(type='ParamSchedulerHook'), checkpoint=None,
+                 sampler_seed=dict(type='DistSamplerSeedHook'))
+    if two_in_one:
+        hooks = Config.fromfile(mmst.cfg('_base_/two_in_one.py')).default_hooks.to_dict()
+        hooks['search'].update(input_shape=(height, breadth))
+        hooks['recalibrate'].update(batches=1, batch_size=batch)
+        for name, settings in (changes or {}).items():
+            hooks[name] = dict(hooks.get(name) or {}, **settings)
+    wrapper = 'mmst.MaskedOptimWrapper' if two_in_one else 'OptimWrapper'
+    found = Runner(
+        model=dict(type='BenchmarkNetwork', task=task, transformer=transformer, width=width),
+        work_dir=tempfile.mkdtemp(prefix='mmst_training_'), default_scope='mmengine',
+        experiment_name=f'training_{next(_NUMBERS)}', log_level='ERROR',
+        randomness=dict(seed=0), default_hooks=hooks,
+        train_cfg=dict(type='PausedLoop', max_epochs=430),
+        train_dataloader=dict(
+            batch_size=batch, num_workers=0, collate_fn=dict(type='default_collate'),
+            sampler=dict(type='DefaultSampler', shuffle=True),
+            dataset=dict(type='RandomImages', task=task, height=height, width=breadth,
+                         length=100 * batch)),
+        optim_wrapper=dict(
+            type=wrapper, constructor='mmst.DecayGroupsConstructor',
+            optimizer=dict(type='AdamW', lr=1e-4, eps=1e-3, weight_decay=1e-5)))
+    found.train()
+    return found
+
+
+def files_of(runner_: Runner) -> Path:
+    """Its work directory, to be removed in the end."""
+    return Path(runner_.work_dir)
+
+
+def step(runner_: Runner, batch: Dict[str, Any]) -> None:
+    """One iteration with all hooks."""
+    runner_.train_loop.run_iter(0, batch)

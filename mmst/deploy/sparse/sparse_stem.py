@@ -1,0 +1,119 @@
+"""The stem by the kernel: two convolutions of stride 2 in one pass."""
+from collections import OrderedDict
+from typing import Tuple
+
+import numpy as np
+from torch import Tensor, nn
+
+from .block_plan import stride_mask
+from .fold import fold_conv
+from .library import Stem, fill, kernel
+from .options import Options
+from .planes import ALIGNMENT, Layout, as_map, halved, new_map, with_rows
+from .rows import SparseRows
+from .sparse_conv import SparseConv
+
+#: Floats of the output that are worked on at once: what lies between stays in a cache.
+TILE = 1024
+
+
+class SparseStem(nn.Module):
+    """Two layers of convolution, BN and ReLU, fused; inference only.
+
+    Channels between the two that nothing reads, or that are 0 everywhere, are not computed; nor are
+    rows and columns (even or odd) that no tap of the second reads.
+
+    Args:
+        stem (nn.Sequential): Two ``ConvBNReLU`` of stride 2.
+        options (Options): Shared by the modules of a network.
+    """
+
+    def __init__(self, stem: nn.Sequential, options: Options):
+        super().__init__()
+        self.options = options
+        first, second = (fold_conv(layer.conv, layer.bn) for layer in stem)
+        self.first, self.first_bias = (t.numpy() for t in first)
+        self.second, self.bias = (t.numpy() for t in second)
+        silent = ~(self.first != 0).any((1, 2, 3)) & (self.first_bias <= 0)
+        self.second[:, silent] = 0
+        self._plans = OrderedDict()
+
+    @staticmethod
+    def takes(stem: nn.Module) -> bool:
+        """Whether a stem is two convolutions of stride 2 as above."""
+        return len(stem) == 2 and all(
+            SparseConv.takes(layer.conv) and layer.conv.stride == (2, 2) for layer in stem)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = with_rows(x)
+        plan, layout = self._plan(tuple(x.shape[-2:]))
+        out = new_map(x.shape[0], len(self.second), layout)
+        kernel().stem(plan, as_map(x), as_map(out), self.options.threads)
+        return out
+
+    def _plan(self, size: Tuple[int, int]) -> Tuple[Stem, Layout]:
+        key = size, self.options.gap
+        if key not in self._plans:
+            while len(self._plans) >= self.options.sizes_kept:
+                self._plans.popitem(last=False)
+            self._plans[key] = self._lay_out(size)
+        self._plans.move_to_end(key)
+        return self._plans[key]
+
+    def _lay_out(self, size: Tuple[int, int]) -> Tuple[Stem, Layout]:
+        between = halved(size, 2)
+        layout = Layout(*halved(between, 2), self.options.gap)
+        # Inner channels: a channel between the two at even or odd rows and columns.
+        phase, shift = _taps(self.second.shape[-1], 2, layout.stride)
+        spread = np.zeros((len(self.second), self.second.shape[1], 4, len(phase)))
+        spread[:, :, phase, np.arange(len(phase))] = self.second.reshape(*self.second.shape[:2], -1)
+        channel, of_phase = np.nonzero((spread != 0).any((0, 3)))
+        second = SparseRows.of(spread[:, channel, of_phase].reshape(len(spread), -1))
+        tap = second.column % len(phase)
+        first, origin, low = self._first_rows(channel, of_phase, layout.stride)
+        reach = max(int(np.abs(shift).max()), int(np.abs(low).max()))
+        margin = -(-reach // ALIGNMENT) * ALIGNMENT
+        plane = layout.plane + 2 * margin
+        used = np.flatnonzero((self.first != 0).any((0, 2, 3))).astype(np.int32)
+        place = np.zeros(self.first.shape[1], np.int64)
+        place[used] = np.arange(len(used)) * 16 * plane
+        tile = min(TILE, layout.plane)
+        offset = (np.arange(len(channel))[:, None] * (tile + 2 * margin) + shift[None]).ravel()
+        return fill(
+            Stem, inner=len(channel), outputs=len(self.second), length=layout.plane, tile=tile,
+            margin=margin, live=len(used), low=int(shift[tap].min(initial=0)),
+            high=int(shift[tap].max(initial=0)), second=second.at(offset),
+            first=first.at((place[:, None] + (origin * plane + low)[None]).ravel()),
+            first_bias=self.first_bias[channel], bias=self.bias, phase=of_phase,
+            mask=stride_mask(between, layout, 2), channels=used), layout
+
+    def _first_rows(self, channel: np.ndarray, of_phase: np.ndarray,
+                    stride: int) -> Tuple[SparseRows, np.ndarray, np.ndarray]:
+        """The first convolution's weights for each inner channel, over 16 phases of the image.
+
+        Columns are input channels, each with all places (phase and shift) that a tap can read;
+        returned with the phase and the shift of each place.
+        """
+        size = self.first.shape[-1]
+        step = 2 * np.arange(2)[:, None] + np.arange(size) - size // 2  # (phase between, tap)
+        row, column = np.divmod(of_phase, 2)
+        places = np.unique(step)
+        by_row = np.searchsorted(places, step[row])  # (inner, tap)
+        by_column = np.searchsorted(places, step[column])
+        spread = np.zeros((len(channel), self.first.shape[1], len(places), len(places)))
+        inner = np.arange(len(channel))[:, None, None]
+        spread[inner, :, by_row[:, :, None], by_column[:, None, :]] = (
+            self.first[channel].transpose(0, 2, 3, 1))
+        phase, move = places % 4, places // 4
+        origin = (phase[:, None] * 4 + phase[None]).ravel()
+        shift = (move[:, None] * stride + move[None]).ravel()
+        return SparseRows.of(spread.reshape(len(channel), -1)), origin, shift
+
+
+def _taps(size: int, stride: int, row: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Of each tap of a (size, size) kernel its phase and its offset in that phase's plane."""
+    step = np.arange(size) - size // 2
+    phase = step % stride
+    move = (step - phase) // stride
+    return ((phase[:, None] * stride + phase[None]).ravel(),
+            (move[:, None] * row + move[None]).ravel())

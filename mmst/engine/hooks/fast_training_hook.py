@@ -1,0 +1,77 @@
+"""How training is computed."""
+from typing import Optional, Union
+
+from mmengine.runner import Runner
+
+from ...errors import config_error
+from ...models.compiled import BlockCompiler
+from ...models.mixconv import MixConv
+from ...registry import HOOKS
+from ..access import unwrapped
+from ..plan import RunPlan
+from .interval_hook import IntervalHook
+
+#: Setting to the devices on which kernels train.
+DEVICES = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
+
+
+@HOOKS.register_module()
+class FastTrainingHook(IntervalHook):
+    """Chooses faster ways to compute the same training step; results differ by rounding only.
+
+    Evaluation, recalibration and export are left as they are, and nothing enters checkpoints or
+    tickets: a run can be resumed with other settings.
+
+    Args:
+        kernel (bool or str): Depthwise convolutions of all kernel sizes in one pass: C++ compiled at
+            first use on a CPU, Triton on a GPU. ``'auto'``: where it was measured to be faster, on
+            CPUs; True: on GPUs too. Where there is no kernel for a map, a precision or a machine,
+            torch's convolutions are used. Defaults to ``'auto'``.
+        compile (bool or str): torch.compile of each search block by itself, so that a search
+            recompiles changed blocks only; a string names the backend. On a CPU compiling takes
+            longer than most runs would save. Defaults to False.
+    """
+    priority = 75
+
+    def __init__(self, kernel: Union[bool, str] = 'auto', compile: Union[bool, str] = False):
+        if not isinstance(kernel, (bool, str)) or kernel not in DEVICES:
+            raise config_error('FastTrainingHook.kernel', kernel, 'unknown choice',
+                               f'use one of {", ".join(map(repr, DEVICES))}')
+        if not isinstance(compile, (bool, str)) or not compile and compile is not False:
+            raise config_error('FastTrainingHook.compile', compile, 'must be True, False or the '
+                               'name of a backend', 'use True for torch\'s inductor')
+        self.kernel_devices = DEVICES[kernel]
+        backend = 'inductor' if compile is True else compile
+        self.compiler: Optional[BlockCompiler] = BlockCompiler(backend) if backend else None
+
+    def check_plan(self, plan: RunPlan) -> None:
+        if self.compiler is None:
+            return
+        import torch
+        known = torch._dynamo.list_backends(exclude_tags=())
+        if self.compiler.backend not in known:
+            raise config_error('FastTrainingHook.compile', self.compiler.backend,
+                               'unknown backend', f'use one of {", ".join(map(repr, known))}')
+
+    def before_run(self, runner: Runner) -> None:
+        super().before_run(runner)
+        if self.compiler is not None and runner.cfg.get('compile'):
+            raise config_error('FastTrainingHook.compile', self.compiler.backend,
+                               'the config compiles the whole model already',
+                               'set compile=False in the config, or here')
+
+    def before_train(self, runner: Runner) -> None:
+        self._apply(runner)
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        """After a search: blocks that have changed are compiled anew."""
+        if self.compiler is not None:
+            self._apply(runner)
+
+    def _apply(self, runner: Runner) -> None:
+        model = unwrapped(runner)
+        for module in model.modules():
+            if isinstance(module, MixConv):
+                module.kernel_devices = self.kernel_devices
+        if self.compiler is not None:
+            self.compiler(model)

@@ -1,0 +1,145 @@
+"""A run that can be watched, and reported on later."""
+from typing import Any, Dict, List, Optional, Sequence
+
+import mmengine
+import torch
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from ...analysis.cost import DEFAULT_SHAPE
+from ...analysis.progress import Progress, unit_name
+from ...analysis.snapshot import part_widths, snapshot
+from ...pruning.mask import Mask
+from ...registry import HOOKS
+from ...search.histogram import edges, quantile
+from ...tickets.ticket import plain
+from ...version import __version__
+from .. import timeline
+from ..access import find_hook, unwrapped
+from ..events import events
+from ..upcoming import due_sparsity, upcoming
+from .interval_hook import (IntervalHook, counts_iterations, iterations_per_step, max_steps,
+                            steps_done, trains)
+from .prune_hook import PruneHook
+from .search_hook import SearchHook
+from .ticket_hook import TicketHook
+
+#: Events that change the network; after them a table is logged.
+CHANGES = ('search', 'prune', 'reactivate')
+
+
+@HOOKS.register_module()
+class TimelineHook(IntervalHook):
+    """Shows what searches, prunes and reactivations do, and keeps it for ``tools/report.py``.
+
+    After each step with such an event: one table in the log; sparsity, costs and quantiles of the
+    importance factors as scalars for all backends of mmengine's visualizer, and their histogram for
+    those that know histograms (TensorBoard). All events go to ``WORK_DIR/timeline.jsonl``, see
+    :mod:`mmst.engine.timeline`. It only looks: training is the same without it, bit by bit. It
+    writes in the first process alone.
+
+    Args:
+        input_shape (Sequence[int], optional): Height and width at which MACs are counted. Defaults
+            to the ``SearchHook``'s, else the ``TicketHook``'s.
+    """
+    priority = 75
+
+    def __init__(self, input_shape: Optional[Sequence[int]] = None):
+        self.input_shape = input_shape
+        self._written = 0
+
+    def before_train(self, runner: Runner) -> None:
+        """Begin the file; a run that goes on drops what it has written since its checkpoint."""
+        if not is_main_process():
+            return
+        self.input_shape = self._checked_shape(runner)
+        run, entries = timeline.read(runner.work_dir) if runner._resume else (None, [])
+        entries = timeline.merged(events(runner), entries) if runner._resume else []
+        timeline.begin(runner.work_dir, run or self._describe(runner), map(plain, entries))
+        self._written = len(entries)
+        self._write(runner, steps_done(runner))
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        self._write(runner, step)
+
+    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+        # The last evaluation may come after the loop's own end.
+        if trains(runner):
+            self._write(runner, events(runner)[-1]['step'] if events(runner) else 0)
+
+    def after_train(self, runner: Runner) -> None:
+        super().after_train(runner)
+        self._write(runner, steps_done(runner))
+
+    def _write(self, runner: Runner, step: int) -> None:
+        new = [dict(event) for event in events(runner)[self._written:]]
+        if not new or not is_main_process():
+            return
+        changed = [i for i, event in enumerate(new) if event['kind'] in CHANGES]
+        if changed:
+            state = self._look(runner)
+            new[changed[-1]]['state'] = state
+            self._log(runner, step, new, state)
+        timeline.append(runner.work_dir, [plain(event) for event in new])
+        self._written += len(new)
+
+    def _look(self, runner: Runner) -> Dict[str, Any]:
+        prune = find_hook(runner, PruneHook)
+        mask = (prune.drawn or prune.mask_in_force(runner)) if prune is not None else None
+        return snapshot(unwrapped(runner), mask or Mask({}), self.input_shape)
+
+    def _log(self, runner: Runner, step: int, new: List[Dict[str, Any]],
+             state: Dict[str, Any]) -> None:
+        search, prune = find_hook(runner, SearchHook), find_hook(runner, PruneHook)
+        progress = Progress(
+            'iteration' if counts_iterations(runner) else 'epoch', step, max_steps(runner), new,
+            state, search and search.supernet, due_sparsity(runner, step),
+            prune.sparsity if prune is not None else None, upcoming(runner, step))
+        runner.logger.info(progress.table())
+        scalars = {f'network/{key}': float(state[key]) for key in
+                   ('sparsity', 'params', 'macs', 'nonzero', 'sparse_macs') if key in state}
+        for histogram in (e['importance'] for e in new if e['kind'] == 'search'):
+            for label, counts in histogram.items():
+                name = f'importance/{unit_name(label)}'
+                scalars.update({f'{name}/{share:.0%}': quantile(counts, share)
+                                for share in (0.1, 0.5, 0.9)})
+                _add_histogram(runner, name, counts, step)
+        runner.visualizer.add_scalars(scalars, step=step)
+
+    def _checked_shape(self, runner: Runner):
+        """The shape at which costs are counted; None, with a warning, where that does not work."""
+        search, ticket = find_hook(runner, SearchHook), find_hook(runner, TicketHook)
+        shape = self.input_shape or next(
+            (hook.input_shape for hook in (search, ticket) if hook), DEFAULT_SHAPE)
+        try:
+            snapshot(unwrapped(runner), Mask({}), tuple(shape))
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            runner.logger.warning(
+                f'TimelineHook.input_shape = {tuple(shape)}: the network cannot take it '
+                f'({" ".join(str(error).split())[:150]}). Remedy: give another one; parameters and '
+                'MACs are left out of the log until then.')
+            return None
+        return tuple(shape)
+
+    def _describe(self, runner: Runner) -> Dict[str, Any]:
+        search, prune = find_hook(runner, SearchHook), find_hook(runner, PruneHook)
+        return plain(dict(
+            kind='run', step=0, unit='iteration' if counts_iterations(runner) else 'epoch',
+            steps=max_steps(runner), iterations_per_step=iterations_per_step(runner),
+            input_shape=self.input_shape, target=prune and prune.sparsity,
+            threshold=search and search.threshold, supernet=search and search.supernet,
+            widths=part_widths(unwrapped(runner)), edges=edges(), seed=runner.seed,
+            versions=dict(mmst=__version__, torch=torch.__version__,
+                          mmengine=mmengine.__version__)))
+
+
+def _add_histogram(runner: Runner, name: str, counts: Sequence[int], step: int) -> None:
+    """For backends whose writer is TensorBoard's."""
+    for backend in runner.visualizer._vis_backends.values():
+        writer = getattr(backend, 'experiment', None)
+        if hasattr(writer, 'add_histogram_raw'):
+            ends, middles = edges(), [(a * b)**0.5 for a, b in zip(edges(), edges()[1:])]
+            writer.add_histogram_raw(
+                name, ends[0], ends[-1], sum(counts),
+                sum(n * m for n, m in zip(counts, middles)),
+                sum(n * m * m for n, m in zip(counts, middles)), ends[1:], list(counts), step)

@@ -1,0 +1,87 @@
+"""The timeline of a run as a file that grows with it: ``WORK_DIR/timeline.jsonl``.
+
+The first line describes the run, each line after it is one event (:mod:`mmst.engine.events`), with
+the network as it was after the event where that has changed. It can be read while the run is at
+work and after it was killed.
+"""
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+
+from .. import files
+
+FILE = 'timeline.jsonl'
+Entry = Dict[str, Any]
+
+
+def read(work_dir: Union[str, Path]) -> Tuple[Optional[Entry], List[Entry]]:
+    """The run and its events, oldest first; (None, []) where there is no such file.
+
+    Lines from the first one on that is not whole are left out: a kill can strike while one is
+    written.
+    """
+    try:
+        lines = (Path(work_dir) / FILE).read_text(encoding='utf-8').splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError):
+        return None, []
+    entries: List[Entry] = []
+    for line in lines:
+        entry = _entry(line)
+        if entry is None:
+            break
+        entries.append(entry)
+    if not entries or entries[0]['kind'] != 'run':
+        return None, []
+    return entries[0], entries[1:]
+
+
+def begin(work_dir: Union[str, Path], run: Entry, entries: Iterable[Entry]) -> None:
+    """Write the file anew, whole or not at all.
+
+    Raises:
+        TrainingError: It cannot be written.
+    """
+    files.write_bytes(Path(work_dir) / FILE, _lines([run, *entries]))
+
+
+def append(work_dir: Union[str, Path], entries: Sequence[Entry]) -> None:
+    """Add events at the end.
+
+    Raises:
+        TrainingError: The file cannot be written.
+    """
+    path = Path(work_dir) / FILE
+    try:
+        with open(path, 'ab') as file:
+            file.write(_lines(entries))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise files.cannot_write(path, error) from error
+
+
+def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> List[Entry]:
+    """The entries of ``events`` alone: those written already, bare events where there is none.
+
+    A run that goes on from a checkpoint knows the events up to that; what was written after it
+    happens again.
+    """
+    found = list(entries[:len(events)]) + [{}] * (len(events) - len(entries))
+    return [entry if _same(entry, event) else event for entry, event in zip(found, events)]
+
+
+def _same(entry: Entry, event: Entry) -> bool:
+    return all(entry.get(key) == event[key] for key in ('kind', 'step'))
+
+
+def _entry(line: str) -> Optional[Entry]:
+    try:
+        entry = json.loads(line) if line.endswith('\n') else None
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and {'kind', 'step'} <= entry.keys() else None
+
+
+def _lines(entries: Iterable[Entry]) -> bytes:
+    return ''.join(json.dumps(entry) + '\n' for entry in entries).encode()

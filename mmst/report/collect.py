@@ -1,0 +1,206 @@
+"""A work directory as plain data for the page."""
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+from mmengine.config import Config
+
+from ..compat import safe_load
+from ..engine import timeline
+from ..engine.events import KEY
+from ..engine.resume import find_checkpoint
+from ..errors import TicketError, config_error
+from . import logs
+from .supernet import supernet_widths, widths_of_survivors
+
+Entry = Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run, finished or not.
+
+    Attributes:
+        name (str): Of the work directory.
+        run (Mapping): First line of the timeline; empty where the run had no ``TimelineHook``.
+        entries (List[Mapping]): Events, oldest first.
+        summary (Mapping, optional): ``ticket.json``; None while the run has not ended.
+        losses (List): Steps done, a fraction of an epoch too, and the loss.
+        before, after (Mapping): Widths of the search blocks by part, of the supernet and now; empty
+            where the network has none.
+        layers (Mapping): Share pruned of each weight.
+        cfg (Config, optional): The run's config.
+        config_path (Path, optional): Its file.
+        starts (List[str]): When processes began to work at it.
+        weights (Path, optional): Ticket or checkpoint that the network can be taken from.
+        notes (List[str]): What is missing, in sentences.
+    """
+    name: str
+    run: Mapping[str, Any]
+    entries: List[Entry]
+    summary: Optional[Mapping[str, Any]]
+    losses: List[Tuple[float, float]]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    layers: Mapping[str, float]
+    cfg: Optional[Config]
+    config_path: Optional[Path]
+    starts: List[str]
+    weights: Optional[Path]
+    notes: List[str] = field(default_factory=list)
+
+    @property
+    def unit(self) -> str:
+        """What steps are: ``'epoch'`` or ``'iteration'``."""
+        return self.run.get('unit', 'epoch')
+
+    @property
+    def last_step(self) -> int:
+        """The step of the last event."""
+        return max((e['step'] for e in self.entries), default=0)
+
+    @property
+    def reached(self) -> float:
+        """How far the run is known to have come: its last event or logged loss."""
+        return max([self.last_step, *(step for step, _ in self.losses[-1:])])
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended with a ticket."""
+        return self.summary is not None
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The network after the last event that changed it; empty where nobody has looked."""
+        return next((e['state'] for e in self.entries[::-1] if 'state' in e), {})
+
+    @property
+    def supernet(self) -> Optional[Mapping[str, float]]:
+        """``params`` and ``macs`` before the search."""
+        if self.summary is not None:
+            return {key: self.summary[key]['supernet'] for key in ('params', 'macs')}
+        return self.run.get('supernet')
+
+    def of_kind(self, *kinds: str) -> List[Entry]:
+        """Events of one of ``kinds``."""
+        return [entry for entry in self.entries if entry['kind'] in kinds]
+
+
+def collect(work_dir: Union[str, Path]) -> RunData:
+    """Read all that a run has left; nothing is written.
+
+    Raises:
+        ConfigError: There is no run in the folder.
+        TicketError: ``ticket.json`` is damaged.
+    """
+    folder = Path(work_dir)
+    if not folder.is_dir():
+        raise config_error('WORK_DIR', str(work_dir), 'no such folder',
+                           'give the work directory of a training run')
+    notes: List[str] = []
+    run, entries = timeline.read(folder)
+    weights, checkpoint = _checkpoint(folder, run is None, notes)
+    if run is None:
+        entries = _plain(_events(checkpoint))
+    if not entries and weights is None and not (folder / 'ticket.json').is_file():
+        raise config_error('WORK_DIR', str(work_dir), 'holds no run: neither timeline.jsonl nor a '
+                           'checkpoint nor ticket.json', 'give the work directory of a training '
+                           'run that has begun')
+    summary = _summary(folder, entries, notes)
+    path = logs.config_file(folder)
+    cfg = _config(path, notes)
+    before = (run or {}).get('widths') or _before(cfg, notes)
+    return RunData(
+        folder.resolve().name, run or {}, entries, summary,
+        _losses(folder, run or {}, checkpoint), before,
+        _after(before, entries, summary, checkpoint), _layers(entries, summary), cfg, path,
+        logs.starts(folder),
+        folder / 'ticket.pth' if summary and (folder / 'ticket.pth').is_file() else weights, notes)
+
+
+def _checkpoint(folder: Path, needed: bool, notes: List[str]):
+    """Path of the last whole checkpoint and, where it is needed, its content."""
+    try:
+        found = find_checkpoint(folder)
+    except TicketError as error:
+        notes.append(str(error).partition(' Remedy:')[0])
+        return None, {}
+    if needed:
+        notes.append('The run has no timeline.jsonl (mmst.TimelineHook was not among its hooks): '
+                     'events are those of its last checkpoint, without histograms and without '
+                     'costs after each of them.')
+    return Path(found) if found else None, safe_load(found, 'cpu') if found and needed else {}
+
+
+def _events(checkpoint: Mapping[str, Any]) -> List[Entry]:
+    hub = checkpoint.get('message_hub') or {}
+    return list((hub.get('runtime_info') or {}).get(KEY, []))
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from a JSON file."""
+    return json.loads(json.dumps(value))
+
+
+def _summary(folder: Path, entries: List[Entry], notes: List[str]) -> Optional[Mapping[str, Any]]:
+    path = folder / 'ticket.json'
+    if not path.is_file():
+        return None
+    try:
+        summary = json.loads(path.read_text(encoding='utf-8'))
+        summary['params']['supernet'], summary['macs']['sparse'], summary['step']
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TicketError(f'{path} cannot be read ({type(error).__name__}: {error}). Remedy: '
+                          'remove it; resuming the finished run writes it again.') from error
+    if entries and max(e['step'] for e in entries) < summary['step']:
+        notes.append(f'ticket.json is of an earlier run, which ended at {summary["step"]}; it is '
+                     'left out.')
+        return None
+    return summary
+
+
+def _config(path: Optional[Path], notes: List[str]) -> Optional[Config]:
+    try:
+        if path is not None:
+            return Config.fromfile(path)
+        notes.append('The work directory has no config.')
+    except Exception as error:  # Reading runs the file: anything can be wrong with it.
+        notes.append(f'The config {path.name} cannot be read: {" ".join(str(error).split())}')
+    return None
+
+
+def _before(cfg: Optional[Config], notes: List[str]) -> Mapping[str, Any]:
+    try:
+        return supernet_widths(cfg.model) if cfg is not None and 'model' in cfg else {}
+    except Exception as error:  # Constructors of a config that may come from elsewhere.
+        notes.append(f'The supernet cannot be built: {" ".join(str(error).split())}')
+        return {}
+
+
+def _after(before: Mapping[str, Any], entries: List[Entry], summary: Optional[Mapping[str, Any]],
+           checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    state = next((e['state'] for e in entries[::-1] if 'state' in e), None)
+    if state is not None:
+        return state['widths']
+    if summary is not None:
+        return summary['widths']
+    survivors = (checkpoint.get('mmst_search') or {}).get('survivors') or {}
+    return widths_of_survivors(before, survivors)
+
+
+def _layers(entries: List[Entry], summary: Optional[Mapping[str, Any]]) -> Mapping[str, float]:
+    """Of the last event with a mask: while weights are reactivated, all of them are there."""
+    if summary is not None:
+        return summary['layer_sparsity']
+    return next((e['state']['layers'] for e in entries[::-1] if e.get('state', {}).get('layers')),
+                {})
+
+
+def _losses(folder: Path, run: Mapping[str, Any],
+            checkpoint: Mapping[str, Any]) -> List[Tuple[float, float]]:
+    """By steps; none where nothing says how many iterations a step has."""
+    meta = checkpoint.get('meta') or {}
+    length = run.get('iterations_per_step') or (
+        meta['iter'] / meta['epoch'] if meta.get('epoch') and meta.get('iter') else None)
+    return [(iteration / length, loss) for iteration, loss in logs.losses(folder)] if length else []

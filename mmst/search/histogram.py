@@ -1,0 +1,50 @@
+"""How important the units of a network are, as counts in fixed bins."""
+from typing import Dict, List, Mapping
+
+import torch
+from torch import Tensor
+
+from .units import UnitGroup
+
+#: Bins of equal width in log10 |γ|. What lies outside counts in the first or the last one.
+LOWEST, HIGHEST, BINS = -6., 1., 35
+#: Kernel size, 0 for tokens, to the number of units in each bin.
+Histogram = Dict[int, List[int]]
+
+
+def edges() -> List[float]:
+    """Lower ends of the bins and the upper end of the last one, as |γ|."""
+    return [10**(LOWEST + i * (HIGHEST - LOWEST) / BINS) for i in range(BINS + 1)]
+
+
+@torch.no_grad()
+def importance_histogram(groups: Mapping[str, UnitGroup],
+                         importance: Mapping[str, Tensor]) -> Histogram:
+    """Units per bin of importance, for each kernel size and for tokens.
+
+    Args:
+        groups (Mapping[str, UnitGroup]): Of ``find_units``.
+        importance (Mapping[str, Tensor]): |γ| of each group's units, 1-D and finite.
+    """
+    values: Dict[int, List[Tensor]] = {}
+    for name, group in groups.items():
+        labels = torch.tensor(group.labels, device=importance[name].device)
+        for label in group.count_by_label():
+            values.setdefault(label, []).append(importance[name][labels == label])
+    return {label: _counts(torch.cat(parts)) for label, parts in sorted(values.items())}
+
+
+def quantile(counts: List[int], share: float) -> float:
+    """|γ| below which ``share`` of the units lie, to within a bin; nan of none."""
+    reached, wanted = 0, share * sum(counts)
+    for edge, count in zip(edges()[1:], counts):
+        reached += count
+        if count and reached >= wanted:
+            return edge
+    return float('nan')
+
+
+def _counts(importance: Tensor) -> List[int]:
+    exponent = importance.float().clamp(min=1e-30).log10()
+    index = ((exponent - LOWEST) / (HIGHEST - LOWEST) * BINS).floor().long()
+    return torch.bincount(index.clamp(0, BINS - 1), minlength=BINS).tolist()

@@ -1,0 +1,38 @@
+"""Demo networks on small real data: the folder comes from the environment, the rest is the demo's."""
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+DEMOS = Path(__file__).parents[2] / 'configs' / 'demo'
+NAMES = dict(
+    camvid=('CAMVID_ROOT', 'cityscapes'), caltech10=('CALTECH10_ROOT', 'imagenet'),
+    coco_keypoints=('COCO_KEYPOINTS_ROOT', 'coco'))
+
+
+def load(name, end='p90'):
+    return Config.fromfile(DEMOS / f'st_hrnas_{name}_{end}.py')
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_environment_names_the_folder_of_all_data(name, monkeypatch):
+    monkeypatch.setenv(NAMES[name][0], '/elsewhere')
+    cfg = load(name)
+    for split in ('train', 'val', 'test'):
+        assert cfg[f'{split}_dataloader'].dataset.data_root == '/elsewhere'
+        evaluator = cfg.get(f'{split}_evaluator', {})
+        assert evaluator.get('ann_file', '/elsewhere').startswith('/elsewhere')
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_without_it_the_folder_is_below_data(name, monkeypatch):
+    monkeypatch.delenv(NAMES[name][0], raising=False)
+    assert load(name).train_dataloader.dataset.data_root == f'data/{name}'
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_network_and_events_are_those_of_the_demo(name):
+    cfg, demo = load(name), load(NAMES[name][1], 'p90_demo')
+    for part in ('backbone', 'neck'):
+        assert cfg.model[part] == demo.model[part]
+    assert cfg.default_hooks.prune.sparsity == demo.default_hooks.prune.sparsity == 0.9

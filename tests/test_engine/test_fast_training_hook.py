@@ -1,0 +1,101 @@
+"""Runs that compute their steps in other ways."""
+import pytest
+import torch
+from tiny import WEAKEN, averaged, find_hook, make, run, timeline, unwrapped
+
+from mmst.engine import FastTrainingHook, SearchHook
+from mmst.errors import ConfigError
+from mmst.models import depthwise, get_widths, search_blocks
+from mmst.models.mixconv import MixConv
+
+needs_kernel = pytest.mark.skipif(
+    not depthwise.op.SUPPORTED or depthwise.library.kernel() is None, reason='no C++ compiler')
+
+
+def fast(**settings):
+    """The hook, as a run's config names it."""
+    return [dict(type='mmst.FastTrainingHook', **settings)]
+
+
+@pytest.fixture
+def maps(monkeypatch):
+    """Whether autograd was on, for each map that a kernel took."""
+    taken, convolve = [], depthwise.mixed_depthwise
+    monkeypatch.setattr(depthwise, 'mixed_depthwise', lambda *args: taken.append(
+        torch.is_grad_enabled()) or convolve(*args))
+    return taken
+
+
+def assert_close(first, second):
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values()):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3, msg=name)
+
+
+@needs_kernel
+def test_a_run_by_the_kernel_ends_like_one_by_convolutions(tmp_path, maps):
+    settings = dict(probes=[WEAKEN], val=1)
+    plain = run(tmp_path / 'plain', 2, **settings)
+    assert not maps
+    other = run(tmp_path / 'fast', 2, custom_hooks=fast(), **settings)
+    assert len(maps) > 20 and all(maps)  # training alone: no evaluation, no recalibration
+    assert timeline(plain) == timeline(other) and ('search', 2) in timeline(plain)
+    assert get_widths(unwrapped(plain)) == get_widths(unwrapped(other))
+    assert_close(unwrapped(plain), unwrapped(other))
+    assert_close(averaged(plain).module, averaged(other).module)
+
+
+@needs_kernel
+def test_a_resumed_run_by_the_kernel_equals_an_uninterrupted_one_to_the_bit(tmp_path, maps):
+    settings = dict(probes=[WEAKEN], noise=0.1, checkpoint=dict(interval=1),
+                    custom_hooks=[dict(type='mmst.SeedHook'), *fast()])
+    whole = run(tmp_path / 'whole', 4, **settings)
+    again = run(tmp_path / 'again', 4, resume=True,
+                load_from=str(tmp_path / 'whole' / 'epoch_2.pth'), **settings)
+    assert maps
+    for model in (unwrapped, lambda runner: averaged(runner).module):
+        first, second = model(whole).state_dict(), model(again).state_dict()
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_switched_off_it_changes_nothing(tmp_path, maps):
+    runner = run(tmp_path, 1, custom_hooks=fast(kernel=False))
+    assert not maps
+    paths = [m for m in unwrapped(runner).modules() if isinstance(m, MixConv)]
+    assert paths and not any(path.kernel_devices for path in paths)
+    assert not any(block.compiled for block in search_blocks(unwrapped(runner)).values())
+
+
+def test_compiled_blocks_follow_a_search(tmp_path):
+    torch._dynamo.reset()
+    functions = []
+
+    def keep(runner):
+        functions.append(dict(find_hook(runner, FastTrainingHook).compiler.functions))
+
+    runner = run(tmp_path, 2, search=dict(interval=1), custom_hooks=fast(
+        kernel=False, compile='eager'), probes=[WEAKEN, (80, dict(after_train_epoch=keep))])
+    blocks = search_blocks(unwrapped(runner)).values()
+    assert all(block.compiled in functions[-1].values() for block in blocks)
+    assert set(functions[0]) != set(functions[1])
+    assert find_hook(runner, SearchHook).last_search == 2
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize('settings, told', [
+    (dict(kernel='yes'), 'FastTrainingHook.kernel'), (dict(compile=2), 'FastTrainingHook.compile'),
+    (dict(compile=''), 'FastTrainingHook.compile')])
+def test_settings_that_make_no_sense_are_refused(settings, told):
+    with pytest.raises(ConfigError, match=told):
+        FastTrainingHook(**settings)
+
+
+def test_an_unknown_backend_is_refused_before_training(tmp_path):
+    with pytest.raises(ConfigError, match='no_such_backend'):
+        make(tmp_path, 1, custom_hooks=fast(compile='no_such_backend')).train()
+
+
+def test_compiling_twice_is_refused(tmp_path):
+    runner = make(tmp_path, 1, custom_hooks=fast(compile='eager'))
+    runner.cfg.compile = True
+    with pytest.raises(ConfigError, match='compiles the whole model already'):
+        runner.train()

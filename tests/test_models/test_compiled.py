@@ -1,0 +1,101 @@
+"""Search blocks compiled one by one."""
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mmst.models.compiled import BlockCompiler, shape_of
+from mmst.models.search_block import SearchBlock
+from mmst.search.surgery import Cut
+
+pytestmark = pytest.mark.skipif(not hasattr(torch, 'compile'), reason='torch without compile')
+
+
+class Counter:
+    """A backend that runs graphs as they are and counts them."""
+
+    def __init__(self):
+        self.graphs = 0
+
+    def __call__(self, graph, example_inputs):
+        self.graphs += 1
+        return graph.forward
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """No graphs of another test."""
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+def three_blocks():
+    """Two blocks of one shape, then one of another; each input wants gradients."""
+    model = nn.Sequential(SearchBlock(4, 4, transformer='none', expand_ratio=1),
+                          SearchBlock(4, 4, transformer='none', expand_ratio=1),
+                          SearchBlock(4, 6, 2, transformer='none', expand_ratio=1))
+    return model.train()
+
+
+def image(batch=2):
+    return torch.randn(batch, 4, 8, 8).requires_grad_()
+
+
+def test_blocks_of_one_shape_share_a_graph_and_a_cut_compiles_changed_blocks_only():
+    model, backend = three_blocks(), Counter()
+    compiler = BlockCompiler(backend)
+    plain, x = copy.deepcopy(model), image()
+    compiler(model)
+    torch.testing.assert_close(model(x), plain(x))
+    assert backend.graphs == 2
+    model(x)
+    assert backend.graphs == 2
+
+    keep = torch.tensor([0, 2, 3, 5, 11])
+    for net in (model, plain):
+        net[1].mixconv.keep(keep, Cut())
+    compiler(model)
+    torch.testing.assert_close(model(x), plain(x))
+    assert backend.graphs == 3
+    assert len(compiler.functions) == 3
+
+    for net in (model, plain):
+        net[0].mixconv.keep(keep, Cut())
+    compiler(model)
+    torch.testing.assert_close(model(x), plain(x))
+    assert backend.graphs == 3  # two blocks share a shape again
+    assert len(compiler.functions) == 2
+
+
+def test_gradients_and_statistics_are_those_of_the_plain_network():
+    model = three_blocks()
+    plain = copy.deepcopy(model)
+    BlockCompiler('aot_eager')(model)
+    x = image()
+    for net in (model, plain):
+        net(x).square().sum().backward()
+    for (name, p), q in zip(plain.named_parameters(), model.parameters()):
+        torch.testing.assert_close(q.grad, p.grad, rtol=1e-4, atol=1e-4, msg=name)
+    for (name, p), q in zip(plain.named_buffers(), model.buffers()):
+        torch.testing.assert_close(q, p, msg=name)
+
+
+def test_evaluation_is_not_compiled_and_copies_share_the_functions():
+    model, backend = three_blocks(), Counter()
+    BlockCompiler(backend)(model)
+    twin = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        twin(image())
+    assert backend.graphs == 0
+    assert twin[0].compiled is model[0].compiled
+    assert list(twin.state_dict()) == list(three_blocks().state_dict())
+
+
+def test_shapes_tell_strides_kernels_and_frozen_weights_apart():
+    blocks = [SearchBlock(4, 4, transformer='none') for _ in range(3)]
+    blocks.append(SearchBlock(4, 4, 2, transformer='none'))
+    blocks[1].mixconv.kernel_devices = ('cpu', )
+    blocks[2].mixconv.expand.weight.requires_grad_(False)
+    assert len({shape_of(block) for block in blocks}) == 4

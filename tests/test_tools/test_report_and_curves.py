@@ -1,0 +1,36 @@
+"""The tools that draw: arguments, files, errors in one line."""
+import json
+
+import pytest
+from report_runs import write_run
+from study_tables import bars_table, curves_table
+from tiny_street import load_tool
+
+
+def test_the_report_is_written_and_named(tmp_path, capsys):
+    write_run(tmp_path / 'run')
+    assert load_tool('report').main([str(tmp_path / 'run'), '--samples', '0']) == 0
+    assert (tmp_path / 'run/report.html').is_file()
+    out = str(tmp_path / 'other.html')
+    assert load_tool('report').main([str(tmp_path / 'run'), '-o', out, '--samples', '0']) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f'written: {out}'
+
+
+@pytest.mark.parametrize('arguments', [['nowhere'], ['.', '--samples', '-1'], ['.']])
+def test_what_is_no_run_ends_in_one_line(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert load_tool('report').main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('report.py: error: ') and 'Remedy: ' in error
+    assert error.count('\n') == 1 and not list(tmp_path.iterdir())
+
+
+def test_curves_and_bars_are_drawn_into_one_figure(tmp_path, capsys):
+    for name, table in (('t', curves_table()), ('u', bars_table())):
+        (tmp_path / f'{name}.json').write_text(json.dumps(table))
+    tool, tables = load_tool('curves'), [str(tmp_path / f'{name}.json') for name in 'tu']
+    assert tool.main([*tables, '--name', 'all', '--out', str(tmp_path / 'out')]) == 0
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'all.png', 'all.svg', 'all_figure.csv']
+    assert tool.main([str(tmp_path / 'nothing.json')]) == 2
+    assert 'no such file' in capsys.readouterr().err
