@@ -15,7 +15,7 @@ needs_mkdocs = pytest.mark.skipif(
 @needs_mkdocs
 def test_the_site_is_built_without_warnings(tmp_path):
     result = subprocess.run(
-        [sys.executable, '-m', 'mkdocs', 'build', '--strict', '-q', '-d', str(tmp_path / 'site')],
+        [sys.executable, '-m', 'mkdocs', 'build', '--strict', '-d', str(tmp_path / 'site')],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert result.returncode == 0, result.stdout
     page = (tmp_path / 'site/api/hooks/index.html').read_text()
