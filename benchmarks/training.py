@@ -9,6 +9,7 @@ Results are added to ``benchmarks/results/training.json`` and ``.md``, beside th
 sizes and sections. Run it before and after a change and compare the records.
 """
 import argparse
+import ctypes
 import json
 import os
 import shlex
@@ -33,9 +34,10 @@ from training_tasks import (SIZES, BenchmarkNetwork, files_of, make_batch, netwo
                             runner, step)
 
 from mmst.analysis.cost import feature_sizes  # noqa: E402
-from mmst.engine import PruneHook, SearchHook  # noqa: E402
+from mmst.engine import PruneHook, SearchHook, memory  # noqa: E402
 from mmst.engine.access import averaged, find_hook, unwrapped  # noqa: E402
 from mmst.models.mixconv import MixConv  # noqa: E402
+from mmst.pruning.reactivation import mask_gradients, zero_pruned  # noqa: E402
 from mmst.search.cost import mean_macs, unit_macs  # noqa: E402
 from mmst.search.units import find_units  # noqa: E402
 
@@ -99,7 +101,6 @@ def own_cost(run) -> float:
     def extras():
         hook.before_train_iter(run, 0)
         run.optim_wrapper.adjust_gradients()
-        from mmst.pruning.reactivation import zero_pruned
         zero_pruned(run.optim_wrapper.masks)
         ema.update_parameters(unwrapped(run))
 
@@ -132,7 +133,7 @@ def events(args: argparse.Namespace) -> dict:
     return dict(steps=found)
 
 
-def memory(args: argparse.Namespace) -> dict:
+def peak_memory(args: argparse.Namespace) -> dict:
     """Peak memory of a process that trains, in MiB: plain and two-in-one."""
     found = {}
     for kind in ('plain', 'two-in-one'):
@@ -145,7 +146,7 @@ def memory(args: argparse.Namespace) -> dict:
 
 
 def print_peak(args: argparse.Namespace) -> int:
-    """What ``memory`` starts."""
+    """What ``peak_memory`` starts."""
     import resource
     both = args.peak_of == 'two-in-one'
     run = runner(args.task, args.transformer, args.size, both)
@@ -218,9 +219,24 @@ def ladder(args: argparse.Namespace) -> dict:
         'joint layout': form(args, separate=False, channels_last=False, kernel=False),
         'channels_last': form(args, separate=False, channels_last=True, kernel=False),
         'depthwise kernel': form(args, separate=False, channels_last=True, kernel=True)}
+    steps['memory kept'] = steps['depthwise kernel']
     batch = make_batch(args.task, *args.size)
     candidates = {name: lambda t=t: t.step(batch) for name, t in steps.items()}
-    return dict(steps=summary(measure(candidates, args.rounds), 'published form'))
+
+    def prepare(name):
+        if name == 'memory kept':
+            memory.keep_freed_memory()
+            candidates[name]()  # takes its pages
+        else:
+            release_memory()
+
+    return dict(steps=summary(measure(candidates, args.rounds, 1, prepare), 'published form'))
+
+
+def release_memory() -> None:
+    """glibc's own ways again: freed memory goes back to the system."""
+    memory._set_thresholds(128 * 1024, 128 * 1024)
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def extras(args: argparse.Namespace) -> dict:
@@ -255,7 +271,6 @@ def published_extras(training: PublishedTraining) -> Dict[str, Callable]:
 
 def foreach_extras(training: ForeachTraining) -> Dict[str, Callable]:
     """The same in this project's form; the optimizer includes weight decay."""
-    from mmst.pruning.reactivation import mask_gradients, zero_pruned
     wrapper = training.wrapper
 
     def masks():
@@ -289,7 +304,7 @@ def profile(args: argparse.Namespace) -> dict:
 
 
 SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
-    overhead=overhead, events=events, memory=memory, ladder=ladder, extras=extras, profile=profile)
+    overhead=overhead, events=events, memory=peak_memory, ladder=ladder, extras=extras, profile=profile)
 
 if __name__ == '__main__':
     sys.exit(main())
