@@ -53,6 +53,8 @@ def main() -> int:
                         help='images, height and width')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--rungs', nargs='+', choices=RUNGS, default=list(RUNGS),
+                        help='of the ladder, where all of them take too long')
     parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument('--peak-of', choices=('plain', 'two-in-one'), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -73,6 +75,8 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
     command = (f'python benchmarks/training.py --task {args.task} --transformer '
                f'{args.transformer} --size {shlex.join(map(str, args.size))} --rounds '
                f'{args.rounds} --threads {args.threads} --only {section}')
+    if section == 'ladder' and len(args.rungs) < len(RUNGS):
+        section, command = 'ladder, ends', f'{command} --rungs {shlex.join(args.rungs)}'
     cases.setdefault(case, {})[section] = dict(
         found, command=command, machine=machine(), load=load())
     RESULTS.write_text(json.dumps(cases, indent=2) + '\n')
@@ -213,13 +217,8 @@ def published_training(args: argparse.Namespace) -> PublishedTraining:
 
 def ladder(args: argparse.Namespace) -> dict:
     """From the published form to this project's, one change after the other."""
-    steps = {
-        'published form': published_training(args),
-        'foreach forms': form(args, separate=True, channels_last=False, kernel=False),
-        'joint layout': form(args, separate=False, channels_last=False, kernel=False),
-        'channels_last': form(args, separate=False, channels_last=True, kernel=False),
-        'depthwise kernel': form(args, separate=False, channels_last=True, kernel=True)}
-    steps['memory kept'] = steps['depthwise kernel']
+    steps = {name: form(args, **RUNGS[name]) if RUNGS[name] else published_training(args)
+             for name in RUNGS if name in args.rungs}
     batch = make_batch(args.task, *args.size)
     candidates = {name: lambda t=t: t.step(batch) for name, t in steps.items()}
 
@@ -230,7 +229,7 @@ def ladder(args: argparse.Namespace) -> dict:
         else:
             release_memory()
 
-    return dict(steps=summary(measure(candidates, args.rounds, 1, prepare), 'published form'))
+    return dict(steps=summary(measure(candidates, args.rounds, 1, prepare), next(iter(steps))))
 
 
 def release_memory() -> None:
@@ -303,6 +302,14 @@ def profile(args: argparse.Namespace) -> dict:
     return dict(profiles=found)
 
 
+#: From the published form to this project's, one change after the other: arguments of ``form``.
+RUNGS: Dict[str, dict] = {
+    'published form': {},
+    'foreach forms': dict(separate=True, channels_last=False, kernel=False),
+    'joint layout': dict(separate=False, channels_last=False, kernel=False),
+    'channels_last': dict(separate=False, channels_last=True, kernel=False),
+    'depthwise kernel': dict(separate=False, channels_last=True, kernel=True),
+    'memory kept': dict(separate=False, channels_last=True, kernel=True)}
 SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
     overhead=overhead, events=events, memory=peak_memory, ladder=ladder, extras=extras, profile=profile)
 
