@@ -117,7 +117,8 @@ def _draw_sparsity(axis, found: Timeline) -> None:
 
 
 def _draw_events(axis, found: Timeline) -> None:
-    rows = [('search', 'search: units below ε go', GREEN), ('prune', 'prune: a mask is drawn', ORANGE),
+    rows = [('search', 'search: units below ε go', GREEN),
+            ('prune', 'prune: a mask is drawn', ORANGE),
             ('reactivate', 'reactivate: the mask is lifted (IR-S)', BLUE)]
     for height, (kind, _, colour) in enumerate(rows[::-1]):
         axis.plot(found.steps(kind), [height] * len(found.steps(kind)), '|', color=colour,

@@ -7,11 +7,11 @@ from torch import nn
 
 from ..registry import VIEWS
 from ..tickets import Ticket
-from .text import SIZE, fitted, line_height, write
+from .text import fitted, line_height, write
 from .view import Subject, View
 
-#: Classes shown; pixels of the panel of bars.
-TOP, WIDTH = 5, 320
+#: Classes shown; pixels of the panel of bars and of its font.
+TOP, WIDTH, SIZE = 5, 320, 20
 BAR, TRACK, RIGHT = (45, 90, 165), (232, 232, 232), (20, 115, 60)
 
 
@@ -46,7 +46,7 @@ class ClassificationView(View):
                 panel[top:top + high - 4] = TRACK
                 panel[top:top + high - 4, :max(1, round(score * WIDTH))] = tint(colour)
                 panel = write(panel, f'{score:.2f}', (WIDTH - 4, top), SIZE, right=True)
-            name = fitted(self.name(label), WIDTH - 50, SIZE)
+            name = fitted(self.name(label), WIDTH - 60, SIZE)
             panel = write(panel, name, (4, top), SIZE, colour)
         return panel
 

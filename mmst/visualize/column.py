@@ -53,9 +53,14 @@ def _placed(network: nn.Module, device: str) -> nn.Module:
 
 
 def default_label(path: str, ticket: Ticket) -> str:
-    """``st_hrnas_coco_p90, 90%`` for ``work_dirs/st_hrnas_coco_p90/ticket.pth``."""
+    """``st_hrnas_coco_p90, 90%`` for ``work_dirs/st_hrnas_coco_p90/ticket.pth``.
+
+    ``step 45, 30%`` for a prune's ``tickets/45.pth``.
+    """
     path = Path(path)
     name = path.resolve().parent.name if path.stem == 'ticket' else path.stem
+    if path.stem.isdigit():
+        name = f'step {path.stem}'
     return f'{name}, {ticket.meta.get("sparsity", ticket.sparsity):.0%}'
 
 

@@ -4,6 +4,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 from mmengine.utils import track_iter_progress
 
 from .. import files
@@ -36,9 +37,12 @@ def compare_images(view: View, columns: Sequence[Column], subjects: Sequence[Sub
     for page, file in zip(pages, paths):
         drawn, shown = zip(*(picture_row(view, columns, subject) for subject in page))
         truth = any(subject.truth is not None for subject in page)
+        samples = [sample for row in shown for sample in row]
         picture = grid(_aligned(drawn, truth, len(columns)), _labels(columns, truth), width,
-                       view.legend([sample for samples in shown for sample in samples]))
+                       view.legend(samples))
         write_picture(file, picture)
+        if view.remark(samples):
+            print_log(view.remark(samples))
     return paths
 
 

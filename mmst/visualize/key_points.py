@@ -1,5 +1,5 @@
 """Key points of people."""
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Sequence
 
 import cv2
 import mmcv
@@ -50,6 +50,14 @@ class KeyPointView(View):
         visualizer.add_datasample('', image, _enlarged(sample, factor), draw_gt=truth,
                                   draw_pred=not truth, kpt_thr=0.5 if truth else self.threshold)
         return visualizer.get_image()
+
+    def remark(self, samples: Sequence[Any]) -> str:
+        people = [sample.pred_instances for sample in samples if 'pred_instances' in sample]
+        scores = [float(found.keypoint_scores.max()) for found in people if len(found)]
+        if not scores or max(scores) >= self.threshold:
+            return ''
+        return (f'No key point was drawn: the highest score is {max(scores):.3f}, and --threshold '
+                f'is {self.threshold}.')
 
     def images(self, dataset: Any) -> List[str]:
         return list(dict.fromkeys(found['img_path'] for found in _people(dataset)))

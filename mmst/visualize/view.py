@@ -75,6 +75,10 @@ class View(ABC):
         """Names and colours (red, green, blue) to explain, of all that the samples show."""
         return []
 
+    def remark(self, samples: Sequence[Any]) -> str:
+        """What the user should know about predictions that were drawn; empty if nothing."""
+        return ''
+
     @property
     def pipeline(self) -> List[Dict[str, Any]]:
         """A copy of the test pipeline's settings."""

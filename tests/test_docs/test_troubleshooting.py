@@ -8,13 +8,15 @@ import tiny
 import torch
 from doc_pages import ROOT
 from mmengine.config import Config
+from mmengine.model import ExponentialMovingAverage
+from mmengine.optim import OptimWrapper
 from torch import nn
 from view_tickets import view_ticket
 
 import mmst
 from mmst.deploy.open import open_ticket
 from mmst.deploy.optional import need
-from mmst.engine import PruneHook, SearchHook
+from mmst.engine import MaskedOptimWrapper, PruneHook, SearchHook
 from mmst.engine.hooks.finite_hook import check_finite
 from mmst.engine.plan import RunPlan
 from mmst.engine.work_dir import claim, release
@@ -30,18 +32,15 @@ QUOTED = re.findall(r'^### `(.+)`$', PAGE.read_text(), re.MULTILINE)
 
 def plan(**changes):
     """A run of four epochs of a plain network."""
-    from mmst.engine import MaskedOptimWrapper
     return RunPlan(**dict(dict(steps=4, unit='epochs', wrapper=MaskedOptimWrapper, hooks=[],
                                model=nn.Sequential(nn.Conv2d(3, 3, 1))), **changes))
 
 
 def other_wrapper(folder):
-    from mmengine.optim import OptimWrapper
     PruneHook(0.9, 1).check_plan(plan(wrapper=OptimWrapper))
 
 
 def plain_average(folder):
-    from mmengine.model import ExponentialMovingAverage
     PruneHook(0.9, 1).check_plan(plan(averaged=ExponentialMovingAverage(nn.Conv2d(3, 3, 1))))
 
 
@@ -111,7 +110,8 @@ PROVOKED = {
         lambda folder: SearchHook((8, 8)).check_plan(plan()),
     "model.backbone.type = 'Sequential': it offers no search units":
         lambda folder: SearchHook((8, 8), 1, warmup=0).check_plan(plan()),
-    "optim_wrapper.type = 'OptimWrapper': pruning needs a wrapper that masks gradients": other_wrapper,
+    "optim_wrapper.type = 'OptimWrapper': pruning needs a wrapper that masks gradients":
+        other_wrapper,
     'EMAHook.update_buffers = False: averaged weights need averaged BN statistics': plain_average,
     "config = 'st_hrnas_citscapes_p90.py': mmst has none of that name":
         lambda folder: mmst.cfg('st_hrnas_citscapes_p90.py'),

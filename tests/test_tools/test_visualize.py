@@ -28,7 +28,8 @@ class Place:
         self.images = folder / 'images'
         self.images.mkdir()
         for i in range(3):
-            cv2.imwrite(str(self.images / f'{i}.png'), np.random.randint(0, 255, (48, 64, 3), np.uint8))
+            pixels = np.random.randint(0, 255, (48, 64, 3), np.uint8)
+            cv2.imwrite(str(self.images / f'{i}.png'), pixels)
 
 
 @pytest.fixture(scope='module')
@@ -78,6 +79,18 @@ def test_validation_images_have_their_labels_beside_them(people, tmp_path):
                      tmp_path / 'x.png') == 0
     image, labels, ticket = columns_of(tmp_path / 'x.png', 3, 320)
     assert (image != labels).any(-1).mean() > 0.002 and (ticket != labels).any(-1).mean() > 0.002
+
+
+def test_a_threshold_that_no_score_reaches_is_said(people, tmp_path, capsys):
+    more = '--images', people.images, '-o', tmp_path / 'x.png', '--threshold'
+    assert visualize(people.config, people.tickets[0], *more, 0) == 0
+    assert 'No key point' not in capsys.readouterr().out
+    ticket = Ticket.load(people.tickets[0])
+    weak = {name: value * (0.001 if name.startswith('head.') else 1)
+            for name, value in ticket.state_dict.items()}
+    ticket.with_weights(weak).save(tmp_path / 'weak.pth')
+    assert visualize(people.config, tmp_path / 'weak.pth', *more, 0.9) == 0
+    assert 'No key point was drawn: the highest score is 0.' in capsys.readouterr().out
 
 
 def make_video(path, frames):
@@ -131,7 +144,8 @@ def refused(capsys, *args):
     assert visualize(*args) == 2
     err = capsys.readouterr().err
     line = err.strip().splitlines()[-1]
-    assert line.startswith('visualize.py: error: ') and 'Remedy: ' in line and 'Traceback' not in err
+    assert line.startswith('visualize.py: error: ') and 'Remedy: ' in line
+    assert 'Traceback' not in err
     return line
 
 

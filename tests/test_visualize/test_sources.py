@@ -72,7 +72,8 @@ def test_weak_detections_and_other_things_are_left_out(tmp_path):
 
 @pytest.mark.parametrize('text, words', [
     (None, 'no such file'), ('{', 'cannot be read'), ('{}', 'holds no list'),
-    ('[{"image_id": 1}]', 'is no detection'), ('[{"image_id": 1, "bbox": [1, 2]}]', 'is no detection'),
+    ('[{"image_id": 1}]', 'is no detection'),
+    ('[{"image_id": 1, "bbox": [1, 2]}]', 'is no detection'),
     ('[7]', 'is no detection')])
 def test_files_that_hold_no_boxes_are_refused(tmp_path, text, words):
     path = tmp_path / 'b.json'
