@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
@@ -34,7 +34,7 @@ from mmst.deploy.sparse import SparseModel  # noqa: E402
 ROOT = Path(__file__).resolve().parent
 RESULTS, RUN = ROOT / 'results', ROOT.parent / 'work_dirs/full_width'
 #: What speed-ups are told against: the first of these that could be run.
-REFERENCES = ('onnxruntime, searched', 'torch, searched')
+REFERENCES = ('onnxruntime, searched', 'torch, searched', 'sparse kernel, searched')
 #: Row, the row that it is compared with, and how often faster it is meant to be at 512x1024.
 GOALS = (
     ('sparse kernel, 90% global', 'onnxruntime, searched', 5.),
@@ -45,8 +45,10 @@ GOALS = (
     ('sparse kernel, 50% layer', 'onnxruntime, searched', 1.5),
     ('sparse kernel, 90% global', 'OpenVINO, searched', 3.),
     ('sparse kernel, 90% global', 'onnxruntime, supernet', 20.))
-#: Networks that the runtimes without a sparse kernel run, too.
-DENSE = ('searched', '90% global', '90% global compacted')
+#: Networks that each runtime without a sparse kernel runs.
+DENSE = {
+    'onnxruntime': ('supernet', 'searched', '90% global', '90% global compacted'),
+    'OpenVINO': ('searched', '90% global'), 'torch': ('searched', ), 'torch CSR': ('90% global', )}
 Run = Callable[[Tensor], Tensor]
 
 
@@ -54,13 +56,13 @@ def main() -> int:
     """Measure and write the record."""
     args = parse_args()
     torch.set_num_threads(args.threads)
-    pin(args.threads)
-    networks = load_networks(args.config, args.checkpoint, args.tickets, compacted=True)
+    networks = load_networks(args.config, args.checkpoint, args.tickets, compacted=['90% global'])
     image = random_image(args.size)
-    candidates = make_candidates(networks, args.threads, image)
+    candidates = make_candidates(networks, args.threads, image, args.only)
     small = random_image((64, 128))
     errors = {name: errors_of(model, candidates.get(f'sparse kernel, {name}'), small)
               for name, model in networks.items() if f'sparse kernel, {name}' in candidates}
+    pin(args.threads)
     times = measure(candidates, image, args.rounds)
     record = dict(
         size=list(args.size), batch=1, threads=args.threads, rounds=args.rounds,
@@ -89,6 +91,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--size', type=int, nargs=2, default=(512, 1024))
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--only', nargs='+', metavar='RUNTIME', help='e.g. "sparse kernel"')
     parser.add_argument('--name', help='of the record; latency_HxW by default')
     return parser.parse_args()
 
@@ -96,19 +99,20 @@ def parse_args() -> argparse.Namespace:
 # --------------------------------------------------------------------------------- runtimes
 
 
-def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor) -> Dict[str, Run]:
+def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor,
+                    only: Optional[Sequence[str]] = None) -> Dict[str, Run]:
     """Name (runtime, network) to a call of it."""
     found: Dict[str, Run] = {}
     for name, model in networks.items():
-        if name in ('supernet', *DENSE):
+        if name in DENSE['onnxruntime']:
             found.update(from_onnx(model, name, threads, image))
-        if name in DENSE:
+        if name in DENSE['torch']:
             found[f'torch, {name}'] = torch_run(model)
-        if name == '90% global':
+        if name in DENSE['torch CSR']:
             found[f'torch CSR, {name}'] = csr_run(model)
         if name != 'supernet' and 'compacted' not in name:
             found[f'sparse kernel, {name}'] = SparseModel(model, threads=threads)
-    return found
+    return {name: run for name, run in found.items() if not only or name.split(', ')[0] in only}
 
 
 def torch_run(model: nn.Module) -> Run:
@@ -158,7 +162,7 @@ def from_onnx(model: nn.Module, name: str, threads: int, image: Tensor) -> Dict[
         found = {}
         if find_spec('onnxruntime'):
             found[f'onnxruntime, {name}'] = onnxruntime_run(path, threads)
-        if find_spec('openvino') and name != 'supernet':
+        if find_spec('openvino') and name in DENSE['OpenVINO']:
             found[f'OpenVINO, {name}'] = openvino_run(path, threads)
         return found
 

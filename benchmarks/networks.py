@@ -1,6 +1,6 @@
 """The networks whose speed is measured: supernet, searched network, tickets of shipped commands."""
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Union
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import torch
@@ -18,7 +18,7 @@ from mmst.tickets import Ticket
 
 
 def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
-                  compacted: bool = False) -> Dict[str, nn.Module]:
+                  compacted: Union[bool, Sequence[str]] = False) -> Dict[str, nn.Module]:
     """Name to network, in eval mode.
 
     Args:
@@ -26,7 +26,7 @@ def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
         checkpoint (str): Of the run, its masks lifted: ``searched``.
         tickets (Sequence[str]): Files of tools/prune.py: each is named by sparsity and scope, e.g.
             ``90% global``, those of other commands by their folder.
-        compacted (bool): Whether each ticket comes compacted, too.
+        compacted (bool | Sequence[str]): Whether each ticket comes compacted, too; or which.
     """
     cfg = Config.fromfile(config)
     init_default_scope(cfg.default_scope)
@@ -37,7 +37,7 @@ def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
         ticket = open_ticket(path)
         name = ticket_name(ticket, path)
         networks[name] = ticket.build()
-        if compacted:
+        if compacted is True or compacted and name in compacted:
             networks[f'{name} compacted'] = compact(ticket).build()
     return {name: model.eval() for name, model in networks.items()}
 

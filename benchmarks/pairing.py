@@ -8,11 +8,16 @@ from typing import Callable, Dict, List, Tuple
 Times = Dict[str, List[Tuple[float, float]]]
 
 
-def measure(candidates: Dict[str, Callable[[], object]], rounds: int, warmup: int = 1) -> Times:
-    """Seconds of each call, by the clock and of processor; the first rounds are dropped."""
+def measure(candidates: Dict[str, Callable[[], object]], rounds: int, warmup: int = 1,
+            prepare: Callable[[str], object] = lambda name: None) -> Times:
+    """Seconds of each call, by the clock and of processor; the first rounds are dropped.
+
+    ``prepare(name)`` is called before each candidate's call and not timed.
+    """
     times: Times = {name: [] for name in candidates}
     for number in range(rounds + warmup):
         for name, run in candidates.items():
+            prepare(name)
             start, busy = time.perf_counter(), time.process_time()
             run()
             busy, passed = time.process_time() - busy, time.perf_counter() - start

@@ -9,6 +9,7 @@ Results are added to ``benchmarks/results/training.json`` and ``.md``, beside th
 sizes and sections. Run it before and after a change and compare the records.
 """
 import argparse
+import ctypes
 import json
 import os
 import shlex
@@ -33,9 +34,10 @@ from training_tasks import (SIZES, BenchmarkNetwork, files_of, make_batch, netwo
                             runner, step)
 
 from mmst.analysis.cost import feature_sizes  # noqa: E402
-from mmst.engine import PruneHook, SearchHook  # noqa: E402
+from mmst.engine import PruneHook, SearchHook, memory  # noqa: E402
 from mmst.engine.access import averaged, find_hook, unwrapped  # noqa: E402
 from mmst.models.mixconv import MixConv  # noqa: E402
+from mmst.pruning.reactivation import mask_gradients, zero_pruned  # noqa: E402
 from mmst.search.cost import mean_macs, unit_macs  # noqa: E402
 from mmst.search.units import find_units  # noqa: E402
 
@@ -51,6 +53,8 @@ def main() -> int:
                         help='images, height and width')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--rungs', nargs='+', choices=RUNGS, default=list(RUNGS),
+                        help='of the ladder, where all of them take too long')
     parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument('--peak-of', choices=('plain', 'two-in-one'), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -71,6 +75,8 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
     command = (f'python benchmarks/training.py --task {args.task} --transformer '
                f'{args.transformer} --size {shlex.join(map(str, args.size))} --rounds '
                f'{args.rounds} --threads {args.threads} --only {section}')
+    if section == 'ladder' and len(args.rungs) < len(RUNGS):
+        section, command = 'ladder, ends', f'{command} --rungs {shlex.join(args.rungs)}'
     cases.setdefault(case, {})[section] = dict(
         found, command=command, machine=machine(), load=load())
     RESULTS.write_text(json.dumps(cases, indent=2) + '\n')
@@ -99,7 +105,6 @@ def own_cost(run) -> float:
     def extras():
         hook.before_train_iter(run, 0)
         run.optim_wrapper.adjust_gradients()
-        from mmst.pruning.reactivation import zero_pruned
         zero_pruned(run.optim_wrapper.masks)
         ema.update_parameters(unwrapped(run))
 
@@ -132,7 +137,7 @@ def events(args: argparse.Namespace) -> dict:
     return dict(steps=found)
 
 
-def memory(args: argparse.Namespace) -> dict:
+def peak_memory(args: argparse.Namespace) -> dict:
     """Peak memory of a process that trains, in MiB: plain and two-in-one."""
     found = {}
     for kind in ('plain', 'two-in-one'):
@@ -145,7 +150,7 @@ def memory(args: argparse.Namespace) -> dict:
 
 
 def print_peak(args: argparse.Namespace) -> int:
-    """What ``memory`` starts."""
+    """What ``peak_memory`` starts."""
     import resource
     both = args.peak_of == 'two-in-one'
     run = runner(args.task, args.transformer, args.size, both)
@@ -212,15 +217,25 @@ def published_training(args: argparse.Namespace) -> PublishedTraining:
 
 def ladder(args: argparse.Namespace) -> dict:
     """From the published form to this project's, one change after the other."""
-    steps = {
-        'published form': published_training(args),
-        'foreach forms': form(args, separate=True, channels_last=False, kernel=False),
-        'joint layout': form(args, separate=False, channels_last=False, kernel=False),
-        'channels_last': form(args, separate=False, channels_last=True, kernel=False),
-        'depthwise kernel': form(args, separate=False, channels_last=True, kernel=True)}
+    steps = {name: form(args, **RUNGS[name]) if RUNGS[name] else published_training(args)
+             for name in RUNGS if name in args.rungs}
     batch = make_batch(args.task, *args.size)
     candidates = {name: lambda t=t: t.step(batch) for name, t in steps.items()}
-    return dict(steps=summary(measure(candidates, args.rounds), 'published form'))
+
+    def prepare(name):
+        if name == 'memory kept':
+            memory.keep_freed_memory()
+            candidates[name]()  # takes its pages
+        else:
+            release_memory()
+
+    return dict(steps=summary(measure(candidates, args.rounds, 1, prepare), next(iter(steps))))
+
+
+def release_memory() -> None:
+    """glibc's own ways again: freed memory goes back to the system."""
+    memory._set_thresholds(128 * 1024, 128 * 1024)
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def extras(args: argparse.Namespace) -> dict:
@@ -255,7 +270,6 @@ def published_extras(training: PublishedTraining) -> Dict[str, Callable]:
 
 def foreach_extras(training: ForeachTraining) -> Dict[str, Callable]:
     """The same in this project's form; the optimizer includes weight decay."""
-    from mmst.pruning.reactivation import mask_gradients, zero_pruned
     wrapper = training.wrapper
 
     def masks():
@@ -288,8 +302,16 @@ def profile(args: argparse.Namespace) -> dict:
     return dict(profiles=found)
 
 
+#: From the published form to this project's, one change after the other: arguments of ``form``.
+RUNGS: Dict[str, dict] = {
+    'published form': {},
+    'foreach forms': dict(separate=True, channels_last=False, kernel=False),
+    'joint layout': dict(separate=False, channels_last=False, kernel=False),
+    'channels_last': dict(separate=False, channels_last=True, kernel=False),
+    'depthwise kernel': dict(separate=False, channels_last=True, kernel=True),
+    'memory kept': dict(separate=False, channels_last=True, kernel=True)}
 SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
-    overhead=overhead, events=events, memory=memory, ladder=ladder, extras=extras, profile=profile)
+    overhead=overhead, events=events, memory=peak_memory, ladder=ladder, extras=extras, profile=profile)
 
 if __name__ == '__main__':
     sys.exit(main())

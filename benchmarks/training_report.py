@@ -14,7 +14,7 @@ def markdown(cases: Dict[str, dict]) -> str:
     for case, sections in sorted(cases.items()):
         lines += ['', f'## {case}']
         for name, found in sections.items():
-            lines += ['', *WRITERS[name](found), '', *_where(found)]
+            lines += ['', *WRITERS[name.partition(',')[0]](found), '', *_where(found)]
     return '\n'.join(lines) + '\n'
 
 

@@ -113,18 +113,18 @@ class PausedLoop(EpochBasedTrainLoop):
 
 def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optional[dict] = None,
            width: float = 1.) -> Runner:
-    """A run that waits in its first epoch: two-in-one as shipped, or plain training.
+    """A run that waits in its first epoch: two-in-one as shipped, or plain training as fast.
 
     Args:
         size: Batch size, height and width.
         changes (dict, optional): To settings of the hooks, by name.
     """
     batch, height, breadth = size
-    hooks = dict(timer=dict(type='IterTimerHook'), logger=dict(type='LoggerHook', interval=50),
-                 param_scheduler=dict(type='ParamSchedulerHook'), checkpoint=None,
-                 sampler_seed=dict(type='DistSamplerSeedHook'))
-    if two_in_one:
-        hooks = Config.fromfile(mmst.cfg('_base_/two_in_one.py')).default_hooks.to_dict()
+    hooks = Config.fromfile(mmst.cfg('_base_/two_in_one.py')).default_hooks.to_dict()
+    if not two_in_one:
+        names = ('timer', 'logger', 'param_scheduler', 'sampler_seed', 'fast')
+        hooks = {name: hooks[name] if name in names else None for name in hooks}
+    else:
         hooks['search'].update(input_shape=(height, breadth))
         hooks['recalibrate'].update(batches=1, batch_size=batch)
         for name, settings in (changes or {}).items():

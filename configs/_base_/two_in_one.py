@@ -9,7 +9,7 @@ default_hooks = dict(
     # Decay min(0.9999^(batch / 4096), (1 + n) / (10 + n)) at step n, as released; batch 32.
     ema=dict(type='EMAHook', ema_type='mmst.WarmupEMA', momentum=1 - 0.9999**(32 / 4096)),
     finite=dict(type='mmst.FiniteHook'),
-    fast=dict(type='mmst.FastTrainingHook', kernel='auto', compile=False),
+    fast=dict(type='mmst.FastTrainingHook', kernel='auto', compile=False, keep_memory=True),
     search=dict(type='mmst.SearchHook', interval=10, threshold=1e-3, rho=1.4e-4, warmup=25,
                 input_shape=(512, 1024)),
     prune=dict(type='mmst.PruneHook', sparsity=0.9, interval=25, schedule='progressive',

@@ -66,8 +66,9 @@ class MixConv(nn.Module):
         return self.expand.weight.shape[0] > 0
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)))
-        x = F.relu(self.depthwise_bn(self._convolve(x)))
+        # In place: a BN's backward pass needs its input, not its output.
+        x = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.relu(self.depthwise_bn(self._convolve(x)), inplace=True)
         return self.project_bn(self.project(x))
 
     def _convolve(self, x: Tensor) -> Tensor:

@@ -20,10 +20,13 @@ def both(task, pipeline):
     """A ticket's dense and sparse network, as the toolbox's ``init_model`` gives one."""
     cfg = small_config(task)
     cfg.test_pipeline = cfg.test_dataloader.dataset.pipeline = pipeline
+    if task == 'coco':
+        cfg.model.test_cfg.flip_test = False
     ticket = small_ticket(task, 0.7)
     models = ticket.build(), SparseModel.from_ticket(ticket).model
     for model in models:
-        model.cfg, model.dataset_meta = cfg, dict(classes=list(map(str, range(1000))))
+        model.cfg = model._config = cfg
+        model.dataset_meta = dict(classes=list(map(str, range(1000))), flip_indices=list(range(17)))
     return models
 
 

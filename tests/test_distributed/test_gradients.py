@@ -10,12 +10,17 @@ SETTINGS = dict(length=12, batch_size=3, probes=[WEAKEN], search=dict(rho=0.01),
                 prune=dict(sparsity=0.4))
 
 
-@pytest.mark.parametrize('optimizer', [
-    dict(type='SGD', lr=0.05, momentum=0.9), dict(type='AdamW', lr=0.01)], ids=['SGD', 'AdamW'])
-def test_gradients_are_those_of_one_process_that_averages_the_half_batches(tmp_path, optimizer):
+KERNEL = dict(type='mmst.FastTrainingHook', keep_memory=False)
+
+
+@pytest.mark.parametrize('optimizer, hooks', [
+    (dict(type='SGD', lr=0.05, momentum=0.9), []), (dict(type='AdamW', lr=0.01), []),
+    (dict(type='AdamW', lr=0.01), [KERNEL])], ids=['SGD', 'AdamW', 'kernel'])
+def test_gradients_are_those_of_one_process_that_averages_the_half_batches(
+        tmp_path, optimizer, hooks):
     """At every step of a run that searches, prunes and reactivates; penalty and masks included."""
     (ours, events), (theirs, _) = ranks.run(2, rank_gradients.gradients, tmp_path / 'two', 5,
-                                            optimizer=optimizer, **SETTINGS)
+                                            optimizer=optimizer, custom_hooks=hooks, **SETTINGS)
     rank_gradients.assert_same_gradients(ours, theirs)
     loader = config(tmp_path, length=12, batch_size=3).train_dataloader
     halves = dict(loader, sampler=dict(type='HalvesSampler', batch_size=3))

@@ -4,6 +4,7 @@ import torch
 from tiny import WEAKEN, averaged, find_hook, make, run, timeline, unwrapped
 
 from mmst.engine import FastTrainingHook, SearchHook
+from mmst.engine.hooks import fast_training_hook
 from mmst.errors import ConfigError
 from mmst.models import depthwise, get_widths, search_blocks
 from mmst.models.mixconv import MixConv
@@ -26,6 +27,14 @@ def maps(monkeypatch):
     return taken
 
 
+@pytest.fixture(autouse=True)
+def kept(monkeypatch):
+    """Calls of what would change the memory of the process that tests."""
+    calls = []
+    monkeypatch.setattr(fast_training_hook, 'keep_freed_memory', lambda: calls.append(True))
+    return calls
+
+
 def assert_close(first, second):
     for (name, a), b in zip(first.state_dict().items(), second.state_dict().values()):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3, msg=name)
@@ -45,21 +54,21 @@ def test_a_run_by_the_kernel_ends_like_one_by_convolutions(tmp_path, maps):
 
 
 @needs_kernel
-def test_a_resumed_run_by_the_kernel_equals_an_uninterrupted_one_to_the_bit(tmp_path, maps):
+def test_a_resumed_run_by_the_kernel_equals_an_uninterrupted_one_to_the_bit(tmp_path, maps, kept):
     settings = dict(probes=[WEAKEN], noise=0.1, checkpoint=dict(interval=1),
                     custom_hooks=[dict(type='mmst.SeedHook'), *fast()])
     whole = run(tmp_path / 'whole', 4, **settings)
     again = run(tmp_path / 'again', 4, resume=True,
                 load_from=str(tmp_path / 'whole' / 'epoch_2.pth'), **settings)
-    assert maps
+    assert maps and len(kept) == 2
     for model in (unwrapped, lambda runner: averaged(runner).module):
         first, second = model(whole).state_dict(), model(again).state_dict()
         assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_switched_off_it_changes_nothing(tmp_path, maps):
-    runner = run(tmp_path, 1, custom_hooks=fast(kernel=False))
-    assert not maps
+def test_switched_off_it_changes_nothing(tmp_path, maps, kept):
+    runner = run(tmp_path, 2, custom_hooks=fast(kernel=False, keep_memory=False))
+    assert not maps and not kept
     paths = [m for m in unwrapped(runner).modules() if isinstance(m, MixConv)]
     assert paths and not any(path.kernel_devices for path in paths)
     assert not any(block.compiled for block in search_blocks(unwrapped(runner)).values())
@@ -83,7 +92,8 @@ def test_compiled_blocks_follow_a_search(tmp_path):
 
 @pytest.mark.parametrize('settings, told', [
     (dict(kernel='yes'), 'FastTrainingHook.kernel'), (dict(compile=2), 'FastTrainingHook.compile'),
-    (dict(compile=''), 'FastTrainingHook.compile')])
+    (dict(compile=''), 'FastTrainingHook.compile'),
+    (dict(keep_memory=1), 'FastTrainingHook.keep_memory')])
 def test_settings_that_make_no_sense_are_refused(settings, told):
     with pytest.raises(ConfigError, match=told):
         FastTrainingHook(**settings)
@@ -91,11 +101,11 @@ def test_settings_that_make_no_sense_are_refused(settings, told):
 
 def test_an_unknown_backend_is_refused_before_training(tmp_path):
     with pytest.raises(ConfigError, match='no_such_backend'):
-        make(tmp_path, 1, custom_hooks=fast(compile='no_such_backend')).train()
+        make(tmp_path, 2, custom_hooks=fast(compile='no_such_backend')).train()
 
 
 def test_compiling_twice_is_refused(tmp_path):
-    runner = make(tmp_path, 1, custom_hooks=fast(compile='eager'))
+    runner = make(tmp_path, 2, custom_hooks=fast(compile='eager'))
     runner.cfg.compile = True
     with pytest.raises(ConfigError, match='compiles the whole model already'):
         runner.train()

@@ -8,6 +8,7 @@ from ...models.compiled import BlockCompiler
 from ...models.mixconv import MixConv
 from ...registry import HOOKS
 from ..access import unwrapped
+from ..memory import keep_freed_memory
 from ..plan import RunPlan
 from .interval_hook import IntervalHook
 
@@ -30,16 +31,23 @@ class FastTrainingHook(IntervalHook):
         compile (bool or str): torch.compile of each search block by itself, so that a search
             recompiles changed blocks only; a string names the backend. On a CPU compiling takes
             longer than most runs would save. Defaults to False.
+        keep_memory (bool): On a CPU, reuse the memory of freed feature maps instead of returning it to
+            the system (glibc only). Defaults to True.
     """
     priority = 75
 
-    def __init__(self, kernel: Union[bool, str] = 'auto', compile: Union[bool, str] = False):
+    def __init__(self, kernel: Union[bool, str] = 'auto', compile: Union[bool, str] = False,
+                 keep_memory: bool = True):
         if not isinstance(kernel, (bool, str)) or kernel not in DEVICES:
             raise config_error('FastTrainingHook.kernel', kernel, 'unknown choice',
                                f'use one of {", ".join(map(repr, DEVICES))}')
         if not isinstance(compile, (bool, str)) or not compile and compile is not False:
             raise config_error('FastTrainingHook.compile', compile, 'must be True, False or the '
                                'name of a backend', 'use True for torch\'s inductor')
+        if not isinstance(keep_memory, bool):
+            raise config_error('FastTrainingHook.keep_memory', keep_memory, 'must be True or False',
+                               'use True, or False where memory is short')
+        self.keep_memory = keep_memory
         self.kernel_devices = DEVICES[kernel]
         backend = 'inductor' if compile is True else compile
         self.compiler: Optional[BlockCompiler] = BlockCompiler(backend) if backend else None
@@ -61,6 +69,8 @@ class FastTrainingHook(IntervalHook):
                                'set compile=False in the config, or here')
 
     def before_train(self, runner: Runner) -> None:
+        if self.keep_memory and all(p.device.type == 'cpu' for p in runner.model.parameters()):
+            keep_freed_memory()
         self._apply(runner)
 
     def on_step(self, runner: Runner, step: int) -> None:
