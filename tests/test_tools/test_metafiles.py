@@ -72,6 +72,14 @@ def test_an_entry_follows_the_config():
     assert found['Training Techniques'] == ['dense training'] and 'Target Sparsity' not in found
 
 
+def test_a_config_says_itself_what_its_class_of_data_does_not():
+    for path in (ROOT / 'configs').rglob('metafile.yml'):
+        for model in yaml.safe_load(path.read_text())['Models']:
+            cfg_text = (ROOT / model['Config']).read_text()
+            told = model['Metadata']['Training Data']
+            assert ('ROOT:data/' not in cfg_text) or f"training_data = '{told}'" in cfg_text
+
+
 def test_generated_images_are_called_so():
     data = dict(type='mmseg.CityscapesDataset', data_root='data/demo/cityscapes')
     assert training_data(data) == 'generated, as Cityscapes'
