@@ -60,7 +60,7 @@ def main() -> int:
         return print_peak(args)
     for name in args.only:
         record(args, name, SECTIONS[name](args))
-    print(markdown(json.loads(RESULTS.read_text())))
+    print(RESULTS.with_suffix('.md').read_text())
     return 0
 
 
@@ -76,6 +76,7 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
     cases.setdefault(case, {})[section] = dict(
         found, command=command, machine=machine(), load=load())
     RESULTS.write_text(json.dumps(cases, indent=2) + '\n')
+    RESULTS.with_suffix('.md').write_text(markdown(cases))
 
 
 # ------------------------------------------------------------- two-in-one over plain training
