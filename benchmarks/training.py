@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument('--rungs', nargs='+', choices=RUNGS, default=list(RUNGS),
                         help='of the ladder, where all of them take too long')
     parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument('--peak-of', choices=('plain', 'two-in-one'), help=argparse.SUPPRESS)
+    parser.add_argument('--peak-of', choices=PEAKS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.size = tuple(args.size or SIZES[args.task])
     torch.set_num_threads(args.threads)
@@ -117,9 +117,6 @@ def events(args: argparse.Namespace) -> dict:
     batch = make_batch(args.task, *args.size)
     prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
 
-    def weaken_and_search():
-        search.search(run, 10)
-
     def weaken():
         for group, copy in zip(find_units(unwrapped(run)).values(),
                                find_units(averaged(run).module).values()):
@@ -127,7 +124,8 @@ def events(args: argparse.Namespace) -> dict:
             group.gamma.data[weak] = copy.gamma.data[weak] = 0.
 
     candidates = dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
-                      lift=lambda: prune.lift(run, 1), weaken=weaken, search=weaken_and_search)
+                      lift=lambda: prune.lift(run, 1), weaken=weaken,
+                      search=lambda: search.search(run, 10))
     found = summary(measure(candidates, args.rounds), 'step')
     clean(dict(run=run))
     del found['weaken'], found['lift']
@@ -135,9 +133,9 @@ def events(args: argparse.Namespace) -> dict:
 
 
 def peak_memory(args: argparse.Namespace) -> dict:
-    """Peak memory of a process that trains, in MiB: plain and two-in-one."""
+    """Peak memory of a process that trains, in MiB."""
     found = {}
-    for kind in ('plain', 'two-in-one'):
+    for kind in PEAKS:
         command = [sys.executable, '-W', 'ignore', __file__, '--task', args.task, '--transformer',
                    args.transformer, '--size', *map(str, args.size), '--threads',
                    str(args.threads), '--peak-of', kind]
@@ -149,8 +147,9 @@ def peak_memory(args: argparse.Namespace) -> dict:
 def print_peak(args: argparse.Namespace) -> int:
     """What ``peak_memory`` starts."""
     import resource
-    both = args.peak_of == 'two-in-one'
-    run = runner(args.task, args.transformer, args.size, both)
+    both = args.peak_of != 'plain'
+    run = runner(args.task, args.transformer, args.size, both,
+                 dict(fast=dict(keep_memory='returned' not in args.peak_of)))
     if both:
         find_hook(run, PruneHook).draw(run, 1, 0.5)
     for _ in range(2):
@@ -250,6 +249,8 @@ def profile(args: argparse.Namespace) -> dict:
     return dict(profiles=found)
 
 
+#: What ``peak_memory`` compares.
+PEAKS = ('plain', 'two-in-one', 'two-in-one, memory returned')
 SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
     overhead=overhead, events=events, memory=peak_memory, ladder=ladder, extras=extras,
     profile=profile)

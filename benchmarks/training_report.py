@@ -51,8 +51,10 @@ def _events(found: dict) -> List[str]:
 
 def _memory(found: dict) -> List[str]:
     plain, both = found['peak_mib']['plain'], found['peak_mib']['two-in-one']
+    returned = found['peak_mib']['two-in-one, memory returned']
     return [f'Peak memory of the process: {plain:.0f} MiB plain, {both:.0f} MiB two-in-one '
-            f'({100 * (both / plain - 1):+.1f}%).']
+            f'({100 * (both / plain - 1):+.1f}%); {returned:.0f} MiB two-in-one where freed memory '
+            'goes back to the system.']
 
 
 def _ladder(found: dict) -> List[str]:
