@@ -106,7 +106,7 @@ def test_penalty_is_the_sum_over_all_units_with_their_relative_costs():
     joint, model, penalised, sizes = both_forms()
     training = PublishedTraining(model, penalised, loss, lambda p: torch.optim.SGD(p, 0.1), rho=2.)
     groups = find_units(joint)
-    macs = torch.cat([group.macs(*sizes[name.rpartition('.')[0]]) for name, group in groups.items()])
+    macs = torch.cat(list(unit_macs(groups, sizes).values()))
     scales = torch.cat([group.gamma.detach().abs() for group in groups.values()])
     expected = 2 * (scales * macs / macs.mean()).sum()
     torch.testing.assert_close(training.penalty().item(), expected.item(), rtol=1e-5, atol=0)
