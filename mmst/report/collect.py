@@ -72,6 +72,13 @@ class RunData:
         return self.summary is not None
 
     @property
+    def mask_step(self) -> int:
+        """The step whose mask ``layers`` tells of: since then, weights may be reactivated."""
+        if self.summary is not None:
+            return self.summary['step']
+        return max((e['step'] for e in self.entries if e.get('state', {}).get('layers')), default=0)
+
+    @property
     def state(self) -> Mapping[str, Any]:
         """The network after the last event that changed it; empty where nobody has looked."""
         return next((e['state'] for e in self.entries[::-1] if 'state' in e), {})
