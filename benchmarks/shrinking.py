@@ -4,8 +4,8 @@
     python benchmarks/shrinking.py --only shrink --size 2 256 512 --rounds 5
     python benchmarks/shrinking.py --only loading --work-dir work_dirs/demo
 
-``loading`` reads the log of a run that ``tools/train.py`` or ``make demo`` has made. Results are added
-to ``benchmarks/results/shrinking.json`` and ``.md``; the figure is ``shrinking.png`` and ``.svg``.
+``loading`` reads the log of a run that ``make demo`` has made. Results are added to
+``benchmarks/results/shrinking.json`` and ``.md``; the figure is ``shrinking.png`` and ``.svg``.
 """
 import argparse
 import json
@@ -20,9 +20,9 @@ import torch  # noqa: E402
 import torch.multiprocessing as mp  # noqa: E402
 from machine import machine  # noqa: E402
 from pairing import load, measure, summary  # noqa: E402
-from training import clean, form  # noqa: E402
+from training_forms import form  # noqa: E402
 from training_report import table  # noqa: E402
-from training_tasks import make_batch, network, runner, step  # noqa: E402
+from training_tasks import clean, make_batch, network, runner, step  # noqa: E402
 from torch import nn  # noqa: E402
 
 from mmst.analysis.cost import layer_costs, total  # noqa: E402

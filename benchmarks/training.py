@@ -1,10 +1,11 @@
-"""Cost of a training step: two-in-one over plain training, and this project's form over the paper's.
+"""Cost of a training step: two-in-one over plain training, this project's form over the paper's.
 
     python benchmarks/training.py                     # segmentation 2x256x512, Transformers on
     python benchmarks/training.py --task classification --transformer none --rounds 5
     python benchmarks/training.py --only events memory --size 2 128 256
 
-Candidates run in turn, so that ratios survive other work on the machine; they are of processor time.
+Candidates run in turn, so that ratios survive other work on the machine; ratios are of processor
+time. ``--only ladder --rungs ...`` picks changes where all of them take too long.
 Results are added to ``benchmarks/results/training.json`` and ``.md``, beside those of other tasks,
 sizes and sections. Run it before and after a change and compare the records.
 """
@@ -13,32 +14,27 @@ import ctypes
 import json
 import os
 import shlex
-import shutil
 import statistics
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
 import torch  # noqa: E402
-from foreach_form import ForeachTraining, all_masks  # noqa: E402
+from foreach_form import ForeachTraining  # noqa: E402
 from machine import machine  # noqa: E402
 from pairing import load, measure, summary  # noqa: E402
-from published_form import (PublishedTraining, SeparateBranches, penalised_scales,  # noqa: E402
-                            published, separate_branches)
+from published_form import PublishedTraining  # noqa: E402
+from training_forms import RUNGS, form, published_training  # noqa: E402
 from training_report import markdown  # noqa: E402
-from training_tasks import (SIZES, BenchmarkNetwork, files_of, make_batch, network,  # noqa: E402
-                            runner, step)
+from training_tasks import SIZES, clean, make_batch, runner, step  # noqa: E402
 
-from mmst.analysis.cost import feature_sizes  # noqa: E402
 from mmst.engine import PruneHook, SearchHook, memory  # noqa: E402
 from mmst.engine.access import averaged, find_hook, unwrapped  # noqa: E402
-from mmst.models.mixconv import MixConv  # noqa: E402
 from mmst.pruning.reactivation import mask_gradients, zero_pruned  # noqa: E402
-from mmst.search.cost import mean_macs, unit_macs  # noqa: E402
 from mmst.search.units import find_units  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / 'results' / 'training.json'
@@ -56,7 +52,7 @@ def main() -> int:
     parser.add_argument('--rungs', nargs='+', choices=RUNGS, default=list(RUNGS),
                         help='of the ladder, where all of them take too long')
     parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument('--peak-of', choices=('plain', 'two-in-one'), help=argparse.SUPPRESS)
+    parser.add_argument('--peak-of', choices=PEAKS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.size = tuple(args.size or SIZES[args.task])
     torch.set_num_threads(args.threads)
@@ -64,7 +60,7 @@ def main() -> int:
         return print_peak(args)
     for name in args.only:
         record(args, name, SECTIONS[name](args))
-    print(markdown(json.loads(RESULTS.read_text())))
+    print(RESULTS.with_suffix('.md').read_text())
     return 0
 
 
@@ -80,6 +76,7 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
     cases.setdefault(case, {})[section] = dict(
         found, command=command, machine=machine(), load=load())
     RESULTS.write_text(json.dumps(cases, indent=2) + '\n')
+    RESULTS.with_suffix('.md').write_text(markdown(cases))
 
 
 # ------------------------------------------------------------- two-in-one over plain training
@@ -120,9 +117,6 @@ def events(args: argparse.Namespace) -> dict:
     batch = make_batch(args.task, *args.size)
     prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
 
-    def weaken_and_search():
-        search.search(run, 10)
-
     def weaken():
         for group, copy in zip(find_units(unwrapped(run)).values(),
                                find_units(averaged(run).module).values()):
@@ -130,7 +124,8 @@ def events(args: argparse.Namespace) -> dict:
             group.gamma.data[weak] = copy.gamma.data[weak] = 0.
 
     candidates = dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
-                      lift=lambda: prune.lift(run, 1), weaken=weaken, search=weaken_and_search)
+                      lift=lambda: prune.lift(run, 1), weaken=weaken,
+                      search=lambda: search.search(run, 10))
     found = summary(measure(candidates, args.rounds), 'step')
     clean(dict(run=run))
     del found['weaken'], found['lift']
@@ -138,9 +133,9 @@ def events(args: argparse.Namespace) -> dict:
 
 
 def peak_memory(args: argparse.Namespace) -> dict:
-    """Peak memory of a process that trains, in MiB: plain and two-in-one."""
+    """Peak memory of a process that trains, in MiB."""
     found = {}
-    for kind in ('plain', 'two-in-one'):
+    for kind in PEAKS:
         command = [sys.executable, '-W', 'ignore', __file__, '--task', args.task, '--transformer',
                    args.transformer, '--size', *map(str, args.size), '--threads',
                    str(args.threads), '--peak-of', kind]
@@ -152,8 +147,9 @@ def peak_memory(args: argparse.Namespace) -> dict:
 def print_peak(args: argparse.Namespace) -> int:
     """What ``peak_memory`` starts."""
     import resource
-    both = args.peak_of == 'two-in-one'
-    run = runner(args.task, args.transformer, args.size, both)
+    both = args.peak_of != 'plain'
+    run = runner(args.task, args.transformer, args.size, both,
+                 dict(fast=dict(keep_memory='returned' not in args.peak_of)))
     if both:
         find_hook(run, PruneHook).draw(run, 1, 0.5)
     for _ in range(2):
@@ -163,56 +159,7 @@ def print_peak(args: argparse.Namespace) -> int:
     return 0
 
 
-def clean(runners: Dict[str, object]) -> None:
-    """Remove what runners have written."""
-    for run in runners.values():
-        shutil.rmtree(files_of(run), ignore_errors=True)
-
-
 # ---------------------------------------------------------- this project's form over the paper's
-
-
-def loss(model: BenchmarkNetwork, batch: dict) -> torch.Tensor:
-    """The task's loss alone."""
-    return model(**batch, mode='loss')['loss']
-
-
-def slow_adamw(params) -> torch.optim.Optimizer:
-    """AdamW in a loop over parameters."""
-    return torch.optim.AdamW(params, lr=1e-4, eps=1e-3, weight_decay=0., foreach=False, fused=False)
-
-
-def fused_adamw(groups) -> torch.optim.Optimizer:
-    """AdamW as the configs have it."""
-    return torch.optim.AdamW(groups, lr=1e-4, eps=1e-3, fused=True)
-
-
-def form(args: argparse.Namespace, separate: bool, channels_last: bool,
-         kernel: bool) -> ForeachTraining:
-    """Training with foreach forms, the network in either layout."""
-    model = network(args.task, args.transformer)
-    model.backbone.channels_last = channels_last
-    sizes = feature_sizes(model, args.size[1:])
-    groups = find_units(model)
-    macs = unit_macs(groups, sizes)
-    scales, costs = [g.gamma for g in groups.values()], [m / mean_macs(macs) for m in macs.values()]
-    if separate:
-        joint, model = model, separate_branches(model)
-        scales, costs = zip(*penalised_scales(joint, model, sizes))
-    for module in model.modules():
-        if isinstance(module, MixConv):
-            module.kernel_devices = ('cpu', 'cuda') if kernel else ()
-    return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
-
-
-def published_training(args: argparse.Namespace) -> PublishedTraining:
-    """Training in the published form."""
-    joint = network(args.task, args.transformer)
-    joint.backbone.channels_last = False
-    model = published(joint)
-    return PublishedTraining(model, penalised_scales(joint, model,
-                                                     feature_sizes(joint, args.size[1:])),
-                             loss, slow_adamw)
 
 
 def ladder(args: argparse.Namespace) -> dict:
@@ -302,16 +249,11 @@ def profile(args: argparse.Namespace) -> dict:
     return dict(profiles=found)
 
 
-#: From the published form to this project's, one change after the other: arguments of ``form``.
-RUNGS: Dict[str, dict] = {
-    'published form': {},
-    'foreach forms': dict(separate=True, channels_last=False, kernel=False),
-    'joint layout': dict(separate=False, channels_last=False, kernel=False),
-    'channels_last': dict(separate=False, channels_last=True, kernel=False),
-    'depthwise kernel': dict(separate=False, channels_last=True, kernel=True),
-    'memory kept': dict(separate=False, channels_last=True, kernel=True)}
+#: What ``peak_memory`` compares.
+PEAKS = ('plain', 'two-in-one', 'two-in-one, memory returned')
 SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
-    overhead=overhead, events=events, memory=peak_memory, ladder=ladder, extras=extras, profile=profile)
+    overhead=overhead, events=events, memory=peak_memory, ladder=ladder, extras=extras,
+    profile=profile)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -34,9 +34,10 @@ def _overhead(found: dict) -> List[str]:
     plain, both = found['steps']['plain'], found['steps']['two_in_one']
     share = found['own_ms'] / plain['processor_ms']
     low, high = (100 * (1 / ratio - 1) for ratio in reversed(both['speedups']))
+    more = 100 * (1 / both['speedup'] - 1)
     return [f'Two-in-one over plain training: {plain["processor_ms"]:.0f} ms plain, '
-            f'{both["processor_ms"]:.0f} ms two-in-one a step, {100 * (1 / both["speedup"] - 1):+.1f}% '
-            f'(rounds: {low:+.1f} to {high:+.1f}%). What it adds, timed by itself: '
+            f'{both["processor_ms"]:.0f} ms two-in-one a step, {more:+.1f}% (rounds: {low:+.1f} to '
+            f'{high:+.1f}%). What it adds, timed by itself: '
             f'{found["own_ms"]:.1f} ms, {share:.2%} of a step.']
 
 
@@ -50,8 +51,10 @@ def _events(found: dict) -> List[str]:
 
 def _memory(found: dict) -> List[str]:
     plain, both = found['peak_mib']['plain'], found['peak_mib']['two-in-one']
+    returned = found['peak_mib']['two-in-one, memory returned']
     return [f'Peak memory of the process: {plain:.0f} MiB plain, {both:.0f} MiB two-in-one '
-            f'({100 * (both / plain - 1):+.1f}%).']
+            f'({100 * (both / plain - 1):+.1f}%); {returned:.0f} MiB two-in-one where freed memory '
+            'goes back to the system.']
 
 
 def _ladder(found: dict) -> List[str]:

@@ -1,7 +1,7 @@
 """What ``benchmarks/training.py`` trains: the full supernet on random images of two tasks."""
 import itertools
+import shutil
 import tempfile
-from pathlib import Path
 from typing import Any, Dict, Optional
 
 import torch
@@ -123,7 +123,7 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optiona
     hooks = Config.fromfile(mmst.cfg('_base_/two_in_one.py')).default_hooks.to_dict()
     if not two_in_one:
         names = ('timer', 'logger', 'param_scheduler', 'sampler_seed', 'fast')
-        hooks = {name: hooks[name] if name in names else None for name in hooks}
+        hooks = dict({name: hooks[name] for name in names}, checkpoint=None)
     else:
         hooks['search'].update(input_shape=(height, breadth))
         hooks['recalibrate'].update(batches=1, batch_size=batch)
@@ -148,9 +148,10 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optiona
     return found
 
 
-def files_of(runner_: Runner) -> Path:
-    """Its work directory, to be removed in the end."""
-    return Path(runner_.work_dir)
+def clean(runners: Dict[str, Runner]) -> None:
+    """Remove what runners have written."""
+    for run in runners.values():
+        shutil.rmtree(run.work_dir, ignore_errors=True)
 
 
 def step(runner_: Runner, batch: Dict[str, Any]) -> None:

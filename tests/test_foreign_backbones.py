@@ -14,6 +14,9 @@ from mmengine.runner.checkpoint import load_checkpoint
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst.engine import PruneHook
 from mmst.engine.access import find_hook, models, unwrapped
+from mmst.engine.events import events
+from mmst.report.collect import collect
+from mmst.report.page import page
 from mmst.search.units import find_units
 from mmst.tickets import Ticket
 
@@ -184,6 +187,16 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(finished, inside):
                     for work_dir in (run.runner.work_dir, resumed.work_dir))
     assert list(ours) == list(theirs)
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_its_report_has_the_events_and_says_that_there_is_no_drawing(finished, inside):
+    run = finished(SEARCHED)
+    data = collect(run.runner.work_dir)
+    assert data.finished and data.before == {} and not data.notes
+    assert [e['kind'] for e in data.entries] == [e['kind'] for e in events(run.runner)]
+    text = page(data, [])
+    assert 'no drawing of it' in text and 'aria-label="conv1.conv: ' in text
+    assert 'before the search at 3' in text and 'multiply-adds (MACs) at 32x32' in text
 
 
 def test_a_run_can_start_from_a_ticket(finished, inside):

@@ -31,8 +31,8 @@ class MixConv(nn.Module):
 
     Attributes:
         kernel_devices (Sequence[str]): Where training runs the depthwise convolutions in one pass
-            if a kernel takes them (``mmst.models.depthwise``): ``'cpu'``, ``'cuda'``. Results differ
-            by rounding only. Evaluation and export keep to torch's convolutions. Defaults to ().
+            if a kernel takes them (``mmst.models.depthwise``): ``'cpu'``, ``'cuda'``. Results
+            differ by rounding only. Evaluation and export keep to torch's convolutions. Defaults to ().
 
     Shape:
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).

@@ -75,7 +75,7 @@ def _axes(x: Scale, y: Scale, x_label: str) -> str:
     for value in y.ticks(5):
         lines.append(tag('line', x1=left, x2=right, y1=y(value), y2=y(value), class_='grid'))
         texts.append(words(short(value), left - 5, y(value) + 3.5, text_anchor='end'))
-    for value in x.ticks(6):
+    for value in x.ticks(6, whole=True):
         texts.append(words(short(value), x(value), bottom + 14, text_anchor='middle'))
     frame = tag('path', d=f'M{left} {top}V{bottom}H{right}', class_='axis')
     name = words(x_label, right, bottom + 27, text_anchor='end')

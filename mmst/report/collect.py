@@ -23,7 +23,8 @@ class RunData:
 
     Attributes:
         name (str): Of the work directory.
-        run (Mapping): First line of the timeline; empty where the run had no ``TimelineHook``.
+        run (Mapping): First line of the timeline; where the run had no ``TimelineHook``, what
+            config and checkpoint tell.
         entries (List[Mapping]): Events, oldest first.
         summary (Mapping, optional): ``ticket.json``; None while the run has not ended.
         losses (List): Steps done, a fraction of an epoch too, and the loss.
@@ -71,6 +72,13 @@ class RunData:
         return self.summary is not None
 
     @property
+    def mask_step(self) -> int:
+        """The step whose mask ``layers`` tells of: since then, weights may be reactivated."""
+        if self.summary is not None:
+            return self.summary['step']
+        return max((e['step'] for e in self.entries if e.get('state', {}).get('layers')), default=0)
+
+    @property
     def state(self) -> Mapping[str, Any]:
         """The network after the last event that changed it; empty where nobody has looked."""
         return next((e['state'] for e in self.entries[::-1] if 'state' in e), {})
@@ -110,10 +118,10 @@ def collect(work_dir: Union[str, Path]) -> RunData:
     summary = _summary(folder, entries, notes)
     path = logs.config_file(folder)
     cfg = _config(path, notes)
-    before = (run or {}).get('widths') or _before(cfg, notes)
+    run = run or _described(cfg, checkpoint)
+    before = run.get('widths') or _before(cfg, notes)
     return RunData(
-        folder.resolve().name, run or {}, entries, summary,
-        _losses(folder, run or {}, checkpoint), before,
+        folder.resolve().name, run, entries, summary, _losses(folder, run), before,
         _after(before, entries, summary, checkpoint), _layers(entries, summary), cfg, path,
         logs.starts(folder),
         folder / 'ticket.pth' if summary and (folder / 'ticket.pth').is_file() else weights, notes)
@@ -197,10 +205,20 @@ def _layers(entries: List[Entry], summary: Optional[Mapping[str, Any]]) -> Mappi
                 {})
 
 
-def _losses(folder: Path, run: Mapping[str, Any],
-            checkpoint: Mapping[str, Any]) -> List[Tuple[float, float]]:
+def _described(cfg: Optional[Config], checkpoint: Mapping[str, Any]) -> Dict[str, Any]:
+    """What config and checkpoint tell of a run whose timeline does not."""
+    loop = dict((cfg or {}).get('train_cfg') or {})
+    meta, search = checkpoint.get('meta') or {}, checkpoint.get('mmst_search') or {}
+    by_epoch = 'max_iters' not in loop
+    found = dict(unit='epoch' if by_epoch else 'iteration', supernet=search.get('supernet'),
+                 steps=loop.get('max_epochs' if by_epoch else 'max_iters'),
+                 iterations_per_step=1 if not by_epoch else None)
+    if by_epoch and meta.get('epoch') and meta.get('iter'):
+        found['iterations_per_step'] = meta['iter'] / meta['epoch']
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _losses(folder: Path, run: Mapping[str, Any]) -> List[Tuple[float, float]]:
     """By steps; none where nothing says how many iterations a step has."""
-    meta = checkpoint.get('meta') or {}
-    length = run.get('iterations_per_step') or (
-        meta['iter'] / meta['epoch'] if meta.get('epoch') and meta.get('iter') else None)
+    length = run.get('iterations_per_step')
     return [(iteration / length, loss) for iteration, loss in logs.losses(folder)] if length else []

@@ -47,7 +47,7 @@ def architecture(title: str, before: Mapping[str, Any], after: Mapping[str, Any]
         title (str): What is drawn.
         before (Mapping): Widths of the supernet by part.
         after (Mapping): Widths to draw.
-        sparsity (Mapping): Share pruned of each block, by its path.
+        sparsity (Mapping): Mean share pruned of each block's layers, by its path.
     """
     drawings = [tag('div', _draw(form, title, before, after, sparsity), class_=name)
                 for form, name in ((WIDE, 'wide'), (NARROW, 'narrow'))]
@@ -60,7 +60,7 @@ def block_tip(block: Block, before: Mapping[str, Any], after: Mapping[str, Any],
     most, left = counts_of(block.path, before), counts_of(block.path, after)
     told = ', '.join(f'{unit_name(k)} {left.get(k, 0)} of {n}' for k, n in most.items() if n)
     pruned = sparsity.get(block.path)
-    return f'{block.name}: {told}' + (f'; {pruned:.1%} of its weights pruned'
+    return f'{block.name}: {told}' + (f'; {pruned:.1%} of a layer\'s weights pruned on average'
                                       if pruned is not None else '')
 
 

@@ -28,7 +28,7 @@ def architecture_section(data: RunData) -> str:
     """The drawing before and after the search."""
     if not data.before:
         return tag('p', _NO_BLOCKS, class_='note')
-    sparsity = block_sparsity(data.layers, data.state.get('units', {}))
+    sparsity = block_sparsity(data.layers)
     first = architecture('Before: the supernet', data.before, data.before, {})
     after = architecture(f'Now, after {data.unit} {data.last_step}', data.before, data.after,
                          sparsity)
@@ -76,7 +76,7 @@ def cost_section(data: RunData) -> str:
 # ------------------------------------------------------------------------------------ figures
 
 
-def block_sparsity(layers: Mapping[str, float], units: Mapping[str, Any]) -> Dict[str, float]:
+def block_sparsity(layers: Mapping[str, float]) -> Dict[str, float]:
     """Mean share pruned over the layers of each block that still has any."""
     found = defaultdict(list)
     for name, share in layers.items():
@@ -116,8 +116,9 @@ def _sparsity(data: RunData) -> str:
     columns = [label for _, label in _KINDS] + ['other']
     rows = [*(row for row in dict.fromkeys(row for row, _ in cells) if (row, 'other') in cells),
             *names.values()]
-    return heat_map('Sparsity: share of each layer\'s weights pruned, in % (means over layers of a '
-                    'kind)', rows, [c for c in columns if any(c == k for _, k in cells)], cells)
+    shown = [c for c in columns if any(c == kind for _, kind in cells)]
+    return heat_map('Sparsity: share of each layer\'s weights pruned, in %, means over layers of a '
+                    f'kind; the mask of {data.unit} {data.mask_step}', rows, shown, cells)
 
 
 def _layers(data: RunData) -> str:

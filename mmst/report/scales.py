@@ -16,10 +16,11 @@ class Scale:
         span = self.high - self.low or 1.
         return self.start + (value - self.low) / span * (self.end - self.start)
 
-    def ticks(self, count: int = 5) -> List[float]:
-        """Round values, about ``count`` of them, within the range."""
+    def ticks(self, count: int = 5, whole: bool = False) -> List[float]:
+        """Round values, about ``count`` of them, within the range; ``whole`` numbers if asked."""
         from matplotlib.ticker import MaxNLocator
-        found = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+        steps = [1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10]
+        found = MaxNLocator(count, steps=steps, integer=whole).tick_values(self.low, self.high)
         slack = 1e-9 * (self.high - self.low)
         return [float(v) for v in found if self.low - slack <= v <= self.high + slack]
 

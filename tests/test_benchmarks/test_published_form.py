@@ -34,7 +34,7 @@ def both_forms():
     """The joint network, its published form, and the latter's penalised scales."""
     joint = narrow()
     model = published(joint)
-    sizes = feature_sizes(joint, (64, 64))
+    sizes = feature_sizes(joint, (32, 32))
     return joint, model, penalised_scales(joint, model, sizes), sizes
 
 
@@ -46,7 +46,7 @@ def assert_close(found, expected):
 
 def test_outputs_and_gradients_are_the_same():
     joint, model, _, _ = both_forms()
-    batch = input_image(dtype=torch.float64)
+    batch = input_image(2, 32, 32, torch.float64)
     torch.testing.assert_close(model(batch), joint(batch), rtol=1e-9, atol=1e-9)
     for net in (joint, model):
         loss(net, batch).backward()
@@ -67,7 +67,7 @@ def test_steps_with_all_extras_are_the_same(optimizer):
                            masks=mask_at_random(joint, model), **settings)
     theirs = PublishedTraining(model, penalised, **settings)
     for seed in range(3):
-        batch = torch.randn(2, 3, 64, 64, dtype=torch.float64,
+        batch = torch.randn(2, 3, 32, 32, dtype=torch.float64,
                             generator=torch.Generator().manual_seed(seed))
         for training in (ours, theirs):
             training.step(batch)
@@ -96,9 +96,9 @@ def mask_at_random(joint, model):
 def test_masks_act_in_every_forward_pass():
     _, model, _, _ = both_forms()
     conv = next(m for m in model.modules() if isinstance(m, MaskedConv2d))
-    before = model(input_image(dtype=torch.float64))
+    before = model(input_image(2, 32, 32, torch.float64))
     conv.mask.zero_()
-    assert not torch.equal(model(input_image(dtype=torch.float64)), before)
+    assert not torch.equal(model(input_image(2, 32, 32, torch.float64)), before)
     assert conv.weight.abs().sum() > 0
 
 
@@ -106,7 +106,7 @@ def test_penalty_is_the_sum_over_all_units_with_their_relative_costs():
     joint, model, penalised, sizes = both_forms()
     training = PublishedTraining(model, penalised, loss, lambda p: torch.optim.SGD(p, 0.1), rho=2.)
     groups = find_units(joint)
-    macs = torch.cat([group.macs(*sizes[name.rpartition('.')[0]]) for name, group in groups.items()])
+    macs = torch.cat(list(unit_macs(groups, sizes).values()))
     scales = torch.cat([group.gamma.detach().abs() for group in groups.values()])
     expected = 2 * (scales * macs / macs.mean()).sum()
     torch.testing.assert_close(training.penalty().item(), expected.item(), rtol=1e-5, atol=0)

@@ -2,12 +2,17 @@
 import json
 
 import pytest
+import tiny
+from mmengine.config import Config
+from mmengine.runner import Runner
 from report_runs import log_losses, write_run
 
-from mmst.engine import timeline
+from mmst.engine import SearchHook, timeline
+from mmst.engine.access import find_hook
 from mmst.errors import ConfigError, TicketError
 from mmst.report.collect import collect
 from mmst.report.logs import config_file, losses, starts
+from mmst.report.page import page
 from mmst.report.supernet import supernet_widths, widths_of_survivors
 
 
@@ -111,3 +116,29 @@ def test_survivors_are_counted_by_kernel_size():
         backbone=dict(b=dict(channels={'3': 2, '5': 1}, tokens=1)))
     assert widths_of_survivors(before, {}) == before
     assert json.loads(json.dumps(before)) == before
+
+
+# --------------------------------------------------------------------------------- real runs
+
+
+def test_a_run_without_a_timeline_is_read_from_its_last_checkpoint(tmp_path):
+    cfg = tiny.config(tmp_path, 3, checkpoint=dict(interval=2, save_last=False))
+    runner = Runner.from_cfg(Config(cfg.to_dict()))  # not tiny's, which is not written as a file
+    runner.register_hook(tiny.Probe(**tiny.WEAKEN[1]), tiny.WEAKEN[0])
+    runner.train()
+    data = collect(tmp_path)
+    assert not data.finished and 'no timeline.jsonl' in data.notes[0]
+    assert [(e['kind'], e['step']) for e in data.entries] == [
+        event for event in tiny.timeline(runner) if event[1] <= 2]
+    assert (data.unit, data.run['steps'], data.run['iterations_per_step']) == ('epoch', 3, 2)
+    assert data.supernet == find_hook(runner, SearchHook).supernet
+    search, = data.of_kind('search')
+    assert sum(map(sum, search['importance'].values())) == total_units(data.before)
+    gone = sum(n for r in search['removed'] for n in r['removed'].values())
+    assert total_units(data.before) - total_units(data.after) == gone > 0
+    assert 'Not finished: the last event was at epoch 2 of 3.' in page(data, [])
+
+
+def total_units(widths):
+    return sum(sum(w['channels'].values()) + w['tokens']
+               for blocks in widths.values() for w in blocks.values())

@@ -24,15 +24,14 @@ class FastTrainingHook(IntervalHook):
     tickets: a run can be resumed with other settings.
 
     Args:
-        kernel (bool or str): Depthwise convolutions of all kernel sizes in one pass: C++ compiled at
-            first use on a CPU, Triton on a GPU. ``'auto'``: where it was measured to be faster, on
+        kernel (bool or str): Depthwise convolutions of all kernel sizes in one pass: C++ compiled
+            at first use on a CPU, Triton on a GPU. ``'auto'``: where it was measured to be faster, on
             CPUs; True: on GPUs too. Where there is no kernel for a map, a precision or a machine,
             torch's convolutions are used. Defaults to ``'auto'``.
         compile (bool or str): torch.compile of each search block by itself, so that a search
-            recompiles changed blocks only; a string names the backend. On a CPU compiling takes
-            longer than most runs would save. Defaults to False.
-        keep_memory (bool): On a CPU, reuse the memory of freed feature maps instead of returning it to
-            the system (glibc only). Defaults to True.
+            recompiles changed blocks only; a string names the backend. Defaults to False.
+        keep_memory (bool): On a CPU, reuse the memory of freed feature maps instead of returning it
+            to the system (glibc only). Defaults to True.
     """
     priority = 75
 
@@ -45,8 +44,8 @@ class FastTrainingHook(IntervalHook):
             raise config_error('FastTrainingHook.compile', compile, 'must be True, False or the '
                                'name of a backend', 'use True for torch\'s inductor')
         if not isinstance(keep_memory, bool):
-            raise config_error('FastTrainingHook.keep_memory', keep_memory, 'must be True or False',
-                               'use True, or False where memory is short')
+            raise config_error('FastTrainingHook.keep_memory', keep_memory,
+                               'must be True or False', 'use True, or False where memory is short')
         self.keep_memory = keep_memory
         self.kernel_devices = DEVICES[kernel]
         backend = 'inductor' if compile is True else compile

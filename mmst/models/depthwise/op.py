@@ -1,6 +1,6 @@
 """The operator ``mmst::mixed_depthwise``: what torch.compile, autograd and DDP see."""
 from types import ModuleType
-from typing import List, Optional, Sequence
+from typing import List, Sequence
 
 import torch
 from torch import Tensor

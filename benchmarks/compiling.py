@@ -1,0 +1,107 @@
+"""torch.compile of search blocks one by one: cold start, graphs, steps, and what a search costs.
+
+    python benchmarks/compiling.py --width 0.25 --transformer none --size 1 64 128
+    TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 python benchmarks/compiling.py     # a really cold start
+
+The record goes to ``benchmarks/results/compiling.json`` and ``.md``.
+"""
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Callable
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
+
+import torch  # noqa: E402
+from machine import machine  # noqa: E402
+from pairing import load, measure, summary  # noqa: E402
+from training_tasks import make_batch, network  # noqa: E402
+
+from mmst.models import search_blocks  # noqa: E402
+from mmst.models.compiled import BlockCompiler  # noqa: E402
+from mmst.models.mixconv import MixConv  # noqa: E402
+from mmst.search.surgery import Cut  # noqa: E402
+
+RESULTS = Path(__file__).resolve().parent / 'results' / 'compiling.json'
+
+
+def main() -> int:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--size', type=int, nargs=3, default=(1, 64, 128), metavar=('N', 'H', 'W'))
+    parser.add_argument('--width', type=float, default=1., help='factor on all channels')
+    parser.add_argument('--transformer', choices=('all', 'none'), default='all')
+    parser.add_argument('--backend', default='inductor')
+    parser.add_argument('--rounds', type=int, default=5)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    found = dict(vars(args), machine=machine(), load=load(), **compare(args))
+    RESULTS.write_text(json.dumps(found, indent=2) + '\n')
+    RESULTS.with_suffix('.md').write_text(markdown(found))
+    print(markdown(found))
+    return 0
+
+
+def compare(args: argparse.Namespace) -> dict:
+    """Cold start, a step of each form, and the first step after a search of one block."""
+    batch = make_batch('segmentation', *args.size)
+    forms = {name: network('segmentation', args.transformer, args.width)
+             for name in ('eager', 'compiled')}
+    for model in forms.values():
+        for module in model.modules():
+            if isinstance(module, MixConv):
+                module.kernel_devices = ('cpu', 'cuda')
+    steps = {name: lambda m=m: m(**batch, mode='loss')['loss'].backward()
+             for name, m in forms.items()}
+    compiler = BlockCompiler(args.backend)
+    compiler(forms['compiled'])
+    found = dict(cold_start=seconds(steps['compiled']), shapes=len(compiler.functions),
+                 blocks=len(search_blocks(forms['compiled'])))
+    found['steps'] = summary(measure(steps, args.rounds), 'eager')
+    block = next(iter(search_blocks(forms['compiled']).values()))
+    block.mixconv.keep(torch.arange(1, sum(block.mixconv.widths)), Cut())
+    compiler(forms['compiled'])
+    found['after_search'] = seconds(steps['compiled'])
+    return found
+
+
+def seconds(run: Callable) -> dict:
+    """Of a call, by the clock and of processor, processes that it starts included."""
+    start, busy = time.perf_counter(), processor()
+    run()
+    return dict(clock=time.perf_counter() - start, processor=processor() - busy)
+
+
+def processor() -> float:
+    """Processor time so far of this process and of those that it has waited for."""
+    kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, kinds))
+
+
+def markdown(found: dict) -> str:
+    """The record for people."""
+    eager, compiled = found['steps']['eager'], found['steps']['compiled']
+    size = ' '.join(map(str, found['size']))
+    return '\n'.join([
+        '# torch.compile, block by block', '',
+        f'{found["blocks"]} search blocks of {found["shapes"]} shapes (width '
+        f'{found["width"]:g}, Transformers: {found["transformer"]}), segmentation '
+        f'{size.replace(" ", "x")}, backend {found["backend"]}:', '',
+        f'- first step: {found["cold_start"]["clock"]:.0f} s by the clock, '
+        f'{found["cold_start"]["processor"]:.0f} s of processor time;',
+        f'- forward and backward pass: {eager["processor_ms"]:.0f} ms eager, '
+        f'{compiled["processor_ms"]:.0f} ms compiled (speed-up {compiled["speedup"]:.2f});',
+        f'- first step after one block lost a channel: {found["after_search"]["clock"]:.1f} s, '
+        f'{found["after_search"]["processor"]:.1f} s of processor time.', '',
+        f'`python benchmarks/compiling.py --size {size} --width {found["width"]:g} --transformer '
+        f'{found["transformer"]} --backend {found["backend"]} --rounds {found["rounds"]}` on '
+        f'{found["machine"]["cpu"]}, torch {found["machine"]["torch"]}, load average '
+        f'{found["load"]}.', ''])
+
+
+if __name__ == '__main__':
+    sys.exit(main())

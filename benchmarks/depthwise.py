@@ -1,0 +1,103 @@
+"""The mixed depthwise kernel against torch's convolutions, on maps of the supernet.
+
+    python benchmarks/depthwise.py
+    python benchmarks/depthwise.py --device cuda     # Triton; has not been run
+
+Output and all gradients of the three kernel sizes together; candidates run in turn. The record goes
+to ``benchmarks/results/depthwise.json`` and ``.md`` (``depthwise_cuda`` on a GPU).
+"""
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Callable, Dict, List
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
+
+import torch  # noqa: E402
+from machine import machine  # noqa: E402
+from pairing import load, measure, summary  # noqa: E402
+from training_report import table  # noqa: E402
+
+from mmst.models.depthwise import can_run, mixed_depthwise, separate  # noqa: E402
+
+RESULTS = Path(__file__).resolve().parent / 'results'
+#: Channels of each kernel size, height, width and stride, for images of 256x512.
+MAPS = ((72, 64, 128, 1), (144, 32, 64, 1), (288, 16, 32, 1), (576, 8, 16, 1),
+        (72, 64, 128, 2), (144, 32, 64, 2), (1080, 64, 128, 1))
+
+
+def main() -> int:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    parser.add_argument('--dtype', choices=('float32', 'bfloat16'), default='float32')
+    parser.add_argument('--batch', type=int, default=2)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--threads', type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    rows = [row(args, *shape) for shape in MAPS]
+    found = dict(vars(args), rows=rows, machine=machine(), load=load())
+    path = RESULTS / ('depthwise.json' if args.device == 'cpu' else 'depthwise_cuda.json')
+    path.write_text(json.dumps(found, indent=2) + '\n')
+    path.with_suffix('.md').write_text(markdown(found))
+    print(markdown(found))
+    return 0
+
+
+def row(args: argparse.Namespace, width: int, height: int, breadth: int, stride: int) -> dict:
+    """Times for one map."""
+    options = dict(device=args.device, dtype=getattr(torch, args.dtype))
+    planes = torch.randn(args.batch, 3 * width, height, breadth, **options)
+    rows = planes.contiguous(memory_format=torch.channels_last)
+    weights = [torch.randn(width, 1, k, k, **options).requires_grad_() for k in (3, 5, 7)]
+    if not can_run(rows, weights, stride):
+        sys.exit('There is no kernel here. Remedy: install g++ or clang++ (on a GPU: triton).')
+    times = measure({
+        'torch, NCHW': both_passes(separate.forward, planes.requires_grad_(), weights, stride),
+        'torch, NHWC': both_passes(separate.forward, rows.requires_grad_(), weights, stride),
+        'kernel': both_passes(mixed_depthwise, rows, weights, stride)}, args.rounds, 2)
+    return dict(width=width, height=height, breadth=breadth, stride=stride,
+                **summary(times, 'torch, NHWC'))
+
+
+def both_passes(function: Callable, x: torch.Tensor, weights: List[torch.Tensor],
+                stride: int) -> Callable:
+    """A call that computes the output, then all gradients."""
+    gradient = torch.randn_like(function(x, weights, stride))
+
+    def run():
+        torch.autograd.grad(function(x, weights, stride), [x, *weights], gradient)
+        if x.is_cuda:
+            torch.cuda.synchronize()
+
+    return run
+
+
+def markdown(found: Dict) -> str:
+    """The record for people."""
+    # A process that waits for a GPU takes no processor time.
+    kind = 'clock_ms' if found['device'] == 'cuda' else 'processor_ms'
+    names = ('torch, NCHW', 'torch, NHWC', 'kernel')
+    rows = [(f'3 x {r["width"]}', f'{r["height"]}x{r["breadth"]}', str(r['stride']),
+             *(f'{r[name][kind]:.1f}' for name in names),
+             f'{r[names[0]][kind] / r["kernel"][kind]:.1f}',
+             f'{r[names[1]][kind] / r["kernel"][kind]:.1f}') for r in found['rows']]
+    where = found['machine']
+    place = where['gpu'] if found['device'] == 'cuda' else where['cpu']
+    return '\n'.join([
+        '# Depthwise convolutions of three kernel sizes', '',
+        'Output, input gradient and weight gradients, milliseconds of '
+        f'{kind.partition("_")[0]} time, medians of {found["rounds"]} interleaved rounds; batch '
+        f'{found["batch"]}, {found["dtype"]}, {found["threads"]} thread(s). Ratios above 1: the '
+        'kernel is faster.', '',
+        *table(('channels', 'map', 'stride', *names, 'over NCHW', 'over NHWC'), rows), '',
+        f'`python benchmarks/depthwise.py --device {found["device"]} --dtype {found["dtype"]} '
+        f'--batch {found["batch"]} --rounds {found["rounds"]} --threads {found["threads"]}` on '
+        f'{place}, torch {where["torch"]}, load average {found["load"]}.', ''])
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The full supernet in training, in each form that ``benchmarks/training.py`` compares."""
+import argparse
+from typing import Dict
+
+import torch
+from foreach_form import ForeachTraining, all_masks
+from published_form import PublishedTraining, penalised_scales, published, separate_branches
+from training_tasks import BenchmarkNetwork, network
+
+from mmst.analysis.cost import feature_sizes
+from mmst.models.mixconv import MixConv
+from mmst.search.cost import mean_macs, unit_macs
+from mmst.search.units import find_units
+
+#: From the published form to this project's, one change after the other: arguments of ``form``.
+RUNGS: Dict[str, dict] = {
+    'published form': {},
+    'foreach forms': dict(separate=True, channels_last=False, kernel=False),
+    'joint layout': dict(separate=False, channels_last=False, kernel=False),
+    'channels_last': dict(separate=False, channels_last=True, kernel=False),
+    'depthwise kernel': dict(separate=False, channels_last=True, kernel=True),
+    'memory kept': dict(separate=False, channels_last=True, kernel=True)}
+
+
+def loss(model: BenchmarkNetwork, batch: dict) -> torch.Tensor:
+    """The task's loss alone."""
+    return model(**batch, mode='loss')['loss']
+
+
+def slow_adamw(params) -> torch.optim.Optimizer:
+    """AdamW in a loop over parameters."""
+    return torch.optim.AdamW(params, lr=1e-4, eps=1e-3, weight_decay=0., foreach=False, fused=False)
+
+
+def fused_adamw(groups) -> torch.optim.Optimizer:
+    """AdamW as the configs have it."""
+    return torch.optim.AdamW(groups, lr=1e-4, eps=1e-3, fused=True)
+
+
+def form(args: argparse.Namespace, separate: bool, channels_last: bool,
+         kernel: bool) -> ForeachTraining:
+    """Training with foreach forms, the network in either layout."""
+    model = network(args.task, args.transformer)
+    model.backbone.channels_last = channels_last
+    sizes = feature_sizes(model, args.size[1:])
+    groups = find_units(model)
+    macs = unit_macs(groups, sizes)
+    scales, costs = [g.gamma for g in groups.values()], [m / mean_macs(macs) for m in macs.values()]
+    if separate:
+        joint, model = model, separate_branches(model)
+        scales, costs = zip(*penalised_scales(joint, model, sizes))
+    for module in model.modules():
+        if isinstance(module, MixConv):
+            module.kernel_devices = ('cpu', 'cuda') if kernel else ()
+    return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
+
+
+def published_training(args: argparse.Namespace) -> PublishedTraining:
+    """Training in the published form."""
+    joint = network(args.task, args.transformer)
+    joint.backbone.channels_last = False
+    model = published(joint)
+    return PublishedTraining(model, penalised_scales(joint, model,
+                                                     feature_sizes(joint, args.size[1:])),
+                             loss, slow_adamw)
