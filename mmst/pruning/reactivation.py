@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
-#: as they were when they were pruned. A companion of ``Cut``: it shrinks with its parameter.
+#: as they were when they were pruned; on a CPU also ``'bits'`` (int8), -1 where kept. A companion of
+#: ``Cut``: it shrinks with its parameter.
 Masks = Dict[nn.Parameter, Dict[str, Tensor]]
 
 REVIVE = ('zero', 'value')
@@ -16,27 +17,33 @@ def mask_gradients(masks: Masks) -> None:
     """Zero the gradients of pruned weights. A product would leave inf * 0 = nan."""
     for parameter, state in masks.items():
         if parameter.grad is not None:
-            zero_where(parameter.grad, state['pruned'])
+            zero_pruned_of(parameter.grad, state)
 
 
 @torch.no_grad()
 def zero_pruned(masks: Masks) -> None:
     """Set pruned weights to exactly 0: momentum, Adam moments and decay still move them."""
     for parameter, state in masks.items():
-        zero_where(parameter, state['pruned'])
+        zero_pruned_of(parameter, state)
 
 
 @torch.no_grad()
-def zero_where(tensor: Tensor, chosen: Tensor) -> None:
-    """Set the ``chosen`` (bool) entries of a floating-point tensor to exactly 0.
+def zero_pruned_of(tensor: Tensor, state: Dict[str, Tensor]) -> None:
+    """Set entries of a parameter, or of what has its shape, to exactly 0 where they are pruned.
 
-    On a CPU by its bits: ``masked_fill_`` branches at each entry, and a mask cannot be foretold.
+    On a CPU by their bits: ``masked_fill_`` branches at each entry, and a mask cannot be foretold.
+
+    Args:
+        tensor (Tensor): In floating point.
+        state (Dict[str, Tensor]): The parameter's entry of ``Masks``; ``'bits'`` is added to it.
     """
     integer = _INTEGERS.get(tensor.element_size())
     if tensor.device.type != 'cpu' or integer is None:
-        tensor.masked_fill_(chosen, 0)
-    else:  # all bits of -1 are set, in any width
-        tensor.view(integer).bitwise_and_(chosen.view(torch.int8) - 1)
+        tensor.masked_fill_(state['pruned'], 0)
+        return
+    if 'bits' not in state:  # all bits of -1 are set, in any width
+        state['bits'] = state['pruned'].view(torch.int8) - 1
+    tensor.view(integer).bitwise_and_(state['bits'])
 
 
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}

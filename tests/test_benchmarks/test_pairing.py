@@ -3,6 +3,7 @@ import json
 import time
 from pathlib import Path
 
+import depthwise
 import pytest
 import shrinking
 import training_report
@@ -33,7 +34,8 @@ def test_speedups_are_medians_over_rounds_of_processor_time():
 
 
 @pytest.mark.parametrize('name, markdown', [
-    ('training', training_report.markdown), ('shrinking', shrinking.markdown)])
+    ('training', training_report.markdown), ('shrinking', shrinking.markdown),
+    ('depthwise', depthwise.markdown)])
 def test_shipped_tables_are_those_of_the_shipped_records(name, markdown):
     record = json.loads((RESULTS / f'{name}.json').read_text())
     assert (RESULTS / f'{name}.md').read_text() == markdown(record)

@@ -13,7 +13,7 @@ from mmst.search.surgery import Cut
 
 KERNEL_SIZES = (3, 5, 7)
 needs_kernel = pytest.mark.skipif(
-    not depthwise.op.SUPPORTED or depthwise.library.kernel() is None, reason='no C++ compiler')
+    depthwise.library.kernel() is None, reason='no C++ compiler')
 
 
 class SeparateBranches(nn.Module):

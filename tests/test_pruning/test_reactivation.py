@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmst.pruning.reactivation import mask_gradients, reactivate, zero_pruned, zero_where
+from mmst.pruning.reactivation import mask_gradients, reactivate, zero_pruned, zero_pruned_of
 
 LR = 0.01
 ADAPTIVE = dict(
@@ -153,7 +153,7 @@ def test_chosen_entries_become_positive_zero_and_others_keep_every_bit(dtype, fo
     for first in (True, False):
         chosen[0, 0, 0, :4] = first
         found = values.clone()
-        zero_where(found, chosen)
+        zero_pruned_of(found, dict(pruned=chosen))
         assert found.stride() == values.stride()
         integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[found.element_size()]
         expected = values.view(integer).masked_fill(chosen, 0)

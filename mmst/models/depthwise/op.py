@@ -1,4 +1,4 @@
-"""The operator ``mmst::mixed_depthwise``: what torch.compile, autograd and DDP see."""
+"""The operator: for autograd, and as ``mmst::mixed_depthwise`` for torch.compile."""
 from types import ModuleType
 from typing import List, Sequence
 
@@ -7,8 +7,8 @@ from torch import Tensor
 
 from . import library, separate, triton_kernel
 
-#: torch before 2.4 has no operators of this kind; training then keeps to torch's convolutions.
-SUPPORTED = hasattr(torch.library, 'custom_op')
+#: torch before 2.4 has no operators of this kind; graphs are then broken at it.
+REGISTERED = hasattr(torch.library, 'custom_op')
 
 
 def can_run(x: Tensor, weights: Sequence[Tensor], stride: int) -> bool:
@@ -18,7 +18,7 @@ def can_run(x: Tensor, weights: Sequence[Tensor], stride: int) -> bool:
     float32, where Triton is installed.
     """
     sizes = [w.shape[-1] for w in weights]
-    return (SUPPORTED and stride in (1, 2) and bool(sizes) and x.numel() > 0
+    return (stride in (1, 2) and bool(sizes) and x.numel() > 0
             and all(k % 2 and k <= library.LARGEST for k in sizes)
             and x.is_contiguous(memory_format=torch.channels_last)
             and _backend(x) is not separate)
@@ -38,7 +38,31 @@ def mixed_depthwise(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor
     Returns:
         Tensor: (N, C, ceil(H / stride), ceil(W / stride)) in channels_last.
     """
-    return torch.ops.mmst.mixed_depthwise(x, [w.to(x.dtype) for w in weights], stride)
+    weights = [w.to(x.dtype) for w in weights]
+    if REGISTERED and torch.compiler.is_compiling():
+        return torch.ops.mmst.mixed_depthwise(x, weights, stride)
+    return MixedDepthwise.apply(x, stride, *weights)
+
+
+class MixedDepthwise(torch.autograd.Function):
+    """Without the registered operator, whose calls cost as much as a small map's arithmetic."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, stride: int, *weights: Tensor) -> Tensor:
+        ctx.stride = stride
+        ctx.save_for_backward(x, *weights)
+        return _forward(x, weights, stride)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient: Tensor):
+        (x, *weights), needed = ctx.saved_tensors, ctx.needs_input_grad
+        for_x, for_weights = None, [None] * len(weights)
+        if needed[0]:
+            for_x = _input_gradient(gradient, x.shape, weights, ctx.stride)
+        if any(needed[2:]):
+            for_weights = _weight_gradients(gradient, x, weights, ctx.stride)
+        return (for_x, None, *for_weights)
 
 
 def _backend(x: Tensor) -> ModuleType:
@@ -98,5 +122,5 @@ def _register() -> None:
     forward.register_autograd(_backward, setup_context=_save)
 
 
-if SUPPORTED:
+if REGISTERED:
     _register()

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from mmst.models.depthwise import can_run, library, mixed_depthwise, op, separate
 
-pytestmark = pytest.mark.skipif(not op.SUPPORTED, reason='torch before 2.4')
+registered = pytest.mark.skipif(not op.REGISTERED, reason='torch before 2.4')
 needs_kernel = pytest.mark.skipif(library.kernel() is None, reason='no C++ compiler')
 #: Of the three kernel sizes: below, at and above a vector's length, and none.
 WIDTHS = [(4, 4, 4), (5, 0, 21), (0, 0, 3), (16, 70, 1)]
@@ -149,6 +149,7 @@ def test_the_missing_compiler_is_logged_once_and_nothing_raised(monkeypatch):
 
 
 @needs_kernel
+@registered
 @pytest.mark.parametrize('stride', [1, 2])
 def test_operator_is_well_formed_for_tracing(stride):
     """Schema, shapes while tracing, autograd: torch's own checks."""
@@ -157,6 +158,7 @@ def test_operator_is_well_formed_for_tracing(stride):
 
 
 @needs_kernel
+@registered
 def test_compiled_graphs_hold_the_operator_whole():
     x, weights = inputs(dtype=torch.float32)
     graphs = []
