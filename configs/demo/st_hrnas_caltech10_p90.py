@@ -10,3 +10,4 @@ photographs = dict(data_root=data_root, metainfo=dict(classes=classes))
 train_dataloader = dict(num_workers=0, sampler=dict(share=0.18), dataset=photographs)
 val_dataloader = dict(dataset=photographs)
 test_dataloader = val_dataloader
+default_hooks = dict(recalibrate=dict(batches=4))

@@ -10,3 +10,4 @@ val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + '/annotations/person_keypoints_val2017.json')
 test_evaluator = val_evaluator
+default_hooks = dict(recalibrate=dict(batches=4))
