@@ -36,6 +36,8 @@ EXTRAS = {
 EXTRAS['all'] = sorted(set(sum((EXTRAS[task] for task in ('seg', 'cls', 'pose')), [])))
 # torch's ONNX exporter is written in onnxscript; onnxruntime checks what it has written.
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
+# What benchmarks/latency.py compares with.
+EXTRAS['benchmark'] = ['openvino>=2024.0', *EXTRAS['export']]
 EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', *EXTRAS['export']]
 
 setup(
