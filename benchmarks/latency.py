@@ -57,7 +57,8 @@ def main() -> int:
     """Measure and write the record."""
     args = parse_args()
     torch.set_num_threads(args.threads)
-    networks = load_networks(args.config, args.checkpoint, args.tickets, compacted=['90% global'] * args.compacted)
+    compacted = ['90% global'] if args.compacted else False
+    networks = load_networks(args.config, args.checkpoint, args.tickets, compacted)
     image = random_image(args.size)
     candidates = make_candidates(networks, args.threads, image, args.only)
     small = random_image((64, 128))
@@ -118,7 +119,8 @@ def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor,
             found[f'torch, {name}'] = torch_run(model)
         if wanted('torch CSR', name):
             found[f'torch CSR, {name}'] = csr_run(model)
-        if (not only or 'sparse kernel' in only) and name not in ('supernet', 'searched', COMPACTED):
+        pruned = name not in ('supernet', 'searched', COMPACTED)
+        if pruned and (not only or 'sparse kernel' in only):
             found[f'sparse kernel, {name}'] = SparseModel(model, threads=threads)
     return found
 
@@ -294,21 +296,22 @@ def markdown(record: dict) -> str:
         'was given of all cores: other work on the machine stretches the clock, but hardly this.',
         '',
         'Networks: the full-width supernet was trained for 320 steps on generated street scenes, '
-        'with search and pruning (`benchmarks/configs/full_width.py`); "searched" is what epoch 13 had '
-        'left of it (208 steps), and the tickets were drawn from it by `tools/prune.py`, over all '
-        'weights (global) or in each layer. Its averaged weights hold zeros of the mask that was just '
-        'lifted, so that only runtimes that gain nothing from zeros run it. Speed is what these '
+        'with search and pruning (`benchmarks/configs/full_width.py`); "searched" is what epoch 13 '
+        'had left of it (208 steps), and the tickets were drawn from it by `tools/prune.py`, over '
+        'all weights (global) or in each layer. Its averaged weights hold zeros of the mask that '
+        'was just lifted: only runtimes that gain nothing from zeros run it. Speed is what these '
         'networks are for; their accuracy is next to none.',
-        '', *table(('runtime', 'network', 'parameters kept (M)', 'GMACs kept', 'processor time (ms)',
-                    'quartiles (ms)', 'speed-up', 'clock time (ms)', 'speed-up by the clock'),
+        '', *table(('runtime', 'network', 'parameters kept (M)', 'GMACs kept',
+                    'processor time (ms)', 'quartiles (ms)', 'speed-up', 'clock time (ms)',
+                    'speed-up by the clock'),
                    [_cells(r, record['networks'][r['network']]) for r in record['rows']]),
         '', '## Goals', '',
         *table(('row', 'against', 'goal', 'measured'),
                [(g['row'], g['other'], f'{g["goal"]:g}x', f'{g["measured"]:.2f}x')
                 for g in record['goals']]),
         '', *_bounds(record), '', '## Rounding', '',
-        'Largest difference to the network in float64 over the largest output, 64x128: torch\'s own '
-        'in float32 is the noise of that precision.', '',
+        'Largest difference to the network in float64 over the largest output, 64x128: torch\'s '
+        'own in float32 is the noise of that precision.', '',
         *table(('network', 'sparse kernel', 'torch, float32'),
                [(name, f'{e["kernel"]:.1e}', f'{e["float32"]:.1e}')
                 for name, e in record['errors'].items()]),

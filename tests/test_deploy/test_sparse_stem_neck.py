@@ -45,8 +45,8 @@ def test_stem_of_any_size_of_image(size):
         assert_close(found, stem.double()(x.double()))
 
 
-@pytest.mark.parametrize('sizes, density', [((3, 3), 0.), ((3, 3), 0.05), ((3, 3), 1.), ((5, 3), 0.3),
-                                            ((3, 5), 0.3), ((1, 1), 0.5)])
+@pytest.mark.parametrize('sizes, density', [
+    ((3, 3), 0.), ((3, 3), 0.05), ((3, 3), 1.), ((5, 3), 0.3), ((3, 5), 0.3), ((1, 1), 0.5)])
 def test_stem_of_any_mask_and_kernel_size(sizes, density):
     stem, x = make_stem(sizes, density), torch.randn(1, 3, 40, 27)
     found = SparseStem(stem, Options())(x)

@@ -19,8 +19,8 @@ class SparseDenseNeck(nn.Module):
     """Neck for dense prediction that enlarges what its 1x1 layers make of coarser inputs.
 
     Enlarging is linear and the same for all channels, so that it may follow expansion and residual
-    instead of preceding them: these then run at the inputs' own resolutions, and the enlarged map of
-    all channels is never there. What a Transformer samples of it is a product with small matrices.
+    instead of preceding them: these then run at the inputs' own resolutions, and the enlarged map
+    of all channels is never there. What a Transformer samples of it is a product with small matrices.
 
     Args:
         module (DensePredictionNeck): Its block is sparse already.
@@ -42,7 +42,7 @@ class SparseDenseNeck(nn.Module):
         size = inputs[0].shape[-2:]
         inputs = [in_planes(x, self.options.gap) for x in inputs]
         coarser = [c(x, size[1]) for c, x in zip(self.coarser, inputs[1:])]
-        structures = [c.structure(wide) for c, wide in zip(self.coarser, coarser) if wide is not None]
+        structures = [c.structure(y) for c, y in zip(self.coarser, coarser) if y is not None]
         sampled = self._sample(inputs) if len(self.sampled) else None
         return (self.block(inputs[0], coarser=structures, sampled=sampled), )
 
@@ -50,10 +50,11 @@ class SparseDenseNeck(nn.Module):
         """What the Transformer reads of all inputs: enlarged, then on its grid."""
         size, start, grids = inputs[0].shape[-2:], 0, []
         for x in inputs:
-            own = self.sampled[(self.sampled >= start) & (self.sampled < start + x.shape[1])] - start
+            end = start + x.shape[1]
+            own = self.sampled[(self.sampled >= start) & (self.sampled < end)] - start
             rows, columns = (_resampling(*lengths) for lengths in zip(x.shape[-2:], size))
             grids.append(rows.T @ (x.index_select(1, own) @ columns))
-            start += x.shape[1]
+            start = end
         return torch.cat(grids, 1).contiguous()
 
 

@@ -146,7 +146,8 @@ INLINE void run_layer(const Layer &l, const Transformer &t, const float *queries
 // x: planes of one image; sampled: its live channels on the grid, (inputs, 64), or null;
 // out: (outputs, 64).
 static void run_transformer(const Transformer &t, const float *x, int64_t plane, int height,
-                            int width, int stride, const float *sampled, float *out, float *scratch) {
+                            int width, int stride, const float *sampled, float *out,
+                            float *scratch) {
   float *grid = scratch, *x_t = grid + int64_t(t.inputs) * DIM;
   float *tokens = x_t + int64_t(DIM) * t.padded, *rest = tokens + int64_t(DIM) * t.padded;
   if (sampled) std::memcpy(grid, sampled, sizeof(float) * t.inputs * DIM);
