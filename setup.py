@@ -38,6 +38,8 @@ EXTRAS['all'] = sorted(set(sum((EXTRAS[task] for task in ('seg', 'cls', 'pose'))
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
 # ruff formats the signatures in the API pages.
 EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff']
+# What benchmarks/latency.py compares with.
+EXTRAS['benchmark'] = ['openvino>=2024.0', *EXTRAS['export']]
 EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', *EXTRAS['export']]
 
 setup(

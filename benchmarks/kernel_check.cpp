@@ -1,4 +1,4 @@
-// A search block by the kernel against plain loops in double, for targets that Python does not run on:
+// A search block by the kernel against plain loops in double, where there is no Python:
 //
 //   aarch64-linux-gnu-g++ -O3 -std=c++17 -static -pthread -fno-math-errno -fno-trapping-math \
 //     -fno-signed-zeros -Immst/deploy/sparse/kernel benchmarks/kernel_check.cpp -o kernel_check

@@ -3,9 +3,9 @@
     python benchmarks/latency_tickets.py
     python benchmarks/latency_gpu.py --batch 1 16
 
-Batch 1 and large, fp32 and bf16, with and without CUDA graphs, in channels_last; tickets of 2:4 masks
-in fp16 with their compressed weights, too. Without a GPU it says what it would measure and ends. The
-record goes to ``benchmarks/results/latency_gpu.json`` and ``.md``.
+Batch 1 and large, fp32 and bf16, with and without CUDA graphs, in channels_last; tickets of 2:4
+masks in fp16 with their compressed weights, too. Without a GPU it says what it would measure and
+ends. The record goes to ``benchmarks/results/latency_gpu.json`` and ``.md``.
 """
 import argparse
 import copy
@@ -35,8 +35,8 @@ def main() -> int:
     cases = list(itertools.product(args.batch, ('fp32', 'bf16'), (False, True)))
     if not torch.cuda.is_available():
         print(f'No GPU here. With one: supernet, searched network and {len(args.tickets)} tickets, '
-              f'compacted, at {args.size[0]}x{args.size[1]}, channels_last, for each of ' + '; '.join(
-                  f'batch {b} {p}{" as a CUDA graph" if g else ""}' for b, p, g in cases)
+              f'compacted, at {args.size[0]}x{args.size[1]}, channels_last, for each of '
+              + '; '.join(f'batch {b} {p}{" as a CUDA graph" if g else ""}' for b, p, g in cases)
               + '; tickets of 2:4 masks in fp16 with compressed weights.')
         return 0
     networks = load_networks(args.config, args.checkpoint, args.tickets, compacted=True)

@@ -1,10 +1,10 @@
 # The full-width supernet searched and pruned on one CPU core: the network whose tickets
-# benchmarks/latency.py measures. Small crops and few steps: speed depends on which units and weights
-# are left, accuracy is not the aim. The search goes towards the parameters and multiply-adds that the
-# paper reports for Cityscapes; penalty and threshold are higher than the paper's because 320 steps
-# have to do what its 40,000 do. Small feature maps lose their units last, so that multiply-adds are
-# down long before parameters: of epoch 13 they are nearest to the paper's 2.03 G, and above. Its
-# checkpoint, made after the 13th search has lifted the mask, is what tools/prune.py draws tickets from.
+# benchmarks/latency.py measures. Small crops and few steps: speed depends on which units and
+# weights are left, accuracy is not the aim. The search goes towards the parameters and multiply-adds
+# that the paper reports for Cityscapes; penalty and threshold are higher than the paper's because
+# 320 steps have to do what its 40,000 do. Units on small feature maps go last, so that multiply-adds
+# are down long before parameters: at epoch 13 they are nearest to the paper's 2.03 G, and above. Its
+# checkpoint, made after the 13th search has lifted the mask, is what tickets are drawn from.
 _base_ = '../../configs/st_hrnas_cityscapes_p90.py'
 crop = (64, 128)
 model = dict(
@@ -38,8 +38,7 @@ param_scheduler = [
     dict(type='OneCycleLR', eta_max=0.02, total_steps=epochs, pct_start=0.1, div_factor=25,
          by_epoch=True, convert_to_iter_based=True)
 ]
-# Revived weights return with their values, so that a network whose mask is lifted can be pruned at any
-# sparsity.
+# Revived weights return with their values: a network whose mask is lifted can be pruned anew.
 default_hooks = dict(
     ema=dict(momentum=0.05),
     search=dict(interval=1, rho=2e-3, warmup=1, threshold=0.02, input_shape=(512, 1024),

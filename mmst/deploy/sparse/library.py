@@ -103,12 +103,11 @@ def kernel() -> Optional[ctypes.CDLL]:
         return None
     signatures = dict(
         search_block=[POINTER(Block), c_void_p, POINTER(Map), POINTER(Map), c_void_p, c_int32,
-                      c_void_p, c_int32, c_int32, c_int32],
+                      c_void_p, c_int32, c_void_p, c_int32, c_int32],
         stem=[POINTER(Stem), POINTER(Map), POINTER(Map), c_int32],
         widen=[POINTER(Map), POINTER(Map), c_int32],
         convolve=[POINTER(Conv), POINTER(Map), POINTER(Map), c_int32],
-        finish=[c_void_p, POINTER(Map), c_int32, c_int32],
-        resize=[POINTER(Map), POINTER(Map), c_int32, c_void_p, c_int32, c_int32])
+        finish=[c_void_p, POINTER(Map), c_int32, c_int32])
     for name, arguments in signatures.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, None

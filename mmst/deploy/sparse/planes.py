@@ -49,9 +49,9 @@ def in_planes(x: Tensor, gap: int) -> Tensor:
     images, channels, height, width = x.shape
     layout = Layout(height, width, gap)
     plane = layout.plane
+    end = x.storage_offset() + images * channels * plane
     if (x.stride() == (channels * plane, plane, layout.stride, 1) and x.dtype == torch.float32
-            and x.data_ptr() % (4 * ALIGNMENT) == 0
-            and (x.storage_offset() + images * channels * plane) * 4 <= x.untyped_storage().nbytes()):
+            and x.data_ptr() % (4 * ALIGNMENT) == 0 and end * 4 <= x.untyped_storage().nbytes()):
         return x
     return new_map(images, channels, layout, zeros=True).copy_(x)
 

@@ -49,10 +49,11 @@ class SparseSearchBlock(nn.Module):
         self._plans = OrderedDict()
 
     def forward(self, x: Tensor, out: Optional[Tensor] = None,
-                coarser: Sequence[Coarse] = ()) -> Tensor:
+                coarser: Sequence[Coarse] = (), sampled: Optional[Tensor] = None) -> Tensor:
         """With ``out``, a map in planes, the result is added to it.
 
         ``coarser`` are maps whose share in hidden channels and outputs is added (stride 1 only).
+        ``sampled`` (N, channels, 8, 8) is what the Transformer reads, where ``x`` lacks some of it.
         """
         gap, threads = self.options.gap, self.options.threads
         x = in_planes(x, gap)
@@ -63,7 +64,8 @@ class SparseSearchBlock(nn.Module):
         kernel().search_block(
             plan.block, pointer(self.transformer) if self.transformer else None, as_map(x),
             as_map(out), plan.channels.ctypes.data, len(plan.channels),
-            (Coarse * len(coarser))(*coarser), len(coarser), add, threads)
+            (Coarse * len(coarser))(*coarser), len(coarser),
+            None if sampled is None else sampled.data_ptr(), add, threads)
         return out
 
     def plan(self, size: Tuple[int, int]) -> BlockPlan:
@@ -86,8 +88,3 @@ class SparseSearchBlock(nn.Module):
         self.live = replace(self.live, expand=self.live.expand[:, :first])
         self.residual = self.residual[:, :first]
         return expand, residual
-
-    def sample(self, channels: np.ndarray) -> None:
-        """Let the Transformer find its input channels at other places of the input."""
-        self.sampled = np.ascontiguousarray(channels, np.int32)
-        self.transformer.channels = self.sampled.ctypes.data

@@ -1,11 +1,14 @@
 """The neck for dense prediction, its coarser inputs enlarged as late as possible."""
+from functools import lru_cache
 from typing import Sequence, Tuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.dense_neck import DensePredictionNeck
+from ...models.lightweight_transformer import GRID
 from .library import Coarse, kernel
 from .options import Options
 from .planes import Layout, as_map, in_planes, new_map
@@ -16,8 +19,8 @@ class SparseDenseNeck(nn.Module):
     """Neck for dense prediction that enlarges what its 1x1 layers make of coarser inputs.
 
     Enlarging is linear and the same for all channels, so that it may follow expansion and residual
-    instead of preceding them: these then run at the inputs' own resolutions, and the enlarged map of
-    all channels is never there. Only channels that a Transformer samples are enlarged first.
+    instead of preceding them: these then run at the inputs' own resolutions, and the enlarged map
+    of all channels is never there. What a Transformer samples of it is a product with small matrices.
 
     Args:
         module (DensePredictionNeck): Its block is sparse already.
@@ -27,41 +30,39 @@ class SparseDenseNeck(nn.Module):
     def __init__(self, module: DensePredictionNeck, options: Options):
         super().__init__()
         self.block, self.options, self.counts = module.block, options, module.in_channels
-        own = self.counts[0]
-        expand, residual = self.block.split_off(own)
-        self.coarser, self.sampled, start = nn.ModuleList(), [], 0
-        sampled = np.asarray(self.block.sampled, np.int32)
+        expand, residual = self.block.split_off(self.counts[0])
+        self.coarser, start = nn.ModuleList(), 0
         for count in self.counts[1:]:
             part = slice(start, start + count)
             self.coarser.append(CoarseInput(expand[:, part], residual[:, part], options))
-            inside = (sampled >= own + start) & (sampled < own + start + count)
-            self.sampled.append(np.ascontiguousarray(sampled[inside] - own - start))
             start += count
-        if (sampled >= own).any():
-            # They follow the block's own channels, in the same order.
-            self.block.sample(np.where(sampled < own, sampled, own + np.cumsum(sampled >= own) - 1))
+        self.sampled = torch.as_tensor(self.block.sampled, dtype=torch.long)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
-        width = inputs[0].shape[-1]
+        size = inputs[0].shape[-2:]
         inputs = [in_planes(x, self.options.gap) for x in inputs]
-        coarser = [c(x, width) for c, x in zip(self.coarser, inputs[1:])]
-        structures = [c.structure(wide) for c, wide in zip(self.coarser, coarser) if wide is not None]
-        return (self.block(self._joint(inputs), coarser=structures), )
+        coarser = [c(x, size[1]) for c, x in zip(self.coarser, inputs[1:])]
+        structures = [c.structure(y) for c, y in zip(self.coarser, coarser) if y is not None]
+        sampled = self._sample(inputs) if len(self.sampled) else None
+        return (self.block(inputs[0], coarser=structures, sampled=sampled), )
 
-    def _joint(self, inputs: Sequence[Tensor]) -> Tensor:
-        """The finest input, followed by what a Transformer samples of the others."""
-        more = sum(map(len, self.sampled))
-        if not more:
-            return inputs[0]
-        images, first, *size = inputs[0].shape
-        joint = new_map(images, first + more, Layout(*size, self.options.gap))
-        joint[:, :first] = inputs[0]
-        for x, channels in zip(inputs[1:], self.sampled):
-            if len(channels):
-                kernel().resize(as_map(x), as_map(joint), first, channels.ctypes.data,
-                                len(channels), self.options.threads)
-                first += len(channels)
-        return joint
+    def _sample(self, inputs: Sequence[Tensor]) -> Tensor:
+        """What the Transformer reads of all inputs: enlarged, then on its grid."""
+        size, start, grids = inputs[0].shape[-2:], 0, []
+        for x in inputs:
+            end = start + x.shape[1]
+            own = self.sampled[(self.sampled >= start) & (self.sampled < end)] - start
+            rows, columns = (_resampling(*lengths) for lengths in zip(x.shape[-2:], size))
+            grids.append(rows.T @ (x.index_select(1, own) @ columns))
+            start = end
+        return torch.cat(grids, 1).contiguous()
+
+
+@lru_cache(maxsize=64)
+def _resampling(length: int, enlarged: int) -> Tensor:
+    """(length, 8): a row of pixels, resized to ``enlarged`` and then to the grid, as a product."""
+    once = F.interpolate(torch.eye(length, dtype=torch.float64)[None], enlarged, mode='linear')
+    return F.interpolate(once, GRID, mode='linear')[0].float()
 
 
 class CoarseInput(nn.Module):

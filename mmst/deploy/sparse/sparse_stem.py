@@ -68,7 +68,8 @@ class SparseStem(nn.Module):
         spread = np.zeros((len(self.second), self.second.shape[1], 4, len(phase)))
         spread[:, :, phase, np.arange(len(phase))] = self.second.reshape(*self.second.shape[:2], -1)
         channel, of_phase = np.nonzero((spread != 0).any((0, 3)))
-        second = SparseRows.of(spread[:, channel, of_phase].reshape(len(spread), -1))
+        second = SparseRows.of(spread[:, channel, of_phase].reshape(
+            len(spread), len(channel) * len(phase)))
         tap = second.column % len(phase)
         first, origin, low = self._first_rows(channel, of_phase, layout.stride)
         reach = max(int(np.abs(shift).max()), int(np.abs(low).max()))
@@ -107,7 +108,8 @@ class SparseStem(nn.Module):
         phase, move = places % 4, places // 4
         origin = (phase[:, None] * 4 + phase[None]).ravel()
         shift = (move[:, None] * stride + move[None]).ravel()
-        return SparseRows.of(spread.reshape(len(channel), -1)), origin, shift
+        rows = spread.reshape(len(channel), spread[0].size if len(channel) else 0)
+        return SparseRows.of(rows), origin, shift
 
 
 def _taps(size: int, stride: int, row: int) -> Tuple[np.ndarray, np.ndarray]:

@@ -23,8 +23,8 @@ struct Block {
   const int32_t *rim_class;  // class of each row
 };
 
-// What a coarser map adds to hidden channels (before their ReLU) and outputs: planes that are as wide
-// as the output's and are enlarged downwards here (bilinear).
+// What a coarser map adds to hidden channels (before their ReLU) and outputs: planes as wide as the
+// output's, which are enlarged downwards here (bilinear).
 struct Coarse {
   const float *data;
   int64_t image, plane;
@@ -66,9 +66,11 @@ INLINE void add_coarse(const Block &b, const Coarse &c, const float *plane, int 
     int top, bottom;
     float share;
     sample_at(row, c.height, height, top, bottom, share);
-    const int begin = std::max(from - row * b.stride, 0), end = std::min(to - row * b.stride, b.width);
-    const float *above = plane + int64_t(top) * c.stride, *below = plane + int64_t(bottom) * c.stride;
-    float *line = out + row * b.stride;
+    const int start = row * b.stride;
+    const int begin = std::max(from - start, 0), end = std::min(to - start, b.width);
+    const float *above = plane + int64_t(top) * c.stride;
+    const float *below = plane + int64_t(bottom) * c.stride;
+    float *line = out + start;
     for (int j = begin; j < end; ++j) line[j] += above[j] + share * (below[j] - above[j]);
   }
 }
@@ -97,8 +99,8 @@ INLINE void add_rim(const Block &b, float *y, int from, int to) {
 }
 
 // One hidden channel over the tile and what its taps reach around it.
-INLINE void expand_channel(const Block &b, const Coarser &coarser, const float *x, float *hidden, int h,
-                           int from, int to) {
+INLINE void expand_channel(const Block &b, const Coarser &coarser, const float *x, float *hidden,
+                           int h, int from, int to) {
   const int begin = std::max(0, from + b.low[h]) / LANES * LANES;
   const int end = std::min(b.length, (to + b.high[h] + LANES - 1) / LANES * LANES);
   const int room = b.tile + 2 * b.margin;

@@ -21,8 +21,8 @@ float *room(std::vector<float> &buffer, int64_t floats) {
   return buffer.data() + (-address / sizeof(float)) % LANES;  // aligned to a vector
 }
 
-// Every `step`-th row and column of one plane, from the first, second... on, as step^2 planes; zeros
-// in the gaps.
+// Every `step`-th row and column of one plane, from the first, second... on, as step^2 planes; zeros in
+// the gaps.
 void split(const float *x, int height, int width, int row, int step, float *out, int64_t plane,
            int out_height, int out_stride, int64_t used) {
   for (int phase = 0; phase < step * step; ++phase, out += plane) {
@@ -85,11 +85,12 @@ extern "C" {
 
 int32_t lanes() { return LANES; }
 
-// A whole search block; `t` may be null. `live`: channels that a stride-2 block reads. `coarse`: maps
-// that a block of stride 1 reads besides.
+// A whole search block; `t` may be null. `live`: channels that a stride-2 block reads. `coarse`:
+// maps that a block of stride 1 reads besides. `sampled`: what `t` reads of all of them, (images, its
+// inputs, 64), or null where x has it.
 void search_block(const Block *b, const Transformer *t, const Map *x, const Map *y,
-                  const int32_t *live, int32_t live_count, const Coarse *coarse, int32_t coarse_count,
-                  int32_t accumulate, int32_t threads) {
+                  const int32_t *live, int32_t live_count, const Coarse *coarse,
+                  int32_t coarse_count, const float *sampled, int32_t accumulate, int32_t threads) {
   std::lock_guard<std::mutex> hold(one_call);
   if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
   const int64_t floats = std::max(scratch_floats(*b), t ? scratch_floats(*t) : 0);
@@ -107,10 +108,12 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
     float *scratch = room(scratch_of[thread], floats);
     if (i < formers)
       return run_transformer(*t, x->data + i * x->image, x->plane, x->height, x->width, x->stride,
+                             sampled ? sampled + int64_t(i) * t->inputs * DIM : nullptr,
                              maps + int64_t(i) * t->outputs * DIM, scratch);
     const int image = (i - formers) / tiles, tile = (i - formers) % tiles;
     const float *in = phases ? phases + image * phased : x->data + image * x->image;
-    run_tile(*b, {coarse, coarse_count, image, y->height}, in, y->data + image * y->image, tile, accumulate, scratch);
+    run_tile(*b, {coarse, coarse_count, image, y->height}, in, y->data + image * y->image, tile,
+             accumulate, scratch);
   });
   if (t)
     Pool::run(x->images * t->outputs, threads, [&](int i, int thread) {
@@ -206,40 +209,6 @@ void widen(const Map *x, const Map *y, int32_t threads) {
     for (int row = 0; row < y->height; ++row, in += x->stride, out += y->stride)
       for (int j = 0; j < y->width; ++j)
         out[j] = in[left[j]] + across[j] * (in[right[j]] - in[left[j]]);
-  });
-}
-
-// Listed channels of x resized (bilinear) into consecutive channels of y, from `first` on.
-void resize(const Map *x, const Map *y, int32_t first, const int32_t *channels, int32_t count,
-            int32_t threads) {
-  std::lock_guard<std::mutex> hold(one_call);
-  if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
-  std::vector<int> left(y->width), right(y->width);
-  std::vector<float> across(y->width);
-  for (int j = 0; j < y->width; ++j) sample_at(j, x->width, y->width, left[j], right[j], across[j]);
-  Pool::run(y->images * count, threads, [&](int i, int thread) {
-    const int channel = channels[i % count];
-    const float *in = x->data + i / count * x->image + channel * x->plane;
-    float *out = y->data + i / count * y->image + (first + i % count) * y->plane;
-    float *rows = room(scratch_of[thread], 2 * y->width);
-    int held[2] = {-1, -1};  // which row of x each half of `rows` holds
-    const auto row_of = [&](int row) {
-      float *wide = rows + row % 2 * y->width;
-      const float *from = in + int64_t(row) * x->stride;
-      if (held[row % 2] != row)
-        for (int j = 0; j < y->width; ++j)
-          wide[j] = (1 - across[j]) * from[left[j]] + across[j] * from[right[j]];
-      held[row % 2] = row;
-      return wide;
-    };
-    for (int row = 0; row < y->height; ++row, out += y->stride) {
-      int top, bottom;
-      float share;
-      sample_at(row, x->height, y->height, top, bottom, share);
-      const float *a = row_of(top), *b = row_of(bottom);
-      for (int j = 0; j < y->width; ++j) out[j] = (1 - share) * a[j] + share * b[j];
-      std::memset(out + y->width, 0, sizeof(float) * (y->stride - y->width));
-    }
   });
 }
 

@@ -1,7 +1,7 @@
 // The stem, a tile of its output at a time: what lies between its two convolutions is never stored.
 //
-// The image is seen as 16 maps of the output's size (every fourth row and column), the map between as
-// four, so that all taps are plain offsets.
+// The image is seen as 16 maps of the output's size (every fourth row and column), the map between
+// as four, so that all taps are plain offsets.
 #pragma once
 #include <algorithm>
 

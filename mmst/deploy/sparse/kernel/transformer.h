@@ -143,12 +143,15 @@ INLINE void run_layer(const Layer &l, const Transformer &t, const float *queries
   add_norm(x, l.feeds ? value : nullptr, l.scale2, l.shift2, l.eps2, padded);
 }
 
-// x: planes of one image; out: (outputs, 64).
+// x: planes of one image; sampled: its live channels on the grid, (inputs, 64), or null;
+// out: (outputs, 64).
 static void run_transformer(const Transformer &t, const float *x, int64_t plane, int height,
-                            int width, int stride, float *out, float *scratch) {
+                            int width, int stride, const float *sampled, float *out,
+                            float *scratch) {
   float *grid = scratch, *x_t = grid + int64_t(t.inputs) * DIM;
   float *tokens = x_t + int64_t(DIM) * t.padded, *rest = tokens + int64_t(DIM) * t.padded;
-  for (int c = 0; c < t.inputs; ++c)
+  if (sampled) std::memcpy(grid, sampled, sizeof(float) * t.inputs * DIM);
+  for (int c = 0; c < t.inputs && !sampled; ++c)
     to_grid(x + t.channels[c] * plane, height, width, stride, grid + c * DIM);
   std::memset(x_t, 0, sizeof(float) * DIM * t.padded);
   for (int i = 0; i < t.tokens; ++i)
