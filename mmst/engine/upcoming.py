@@ -5,7 +5,7 @@ from mmengine.runner import Runner
 
 from .access import find_hook
 from .hooks.fixed_mask_hook import FixedMaskHook
-from .hooks.interval_hook import max_steps, validation_due
+from .hooks.interval_hook import counts_iterations, max_steps, validation_due
 from .hooks.prune_hook import PruneHook
 from .hooks.search_hook import SearchHook
 
@@ -13,14 +13,14 @@ from .hooks.search_hook import SearchHook
 def upcoming(runner: Runner, step: int) -> List[str]:
     """The next search, prune and evaluation after ``step``, in words."""
     search, prune, steps = find_hook(runner, SearchHook), drawing_hook(runner), max_steps(runner)
-    found = []
+    found, unit = [], 'iteration' if counts_iterations(runner) else 'epoch'
     if search is not None and multiple_after(step, search.interval) <= steps:
-        found.append(f'search at {multiple_after(step, search.interval)}')
+        found.append(f'search in {unit} {multiple_after(step, search.interval)}')
     if prune is not None and step < steps:
         at = min(multiple_after(step, prune.interval), steps)
-        found.append(f'prune at {at} (to {due_sparsity(runner, at):.0%})')
+        found.append(f'prune in {unit} {at} (to {due_sparsity(runner, at):.0%})')
     evaluation = next((n for n in range(step + 1, steps + 1) if validation_due(runner, n)), None)
-    return found + ([f'evaluation at {evaluation}'] if evaluation else [])
+    return found + ([f'evaluation in {unit} {evaluation}'] if evaluation else [])
 
 
 def due_sparsity(runner: Runner, step: int) -> Optional[float]:

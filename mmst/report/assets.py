@@ -55,7 +55,7 @@ dd { margin: 0; }
 @media (max-width: 760px) { dl { grid-template-columns: 1fr; } dd { margin: 0 0 6px 12px; } }
 pre { overflow: auto; max-height: 480px; font-size: 12px; background: #f7f7f7; padding: 8px; }
 .sample figcaption { font-weight: 400; }
-.sample img { max-width: 100%; height: auto; }
+.sample img { max-width: 100%; min-width: min(100%, 320px); height: auto; }
 @media print { .tip, nav { display: none; } }
 '''
 

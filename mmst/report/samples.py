@@ -85,12 +85,12 @@ def _sample(drawer: Any, model: nn.Module, sample: Any, index: int, name: str) -
     """Drawn by the toolbox's own visualizer."""
     import cv2
     result = model.test_step(pseudo_collate([sample]))[0]
-    image = sample['inputs'].permute(1, 2, 0).numpy().astype('uint8')
-    image = image[..., ::-1].copy()
+    # Key points are told in the file's pixels, not in those of the network's input.
+    image = cv2.imread(result.metainfo['img_path'])[..., ::-1].copy()
     if hasattr(drawer, 'visualize_cls'):
         drawer.visualize_cls(image, result, classes=drawer.dataset_meta.get('classes'), resize=_SIZE)
     else:
-        drawer.add_datasample('sample', image, result, draw_gt=True, draw_pred=True, show=False)
+        drawer.add_datasample('sample', image, result, kpt_thr=0., show=False)
     done, encoded = cv2.imencode('.png', drawer.get_image()[..., ::-1])
     return Sample(encoded.tobytes() if done else None,
-                  f'image {index} of the validation set with the prediction of {name}')
+                  f'image {index} of the validation set: labels and prediction of {name}')

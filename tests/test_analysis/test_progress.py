@@ -18,7 +18,7 @@ LIFT = dict(kind='reactivate', step=30, revived=1_234_567)
 def progress(**changes):
     settings = dict(unit='epoch', step=30, steps=430, events=[SEARCH, LIFT], state=STATE,
                     supernet=dict(params=13_888_000, macs=62.12e9), due=0.3, target=0.9,
-                    upcoming=['search at 40', 'prune at 50 (to 20%)'])
+                    upcoming=['search in epoch 40', 'prune in epoch 50 (to 20%)'])
     return Progress(**dict(settings, **changes))
 
 
@@ -59,7 +59,7 @@ def test_costs_sparsity_reactivation_and_what_comes_next_are_told():
     assert row(text, 'GMACs') == '62.1200 7.5000 5.2500'
     assert 'sparsity: reached 30.10%, due 30.00%, target 90.00%; weights reactivated: 1,234,567' \
         in text
-    assert text.endswith('next: search at 40, prune at 50 (to 20%)')
+    assert text.endswith('next: search in epoch 40, prune in epoch 50 (to 20%)')
 
 
 def test_it_fits_a_hundred_columns_without_blank_lines():

@@ -148,7 +148,8 @@ def test_the_log_has_a_table_after_each_event(tmp_path):
     text = path.read_text()
     for step in (1, 2, 3, 4):
         assert f'epoch {step} of 4: ' in text
-    assert 'next: search at 4, prune at 3 (to 30%)' in text and 'next: search at 6' not in text
+    assert 'next: search in epoch 4, prune in epoch 3 (to 30%)' in text
+    assert 'search in epoch 6' not in text
     assert text.count('units left (removed)') == 2
 
 

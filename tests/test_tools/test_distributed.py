@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmst.datasets import generate
+from mmst.engine import timeline
 from mmst.tickets import Ticket
 from tiny_street import ROOT
 
@@ -42,6 +43,8 @@ def test_two_processes_train_search_and_prune_to_the_exact_target(distributed):
     assert searches and 'channels' in searches[0] and 'removed nothing' not in searches[0]
     prunes = [line for line in log.splitlines() if 'prune at' in line]
     assert len(searches) == len(prunes) == 2  # only one process logs
+    kinds = [entry['kind'] for entry in timeline.read(work_dir)[1]]
+    assert kinds.count('search') == kinds.count('prune') == 2  # and writes the timeline
 
 
 def test_the_p90_config_itself_trains_two_iterations_on_two_processes(tmp_path):
