@@ -88,7 +88,8 @@ def _sample(drawer: Any, model: nn.Module, sample: Any, index: int, name: str) -
     # Key points are told in the file's pixels, not in those of the network's input.
     image = cv2.imread(result.metainfo['img_path'])[..., ::-1].copy()
     if hasattr(drawer, 'visualize_cls'):
-        drawer.visualize_cls(image, result, classes=drawer.dataset_meta.get('classes'), resize=_SIZE)
+        classes = drawer.dataset_meta.get('classes')
+        drawer.visualize_cls(image, result, classes=classes, resize=_SIZE)
     else:
         drawer.add_datasample('sample', image, result, kpt_thr=0., show=False)
     done, encoded = cv2.imencode('.png', drawer.get_image()[..., ::-1])
