@@ -333,9 +333,9 @@ def markdown(record: dict) -> str:
 
 def _cells(r: dict, net: dict) -> tuple:
     busy, clock = r['processor'], r['clock']
-    return (r['runtime'], r['network'], f'{net["nonzero"] / 1e6:.3f}',
-            f'{net["macs"] / 1e9:.3f}', f'{net["sparse_macs"] / 1e9:.4f}',
-            f'{busy["milliseconds"]:.1f}', '{:.1f} to {:.1f}'.format(*busy['quartiles']), f'{busy["speedup"]:.2f}',
+    return (r['runtime'], r['network'], f'{net["nonzero"] / 1e6:.3f}', f'{net["macs"] / 1e9:.3f}',
+            f'{net["sparse_macs"] / 1e9:.4f}', f'{busy["milliseconds"]:.1f}',
+            '{:.1f} to {:.1f}'.format(*busy['quartiles']), f'{busy["speedup"]:.2f}',
             f'{clock["milliseconds"]:.1f}', f'{clock["speedup"]:.2f}')
 
 

@@ -89,7 +89,7 @@ def test_without_kernel_the_network_is_torchs_and_the_log_says_so(anew, monkeypa
 
 @needs_kernel
 @pytest.mark.skipif('avx2' not in processor(), reason='no AVX2')
-@pytest.mark.parametrize('target, lanes', [('-mavx2 -mfma', 8), ('-msse2', 4)])
+@pytest.mark.parametrize('target, lanes', [('-mavx2 -mfma -O1', 8), ('-msse2 -O1', 4)])
 def test_narrower_instructions_give_the_same(anew, monkeypatch, tmp_path, target, lanes):
     monkeypatch.setenv('MMST_KERNEL_TARGET', target)
     monkeypatch.setenv('MMST_KERNEL_CACHE', str(tmp_path))

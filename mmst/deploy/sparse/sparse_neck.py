@@ -20,7 +20,8 @@ class SparseDenseNeck(nn.Module):
 
     Enlarging is linear and the same for all channels, so that it may follow expansion and residual
     instead of preceding them: these then run at the inputs' own resolutions, and the enlarged map
-    of all channels is never there. What a Transformer samples of it is a product with small matrices.
+    of all channels is never there. What a Transformer samples of it is a product with small
+    matrices.
 
     Args:
         module (DensePredictionNeck): Its block is sparse already.

@@ -21,8 +21,8 @@ float *room(std::vector<float> &buffer, int64_t floats) {
   return buffer.data() + (-address / sizeof(float)) % LANES;  // aligned to a vector
 }
 
-// Every `step`-th row and column of one plane, from the first, second... on, as step^2 planes; zeros in
-// the gaps.
+// Every `step`-th row and column of one plane, from the first, second... on, as step^2 planes; zeros
+// in the gaps.
 void split(const float *x, int height, int width, int row, int step, float *out, int64_t plane,
            int out_height, int out_stride, int64_t used) {
   for (int phase = 0; phase < step * step; ++phase, out += plane) {
@@ -86,8 +86,8 @@ extern "C" {
 int32_t lanes() { return LANES; }
 
 // A whole search block; `t` may be null. `live`: channels that a stride-2 block reads. `coarse`:
-// maps that a block of stride 1 reads besides. `sampled`: what `t` reads of all of them, (images, its
-// inputs, 64), or null where x has it.
+// maps that a block of stride 1 reads besides. `sampled`: what `t` reads of all of them, (images,
+// its inputs, 64), or null where x has it.
 void search_block(const Block *b, const Transformer *t, const Map *x, const Map *y,
                   const int32_t *live, int32_t live_count, const Coarse *coarse,
                   int32_t coarse_count, const float *sampled, int32_t accumulate, int32_t threads) {
