@@ -261,3 +261,19 @@ def test_a_size_that_the_network_cannot_take_leaves_costs_out_and_does_not_stop_
 def test_evaluation_without_training_writes_nothing(tmp_path):
     TimelineHook().after_val_epoch(watched(tmp_path, val=1), {})
     assert not Path(tmp_path, timeline.FILE).exists()
+
+
+def test_tensorboard_files_hold_scalars_and_histograms(tmp_path):
+    """Written and read back by TensorBoard itself."""
+    accumulator = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    runner = train(tmp_path, 2, visualizer=dict(
+        type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')]))
+    runner.visualizer.close()
+    file, = tmp_path.rglob('events.out.tfevents.*')
+    read = accumulator.EventAccumulator(str(file)).Reload()
+    assert [point.step for point in read.Scalars('network/sparsity')] == [1, 2]
+    assert read.Scalars('network/sparsity')[-1].value == pytest.approx(0.5, abs=1e-3)
+    search = by_kind(events(runner), 'search')[0]
+    histogram, = read.Histograms('importance/3x3')
+    assert histogram.step == 2
+    assert histogram.histogram_value.num == sum(search['importance'][3]) > 0
