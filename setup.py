@@ -40,7 +40,8 @@ EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
 EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff']
 # What benchmarks/latency.py compares with.
 EXTRAS['benchmark'] = ['openvino>=2024.0', *EXTRAS['export']]
-EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', 'tensorboard', *EXTRAS['export']]
+EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', 'tensorboard',
+                 *EXTRAS['export']]
 
 setup(
     # Not `mmst`: for a distribution of the module's own name, mmengine would look for an editable
