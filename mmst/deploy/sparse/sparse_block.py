@@ -14,6 +14,7 @@ from .fold import fold_conv, fold_mixconv
 from .library import Coarse, kernel
 from .options import Options
 from .planes import as_map, in_planes, new_map, pointer
+from .recent import recent
 from .transformer_plan import TransformerPlan
 
 
@@ -71,12 +72,8 @@ class SparseSearchBlock(nn.Module):
     def plan(self, size: Tuple[int, int]) -> BlockPlan:
         """The plan for inputs of a size; the last few are kept."""
         key = size, self.options.gap, self.options.threads
-        if key not in self._plans:
-            while len(self._plans) >= self.options.sizes_kept:
-                self._plans.popitem(last=False)
-            self._plans[key] = BlockPlan(self.live, self.constant, self.residual, *key)
-        self._plans.move_to_end(key)
-        return self._plans[key]
+        return recent(self._plans, key, lambda: BlockPlan(
+            self.live, self.constant, self.residual, *key), self.options.sizes_kept)
 
     def split_off(self, first: int) -> Tuple[Tensor, np.ndarray]:
         """Stop reading input channels from ``first`` on; returns what they went into.

@@ -9,6 +9,7 @@ from .fold import fold_conv
 from .library import Conv, fill, kernel
 from .options import Options
 from .planes import ALIGNMENT, Layout, as_map, halved, in_planes, new_map, with_rows
+from .recent import recent
 from .rows import SparseRows
 
 
@@ -53,13 +54,8 @@ class SparseConv(nn.Module):
         return out.contiguous() if self.contiguous else out
 
     def _plan(self, size: Tuple[int, int]) -> Tuple[Conv, Layout]:
-        key = size, self.options.gap
-        if key not in self._plans:
-            while len(self._plans) >= self.options.sizes_kept:
-                self._plans.popitem(last=False)
-            self._plans[key] = self._lay_out(size)
-        self._plans.move_to_end(key)
-        return self._plans[key]
+        return recent(self._plans, (size, self.options.gap), lambda: self._lay_out(size),
+                      self.options.sizes_kept)
 
     def _lay_out(self, size: Tuple[int, int]) -> Tuple[Conv, Layout]:
         layout = Layout(*halved(size, self.stride), self.options.gap)

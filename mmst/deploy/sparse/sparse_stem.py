@@ -10,6 +10,7 @@ from .fold import fold_conv
 from .library import Stem, fill, kernel
 from .options import Options
 from .planes import ALIGNMENT, Layout, as_map, halved, new_map, with_rows
+from .recent import recent
 from .rows import SparseRows
 from .sparse_conv import SparseConv
 
@@ -52,13 +53,8 @@ class SparseStem(nn.Module):
         return out
 
     def _plan(self, size: Tuple[int, int]) -> Tuple[Stem, Layout]:
-        key = size, self.options.gap
-        if key not in self._plans:
-            while len(self._plans) >= self.options.sizes_kept:
-                self._plans.popitem(last=False)
-            self._plans[key] = self._lay_out(size)
-        self._plans.move_to_end(key)
-        return self._plans[key]
+        return recent(self._plans, (size, self.options.gap), lambda: self._lay_out(size),
+                      self.options.sizes_kept)
 
     def _lay_out(self, size: Tuple[int, int]) -> Tuple[Stem, Layout]:
         between = halved(size, 2)
