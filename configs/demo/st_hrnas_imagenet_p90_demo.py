@@ -29,7 +29,7 @@ test_pipeline = [
 data_root = 'data/demo/imagenet'
 train_dataloader = dict(
     batch_size=16, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.12),
+    sampler=dict(type='mmst.PartSampler', share=0.1),
     dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
