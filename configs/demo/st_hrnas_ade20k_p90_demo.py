@@ -28,7 +28,7 @@ test_pipeline = [
 data_root = 'data/demo/ade20k/ADEChallengeData2016'
 train_dataloader = dict(
     batch_size=6, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.2),
+    sampler=dict(type='mmst.PartSampler', share=0.35),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
@@ -45,5 +45,5 @@ default_hooks = dict(
     ema=dict(momentum=0.02),
     search=dict(interval=2, rho=1e-3, warmup=2, input_shape=(128, 128)),
     prune=dict(interval=3),
-    recalibrate=dict(batches=2, batch_size=16),
+    recalibrate=dict(batches=4, batch_size=8),
     checkpoint=dict(interval=6))

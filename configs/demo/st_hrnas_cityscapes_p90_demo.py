@@ -27,7 +27,6 @@ test_pipeline = [
 data_root = 'data/demo/cityscapes'
 train_dataloader = dict(
     batch_size=4, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.86),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,

@@ -29,7 +29,7 @@ test_pipeline = [
 data_root = 'data/demo/imagenet'
 train_dataloader = dict(
     batch_size=16, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.1),
+    sampler=dict(type='mmst.PartSampler', share=0.17),
     dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
@@ -53,5 +53,5 @@ default_hooks = dict(
     ema=dict(momentum=0.02),
     search=dict(interval=3, rho=5e-4, warmup=2, input_shape=(64, 64)),
     prune=dict(interval=2),
-    recalibrate=dict(batches=2, batch_size=32),
+    recalibrate=dict(batches=4, batch_size=32),
     checkpoint=dict(interval=6))
