@@ -2,6 +2,7 @@
 # demo's narrow supernet and schedule. The folder is that of the environment variable
 # COCO_KEYPOINTS_ROOT, or data/coco_keypoints; with 300 people an epoch is about half of them.
 _base_ = './st_hrnas_coco_p90_demo.py'
+training_data = 'COCO, a small part'  # for the metafile
 data_root = '{{$COCO_KEYPOINTS_ROOT:data/coco_keypoints}}'
 train_dataloader = dict(
     num_workers=0, sampler=dict(share=0.5), dataset=dict(data_root=data_root))
