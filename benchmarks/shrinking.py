@@ -76,7 +76,7 @@ def shrink(args: argparse.Namespace) -> dict:
     """Steps of the network at several shares of its units, removed at random."""
     batch, candidates, macs = make_batch(args.task, *args.size), {}, {}
     for share in SHARES:
-        training = form(args, separate=False, channels_last=True, kernel=True)
+        training = form(args, separate=False, channels_last=True, kernel='all')
         remove(training, share)
         name = f'{share:.0%}'
         macs[name] = total(layer_costs(training.model, args.size[1:]))['macs']

@@ -187,7 +187,7 @@ def release_memory() -> None:
 
 def extras(args: argparse.Namespace) -> dict:
     """The five costs that do not depend on the images, in both forms."""
-    theirs, ours = published_training(args), form(args, False, True, False)
+    theirs, ours = published_training(args), form(args, False, True, 'none')
     for training in (theirs, ours):
         for p in training.model.parameters():
             p.grad = torch.full_like(p, 1e-6)
@@ -233,9 +233,9 @@ def foreach_extras(training: ForeachTraining) -> Dict[str, Callable]:
 
 
 def profile(args: argparse.Namespace) -> dict:
-    """Share of a step's processor time by operator, without and with the kernel."""
+    """Share of a step's processor time by operator, without and with the kernels."""
     batch, found = make_batch(args.task, *args.size), {}
-    for name, kernel in (('torch', False), ('kernel', True)):
+    for name, kernel in (('torch', 'none'), ('kernel', 'all')):
         training = form(args, False, True, kernel)
         training.step(batch)
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:

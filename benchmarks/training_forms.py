@@ -3,6 +3,7 @@ import argparse
 from typing import Dict
 
 import torch
+import torch.nn.functional as F
 from foreach_form import ForeachTraining, all_masks
 from published_form import PublishedTraining, penalised_scales, published, separate_branches
 from training_tasks import BenchmarkNetwork, network
@@ -15,11 +16,12 @@ from mmst.search.units import find_units
 #: From the published form to this project's, one change after the other: arguments of ``form``.
 RUNGS: Dict[str, dict] = {
     'published form': {},
-    'foreach forms': dict(separate=True, channels_last=False, kernel=False),
-    'joint layout': dict(separate=False, channels_last=False, kernel=False),
-    'channels_last': dict(separate=False, channels_last=True, kernel=False),
-    'depthwise kernel': dict(separate=False, channels_last=True, kernel=True),
-    'memory kept': dict(separate=False, channels_last=True, kernel=True)}
+    'foreach forms': dict(separate=True, channels_last=False, kernel='none'),
+    'joint layout': dict(separate=False, channels_last=False, kernel='none'),
+    'channels_last': dict(separate=False, channels_last=True, kernel='none'),
+    'depthwise kernel': dict(separate=False, channels_last=True, kernel='depthwise'),
+    'products, BN kernel': dict(separate=False, channels_last=True, kernel='all'),
+    'memory kept': dict(separate=False, channels_last=True, kernel='all')}
 
 
 def loss(model: BenchmarkNetwork, batch: dict) -> torch.Tensor:
@@ -38,8 +40,8 @@ def fused_adamw(groups) -> torch.optim.Optimizer:
 
 
 def form(args: argparse.Namespace, separate: bool, channels_last: bool,
-         kernel: bool) -> ForeachTraining:
-    """Training with foreach forms, the network in either layout."""
+         kernel: str) -> ForeachTraining:
+    """Training with foreach forms, the network in either layout; kernels: none, depthwise or all."""
     model = network(args.task, args.transformer)
     model.backbone.channels_last = channels_last
     sizes = feature_sizes(model, args.size[1:])
@@ -51,7 +53,10 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool,
         scales, costs = zip(*penalised_scales(joint, model, sizes))
     for module in model.modules():
         if isinstance(module, MixConv):
-            module.kernel_devices = ('cpu', 'cuda') if kernel else ()
+            module.kernel_devices = () if kernel == 'none' else ('cpu', 'cuda')
+            if kernel == 'depthwise':
+                module._pointwise = lambda conv, x: conv(x)
+                module._normalize = lambda bn, x: F.relu(bn(x), inplace=True)
     return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
 
 

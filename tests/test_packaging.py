@@ -96,6 +96,14 @@ def test_wheel_holds_configs_and_tools_as_real_files(wheel):
     assert not outside
 
 
+def test_wheel_holds_the_sources_of_all_kernels(wheel):
+    sources = {p.relative_to(ROOT).as_posix() for p in (ROOT / 'mmst').rglob('*')
+               if p.suffix in ('.cpp', '.h')}
+    assert len(sources) > 3
+    with zipfile.ZipFile(wheel) as archive:
+        assert sources <= set(archive.namelist())
+
+
 def test_configs_are_found_in_an_installed_wheel(source, wheel, tmp_path):
     site, elsewhere = tmp_path / 'site', tmp_path / 'elsewhere'
     elsewhere.mkdir()

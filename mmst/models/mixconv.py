@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..search.surgery import Cut, resize
 from ..search.units import UnitGroup
-from . import depthwise
+from . import batch_norm, depthwise, pointwise
 from .loading import check_shapes, incoming_length
 
 
@@ -30,9 +30,10 @@ class MixConv(nn.Module):
         eps (float): Epsilon of the BNs. Defaults to 1e-3.
 
     Attributes:
-        kernel_devices (Sequence[str]): Where training runs the depthwise convolutions in one pass
-            if a kernel takes them (``mmst.models.depthwise``): ``'cpu'``, ``'cuda'``. Results
-            differ by rounding only. Evaluation and export keep to torch's convolutions. Defaults to ().
+        kernel_devices (Sequence[str]): Where training runs the depthwise convolutions in one pass,
+            and BN with its ReLU in one, if a kernel takes them (``mmst.models.depthwise``,
+            ``mmst.models.batch_norm``): ``'cpu'``, ``'cuda'``. Results differ by rounding only.
+            Evaluation and export keep to torch's layers. Defaults to ().
 
     Shape:
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
@@ -66,10 +67,20 @@ class MixConv(nn.Module):
         return self.expand.weight.shape[0] > 0
 
     def forward(self, x: Tensor) -> Tensor:
+        x = self._normalize(self.expand_bn, self._pointwise(self.expand, x))
+        x = self._normalize(self.depthwise_bn, self._convolve(x))
+        return self.project_bn(self._pointwise(self.project, x))
+
+    def _pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        if self.training and x.device.type in self.kernel_devices and pointwise.can_run(x):
+            return pointwise.pointwise(x, conv)
+        return conv(x)
+
+    def _normalize(self, bn: nn.BatchNorm2d, x: Tensor) -> Tensor:
+        if x.device.type in self.kernel_devices and batch_norm.can_run(x, bn):
+            return batch_norm.batch_norm(x, bn, relu=True)
         # In place: a BN's backward pass needs its input, not its output.
-        x = F.relu(self.expand_bn(self.expand(x)), inplace=True)
-        x = F.relu(self.depthwise_bn(self._convolve(x)), inplace=True)
-        return self.project_bn(self.project(x))
+        return F.relu(bn(x), inplace=True)
 
     def _convolve(self, x: Tensor) -> Tensor:
         if self.training and x.device.type in self.kernel_devices:

@@ -1,46 +1,12 @@
-// Rows of one vector of channels, in the compiler's portable vectors, and what is summed over them.
+// Rows of one vector of channels, and what is summed over them.
 #pragma once
 #include <cstdint>
-#include <cstring>
 
-#if defined(__AVX512F__)
-constexpr int BYTES = 64;
-#elif defined(__AVX__)
-constexpr int BYTES = 32;
-#else
-constexpr int BYTES = 16;
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
-template <class T>
-struct Vector {
-  typedef T type __attribute__((vector_size(BYTES)));
-  static constexpr int LANES = BYTES / sizeof(T);
-};
-template <class T>
-using vec = typename Vector<T>::type;
+#include "channels.h"
 
 // Outputs that stay in registers at a time. Rows are padded so that whole steps can be computed.
 constexpr int STEP = 8;
 constexpr int whole_steps(int count) { return (count + STEP - 1) / STEP * STEP; }
-
-template <class T>
-INLINE vec<T> load(const T *from, int channels) {
-  vec<T> v{};
-  if (channels == Vector<T>::LANES)
-    std::memcpy(&v, from, sizeof v);
-  else
-    std::memcpy(&v, from, sizeof(T) * channels);
-  return v;
-}
-
-template <class T>
-INLINE void store(T *to, const vec<T> &v, int channels) {
-  if (channels == Vector<T>::LANES)
-    std::memcpy(to, &v, sizeof v);
-  else
-    std::memcpy(to, &v, sizeof(T) * channels);
-}
 
 // out[x] = sum over rows r and taps t of rows[r][x + t] * weights[r][t], for whole steps of x.
 // A value is loaded once for all taps that meet it.

@@ -1,0 +1,67 @@
+"""The compiled kernel's functions on tensors."""
+import ctypes
+from ctypes import Structure, byref, c_double, c_int32, c_int64, c_void_p
+from functools import lru_cache
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from ...native.build import BuildError, build
+
+SOURCE = Path(__file__).parent / 'kernel' / 'batch_norm.cpp'
+#: Names of the types in the functions' names.
+TYPES = {torch.float32: 'float', torch.float64: 'double'}
+
+
+class Norm(Structure):
+    """A call; fields as in ``kernel/batch_norm.cpp``."""
+    _fields_ = [('rows', c_int64), ('channels', c_int32), ('relu', c_int32), ('eps', c_double),
+                ('momentum', c_double),
+                *((name, c_void_p) for name in (
+                    'x', 'weight', 'bias', 'running_mean', 'running_var', 'mean', 'scale', 'y',
+                    'y_gradient', 'x_gradient', 'weight_gradient', 'bias_gradient'))]
+
+
+@lru_cache(maxsize=None)
+def kernel() -> Optional[ctypes.CDLL]:
+    """The compiled functions, or None where they cannot be had; the log says why."""
+    try:
+        return build(SOURCE)
+    except BuildError as error:
+        print_log(f'Training without the BN kernel, by torch\'s layers: {error}.',
+                  logger='current')
+        return None
+
+
+def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    """The normalised map, and mean and 1 / standard deviation of each channel, (C, ) both.
+
+    Running statistics of ``bn`` are updated.
+    """
+    y = torch.empty_like(x, memory_format=torch.channels_last)
+    mean, scale = torch.empty_like(bn.weight), torch.empty_like(bn.weight)
+    _call('forward', x, relu, bn.eps, bn.momentum, weight=bn.weight, bias=bn.bias,
+          running_mean=bn.running_mean, running_var=bn.running_var, mean=mean, scale=scale, y=y)
+    return y, mean, scale
+
+
+def backward(gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor,
+             scale: Tensor, relu: bool, wanted: bool = True) -> List[Optional[Tensor]]:
+    """Gradients of the input (if it is wanted), weight and bias, from that of the output."""
+    found = [torch.empty_like(x, memory_format=torch.channels_last) if wanted else None,
+             torch.empty_like(weight), torch.empty_like(bias)]
+    gradient = gradient.contiguous(memory_format=torch.channels_last)
+    given = dict(x_gradient=found[0]) if wanted else {}
+    _call('backward', x, relu, weight=weight, bias=bias, mean=mean, scale=scale,
+          y_gradient=gradient, weight_gradient=found[1], bias_gradient=found[2], **given)
+    return found
+
+
+def _call(name: str, x: Tensor, relu: bool, eps: float = 0., momentum: float = 0.,
+          **tensors: Tensor) -> None:
+    pointers = {key: t.data_ptr() for key, t in tensors.items()}
+    call = Norm(x.numel() // x.shape[1], x.shape[1], relu, eps, momentum, x.data_ptr(), **pointers)
+    getattr(kernel(), f'{name}_{TYPES[x.dtype]}')(byref(call), torch.get_num_threads())
