@@ -13,18 +13,16 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Tuple
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
 import torch  # noqa: E402
 from ceilings import bytes_moved, ceilings  # noqa: E402
+from latency_report import markdown  # noqa: E402
+from latency_runtimes import Run, make_candidates, versions  # noqa: E402
 from machine import machine  # noqa: E402
 from networks import describe, kept_by_kind, load_networks, random_image  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
@@ -45,12 +43,6 @@ GOALS = (
     ('sparse kernel, 50% layer', 'onnxruntime, searched', 1.5),
     ('sparse kernel, 90% global', 'OpenVINO, searched', 3.),
     ('sparse kernel, 90% global', 'onnxruntime, supernet', 20.))
-COMPACTED = '90% global compacted'
-#: Networks that each runtime without a sparse kernel runs.
-DENSE = {
-    'onnxruntime': ('supernet', 'searched', '90% global', COMPACTED),
-    'OpenVINO': ('searched', '90% global'), 'torch': ('searched', ), 'torch CSR': ('90% global', )}
-Run = Callable[[Tensor], Tensor]
 
 
 def main() -> int:
@@ -99,115 +91,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--only', nargs='+', metavar='RUNTIME', help='e.g. "sparse kernel"')
     parser.add_argument('--name', help='of the record; latency_HxW by default')
     return parser.parse_args()
-
-
-# --------------------------------------------------------------------------------- runtimes
-
-
-def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor,
-                    only: Optional[Sequence[str]] = None,
-                    also_threads: Sequence[int] = ()) -> Dict[str, Run]:
-    """Name (runtime, network) to a call of it."""
-    found: Dict[str, Run] = {}
-
-    def wanted(runtime: str, name: str) -> bool:
-        return (not only or runtime in only) and name in DENSE[runtime]
-
-    for name, model in networks.items():
-        compiled = [runtime for runtime in COMPILED if wanted(runtime, name)
-                    and find_spec(COMPILED[runtime][0])]
-        if compiled and find_spec('onnx'):
-            found.update(from_onnx(model, name, compiled, threads, image))
-        if wanted('torch', name):
-            found[f'torch, {name}'] = torch_run(model)
-        if wanted('torch CSR', name):
-            found[f'torch CSR, {name}'] = csr_run(model)
-        pruned = name not in ('supernet', 'searched', COMPACTED)
-        if pruned and (not only or 'sparse kernel' in only):
-            found[f'sparse kernel, {name}'] = SparseModel(model, threads=threads)
-            for more in also_threads:
-                found[f'sparse kernel on {more} threads, {name}'] = SparseModel(model, threads=more)
-    return found
-
-
-def torch_run(model: nn.Module) -> Run:
-    """torch eager in channels_last, its faster memory format on CPUs."""
-    model = copy.deepcopy(model).to(memory_format=torch.channels_last)
-    model.backbone.channels_last = True
-    return torch.inference_mode()(model)
-
-
-class CSRConv(nn.Module):
-    """1x1 convolution as the product of a CSR matrix with the image's pixels."""
-
-    def __init__(self, conv: nn.Conv2d):
-        super().__init__()
-        self.weight, self.bias = conv.weight.detach().flatten(1).to_sparse_csr(), conv.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = (self.weight @ x[0].flatten(1)).view(1, -1, *x.shape[2:])
-        return out if self.bias is None else out + self.bias[:, None, None]
-
-
-def csr_run(model: nn.Module) -> Run:
-    """torch with its own sparse products for all 1x1 convolutions; batch 1."""
-    model = copy.deepcopy(model)
-    model.backbone.channels_last = False
-    for parent in list(model.modules()):
-        for name, conv in list(parent.named_children()):
-            if (type(conv) is nn.Conv2d and conv.kernel_size == (1, 1) and conv.stride == (1, 1)
-                    and conv.groups == 1 and conv.weight.numel()):
-                setattr(parent, name, CSRConv(conv))
-    return torch.inference_mode()(model)
-
-
-def from_onnx(model: nn.Module, name: str, runtimes: Sequence[str], threads: int,
-              image: Tensor) -> Dict[str, Run]:
-    """The network in runtimes that read ONNX files."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = f'{folder}/model.onnx'
-        with torch.no_grad(), plain_widths():
-            torch.onnx.export(copy.deepcopy(model), image, path, opset_version=17, dynamo=False,
-                              input_names=['image'], output_names=['logits'])
-        return {f'{runtime}, {name}': COMPILED[runtime][1](path, threads) for runtime in runtimes}
-
-
-def onnxruntime_run(path: str, threads: int) -> Run:
-    """onnxruntime with all its graph optimisations."""
-    import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    session = onnxruntime.InferenceSession(path, options, ['CPUExecutionProvider'])
-    return lambda x: torch.from_numpy(session.run(None, {'image': x.numpy()})[0])
-
-
-def openvino_run(path: str, threads: int) -> Run:
-    """OpenVINO for latency, in float32 (it would take bfloat16 where the processor has it)."""
-    import openvino
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(path), 'CPU', {
-        'INFERENCE_NUM_THREADS': threads, 'PERFORMANCE_HINT': 'LATENCY', 'NUM_STREAMS': 1,
-        'INFERENCE_PRECISION_HINT': 'f32', 'ENABLE_CPU_PINNING': False})
-    return lambda x: torch.from_numpy(compiled(x.numpy())[0].copy())
-
-
-#: Runtime to the package that it needs, and what opens a file.
-COMPILED = dict(onnxruntime=('onnxruntime', onnxruntime_run), OpenVINO=('openvino', openvino_run))
-
-
-@contextmanager
-def plain_widths() -> Iterator[None]:
-    """Widths as plain numbers: while a network is traced, shapes are tensors."""
-    from unittest.mock import patch
-
-    from mmst.models.lightweight_transformer import LightweightTransformer
-    from mmst.models.mixconv import MixConv
-    with patch.object(MixConv, '__bool__', lambda path: path.expand.out_channels > 0), \
-            patch.object(MixConv, 'widths', property(
-                lambda path: [conv.out_channels for conv in path.depthwise])), \
-            patch.object(LightweightTransformer, 'tokens', property(
-                lambda path: path.input_proj.out_channels)):
-        yield
 
 
 def pin(threads: int) -> None:
@@ -273,93 +156,6 @@ def row(name: str, run: Run, times: Dict[str, List[Tuple[float, float]]], image:
     if isinstance(run, SparseModel):
         found['bytes'] = bytes_moved(run, image)
     return found
-
-
-# -------------------------------------------------------------------------------- the record
-
-
-def versions() -> dict:
-    """Versions of the runtimes."""
-    return {name: version(name) for name in ('torch', 'onnxruntime', 'openvino') if find_spec(name)}
-
-
-def table(header, rows) -> List[str]:
-    """Lines of a Markdown table."""
-    lines = [f'| {" | ".join(header)} |', '|' + ' --- |' * len(header)]
-    return lines + [f'| {" | ".join(map(str, cells))} |' for cells in rows]
-
-
-def markdown(record: dict) -> str:
-    """The record for people."""
-    kinds = list(next(iter(record['kept'].values())))
-    where, tools = record['machine'], record['runtimes'].items()
-    lines = [
-        '# Latency on a CPU', '',
-        f'{record["size"][0]}x{record["size"][1]}, batch 1, {record["threads"]} thread(s), '
-        f'{record["rounds"]} interleaved rounds: medians. Speed-up: median over the rounds of the '
-        f'time of "{record["reference"]}" over that of the row. Processor time is what the process '
-        'was given of all cores: other work on the machine stretches the clock, but hardly this.',
-        '',
-        'Networks: the full-width supernet was trained for 320 steps on generated street scenes, '
-        'with search and pruning (`benchmarks/configs/full_width.py`); "searched" is what epoch 13 '
-        'had left of it (208 steps), and the tickets were drawn from it by `tools/prune.py`, over '
-        'all weights (global) or in each layer. Its averaged weights hold zeros of the mask that '
-        'was just lifted (about half of them, so that the 50% tickets differ from it by little): '
-        'only runtimes that gain nothing from zeros run it. Speed is what these networks are for; '
-        'their accuracy is next to none.',
-        '', *table(('runtime', 'network', 'parameters kept (M)', 'GMACs', 'of kept weights',
-                    'processor time (ms)', 'quartiles (ms)', 'speed-up', 'clock time (ms)',
-                    'speed-up by the clock'),
-                   [_cells(r, record['networks'][r['network']]) for r in record['rows']]),
-        '', '## Goals', '',
-        *table(('row', 'against', 'goal', 'measured'),
-               [(g['row'], g['other'], f'{g["goal"]:g}x', f'{g["measured"]:.2f}x')
-                for g in record['goals']]),
-        '', *_bounds(record), '', '## Rounding', '',
-        'Largest difference to the network in float64 over the largest output, 64x128: torch\'s '
-        'own in float32 is the noise of that precision.', '',
-        *table(('network', 'sparse kernel', 'torch, float32'),
-               [(name, f'{e["kernel"]:.1e}', f'{e["float32"]:.1e}')
-                for name, e in record['errors'].items()]),
-        '', '## Share of weights kept', '', *table(
-            ('network', *kinds), [(name, *(f'{kept.get(k, 0):.1%}' for k in kinds))
-                                  for name, kept in record['kept'].items()
-                                  if 'compacted' not in name]),
-        '', f'{where["cpu"]}, {where["cores"]} cores, shared with other work (load average '
-        f'{record["load"]:.1f} at the end): trust ratios of processor time, not times. '
-        + ', '.join(f'{name} {number}' for name, number in tools) + '.', '']
-    return '\n'.join(lines)
-
-
-def _cells(r: dict, net: dict) -> tuple:
-    busy, clock = r['processor'], r['clock']
-    return (r['runtime'], r['network'], f'{net["nonzero"] / 1e6:.3f}', f'{net["macs"] / 1e9:.3f}',
-            f'{net["sparse_macs"] / 1e9:.4f}', f'{busy["milliseconds"]:.1f}',
-            '{:.1f} to {:.1f}'.format(*busy['quartiles']), f'{busy["speedup"]:.2f}',
-            f'{clock["milliseconds"]:.1f}', f'{clock["speedup"]:.2f}')
-
-
-def _bounds(record: dict) -> List[str]:
-    """What the kernel's times are made of at least."""
-    best = record['ceilings']
-    if best is None:
-        return []
-    rows = []
-    for r in record['rows']:
-        if 'bytes' in r:
-            macs = record['networks'][r['network']]['sparse_macs']
-            rows.append((r['network'], f'{r["processor"]["milliseconds"]:.1f}', f'{macs / 1e9:.4f}',
-                         f'{1e3 * macs / best["multiply_adds"]:.1f}', f'{r["bytes"] / 1e6:.0f}',
-                         f'{1e3 * r["bytes"] / best["memory"]:.1f}',
-                         f'{1e3 * r["bytes"] / best["cache"]:.1f}'))
-    return ['## Bounds of the sparse kernel', '',
-            f'One core of this machine does {best["multiply_adds"] / 1e9:.1f} G multiply-adds a '
-            f'second in registers and streams {best["memory"] / 1e9:.1f} GB/s from memory, '
-            f'{best["cache"] / 1e9:.1f} GB/s from its cache, measured beside the networks '
-            '(`benchmarks/ceilings.py`). At these rates the multiply-adds of the kept weights, and '
-            'the feature maps that the kernel\'s passes read and write, take at least:', '',
-            *table(('network', 'measured (ms)', 'GMACs', 'multiply-adds (ms)', 'MB moved',
-                    'from memory (ms)', 'from the cache (ms)'), rows)]
 
 
 if __name__ == '__main__':

@@ -1,10 +1,11 @@
 // Batch normalisation in training, with the ReLU that follows it, of maps in NHWC: `rows` pixels of
 // `channels` numbers.
 //
-// Forward reads the map twice and backward twice, which is what the memory's rate allows; torch's own
-// two layers go over it nine times. Pixels are cut into blocks that fit in a core's cache: statistics
-// and sums are taken of a block while it is there, and put together in double precision in the order
-// of the blocks. Blocks do not depend on the number of threads, nor do results.
+// Maps are larger than caches, so that passes over them are what takes time: two forward, two
+// backward, where statistics, normalisation and ReLU would each take their own. Pixels are cut into
+// blocks that fit in a core's cache: statistics and sums are taken of a block while it is there, and
+// put together in double precision in the order of the blocks. Blocks do not depend on the number of
+// threads, nor do results.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

@@ -1,0 +1,81 @@
+"""The record of ``benchmarks/latency.py`` as Markdown."""
+from typing import List
+
+
+def table(header, rows) -> List[str]:
+    """Lines of a Markdown table."""
+    lines = [f'| {" | ".join(header)} |', '|' + ' --- |' * len(header)]
+    return lines + [f'| {" | ".join(map(str, cells))} |' for cells in rows]
+
+
+def markdown(record: dict) -> str:
+    """The record for people."""
+    kinds = list(next(iter(record['kept'].values())))
+    where, tools = record['machine'], record['runtimes'].items()
+    lines = [
+        '# Latency on a CPU', '',
+        f'{record["size"][0]}x{record["size"][1]}, batch 1, {record["threads"]} thread(s), '
+        f'{record["rounds"]} interleaved rounds: medians. Speed-up: median over the rounds of the '
+        f'time of "{record["reference"]}" over that of the row. Processor time is what the process '
+        'was given of all cores: other work on the machine stretches the clock, but hardly this.',
+        '',
+        'Networks: the full-width supernet was trained for 320 steps on generated street scenes, '
+        'with search and pruning (`benchmarks/configs/full_width.py`); "searched" is what epoch 13 '
+        'had left of it (208 steps), and the tickets were drawn from it by `tools/prune.py`, over '
+        'all weights (global) or in each layer. Its averaged weights hold zeros of the mask that '
+        'was just lifted (about half of them, so that the 50% tickets differ from it by little): '
+        'only runtimes that gain nothing from zeros run it. Speed is what these networks are for; '
+        'their accuracy is next to none.',
+        '', *table(('runtime', 'network', 'parameters kept (M)', 'GMACs', 'of kept weights',
+                    'processor time (ms)', 'quartiles (ms)', 'speed-up', 'clock time (ms)',
+                    'speed-up by the clock'),
+                   [_cells(r, record['networks'][r['network']]) for r in record['rows']]),
+        '', '## Goals', '',
+        *table(('row', 'against', 'goal', 'measured'),
+               [(g['row'], g['other'], f'{g["goal"]:g}x', f'{g["measured"]:.2f}x')
+                for g in record['goals']]),
+        '', *_bounds(record), '', '## Rounding', '',
+        'Largest difference to the network in float64 over the largest output, 64x128: torch\'s '
+        'own in float32 is the noise of that precision.', '',
+        *table(('network', 'sparse kernel', 'torch, float32'),
+               [(name, f'{e["kernel"]:.1e}', f'{e["float32"]:.1e}')
+                for name, e in record['errors'].items()]),
+        '', '## Share of weights kept', '', *table(
+            ('network', *kinds), [(name, *(f'{kept.get(k, 0):.1%}' for k in kinds))
+                                  for name, kept in record['kept'].items()
+                                  if 'compacted' not in name]),
+        '', f'{where["cpu"]}, {where["cores"]} cores, shared with other work (load average '
+        f'{record["load"]:.1f} at the end): trust ratios of processor time, not times. '
+        + ', '.join(f'{name} {number}' for name, number in tools) + '.', '']
+    return '\n'.join(lines)
+
+
+def _cells(r: dict, net: dict) -> tuple:
+    busy, clock = r['processor'], r['clock']
+    return (r['runtime'], r['network'], f'{net["nonzero"] / 1e6:.3f}', f'{net["macs"] / 1e9:.3f}',
+            f'{net["sparse_macs"] / 1e9:.4f}', f'{busy["milliseconds"]:.1f}',
+            '{:.1f} to {:.1f}'.format(*busy['quartiles']), f'{busy["speedup"]:.2f}',
+            f'{clock["milliseconds"]:.1f}', f'{clock["speedup"]:.2f}')
+
+
+def _bounds(record: dict) -> List[str]:
+    """What the kernel's times are made of at least."""
+    best = record['ceilings']
+    if best is None:
+        return []
+    rows = []
+    for r in record['rows']:
+        if 'bytes' in r:
+            macs = record['networks'][r['network']]['sparse_macs']
+            rows.append((r['network'], f'{r["processor"]["milliseconds"]:.1f}', f'{macs / 1e9:.4f}',
+                         f'{1e3 * macs / best["multiply_adds"]:.1f}', f'{r["bytes"] / 1e6:.0f}',
+                         f'{1e3 * r["bytes"] / best["memory"]:.1f}',
+                         f'{1e3 * r["bytes"] / best["cache"]:.1f}'))
+    return ['## Bounds of the sparse kernel', '',
+            f'One core of this machine does {best["multiply_adds"] / 1e9:.1f} G multiply-adds a '
+            f'second in registers and streams {best["memory"] / 1e9:.1f} GB/s from memory, '
+            f'{best["cache"] / 1e9:.1f} GB/s from its cache, measured beside the networks '
+            '(`benchmarks/ceilings.py`). At these rates the multiply-adds of the kept weights, and '
+            'the feature maps that the kernel\'s passes read and write, take at least:', '',
+            *table(('network', 'measured (ms)', 'GMACs', 'multiply-adds (ms)', 'MB moved',
+                    'from memory (ms)', 'from the cache (ms)'), rows)]
