@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..models.attention import Attention
 from ..search.units import offers_units
+from .shapes import ShapesOnly
 
 HW = Tuple[int, int]
 #: Height and width at which costs are counted where nothing says so: Cityscapes'.
@@ -83,13 +84,14 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
     It runs one image through a copy on the meta device: shapes only, no arithmetic, no memory.
     """
     twin = meta_copy(model)
-    if any(getattr(m, 'computes_once', False) for m in twin.modules()):
-        run_image(twin, model, input_shape)  # what is kept for later images is no cost of one
-    for name, module in twin.named_modules():
-        if wanted(module):
-            module.register_forward_hook(
-                lambda m, inputs, output, name=name: record(name, m, inputs, output))
-    run_image(twin, model, input_shape)
+    with ShapesOnly():
+        if any(getattr(m, 'computes_once', False) for m in twin.modules()):
+            run_image(twin, model, input_shape)  # what is kept for later images is no cost of one
+        for name, module in twin.named_modules():
+            if wanted(module):
+                module.register_forward_hook(
+                    lambda m, inputs, output, name=name: record(name, m, inputs, output))
+        run_image(twin, model, input_shape)
 
 
 def meta_copy(model: nn.Module) -> nn.Module:

@@ -1,0 +1,48 @@
+"""Shapes at once on the meta device."""
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmst.analysis.shapes import ShapesOnly
+
+CALLS = dict(
+    relu=lambda x: F.relu(x), relu_in_place=lambda x: F.relu(x, inplace=True),
+    torch_relu=lambda x: torch.relu(x), layer_norm=lambda x: F.layer_norm(x, x.shape[-1:]),
+    batch_norm=lambda x: F.batch_norm(x, x.new_zeros(6), x.new_ones(6)),
+    bilinear=lambda x: F.interpolate(x, (5, 7), mode='bilinear', align_corners=False),
+    by_name=lambda x: F.interpolate(x, size=(5, 7)),
+    one_number=lambda x: F.interpolate(x, size=5),
+    factor=lambda x: F.interpolate(x, scale_factor=2, mode='nearest'),
+    another=lambda x: F.avg_pool2d(x, 2))
+
+
+@pytest.mark.parametrize('name', CALLS)
+def test_shapes_are_those_of_torch(name):
+    x = torch.empty(2, 6, 8, 12, device='meta', dtype=torch.float64)
+    expected = CALLS[name](x.clone())
+    with ShapesOnly():
+        found = CALLS[name](x)
+    assert (found.shape, found.dtype, found.device) == (
+        expected.shape, expected.dtype, expected.device)
+
+
+@pytest.mark.parametrize('name', CALLS)
+def test_values_of_other_devices_are_computed(name):
+    x = torch.randn(2, 6, 8, 12)
+    expected = CALLS[name](x.clone())
+    with ShapesOnly():
+        torch.testing.assert_close(CALLS[name](x.clone()), expected)
+
+
+def test_interpolations_of_the_meta_device_run_no_decomposition():
+    calls = []
+
+    class Count(torch.utils._python_dispatch.TorchDispatchMode):
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            calls.append(func)
+            return func(*args, **(kwargs or {}))
+
+    with Count(), ShapesOnly():
+        CALLS['bilinear'](torch.empty(2, 6, 8, 12, device='meta'))
+    assert not any('upsample' in str(func) for func in calls)
