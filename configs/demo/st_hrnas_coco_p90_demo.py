@@ -26,8 +26,8 @@ val_pipeline = [
 ]
 data_root = 'data/demo/coco/'
 train_dataloader = dict(
-    batch_size=12, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.2),
+    batch_size=8, num_workers=1, drop_last=True,
+    sampler=dict(type='mmst.PartSampler', share=0.134),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=32, num_workers=0, persistent_workers=False,
@@ -40,8 +40,7 @@ train_cfg = dict(max_epochs=epochs, val_begin=30, val_interval=6)
 # So few steps of 1e-3 would not bring a scale from 1 to 0: those of the search units get larger ones.
 scales = {'depthwise_bn.weight': dict(lr_mult=4), 'input_bn.weight': dict(lr_mult=4)}
 optim_wrapper = dict(
-    constructor='DefaultOptimWrapperConstructor',
-    paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0., custom_keys=scales),
+    paramwise_cfg=dict(custom_keys=scales),
     optimizer=dict(eps=1e-12))
 param_scheduler = [
     dict(type='MultiStepLR', milestones=[34, 39], gamma=0.3, by_epoch=True)

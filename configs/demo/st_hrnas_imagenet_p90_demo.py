@@ -28,8 +28,8 @@ test_pipeline = [
 ]
 data_root = 'data/demo/imagenet'
 train_dataloader = dict(
-    batch_size=16, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.17),
+    batch_size=8, num_workers=1, drop_last=True,
+    sampler=dict(type='mmst.PartSampler', share=0.085),
     dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
@@ -37,12 +37,11 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 epochs = 30
 train_cfg = dict(max_epochs=epochs, val_begin=24, val_interval=6)
-# The gradients of 16 images need a small eps. So few steps would not bring a scale from 1 to 0:
+# The gradients of 8 images need a small eps. So few steps would not bring a scale from 1 to 0:
 # those of the search units get larger ones.
 scales = {'depthwise_bn.weight': dict(lr_mult=5), 'input_bn.weight': dict(lr_mult=5)}
 optim_wrapper = dict(
-    constructor='DefaultOptimWrapperConstructor',
-    paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0., custom_keys=scales),
+    paramwise_cfg=dict(custom_keys=scales),
     optimizer=dict(lr=3e-4, eps=1e-6))
 param_scheduler = [
     dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.93, by_epoch=True,
@@ -53,5 +52,5 @@ default_hooks = dict(
     ema=dict(momentum=0.02),
     search=dict(interval=3, rho=5e-4, warmup=2, input_shape=(64, 64)),
     prune=dict(interval=2),
-    recalibrate=dict(batches=4, batch_size=32),
+    recalibrate=dict(batches=4, batch_size=16),
     checkpoint=dict(interval=6))

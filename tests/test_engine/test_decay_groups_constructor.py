@@ -71,3 +71,33 @@ def test_norms_stay_without_decay_when_a_step_is_taken(model):
         decays = isinstance(owner, (nn.Conv2d, nn.Linear)) and name.endswith('weight')
         moved = not torch.equal(p, before[name])
         assert moved == (decays and p.requires_grad), name
+
+
+def test_rules_for_parameters_hold_and_equal_settings_share_a_group(model):
+    wrapper = build_optim_wrapper(model, dict(
+        type='mmst.MaskedOptimWrapper', constructor='mmst.DecayGroupsConstructor',
+        optimizer=dict(type='AdamW', lr=0.04, weight_decay=1e-5),
+        paramwise_cfg=dict(custom_keys={'depthwise_bn.weight': dict(lr_mult=5)})))
+    groups = wrapper.optimizer.param_groups
+    settings = {(round(group['lr'], 6), group['weight_decay']) for group in groups}
+    assert settings == {(0.04, 1e-5), (0.04, 0.), (0.2, 1e-5)} and len(groups) == 3
+    of = {id(p): (round(g['lr'], 6), g['weight_decay']) for g in groups for p in g['params']}
+    for path, module in model.named_modules():
+        for name, p in module.named_parameters(recurse=False):
+            if not p.requires_grad:
+                continue
+            own = f'{path}.{name}'
+            norm = isinstance(module, (nn.BatchNorm2d, nn.LayerNorm))
+            expected = ((0.2, 1e-5) if own.endswith('depthwise_bn.weight')
+                        else (0.04, 0. if norm or name == 'bias' else 1e-5))
+            assert of[id(p)] == expected, own
+    trained = [p for p in model.parameters() if p.requires_grad]
+    assert sum(len(group['params']) for group in groups) == len(trained) == len(of)
+
+
+def test_a_rule_without_keys_is_not_ignored(model):
+    wrapper = build_optim_wrapper(model, dict(
+        type='mmst.MaskedOptimWrapper', constructor='mmst.DecayGroupsConstructor',
+        optimizer=dict(type='AdamW', lr=0.04, weight_decay=1e-5),
+        paramwise_cfg=dict(norm_decay_mult=1., bias_decay_mult=1.)))
+    assert [g['weight_decay'] for g in wrapper.optimizer.param_groups] == [1e-5]
