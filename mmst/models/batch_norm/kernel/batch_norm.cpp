@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include "channels.h"
@@ -32,6 +33,8 @@ namespace {
 
 constexpr int64_t BLOCK_BYTES = 1 << 16;
 constexpr int VECTORS = 4;  // that are summed side by side
+
+std::mutex one_call;  // calls share the threads
 
 // Call work(constant number of vectors, first channel, channels of a vector) for all channels. The
 // last vector overlaps its neighbour, so that it is a whole one where there are channels for it.
@@ -60,12 +63,14 @@ class BatchNorm {
         count_((n.rows + size_ - 1) / size_), parts_(2 * count_ * n.channels) {}
 
   void forward() {
+    std::lock_guard<std::mutex> hold(one_call);
     over_blocks([&](int64_t block, int64_t row, int64_t rows) { statistics(block, row, rows); });
     combine_statistics();
     over_blocks([&](int64_t, int64_t row, int64_t rows) { normalize(row, rows); });
   }
 
   void backward() {
+    std::lock_guard<std::mutex> hold(one_call);
     set_affine();
     over_blocks([&](int64_t block, int64_t row, int64_t rows) { sums(block, row, rows); });
     combine_sums();
