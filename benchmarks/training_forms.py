@@ -9,6 +9,7 @@ from published_form import PublishedTraining, penalised_scales, published, separ
 from training_tasks import BenchmarkNetwork, network
 
 from mmst.analysis.cost import feature_sizes
+from mmst.models.depthwise import mixed_depthwise
 from mmst.models.mixconv import MixConv
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
@@ -55,9 +56,19 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool,
         if isinstance(module, MixConv):
             module.kernel_devices = () if kernel == 'none' else ('cpu', 'cuda')
             if kernel == 'depthwise':
-                module._pointwise = lambda conv, x: conv(x)
-                module._normalize = lambda bn, x: F.relu(bn(x), inplace=True)
+                depthwise_alone(module)
     return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
+
+
+def depthwise_alone(path: MixConv) -> None:
+    """Only the depthwise convolutions by their kernel, all else by torch's layers."""
+    def convolve(x):
+        weights = [conv.weight for conv in path.depthwise]
+        return mixed_depthwise(path._normalize(path.expand_bn, x), weights, path.stride)
+
+    path._convolve = convolve
+    path._pointwise = lambda conv, x: conv(x)
+    path._normalize = lambda bn, x: F.relu(bn(x), inplace=True)
 
 
 def published_training(args: argparse.Namespace) -> PublishedTraining:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..search.surgery import Cut, resize
 from ..search.units import UnitGroup
 from . import batch_norm, depthwise, pointwise
+from .depthwise import normalized
 from .loading import check_shapes, incoming_length
 
 
@@ -67,26 +68,33 @@ class MixConv(nn.Module):
         return self.expand.weight.shape[0] > 0
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self._normalize(self.expand_bn, self._pointwise(self.expand, x))
-        x = self._normalize(self.depthwise_bn, self._convolve(x))
+        x = self._convolve(self._pointwise(self.expand, x))
+        x = self._normalize(self.depthwise_bn, x)
         return self.project_bn(self._pointwise(self.project, x))
 
+    def _has_kernels(self, x: Tensor) -> bool:
+        return self.training and x.device.type in self.kernel_devices
+
     def _pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
-        if self.training and x.device.type in self.kernel_devices and pointwise.can_run(x):
+        if self._has_kernels(x) and pointwise.can_run(x):
             return pointwise.pointwise(x, conv)
         return conv(x)
 
     def _normalize(self, bn: nn.BatchNorm2d, x: Tensor) -> Tensor:
-        if x.device.type in self.kernel_devices and batch_norm.can_run(x, bn):
+        if self._has_kernels(x) and batch_norm.can_run(x, bn):
             return batch_norm.batch_norm(x, bn, relu=True)
         # In place: a BN's backward pass needs its input, not its output.
         return F.relu(bn(x), inplace=True)
 
     def _convolve(self, x: Tensor) -> Tensor:
-        if self.training and x.device.type in self.kernel_devices:
-            weights = [conv.weight for conv in self.depthwise if conv.weight.shape[0]]
-            if depthwise.can_run(x, weights, self.stride):
-                return depthwise.mixed_depthwise(x, weights, self.stride)
+        """BN, ReLU and the depthwise convolutions of the expanded map."""
+        weights = [conv.weight for conv in self.depthwise if conv.weight.shape[0]]
+        kernels = self._has_kernels(x)
+        if kernels and normalized.can_run(x, self.expand_bn, weights, self.stride):
+            return normalized.normalized_depthwise(x, self.expand_bn, weights, self.stride)
+        x = self._normalize(self.expand_bn, x)
+        if kernels and depthwise.can_run(x, weights, self.stride):
+            return depthwise.mixed_depthwise(x, weights, self.stride)
         parts = zip(self.depthwise, x.split(self.widths, dim=1))
         return torch.cat([conv(part) for conv, part in parts if part.shape[1]], dim=1)
 

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from small_nets import randomise_norms
 from torch import nn
 
-from mmst.models import depthwise
+from mmst.models import batch_norm, depthwise, pointwise
+from mmst.models.depthwise import normalized
 from mmst.models.mixconv import MixConv
 from mmst.search.surgery import Cut
 
@@ -182,10 +183,19 @@ def kernel_pair(stride=1, widths=None):
 
 def calls_of_kernel(monkeypatch):
     """A list that grows with each map that a kernel takes."""
-    calls, run = [], depthwise.mixed_depthwise
-    monkeypatch.setattr(depthwise, 'mixed_depthwise',
-                        lambda x, *args: calls.append(x.shape) or run(x, *args))
+    calls = []
+    for module, name in ((depthwise, 'mixed_depthwise'), (normalized, 'normalized_depthwise'),
+                         (batch_norm, 'batch_norm'), (pointwise, 'pointwise')):
+        run = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda x, *args, run=run, name=name, **kwargs: (
+            calls.append((name, x.shape[1])) or run(x, *args, **kwargs)))
     return calls
+
+
+def expected_calls(width):
+    """Of one training step of a MixConv with 5 channels and ``width`` hidden ones."""
+    return [('pointwise', 5), ('normalized_depthwise', width), ('batch_norm', width),
+            ('pointwise', width)]
 
 
 @needs_kernel
@@ -199,7 +209,7 @@ def test_training_by_the_kernel_equals_training_by_convolutions(monkeypatch, str
         outputs.append(net(x))
         outputs[-1].square().sum().backward()
         gradients.append([p.grad for p in net.parameters() if p.numel()])
-    assert len(calls) == 1
+    assert calls == expected_calls(sum(widths or (20, 20, 20)))
     torch.testing.assert_close(outputs[0], outputs[1], rtol=1e-4, atol=1e-4)
     for a, b in zip(*gradients):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4 * float(a.abs().max()) + 1e-6)
@@ -217,7 +227,7 @@ def test_kernel_follows_a_removal_during_training(monkeypatch):
             net(x).square().sum().backward()
         torch.testing.assert_close(fast.expand.weight.grad, plain.expand.weight.grad,
                                    rtol=1e-3, atol=1e-3)
-    assert [shape[1] for shape in calls] == [60, 47, 2]
+    assert calls == [call for width in (60, 47, 2) for call in expected_calls(width)]
 
 
 @needs_kernel

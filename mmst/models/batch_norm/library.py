@@ -3,7 +3,7 @@ import ctypes
 from ctypes import Structure, byref, c_double, c_int32, c_int64, c_void_p
 from functools import lru_cache
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.logging import print_log
@@ -21,8 +21,9 @@ class Norm(Structure):
     _fields_ = [('rows', c_int64), ('channels', c_int32), ('relu', c_int32), ('eps', c_double),
                 ('momentum', c_double),
                 *((name, c_void_p) for name in (
-                    'x', 'weight', 'bias', 'running_mean', 'running_var', 'mean', 'scale', 'y',
-                    'y_gradient', 'x_gradient', 'weight_gradient', 'bias_gradient'))]
+                    'x', 'weight', 'bias', 'running_mean', 'running_var', 'mean', 'scale', 'slope',
+                    'shift', 'y', 'y_gradient', 'x_gradient', 'weight_gradient',
+                    'bias_gradient'))]
 
 
 @lru_cache(maxsize=None)
@@ -42,10 +43,24 @@ def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> Tuple[Tensor, Tensor, 
     Running statistics of ``bn`` are updated.
     """
     y = torch.empty_like(x, memory_format=torch.channels_last)
-    mean, scale = torch.empty_like(bn.weight), torch.empty_like(bn.weight)
-    _call('forward', x, relu, bn.eps, bn.momentum, weight=bn.weight, bias=bn.bias,
-          running_mean=bn.running_mean, running_var=bn.running_var, mean=mean, scale=scale, y=y)
+    mean, scale = _forward(x, bn, ('mean', 'scale'), relu, y=y)
     return y, mean, scale
+
+
+def statistics(x: Tensor, bn: nn.BatchNorm2d) -> List[Tensor]:
+    """Mean, 1 / standard deviation, and slope and shift of the normalisation, (C, ) each.
+
+    Running statistics of ``bn`` are updated.
+    """
+    return _forward(x, bn, ('mean', 'scale', 'slope', 'shift'))
+
+
+def _forward(x: Tensor, bn: nn.BatchNorm2d, wanted: Sequence[str], relu: bool = False,
+             **maps: Tensor) -> List[Tensor]:
+    found = {name: torch.empty_like(bn.weight) for name in wanted}
+    _call('forward', x, relu, bn.eps, bn.momentum, weight=bn.weight, bias=bn.bias,
+          running_mean=bn.running_mean, running_var=bn.running_var, **found, **maps)
+    return list(found.values())
 
 
 def backward(gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor,

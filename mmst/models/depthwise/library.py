@@ -29,7 +29,8 @@ class Maps(Structure):
     _fields_ = [*((name, c_int32) for name in ('images', 'height', 'width', 'channels',
                                                'out_height', 'out_width', 'stride', 'slices')),
                 ('slice', POINTER(Slice)),
-                *((name, c_void_p) for name in ('x', 'x_gradient', 'y_gradient', 'y'))]
+                *((name, c_void_p) for name in ('slope', 'shift', 'x', 'x_gradient', 'y_gradient',
+                                                'y'))]
 
 
 @lru_cache(maxsize=None)
@@ -49,10 +50,14 @@ def available() -> bool:
     return kernel() is not None
 
 
-def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
-    """Depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last."""
+def forward(x: Tensor, weights: Sequence[Tensor], stride: int,
+            norm: Optional[Tuple[Tensor, Tensor]] = None) -> Tensor:
+    """Depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last.
+
+    With ``norm``, slope and shift of each channel, (C, ) both, of ``relu(x * slope + shift)``.
+    """
     y = _empty(x, out_shape(x, stride))
-    _call('forward', x.shape, y.shape, stride, weights, x=x, y=y)
+    _call('forward', x.shape, y.shape, stride, weights, norm=norm, x=x, y=y)
     return y
 
 
@@ -65,11 +70,12 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
     return found
 
 
-def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
-                     stride: int) -> List[Tensor]:
-    """Gradients of the weights, from those of the output."""
+def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor], stride: int,
+                     norm: Optional[Tuple[Tensor, Tensor]] = None) -> List[Tensor]:
+    """Gradients of the weights, from those of the output; ``norm`` as it was given to ``forward``."""
     found = [torch.empty_like(w, memory_format=torch.contiguous_format) for w in weights]
-    _call('backward', x.shape, gradient.shape, stride, weights, found, x=x, y_gradient=gradient)
+    _call('backward', x.shape, gradient.shape, stride, weights, found, norm, x=x,
+          y_gradient=gradient)
     return found
 
 
@@ -85,7 +91,8 @@ def _empty(like: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def _call(name: str, in_shape: Sequence[int], shape: Sequence[int], stride: int,
-          weights: Sequence[Tensor], gradients: Sequence[Tensor] = (), **maps: Tensor) -> None:
+          weights: Sequence[Tensor], gradients: Sequence[Tensor] = (),
+          norm: Optional[Tuple[Tensor, Tensor]] = None, **maps: Tensor) -> None:
     weights = [w.detach().contiguous() for w in weights]
     maps = {key: t.contiguous(memory_format=torch.channels_last) for key, t in maps.items()}
     slices, start = (Slice * len(weights))(), 0
@@ -94,7 +101,8 @@ def _call(name: str, in_shape: Sequence[int], shape: Sequence[int], stride: int,
         slices[i] = Slice(w.shape[-1], start, w.shape[0], w.data_ptr(), gradient)
         start += w.shape[0]
     images, channels, height, width = in_shape
-    call = Maps(images, height, width, channels, *shape[2:], stride, len(weights), slices,
-                **{key: t.data_ptr() for key, t in maps.items()})
+    slope, shift = (None, None) if norm is None else (t.data_ptr() for t in norm)
+    call = Maps(images, height, width, channels, *shape[2:], stride, len(weights), slices, slope,
+                shift, **{key: t.data_ptr() for key, t in maps.items()})
     function = getattr(kernel(), f'{name}_{TYPES[weights[0].dtype]}')
     function(ctypes.byref(call), torch.get_num_threads())

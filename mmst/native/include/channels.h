@@ -36,3 +36,9 @@ INLINE void store(T *to, const vec<T> &v, int channels) {
   else
     std::memcpy(to, &v, sizeof(T) * channels);
 }
+
+// ReLU.
+template <class T>
+INLINE vec<T> positive(const vec<T> &v) {
+  return v > 0 ? v : vec<T>{};
+}

@@ -22,8 +22,9 @@ struct Norm {
   double eps, momentum;
   const void *x, *weight, *bias;
   void *running_mean, *running_var;
-  void *mean, *scale;  // of each channel; scale is 1 / standard deviation
-  void *y;
+  void *mean, *scale;   // of each channel; scale is 1 / standard deviation
+  void *slope, *shift;  // y = x * slope + shift; may be null
+  void *y;              // may be null
   const void *y_gradient;
   void *x_gradient, *weight_gradient, *bias_gradient;
 };
@@ -50,11 +51,6 @@ INLINE void over_channels(int channels, Work work) {
 }
 
 template <class T>
-INLINE vec<T> positive(const vec<T> &v) {
-  return v > 0 ? v : vec<T>{};
-}
-
-template <class T>
 class BatchNorm {
  public:
   BatchNorm(const Norm &n, int threads)
@@ -66,7 +62,7 @@ class BatchNorm {
     std::lock_guard<std::mutex> hold(one_call);
     over_blocks([&](int64_t block, int64_t row, int64_t rows) { statistics(block, row, rows); });
     combine_statistics();
-    over_blocks([&](int64_t, int64_t row, int64_t rows) { normalize(row, rows); });
+    if (n_.y) over_blocks([&](int64_t, int64_t row, int64_t rows) { normalize(row, rows); });
   }
 
   void backward() {
@@ -145,6 +141,8 @@ class BatchNorm {
       slope_[c] = weight[c] * scale[c];
       shift_[c] = bias[c] - mean[c] * slope_[c];
     }
+    if (n_.slope) std::copy(slope_.begin(), slope_.end(), map(n_.slope));
+    if (n_.shift) std::copy(shift_.begin(), shift_.end(), map(n_.shift));
   }
 
   void normalize(int64_t row, int64_t rows) {
@@ -264,7 +262,7 @@ class BatchNorm {
 }  // namespace
 
 extern "C" {
-// y, mean, scale and the running statistics from x.
+// Mean, scale, the running statistics and what else there is room for, from x.
 void forward_float(const Norm *n, int32_t threads) { BatchNorm<float>(*n, threads).forward(); }
 void forward_double(const Norm *n, int32_t threads) { BatchNorm<double>(*n, threads).forward(); }
 // The gradients from x, mean, scale and y_gradient.

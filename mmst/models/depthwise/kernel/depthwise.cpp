@@ -22,7 +22,8 @@ struct Slice {
 struct Maps {
   int32_t images, height, width, channels, out_height, out_width, stride, slices;
   const Slice *slice;
-  const void *x;
+  const void *slope, *shift;  // of each channel of x: relu(x * slope + shift) is what is convolved
+  const void *x;              // where they are given
   void *x_gradient;
   const void *y_gradient;
   void *y;
@@ -64,6 +65,22 @@ std::vector<Part<T>> parts(const Maps &m, int vectors) {
   return found;
 }
 
+// What is done to the numbers of x before they are convolved: nothing, or BN and ReLU.
+template <class T>
+struct Normalisation {
+  Normalisation(const Part<T> &part, const void *slopes, const void *shifts) : given(slopes) {
+    for (int v = 0; given && v < part.vectors(); ++v) {
+      const int64_t first = part.first + v * part.LANES;
+      slope[v] = load<T>(static_cast<const T *>(slopes) + first, part.valid(v));
+      shift[v] = load<T>(static_cast<const T *>(shifts) + first, part.valid(v));
+    }
+  }
+  explicit Normalisation(const Part<T> &) : given(false) {}
+
+  const bool given;
+  vec<T> slope[VECTORS], shift[VECTORS];
+};
+
 // Rows of a part's vectors to and from a map whose pixels lie `pixel` numbers apart.
 template <class T>
 void load_row(const Part<T> &part, const T *from, int64_t pixel, int count, vec<T> *to,
@@ -75,6 +92,17 @@ void load_row(const Part<T> &part, const T *from, int64_t pixel, int count, vec<
 }
 
 template <class T>
+void load_row(const Part<T> &part, const Normalisation<T> &norm, const T *from, int64_t pixel,
+              int count, vec<T> *to, int64_t vector) {
+  if (!norm.given) return load_row(part, from, pixel, count, to, vector);
+  const int vectors = part.vectors();
+  for (int i = 0; i < count; ++i, from += pixel)
+    for (int v = 0; v < vectors; ++v)
+      to[v * vector + i] = positive<T>(
+          load<T>(from + v * part.LANES, part.valid(v)) * norm.slope[v] + norm.shift[v]);
+}
+
+template <class T>
 void store_row(const Part<T> &part, const vec<T> *from, int64_t vector, int count, T *to,
                int64_t pixel) {
   const int vectors = part.vectors();
@@ -83,13 +111,15 @@ void store_row(const Part<T> &part, const vec<T> *from, int64_t vector, int coun
       store<T>(to + v * part.LANES, from[v * vector + i], part.valid(v));
 }
 
-// The last few rows of a part, packed: of each vector, element b of phase q of a row is its pixel
-// b * phases + q - left.
+// The last few rows of a part, normalised and packed: of each vector, element b of phase q of a row
+// is its pixel b * phases + q - left. What lies beyond the borders is 0.
 template <class T>
 class Ring {
  public:
-  Ring(const Part<T> &part, vec<T> *room, int slots, int phases, int length, int left)
-      : part_(part), room_(room), slots_(slots), phases_(phases), length_(length), left_(left) {
+  Ring(const Part<T> &part, const Normalisation<T> &norm, vec<T> *room, int slots, int phases,
+       int length, int left)
+      : part_(part), norm_(norm), room_(room), slots_(slots), phases_(phases), length_(length),
+        left_(left) {
     std::fill(room, room + part.vectors() * size(slots, phases, length), vec<T>{});
   }
 
@@ -105,7 +135,7 @@ class Ring {
         const int first = std::max(0, (left_ - q + phases_ - 1) / phases_);  // 0 before it
         const int x = first * phases_ + q - left_;
         const int count = x < width ? (width - 1 - x) / phases_ + 1 : 0;
-        load_row(part_, map + (int64_t(next_) * width + x) * pixel, phases_ * pixel, count,
+        load_row(part_, norm_, map + (int64_t(next_) * width + x) * pixel, phases_ * pixel, count,
                  at(0, next_, q) + first, size(slots_, phases_, length_));
       }
   }
@@ -116,6 +146,7 @@ class Ring {
 
  private:
   const Part<T> &part_;
+  const Normalisation<T> &norm_;
   vec<T> *room_;
   int slots_, phases_, length_, left_, next_ = 0;
 };
@@ -179,7 +210,8 @@ void forward_part(const Maps &m, const Part<T> &part, int image, int thread) {
       thread, vectors * (at.weights + at.steps + Ring<T>::size(at.size, at.phases, at.in_length)));
   vec<T> *out = weights + vectors * at.weights;
   unpack(at, part, false, weights);
-  Ring<T> ring(part, out + vectors * at.steps, at.size, at.phases, at.in_length, at.left);
+  const Normalisation<T> norm(part, m.slope, m.shift);
+  Ring<T> ring(part, norm, out + vectors * at.steps, at.size, at.phases, at.in_length, at.left);
   const int64_t pixel = m.channels;
   const T *x = static_cast<const T *>(m.x) + image * m.height * m.width * pixel + part.first;
   T *y = static_cast<T *>(m.y) + image * m.out_height * m.out_width * pixel + part.first;
@@ -214,7 +246,8 @@ void input_gradient_part(const Maps &m, const Part<T> &part, int image, int thre
       thread, vectors * (at.weights + columns + Ring<T>::size(at.taps + 1, 1, length)));
   vec<T> *out = weights + vectors * at.weights;
   unpack(at, part, true, weights);
-  Ring<T> ring(part, out + vectors * columns, at.taps + 1, 1, length, at.taps - 1);
+  const Normalisation<T> none(part);
+  Ring<T> ring(part, none, out + vectors * columns, at.taps + 1, 1, length, at.taps - 1);
   const int64_t pixel = m.channels, image_size = int64_t(m.out_height) * m.out_width * pixel;
   const T *dy = static_cast<const T *>(m.y_gradient) + image * image_size + part.first;
   T *dx = static_cast<T *>(m.x_gradient) + image * m.height * m.width * pixel + part.first;
@@ -253,8 +286,9 @@ void weight_gradient_part(const Maps &m, const Part<T> &part, int thread) {
   std::fill(sums, gradient + vectors * at.steps, vec<T>{});
   const int64_t pixel = m.channels;
   const T *dy = static_cast<const T *>(m.y_gradient) + part.first;
+  const Normalisation<T> norm(part, m.slope, m.shift);
   for (int image = 0; image < m.images; ++image) {
-    Ring<T> ring(part, gradient + vectors * at.steps, at.size, at.phases, at.in_length, at.left);
+    Ring<T> ring(part, norm, gradient + vectors * at.steps, at.size, at.phases, at.in_length, at.left);
     const T *x = static_cast<const T *>(m.x) + image * m.height * m.width * pixel + part.first;
     for (int oy = 0; oy < m.out_height; ++oy, dy += m.out_width * pixel) {
       const int top = oy * m.stride - at.left;
