@@ -3,13 +3,11 @@ import argparse
 from typing import Dict
 
 import torch
-import torch.nn.functional as F
 from foreach_form import ForeachTraining, all_masks
 from published_form import PublishedTraining, penalised_scales, published, separate_branches
 from training_tasks import BenchmarkNetwork, network
 
 from mmst.analysis.cost import feature_sizes
-from mmst.models.depthwise import mixed_depthwise
 from mmst.models.mixconv import MixConv
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
@@ -56,19 +54,8 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool,
         if isinstance(module, MixConv):
             module.kernel_devices = () if kernel == 'none' else ('cpu', 'cuda')
             if kernel == 'depthwise':
-                depthwise_alone(module)
+                module.kernels = ('depthwise', )
     return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
-
-
-def depthwise_alone(path: MixConv) -> None:
-    """Only the depthwise convolutions by their kernel, all else by torch's layers."""
-    def convolve(x):
-        weights = [conv.weight for conv in path.depthwise]
-        return mixed_depthwise(path._normalize(path.expand_bn, x), weights, path.stride)
-
-    path._convolve = convolve
-    path._pointwise = lambda conv, x: conv(x)
-    path._normalize = lambda bn, x: F.relu(bn(x), inplace=True)
 
 
 def published_training(args: argparse.Namespace) -> PublishedTraining:

@@ -8,19 +8,23 @@ SAME_SHAPE = (F.relu, torch.relu, F.layer_norm, F.batch_norm)
 
 
 class ShapesOnly(TorchFunctionMode):
-    """On the meta device, gives the frequent operations of a supernet their shapes at once.
+    """Gives the frequent operations of a supernet their shapes at once, on the meta device.
 
-    Torch runs a decomposition of some hundred operations for an interpolation or a norm there. Values
-    do not exist on that device, so outputs of the same shape may be the input itself. All other
-    functions, and all other devices, are left to torch.
+    Torch runs some hundred operations there for an interpolation or a norm. Shapes, precision and
+    memory format are torch's; that a norm fits its input is not checked. All other functions, and all
+    other devices, are left to torch.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if args and isinstance(args[0], torch.Tensor) and args[0].device.type == 'meta':
+            x = args[0]
             if func in SAME_SHAPE:
-                return args[0]
+                return x if kwargs.get('inplace') else torch.empty_like(x)
             size = args[1] if len(args) > 1 else kwargs.get('size')
             if func is F.interpolate and isinstance(size, (list, tuple)):
-                return args[0].new_empty((*args[0].shape[:2], *size))
+                rows = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+                return torch.empty(
+                    (*x.shape[:2], *size), dtype=x.dtype, device='meta',
+                    memory_format=torch.channels_last if rows else torch.contiguous_format)
         return func(*args, **kwargs)

@@ -48,4 +48,5 @@ def shape_of(block: SearchBlock) -> Tuple[Any, ...]:
     """What the graph of a block depends on, its input excepted."""
     tensors = tuple((name, tuple(p.shape), p.requires_grad) for name, p in block.named_parameters())
     path = block.mixconv
-    return tensors, path.in_channels, path.out_channels, path.stride, path.kernel_devices
+    kernels = path.kernel_devices, tuple(path.kernels)
+    return tensors, path.in_channels, path.out_channels, path.stride, kernels

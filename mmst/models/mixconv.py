@@ -10,6 +10,7 @@ from ..search.units import UnitGroup
 from . import batch_norm, depthwise, pointwise
 from .depthwise import normalized
 from .loading import check_shapes, incoming_length
+from .plain import is_plain
 
 
 class MixConv(nn.Module):
@@ -31,16 +32,18 @@ class MixConv(nn.Module):
         eps (float): Epsilon of the BNs. Defaults to 1e-3.
 
     Attributes:
-        kernel_devices (Sequence[str]): Where training runs the depthwise convolutions in one pass,
-            and BN with its ReLU in one, if a kernel takes them (``mmst.models.depthwise``,
-            ``mmst.models.batch_norm``): ``'cpu'``, ``'cuda'``. Results differ by rounding only.
-            Evaluation and export keep to torch's layers. Defaults to ().
+        kernel_devices (Sequence[str]): Where training uses ``kernels`` that take what it has:
+            ``'cpu'``, ``'cuda'``. Results differ by rounding only. Evaluation and export keep to
+            torch's layers, and so do layers with hooks. Defaults to ().
+        kernels (Sequence[str]): Depthwise convolutions of all kernel sizes in one pass, BN with its
+            ReLU in one, 1x1 convolutions as products. Defaults to all of them.
 
     Shape:
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
 
     kernel_devices: Sequence[str] = ()
+    kernels: Sequence[str] = ('depthwise', 'batch_norm', 'pointwise')
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
                  kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
@@ -72,16 +75,16 @@ class MixConv(nn.Module):
         x = self._normalize(self.depthwise_bn, x)
         return self.project_bn(self._pointwise(self.project, x))
 
-    def _has_kernels(self, x: Tensor) -> bool:
-        return self.training and x.device.type in self.kernel_devices
+    def _wants(self, kernel: str, x: Tensor) -> bool:
+        return self.training and x.device.type in self.kernel_devices and kernel in self.kernels
 
     def _pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
-        if self._has_kernels(x) and pointwise.can_run(x):
+        if self._wants('pointwise', x) and pointwise.can_run(x, conv):
             return pointwise.pointwise(x, conv)
         return conv(x)
 
     def _normalize(self, bn: nn.BatchNorm2d, x: Tensor) -> Tensor:
-        if self._has_kernels(x) and batch_norm.can_run(x, bn):
+        if self._wants('batch_norm', x) and batch_norm.can_run(x, bn):
             return batch_norm.batch_norm(x, bn, relu=True)
         # In place: a BN's backward pass needs its input, not its output.
         return F.relu(bn(x), inplace=True)
@@ -89,11 +92,13 @@ class MixConv(nn.Module):
     def _convolve(self, x: Tensor) -> Tensor:
         """BN, ReLU and the depthwise convolutions of the expanded map."""
         weights = [conv.weight for conv in self.depthwise if conv.weight.shape[0]]
-        kernels = self._has_kernels(x)
-        if kernels and normalized.can_run(x, self.expand_bn, weights, self.stride):
+        wanted = self._wants('depthwise', x) and all(
+            is_plain(conv, nn.Conv2d) for conv in self.depthwise)
+        if wanted and self._wants('batch_norm', x) and normalized.can_run(
+                x, self.expand_bn, weights, self.stride):
             return normalized.normalized_depthwise(x, self.expand_bn, weights, self.stride)
         x = self._normalize(self.expand_bn, x)
-        if kernels and depthwise.can_run(x, weights, self.stride):
+        if wanted and depthwise.can_run(x, weights, self.stride):
             return depthwise.mixed_depthwise(x, weights, self.stride)
         parts = zip(self.depthwise, x.split(self.widths, dim=1))
         return torch.cat([conv(part) for conv, part in parts if part.shape[1]], dim=1)

@@ -1,15 +1,22 @@
-"""1x1 convolutions as products of matrices, for training on CPUs."""
+"""1x1 convolutions as products of matrices, for training on CPUs.
+
+torch's convolution in channels_last makes a product for each image where it runs on one thread.
+"""
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .plain import is_plain
 
-def can_run(x: Tensor) -> bool:
-    """Whether a product gains something: a map in channels_last, not in mixed precision.
 
-    torch's convolutions go image by image, and their gradients take up to twice as long.
+def can_run(x: Tensor, conv: nn.Module) -> bool:
+    """Whether a product takes these: a plain 1x1 convolution, a map in channels_last on a CPU.
+
+    In float32 or float64, not in mixed precision.
     """
-    return (x.device.type == 'cpu' and x.dtype in (torch.float32, torch.float64)
+    return (is_plain(conv, nn.Conv2d) and conv.kernel_size == conv.stride == (1, 1)
+            and conv.groups == 1 and conv.padding == (0, 0) and x.device.type == 'cpu'
+            and x.dtype in (torch.float32, torch.float64)
             and x.is_contiguous(memory_format=torch.channels_last) and not _mixed_precision())
 
 

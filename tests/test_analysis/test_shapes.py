@@ -2,6 +2,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmst.analysis.shapes import ShapesOnly
 
@@ -34,15 +35,29 @@ def test_values_of_other_devices_are_computed(name):
         torch.testing.assert_close(CALLS[name](x.clone()), expected)
 
 
-def test_interpolations_of_the_meta_device_run_no_decomposition():
-    calls = []
+class Count(TorchDispatchMode):
+    """Counts what reaches torch's dispatcher."""
 
-    class Count(torch.utils._python_dispatch.TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
 
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            calls.append(func)
-            return func(*args, **(kwargs or {}))
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
 
-    with Count(), ShapesOnly():
-        CALLS['bilinear'](torch.empty(2, 6, 8, 12, device='meta'))
-    assert not any('upsample' in str(func) for func in calls)
+
+@pytest.mark.parametrize('name', ['relu_in_place', 'torch_relu', 'layer_norm', 'bilinear', 'by_name'])
+def test_no_decomposition_is_run(name):
+    x = torch.empty(2, 6, 8, 12, device='meta')
+    with Count() as count, ShapesOnly():
+        CALLS[name](x)
+    assert count.calls <= 1  # to make the output
+
+
+def test_memory_format_and_the_input_are_left_alone():
+    x = torch.empty(2, 6, 8, 12, device='meta').to(memory_format=torch.channels_last)
+    with ShapesOnly():
+        assert F.relu(x) is not x and F.relu(x, inplace=True) is x
+        for name in ('relu', 'bilinear'):
+            assert CALLS[name](x).is_contiguous(memory_format=torch.channels_last)

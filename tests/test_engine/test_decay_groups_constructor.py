@@ -6,6 +6,8 @@ from tiny import BACKBONE, NECK, TinySegmentor
 from torch import nn
 
 from mmst.engine import MaskedOptimWrapper
+from mmst.engine.optim import DecayGroupsConstructor
+from mmst.errors import ConfigError
 
 
 @pytest.fixture(scope='module')
@@ -93,6 +95,34 @@ def test_rules_for_parameters_hold_and_equal_settings_share_a_group(model):
             assert of[id(p)] == expected, own
     trained = [p for p in model.parameters() if p.requires_grad]
     assert sum(len(group['params']) for group in groups) == len(trained) == len(of)
+
+
+def by_rules(model, **rules):
+    return build_optim_wrapper(model, dict(
+        type='mmst.MaskedOptimWrapper', constructor='mmst.DecayGroupsConstructor',
+        optimizer=dict(type='AdamW', lr=0.04, weight_decay=1e-5), paramwise_cfg=rules))
+
+
+def tied():
+    """Two layers with one weight."""
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    model[1].weight = model[0].weight
+    return model
+
+
+def test_a_parameter_that_layers_share_is_trained_once_or_refused():
+    groups = by_rules(tied(), custom_keys={'0': dict()}, bypass_duplicate=True).optimizer.param_groups
+    assert [len(group['params']) for group in groups] == [1]
+    with pytest.raises(ConfigError, match='bypass_duplicate'):
+        by_rules(tied(), custom_keys={'0': dict()})
+
+
+def test_a_constructor_can_be_called_again():
+    constructor = DecayGroupsConstructor(
+        dict(type='mmst.MaskedOptimWrapper', optimizer=dict(type='SGD', lr=0.1, weight_decay=0.01)))
+    decays = [[g['weight_decay'] for g in constructor(nn.Linear(2, 2)).optimizer.param_groups]
+              for _ in range(2)]
+    assert decays == [[0.01, 0.]] * 2
 
 
 def test_a_rule_without_keys_is_not_ignored(model):

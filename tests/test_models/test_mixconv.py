@@ -231,6 +231,29 @@ def test_kernel_follows_a_removal_during_training(monkeypatch):
 
 
 @needs_kernel
+@pytest.mark.parametrize('name', ['expand', 'expand_bn', 'depthwise.1', 'depthwise_bn', 'project'])
+def test_layers_with_hooks_are_called(monkeypatch, name):
+    plain, fast = kernel_pair()
+    x, called = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last), []
+    fast.get_submodule(name).register_forward_hook(lambda *_: called.append(name))
+    torch.testing.assert_close(fast(x), plain(x), rtol=1e-4, atol=1e-4)
+    assert called == [name]
+
+
+@needs_kernel
+@pytest.mark.parametrize('kernels, expected', [
+    (('depthwise', ), ['mixed_depthwise']), (('pointwise', ), ['pointwise'] * 2),
+    (('batch_norm', ), ['batch_norm'] * 2), ((), [])])
+def test_kernels_can_be_chosen(monkeypatch, kernels, expected):
+    calls = calls_of_kernel(monkeypatch)
+    plain, fast = kernel_pair()
+    fast.kernels = kernels
+    x = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(fast(x), plain(x), rtol=1e-4, atol=1e-4)
+    assert [name for name, _ in calls] == expected
+
+
+@needs_kernel
 def test_evaluation_planes_and_bfloat16_keep_to_convolutions(monkeypatch):
     calls = calls_of_kernel(monkeypatch)
     plain, fast = kernel_pair()

@@ -27,10 +27,13 @@ def test_product_equals_the_convolution_in_output_and_gradients(shape, bias):
         assert a.shape == b.shape
 
 
-def test_it_is_for_single_precision_in_channels_last():
-    x = last(torch.randn(2, 5, 4, 6))
-    assert can_run(x) and can_run(x.double())
-    assert not can_run(x.contiguous())
-    assert not can_run(x.bfloat16())
+def test_what_a_product_cannot_take_is_told():
+    x, conv = last(torch.randn(2, 5, 4, 6)), nn.Conv2d(5, 7, 1)
+    assert can_run(x, conv) and can_run(x.double(), conv)
+    assert not can_run(x.contiguous(), conv)
+    assert not can_run(x.bfloat16(), conv)
+    for other in (nn.Conv2d(5, 7, 3), nn.Conv2d(5, 7, 1, 2), nn.Conv2d(5, 5, 1, groups=5),
+                  nn.Conv2d(5, 7, 1, padding=1), nn.Identity()):
+        assert not can_run(x, other)
     with torch.autocast('cpu', torch.bfloat16):
-        assert not can_run(x)
+        assert not can_run(x, conv)

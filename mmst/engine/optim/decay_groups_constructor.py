@@ -1,39 +1,47 @@
 """Parameter groups by weight decay."""
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Set
 
 import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.utils import digit_version
 from torch import nn
 
+from ...errors import config_error
 from ...pruning.prunable import PRUNABLE
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
-    """Weight decay on the weights of convolutions and linears only, as released.
+    """Few parameter groups: by default weight decay on convolutions' and linears' weights only.
 
-    Two groups in all: mmengine makes one for each of some thousand parameters, and an optimizer's
-    step then costs a loop over them. With a ``paramwise_cfg`` mmengine's rules hold, without decay of
-    norms and biases unless it says otherwise, but parameters of equal settings share a group. The optimizer's fused form is used where it has one (Adam and AdamW; torch from 2.4 on CPU)
-    unless the config says otherwise. Same arguments.
+    That is as released, in two groups. mmengine makes a group for each of some thousand parameters, and
+    an optimizer's step then costs a loop over them. With a ``paramwise_cfg`` mmengine's rules hold in
+    the place of the default (norms and biases do not decay unless it says otherwise; a custom key
+    without ``decay_mult`` decays in full), but parameters of equal settings share a group.
+
+    The optimizer's fused form is used where it has one (Adam and AdamW; torch from 2.4 on CPU) unless
+    the config says otherwise. Arguments as in mmengine's constructor.
     """
 
-    def __call__(self, model: nn.Module) -> OptimWrapper:
-        self.by_rules = bool(self.paramwise_cfg)
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None):
+        super().__init__(optim_wrapper_cfg, paramwise_cfg)
+        self.by_rules = bool(paramwise_cfg)
         self.paramwise_cfg = {**dict(norm_decay_mult=0., bias_decay_mult=0.),
-                              **(self.paramwise_cfg or {})}
+                              **(paramwise_cfg or {})}
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
         if self.optimizer_cfg['type'] in ('Adam', 'AdamW') and fused_available(model):
             self.optimizer_cfg = dict(dict(fused=True), **self.optimizer_cfg)
         return super().__call__(model)
 
-    def add_params(self, params: List[dict], module: nn.Module, **kwargs) -> None:
+    def add_params(self, params: List[dict], module: nn.Module, prefix: str = '',
+                   **kwargs) -> None:
         if self.by_rules:
-            separate: List[dict] = []
-            super().add_params(separate, module, **kwargs)  # which comes back here for each child
-            base = dict(lr=self.base_lr, weight_decay=self.base_wd)
-            params.extend(merged(separate, {k: v for k, v in base.items() if v is not None}))
+            super().add_params(params, module, prefix, **kwargs)  # comes back here for children
+            if not prefix:
+                base = dict(lr=self.base_lr, weight_decay=self.base_wd)
+                params[:] = merged(params, {k: v for k, v in base.items() if v is not None})
             return
         weights = {id(m.weight) for m in module.modules() if isinstance(m, PRUNABLE)}
         trained = [p for p in module.parameters() if p.requires_grad]
@@ -42,13 +50,21 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
 
 
 def merged(groups: List[dict], base: dict) -> List[dict]:
-    """One group for all parameters of equal settings, ``base`` where they have none of their own."""
-    found: Dict[Tuple, dict] = {}
+    """One group for all parameters of equal settings, ``base`` where they have none of their own.
+
+    Raises:
+        ConfigError: A parameter is in two groups: two layers share it.
+    """
+    found: Dict[str, dict] = {}
+    seen: Set[int] = set()
     for group in groups:
         settings = {**base, **{key: value for key, value in group.items() if key != 'params'}}
-        params = group['params']
-        first = found.setdefault(tuple(sorted(settings.items())), dict(settings, params=[]))
-        first['params'].extend([params] if isinstance(params, nn.Parameter) else params)
+        first = found.setdefault(repr(sorted(settings.items())), dict(settings, params=[]))
+        first['params'].extend(group['params'])
+        if seen & {id(p) for p in group['params']}:
+            raise config_error('optim_wrapper.paramwise_cfg', 'bypass_duplicate=False',
+                               'two layers share a parameter', 'set bypass_duplicate=True in it')
+        seen.update(id(p) for p in group['params'])
     return list(found.values())
 
 

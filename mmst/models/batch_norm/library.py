@@ -21,8 +21,8 @@ class Norm(Structure):
     _fields_ = [('rows', c_int64), ('channels', c_int32), ('relu', c_int32), ('eps', c_double),
                 ('momentum', c_double),
                 *((name, c_void_p) for name in (
-                    'x', 'weight', 'bias', 'running_mean', 'running_var', 'mean', 'scale', 'slope',
-                    'shift', 'y', 'y_gradient', 'x_gradient', 'weight_gradient',
+                    'x', 'weight', 'bias', 'running_mean', 'running_var', 'mean',
+                    'inverse_std', 'slope', 'shift', 'y', 'y_gradient', 'x_gradient', 'weight_gradient',
                     'bias_gradient'))]
 
 
@@ -43,8 +43,8 @@ def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> Tuple[Tensor, Tensor, 
     Running statistics of ``bn`` are updated.
     """
     y = torch.empty_like(x, memory_format=torch.channels_last)
-    mean, scale = _forward(x, bn, ('mean', 'scale'), relu, y=y)
-    return y, mean, scale
+    mean, inverse_std = _forward(x, bn, ('mean', 'inverse_std'), relu, y=y)
+    return y, mean, inverse_std
 
 
 def statistics(x: Tensor, bn: nn.BatchNorm2d) -> List[Tensor]:
@@ -52,7 +52,7 @@ def statistics(x: Tensor, bn: nn.BatchNorm2d) -> List[Tensor]:
 
     Running statistics of ``bn`` are updated.
     """
-    return _forward(x, bn, ('mean', 'scale', 'slope', 'shift'))
+    return _forward(x, bn, ('mean', 'inverse_std', 'slope', 'shift'))
 
 
 def _forward(x: Tensor, bn: nn.BatchNorm2d, wanted: Sequence[str], relu: bool = False,
@@ -64,13 +64,13 @@ def _forward(x: Tensor, bn: nn.BatchNorm2d, wanted: Sequence[str], relu: bool = 
 
 
 def backward(gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor,
-             scale: Tensor, relu: bool, wanted: bool = True) -> List[Optional[Tensor]]:
+             inverse_std: Tensor, relu: bool, input_wanted: bool) -> List[Optional[Tensor]]:
     """Gradients of the input (if it is wanted), weight and bias, from that of the output."""
-    found = [torch.empty_like(x, memory_format=torch.channels_last) if wanted else None,
+    found = [torch.empty_like(x, memory_format=torch.channels_last) if input_wanted else None,
              torch.empty_like(weight), torch.empty_like(bias)]
     gradient = gradient.contiguous(memory_format=torch.channels_last)
-    given = dict(x_gradient=found[0]) if wanted else {}
-    _call('backward', x, relu, weight=weight, bias=bias, mean=mean, scale=scale,
+    given = dict(x_gradient=found[0]) if input_wanted else {}
+    _call('backward', x, relu, weight=weight, bias=bias, mean=mean, inverse_std=inverse_std,
           y_gradient=gradient, weight_gradient=found[1], bias_gradient=found[2], **given)
     return found
 

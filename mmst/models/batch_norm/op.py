@@ -2,6 +2,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..plain import is_compiling, is_plain
 from . import library
 
 
@@ -11,13 +12,15 @@ def can_run(x: Tensor, bn: nn.Module) -> bool:
     In float32 or float64, where the kernel can be compiled. Layers of other classes, with hooks,
     without weights, without running statistics or with cumulative ones are left to torch.
     """
-    return (type(bn) is nn.BatchNorm2d and bn.training and bn.track_running_stats and bn.affine
-            and bn.momentum is not None and not bn._forward_hooks and not bn._forward_pre_hooks
-            and x.device.type == 'cpu' and x.dtype in library.TYPES
-            and x.dtype == bn.weight.dtype and x.dim() == 4
+    return (is_plain(bn, nn.BatchNorm2d) and bn.training and bn.track_running_stats and bn.affine
+            and bn.momentum is not None and bn.num_batches_tracked is not None
+            and x.device.type == 'cpu' and x.dtype in library.TYPES and x.dim() == 4
             and x.numel() > x.shape[1] == bn.num_features > 0
             and x.is_contiguous(memory_format=torch.channels_last)
-            and not torch.compiler.is_compiling() and library.kernel() is not None)
+            and all(t is not None and t.dtype == x.dtype and t.device == x.device
+                    and t.is_contiguous()
+                    for t in (bn.weight, bn.bias, bn.running_mean, bn.running_var))
+            and not is_compiling() and library.kernel() is not None)
 
 
 def batch_norm(x: Tensor, bn: nn.BatchNorm2d, relu: bool = False) -> Tensor:
@@ -42,9 +45,9 @@ class _BatchNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, bn: nn.BatchNorm2d,
                 relu: bool) -> Tensor:
-        y, mean, scale = library.forward(x, bn, relu)
+        y, mean, inverse_std = library.forward(x, bn, relu)
         ctx.relu = relu
-        ctx.save_for_backward(x, weight, bias, mean, scale)
+        ctx.save_for_backward(x, weight, bias, mean, inverse_std)
         return y
 
     @staticmethod

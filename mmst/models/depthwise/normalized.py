@@ -40,23 +40,23 @@ def normalized_depthwise(x: Tensor, bn: nn.BatchNorm2d, weights: Sequence[Tensor
 class _NormalizedDepthwise(torch.autograd.Function):
 
     @staticmethod
-    def forward(ctx, x: Tensor, scales: Tensor, biases: Tensor, bn: nn.BatchNorm2d, stride: int,
+    def forward(ctx, x: Tensor, gamma: Tensor, beta: Tensor, bn: nn.BatchNorm2d, stride: int,
                 *weights: Tensor) -> Tensor:
-        mean, scale, slope, shift = batch_norm.library.statistics(x, bn)
+        mean, inverse_std, slope, shift = batch_norm.library.statistics(x, bn)
         ctx.stride = stride
-        ctx.save_for_backward(x, scales, biases, mean, scale, slope, shift, *weights)
+        ctx.save_for_backward(x, gamma, beta, mean, inverse_std, slope, shift, *weights)
         return library.forward(x, weights, stride, (slope, shift))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor):
-        x, scales, biases, mean, scale, slope, shift, *weights = ctx.saved_tensors
+        x, gamma, beta, mean, inverse_std, slope, shift, *weights = ctx.saved_tensors
         needed, for_bn, for_weights = ctx.needs_input_grad, [None] * 3, [None] * len(weights)
         if any(needed[5:]):
             for_weights = library.weight_gradients(gradient, x, weights, ctx.stride,
                                                    (slope, shift))
         if any(needed[:3]):
             gradient = library.input_gradient(gradient, x.shape, weights, ctx.stride)
-            for_bn = batch_norm.library.backward(gradient, x, scales, biases, mean, scale, True,
-                                                 needed[0])
+            for_bn = batch_norm.library.backward(gradient, x, gamma, beta, mean, inverse_std,
+                                                 True, needed[0])
         return (*for_bn, None, None, *for_weights)

@@ -37,8 +37,8 @@ INLINE void store(T *to, const vec<T> &v, int channels) {
     std::memcpy(to, &v, sizeof(T) * channels);
 }
 
-// ReLU.
+// ReLU; like torch's it lets NaN pass.
 template <class T>
 INLINE vec<T> positive(const vec<T> &v) {
-  return v > 0 ? v : vec<T>{};
+  return v < T(0) ? vec<T>{} : v;
 }

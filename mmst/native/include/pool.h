@@ -13,20 +13,30 @@ class Pool {
   using Task = std::function<void(int task, int thread)>;
 
   // Run tasks 0 .. count-1 on `threads` threads, the caller's among them; returns when all are done.
+  // Callers from several threads wait for one another.
   static void run(int count, int threads, const Task &task) {
     if (threads > count) threads = count;
     if (threads < 2) {
       for (int i = 0; i < count; ++i) task(i, 0);
       return;
     }
-    static Pool *pool = nullptr;
-    // A forked process has none of its parent's threads. Pools are never destroyed: their threads
-    // may outlive static objects.
-    if (!pool || pool->owner_ != getpid()) pool = new Pool;
+    Pool *pool = of_this_process();
+    std::lock_guard<std::mutex> hold(pool->one_run_);
     pool->share(count, threads, task);
   }
 
  private:
+  // Libraries that include this share it where the linker merges static objects, as GNU's does.
+  static Pool *of_this_process() {
+    static std::mutex making;
+    static Pool *pool = nullptr;
+    std::lock_guard<std::mutex> hold(making);
+    // A forked process has none of its parent's threads. Pools are never destroyed: their threads
+    // may outlive static objects.
+    if (!pool || pool->owner_ != getpid()) pool = new Pool;
+    return pool;
+  }
+
   void share(int count, int threads, const Task &task) {
     while (size_ < threads - 1) std::thread(&Pool::serve, this, ++size_, generation_.load()).detach();
     {
@@ -60,7 +70,7 @@ class Pool {
   }
 
   const pid_t owner_ = getpid();
-  std::mutex mutex_;
+  std::mutex one_run_, mutex_;
   std::condition_variable wake_, done_;
   std::atomic<unsigned> generation_{0};
   std::atomic<int> next_{0};

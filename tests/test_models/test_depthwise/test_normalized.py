@@ -88,8 +88,19 @@ def test_only_the_gradients_that_are_wanted_are_computed():
     bn.requires_grad_(False)
     normalized_depthwise(x.detach(), bn, weights, 1).sum().backward()
     assert x.grad is None and bn.weight.grad is None and weights[0].grad is not None
-    normalized_depthwise(x, bn, [w.detach() for w in weights], 1).square().sum().backward()
-    assert x.grad.abs().sum() > 0
+    frozen, bn_too = [w.detach() for w in weights], copy.deepcopy(bn)
+    found, = torch.autograd.grad(normalized_depthwise(x, bn, frozen, 1).square().sum(), [x])
+    expected, = torch.autograd.grad(layers(x, bn_too, frozen, 1).square().sum(), [x])
+    torch.testing.assert_close(found, expected)
+
+
+def test_what_is_not_a_number_spreads_as_in_layers():
+    x, bn, weights = inputs()
+    with torch.no_grad():
+        x[0, 3, 2, 1] = float('nan')
+    found, expected = (results(f, x, bn, weights, 1) for f in (normalized_depthwise, layers))
+    for a, b in zip(found, expected):
+        torch.testing.assert_close(a, b, equal_nan=True)
 
 
 def test_the_normalised_map_is_not_kept():

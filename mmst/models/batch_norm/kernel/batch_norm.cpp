@@ -3,13 +3,13 @@
 //
 // Maps are larger than caches, so that passes over them are what takes time: two forward, two
 // backward, where statistics, normalisation and ReLU would each take their own. Pixels are cut into
-// blocks that fit in a core's cache: statistics and sums are taken of a block while it is there, and
-// put together in double precision in the order of the blocks. Blocks do not depend on the number of
-// threads, nor do results.
+// blocks, and of a block a few vectors of channels, which fit in a core's cache, are summed at a time.
+// The blocks' sums are put together in double precision in their order. Blocks do not depend on the
+// number of threads, nor do results.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include "channels.h"
@@ -22,9 +22,9 @@ struct Norm {
   double eps, momentum;
   const void *x, *weight, *bias;
   void *running_mean, *running_var;
-  void *mean, *scale;   // of each channel; scale is 1 / standard deviation
-  void *slope, *shift;  // y = x * slope + shift; may be null
-  void *y;              // may be null
+  void *mean, *inverse_std;  // of each channel
+  void *slope, *shift;       // y = x * slope + shift; may be null
+  void *y;                   // may be null; no gradient and no y shares memory with what is read
   const void *y_gradient;
   void *x_gradient, *weight_gradient, *bias_gradient;
 };
@@ -32,13 +32,13 @@ struct Norm {
 
 namespace {
 
-constexpr int64_t BLOCK_BYTES = 1 << 16;
 constexpr int VECTORS = 4;  // that are summed side by side
-
-std::mutex one_call;  // calls share the threads
+// Pixels of a block: what is kept of each must stay small beside it, and a float's sums short.
+constexpr int64_t LEAST = 128, MOST = 512, BLOCK_BYTES = 1 << 16;
 
 // Call work(constant number of vectors, first channel, channels of a vector) for all channels. The
-// last vector overlaps its neighbour, so that it is a whole one where there are channels for it.
+// last vector overlaps its neighbour, so that it is a whole one where there are channels for it; what
+// is computed twice must not be written over what it is computed from.
 template <class T, class Work>
 INLINE void over_channels(int channels, Work work) {
   constexpr int LANES = Vector<T>::LANES;
@@ -55,18 +55,16 @@ class BatchNorm {
  public:
   BatchNorm(const Norm &n, int threads)
       : n_(n), threads_(threads),
-        size_(std::max<int64_t>(1, BLOCK_BYTES / int64_t(sizeof(T)) / n.channels)),
+        size_(std::min(MOST, std::max<int64_t>(LEAST, BLOCK_BYTES / int64_t(sizeof(T)) / n.channels))),
         count_((n.rows + size_ - 1) / size_), parts_(2 * count_ * n.channels) {}
 
   void forward() {
-    std::lock_guard<std::mutex> hold(one_call);
     over_blocks([&](int64_t block, int64_t row, int64_t rows) { statistics(block, row, rows); });
     combine_statistics();
     if (n_.y) over_blocks([&](int64_t, int64_t row, int64_t rows) { normalize(row, rows); });
   }
 
   void backward() {
-    std::lock_guard<std::mutex> hold(one_call);
     set_affine();
     over_blocks([&](int64_t block, int64_t row, int64_t rows) { sums(block, row, rows); });
     combine_sums();
@@ -120,12 +118,12 @@ class BatchNorm {
         squares[c] += its_squares[c] + d * d * weight;
       }
     }
-    T *means = map(n_.mean), *scales = map(n_.scale);
+    T *means = map(n_.mean), *inverse = map(n_.inverse_std);
     T *running_mean = map(n_.running_mean), *running_var = map(n_.running_var);
     const double m = n_.momentum, rows = double(n_.rows);
     for (int c = 0; c < channels; ++c) {
       means[c] = T(mean[c]);
-      scales[c] = T(1 / std::sqrt(squares[c] / rows + n_.eps));
+      inverse[c] = T(1 / std::sqrt(squares[c] / rows + n_.eps));
       running_mean[c] = T((1 - m) * running_mean[c] + m * mean[c]);
       running_var[c] = T((1 - m) * running_var[c] + m * squares[c] / (rows - 1));
     }
@@ -135,10 +133,10 @@ class BatchNorm {
   // y = x * slope + shift.
   void set_affine() {
     const T *weight = map(n_.weight), *bias = map(n_.bias);
-    const T *mean = map(n_.mean), *scale = map(n_.scale);
+    const T *mean = map(n_.mean), *inverse = map(n_.inverse_std);
     slope_.resize(n_.channels), shift_.resize(n_.channels);
     for (int c = 0; c < n_.channels; ++c) {
-      slope_[c] = weight[c] * scale[c];
+      slope_[c] = weight[c] * inverse[c];
       shift_[c] = bias[c] - mean[c] * slope_[c];
     }
     if (n_.slope) std::copy(slope_.begin(), slope_.end(), map(n_.slope));
@@ -169,7 +167,7 @@ class BatchNorm {
   // The gradient that comes through the ReLU, whose output is not needed for it.
   INLINE vec<T> through(bool relu, const vec<T> &gradient, const vec<T> &x, const vec<T> &slope,
                         const vec<T> &shift) {
-    return relu ? (x * slope + shift > 0 ? gradient : vec<T>{}) : gradient;
+    return relu ? (x * slope + shift <= T(0) ? vec<T>{} : gradient) : gradient;
   }
 
   // Of a block's gradient, and of its products with the deviations.
@@ -210,11 +208,11 @@ class BatchNorm {
       const T *its_sum = part(block, 0), *its_product = part(block, 1);
       for (int c = 0; c < channels; ++c) sum[c] += its_sum[c], product[c] += its_product[c];
     }
-    const T *scale = map(n_.scale);
+    const T *inverse = map(n_.inverse_std);
     T *weight_gradient = map(n_.weight_gradient), *bias_gradient = map(n_.bias_gradient);
     offset_.resize(channels), factor_.resize(channels);
     for (int c = 0; c < channels; ++c) {
-      const double s = scale[c];
+      const double s = inverse[c];
       bias_gradient[c] = T(sum[c]);
       weight_gradient[c] = T(product[c] * s);
       offset_[c] = T(sum[c] / double(n_.rows));
@@ -238,7 +236,6 @@ class BatchNorm {
         offset[v] = load<T>(offset_.data() + first + v * LANES, lanes);
         factor[v] = load<T>(factor_.data() + first + v * LANES, lanes);
       }
-      // Overlapping vectors are computed twice: the gradient must not be written over.
       for (int64_t r = 0; r < rows; ++r)
         for (int v = 0; v < N; ++v) {
           const int64_t at = r * pixel + first + v * LANES;
@@ -262,10 +259,10 @@ class BatchNorm {
 }  // namespace
 
 extern "C" {
-// Mean, scale, the running statistics and what else there is room for, from x.
+// Mean, inverse_std, the running statistics and what else there is room for, from x.
 void forward_float(const Norm *n, int32_t threads) { BatchNorm<float>(*n, threads).forward(); }
 void forward_double(const Norm *n, int32_t threads) { BatchNorm<double>(*n, threads).forward(); }
-// The gradients from x, mean, scale and y_gradient.
+// The gradients from x, mean, inverse_std and y_gradient.
 void backward_float(const Norm *n, int32_t threads) { BatchNorm<float>(*n, threads).backward(); }
 void backward_double(const Norm *n, int32_t threads) { BatchNorm<double>(*n, threads).backward(); }
 }

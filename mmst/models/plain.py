@@ -1,0 +1,24 @@
+"""When a kernel may take the place of a layer: nobody else may notice."""
+from typing import Type
+
+import torch
+from torch import nn
+from torch.nn.modules import module as torch_module
+
+_HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pre_hooks')
+
+
+def is_plain(layer: nn.Module, kind: Type[nn.Module]) -> bool:
+    """Whether calling ``layer`` does what torch's class ``kind`` does and nothing besides.
+
+    Not so for subclasses (SyncBN, parametrised layers), layers with hooks of any sort
+    (``torch.nn.utils.prune``, profilers), and ones whose ``forward`` was replaced (activation
+    checkpointing).
+    """
+    return (type(layer) is kind and not any(getattr(layer, name, None) for name in _HOOKS)
+            and 'forward' not in layer.__dict__ and not torch_module._has_any_global_hook())
+
+
+def is_compiling() -> bool:
+    """Whether torch.compile is tracing; torch before 2.3 has it elsewhere."""
+    return getattr(torch.compiler, 'is_compiling', torch._dynamo.is_compiling)()
