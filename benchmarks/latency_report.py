@@ -1,11 +1,7 @@
 """The record of ``benchmarks/latency.py`` as Markdown."""
 from typing import List
 
-
-def table(header, rows) -> List[str]:
-    """Lines of a Markdown table."""
-    lines = [f'| {" | ".join(header)} |', '|' + ' --- |' * len(header)]
-    return lines + [f'| {" | ".join(map(str, cells))} |' for cells in rows]
+from training_report import table
 
 
 def markdown(record: dict) -> str:

@@ -27,7 +27,7 @@ def _where(found: dict) -> List[str]:
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> List[str]:
     """A Markdown table."""
     return [f'| {" | ".join(header)} |', '|' + ' --- |' * len(header),
-            *(f'| {" | ".join(row)} |' for row in rows)]
+            *(f'| {" | ".join(map(str, row))} |' for row in rows)]
 
 
 def _overhead(found: dict) -> List[str]:
