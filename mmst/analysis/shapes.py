@@ -1,4 +1,4 @@
-"""Shapes of feature maps without torch's rules for them, which take a hundred times as long."""
+"""Shapes of feature maps without torch's rules for them, which took most of a search's time."""
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode

@@ -21,8 +21,8 @@ class Norm(Structure):
     _fields_ = [('rows', c_int64), ('channels', c_int32), ('relu', c_int32), ('eps', c_double),
                 ('momentum', c_double),
                 *((name, c_void_p) for name in (
-                    'x', 'weight', 'bias', 'running_mean', 'running_var', 'mean',
-                    'inverse_std', 'slope', 'shift', 'y', 'y_gradient', 'x_gradient', 'weight_gradient',
+                    'x', 'weight', 'bias', 'running_mean', 'running_var', 'mean', 'inverse_std',
+                    'slope', 'shift', 'y', 'y_gradient', 'x_gradient', 'weight_gradient',
                     'bias_gradient'))]
 
 

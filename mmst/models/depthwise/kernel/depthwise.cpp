@@ -288,7 +288,8 @@ void weight_gradient_part(const Maps &m, const Part<T> &part, int thread) {
   const T *dy = static_cast<const T *>(m.y_gradient) + part.first;
   const Normalisation<T> norm(part, m.slope, m.shift);
   for (int image = 0; image < m.images; ++image) {
-    Ring<T> ring(part, norm, gradient + vectors * at.steps, at.size, at.phases, at.in_length, at.left);
+    Ring<T> ring(part, norm, gradient + vectors * at.steps, at.size, at.phases, at.in_length,
+                 at.left);
     const T *x = static_cast<const T *>(m.x) + image * m.height * m.width * pixel + part.first;
     for (int oy = 0; oy < m.out_height; ++oy, dy += m.out_width * pixel) {
       const int top = oy * m.stride - at.left;
