@@ -8,6 +8,7 @@ TRANSFERS = (('ade20k', 'cityscapes', True), ('cityscapes', 'ade20k', True),
              ('imagenet', 'coco', False))
 # Schedule of the pruning ratio and time of reactivation: Table 1 and Fig. 7.
 VARIANTS = dict(two_in_one=('one_shot', None), two_in_one_irs=('one_shot', 'search'),
+                two_in_one_irp=('one_shot', 'prune'),
                 two_in_one_pp=('progressive', None), two_in_one_pp_irp=('progressive', 'prune'),
                 st=('progressive', 'search'))
 SCORES = dict(seg=[('mIoU', 'mIoU', 1), ('mAcc', 'mAcc', 1), ('aAcc', 'aAcc', 1)],
