@@ -28,7 +28,7 @@ test_pipeline = [
 data_root = 'data/demo/ade20k/ADEChallengeData2016'
 train_dataloader = dict(
     batch_size=4, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.234),
+    sampler=dict(type='mmst.PartSampler', share=0.2),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,

@@ -34,6 +34,11 @@ runs += [dict(name=f'{d}.{name}_p{r}', tool='train', options={
     'default_hooks.prune.sparsity': r / 100, 'default_hooks.prune.schedule': schedule,
     'default_hooks.prune.reactivation': reactivation})
     for d in DATA for name, (schedule, reactivation) in VARIANTS.items() for r in RATIOS]
+# IR-P whose pruned weights return with their values instead of from zero.
+runs += [dict(name=f'{d}.two_in_one_pp_irp_value_p{r}', tool='train', options={
+    'default_hooks.prune.sparsity': r / 100, 'default_hooks.prune.schedule': 'progressive',
+    'default_hooks.prune.reactivation': 'prune', 'default_hooks.prune.revive': 'value'})
+    for d in DATA for r in RATIOS]
 # With retraining: optimizer and schedule of the run that was pruned go on, the schedule stretched.
 runs += [dict(name=f'{d}.sp_{c}_p{r}_rt', tool='retrain', ticket=f'{d}.sp_{c}_p{r}',
               checkpoint=f'{d}.search', arguments=dict(epochs=50))
