@@ -27,7 +27,7 @@ val_pipeline = [
 data_root = 'data/demo/coco/'
 train_dataloader = dict(
     batch_size=8, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.134),
+    sampler=dict(type='mmst.PartSampler', share=0.1),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=32, num_workers=0, persistent_workers=False,
@@ -51,5 +51,5 @@ default_hooks = dict(
     search=dict(interval=2, rho=1.5e-7, warmup=2, input_shape=(96, 72)),
     # Their Xavier weights are a hundred times those that convolutions begin with here.
     prune=dict(interval=3, transformers=False),
-    recalibrate=dict(batches=4, batch_size=16),
+    recalibrate=dict(batches=2, batch_size=16),
     checkpoint=dict(interval=6))
