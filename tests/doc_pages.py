@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 #: docs/hooks.py makes pages of them.
-RECORDS = sorted((ROOT / 'benchmarks' / 'results').glob('*.md'))
+RECORDS = sorted((ROOT / 'benchmarks' / 'results').rglob('*.md'))
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md')), *RECORDS]
 _FENCE = re.compile(r'^```(\w*)[^\n]*\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 _SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
@@ -67,7 +67,9 @@ def file_of(page, target):
     """The file that a link on a page leads to."""
     file = (page.parent / target).resolve() if target else page
     results = ROOT / 'docs' / 'results'
-    return RECORDS[0].parent / file.name if file.parent == results and not file.exists() else file
+    if results in file.parents and not file.exists():  # pages that docs/hooks.py adds
+        return ROOT / 'benchmarks' / 'results' / file.relative_to(results)
+    return file
 
 
 def headings(page):

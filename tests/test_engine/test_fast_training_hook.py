@@ -6,7 +6,8 @@ from tiny import WEAKEN, averaged, find_hook, make, run, timeline, unwrapped
 from mmst.engine import FastTrainingHook, SearchHook
 from mmst.engine.hooks import fast_training_hook
 from mmst.errors import ConfigError
-from mmst.models import depthwise, get_widths, search_blocks
+from mmst.models import batch_norm, depthwise, get_widths, pointwise, search_blocks
+from mmst.models.depthwise import normalized
 from mmst.models.mixconv import MixConv
 
 needs_kernel = pytest.mark.skipif(
@@ -21,9 +22,12 @@ def fast(**settings):
 @pytest.fixture
 def maps(monkeypatch):
     """Whether autograd was on, for each map that a kernel took."""
-    taken, convolve = [], depthwise.mixed_depthwise
-    monkeypatch.setattr(depthwise, 'mixed_depthwise', lambda *args: taken.append(
-        torch.is_grad_enabled()) or convolve(*args))
+    taken = []
+    for module, name in ((depthwise, 'mixed_depthwise'), (normalized, 'normalized_depthwise'),
+                         (batch_norm, 'batch_norm'), (pointwise, 'pointwise')):
+        kernel = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, kernel=kernel, **kwargs: taken.append(
+            torch.is_grad_enabled()) or kernel(*args, **kwargs))
     return taken
 
 
