@@ -265,12 +265,12 @@ def test_evaluation_without_training_writes_nothing(tmp_path):
 
 def test_tensorboard_files_hold_scalars_and_histograms(tmp_path):
     """Written and read back by TensorBoard itself."""
-    accumulator = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    from tensorboard.backend.event_processing import event_accumulator
     runner = train(tmp_path, 2, visualizer=dict(
         type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')]))
     runner.visualizer.close()
     file, = tmp_path.rglob('events.out.tfevents.*')
-    read = accumulator.EventAccumulator(str(file)).Reload()
+    read = event_accumulator.EventAccumulator(str(file)).Reload()
     assert [point.step for point in read.Scalars('network/sparsity')] == [1, 2]
     assert read.Scalars('network/sparsity')[-1].value == pytest.approx(0.5, abs=1e-3)
     search = by_kind(events(runner), 'search')[0]
