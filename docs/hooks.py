@@ -1,7 +1,7 @@
 """What mkdocs does besides: pages that mkdocs.yml need not name.
 
-Each record below benchmarks/results becomes a page below Results; pages of docs/ that the navigation does
-not name are added at the end of Use.
+Each record below benchmarks/results becomes a page below Results, its figures beside it; pages of docs/
+that the navigation does not name are added at the end of Use.
 """
 import re
 from pathlib import Path
@@ -11,9 +11,16 @@ from mkdocs.structure.files import File, Files
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / 'benchmarks' / 'results'
-#: Path of a page to its file.
-RECORDS = {f'results/{path.relative_to(RESULTS).as_posix()}': path
-           for path in sorted(RESULTS.rglob('*.md'))}
+
+
+def _below_results(pattern: str) -> dict[str, Path]:
+    """Path on the site of each record that the pattern matches, to its file."""
+    return {f'results/{path.relative_to(RESULTS).as_posix()}': path
+            for path in sorted(RESULTS.rglob(pattern))}
+
+
+RECORDS = _below_results('*.md')
+FIGURES = _below_results('*.png')
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -25,8 +32,8 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add the records to the pages."""
-    for page, path in RECORDS.items():
+    """Add the records and the figures that they show."""
+    for page, path in {**RECORDS, **FIGURES}.items():
         files.append(File.generated(config, page, abs_src_path=str(path)))
 
 
