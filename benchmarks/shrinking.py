@@ -10,6 +10,7 @@
 import argparse
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Callable, Dict, List
@@ -19,13 +20,16 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 import torch  # noqa: E402
 import torch.multiprocessing as mp  # noqa: E402
 from machine import machine  # noqa: E402
+from mmengine import dist  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
 from pairing import load, measure, summary  # noqa: E402
 from training_forms import form  # noqa: E402
 from training_report import table  # noqa: E402
 from training_tasks import clean, make_batch, network, runner, step  # noqa: E402
-from torch import nn  # noqa: E402
 
 from mmst.analysis.cost import layer_costs, total  # noqa: E402
+from mmst.cli import start_processes, stop_processes  # noqa: E402
 from mmst.engine import PruneHook, SearchHook  # noqa: E402
 from mmst.engine.access import find_hook, unwrapped  # noqa: E402
 from mmst.pruning.prunable import prunable_weights  # noqa: E402
@@ -36,6 +40,7 @@ from mmst.search.units import find_units  # noqa: E402
 RESULTS = Path(__file__).resolve().parent / 'results' / 'shrinking.json'
 SHARES = (1., 0.8, 0.6, 0.4, 0.2, 0.1)
 WIDTHS, SCALES = (0.5, 1., 2.), (1, 2)
+EVENTS = ('step', 'search', 'prune')
 
 
 def main() -> int:
@@ -108,20 +113,24 @@ def scaling(args: argparse.Namespace) -> dict:
         for scale in SCALES if width == 1 else (1, ):
             size = (args.size[0], args.size[1] * scale, args.size[2] * scale)
             run = runner(args.task, args.transformer, size, True, width=width)
-            batch = make_batch(args.task, *size)
-            prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
-            found = summary(measure(dict(
-                step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
-                lift=lambda: prune.lift(run, 1), weaken=lambda: weaken(run, 0.1),
-                search=lambda: search.search(run, 10)), args.rounds), 'step')
+            found = summary(measure(events(args, run, size), args.rounds), 'step')
             rows.append(dict(width=width, size=list(size), params=params(run), **{
-                name: found[name]['processor_ms'] for name in ('step', 'prune', 'search')}))
+                name: found[name]['processor_ms'] for name in EVENTS}))
             clean(dict(run=run))
     return dict(rows=rows)
 
 
+def events(args: argparse.Namespace, run: Runner, size) -> Dict[str, Callable[[], object]]:
+    """A step, a prune and a search that removes a tenth of the units, and what these two need."""
+    batch = make_batch(args.task, *size)
+    prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
+    return dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
+                lift=lambda: prune.lift(run, 1), weaken=lambda: weaken(run, 0.1),
+                search=lambda: search.search(run, 10))
+
+
 @torch.no_grad()
-def weaken(run, share: float) -> None:
+def weaken(run: Runner, share: float) -> None:
     """Make a random share of the units unimportant, of the averaged network too."""
     for model in (unwrapped(run), *[h.ema_model.module for h in run.hooks
                                     if hasattr(h, 'ema_model')]):
@@ -130,46 +139,45 @@ def weaken(run, share: float) -> None:
             group.gamma[torch.rand(len(group), generator=generator) < share] = 0.
 
 
-def params(run) -> int:
+def params(run: Runner) -> int:
     """Parameters of the network that a runner trains."""
     return sum(p.numel() for p in unwrapped(run).parameters())
 
 
 def processes(args: argparse.Namespace) -> dict:
-    """Weak scaling: a step of one process, and of two that exchange gradients by gloo.
+    """Weak scaling: two-in-one training by one process, and by two that exchange gradients.
 
-    By the clock: processes that share cores with other work wait for each other.
+    Each has a batch of its own; gloo connects them. Times are the clock's: processes that share
+    cores with other work wait for each other.
     """
     rows = []
     for count in (1, 2):
         with mp.Manager() as manager:
-            times = manager.list()
-            mp.spawn(_rank, (count, args, times), nprocs=count)
-            rows.append(dict(processes=count, milliseconds=1e3 * sorted(times)[len(times) // 2]))
+            rows.append(manager.dict())
+            mp.spawn(_rank, (count, free_port(), args, rows[-1]), nprocs=count)
+            rows[-1] = dict(rows[-1], processes=count)
     return dict(rows=rows)
 
 
-def _rank(rank: int, count: int, args: argparse.Namespace, times) -> None:
-    import time
+def free_port() -> int:
+    """One that nothing listens at."""
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return listener.getsockname()[1]
 
-    import torch.distributed as dist
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT='29517')
+
+def _rank(rank: int, count: int, port: int, args: argparse.Namespace, found: dict) -> None:
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank),
+                      WORLD_SIZE=str(count), LOCAL_RANK=str(rank))
     torch.set_num_threads(1)
-    dist.init_process_group('gloo', rank=rank, world_size=count)
-    model = network(args.task, args.transformer)
-    if count > 1:
-        model = nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    batch = make_batch(args.task, *args.size)
-    for number in range(args.rounds + 1):
-        dist.barrier()
-        start = time.perf_counter()
-        optimizer.zero_grad()
-        model(**batch, mode='loss')['loss'].backward()
-        optimizer.step()
-        if number and not rank:
-            times.append(time.perf_counter() - start)
-    dist.destroy_process_group()
+    cfg = Config(dict(launcher='pytorch' if count > 1 else 'none'))
+    start_processes(cfg)
+    run = runner(args.task, args.transformer, args.size, True, cfg=cfg, launcher=cfg.launcher)
+    times = measure(events(args, run, args.size), args.rounds, prepare=lambda name: dist.barrier())
+    if not rank:
+        found.update({name: summary(times, 'step')[name]['clock_ms'] for name in EVENTS})
+    clean(dict(run=run))
+    stop_processes()
 
 
 def loading(args: argparse.Namespace) -> dict:
@@ -253,8 +261,9 @@ def _scaling(found: dict) -> List[str]:
 
 
 def _processes(found: dict) -> List[str]:
-    return table(('processes', 'step by the clock (ms)'),
-                 [(str(r['processes']), f'{r["milliseconds"]:.0f}') for r in found['rows']])
+    return table(('processes', 'step by the clock (ms)', 'search (ms)', 'prune (ms)'),
+                 [(str(r['processes']), f'{r["step"]:.0f}', f'{r["search"]:.0f}',
+                   f'{r["prune"]:.0f}') for r in found['rows']])
 
 
 def _communication(found: dict) -> List[str]:

@@ -112,12 +112,13 @@ class PausedLoop(EpochBasedTrainLoop):
 
 
 def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optional[dict] = None,
-           width: float = 1.) -> Runner:
+           width: float = 1., **settings: Any) -> Runner:
     """A run that waits in its first epoch: two-in-one as shipped, or plain training as fast.
 
     Args:
         size: Batch size, height and width.
         changes (dict, optional): To settings of the hooks, by name.
+        settings: Further ones of the Runner.
     """
     batch, height, breadth = size
     hooks = Config.fromfile(mmst.cfg('_base_/two_in_one.py')).default_hooks.to_dict()
@@ -143,7 +144,8 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optiona
                          length=100 * batch)),
         optim_wrapper=dict(
             type=wrapper, constructor='mmst.DecayGroupsConstructor',
-            optimizer=dict(type='AdamW', lr=1e-4, eps=1e-3, weight_decay=1e-5)))
+            optimizer=dict(type='AdamW', lr=1e-4, eps=1e-3, weight_decay=1e-5)),
+        **settings)
     found.train()
     return found
 

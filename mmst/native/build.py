@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List, Optional
 
+from mmengine.logging import print_log
+
 from .. import files
 
 #: Headers that kernels share.
@@ -52,6 +54,15 @@ def build(source: Path) -> ctypes.CDLL:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise BuildError(f'{path}: {error}') from error
+
+
+def build_or_tell(source: Path, instead: str) -> Optional[ctypes.CDLL]:
+    """The library of a kernel; where it cannot be had None, and the log tells ``instead`` and why."""
+    try:
+        return build(source)
+    except BuildError as error:
+        print_log(f'{instead}: {error}.', logger='current')
+        return None
 
 
 def find_compiler() -> Optional[str]:

@@ -53,7 +53,8 @@ class BlockPlan:
             taps=taps.at(phase_of * (tile + 2 * margin) + shift),
             project=_by_chunks(live.project.numpy(), chunk, chunks).at(tile),
             expand_bias=live.expand_bias.numpy(), depthwise_bias=live.depthwise_bias.numpy(),
-            low=low, high=high, live_phases=phase_bits, mask=stride_mask(size, layout, stride),
+            low=low, high=high, live_phases=phase_bits,
+            **dict(zip(('rows', 'columns'), phase_sizes(size, stride))),
             **_constants(constant, size, layout))
         self.nonzeros = tuple(map(len, (reduced, expand, taps))) + (int((live.project != 0).sum()),)
 
@@ -94,16 +95,10 @@ def _by_chunks(project: np.ndarray, chunk: int, chunks: int) -> SparseRows:
     return SparseRows.of(padded.reshape(out, chunks, chunk).swapaxes(0, 1).reshape(-1, chunk))
 
 
-def stride_mask(size: Tuple[int, int], layout: Layout, stride: int) -> np.ndarray:
-    """(phases, plane): -1 inside the image, 0 in gaps and outside."""
-    planes = []
-    for top in range(stride):
-        for left in range(stride):
-            plane = np.zeros(layout.plane, np.int32)
-            rows = plane[:layout.height * layout.stride].reshape(layout.height, layout.stride)
-            rows[:-(-(size[0] - top) // stride), :-(-(size[1] - left) // stride)] = -1
-            planes.append(plane)
-    return np.stack(planes)
+def phase_sizes(size: Tuple[int, int], stride: int) -> np.ndarray:
+    """(2, phases): how many rows, and columns, of an image have each phase under a stride."""
+    first = np.indices((stride, stride)).reshape(2, -1)
+    return -(-(np.array(size)[:, None] - first) // stride)
 
 
 def _constants(constant: FoldedMixConv, size: Tuple[int, int], layout: Layout) -> dict:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from mmengine.logging import print_log
 
-from ...native.build import BuildError, build
+from ...native.build import build_or_tell
 
 SOURCE = Path(__file__).parent / 'kernel' / 'sparse.cpp'
 
@@ -28,8 +27,8 @@ class Block(Structure):
         *_fields(c_int32, 'hidden outputs chunk chunks phases length tile margin width stride rim '
                  'rim_rows'),
         *_fields(Rows, 'residual expand taps project'),
-        *_fields(c_void_p, 'expand_bias depthwise_bias bias low high live_phases mask constants '
-                 'rim_values rim_class')]
+        *_fields(c_void_p, 'expand_bias depthwise_bias bias low high live_phases rows columns '
+                 'constants rim_values rim_class')]
 
 
 class Layer(Structure):
@@ -69,8 +68,8 @@ class Coarse(Structure):
 class Stem(Structure):
     """Two convolutions of stride 2 for one size of image."""
     _fields_ = [
-        *_fields(c_int32, 'inner outputs length tile margin live low high'),
-        *_fields(Rows, 'first second'), *_fields(c_void_p, 'first_bias bias phase mask channels')]
+        *_fields(c_int32, 'inner outputs length tile margin stride live low high'),
+        *_fields(Rows, 'first second'), *_fields(c_void_p, 'first_bias bias rows columns channels')]
 
 
 def fill(kind: type, **values: Any) -> Structure:
@@ -95,11 +94,9 @@ def fill(kind: type, **values: Any) -> Structure:
 @lru_cache(maxsize=None)
 def kernel() -> Optional[ctypes.CDLL]:
     """The compiled functions, or None where they cannot be had; the log says why."""
-    try:
-        library = build(SOURCE)
-    except BuildError as error:
-        print_log(f'Sparse inference without its kernel, by torch\'s dense layers: {error}.',
-                  logger='current')
+    library = build_or_tell(
+        SOURCE, 'Sparse inference without its kernel, by torch\'s dense layers')
+    if library is None:
         return None
     signatures = dict(
         search_block=[POINTER(Block), c_void_p, POINTER(Map), POINTER(Map), c_void_p, c_int32,

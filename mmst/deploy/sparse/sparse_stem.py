@@ -5,7 +5,7 @@ from typing import Tuple
 import numpy as np
 from torch import Tensor, nn
 
-from .block_plan import stride_mask
+from .block_plan import phase_sizes
 from .fold import fold_conv
 from .library import Stem, fill, kernel
 from .options import Options
@@ -76,13 +76,14 @@ class SparseStem(nn.Module):
         place[used] = np.arange(len(used)) * 16 * plane
         tile = min(TILE, layout.plane)
         offset = (np.arange(len(channel))[:, None] * (tile + 2 * margin) + shift[None]).ravel()
+        rows, columns = phase_sizes(between, 2)[:, of_phase]
         return fill(
             Stem, inner=len(channel), outputs=len(self.second), length=layout.plane, tile=tile,
-            margin=margin, live=len(used), low=int(shift[tap].min(initial=0)),
+            margin=margin, stride=layout.stride, live=len(used), low=int(shift[tap].min(initial=0)),
             high=int(shift[tap].max(initial=0)), second=second.at(offset),
             first=first.at((place[:, None] + (origin * plane + low)[None]).ravel()),
-            first_bias=self.first_bias[channel], bias=self.bias, phase=of_phase,
-            mask=stride_mask(between, layout, 2), channels=used), layout
+            first_bias=self.first_bias[channel], bias=self.bias, rows=rows,
+            columns=columns, channels=used), layout
 
     def _first_rows(self, channel: np.ndarray, of_phase: np.ndarray,
                     stride: int) -> Tuple[SparseRows, np.ndarray, np.ndarray]:

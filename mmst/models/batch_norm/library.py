@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ...native.build import BuildError, build
+from ...native.build import build_or_tell
 
 SOURCE = Path(__file__).parent / 'kernel' / 'batch_norm.cpp'
 #: Names of the types in the functions' names.
@@ -29,12 +28,7 @@ class Norm(Structure):
 @lru_cache(maxsize=None)
 def kernel() -> Optional[ctypes.CDLL]:
     """The compiled functions, or None where they cannot be had; the log says why."""
-    try:
-        return build(SOURCE)
-    except BuildError as error:
-        print_log(f'Training without the BN kernel, by torch\'s layers: {error}.',
-                  logger='current')
-        return None
+    return build_or_tell(SOURCE, 'Training without the BN kernel, by torch\'s layers')
 
 
 def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> Tuple[Tensor, Tensor, Tensor]:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor
 
-from ...native.build import BuildError, build
+from ...native.build import build_or_tell
 
 SOURCE = Path(__file__).parent / 'kernel' / 'depthwise.cpp'
 #: Names of the types in the functions' names.
@@ -36,12 +35,7 @@ class Maps(Structure):
 @lru_cache(maxsize=None)
 def kernel() -> Optional[ctypes.CDLL]:
     """The compiled functions, or None where they cannot be had; the log says why."""
-    try:
-        return build(SOURCE)
-    except BuildError as error:
-        print_log(f'Training without the depthwise kernel, by torch\'s convolutions: {error}.',
-                  logger='current')
-        return None
+    return build_or_tell(SOURCE, 'Training without the depthwise kernel, by torch\'s convolutions')
 
 
 @torch.compiler.assume_constant_result

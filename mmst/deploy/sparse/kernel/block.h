@@ -1,12 +1,13 @@
 // MixConv path and residual of a search block, a tile of the output at a time.
 //
 // A feature map is flat: row after row, each followed by a gap, so that a kernel's tap is one
-// offset and vectors run over rows. What gaps and places outside the image hold is masked where a
-// hidden channel is written. A stride-2 block sees its input as four maps of the output's size (even
+// offset and vectors run over rows. Gaps and places outside the image are cleared after a hidden
+// channel is written. A stride-2 block sees its input as four maps of the output's size (even
 // and odd rows and columns), so that its taps are plain offsets too.
 #pragma once
 #include <algorithm>
 
+#include "planes.h"
 #include "sampling.h"
 #include "vectors.h"
 
@@ -17,7 +18,7 @@ struct Block {
   Rows residual, expand, taps, project;  // project: chunk after chunk
   const float *expand_bias, *depthwise_bias, *bias;
   const int32_t *low, *high, *live_phases;  // reach of a hidden channel's taps; bits
-  const int32_t *mask;                      // of each phase's plane, 0 or -1
+  const int32_t *rows, *columns;            // of each phase that lie inside the image
   const float *constants;    // whole planes in place of `bias`, or null
   const float *rim_values;   // difference to `bias`: output, class of row, 2 rim + 1 columns
   const int32_t *rim_class;  // class of each row
@@ -121,9 +122,9 @@ INLINE void expand_channel(const Block &b, const Coarser &coarser, const float *
       for (int v = 0; v < V; ++v)
         sum[v] = coarser.count ? load(out + f + v * LANES) : splat(b.expand_bias[h]);
       gather<V>(sum, x + plane + f, b.expand, h);
-      for (int v = 0; v < V; ++v)
-        store(out + f + v * LANES, masked(relu(sum[v]), load(b.mask + plane + f + v * LANES)));
+      for (int v = 0; v < V; ++v) store(out + f + v * LANES, relu(sum[v]));
     });
+    clear_outside(out, begin, end, b.stride, b.rows[phase], b.columns[phase]);
   }
 }
 

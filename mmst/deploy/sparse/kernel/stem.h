@@ -5,16 +5,16 @@
 #pragma once
 #include <algorithm>
 
+#include "planes.h"
 #include "vectors.h"
 
 struct Stem {
-  int32_t inner, outputs, length, tile, margin, live;  // inner: channels between, a phase each
+  int32_t inner, outputs, length, tile, margin, stride, live;  // inner: channels between, a phase each
   int32_t low, high;                                   // reach of the second convolution's taps
   Rows first, second;
   const float *first_bias, *bias;
-  const int32_t *phase;     // of each inner channel
-  const int32_t *mask;      // of each phase's plane between, 0 or -1
-  const int32_t *channels;  // of the image that anything reads
+  const int32_t *rows, *columns;  // of each inner channel's phase that lie inside the image
+  const int32_t *channels;        // of the image that anything reads
 };
 
 INLINE int64_t scratch_floats(const Stem &s) {
@@ -33,15 +33,15 @@ static void run_stem_tile(const Stem &s, const float *x, float *y, int64_t plane
   in_blocks(begin, end, [&](auto n, int f) {
     constexpr int V = decltype(n)::value;
     for (int i = 0; i < s.inner; ++i) {
-      const int32_t *mask = s.mask + int64_t(s.phase[i]) * s.length + f;
       float *out = scratch + i * room + s.margin + f - from;
       vec sum[V];
       for (int v = 0; v < V; ++v) sum[v] = splat(s.first_bias[i]);
       gather<V>(sum, x + f, s.first, i);
-      for (int v = 0; v < V; ++v)
-        store(out + v * LANES, masked(relu(sum[v]), load(mask + v * LANES)));
+      for (int v = 0; v < V; ++v) store(out + v * LANES, relu(sum[v]));
     }
   });
+  for (int i = 0; i < s.inner; ++i)
+    clear_outside(scratch + i * room + s.margin - from, begin, end, s.stride, s.rows[i], s.columns[i]);
   in_blocks(from, to, [&](auto n, int f) {
     constexpr int V = decltype(n)::value;
     for (int o = 0; o < s.outputs; ++o) {

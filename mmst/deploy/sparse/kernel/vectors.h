@@ -16,15 +16,12 @@ constexpr int LANES = 4;
 typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
 typedef float vec_anywhere __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
-typedef int32_t ivec_anywhere __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
 INLINE vec load(const float *p) { return *reinterpret_cast<const vec_anywhere *>(p); }
-INLINE ivec load(const int32_t *p) { return *reinterpret_cast<const ivec_anywhere *>(p); }
 INLINE void store(float *p, vec v) { *reinterpret_cast<vec_anywhere *>(p) = v; }
 INLINE vec splat(float value) { return vec{} + value; }
 INLINE vec relu(vec v) { return v > vec{} ? v : vec{}; }
 INLINE vec larger(vec a, vec b) { return a > b ? a : b; }
-INLINE vec masked(vec v, ivec mask) { return (vec)((ivec)v & mask); }
 
 // e^x for x <= 0, to about two units in the last place: 2^n times a polynomial on [-ln2/2, ln2/2].
 INLINE vec exponential(vec x) {
