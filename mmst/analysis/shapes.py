@@ -23,7 +23,8 @@ class ShapesOnly(TorchFunctionMode):
                 return x if kwargs.get('inplace') else torch.empty_like(x)
             size = args[1] if len(args) > 1 else kwargs.get('size')
             if func is F.interpolate and isinstance(size, (list, tuple)):
-                rows = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+                rows = (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+                        and not x.is_contiguous())
                 return torch.empty(
                     (*x.shape[:2], *size), dtype=x.dtype, device='meta',
                     memory_format=torch.channels_last if rows else torch.contiguous_format)

@@ -86,14 +86,15 @@ class MixConv(nn.Module):
     def _normalize(self, bn: nn.BatchNorm2d, x: Tensor) -> Tensor:
         if self._wants('batch_norm', x) and batch_norm.can_run(x, bn):
             return batch_norm.batch_norm(x, bn, relu=True)
-        # In place: a BN's backward pass needs its input, not its output.
-        return F.relu(bn(x), inplace=True)
+        # In place: torch's own BNs need their input in the backward pass, not their output.
+        own = is_plain(bn, nn.BatchNorm2d) or is_plain(bn, nn.SyncBatchNorm)
+        return F.relu(bn(x), inplace=own)
 
     def _convolve(self, x: Tensor) -> Tensor:
         """BN, ReLU and the depthwise convolutions of the expanded map."""
         weights = [conv.weight for conv in self.depthwise if conv.weight.shape[0]]
         wanted = self._wants('depthwise', x) and all(
-            is_plain(conv, nn.Conv2d) for conv in self.depthwise)
+            is_plain(conv, nn.Conv2d) and conv.bias is None for conv in self.depthwise)
         if wanted and self._wants('batch_norm', x) and normalized.can_run(
                 x, self.expand_bn, weights, self.stride):
             return normalized.normalized_depthwise(x, self.expand_bn, weights, self.stride)

@@ -2,7 +2,7 @@
 from typing import Type
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 _HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pre_hooks')
@@ -17,6 +17,11 @@ def is_plain(layer: nn.Module, kind: Type[nn.Module]) -> bool:
     """
     return (type(layer) is kind and not any(getattr(layer, name, None) for name in _HOOKS)
             and 'forward' not in layer.__dict__ and not torch_module._has_any_global_hook())
+
+
+def has_values(x: Tensor) -> bool:
+    """Whether a tensor is of torch's own class: values of others (fake ones) need not be in memory."""
+    return type(x) in (Tensor, nn.Parameter)
 
 
 def is_compiling() -> bool:

@@ -13,6 +13,7 @@ from typing import Iterator, List, Optional
 from mmengine.logging import print_log
 
 from .. import files
+from ..errors import TrainingError
 
 #: Headers that kernels share.
 INCLUDE = Path(__file__).parent / 'include'
@@ -45,19 +46,20 @@ def build(source: Path) -> ctypes.CDLL:
     compiler = find_compiler()
     if compiler is None:
         raise BuildError('no C++ compiler found (set CXX, or install g++ or clang++)')
-    path = cache_folder() / f'{source.stem}_{fingerprint(source, compiler)}.so'
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(path.with_suffix('.lock')):
-            if not path.is_file():
-                compile_to(path, source, compiler)
+        path = cache_folder() / f'{source.stem}_{fingerprint(source, compiler)}.so'
+        if not path.is_file():  # a cache that is complete may be read-only
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(path.with_suffix('.lock')):
+                if not path.is_file():
+                    compile_to(path, source, compiler)
         return ctypes.CDLL(str(path))
-    except OSError as error:
-        raise BuildError(f'{path}: {error}') from error
+    except (OSError, RuntimeError, TrainingError) as error:  # no home folder: a RuntimeError
+        raise BuildError(str(error)) from error
 
 
 def build_or_tell(source: Path, instead: str) -> Optional[ctypes.CDLL]:
-    """The library of a kernel; where it cannot be had None, and the log tells ``instead`` and why."""
+    """The library of a kernel, or None: then the log tells ``instead`` and why."""
     try:
         return build(source)
     except BuildError as error:
@@ -114,9 +116,9 @@ def processor() -> str:
 
 def cache_folder() -> Path:
     """Where builds are kept."""
-    given = os.environ.get(CACHE)
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(given) if given else Path(base) / 'mmst'
+    if os.environ.get(CACHE):
+        return Path(os.environ[CACHE])
+    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'mmst'
 
 
 @contextmanager

@@ -61,3 +61,11 @@ def test_memory_format_and_the_input_are_left_alone():
         assert F.relu(x) is not x and F.relu(x, inplace=True) is x
         for name in ('relu', 'bilinear'):
             assert CALLS[name](x).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize('shape', [(2, 6, 1, 1), (2, 1, 5, 5)], ids=['one place', 'one channel'])
+def test_maps_that_have_both_memory_formats_are_enlarged_to_torchs(shape):
+    x = torch.empty(shape, device='meta')
+    expected = CALLS['bilinear'](x)
+    with ShapesOnly():
+        assert CALLS['bilinear'](x).stride() == expected.stride()

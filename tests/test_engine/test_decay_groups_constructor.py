@@ -131,3 +131,22 @@ def test_a_rule_without_keys_is_not_ignored(model):
         optimizer=dict(type='AdamW', lr=0.04, weight_decay=1e-5),
         paramwise_cfg=dict(norm_decay_mult=1., bias_decay_mult=1.)))
     assert [g['weight_decay'] for g in wrapper.optimizer.param_groups] == [1e-5]
+
+
+@pytest.mark.parametrize('form', ['foreach', 'differentiable'])
+@pytest.mark.parametrize('wanted', [True, False])
+def test_a_form_that_the_config_names_is_not_overruled(model, form, wanted):
+    group = build(model, **{form: wanted}).optimizer.param_groups[0]
+    assert group[form] is wanted and not group.get('fused')
+
+
+@pytest.mark.parametrize('rules', [dict(custom_keys={'classifier.weight': dict(lr_mult=0.1)}),
+                                   dict(norm_decay_mult=0.)], ids=lambda rules: next(iter(rules)))
+def test_rules_hold_with_the_optimizers_own_weight_decay_too(model, rules):
+    wrapper = build_optim_wrapper(model, dict(
+        type='mmst.MaskedOptimWrapper', constructor='mmst.DecayGroupsConstructor',
+        optimizer=dict(type='AdamW', lr=0.04), paramwise_cfg=rules))
+    of = {id(p): group['weight_decay'] for group in wrapper.optimizer.param_groups
+          for p in group['params']}
+    norms = [m.weight for m in model.modules() if isinstance(m, (nn.BatchNorm2d, nn.LayerNorm))]
+    assert {of[id(p)] for p in norms} == {0.} and of[id(model.classifier.weight)] == 0.01

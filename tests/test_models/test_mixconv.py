@@ -240,6 +240,32 @@ def test_layers_with_hooks_are_called(monkeypatch, name):
     assert called == [name]
 
 
+@pytest.mark.parametrize('name', ['expand_bn', 'depthwise_bn'])
+@pytest.mark.parametrize('devices', [(), ('cpu', )], ids=['torch', 'kernels'])
+def test_hooks_see_what_a_norm_gives_and_its_gradients(name, devices):
+    plain, hooked = kernel_pair()
+    plain.kernel_devices = hooked.kernel_devices = devices
+    x, seen = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last), []
+    bn = hooked.get_submodule(name)
+    bn.register_forward_hook(lambda bn, args, out: seen.append(out))
+    bn.register_full_backward_hook(lambda *_: seen.append(name))
+    hooked(x).square().sum().backward()
+    plain(x).square().sum().backward()
+    assert seen[0].min() < 0 and seen[1:] == [name]
+    torch.testing.assert_close(hooked.expand.weight.grad, plain.expand.weight.grad,
+                               rtol=1e-3, atol=1e-3)
+
+
+@needs_kernel
+def test_depthwise_convolutions_that_have_a_bias_keep_it():
+    plain, fast = kernel_pair()
+    for net in (plain, fast):
+        net.depthwise[1].bias = nn.Parameter(torch.arange(20.))
+    x = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(fast._convolve(fast.expand(x)), plain._convolve(plain.expand(x)),
+                               rtol=1e-4, atol=1e-4)
+
+
 @needs_kernel
 @pytest.mark.parametrize('kernels, expected', [
     (('depthwise', ), ['mixed_depthwise']), (('pointwise', ), ['pointwise'] * 2),

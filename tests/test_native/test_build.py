@@ -1,4 +1,5 @@
 """Building kernels."""
+import errno
 import os
 import stat
 
@@ -32,6 +33,36 @@ def test_compiler_that_fails_is_told_in_one_line(tmp_path, monkeypatch):
         build.build(tmp_path / 'kernel.cpp')
     assert '\n' not in str(caught.value)
     assert not list((tmp_path / 'cache').glob('*.so'))
+
+
+def test_failures_of_the_system_are_told_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv(build.SWITCH, raising=False)
+    monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
+    source = source_file(tmp_path / 'source', 'int one;')
+    other = tmp_path / 'compiler of another processor'
+    other.write_bytes(b'\x7fELF')
+    other.chmod(0o755)
+    monkeypatch.setenv('CXX', str(other))
+    assert build.build_or_tell(source, 'Slowly') is None
+    monkeypatch.setenv('CXX', fake_compiler(
+        tmp_path, 'test "$1" = --version || for last; do :; done; echo > "${last-/dev/null}"'))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    assert build.build_or_tell(source, 'Slowly') is None
+    monkeypatch.delenv(build.CACHE)
+    monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+
+    def no_home():
+        raise RuntimeError('Could not determine home directory.')
+
+    monkeypatch.setattr(build.Path, 'home', no_home)
+    assert build.build_or_tell(source, 'Slowly') is None
+    told = capsys.readouterr()
+    for words in ('Exec format error', 'No space left', 'home directory'):
+        assert f'{words}' in told.out + told.err
 
 
 def source_file(folder, text):
@@ -85,6 +116,20 @@ def test_library_is_compiled_once(tmp_path, monkeypatch):
     stamp = os.stat(built).st_mtime_ns
     assert build.build(source).lanes() == 4
     assert os.stat(built).st_mtime_ns == stamp
+
+
+@needs_compiler
+def test_a_library_in_a_cache_that_cannot_be_written_is_used(tmp_path, monkeypatch):
+    monkeypatch.delenv(build.SWITCH, raising=False)
+    monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
+    source = source_file(tmp_path / 'source', 'extern "C" int lanes() { return 4; }')
+    build.build(source)
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+
+    monkeypatch.setattr(build, 'locked', refuse)  # the superuser may write anywhere
+    assert build.build(source).lanes() == 4
 
 
 @needs_compiler

@@ -1,8 +1,10 @@
 """Parameter groups by weight decay."""
+import inspect
 from typing import Dict, List, Optional, Set
 
 import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.registry import OPTIMIZERS
 from mmengine.utils import digit_version
 from torch import nn
 
@@ -25,13 +27,17 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None):
+        if paramwise_cfg:
+            optim_wrapper_cfg = with_decay(optim_wrapper_cfg)
         super().__init__(optim_wrapper_cfg, paramwise_cfg)
         self.by_rules = bool(paramwise_cfg)
         self.paramwise_cfg = {**dict(norm_decay_mult=0., bias_decay_mult=0.),
                               **(paramwise_cfg or {})}
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
-        if self.optimizer_cfg['type'] in ('Adam', 'AdamW') and fused_available(model):
+        others = {'foreach', 'differentiable'} & set(self.optimizer_cfg)  # torch allows one form
+        if (self.optimizer_cfg['type'] in ('Adam', 'AdamW') and not others
+                and fused_available(model)):
             self.optimizer_cfg = dict(dict(fused=True), **self.optimizer_cfg)
         return super().__call__(model)
 
@@ -47,6 +53,17 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
         trained = [p for p in module.parameters() if p.requires_grad]
         params.append(dict(params=[p for p in trained if id(p) in weights]))
         params.append(dict(params=[p for p in trained if id(p) not in weights], weight_decay=0.))
+
+
+def with_decay(optim_wrapper_cfg: dict) -> dict:
+    """With the optimizer's default of ``weight_decay`` spelled out: mmengine's rules need one."""
+    optimizer = dict(optim_wrapper_cfg['optimizer'])
+    kind = optimizer['type']
+    kind = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
+    default = inspect.signature(kind).parameters.get('weight_decay') if kind else None
+    if default is not None:
+        optimizer.setdefault('weight_decay', default.default)
+    return dict(optim_wrapper_cfg, optimizer=optimizer)
 
 
 def merged(groups: List[dict], base: dict) -> List[dict]:

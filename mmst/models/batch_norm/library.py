@@ -60,9 +60,10 @@ def _forward(x: Tensor, bn: nn.BatchNorm2d, wanted: Sequence[str], relu: bool = 
 def backward(gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor,
              inverse_std: Tensor, relu: bool, input_wanted: bool) -> List[Optional[Tensor]]:
     """Gradients of the input (if it is wanted), weight and bias, from that of the output."""
-    found = [torch.empty_like(x, memory_format=torch.channels_last) if input_wanted else None,
-             torch.empty_like(weight), torch.empty_like(bias)]
-    gradient = gradient.contiguous(memory_format=torch.channels_last)
+    # Hooks that pack saved tensors may have changed their memory format.
+    x, gradient = (t.contiguous(memory_format=torch.channels_last) for t in (x, gradient))
+    found = [torch.empty_like(x) if input_wanted else None, torch.empty_like(weight),
+             torch.empty_like(bias)]
     given = dict(x_gradient=found[0]) if input_wanted else {}
     _call('backward', x, relu, weight=weight, bias=bias, mean=mean, inverse_std=inverse_std,
           y_gradient=gradient, weight_gradient=found[1], bias_gradient=found[2], **given)

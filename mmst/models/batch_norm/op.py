@@ -2,7 +2,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..plain import is_compiling, is_plain
+from ..plain import has_values, is_compiling, is_plain
 from . import library
 
 
@@ -20,7 +20,7 @@ def can_run(x: Tensor, bn: nn.Module) -> bool:
             and all(t is not None and t.dtype == x.dtype and t.device == x.device
                     and t.is_contiguous()
                     for t in (bn.weight, bn.bias, bn.running_mean, bn.running_var))
-            and not is_compiling() and library.kernel() is not None)
+            and has_values(x) and not is_compiling() and library.kernel() is not None)
 
 
 def batch_norm(x: Tensor, bn: nn.BatchNorm2d, relu: bool = False) -> Tensor:

@@ -5,6 +5,7 @@ from typing import List, Sequence
 import torch
 from torch import Tensor
 
+from ..plain import has_values, is_compiling
 from . import library, separate, triton_kernel
 
 #: torch before 2.4 has no operators of this kind; graphs are then broken at it.
@@ -21,7 +22,7 @@ def can_run(x: Tensor, weights: Sequence[Tensor], stride: int) -> bool:
     return (stride in (1, 2) and bool(sizes) and x.numel() > 0
             and all(k % 2 and k <= library.LARGEST for k in sizes)
             and x.is_contiguous(memory_format=torch.channels_last)
-            and _backend(x) is not separate)
+            and (has_values(x) or is_compiling()) and _backend(x) is not separate)
 
 
 def mixed_depthwise(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
@@ -39,7 +40,7 @@ def mixed_depthwise(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor
         Tensor: (N, C, ceil(H / stride), ceil(W / stride)) in channels_last.
     """
     weights = [w.to(x.dtype) for w in weights]
-    if REGISTERED and torch.compiler.is_compiling():
+    if REGISTERED and is_compiling():
         return torch.ops.mmst.mixed_depthwise(x, weights, stride)
     return MixedDepthwise.apply(x, stride, *weights)
 

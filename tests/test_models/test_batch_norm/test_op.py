@@ -6,10 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.checkpoint import checkpoint
 
 from mmst.models.batch_norm import batch_norm, can_run, library
 from mmst.models.depthwise import library as depthwise_library
+from mmst.native import build
 
 needs_kernel = pytest.mark.skipif(library.kernel() is None, reason='no C++ compiler')
 #: Fewer channels than a vector holds, as many, some more, many vectors.
@@ -166,6 +168,17 @@ def test_gradients_in_any_layout_are_understood():
 
 
 @needs_kernel
+def test_saved_maps_may_come_back_in_another_layout():
+    """As from hooks that move them out of the way until the backward pass."""
+    x, bn = inputs(), layer(21)
+    gradient = torch.randn_like(x)
+    expected = torch.autograd.grad(reference(x, copy.deepcopy(bn), True), [x], gradient)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.contiguous(), lambda t: t):
+        out = batch_norm(x, bn, True)
+    torch.testing.assert_close(torch.autograd.grad(out, [x], gradient), expected)
+
+
+@needs_kernel
 def test_what_the_kernel_cannot_take_is_told():
     x, bn = inputs(), layer(21)
     assert can_run(x, bn)
@@ -184,6 +197,8 @@ def test_what_the_kernel_cannot_take_is_told():
         without = layer(21)
         setattr(without, name, None)
         assert not can_run(x, without)
+    with FakeTensorMode() as fake:
+        assert not can_run(fake.from_tensor(x), bn)
     mixed = layer(21)
     mixed.running_mean = mixed.running_mean.float()
     assert not can_run(x, mixed)
@@ -192,7 +207,7 @@ def test_what_the_kernel_cannot_take_is_told():
 @needs_kernel
 def test_the_missing_compiler_is_logged_once_and_nothing_raised(monkeypatch):
     told = []
-    monkeypatch.setattr(library, 'print_log', lambda message, **_: told.append(message))
+    monkeypatch.setattr(build, 'print_log', lambda message, **_: told.append(message))
     monkeypatch.setenv('MMST_KERNEL', 'none')
     library.kernel.cache_clear()
     try:

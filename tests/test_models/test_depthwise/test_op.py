@@ -2,8 +2,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mmst.models.depthwise import can_run, library, mixed_depthwise, op, separate
+from mmst.native import build
 
 registered = pytest.mark.skipif(not op.REGISTERED, reason='torch before 2.4')
 needs_kernel = pytest.mark.skipif(library.kernel() is None, reason='no C++ compiler')
@@ -132,12 +134,14 @@ def test_what_the_kernel_cannot_take_is_told():
     assert not can_run(x.contiguous(), weights, 1)
     assert not can_run(x, [torch.randn(12, 1, 9, 9)], 1)
     assert not can_run(x[:0], weights, 1)
+    with FakeTensorMode() as fake:
+        assert not can_run(fake.from_tensor(x), list(map(fake.from_tensor, weights)), 1)
 
 
 @needs_kernel
 def test_the_missing_compiler_is_logged_once_and_nothing_raised(monkeypatch):
     told = []
-    monkeypatch.setattr(library, 'print_log', lambda message, **_: told.append(message))
+    monkeypatch.setattr(build, 'print_log', lambda message, **_: told.append(message))
     monkeypatch.setenv('MMST_KERNEL', 'none')
     library.kernel.cache_clear()
     try:
