@@ -1,7 +1,8 @@
 // A search block by the kernel against plain loops in double, where there is no Python:
 //
 //   aarch64-linux-gnu-g++ -O3 -std=c++17 -static -pthread -fno-math-errno -fno-trapping-math \
-//     -fno-signed-zeros -Immst/deploy/sparse/kernel benchmarks/kernel_check.cpp -o kernel_check
+//     -fno-signed-zeros -Immst/deploy/sparse/kernel -Immst/native/include \
+//     benchmarks/kernel_check.cpp -o kernel_check
 //   qemu-aarch64 ./kernel_check
 #include <cstdio>
 #include <random>
@@ -47,11 +48,9 @@ struct Matrix {  // dense in double, and its rows for the kernel
 int main() {
   std::normal_distribution<float> normal;
   alignas(64) static float x[IN * LENGTH], y[OUT * LENGTH];
-  static int32_t mask[LENGTH];
-  for (int i = 0; i < HEIGHT; ++i)
-    for (int j = 0; j < WIDTH; ++j) mask[i * STRIDE + j] = -1;
   for (int c = 0; c < IN; ++c)
-    for (int f = 0; f < LENGTH; ++f) x[c * LENGTH + f] = mask[f] ? normal(draw) : 0;
+    for (int f = 0; f < LENGTH; ++f)
+      x[c * LENGTH + f] = f % STRIDE < WIDTH && f < HEIGHT * STRIDE ? normal(draw) : 0;
   Matrix residual(OUT, IN, .5), expand(HIDDEN, IN, .4), taps(HIDDEN, KERNEL * KERNEL, .3);
   Matrix project(OUT, HIDDEN, .3);
   const int chunks = (HIDDEN + CHUNK - 1) / CHUNK;
@@ -60,11 +59,10 @@ int main() {
     for (int h = 0; h < HIDDEN; ++h)
       parts.dense[(h / CHUNK * OUT + o) * CHUNK + h % CHUNK] = project.dense[o * HIDDEN + h];
   float expand_bias[HIDDEN], depthwise_bias[HIDDEN], bias[OUT];
-  int32_t low[HIDDEN], high[HIDDEN], phases[HIDDEN];
-  for (int h = 0; h < HIDDEN; ++h) {
-    expand_bias[h] = normal(draw), depthwise_bias[h] = normal(draw);
-    low[h] = -3 * STRIDE - 3, high[h] = 3 * STRIDE + 3, phases[h] = 1;
-  }
+  std::vector<int32_t> low(chunks, -3 * STRIDE - 3), high(chunks, 3 * STRIDE + 3);
+  std::vector<int32_t> phases(HIDDEN, 1);
+  const int32_t rows = HEIGHT, columns = WIDTH;
+  for (int h = 0; h < HIDDEN; ++h) expand_bias[h] = normal(draw), depthwise_bias[h] = normal(draw);
   for (float &b : bias) b = normal(draw);
 
   Block b{};
@@ -75,10 +73,11 @@ int main() {
   b.taps = taps.at([](int c) { return (c / KERNEL - 3) * STRIDE + c % KERNEL - 3; });
   b.project = parts.at([](int c) { return c * TILE; });
   b.expand_bias = expand_bias, b.depthwise_bias = depthwise_bias, b.bias = bias;
-  b.low = low, b.high = high, b.live_phases = phases, b.mask = mask;
+  b.low = low.data(), b.high = high.data(), b.live_phases = phases.data();
+  b.rows = &rows, b.columns = &columns;
   const Map in{x, IN * LENGTH, LENGTH, HEIGHT, WIDTH, STRIDE, 1, IN};
   const Map out{y, OUT * LENGTH, LENGTH, HEIGHT, WIDTH, STRIDE, 1, OUT};
-  search_block(&b, nullptr, &in, &out, nullptr, 0, nullptr, 0, 0, 2);
+  search_block(&b, nullptr, &in, &out, nullptr, 0, nullptr, 0, nullptr, 0, 2);
 
   double largest = 0, error = 0;
   std::vector<double> wide(HIDDEN * HEIGHT * WIDTH);

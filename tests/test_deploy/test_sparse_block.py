@@ -1,8 +1,10 @@
 """The kernel's search block against torch's, in float64."""
+import numpy as np
 import pytest
 import torch
 from small_nets import randomise_norms
 
+from mmst.deploy.sparse import block_plan
 from mmst.deploy.sparse.library import kernel
 from mmst.deploy.sparse.options import Options
 from mmst.deploy.sparse.planes import in_planes, new_map
@@ -85,6 +87,52 @@ def test_threads_change_nothing():
     with torch.no_grad():
         found = [SparseSearchBlock(block, Options(threads=n))(x) for n in (1, 3)]
     assert torch.allclose(*found, rtol=0, atol=1e-6 * float(found[0].abs().max()))
+
+
+@pytest.mark.parametrize('channels, stride', [((4, 4), 1), ((4, 6), 2)])
+@pytest.mark.parametrize('tile, least', [(64, 1), (64, 5), (256, 7)])
+def test_tiles_and_chunks_of_any_size_give_the_block_output(monkeypatch, channels, stride, tile,
+                                                            least):
+    """Chunks of several kernel sizes among them, and tiles that a kernel reaches beyond."""
+    monkeypatch.setattr(block_plan, 'TILE', tile)
+    monkeypatch.setattr(block_plan, 'CHUNK', 1)
+    monkeypatch.setattr(block_plan, 'LEAST', least)
+    block = make_block(channels, 0.4, stride=stride)
+    for size in ((33, 20), (20, 47)):
+        assert relative_error(block, torch.randn(2, 4, *size), threads=2) < 1e-5
+
+
+def without_hidden(density=0.5):
+    """A block whose expansion is pruned away: constant channels, residual and Transformer are left."""
+    block = make_block((4, 4), density)
+    with torch.no_grad():
+        block.mixconv.expand.weight.zero_()
+        block.mixconv.expand_bn.bias.fill_(2.)
+    return block
+
+
+@pytest.mark.parametrize('size', [(3, 4), (90, 70)])
+@pytest.mark.parametrize('threads', [1, 3])
+def test_blocks_that_only_add_to_a_map_can_write_over_it(size, threads):
+    block = SparseSearchBlock(without_hidden(), Options(threads=threads))
+    for _ in range(20 if threads > 1 else 1):
+        x = in_planes(torch.randn(2, 4, *size), 3)
+        block.overwrites, block.residual = False, np.eye(4)
+        block._plans.clear()
+        expected = block(x)
+        block.overwrite()
+        block._plans.clear()
+        assert block(x).data_ptr() == x.data_ptr() != expected.data_ptr()
+        torch.testing.assert_close(x, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_blocks_that_read_their_neighbourhood_never_write_over_it():
+    x = in_planes(torch.randn(1, 4, 8, 9), 3)
+    for block in (make_block((4, 4)), make_block((4, 6)), make_block((4, 4), 0., stride=2)):
+        sparse = SparseSearchBlock(block, Options())
+        before, expected = x.clone(), sparse(x)
+        sparse.overwrite()
+        assert torch.equal(sparse(x), expected) and torch.equal(x, before)
 
 
 def test_result_can_be_added_to_a_map():

@@ -10,9 +10,10 @@ from .library import Block, fill
 from .planes import ALIGNMENT, Layout, halved
 from .rows import SparseRows
 
-#: Floats of a hidden channel that are worked on at once, and of all channels of a chunk: so that
-#: the former stay in the first level of a cache, the latter in the second.
-TILE, CHUNK = 2048, 65536
+#: Floats of a hidden channel that are worked on at once, and of a chunk's channels before and after
+#: their depthwise convolution: so that the former stay in the first level of a cache, the latter in
+#: the second. A chunk has a few channels at least.
+TILE, CHUNK, LEAST = 2048, 131072, 8
 #: Constants of planes up to this size are stored whole.
 SMALL_PLANE = 2048
 
@@ -41,11 +42,12 @@ class BlockPlan:
         place = np.zeros(live.expand.shape[1], np.int64)
         place[self.channels] = np.arange(len(self.channels)) * phases * layout.plane
         tile = _tile(layout.plane, threads)
-        chunk = max(1, min(len(live.expand), max(16, CHUNK // tile)))
         taps, phase_of, shift = _taps(live, layout)
         margin = -(-int(np.abs(shift).max(initial=0)) // ALIGNMENT) * ALIGNMENT
+        channel = phases * (tile + 2 * margin) + tile
+        chunk = max(1, min(len(live.expand), max(LEAST, CHUNK // channel)))
         chunks = -(-len(live.expand) // chunk)
-        low, high, phase_bits = _reach(taps, phase_of, shift)
+        low, high, phase_bits = _reach(taps, phase_of, shift, chunk)
         self.block = fill(
             Block, hidden=len(live.expand), outputs=len(live.project), chunk=chunk, chunks=chunks,
             phases=phases, length=layout.plane, tile=tile, margin=margin, width=layout.width,
@@ -75,16 +77,16 @@ def _taps(folded: FoldedMixConv, layout: Layout) -> Tuple[SparseRows, np.ndarray
     return SparseRows.of(folded.taps.flatten(1)), phases, shift
 
 
-def _reach(taps: SparseRows, phase_of: np.ndarray,
-           shift: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lowest and highest offset of each channel's taps, and the phases that they read, as bits."""
+def _reach(taps: SparseRows, phase_of: np.ndarray, shift: np.ndarray,
+           chunk: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lowest and highest offset of each chunk's taps; the phases that a channel reads, as bits."""
     if not len(taps):
         none = np.zeros(len(taps.start) - 1, np.int32)
         return none, none, none
     first = taps.start[:-1]  # every live channel has a tap
     shifts, bits = shift[taps.column], 1 << phase_of[taps.column]
-    return (np.minimum.reduceat(shifts, first), np.maximum.reduceat(shifts, first),
-            np.bitwise_or.reduceat(bits, first))
+    return (np.minimum.reduceat(shifts, first[::chunk]),
+            np.maximum.reduceat(shifts, first[::chunk]), np.bitwise_or.reduceat(bits, first))
 
 
 def _by_chunks(project: np.ndarray, chunk: int, chunks: int) -> SparseRows:

@@ -42,6 +42,8 @@ class SparseSearchBlock(nn.Module):
         channels = block.mixconv.in_channels
         self.residual = (np.eye(channels) if isinstance(block.residual, nn.Identity)
                          else fold_conv(block.residual)[0].flatten(1).numpy())
+        self.passes = isinstance(block.residual, nn.Identity) and not len(self.live.expand)
+        self.overwrites = False
         self.transformer, self.sampled = None, []
         if block.transformer:
             plan = TransformerPlan(block.transformer)
@@ -59,6 +61,8 @@ class SparseSearchBlock(nn.Module):
         gap, threads = self.options.gap, self.options.threads
         x = in_planes(x, gap)
         plan = self.plan(tuple(x.shape[-2:]))
+        if self.overwrites:
+            out = x
         add = out is not None
         if not add:
             out = new_map(x.shape[0], self.out_channels, plan.out_layout)
@@ -74,6 +78,14 @@ class SparseSearchBlock(nn.Module):
         key = size, self.options.gap, self.options.threads
         return recent(self._plans, key, lambda: BlockPlan(
             self.live, self.constant, self.residual, *key), self.options.sizes_kept)
+
+    def overwrite(self) -> None:
+        """From now on write over the input, where all that a block does is to add to it.
+
+        To be called where nobody else reads the input afterwards.
+        """
+        if self.passes:
+            self.residual, self.overwrites = np.zeros_like(self.residual), True
 
     def split_off(self, first: int) -> Tuple[Tensor, np.ndarray]:
         """Stop reading input channels from ``first`` on; returns what they went into.

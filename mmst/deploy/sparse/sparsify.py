@@ -51,6 +51,8 @@ def sparsify(model: nn.Module, options: Options,
             if is_classifier(m) else m)
     for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
         backbone.channels_last = False
+        for block in (m for m in backbone.parallels.modules() if isinstance(m, SparseSearchBlock)):
+            block.overwrite()  # the maps between modules are nobody else's
     replace(model, FusionModule, lambda m: SparseFusion(m, options))
     replace(model, DensePredictionNeck, lambda m: SparseDenseNeck(m, options)
             if isinstance(m.block, SparseSearchBlock) else m)

@@ -6,9 +6,12 @@
 // and odd rows and columns), so that its taps are plain offsets too.
 #pragma once
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "planes.h"
 #include "sampling.h"
+#include "transformer.h"
 #include "vectors.h"
 
 struct Block {
@@ -17,7 +20,8 @@ struct Block {
   int32_t width, stride, rim, rim_rows;  // of the output; rim: columns where constants vary
   Rows residual, expand, taps, project;  // project: chunk after chunk
   const float *expand_bias, *depthwise_bias, *bias;
-  const int32_t *low, *high, *live_phases;  // reach of a hidden channel's taps; bits
+  const int32_t *low, *high;                // reach of a chunk's taps
+  const int32_t *live_phases;               // of a hidden channel, as bits
   const int32_t *rows, *columns;            // of each phase that lie inside the image
   const float *constants;    // whole planes in place of `bias`, or null
   const float *rim_values;   // difference to `bias`: output, class of row, 2 rim + 1 columns
@@ -38,8 +42,16 @@ struct Coarser {
   int32_t count, image, height;  // height: of the output
 };
 
+// What a Transformer adds to some outputs of an image: planes of GRID rows as wide as the output's.
+struct Global {
+  const Transformer *of;  // or null
+  const float *rows;
+  const Samples *down;              // from these rows to the output's
+  const std::atomic<bool> *ready;   // whether they are there: another thread may be at it
+};
+
 INLINE int64_t scratch_floats(const Block &b) {
-  return int64_t(b.phases) * (b.tile + 2 * b.margin) + int64_t(b.chunk) * b.tile;
+  return int64_t(b.chunk) * (int64_t(b.phases) * (b.tile + 2 * b.margin) + b.tile);
 }
 
 // Bias and residual; with `accumulate` on top of what y holds.
@@ -99,32 +111,45 @@ INLINE void add_rim(const Block &b, float *y, int from, int to) {
   }
 }
 
-// One hidden channel over the tile and what its taps reach around it.
-INLINE void expand_channel(const Block &b, const Coarser &coarser, const float *x, float *hidden,
-                           int h, int from, int to) {
-  const int begin = std::max(0, from + b.low[h]) / LANES * LANES;
-  const int end = std::min(b.length, (to + b.high[h] + LANES - 1) / LANES * LANES);
+// Bias of a hidden channel and what coarser maps add to it.
+INLINE void start_hidden(const Block &b, const Coarser &coarser, float *out, int h, int begin, int end) {
+  std::fill(out + begin, out + end, b.expand_bias[h]);
+  for (const Coarse *c = coarser.list; c < coarser.list + coarser.count; ++c)
+    if (c->hidden[h] >= 0)
+      add_coarse(b, *c, c->data + coarser.image * c->image + c->hidden[h] * c->plane,
+                 coarser.height, out, begin, end);
+}
+
+// Hidden channels of a chunk over the tile and what their taps reach around it. In blocks of all
+// channels: what these read of x then comes from the first level of the cache.
+INLINE void expand_chunk(const Block &b, const Coarser &coarser, const float *x, float *hidden,
+                         int chunk, int from, int to) {
+  const int first = chunk * b.chunk, last = std::min(b.hidden, first + b.chunk);
+  const int begin = std::max(0, from + b.low[chunk]) / LANES * LANES;
+  const int end = std::min(b.length, (to + b.high[chunk] + LANES - 1) / LANES * LANES);
   const int room = b.tile + 2 * b.margin;
   for (int phase = 0; phase < b.phases; ++phase) {
-    if (!(b.live_phases[h] >> phase & 1)) continue;
     const int64_t plane = int64_t(phase) * b.length;
-    float *out = hidden + int64_t(phase) * room + b.margin - from;
-    if (coarser.count) {
-      std::fill(out + begin, out + end, b.expand_bias[h]);
-      for (const Coarse *c = coarser.list; c < coarser.list + coarser.count; ++c)
-        if (c->hidden[h] >= 0)
-          add_coarse(b, *c, c->data + coarser.image * c->image + c->hidden[h] * c->plane,
-                     coarser.height, out, begin, end);
-    }
+    float *outs = hidden + int64_t(phase) * room + b.margin - from;
+    const auto out_of = [&](int h) { return outs + int64_t(h - first) * b.phases * room; };
+    const auto live = [&](int h) { return b.live_phases[h] >> phase & 1; };
+    if (coarser.count)
+      for (int h = first; h < last; ++h) start_hidden(b, coarser, out_of(h), h, begin, end);
     in_blocks(begin, end, [&](auto n, int f) {
       constexpr int V = decltype(n)::value;
-      vec sum[V];
-      for (int v = 0; v < V; ++v)
-        sum[v] = coarser.count ? load(out + f + v * LANES) : splat(b.expand_bias[h]);
-      gather<V>(sum, x + plane + f, b.expand, h);
-      for (int v = 0; v < V; ++v) store(out + f + v * LANES, relu(sum[v]));
+      for (int h = first; h < last; ++h) {
+        if (!live(h)) continue;
+        float *out = out_of(h) + f;
+        vec sum[V];
+        for (int v = 0; v < V; ++v)
+          sum[v] = coarser.count ? load(out + v * LANES) : splat(b.expand_bias[h]);
+        gather<V>(sum, x + plane + f, b.expand, h);
+        for (int v = 0; v < V; ++v) store(out + v * LANES, relu(sum[v]));
+      }
     });
-    clear_outside(out, begin, end, b.stride, b.rows[phase], b.columns[phase]);
+    for (int h = first; h < last; ++h)
+      if (live(h))
+        clear_outside(out_of(h), begin, end, b.stride, b.rows[phase], b.columns[phase]);
   }
 }
 
@@ -153,10 +178,30 @@ INLINE void project_chunk(const Block &b, const float *channels, float *y, int c
   });
 }
 
+INLINE void wait_for(const Global &g) {
+  while (g.of && !*g.ready) std::this_thread::yield();
+}
+
+INLINE void add_global(const Block &b, const Global &g, float *y, int from, int to) {
+  for (int row = from / b.stride; row * b.stride < to && row < int(g.down->low.size()); ++row) {
+    const int start = row * b.stride;
+    const int begin = std::max(from - start, 0), end = std::min(to - start, b.width);
+    const float share = g.down->share[row];
+    for (int i = 0; i < g.of->outputs; ++i) {
+      const float *plane = g.rows + int64_t(i) * GRID * b.width;
+      const float *above = plane + g.down->low[row] * b.width;
+      const float *below = plane + g.down->high[row] * b.width;
+      float *line = y + int64_t(g.of->targets[i]) * b.length + start;
+      for (int j = begin; j < end; ++j) line[j] += above[j] + share * (below[j] - above[j]);
+    }
+  }
+}
+
 // x: planes of one image (phases of a channel side by side); y: its output planes.
-static void run_tile(const Block &b, const Coarser &coarser, const float *x, float *y, int tile,
-                     bool accumulate, float *scratch) {
+static void run_tile(const Block &b, const Coarser &coarser, const Global &global, const float *x,
+                     float *y, int tile, bool accumulate, float *scratch) {
   const int from = tile * b.tile, to = std::min(b.length, from + b.tile), size = to - from;
+  if (x == y) wait_for(global);  // it reads x
   start_tile(b, x, y, from, to, accumulate);
   if (b.rim_values) add_rim(b, y, from, to);
   for (const Coarse *c = coarser.list; c < coarser.list + coarser.count; ++c)
@@ -164,16 +209,19 @@ static void run_tile(const Block &b, const Coarser &coarser, const float *x, flo
       if (c->outputs[o] >= 0)
         add_coarse(b, *c, c->data + coarser.image * c->image + c->outputs[o] * c->plane,
                    coarser.height, y + int64_t(o) * b.length, from, to);
-  const int room = b.phases * (b.tile + 2 * b.margin);
-  float *hidden = scratch, *channels = scratch + room;
-  // Beyond the image nothing is written: zeros there serve all channels.
-  std::memset(hidden, 0, sizeof(float) * room);
+  const int64_t room = int64_t(b.phases) * (b.tile + 2 * b.margin);
+  float *hidden = scratch, *channels = scratch + room * b.chunk;
+  // Beyond the image nothing is written: zeros there serve all chunks.
+  if (from < b.margin || to + b.margin > b.length)
+    std::memset(hidden, 0, sizeof(float) * room * std::min(b.chunk, b.hidden));
   for (int chunk = 0; chunk < b.chunks; ++chunk) {
     const int first = chunk * b.chunk, last = std::min(b.hidden, first + b.chunk);
-    for (int h = first; h < last; ++h) {
-      expand_channel(b, coarser, x, hidden, h, from, to);
-      depthwise_channel(b, hidden, channels + int64_t(h - first) * b.tile, h, size);
-    }
+    expand_chunk(b, coarser, x, hidden, chunk, from, to);
+    for (int h = first; h < last; ++h)
+      depthwise_channel(b, hidden + (h - first) * room, channels + int64_t(h - first) * b.tile, h,
+                        size);
     project_chunk(b, channels, y + from, chunk, size);
   }
+  wait_for(global);
+  if (global.of) add_global(b, global, y, from, to);
 }

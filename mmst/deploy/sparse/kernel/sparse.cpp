@@ -45,25 +45,6 @@ void split(const float *x, int height, int width, int row, int step, float *out,
   }
 }
 
-// y += the 8x8 map resized, bilinear.
-void add_resized(const float *map, float *y, int height, int width, int stride, float *rows) {
-  for (int j = 0; j < width; ++j) {
-    int left, right;
-    float share;
-    sample_at(j, GRID, width, left, right, share);
-    for (int i = 0; i < GRID; ++i)
-      rows[i * width + j] = (1 - share) * map[i * GRID + left] + share * map[i * GRID + right];
-  }
-  for (int i = 0; i < height; ++i) {
-    int top, bottom;
-    float share;
-    sample_at(i, GRID, height, top, bottom, share);
-    const float *a = rows + top * width, *b = rows + bottom * width;
-    float *out = y + int64_t(i) * stride;
-    for (int j = 0; j < width; ++j) out[j] += (1 - share) * a[j] + share * b[j];
-  }
-}
-
 }  // namespace
 
 // A map: n images of c planes.
@@ -87,7 +68,7 @@ int32_t lanes() { return LANES; }
 
 // A whole search block; `t` may be null. `live`: channels that a stride-2 block reads. `coarse`:
 // maps that a block of stride 1 reads besides. `sampled`: what `t` reads of all of them, (images,
-// its inputs, 64), or null where x has it.
+// its inputs, 64), or null where x has it. y may be x where no hidden channel reads x.
 void search_block(const Block *b, const Transformer *t, const Map *x, const Map *y,
                   const int32_t *live, int32_t live_count, const Coarse *coarse,
                   int32_t coarse_count, const float *sampled, int32_t accumulate, int32_t threads) {
@@ -103,24 +84,26 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
             y->height, y->stride, b->length);
     });
   const int tiles = (b->length + b->tile - 1) / b->tile, formers = t ? x->images : 0;
-  float *maps = t ? room(grid_of, int64_t(x->images) * t->outputs * DIM) : nullptr;
+  const int64_t rows = t ? int64_t(t->outputs) * GRID * y->width : 0;
+  float *maps = room(grid_of, rows * formers);
+  std::vector<std::atomic<bool>> ready(formers);
+  const Samples down(GRID, y->height), across(GRID, y->width);
+  // Transformers are begun first, so that whoever waits for one waits for a running task.
   Pool::run(formers + tiles * x->images, threads, [&](int i, int thread) {
     float *scratch = room(scratch_of[thread], floats);
-    if (i < formers)
-      return run_transformer(*t, x->data + i * x->image, x->plane, x->height, x->width, x->stride,
-                             sampled ? sampled + int64_t(i) * t->inputs * DIM : nullptr,
-                             maps + int64_t(i) * t->outputs * DIM, scratch);
+    if (i < formers) {
+      run_transformer(*t, x->data + i * x->image, x->plane, x->height, x->width, x->stride,
+                      sampled ? sampled + int64_t(i) * t->inputs * DIM : nullptr, across,
+                      maps + i * rows, scratch);
+      ready[i] = true;
+      return;
+    }
     const int image = (i - formers) / tiles, tile = (i - formers) % tiles;
     const float *in = phases ? phases + image * phased : x->data + image * x->image;
-    run_tile(*b, {coarse, coarse_count, image, y->height}, in, y->data + image * y->image, tile,
-             accumulate, scratch);
+    run_tile(*b, {coarse, coarse_count, image, y->height},
+             {t, maps + image * rows, &down, t ? &ready[image] : nullptr}, in,
+             y->data + image * y->image, tile, accumulate, scratch);
   });
-  if (t)
-    Pool::run(x->images * t->outputs, threads, [&](int i, int thread) {
-      float *out = y->data + i / t->outputs * y->image + t->targets[i % t->outputs] * y->plane;
-      add_resized(maps + int64_t(i) * DIM, out, y->height, y->width, y->stride,
-                  room(scratch_of[thread], GRID * y->width));
-    });
 }
 
 // Two convolutions of stride 2, each with bias and ReLU.
@@ -200,15 +183,12 @@ void finish(const Map *x, const Map *y, int32_t positive, int32_t threads) {
 // Rows of x resized (bilinear) to the width of y; as many rows.
 void widen(const Map *x, const Map *y, int32_t threads) {
   std::lock_guard<std::mutex> hold(one_call);
-  std::vector<int> left(y->width), right(y->width);
-  std::vector<float> across(y->width);
-  for (int j = 0; j < y->width; ++j) sample_at(j, x->width, y->width, left[j], right[j], across[j]);
+  const Samples across(x->width, y->width);
   Pool::run(x->images * x->channels, threads, [&](int i, int) {
     const float *in = x->data + i / x->channels * x->image + i % x->channels * x->plane;
     float *out = y->data + i / x->channels * y->image + i % x->channels * y->plane;
     for (int row = 0; row < y->height; ++row, in += x->stride, out += y->stride)
-      for (int j = 0; j < y->width; ++j)
-        out[j] = in[left[j]] + across[j] * (in[right[j]] - in[left[j]]);
+      across.resize(in, out);
   });
 }
 

@@ -31,17 +31,15 @@ INLINE int64_t scratch_floats(const Transformer &t) {
   return wide * t.padded * 6 + int64_t(t.padded) * t.padded + int64_t(t.inputs) * DIM;
 }
 
-INLINE void to_grid(const float *x, int height, int width, int stride, float *out) {
-  for (int i = 0; i < GRID; ++i)
-    for (int j = 0; j < GRID; ++j) {
-      int top, bottom, left, right;
-      float down, across;
-      sample_at(i, height, GRID, top, bottom, down);
-      sample_at(j, width, GRID, left, right, across);
-      const float *a = x + int64_t(top) * stride, *b = x + int64_t(bottom) * stride;
-      out[i * GRID + j] = (1 - down) * ((1 - across) * a[left] + across * a[right]) +
-                          down * ((1 - across) * b[left] + across * b[right]);
-    }
+INLINE void to_grid(const float *x, int stride, const Samples &down, const Samples &across,
+                    float *out) {
+  float above[GRID], below[GRID];
+  for (int i = 0; i < GRID; ++i) {
+    across.resize(x + int64_t(down.low[i]) * stride, above);
+    across.resize(x + int64_t(down.high[i]) * stride, below);
+    for (int j = 0; j < GRID; ++j)
+      out[i * GRID + j] = above[j] + down.share[i] * (below[j] - above[j]);
+  }
 }
 
 INLINE void linear(const Rows &w, int rows, const float *x, float *y, int padded, bool positive) {
@@ -144,15 +142,18 @@ INLINE void run_layer(const Layer &l, const Transformer &t, const float *queries
 }
 
 // x: planes of one image; sampled: its live channels on the grid, (inputs, 64), or null;
-// out: (outputs, 64).
+// out: (outputs, 8, width), the grid's rows resized by `wide`.
 static void run_transformer(const Transformer &t, const float *x, int64_t plane, int height,
-                            int width, int stride, const float *sampled, float *out,
-                            float *scratch) {
+                            int width, int stride, const float *sampled,
+                            const Samples &wide, float *out, float *scratch) {
   float *grid = scratch, *x_t = grid + int64_t(t.inputs) * DIM;
   float *tokens = x_t + int64_t(DIM) * t.padded, *rest = tokens + int64_t(DIM) * t.padded;
   if (sampled) std::memcpy(grid, sampled, sizeof(float) * t.inputs * DIM);
-  for (int c = 0; c < t.inputs && !sampled; ++c)
-    to_grid(x + t.channels[c] * plane, height, width, stride, grid + c * DIM);
+  if (!sampled) {
+    const Samples down(height, GRID), across(width, GRID);
+    for (int c = 0; c < t.inputs; ++c)
+      to_grid(x + t.channels[c] * plane, stride, down, across, grid + c * DIM);
+  }
   std::memset(x_t, 0, sizeof(float) * DIM * t.padded);
   for (int i = 0; i < t.tokens; ++i)
     in_blocks(0, DIM, [&](auto n, int f) {
@@ -167,12 +168,15 @@ static void run_transformer(const Transformer &t, const float *x, int64_t plane,
   run_layer(t.decoder, t, t.queries, x_t, rest);
   for (int i = 0; i < t.tokens; ++i)
     for (int d = 0; d < DIM; ++d) tokens[i * DIM + d] = x_t[d * t.padded + i];
-  for (int o = 0; o < t.outputs; ++o)
+  float *map = rest;
+  for (int o = 0; o < t.outputs; ++o) {
     in_blocks(0, DIM, [&](auto n, int f) {
       constexpr int V = decltype(n)::value;
       vec sum[V];
       for (int v = 0; v < V; ++v) sum[v] = splat(t.bias[o]);
       gather<V>(sum, tokens + f, t.output, o);
-      for (int v = 0; v < V; ++v) store(out + o * DIM + f + v * LANES, sum[v]);
+      for (int v = 0; v < V; ++v) store(map + f + v * LANES, sum[v]);
     });
+    for (int i = 0; i < GRID; ++i, out += wide.low.size()) wide.resize(map + i * GRID, out);
+  }
 }
