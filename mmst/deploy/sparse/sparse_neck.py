@@ -53,17 +53,24 @@ class SparseDenseNeck(nn.Module):
         for x in inputs:
             end = start + x.shape[1]
             own = self.sampled[(self.sampled >= start) & (self.sampled < end)] - start
-            rows, columns = (_resampling(*lengths) for lengths in zip(x.shape[-2:], size))
-            grids.append(rows.T @ (x.index_select(1, own) @ columns))
+            (row, rows), (column, columns) = (_resampling(*n) for n in zip(x.shape[-2:], size))
+            pixels = x.index_select(2, row).index_select(3, column)
+            grids.append((rows.T @ pixels @ columns).index_select(1, own))
             start = end
         return torch.cat(grids, 1).contiguous()
 
 
 @lru_cache(maxsize=64)
-def _resampling(length: int, enlarged: int) -> Tensor:
-    """(length, 8): a row of pixels, resized to ``enlarged`` and then to the grid, as a product."""
+def _resampling(length: int, enlarged: int) -> Tuple[Tensor, Tensor]:
+    """A row of pixels resized to ``enlarged`` and then to the grid, as a product.
+
+    Returns:
+        Tuple[Tensor, Tensor]: The pixels that the grid reads, (used,), and the matrix, (used, 8).
+    """
     once = F.interpolate(torch.eye(length, dtype=torch.float64)[None], enlarged, mode='linear')
-    return F.interpolate(once, GRID, mode='linear')[0].float()
+    matrix = F.interpolate(once, GRID, mode='linear')[0].float()
+    used = (matrix != 0).any(1).nonzero().flatten()
+    return used, matrix[used]
 
 
 class CoarseInput(nn.Module):

@@ -20,8 +20,9 @@ struct Samples {
     for (int i = 0; i < target; ++i) sample_at(i, size, target, low[i], high[i], share[i]);
   }
 
-  void resize(const float *row, float *out) const {
-    for (size_t i = 0; i < low.size(); ++i)
-      out[i] = row[low[i]] + share[i] * (row[high[i]] - row[low[i]]);
+  void resize(const float *row, float *__restrict out) const {
+    const int count = low.size(), *a = low.data(), *b = high.data();
+    const float *part = share.data();
+    for (int i = 0; i < count; ++i) out[i] = row[a[i]] + part[i] * (row[b[i]] - row[a[i]]);
   }
 };
