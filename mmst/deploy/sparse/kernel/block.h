@@ -46,7 +46,8 @@ struct Coarser {
 struct Global {
   const Transformer *of;  // or null
   const float *rows;
-  const Samples *down;              // from these rows to the output's
+  int32_t stride;                   // of these rows
+  const Samples *down;              // from them to the output's rows
   const std::atomic<bool> *ready;   // whether they are there: another thread may be at it
 };
 
@@ -153,6 +154,16 @@ INLINE void expand_chunk(const Block &b, const Coarser &coarser, const float *x,
   }
 }
 
+// Zeros in hidden planes where a tile's margins lie beyond the image. Nothing is written there: they
+// serve all chunks.
+INLINE void clear_beyond(const Block &b, float *hidden, int from) {
+  const int plane = b.tile + 2 * b.margin, end = b.length - from + b.margin;
+  for (int i = 0; i < std::min(b.chunk, b.hidden) * b.phases; ++i, hidden += plane) {
+    if (from < b.margin) std::memset(hidden, 0, sizeof(float) * (b.margin - from));
+    if (end < plane) std::memset(hidden + end, 0, sizeof(float) * (plane - end));
+  }
+}
+
 INLINE void depthwise_channel(const Block &b, const float *hidden, float *out, int h, int size) {
   in_blocks(0, size, [&](auto n, int f) {
     constexpr int V = decltype(n)::value;
@@ -188,9 +199,9 @@ INLINE void add_global(const Block &b, const Global &g, float *y, int from, int 
     const int begin = std::max(from - start, 0), end = std::min(to - start, b.width);
     const float share = g.down->share[row];
     for (int i = 0; i < g.of->outputs; ++i) {
-      const float *plane = g.rows + int64_t(i) * GRID * b.width;
-      const float *above = plane + g.down->low[row] * b.width;
-      const float *below = plane + g.down->high[row] * b.width;
+      const float *plane = g.rows + int64_t(i) * GRID * g.stride;
+      const float *above = plane + g.down->low[row] * g.stride;
+      const float *below = plane + g.down->high[row] * g.stride;
       float *line = y + int64_t(g.of->targets[i]) * b.length + start;
       for (int j = begin; j < end; ++j) line[j] += above[j] + share * (below[j] - above[j]);
     }
@@ -211,9 +222,7 @@ static void run_tile(const Block &b, const Coarser &coarser, const Global &globa
                    coarser.height, y + int64_t(o) * b.length, from, to);
   const int64_t room = int64_t(b.phases) * (b.tile + 2 * b.margin);
   float *hidden = scratch, *channels = scratch + room * b.chunk;
-  // Beyond the image nothing is written: zeros there serve all chunks.
-  if (from < b.margin || to + b.margin > b.length)
-    std::memset(hidden, 0, sizeof(float) * room * std::min(b.chunk, b.hidden));
+  clear_beyond(b, hidden, from);
   for (int chunk = 0; chunk < b.chunks; ++chunk) {
     const int first = chunk * b.chunk, last = std::min(b.hidden, first + b.chunk);
     expand_chunk(b, coarser, x, hidden, chunk, from, to);

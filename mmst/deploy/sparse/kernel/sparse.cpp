@@ -84,16 +84,17 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
             y->height, y->stride, b->length);
     });
   const int tiles = (b->length + b->tile - 1) / b->tile, formers = t ? x->images : 0;
-  const int64_t rows = t ? int64_t(t->outputs) * GRID * y->width : 0;
+  const Widening wide(t ? y->width : 0);
+  const int64_t rows = t ? int64_t(t->outputs) * GRID * wide.stride : 0;
   float *maps = room(grid_of, rows * formers);
   std::vector<std::atomic<bool>> ready(formers);
-  const Samples down(GRID, y->height), across(GRID, y->width);
+  const Samples down(GRID, t ? y->height : 0);
   // Transformers are begun first, so that whoever waits for one waits for a running task.
   Pool::run(formers + tiles * x->images, threads, [&](int i, int thread) {
     float *scratch = room(scratch_of[thread], floats);
     if (i < formers) {
       run_transformer(*t, x->data + i * x->image, x->plane, x->height, x->width, x->stride,
-                      sampled ? sampled + int64_t(i) * t->inputs * DIM : nullptr, across,
+                      sampled ? sampled + int64_t(i) * t->inputs * DIM : nullptr, wide,
                       maps + i * rows, scratch);
       ready[i] = true;
       return;
@@ -101,7 +102,7 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
     const int image = (i - formers) / tiles, tile = (i - formers) % tiles;
     const float *in = phases ? phases + image * phased : x->data + image * x->image;
     run_tile(*b, {coarse, coarse_count, image, y->height},
-             {t, maps + image * rows, &down, t ? &ready[image] : nullptr}, in,
+             {t, maps + image * rows, wide.stride, &down, t ? &ready[image] : nullptr}, in,
              y->data + image * y->image, tile, accumulate, scratch);
   });
 }

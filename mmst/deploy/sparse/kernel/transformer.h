@@ -31,6 +31,34 @@ INLINE int64_t scratch_floats(const Transformer &t) {
   return wide * t.padded * 6 + int64_t(t.padded) * t.padded + int64_t(t.inputs) * DIM;
 }
 
+// Rows of the grid resized to `width` columns, as a product.
+struct Widening {
+  const int stride;  // of the wide rows: whole vectors
+  std::vector<float> weight;  // (GRID, stride)
+
+  explicit Widening(int width)
+      : stride((width + LANES - 1) / LANES * LANES), weight(GRID * stride) {
+    for (int j = 0; j < width; ++j) {
+      int low, high;
+      float share;
+      sample_at(j, GRID, width, low, high, share);
+      weight[low * stride + j] += 1 - share, weight[high * stride + j] += share;
+    }
+  }
+
+  void widen(const float *row, float *out) const {
+    in_blocks(0, stride, [&](auto n, int f) {
+      constexpr int V = decltype(n)::value;
+      vec sum[V] = {};
+      for (int k = 0; k < GRID; ++k)
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v)
+          sum[v] += splat(row[k]) * load(weight.data() + k * stride + f + v * LANES);
+      for (int v = 0; v < V; ++v) store(out + f + v * LANES, sum[v]);
+    });
+  }
+};
+
 INLINE void to_grid(const float *x, int stride, const Samples &down, const Samples &across,
                     float *out) {
   float above[GRID], below[GRID];
@@ -142,10 +170,10 @@ INLINE void run_layer(const Layer &l, const Transformer &t, const float *queries
 }
 
 // x: planes of one image; sampled: its live channels on the grid, (inputs, 64), or null;
-// out: (outputs, 8, width), the grid's rows resized by `wide`.
+// out: (outputs, 8, wide.stride), the grid's rows resized.
 static void run_transformer(const Transformer &t, const float *x, int64_t plane, int height,
                             int width, int stride, const float *sampled,
-                            const Samples &wide, float *out, float *scratch) {
+                            const Widening &wide, float *out, float *scratch) {
   float *grid = scratch, *x_t = grid + int64_t(t.inputs) * DIM;
   float *tokens = x_t + int64_t(DIM) * t.padded, *rest = tokens + int64_t(DIM) * t.padded;
   if (sampled) std::memcpy(grid, sampled, sizeof(float) * t.inputs * DIM);
@@ -177,6 +205,6 @@ static void run_transformer(const Transformer &t, const float *x, int64_t plane,
       gather<V>(sum, tokens + f, t.output, o);
       for (int v = 0; v < V; ++v) store(map + f + v * LANES, sum[v]);
     });
-    for (int i = 0; i < GRID; ++i, out += wide.low.size()) wide.resize(map + i * GRID, out);
+    for (int i = 0; i < GRID; ++i, out += wide.stride) wide.widen(map + i * GRID, out);
   }
 }
