@@ -123,3 +123,15 @@ def test_image_without_batch_is_refused():
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(TicketError, match='no such file'):
         SparseModel.from_ticket(tmp_path / 'none.pth')
+
+
+@needs_kernel
+@pytest.mark.parametrize('threads', [1, 3])
+def test_torchs_number_of_threads_is_as_it_was_after_a_call(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        SparseModel(pruned(NarrowModel), threads=threads)(input_image(1))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -1,5 +1,9 @@
 """What the modules of one sparse network share."""
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Iterator
+
+import torch
 
 
 @dataclass
@@ -14,3 +18,19 @@ class Options:
     gap: int = 3
     threads: int = 1
     sizes_kept: int = 8
+
+    @contextmanager
+    def torch_aside(self) -> Iterator[None]:
+        """Around torch's operations between calls of the kernel: on one thread where it has several.
+
+        Torch's other threads would go on looking for work for a while, on the kernel's cores.
+        """
+        before = torch.get_num_threads()
+        alone = self.threads == 1 or before == 1
+        if not alone:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if not alone:
+                torch.set_num_threads(before)

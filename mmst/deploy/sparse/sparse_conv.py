@@ -51,7 +51,10 @@ class SparseConv(nn.Module):
         conv, layout = self._plan(tuple(x.shape[-2:]))
         out = new_map(x.shape[0], len(self.weight), layout)
         kernel().convolve(conv, as_map(x), as_map(out), self.options.threads)
-        return out.contiguous() if self.contiguous else out
+        if not self.contiguous:
+            return out
+        with self.options.torch_aside():
+            return out.contiguous()
 
     def _plan(self, size: Tuple[int, int]) -> Tuple[Conv, Layout]:
         return recent(self._plans, (size, self.options.gap), lambda: self._lay_out(size),

@@ -44,7 +44,8 @@ class SparseDenseNeck(nn.Module):
         inputs = [in_planes(x, self.options.gap) for x in inputs]
         coarser = [c(x, size[1]) for c, x in zip(self.coarser, inputs[1:])]
         structures = [c.structure(y) for c, y in zip(self.coarser, coarser) if y is not None]
-        sampled = self._sample(inputs) if len(self.sampled) else None
+        with self.options.torch_aside():
+            sampled = self._sample(inputs) if len(self.sampled) else None
         return (self.block(inputs[0], coarser=structures, sampled=sampled), )
 
     def _sample(self, inputs: Sequence[Tensor]) -> Tensor:

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -46,6 +47,7 @@ class Pool {
     }
     wake_.notify_all();
     take(0);
+    soon([&] { return busy_ == 0; });
     std::unique_lock<std::mutex> hold(mutex_);
     done_.wait(hold, [&] { return busy_ == 0; });
   }
@@ -54,10 +56,21 @@ class Pool {
     for (int i; (i = next_.fetch_add(1)) < count_;) (*task_)(i, thread);
   }
 
+  // Look for a while whether it has come about: runs follow one another within some ten microseconds,
+  // and a thread that sleeps takes longer to wake. Whoever else wants the core gets it.
+  template <class Condition>
+  static void soon(const Condition &met) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(300);
+    do {
+      for (int i = 0; i < 100; ++i)
+        if (met()) return;
+      std::this_thread::yield();
+    } while (std::chrono::steady_clock::now() < end);
+  }
+
   void serve(int thread, unsigned seen) {
     for (;;) {
-      for (int spin = 0; spin < 4000 && generation_ == seen; ++spin) std::atomic_signal_fence(
-          std::memory_order_seq_cst);
+      soon([&] { return generation_ != seen; });
       std::unique_lock<std::mutex> hold(mutex_);
       wake_.wait(hold, [&] { return generation_ != seen; });
       seen = generation_;
@@ -73,7 +86,7 @@ class Pool {
   std::mutex one_run_, mutex_;
   std::condition_variable wake_, done_;
   std::atomic<unsigned> generation_{0};
-  std::atomic<int> next_{0};
+  std::atomic<int> next_{0}, busy_{0};
   const Task *task_ = nullptr;
-  int size_ = 0, count_ = 0, wanted_ = 0, busy_ = 0;
+  int size_ = 0, count_ = 0, wanted_ = 0;
 };
