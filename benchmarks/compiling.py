@@ -3,7 +3,7 @@
     python benchmarks/compiling.py --width 0.25 --transformer none --size 1 64 128
     TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 python benchmarks/compiling.py     # a really cold start
 
-The record goes to ``benchmarks/results/compiling.json`` and ``.md``.
+Results are added to ``benchmarks/results/compiling.json`` and ``.md``, beside other networks'.
 """
 import argparse
 import json
@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Dict, List
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
@@ -26,6 +26,7 @@ from mmst.models.compiled import BlockCompiler  # noqa: E402
 from mmst.models.mixconv import MixConv  # noqa: E402
 from mmst.search.surgery import Cut  # noqa: E402
 
+COLD = 'TORCHINDUCTOR_FORCE_DISABLE_CACHES'
 RESULTS = Path(__file__).resolve().parent / 'results' / 'compiling.json'
 
 
@@ -39,10 +40,13 @@ def main() -> int:
     parser.add_argument('--rounds', type=int, default=5)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    found = dict(vars(args), machine=machine(), load=load(), **compare(args))
-    RESULTS.write_text(json.dumps(found, indent=2) + '\n')
-    RESULTS.with_suffix('.md').write_text(markdown(found))
-    print(markdown(found))
+    found = dict(vars(args), cold=os.environ.get(COLD) == '1', machine=machine(), load=load(),
+                 **compare(args))
+    cases = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    cases[f'width {args.width:g}, Transformers: {args.transformer}'] = found
+    RESULTS.write_text(json.dumps(cases, indent=2) + '\n')
+    RESULTS.with_suffix('.md').write_text(markdown(cases))
+    print(markdown(cases))
     return 0
 
 
@@ -82,25 +86,31 @@ def processor() -> float:
     return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, kinds))
 
 
-def markdown(found: dict) -> str:
+def markdown(cases: Dict[str, dict]) -> str:
     """The record for people."""
+    lines = ['# torch.compile, block by block']
+    for name, found in sorted(cases.items()):
+        lines += ['', f'## {name[0].upper()}{name[1:]}', '', *_case(found)]
+    return '\n'.join(lines) + '\n'
+
+
+def _case(found: dict) -> List[str]:
     eager, compiled = found['steps']['eager'], found['steps']['compiled']
     size = ' '.join(map(str, found['size']))
-    return '\n'.join([
-        '# torch.compile, block by block', '',
-        f'{found["blocks"]} search blocks of {found["shapes"]} shapes (width '
-        f'{found["width"]:g}, Transformers: {found["transformer"]}), segmentation '
+    return [
+        f'{found["blocks"]} search blocks of {found["shapes"]} shapes, segmentation '
         f'{size.replace(" ", "x")}, backend {found["backend"]}:', '',
         f'- first step: {found["cold_start"]["clock"]:.0f} s by the clock, '
-        f'{found["cold_start"]["processor"]:.0f} s of processor time;',
+        f'{found["cold_start"]["processor"]:.0f} s of processor time'
+        f'{", nothing cached before" if found["cold"] else ""};',
         f'- forward and backward pass: {eager["processor_ms"]:.0f} ms eager, '
         f'{compiled["processor_ms"]:.0f} ms compiled (speed-up {compiled["speedup"]:.2f});',
         f'- first step after one block lost a channel: {found["after_search"]["clock"]:.1f} s, '
         f'{found["after_search"]["processor"]:.1f} s of processor time.', '',
-        f'`python benchmarks/compiling.py --size {size} --width {found["width"]:g} --transformer '
-        f'{found["transformer"]} --backend {found["backend"]} --rounds {found["rounds"]}` on '
-        f'{found["machine"]["cpu"]}, torch {found["machine"]["torch"]}, load average '
-        f'{found["load"]}.', ''])
+        f'`{COLD + "=1 " if found["cold"] else ""}python benchmarks/compiling.py --size {size} '
+        f'--width {found["width"]:g} --transformer {found["transformer"]} --backend '
+        f'{found["backend"]} --rounds {found["rounds"]}` on {found["machine"]["cpu"]}, torch '
+        f'{found["machine"]["torch"]}, load average {found["load"]}.']
 
 
 if __name__ == '__main__':
