@@ -98,7 +98,7 @@ def _case(found: dict) -> List[str]:
     eager, compiled = found['steps']['eager'], found['steps']['compiled']
     size = ' '.join(map(str, found['size']))
     return [
-        f'{found["blocks"]} search blocks of {found["shapes"]} shapes, segmentation '
+        f'{found["blocks"]} search blocks, {found["shapes"]} graphs, segmentation '
         f'{size.replace(" ", "x")}, backend {found["backend"]}:', '',
         f'- first step: {found["cold_start"]["clock"]:.0f} s by the clock, '
         f'{found["cold_start"]["processor"]:.0f} s of processor time'

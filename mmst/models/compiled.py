@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, Tuple, Union
 import torch
 from torch import nn
 
+from .lightweight_transformer import LightweightTransformer
 from .search_block import SearchBlock
 from .widths import search_blocks
 
@@ -13,8 +14,9 @@ class BlockCompiler:
     """Compiles the training pass of each search block; blocks of one shape share a graph.
 
     A network of a hundred blocks has some twenty shapes, and after a search only those that changed
-    are compiled anew: the whole network as one graph would be compiled from scratch. Evaluation is
-    left as it is.
+    are compiled anew: the whole network as one graph would be compiled from scratch. A block's
+    residual and MixConv path are one graph, encoder and decoder of its Transformer another: these
+    have the same shape in all blocks with as many tokens. Evaluation is left as it is.
 
     Args:
         backend (str or Callable): Of torch.compile. Defaults to ``'inductor'``.
@@ -29,24 +31,40 @@ class BlockCompiler:
         """Let the search blocks of ``model`` train compiled; call it again after a change."""
         before, self.functions = self.functions, {}  # graphs of shapes that are gone go too
         for path, block in search_blocks(model).items():
-            key = shape_of(block)
-            if key not in self.functions:
-                self.functions[key] = before.get(key) or self._compile(path)
-            block.compiled = self.functions[key]
+            block.compiled = self._function(before, shape_of(block), SearchBlock.convolve, path)
+            if block.transformer:
+                block.transformer.compiled = self._function(
+                    before, mixing_shape_of(block.transformer), LightweightTransformer.mix, path)
 
-    def _compile(self, path: str) -> Callable:
+    def _function(self, before: Dict[Tuple, Callable], key: Tuple, method: FunctionType,
+                  path: str) -> Callable:
+        if key not in self.functions:
+            self.functions[key] = before.get(key) or self._compile(method, path)
+        return self.functions[key]
+
+    def _compile(self, method: FunctionType, path: str) -> Callable:
         # torch keeps graphs by code object and gives up on one that meets too many shapes. So each
         # shape has a code object of its own, and a name: by it torch remembers sizes that vary.
         self.count += 1
-        name = f'block_{self.count}_{path.replace(".", "_")}'
-        compute = SearchBlock.compute
-        code = compute.__code__.replace(co_name=name)
-        return torch.compile(FunctionType(code, compute.__globals__, name), backend=self.backend)
+        name = f'{method.__name__}_{self.count}_{path.replace(".", "_")}'
+        code = method.__code__.replace(co_name=name)
+        return torch.compile(FunctionType(code, method.__globals__, name), backend=self.backend)
 
 
 def shape_of(block: SearchBlock) -> Tuple[Any, ...]:
-    """What the graph of a block depends on, its input excepted."""
-    tensors = tuple((name, tuple(p.shape), p.requires_grad) for name, p in block.named_parameters())
+    """What the graph of a block without its Transformer depends on, its input excepted."""
     path = block.mixconv
     kernels = path.kernel_devices, tuple(path.kernels)
-    return tensors, path.in_channels, path.out_channels, path.stride, kernels
+    return (_tensors(block.residual), _tensors(path), path.in_channels, path.out_channels,
+            path.stride, kernels)
+
+
+def mixing_shape_of(transformer: LightweightTransformer) -> Tuple[Any, ...]:
+    """What the graph of encoder and decoder depends on, its input excepted."""
+    queries = transformer.queries
+    return (tuple(queries.shape), queries.requires_grad, _tensors(transformer.encoder),
+            _tensors(transformer.decoder))
+
+
+def _tensors(module: nn.Module) -> Tuple[Any, ...]:
+    return tuple((name, tuple(p.shape), p.requires_grad) for name, p in module.named_parameters())

@@ -1,5 +1,5 @@
 """Lightweight Transformer path of a search block."""
-from typing import Dict, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -29,9 +29,15 @@ class LightweightTransformer(nn.Module):
         feedforward (int): Width of the feed-forward layers. Defaults to 64.
         dropout (float): Defaults to 0.1.
 
+    Attributes:
+        compiled (Callable, optional): ``compiled(transformer, tokens)`` takes the place of ``mix`` in
+            training. Set by ``BlockCompiler``; defaults to None.
+
     Shape:
         (N, in_channels, H, W) to (N, out_channels, \\*size), ``size`` as given to ``forward``.
     """
+
+    compiled: Optional[Callable[['LightweightTransformer', Tensor], Tensor]] = None
 
     def __init__(self, in_channels: int, out_channels: int, tokens: int = 64,
                  feedforward: int = 64, dropout: float = 0.1):
@@ -62,9 +68,14 @@ class LightweightTransformer(nn.Module):
         x = F.interpolate(x, (GRID, GRID), mode='bilinear', align_corners=False)
         x = torch.cat([x, self.coordinates.to(x).expand(x.shape[0], -1, -1, -1)], dim=1)
         tokens = self.input_bn(self.input_proj(x)).flatten(2)
-        tokens = self.decoder(self.queries, self.encoder(tokens))
+        compiled = self.compiled is not None and self.training
+        tokens = self.compiled(self, tokens) if compiled else self.mix(tokens)
         x = self.output_bn(self.output_proj(tokens.unflatten(2, (GRID, GRID))))
         return F.interpolate(x, size, mode='bilinear', align_corners=False)
+
+    def mix(self, tokens: Tensor) -> Tensor:
+        """Encoder and decoder: (N, tokens, 64) to the same."""
+        return self.decoder(self.queries, self.encoder(tokens))
 
     def search_units(self) -> Dict[str, UnitGroup]:
         """The tokens, by the scales of the BN after the input projection."""

@@ -30,7 +30,7 @@ class SearchBlock(nn.Module):
         eps (float): Epsilon of MixConv's BNs. Defaults to 1e-3.
 
     Attributes:
-        compiled (Callable, optional): ``compiled(block, x)`` takes the place of ``compute`` in
+        compiled (Callable, optional): ``compiled(block, x)`` takes the place of ``convolve`` in
             training. Set by ``BlockCompiler``; defaults to None.
 
     Shape:
@@ -55,18 +55,17 @@ class SearchBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.compiled is not None and self.training:
-            return self.compiled(self, x)
-        return self.compute(x)
-
-    def compute(self, x: Tensor) -> Tensor:
-        """The forward pass."""
+            out = self.compiled(self, x)
+            return out + self.transformer(x, out.shape[-2:]) if self.transformer else out
         out = self.residual(x)
-        size = out.shape[-2:]
         if self.transformer:
-            out = out + self.transformer(x, size)
-        if self.mixconv:
-            out = out + self.mixconv(x)
-        return out
+            out = out + self.transformer(x, out.shape[-2:])
+        return out + self.mixconv(x) if self.mixconv else out
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Sum of residual and MixConv path: what is compiled of a block, beside its Transformer."""
+        out = self.residual(x)
+        return out + self.mixconv(x) if self.mixconv else out
 
     def widths(self) -> Dict[str, Any]:
         """What search may change, as plain data: hidden channels per kernel size, and tokens."""

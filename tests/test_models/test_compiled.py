@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmst.models.attention import Attention
 from mmst.models.compiled import BlockCompiler, shape_of
 from mmst.models.search_block import SearchBlock
 from mmst.search.surgery import Cut
@@ -80,6 +81,48 @@ def test_gradients_and_statistics_are_those_of_the_plain_network():
         torch.testing.assert_close(q.grad, p.grad, rtol=1e-4, atol=1e-4, msg=name)
     for (name, p), q in zip(plain.named_buffers(), model.buffers()):
         torch.testing.assert_close(q, p, msg=name)
+
+
+def two_transformers():
+    """Blocks of two shapes whose Transformers have as many tokens; nothing is dropped."""
+    model = nn.Sequential(SearchBlock(4, 4, tokens=6), SearchBlock(4, 6, 2, tokens=6)).train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.
+        if isinstance(module, Attention):
+            module.dropout = 0.
+    return model
+
+
+def test_transformers_of_as_many_tokens_share_a_graph():
+    model, backend = two_transformers(), Counter()
+    compiler = BlockCompiler(backend)
+    plain, x = copy.deepcopy(model), image()
+    compiler(model)
+    torch.testing.assert_close(model(x), plain(x))
+    assert backend.graphs == 3
+
+    for net in (model, plain):
+        net[1].transformer.keep(torch.tensor([0, 2, 5]), Cut())
+    compiler(model)
+    torch.testing.assert_close(model(x), plain(x))
+    assert backend.graphs == 4
+
+    for net in (model, plain):
+        net[1].transformer.keep(torch.tensor([], dtype=torch.long), Cut())
+    compiler(model)
+    torch.testing.assert_close(model(x), plain(x))
+    assert backend.graphs == 4
+
+
+def test_gradients_of_compiled_transformers_are_those_of_plain_ones():
+    model = two_transformers()
+    plain, x = copy.deepcopy(model), image()
+    BlockCompiler('aot_eager')(model)
+    for net in (model, plain):
+        net(x).square().sum().backward()
+    for (name, p), q in zip(plain.named_parameters(), model.parameters()):
+        torch.testing.assert_close(q.grad, p.grad, rtol=1e-4, atol=1e-4, msg=name)
 
 
 def test_evaluation_is_not_compiled_and_copies_share_the_functions():
