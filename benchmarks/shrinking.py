@@ -113,8 +113,9 @@ def scaling(args: argparse.Namespace) -> dict:
         for scale in SCALES if width == 1 else (1, ):
             size = (args.size[0], args.size[1] * scale, args.size[2] * scale)
             run = runner(args.task, args.transformer, size, True, width=width)
+            size_before = params(run)  # searches remove units
             found = summary(measure(events(args, run, size), args.rounds), 'step')
-            rows.append(dict(width=width, size=list(size), params=params(run), **{
+            rows.append(dict(width=width, size=list(size), params=size_before, **{
                 name: found[name]['processor_ms'] for name in EVENTS}))
             clean(dict(run=run))
     return dict(rows=rows)

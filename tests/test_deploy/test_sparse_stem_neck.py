@@ -4,6 +4,7 @@ import torch
 from small_nets import randomise_norms
 from torch import nn
 
+from mmst.deploy.sparse import block_plan
 from mmst.deploy.sparse.library import kernel
 from mmst.deploy.sparse.options import Options
 from mmst.deploy.sparse.sparsify import sparsify
@@ -11,6 +12,7 @@ from mmst.deploy.sparse.sparse_neck import SparseDenseNeck
 from mmst.deploy.sparse.sparse_stem import SparseStem
 from mmst.models import DensePredictionNeck
 from mmst.models.hrnas_supernet import ConvBNReLU
+from mmst.search.surgery import Cut
 
 pytestmark = pytest.mark.skipif(kernel() is None, reason='no C++ compiler')
 COUNTS = (3, 4, 5)
@@ -64,17 +66,46 @@ def test_stem_channels_that_nothing_reads_are_not_computed():
     assert sparse._plan((32, 32))[0].inner == 1
 
 
-@pytest.mark.parametrize('transformer', ['all', 'none'])
-@pytest.mark.parametrize('density', [0., 0.1, 0.6])
-@pytest.mark.parametrize('size', [(8, 12), (9, 7)])
-def test_neck_of_any_mask(transformer, density, size):
-    neck = thinned(DensePredictionNeck(COUNTS, 6, expand_ratio=2, transformer=transformer, tokens=4),
-                   density)
+def make_neck(transformer, density):
+    return thinned(
+        DensePredictionNeck(COUNTS, 6, expand_ratio=2, transformer=transformer, tokens=4), density)
+
+
+def check_neck(neck, size, threads=2):
     inputs = [torch.randn(2, count, -(-size[0] // 2**i), -(-size[1] // 2**i))
               for i, count in enumerate(COUNTS)]
     holder = nn.Sequential(neck)
     with torch.no_grad():
         expected = holder.double()([x.double() for x in inputs])[0]
-        sparsify(holder.float(), Options(threads=2))
+        sparsify(holder.float(), Options(threads=threads))
         assert isinstance(holder[0], SparseDenseNeck)
         assert_close(holder(inputs)[0], expected)
+
+
+@pytest.mark.parametrize('transformer', ['all', 'none'])
+@pytest.mark.parametrize('density', [0., 0.1, 0.6])
+@pytest.mark.parametrize('size', [(8, 12), (9, 7)])
+def test_neck_of_any_mask(transformer, density, size):
+    check_neck(make_neck(transformer, density), size)
+
+
+@pytest.mark.parametrize('tile, least', [(16, 1), (64, 3)])
+def test_neck_in_tiles_and_chunks_of_any_size(monkeypatch, tile, least):
+    monkeypatch.setattr(block_plan, 'TILE', tile)
+    monkeypatch.setattr(block_plan, 'CHUNK', 1)
+    monkeypatch.setattr(block_plan, 'LEAST', least)
+    for size in ((33, 20), (3, 40)):
+        check_neck(make_neck('all', 0.4), size)
+
+
+@pytest.mark.parametrize('rows', [slice(0, 1), slice(5, 7)], ids=['above', 'below'])
+@pytest.mark.parametrize('size', [(16, 16), (1, 100)])
+def test_neck_whose_taps_all_lie_beyond_the_image_for_some_tile(rows, size):
+    neck = make_neck('none', 1.)
+    neck.block.mixconv.keep(torch.arange(len(neck.block.mixconv.expand.weight))[-8:], Cut())
+    with torch.no_grad():
+        taps = neck.block.mixconv.depthwise[-1].weight
+        kept = torch.zeros_like(taps)
+        kept[:, :, rows] = 1
+        taps.mul_(kept)
+    check_neck(neck, size, threads=16)

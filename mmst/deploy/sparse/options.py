@@ -23,7 +23,8 @@ class Options:
     def torch_aside(self) -> Iterator[None]:
         """Around torch's operations between calls of the kernel: on one thread where it has several.
 
-        Torch's other threads would go on looking for work for a while, on the kernel's cores.
+        Torch's other threads would go on looking for work for a while, on the kernel's cores. A thread
+        of the process that asks for torch's number of threads for the first time meanwhile keeps 1.
         """
         before = torch.get_num_threads()
         alone = self.threads == 1 or before == 1

@@ -86,6 +86,7 @@ class SparseSearchBlock(nn.Module):
         """
         if self.passes:
             self.residual, self.overwrites = np.zeros_like(self.residual), True
+            self._plans.clear()
 
     def split_off(self, first: int) -> Tuple[Tensor, np.ndarray]:
         """Stop reading input channels from ``first`` on; returns what they went into.

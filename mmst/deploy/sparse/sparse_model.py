@@ -20,7 +20,8 @@ class SparseModel(nn.Module):
 
     ``SparseModel.from_ticket('ticket.pth')(images)`` gives what the model's head gives. The network
     itself is ``.model``: it has the interface of the toolbox's model, so that ``predict`` and the
-    toolboxes' inferencers work with it.
+    toolboxes' inferencers work with it. Maps between the backbone's modules are written over where
+    nothing of the network reads them any more: a hook that keeps one has to clone it.
 
     Args:
         model (nn.Module): A whole network or a part of one, its pruned weights 0; it is copied.

@@ -114,6 +114,7 @@ INLINE void add_rim(const Block &b, float *y, int from, int to) {
 
 // Bias of a hidden channel and what coarser maps add to it.
 INLINE void start_hidden(const Block &b, const Coarser &coarser, float *out, int h, int begin, int end) {
+  if (begin >= end) return;  // all taps lie beyond the image
   std::fill(out + begin, out + end, b.expand_bias[h]);
   for (const Coarse *c = coarser.list; c < coarser.list + coarser.count; ++c)
     if (c->hidden[h] >= 0)
