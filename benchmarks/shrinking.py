@@ -254,17 +254,25 @@ def _shrink(found: dict) -> List[str]:
           f'{r["processor_ms"]:.0f}', f'{1 / r["speedup"]:.0%}') for r in found['rows']])]
 
 
+#: Of both tables below.
+ROUNDS = 'A search removes a tenth of the units; the rounds after it go on with the rest.'
+
+
 def _scaling(found: dict) -> List[str]:
-    return table(('width', 'batch', 'parameters (M)', 'step (ms)', 'search (ms)', 'prune (ms)'),
-                 [(f'{r["width"]:g}', 'x'.join(map(str, r['size'])), f'{r["params"] / 1e6:.1f}',
-                   f'{r["step"]:.0f}', f'{r["search"]:.0f}', f'{r["prune"]:.0f}')
-                  for r in found['rows']])
+    return [ROUNDS, '', *table(
+        ('width', 'batch', 'parameters (M)', 'step (ms)', 'search (ms)', 'prune (ms)'),
+        [(f'{r["width"]:g}', 'x'.join(map(str, r['size'])), f'{r["params"] / 1e6:.1f}',
+          *_milliseconds(r)) for r in found['rows']])]
 
 
 def _processes(found: dict) -> List[str]:
-    return table(('processes', 'step by the clock (ms)', 'search (ms)', 'prune (ms)'),
-                 [(str(r['processes']), f'{r["step"]:.0f}', f'{r["search"]:.0f}',
-                   f'{r["prune"]:.0f}') for r in found['rows']])
+    return [ROUNDS, '', *table(
+        ('processes', 'step by the clock (ms)', 'search (ms)', 'prune (ms)'),
+        [(str(r['processes']), *_milliseconds(r)) for r in found['rows']])]
+
+
+def _milliseconds(row: dict) -> List[str]:
+    return [f'{row[name]:.0f}' for name in EVENTS]
 
 
 def _communication(found: dict) -> List[str]:
