@@ -56,11 +56,11 @@ def main() -> int:
     compacted = ['90% global'] if args.compacted else False
     networks = load_networks(args.config, args.checkpoint, args.tickets, compacted)
     image = random_image(args.size)
-    candidates = make_candidates(networks, args.threads, image, args.only, args.also_threads)
+    candidates = make_candidates(networks, args.threads, image, args.only)
     small = random_image((64, 128))
     errors = {name: errors_of(model, candidates.get(f'sparse kernel, {name}'), small)
               for name, model in networks.items() if f'sparse kernel, {name}' in candidates}
-    pin(max(args.threads, *args.also_threads, 1))
+    pin(args.threads)
     times = measure(candidates, image, args.rounds)
     record = dict(
         size=list(args.size), batch=1, threads=args.threads, rounds=args.rounds,
@@ -89,8 +89,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--size', type=int, nargs=2, default=(512, 1024))
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--also-threads', type=int, nargs='+', default=[],
-                        help='run the sparse kernel on these numbers of threads, too')
     parser.add_argument('--compacted', action='store_true', help='the compacted 90%% ticket, too')
     parser.add_argument('--only', nargs='+', metavar='RUNTIME', help='e.g. "sparse kernel"')
     parser.add_argument('--name', help='of the record; latency_HxW by default')

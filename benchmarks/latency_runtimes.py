@@ -20,8 +20,7 @@ Run = Callable[[Tensor], Tensor]
 
 
 def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor,
-                    only: Optional[Sequence[str]] = None,
-                    also_threads: Sequence[int] = ()) -> Dict[str, Run]:
+                    only: Optional[Sequence[str]] = None) -> Dict[str, Run]:
     """Name (runtime, network) to a call of it."""
     found: Dict[str, Run] = {}
 
@@ -40,8 +39,6 @@ def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor,
         pruned = name not in ('supernet', 'searched', COMPACTED)
         if pruned and (not only or 'sparse kernel' in only):
             found[f'sparse kernel, {name}'] = SparseModel(model, threads=threads)
-            for more in also_threads:
-                found[f'sparse kernel on {more} threads, {name}'] = SparseModel(model, threads=more)
     return found
 
 

@@ -40,15 +40,28 @@ def three_blocks():
     return model.train()
 
 
+def compiled(model, backend):
+    """The compiler that has compiled a model, and a copy of the model as it was."""
+    plain, compiler = copy.deepcopy(model), BlockCompiler(backend)
+    compiler(model)
+    return compiler, plain
+
+
+def assert_same_gradients(model, plain):
+    x = image()
+    for net in (model, plain):
+        net(x).square().sum().backward()
+    for (name, p), q in zip(plain.named_parameters(), model.parameters()):
+        torch.testing.assert_close(q.grad, p.grad, rtol=1e-4, atol=1e-4, msg=name)
+
+
 def image(batch=2):
     return torch.randn(batch, 4, 8, 8).requires_grad_()
 
 
 def test_blocks_of_one_shape_share_a_graph_and_a_cut_compiles_changed_blocks_only():
-    model, backend = three_blocks(), Counter()
-    compiler = BlockCompiler(backend)
-    plain, x = copy.deepcopy(model), image()
-    compiler(model)
+    model, backend, x = three_blocks(), Counter(), image()
+    compiler, plain = compiled(model, backend)
     torch.testing.assert_close(model(x), plain(x))
     assert backend.graphs == 2
     model(x)
@@ -72,13 +85,8 @@ def test_blocks_of_one_shape_share_a_graph_and_a_cut_compiles_changed_blocks_onl
 
 def test_gradients_and_statistics_are_those_of_the_plain_network():
     model = three_blocks()
-    plain = copy.deepcopy(model)
-    BlockCompiler('aot_eager')(model)
-    x = image()
-    for net in (model, plain):
-        net(x).square().sum().backward()
-    for (name, p), q in zip(plain.named_parameters(), model.parameters()):
-        torch.testing.assert_close(q.grad, p.grad, rtol=1e-4, atol=1e-4, msg=name)
+    _, plain = compiled(model, 'aot_eager')
+    assert_same_gradients(model, plain)
     for (name, p), q in zip(plain.named_buffers(), model.buffers()):
         torch.testing.assert_close(q, p, msg=name)
 
@@ -95,10 +103,8 @@ def two_transformers():
 
 
 def test_transformers_of_as_many_tokens_share_a_graph():
-    model, backend = two_transformers(), Counter()
-    compiler = BlockCompiler(backend)
-    plain, x = copy.deepcopy(model), image()
-    compiler(model)
+    model, backend, x = two_transformers(), Counter(), image()
+    compiler, plain = compiled(model, backend)
     torch.testing.assert_close(model(x), plain(x))
     assert backend.graphs == 3
 
@@ -117,12 +123,8 @@ def test_transformers_of_as_many_tokens_share_a_graph():
 
 def test_gradients_of_compiled_transformers_are_those_of_plain_ones():
     model = two_transformers()
-    plain, x = copy.deepcopy(model), image()
-    BlockCompiler('aot_eager')(model)
-    for net in (model, plain):
-        net(x).square().sum().backward()
-    for (name, p), q in zip(plain.named_parameters(), model.parameters()):
-        torch.testing.assert_close(q.grad, p.grad, rtol=1e-4, atol=1e-4, msg=name)
+    _, plain = compiled(model, 'aot_eager')
+    assert_same_gradients(model, plain)
 
 
 def test_evaluation_is_not_compiled_and_copies_share_the_functions():

@@ -257,6 +257,19 @@ def test_hooks_see_what_a_norm_gives_and_its_gradients(name, devices):
 
 
 @needs_kernel
+def test_second_derivatives_through_kernels_are_refused_not_wrong():
+    plain, fast = kernel_pair()
+    x = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last).requires_grad_()
+    for net in (plain, fast):
+        gradient, = torch.autograd.grad(net(x).square().sum(), x, create_graph=True)
+        if net is plain:
+            gradient.square().sum().backward()
+            continue
+        with pytest.raises(RuntimeError, match='once_differentiable'):
+            gradient.square().sum().backward()
+
+
+@needs_kernel
 def test_depthwise_convolutions_that_have_a_bias_keep_it():
     plain, fast = kernel_pair()
     for net in (plain, fast):

@@ -73,6 +73,15 @@ INLINE void start_tile(const Block &b, const float *x, float *y, int from, int t
   }
 }
 
+// Add a row between two others to places from..to of `out`, a flat plane, in its row `row`.
+INLINE void add_row(const Block &b, const float *above, const float *below, float share, float *out,
+                    int row, int from, int to) {
+  const int start = row * b.stride;
+  const int begin = std::max(from - start, 0), end = std::min(to - start, b.width);
+  float *line = out + start;
+  for (int j = begin; j < end; ++j) line[j] += above[j] + share * (below[j] - above[j]);
+}
+
 // Add rows of a coarse plane to places from..to of `out`, a flat plane.
 INLINE void add_coarse(const Block &b, const Coarse &c, const float *plane, int height, float *out,
                        int from, int to) {
@@ -80,12 +89,8 @@ INLINE void add_coarse(const Block &b, const Coarse &c, const float *plane, int 
     int top, bottom;
     float share;
     sample_at(row, c.height, height, top, bottom, share);
-    const int start = row * b.stride;
-    const int begin = std::max(from - start, 0), end = std::min(to - start, b.width);
-    const float *above = plane + int64_t(top) * c.stride;
-    const float *below = plane + int64_t(bottom) * c.stride;
-    float *line = out + start;
-    for (int j = begin; j < end; ++j) line[j] += above[j] + share * (below[j] - above[j]);
+    add_row(b, plane + int64_t(top) * c.stride, plane + int64_t(bottom) * c.stride, share, out, row,
+            from, to);
   }
 }
 
@@ -195,18 +200,13 @@ INLINE void wait_for(const Global &g) {
 }
 
 INLINE void add_global(const Block &b, const Global &g, float *y, int from, int to) {
-  for (int row = from / b.stride; row * b.stride < to && row < int(g.down->low.size()); ++row) {
-    const int start = row * b.stride;
-    const int begin = std::max(from - start, 0), end = std::min(to - start, b.width);
-    const float share = g.down->share[row];
+  const Samples &down = *g.down;
+  for (int row = from / b.stride; row * b.stride < to && row < int(down.low.size()); ++row)
     for (int i = 0; i < g.of->outputs; ++i) {
       const float *plane = g.rows + int64_t(i) * GRID * g.stride;
-      const float *above = plane + g.down->low[row] * g.stride;
-      const float *below = plane + g.down->high[row] * g.stride;
-      float *line = y + int64_t(g.of->targets[i]) * b.length + start;
-      for (int j = begin; j < end; ++j) line[j] += above[j] + share * (below[j] - above[j]);
+      add_row(b, plane + down.low[row] * g.stride, plane + down.high[row] * g.stride,
+              down.share[row], y + int64_t(g.of->targets[i]) * b.length, row, from, to);
     }
-  }
 }
 
 // x: planes of one image (phases of a channel side by side); y: its output planes.
