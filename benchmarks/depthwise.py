@@ -1,7 +1,7 @@
 """The mixed depthwise kernel against torch's convolutions, on maps of the supernet.
 
     python benchmarks/depthwise.py
-    python benchmarks/depthwise.py --device cuda     # Triton; has not been run
+    python benchmarks/depthwise.py --device cuda     # Triton
 
 Output and all gradients of the three kernel sizes together; candidates run in turn. The record goes
 to ``benchmarks/results/depthwise.json`` and ``.md`` (``depthwise_cuda`` on a GPU).
@@ -60,7 +60,7 @@ def row(args: argparse.Namespace, width: int, height: int, breadth: int, stride:
         'torch, NHWC': both_passes(separate.forward, rows.requires_grad_(), weights, stride),
         'kernel': both_passes(mixed_depthwise, rows, weights, stride)}, args.rounds, 2)
     return dict(width=width, height=height, breadth=breadth, stride=stride,
-                **summary(times, 'torch, NHWC'))
+                **summary(times, 'torch, NHWC', 'clock' if args.device == 'cuda' else 'processor'))
 
 
 def both_passes(function: Callable, x: torch.Tensor, weights: List[torch.Tensor],

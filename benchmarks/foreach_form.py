@@ -56,5 +56,5 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list:
 def all_masks(model: nn.Module, share: float = 0.5,
               parts: Sequence[str] = ('backbone', 'neck')) -> Dict[nn.Parameter, Tensor]:
     """A mask for each prunable weight: True (pruned) for a random share."""
-    return {m.weight: torch.rand(m.weight.shape) < share for part in parts
+    return {m.weight: torch.rand(m.weight.shape).to(m.weight.device) < share for part in parts
             for m in getattr(model, part).modules() if isinstance(m, PRUNABLE)}

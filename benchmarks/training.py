@@ -5,7 +5,8 @@
     python benchmarks/training.py --only events memory --size 2 128 256
 
 Candidates run in turn, so that ratios survive other work on the machine; ratios are of processor
-time. ``--only ladder --rungs ...`` picks changes where all of them take too long.
+time, on a GPU of the clock's. ``--only ladder --rungs ...`` picks changes where all of them take too
+long. ``--cuda-graph`` measures both trainings of a comparison with it.
 Results are added to ``benchmarks/results/training.json`` and ``.md``, beside those of other tasks,
 sizes and sections. Run it before and after a change and compare the records.
 """
@@ -26,11 +27,12 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 import torch  # noqa: E402
 from foreach_form import ForeachTraining  # noqa: E402
 from machine import machine  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
 from pairing import load, measure, summary  # noqa: E402
 from published_form import PublishedTraining  # noqa: E402
 from training_forms import RUNGS, form, published_training  # noqa: E402
 from training_report import markdown  # noqa: E402
-from training_tasks import SIZES, clean, make_batch, runner, step  # noqa: E402
+from training_tasks import DEVICE, SIZES, TIME, clean, make_batch, runner, step  # noqa: E402
 
 from mmst.engine import PruneHook, SearchHook, memory  # noqa: E402
 from mmst.engine.access import averaged, find_hook, unwrapped  # noqa: E402
@@ -52,6 +54,7 @@ def main() -> int:
     parser.add_argument('--rungs', nargs='+', choices=RUNGS, default=list(RUNGS),
                         help='of the ladder, where all of them take too long')
     parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument('--cuda-graph', action='store_true')
     parser.add_argument('--peak-of', choices=PEAKS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.size = tuple(args.size or SIZES[args.task])
@@ -68,13 +71,16 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
     """Put one section's result beside the others."""
     cases = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     case = f'{args.task} {"x".join(map(str, args.size))}, Transformers: {args.transformer}'
+    case += ', GPU' if DEVICE == 'cuda' else ''
     command = (f'python benchmarks/training.py --task {args.task} --transformer '
                f'{args.transformer} --size {shlex.join(map(str, args.size))} --rounds '
                f'{args.rounds} --threads {args.threads} --only {section}')
+    if args.cuda_graph:
+        section, command = f'{section}, CUDA graphs', f'{command} --cuda-graph'
     if section == 'ladder' and len(args.rungs) < len(RUNGS):
         section, command = 'ladder, ends', f'{command} --rungs {shlex.join(args.rungs)}'
     cases.setdefault(case, {})[section] = dict(
-        found, command=command, machine=machine(), load=load())
+        found, command=command, device=DEVICE, machine=machine(), load=load())
     RESULTS.write_text(json.dumps(cases, indent=2) + '\n')
     RESULTS.with_suffix('.md').write_text(markdown(cases))
 
@@ -84,15 +90,22 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
 
 def overhead(args: argparse.Namespace) -> dict:
     """A step with all hooks, half of the weights masked, over one of plain training."""
-    runners = dict(plain=runner(args.task, args.transformer, args.size, False),
-                   two_in_one=runner(args.task, args.transformer, args.size, True))
+    runners = dict(plain=start(args, False), two_in_one=start(args, True))
     batch = make_batch(args.task, *args.size)
     find_hook(runners['two_in_one'], PruneHook).draw(runners['two_in_one'], 1, 0.5)
-    times = measure({name: lambda r=r: step(r, batch) for name, r in runners.items()}, args.rounds)
-    found = dict(steps=summary(times, 'plain'),
+    times = measure({name: lambda r=r: step(r, batch) for name, r in runners.items()}, args.rounds,
+                    WARMUP)
+    found = dict(steps=summary(times, 'plain', TIME),
                  own_ms=statistics.median(own_cost(runners['two_in_one']) for _ in range(7)))
     clean(runners)
     return found
+
+
+def start(args: argparse.Namespace, two_in_one: bool, **fast) -> Runner:
+    """A run that waits in its first epoch; ``fast``: settings of FastTrainingHook."""
+    if DEVICE == 'cuda':
+        fast.update(kernel=True, cuda_graph=args.cuda_graph)
+    return runner(args.task, args.transformer, args.size, two_in_one, dict(fast=fast))
 
 
 def own_cost(run) -> float:
@@ -108,37 +121,37 @@ def own_cost(run) -> float:
     run.optim_wrapper.optimizer.zero_grad()
     for p in unwrapped(run).parameters():
         p.grad = torch.zeros_like(p)
-    return summary(measure(dict(extras=extras), 1, 0), 'extras')['extras']['processor_ms']
+    return summary(measure(dict(extras=extras), 1, 0), 'extras', TIME)['extras']['ms']
 
 
 def events(args: argparse.Namespace) -> dict:
     """A prune and a search (a fifth of the units goes) beside a step."""
-    run = runner(args.task, args.transformer, args.size, True)
+    run = start(args, True)
     batch = make_batch(args.task, *args.size)
     prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
 
     def weaken():
         for group, copy in zip(find_units(unwrapped(run)).values(),
                                find_units(averaged(run).module).values()):
-            weak = torch.rand(len(group)) < 0.2
+            weak = (torch.rand(len(group)) < 0.2).to(group.gamma.device)
             group.gamma.data[weak] = copy.gamma.data[weak] = 0.
 
     candidates = dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
                       lift=lambda: prune.lift(run, 1), weaken=weaken,
                       search=lambda: search.search(run, 10))
-    found = summary(measure(candidates, args.rounds), 'step')
+    found = summary(measure(candidates, args.rounds), 'step', TIME)
     clean(dict(run=run))
     del found['weaken'], found['lift']
     return dict(steps=found)
 
 
 def peak_memory(args: argparse.Namespace) -> dict:
-    """Peak memory of a process that trains, in MiB."""
+    """Peak memory of a process that trains, in MiB; on a GPU of what its allocator holds."""
     found = {}
-    for kind in PEAKS:
+    for kind in PEAKS[:2] if DEVICE == 'cuda' else PEAKS:
         command = [sys.executable, '-W', 'ignore', __file__, '--task', args.task, '--transformer',
                    args.transformer, '--size', *map(str, args.size), '--threads',
-                   str(args.threads), '--peak-of', kind]
+                   str(args.threads), '--peak-of', kind, *['--cuda-graph'] * args.cuda_graph]
         found[kind] = float(subprocess.run(command, check=True, text=True,
                                            stdout=subprocess.PIPE).stdout.split()[-1])
     return dict(peak_mib=found)
@@ -147,13 +160,15 @@ def peak_memory(args: argparse.Namespace) -> dict:
 def print_peak(args: argparse.Namespace) -> int:
     """What ``peak_memory`` starts."""
     both = args.peak_of != 'plain'
-    run = runner(args.task, args.transformer, args.size, both,
-                 dict(fast=dict(keep_memory='returned' not in args.peak_of)))
+    run = start(args, both, keep_memory='returned' not in args.peak_of)
     if both:
         find_hook(run, PruneHook).draw(run, 1, 0.5)
-    for _ in range(2):
+    for _ in range(1 + WARMUP):
         step(run, make_batch(args.task, *args.size))
     clean(dict(run=run))
+    if DEVICE == 'cuda':
+        print(torch.cuda.max_memory_reserved() / 2**20)
+        return 0
     # Not getrusage: its maximum begins with that of the process that started this one.
     status = dict(line.split(':', 1) for line in Path('/proc/self/status').read_text().splitlines())
     print(float(status['VmHWM'].split()[0]) / 1024)
@@ -171,13 +186,16 @@ def ladder(args: argparse.Namespace) -> dict:
     candidates = {name: lambda t=t: t.step(batch) for name, t in steps.items()}
 
     def prepare(name):
+        if DEVICE == 'cuda':
+            return
         if name == 'memory kept':
             memory.keep_freed_memory()
             candidates[name]()  # takes its pages
         else:
             release_memory()
 
-    return dict(steps=summary(measure(candidates, args.rounds, 1, prepare), next(iter(steps))))
+    times = measure(candidates, args.rounds, WARMUP, prepare)
+    return dict(steps=summary(times, next(iter(steps)), TIME))
 
 
 def release_memory() -> None:
@@ -193,11 +211,11 @@ def extras(args: argparse.Namespace) -> dict:
         for p in training.model.parameters():
             p.grad = torch.full_like(p, 1e-6)
     candidates = {**published_extras(theirs), **foreach_extras(ours)}
-    times = summary(measure(candidates, max(args.rounds, 5)), next(iter(candidates)))
+    times = summary(measure(candidates, max(args.rounds, 5)), next(iter(candidates)), TIME)
     table: Dict[str, dict] = defaultdict(dict)
     for name, found in times.items():
         what, which = name.split(', ')
-        table[what][which] = found['processor_ms']
+        table[what][which] = found['ms']
     return dict(extras=table)
 
 
@@ -234,22 +252,30 @@ def foreach_extras(training: ForeachTraining) -> Dict[str, Callable]:
 
 
 def profile(args: argparse.Namespace) -> dict:
-    """Share of a step's processor time by operator, without and with the kernels."""
+    """Share of a step's processor time, or GPU's, by operator, without and with the kernels."""
     batch, found = make_batch(args.task, *args.size), {}
     for name, kernel in (('torch', 'none'), ('kernel', 'all')):
         training = form(args, False, True, kernel)
         training.step(batch)
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        with torch.profiler.profile(activities=[ACTIVITY]) as profiler:
             training.step(batch)
+            torch.cuda.synchronize() if DEVICE == 'cuda' else None
         averages = profiler.key_averages()
-        total = sum(event.self_cpu_time_total for event in averages)
-        shares = sorted(((event.self_cpu_time_total / total, event.key, event.count)
+        times = {event.key: event.self_device_time_total if DEVICE == 'cuda' else
+                 event.self_cpu_time_total for event in averages}
+        total = sum(times.values())
+        shares = sorted(((times[event.key] / total, event.key, event.count)
                          for event in averages), reverse=True)[:15]
-        found[name] = dict(milliseconds=total / 1e3, operators=[
-            dict(operator=key, share=share, calls=count) for share, key, count in shares])
+        found[name] = dict(
+            milliseconds=total / 1e3, calls=sum(event.count for event in averages),
+            operators=[dict(operator=key[:80], share=share, calls=count)
+                       for share, key, count in shares])
     return dict(profiles=found)
 
 
+ACTIVITY = getattr(torch.profiler.ProfilerActivity, DEVICE.upper())
+#: Rounds that are not counted: kernels are built, graphs captured.
+WARMUP = 3 if DEVICE == 'cuda' else 1
 #: What ``peak_memory`` compares.
 PEAKS = ('plain', 'two-in-one', 'two-in-one, memory returned')
 SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(

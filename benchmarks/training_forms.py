@@ -5,22 +5,23 @@ from typing import Dict
 import torch
 from foreach_form import ForeachTraining, all_masks
 from published_form import PublishedTraining, penalised_scales, published, separate_branches
-from training_tasks import BenchmarkNetwork, network
+from training_tasks import DEVICE, BenchmarkNetwork, network
 
 from mmst.analysis.cost import feature_sizes
+from mmst.models.graphed import graph_parts
 from mmst.models.mixconv import MixConv
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
 
+_FORMS = {'foreach forms': dict(separate=True, channels_last=False, kernel='none'),
+          'joint layout': dict(separate=False, channels_last=False, kernel='none'),
+          'channels_last': dict(separate=False, channels_last=True, kernel='none'),
+          'depthwise kernel': dict(separate=False, channels_last=True, kernel='depthwise')}
+_CPU = {'products, BN kernel': dict(separate=False, channels_last=True, kernel='all'),
+        'memory kept': dict(separate=False, channels_last=True, kernel='all')}
+_GPU = {'CUDA graphs': dict(separate=False, channels_last=True, kernel='all', graph=True)}
 #: From the published form to this project's, one change after the other: arguments of ``form``.
-RUNGS: Dict[str, dict] = {
-    'published form': {},
-    'foreach forms': dict(separate=True, channels_last=False, kernel='none'),
-    'joint layout': dict(separate=False, channels_last=False, kernel='none'),
-    'channels_last': dict(separate=False, channels_last=True, kernel='none'),
-    'depthwise kernel': dict(separate=False, channels_last=True, kernel='depthwise'),
-    'products, BN kernel': dict(separate=False, channels_last=True, kernel='all'),
-    'memory kept': dict(separate=False, channels_last=True, kernel='all')}
+RUNGS: Dict[str, dict] = {'published form': {}, **_FORMS, **(_GPU if DEVICE == 'cuda' else _CPU)}
 
 
 def loss(model: BenchmarkNetwork, batch: dict) -> torch.Tensor:
@@ -38,8 +39,8 @@ def fused_adamw(groups) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=1e-4, eps=1e-3, fused=True)
 
 
-def form(args: argparse.Namespace, separate: bool, channels_last: bool,
-         kernel: str) -> ForeachTraining:
+def form(args: argparse.Namespace, separate: bool, channels_last: bool, kernel: str,
+         graph: bool = False) -> ForeachTraining:
     """Training with foreach forms, the network in either layout; kernels: none, depthwise or all."""
     model = network(args.task, args.transformer)
     model.backbone.channels_last = channels_last
@@ -55,6 +56,8 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool,
             module.kernel_devices = () if kernel == 'none' else ('cpu', 'cuda')
             if kernel == 'depthwise':
                 module.kernels = ('depthwise', )
+    if graph:
+        graph_parts(model)
     return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
 
 

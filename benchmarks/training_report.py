@@ -10,7 +10,8 @@ def markdown(cases: Dict[str, dict]) -> str:
     """All cases with their sections."""
     lines = ['# Training steps', '',
              'Medians of interleaved rounds; ratios are medians over the rounds, of processor '
-             'time. Other work on the machine stretches the clock, but hardly these.']
+             'time (other work on the machine stretches the clock, but hardly these), on a GPU of '
+             'the clock\'s.']
     for case, sections in sorted(cases.items()):
         lines += ['', f'## {case}']
         for name, found in sections.items():
@@ -20,8 +21,16 @@ def markdown(cases: Dict[str, dict]) -> str:
 
 def _where(found: dict) -> List[str]:
     machine = found['machine']
-    return [f'`{found["command"]}` on {machine["cpu"]}, {machine["cores"]} cores, torch '
-            f'{machine["torch"]}, load average {found["load"]}.']
+    place = f'{machine["cpu"]}, {machine["cores"]} cores'
+    if found.get('device') == 'cuda':
+        place = f'{machine["gpu"]} ({place})'
+    return [f'`{found["command"]}` on {place}, torch {machine["torch"]}, load average '
+            f'{found["load"]}.']
+
+
+def _ms(summary: dict) -> float:
+    """The time that a record's ratios are of; older records are of processor time."""
+    return summary.get('ms', summary['processor_ms'])
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> List[str]:
@@ -32,11 +41,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> List[str]:
 
 def _overhead(found: dict) -> List[str]:
     plain, both = found['steps']['plain'], found['steps']['two_in_one']
-    share = found['own_ms'] / plain['processor_ms']
+    share = found['own_ms'] / _ms(plain)
     low, high = (100 * (1 / ratio - 1) for ratio in reversed(both['speedups']))
     more = 100 * (1 / both['speedup'] - 1)
-    return [f'Two-in-one over plain training: {plain["processor_ms"]:.0f} ms plain, '
-            f'{both["processor_ms"]:.0f} ms two-in-one a step, {more:+.1f}% (rounds: {low:+.1f} to '
+    return [f'Two-in-one over plain training: {_ms(plain):.0f} ms plain, '
+            f'{_ms(both):.0f} ms two-in-one a step, {more:+.1f}% (rounds: {low:+.1f} to '
             f'{high:+.1f}%). What it adds, timed by itself: '
             f'{found["own_ms"]:.1f} ms, {share:.2%} of a step.']
 
@@ -45,16 +54,19 @@ def _events(found: dict) -> List[str]:
     steps = found['steps']
     return ['Events without recalibration, in milliseconds:', '', *table(
         ('event', 'time', 'in steps'),
-        [(name, f'{s["processor_ms"]:.0f}', f'{1 / s["speedup"]:.2f}')
+        [(name, f'{_ms(s):.0f}', f'{1 / s["speedup"]:.2f}')
          for name, s in steps.items()])]
 
 
 def _memory(found: dict) -> List[str]:
     plain, both = found['peak_mib']['plain'], found['peak_mib']['two-in-one']
-    returned = found['peak_mib']['two-in-one, memory returned']
-    return [f'Peak memory of the process: {plain:.0f} MiB plain, {both:.0f} MiB two-in-one '
-            f'({100 * (both / plain - 1):+.1f}%); {returned:.0f} MiB two-in-one where freed memory '
-            'goes back to the system.']
+    whose = 'torch\'s allocator on the GPU' if found.get('device') == 'cuda' else 'the process'
+    text = (f'Peak memory of {whose}: {plain:.0f} MiB plain, {both:.0f} MiB two-in-one '
+            f'({100 * (both / plain - 1):+.1f}%)')
+    returned = found['peak_mib'].get('two-in-one, memory returned')
+    if returned:
+        text += f'; {returned:.0f} MiB two-in-one where freed memory goes back to the system'
+    return [f'{text}.']
 
 
 def _ladder(found: dict) -> List[str]:
@@ -62,7 +74,7 @@ def _ladder(found: dict) -> List[str]:
     for name, s in found['steps'].items():
         gain = '' if before is None else f'{s["speedup"] / before:.2f}'
         before = s['speedup']
-        rows.append((name, f'{s["processor_ms"]:.0f}', f'{s["speedup"]:.2f}', gain,
+        rows.append((name, f'{_ms(s):.0f}', f'{s["speedup"]:.2f}', gain,
                      '{:.2f} to {:.2f}'.format(*s['speedups'])))
     return ['From the published form to this project\'s, one change after the other:', '', *table(
         ('form', 'step (ms)', 'speed-up', 'of this change', 'speed-up, rounds'), rows)]
@@ -85,7 +97,8 @@ def _extras(found: dict) -> List[str]:
 def _profile(found: dict) -> List[str]:
     lines = []
     for name, p in found['profiles'].items():
-        lines += ['', f'Operators of a step ({name}), by their own time:', '', *table(
+        calls = f', {p["milliseconds"]:.1f} ms in {p["calls"]} calls' if 'calls' in p else ''
+        lines += ['', f'Operators of a step ({name}{calls}), by their own time:', '', *table(
             ('operator', 'share', 'calls'),
             [(f'`{o["operator"]}`', f'{o["share"]:.1%}', str(o['calls']))
              for o in p['operators']])]

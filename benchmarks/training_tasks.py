@@ -19,6 +19,10 @@ from mmst.models import ClassificationNeck, DensePredictionNeck, HRNASSupernet
 #: Task to its batch size, height and width.
 SIZES = dict(segmentation=(2, 256, 512), classification=(8, 224, 224))
 CLASSES = dict(segmentation=19, classification=1000)
+#: Where a Runner trains: on a GPU if there is one. ``CUDA_VISIBLE_DEVICES=`` hides it.
+DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
+#: A process that waits for a GPU takes no processor time; on a CPU other work stretches the clock.
+TIME = dict(cuda='clock', cpu='processor')[DEVICE]
 _NUMBERS = itertools.count()
 
 
@@ -83,18 +87,19 @@ class RandomImages(Dataset):
 
 
 def make_batch(task: str, batch: int, height: int, width: int) -> Dict[str, Tensor]:
-    """A batch, the same each time."""
+    """A batch on ``DEVICE``, the same each time."""
     torch.manual_seed(1)
     images = RandomImages(task, height, width, batch)
-    return torch.utils.data.default_collate([images[i] for i in range(batch)])
+    found = torch.utils.data.default_collate([images[i] for i in range(batch)])
+    return {name: t.to(DEVICE) for name, t in found.items()}
 
 
 def network(task: str, transformer: str, width: float = 1.) -> BenchmarkNetwork:
-    """A supernet, initialised as for training; the same each time."""
+    """A supernet on ``DEVICE``, initialised as for training; the same each time."""
     torch.manual_seed(0)
     model = BenchmarkNetwork(task, transformer, width)
     model.init_weights()
-    return model.train()
+    return model.to(DEVICE).train()
 
 
 # ---------------------------------------------------------------- training under a Runner

@@ -5,6 +5,7 @@ from mmengine.runner import Runner
 
 from ...errors import config_error
 from ...models.compiled import BlockCompiler
+from ...models.graphed import graph_parts
 from ...models.mixconv import MixConv
 from ...registry import HOOKS
 from ..access import unwrapped
@@ -37,17 +38,18 @@ class FastTrainingHook(IntervalHook):
     priority = 75
 
     def __init__(self, kernel: Union[bool, str] = 'auto', compile: Union[bool, str] = False,
-                 keep_memory: bool = True):
+                 keep_memory: bool = True, cuda_graph: bool = False):
         if not isinstance(kernel, (bool, str)) or kernel not in DEVICES:
             raise config_error('FastTrainingHook.kernel', kernel, 'unknown choice',
                                f'use one of {", ".join(map(repr, DEVICES))}')
         if not isinstance(compile, (bool, str)) or not compile and compile is not False:
             raise config_error('FastTrainingHook.compile', compile, 'must be True, False or the '
                                'name of a backend', 'use True for torch\'s inductor')
-        if not isinstance(keep_memory, bool):
-            raise config_error('FastTrainingHook.keep_memory', keep_memory,
-                               'must be True or False', 'use True, or False where memory is short')
-        self.keep_memory = keep_memory
+        for name, value in (('keep_memory', keep_memory), ('cuda_graph', cuda_graph)):
+            if not isinstance(value, bool):
+                raise config_error(f'FastTrainingHook.{name}', value, 'must be True or False',
+                                   'use True, or False where memory is short')
+        self.keep_memory, self.cuda_graph = keep_memory, cuda_graph
         self.kernel_devices = DEVICES[kernel]
         backend = 'inductor' if compile is True else compile
         self.compiler: Optional[BlockCompiler] = BlockCompiler(backend) if backend else None
@@ -71,6 +73,8 @@ class FastTrainingHook(IntervalHook):
     def before_train(self, runner: Runner) -> None:
         if self.keep_memory and all(p.device.type == 'cpu' for p in runner.model.parameters()):
             keep_freed_memory()
+        if self.cuda_graph:
+            graph_parts(unwrapped(runner))
         self._apply(runner)
 
     def on_step(self, runner: Runner, step: int) -> None:

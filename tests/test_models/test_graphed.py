@@ -1,0 +1,229 @@
+"""CUDA graphs of training passes: when they are captured, and that nothing else changes."""
+import copy
+
+import pytest
+import torch
+from small_nets import NarrowModel, cut_at_random, input_image
+from torch import nn
+
+from mmst.models import graphed
+from mmst.models.graphed import GraphedForward, graph_parts
+
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+
+
+class Part(nn.Module):
+    """A part with parameters and a buffer, for the decisions alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.bn = nn.Linear(3, 3), nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        return self.bn(self.linear(x))
+
+
+@pytest.fixture
+def part(monkeypatch):
+    """A part in training whose captures are counted and replay by its own forward."""
+    monkeypatch.setattr(GraphedForward, '_on_gpu', staticmethod(lambda leaves: True))
+    monkeypatch.setattr(graphed, 'capture', lambda module, leaves: counted(module))
+    module = Part()
+    module.forward = GraphedForward(module)
+    return module
+
+
+def counted(module):
+    def replay(*leaves):
+        replay.calls += 1
+        return module(*leaves)
+
+    replay.calls = 0
+    return replay
+
+
+def step(module, rows=4):
+    module(torch.randn(rows, 3)).sum().backward()
+    module.zero_grad()
+    return module.forward.captures, module.forward.replay and module.forward.replay.calls
+
+
+# ------------------------------------------------------------------------------- decisions
+
+
+def test_a_pass_is_captured_when_it_comes_twice_in_a_row(part):
+    assert [step(part) for _ in range(3)] == [(0, None), (1, 1), (1, 2)]
+
+
+def test_a_smaller_last_batch_runs_without_and_leaves_the_graph(part):
+    found = [step(part, rows) for rows in (4, 4, 2, 4, 4)]
+    assert found == [(0, None), (1, 1), (1, 1), (1, 2), (1, 3)]
+
+
+def test_another_size_that_stays_is_captured_in_its_place(part):
+    found = [step(part, rows) for rows in (4, 4, 2, 2, 2)]
+    assert found == [(0, None), (1, 1), (1, 1), (2, 1), (2, 2)]
+
+
+def test_a_parameter_in_another_place_leads_to_a_new_capture(part):
+    step(part), step(part)
+    with torch.no_grad():
+        part.linear.weight.set_(torch.randn(3, 3))
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+def test_a_parameter_that_is_frozen_leads_to_a_new_capture(part):
+    step(part), step(part)
+    part.linear.bias.requires_grad_(False)
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+def test_evaluation_and_passes_without_gradients_run_as_before(part):
+    step(part), step(part)
+    part.eval()
+    part(torch.randn(4, 3))
+    part.train()
+    with torch.no_grad():
+        part(torch.randn(4, 3))
+    assert part.forward.replay.calls == 1
+
+
+def test_a_second_pass_before_the_backward_pass_of_the_first_runs_without(part):
+    step(part), step(part)
+    first, second = part(torch.randn(4, 3)), part(torch.randn(4, 3))
+    assert part.forward.replay.calls == 2
+    (first + second).sum().backward()
+    part(torch.randn(4, 3))  # though the outputs of the first are still there
+    assert part.forward.replay.calls == 3
+
+
+def test_a_pass_whose_loss_was_dropped_does_not_hinder_the_next(part):
+    step(part), step(part)
+    part(torch.randn(4, 3))
+    part(torch.randn(4, 3))
+    assert part.forward.replay.calls == 3
+
+
+def test_accumulated_gradients_are_moved_out_of_the_graphs_buffers(part):
+    step(part), step(part)
+    part(torch.randn(4, 3)).sum().backward()
+    before = part.linear.weight.grad
+    value = before.clone()
+    part(torch.randn(4, 3))
+    assert part.linear.weight.grad is not before
+    assert torch.equal(part.linear.weight.grad, value)
+
+
+def test_a_copy_of_a_part_captures_for_itself(part):
+    step(part), step(part)
+    other = copy.deepcopy(part)
+    assert other.forward.module is other and other.forward.replay is None
+    assert [step(other) for _ in range(2)] == [(0, None), (1, 1)]
+    assert part.forward.replay.calls == 1
+
+
+def test_parts_with_search_blocks_are_graphed_and_run_as_before_on_a_cpu():
+    plain = NarrowModel().train()
+    model = copy.deepcopy(plain)
+    assert [g.module for g in graph_parts(model)] == [model.backbone, model.neck]
+    for _ in range(3):
+        torch.manual_seed(1)
+        expected = plain(input_image())
+        torch.manual_seed(1)
+        assert torch.equal(model(input_image()), expected)
+    assert not any(part.forward.captures for part in (model.backbone, model.neck))
+
+
+# ---------------------------------------------------------------------------------- on a GPU
+
+
+@pytest.fixture
+def pair():
+    """Two equal networks without dropout on a GPU, the second with graphs."""
+    torch.backends.cudnn.allow_tf32 = False
+    plain = NarrowModel(transformer='all').train()
+    for m in plain.modules():
+        if isinstance(m, nn.Dropout):
+            m.p = 0.
+        if hasattr(m, 'dropout') and isinstance(m.dropout, float):
+            m.dropout = 0.
+    plain = plain.cuda()
+    other = copy.deepcopy(plain)
+    graph_parts(other)
+    yield plain, other
+    torch.backends.cudnn.allow_tf32 = True
+
+
+def train(model, steps, batch=2, passes=1, dtype=None):
+    """Steps of SGD; each of several backward passes."""
+    optimizer = torch.optim.SGD(model.parameters(), 1e-2)
+    for i in range(steps):
+        optimizer.zero_grad()
+        for j in range(passes):
+            image = input_image(batch).cuda() * (1 + i + 0.5 * j)
+            with torch.autocast('cuda', dtype or torch.float16, enabled=dtype is not None):
+                loss = model(image).float().square().mean()
+            loss.backward()
+        optimizer.step()
+
+
+def assert_same(plain, other, tolerance=1e-3):
+    for (name, a), b in zip(plain.state_dict().items(), other.state_dict().values()):
+        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, msg=name)
+
+
+def captures(model):
+    return [model.backbone.forward.captures, model.neck.forward.captures]
+
+
+@on_gpu
+def test_training_by_graphs_equals_training_without(pair):
+    for model in pair:
+        train(model, 6)
+    assert captures(pair[1]) == [1, 1]
+    assert_same(*pair)
+
+
+@on_gpu
+def test_accumulated_gradients_equal_those_without(pair):
+    for model in pair:
+        train(model, 4, passes=3)
+    assert captures(pair[1]) == [1, 1]
+    assert_same(*pair)
+
+
+@on_gpu
+def test_mixed_precision_is_captured(pair):
+    for model in pair:
+        train(model, 5, dtype=torch.bfloat16)
+    assert captures(pair[1]) == [1, 1]
+    assert_same(*pair, tolerance=5e-2)
+
+
+@on_gpu
+def test_a_search_is_followed_by_a_new_capture(pair):
+    for model in pair:
+        train(model, 3)
+    for model in pair:
+        torch.manual_seed(5)
+        cut_at_random(model)
+        train(model, 3)
+    assert captures(pair[1]) == [2, 2]
+    assert_same(*pair)
+
+
+@on_gpu
+def test_random_numbers_differ_from_step_to_step_and_follow_the_seed():
+    ends = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        model = NarrowModel(transformer='all').train().cuda()
+        graph_parts(model)
+        outs = []
+        for _ in range(5):
+            out = model(input_image().cuda())
+            outs.append(out.detach().clone())
+            out.sum().backward()
+        ends.append(outs)
+    assert not torch.equal(ends[0][3], ends[0][4])
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(*ends))
