@@ -3,8 +3,8 @@
     python benchmarks/depthwise.py
     python benchmarks/depthwise.py --device cuda     # Triton
 
-Output and all gradients of the three kernel sizes together; candidates run in turn. The record goes
-to ``benchmarks/results/depthwise.json`` and ``.md`` (``depthwise_cuda`` on a GPU).
+Output and all gradients of the three kernel sizes together; candidates run in turn, on a GPU as CUDA
+graphs. The record goes to ``benchmarks/results/depthwise.json`` and ``.md`` (``depthwise_cuda_DTYPE`` on a GPU).
 """
 import argparse
 import json
@@ -20,6 +20,7 @@ from machine import machine  # noqa: E402
 from pairing import load, measure, summary  # noqa: E402
 from training_report import table  # noqa: E402
 
+from mmst.models.captured_pass import record, warm_up  # noqa: E402
 from mmst.models.depthwise import can_run, mixed_depthwise, separate  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / 'results'
@@ -40,7 +41,8 @@ def main() -> int:
     torch.set_num_threads(args.threads)
     rows = [row(args, *shape) for shape in MAPS]
     found = dict(vars(args), rows=rows, machine=machine(), load=load())
-    path = RESULTS / ('depthwise.json' if args.device == 'cpu' else 'depthwise_cuda.json')
+    path = RESULTS / ('depthwise.json' if args.device == 'cpu' else
+                      f'depthwise_cuda_{args.dtype}.json')
     path.write_text(json.dumps(found, indent=2) + '\n')
     path.with_suffix('.md').write_text(markdown(found))
     print(markdown(found))
@@ -69,20 +71,21 @@ def both_passes(function: Callable, x: torch.Tensor, weights: List[torch.Tensor]
     gradient = torch.randn_like(function(x, weights, stride))
 
     def run():
-        torch.autograd.grad(function(x, weights, stride), [x, *weights], gradient)
-        if x.is_cuda:
-            torch.cuda.synchronize()
+        return torch.autograd.grad(function(x, weights, stride), [x, *weights], gradient)
 
-    return run
+    if not x.is_cuda:
+        return run
+    warm_up(run)
+    return record(run, None)[1]  # as training replays it: Python would launch too slowly to tell
 
 
 def markdown(found: Dict) -> str:
     """The record for people."""
     # A process that waits for a GPU takes no processor time.
-    kind = 'clock_ms' if found['device'] == 'cuda' else 'processor_ms'
+    kind, digits = ('clock_ms', 3) if found['device'] == 'cuda' else ('processor_ms', 1)
     names = ('torch, NCHW', 'torch, NHWC', 'kernel')
     rows = [(f'3 x {r["width"]}', f'{r["height"]}x{r["breadth"]}', str(r['stride']),
-             *(f'{r[name][kind]:.1f}' for name in names),
+             *(f'{r[name][kind]:.{digits}f}' for name in names),
              f'{r[names[0]][kind] / r["kernel"][kind]:.1f}',
              f'{r[names[1]][kind] / r["kernel"][kind]:.1f}') for r in found['rows']]
     where = found['machine']

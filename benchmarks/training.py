@@ -267,7 +267,8 @@ def profile(args: argparse.Namespace) -> dict:
         shares = sorted(((times[event.key] / total, event.key, event.count)
                          for event in averages), reverse=True)[:15]
         found[name] = dict(
-            milliseconds=total / 1e3, calls=sum(event.count for event in averages),
+            milliseconds=total / 1e3,
+            calls=sum(event.count for event in averages if times[event.key]),
             operators=[dict(operator=key[:80], share=share, calls=count)
                        for share, key, count in shares])
     return dict(profiles=found)

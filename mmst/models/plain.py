@@ -15,8 +15,13 @@ def is_plain(layer: nn.Module, kind: Type[nn.Module]) -> bool:
     (``torch.nn.utils.prune``, profilers), and ones whose ``forward`` was replaced (activation
     checkpointing).
     """
-    return (type(layer) is kind and not any(getattr(layer, name, None) for name in _HOOKS)
-            and 'forward' not in layer.__dict__ and not torch_module._has_any_global_hook())
+    return (type(layer) is kind and not has_hooks(layer) and 'forward' not in layer.__dict__
+            and not torch_module._has_any_global_hook())
+
+
+def has_hooks(layer: nn.Module) -> bool:
+    """Whether a layer has hooks of any sort of its own."""
+    return any(getattr(layer, name, None) for name in _HOOKS)
 
 
 def has_values(x: Tensor) -> bool:

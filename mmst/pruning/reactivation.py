@@ -1,12 +1,12 @@
 """Masks in force on living parameters: holding weights at zero, and reviving them."""
-from typing import Dict, MutableMapping
+from typing import Dict, Iterable, List, MutableMapping, Tuple
 
 import torch
 from torch import Tensor, nn
 
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
-#: as they were when they were pruned; on a CPU also ``'bits'`` (int8), -1 where kept. A companion of
-#: ``Cut``: it shrinks with its parameter.
+#: as they were when they were pruned; and what zeroing uses: on a CPU ``'bits'`` (int8), -1 where
+#: kept, elsewhere ``'kept'``, 1 or 0. A companion of ``Cut``: it shrinks with its parameter.
 Masks = Dict[nn.Parameter, Dict[str, Tensor]]
 
 REVIVE = ('zero', 'value')
@@ -15,16 +15,40 @@ REVIVE = ('zero', 'value')
 @torch.no_grad()
 def mask_gradients(masks: Masks) -> None:
     """Zero the gradients of pruned weights. A product would leave inf * 0 = nan."""
-    for parameter, state in masks.items():
-        if parameter.grad is not None:
-            zero_pruned_of(parameter.grad, state)
+    _zero((p.grad, state) for p, state in masks.items() if p.grad is not None)
 
 
 @torch.no_grad()
 def zero_pruned(masks: Masks) -> None:
     """Set pruned weights to exactly 0: momentum, Adam moments and decay still move them."""
-    for parameter, state in masks.items():
-        zero_pruned_of(parameter, state)
+    _zero(masks.items())
+
+
+def _zero(pairs: Iterable[Tuple[Tensor, Dict[str, Tensor]]]) -> None:
+    elsewhere = []
+    for tensor, state in pairs:
+        if tensor.device.type == 'cpu' or tensor.element_size() not in _INTEGERS:
+            zero_pruned_of(tensor, state)
+        else:
+            elsewhere.append((tensor, state))
+    if elsewhere:
+        zero_at_once(elsewhere)
+
+
+@torch.no_grad()
+def zero_at_once(pairs: List[Tuple[Tensor, Dict[str, Tensor]]]) -> None:
+    """``zero_pruned_of`` for many tensors in one call: a GPU is told of them faster than one by one.
+
+    Their bits are multiplied by 1 or 0 as integers: a product of numbers would leave inf * 0 = nan.
+    """
+    integers, factors = [], []
+    for tensor, state in pairs:
+        integer = _INTEGERS[tensor.element_size()]
+        if 'kept' not in state:  # laid out as the tensor: others are multiplied one by one
+            state['kept'] = torch.empty_like(tensor, dtype=integer).copy_(~state['pruned'])
+        integers.append(tensor.view(integer))
+        factors.append(state['kept'])
+    torch._foreach_mul_(integers, factors)
 
 
 @torch.no_grad()

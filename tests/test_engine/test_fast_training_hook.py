@@ -1,6 +1,7 @@
 """Runs that compute their steps in other ways."""
 import pytest
 import torch
+from graphs import stand_in
 from tiny import WEAKEN, averaged, find_hook, make, run, timeline, unwrapped
 
 from mmst.engine import FastTrainingHook, SearchHook
@@ -94,10 +95,49 @@ def test_compiled_blocks_follow_a_search(tmp_path):
     torch._dynamo.reset()
 
 
+@pytest.fixture
+def graphs(monkeypatch):
+    """The graphs of a run, though there may be no GPU."""
+    if not torch.cuda.is_available():
+        stand_in(monkeypatch)
+        monkeypatch.setattr(fast_training_hook, 'devices', lambda runner: {'cuda'})
+    found = []
+    make_graphs = fast_training_hook.graph_parts
+    monkeypatch.setattr(fast_training_hook, 'graph_parts',
+                        lambda model: found.extend(make_graphs(model)) or found)
+    return found
+
+
+def test_a_run_by_graphs_ends_like_one_without(tmp_path, graphs):
+    settings = dict(probes=[WEAKEN], val=1)
+    plain = run(tmp_path / 'plain', 3, custom_hooks=fast(kernel=False, cuda_graph=False), **settings)
+    assert not graphs
+    other = run(tmp_path / 'graphs', 3, custom_hooks=fast(kernel=False), **settings)
+    assert [graph.captures for graph in graphs] == [3, 3]  # each epoch ends with a validation
+    assert timeline(plain) == timeline(other) and ('search', 2) in timeline(plain)
+    assert get_widths(unwrapped(plain)) == get_widths(unwrapped(other))
+    assert_close(unwrapped(plain), unwrapped(other))
+    assert_close(averaged(plain).module, averaged(other).module)
+
+
+def test_a_validation_has_the_graphs_memory_and_the_end_of_training_removes_them(tmp_path, graphs):
+    held = []
+
+    def look(runner):
+        held.append([graph.replay is not None for graph in graphs])
+
+    runner = run(tmp_path, 1, length=16, val=1, search=False, prune=False,
+                 custom_hooks=fast(kernel=False),
+                 probes=[(80, dict(after_train_epoch=look, before_val_epoch=look))])
+    assert held == [[True, True], [False, False]]
+    assert not any('forward' in vars(part) for part in unwrapped(runner).children())
+
+
 @pytest.mark.parametrize('settings, told', [
     (dict(kernel='yes'), 'FastTrainingHook.kernel'), (dict(compile=2), 'FastTrainingHook.compile'),
     (dict(compile=''), 'FastTrainingHook.compile'),
-    (dict(keep_memory=1), 'FastTrainingHook.keep_memory')])
+    (dict(keep_memory=1), 'FastTrainingHook.keep_memory'),
+    (dict(cuda_graph='auto'), 'FastTrainingHook.cuda_graph')])
 def test_settings_that_make_no_sense_are_refused(settings, told):
     with pytest.raises(ConfigError, match=told):
         FastTrainingHook(**settings)

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmst.pruning.reactivation import mask_gradients, reactivate, zero_pruned, zero_pruned_of
+from mmst.pruning.reactivation import (mask_gradients, reactivate, zero_at_once, zero_pruned,
+                                       zero_pruned_of)
 
 LR = 0.01
 ADAPTIVE = dict(
@@ -145,7 +146,8 @@ def test_a_tensor_that_the_search_has_emptied_is_no_obstacle():
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize('form', [torch.contiguous_format, torch.channels_last])
-def test_chosen_entries_become_positive_zero_and_others_keep_every_bit(dtype, form):
+@pytest.mark.parametrize('zero', [zero_pruned_of, lambda t, state: zero_at_once([(t, state)])])
+def test_chosen_entries_become_positive_zero_and_others_keep_every_bit(dtype, form, zero):
     values = torch.randn(3, 4, 5, 6).to(dtype)
     values.view(-1)[:4] = torch.tensor([float('inf'), float('nan'), -0., -float('inf')])
     values = values.contiguous(memory_format=form)
@@ -153,8 +155,28 @@ def test_chosen_entries_become_positive_zero_and_others_keep_every_bit(dtype, fo
     for first in (True, False):
         chosen[0, 0, 0, :4] = first
         found = values.clone()
-        zero_pruned_of(found, dict(pruned=chosen))
+        zero(found, dict(pruned=chosen))
         assert found.stride() == values.stride()
         integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[found.element_size()]
         expected = values.view(integer).masked_fill(chosen, 0)
         assert torch.equal(found.view(integer), expected)
+
+
+def test_many_tensors_are_zeroed_in_one_call_whatever_their_sizes_and_layouts():
+    tensors = [torch.ones(2, 3), torch.ones(0, 3), torch.ones(4, 3, 2, 2)]
+    other = torch.ones(4, 3, 2, 2).contiguous(memory_format=torch.channels_last)
+    states = [dict(pruned=torch.rand(t.shape) < 0.5) for t in tensors]
+    for found in (tensors, [*tensors[:2], other]):  # a gradient may be laid out in another way
+        zero_at_once(list(zip(found, states)))
+        for tensor, state in zip(found, states):
+            assert torch.equal(tensor == 0, state['pruned'])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_weights_and_gradients_on_a_gpu_are_zeroed():
+    weight = nn.Parameter(torch.ones(3, device='cuda'))
+    weight.grad = torch.tensor([float('inf'), float('nan'), 2.], device='cuda')
+    masks = {weight: dict(pruned=torch.tensor([True, True, False], device='cuda'))}
+    mask_gradients(masks)
+    zero_pruned(masks)
+    assert weight.grad.tolist() == [0., 0., 2.] and weight.tolist() == [0., 0., 1.]

@@ -1,11 +1,11 @@
 """How training is computed."""
-from typing import Optional, Union
+from typing import List, Optional, Set, Union
 
 from mmengine.runner import Runner
 
 from ...errors import config_error
 from ...models.compiled import BlockCompiler
-from ...models.graphed import graph_parts
+from ...models.graphed import GraphedForward, graph_parts
 from ...models.mixconv import MixConv
 from ...registry import HOOKS
 from ..access import unwrapped
@@ -34,11 +34,13 @@ class FastTrainingHook(IntervalHook):
             recompiles changed blocks only; a string names the backend. Defaults to False.
         keep_memory (bool): On a CPU, reuse the memory of freed feature maps instead of returning it
             to the system (glibc only). Defaults to True.
+        cuda_graph (bool): On a GPU, replay the training passes of the searched parts as CUDA graphs
+            (``GraphedForward``). Defaults to True.
     """
     priority = 75
 
     def __init__(self, kernel: Union[bool, str] = 'auto', compile: Union[bool, str] = False,
-                 keep_memory: bool = True, cuda_graph: bool = False):
+                 keep_memory: bool = True, cuda_graph: bool = True):
         if not isinstance(kernel, (bool, str)) or kernel not in DEVICES:
             raise config_error('FastTrainingHook.kernel', kernel, 'unknown choice',
                                f'use one of {", ".join(map(repr, DEVICES))}')
@@ -50,6 +52,7 @@ class FastTrainingHook(IntervalHook):
                 raise config_error(f'FastTrainingHook.{name}', value, 'must be True or False',
                                    'use True, or False where memory is short')
         self.keep_memory, self.cuda_graph = keep_memory, cuda_graph
+        self.graphs: List[GraphedForward] = []
         self.kernel_devices = DEVICES[kernel]
         backend = 'inductor' if compile is True else compile
         self.compiler: Optional[BlockCompiler] = BlockCompiler(backend) if backend else None
@@ -71,11 +74,21 @@ class FastTrainingHook(IntervalHook):
                                'set compile=False in the config, or here')
 
     def before_train(self, runner: Runner) -> None:
-        if self.keep_memory and all(p.device.type == 'cpu' for p in runner.model.parameters()):
+        if self.keep_memory and devices(runner) == {'cpu'}:
             keep_freed_memory()
-        if self.cuda_graph:
-            graph_parts(unwrapped(runner))
+        if self.cuda_graph and devices(runner) == {'cuda'}:
+            self.graphs = graph_parts(unwrapped(runner))
         self._apply(runner)
+
+    def before_val(self, runner: Runner) -> None:
+        """What graphs hold is evaluation's too."""
+        for graphed in self.graphs:
+            graphed.release()
+
+    def after_train(self, runner: Runner) -> None:
+        super().after_train(runner)
+        for graphed in self.graphs:
+            graphed.remove()
 
     def on_step(self, runner: Runner, step: int) -> None:
         """After a search: blocks that have changed are compiled anew."""
@@ -89,3 +102,8 @@ class FastTrainingHook(IntervalHook):
                 module.kernel_devices = self.kernel_devices
         if self.compiler is not None:
             self.compiler(model)
+
+
+def devices(runner: Runner) -> Set[str]:
+    """Types of the devices that hold the model."""
+    return {p.device.type for p in runner.model.parameters()}

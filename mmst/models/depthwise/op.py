@@ -22,7 +22,8 @@ def can_run(x: Tensor, weights: Sequence[Tensor], stride: int) -> bool:
     return (stride in (1, 2) and bool(sizes) and x.numel() > 0
             and all(k % 2 and k <= library.LARGEST for k in sizes)
             and x.is_contiguous(memory_format=torch.channels_last)
-            and (has_values(x) or is_compiling()) and _backend(x) is not separate)
+            and (has_values(x) or is_compiling()) and _backend(x) is not separate
+            and (_backend(x) is not triton_kernel or triton_kernel.can_run(weights)))
 
 
 def mixed_depthwise(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:

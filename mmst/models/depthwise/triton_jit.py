@@ -1,90 +1,194 @@
-"""Triton kernels for one kernel size on its slice of an NHWC map; imported where Triton is used.
+"""Triton kernels over an NHWC map whose slices of channels have kernel sizes of their own.
 
+A plan tells each program its channels and their kernel size, so that one launch does all slices. It
+holds rows of int32: kernel size, first channel in the map, first channel in the slice, channels left
+in the slice, channels of the slice, where its taps begin, and the row of taps (weight gradients).
+Taps of a slice lie one after the other, each with its channels in a row.
 Sums are in float32, each in one order: results do not depend on how programs are scheduled.
+Imported where Triton is used.
 """
 import triton
 import triton.language as tl
 
+#: Of a plan.
+COLUMNS = tl.constexpr(7)
+#: A search changes numbers of channels: a kernel for each would be built anew.
+_SIZES = ('height', 'width', 'channels', 'out_height', 'out_width', 'rows', 'weights')
+
 
 @triton.jit
-def forward(x, weight, y, height, width, channels, out_height, out_width, start, count,
-            SIZE: tl.constexpr, STRIDE: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
+def pack(w1, w3, w5, w7, taps, plan, BLOCK_C: tl.constexpr):
+    """A program lays the weights of BLOCK_C channels tap by tap, so that loads of a tap are in a row."""
+    size = tl.load(plan + tl.program_id(1) * COLUMNS)
+    start, to, step, c, there = _channels(plan, taps, BLOCK_C)
+    inside = tl.load(plan + tl.program_id(1) * COLUMNS + 2)
+    weight = w1
+    if size == 7:
+        weight = w7
+    elif size == 5:
+        weight = w5
+    elif size == 3:
+        weight = w3
+    for tap in range(size * size):
+        value = tl.load(weight + (inside + c) * size * size + tap, there, 0.)
+        tl.store(to + tap * step, value, there)
+
+
+@triton.jit(do_not_specialize=_SIZES[:5])
+def forward(x, y, taps, plan, height, width, channels, out_height, out_width,
+            STRIDE: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
     """A program computes BLOCK_X pixels of an output row in BLOCK_C channels."""
-    row, ox, c, valid = _tile(out_width, count, BLOCK_X, BLOCK_C)
-    image, oy = row // out_height, row % out_height
-    total = tl.zeros((BLOCK_X, BLOCK_C), tl.float32)
-    for ky in tl.static_range(SIZE):
-        iy = oy * STRIDE + ky - SIZE // 2
-        for kx in tl.static_range(SIZE):
-            ix = ox * STRIDE + kx - SIZE // 2
-            inside = valid & (iy >= 0) & (iy < height) & (ix >= 0)[:, None] & (ix < width)[:, None]
-            value = tl.load(_at(x, image, iy, ix, c, height, width, channels, start), inside, 0.)
-            w = tl.load(weight + (c * SIZE + ky) * SIZE + kx, c < count, 0.)
-            total += value.to(tl.float32) * w.to(tl.float32)[None, :]
-    to = _at(y, image, oy, ox, c, out_height, out_width, channels, start)
-    tl.store(to, total.to(y.dtype.element_ty), valid)
+    size = tl.load(plan + tl.program_id(1) * COLUMNS)
+    if size == 7:
+        _forward(x, y, taps, plan, height, width, channels, out_height, out_width, 7,
+                 STRIDE, BLOCK_X, BLOCK_C)
+    elif size == 5:
+        _forward(x, y, taps, plan, height, width, channels, out_height, out_width, 5,
+                 STRIDE, BLOCK_X, BLOCK_C)
+    elif size == 3:
+        _forward(x, y, taps, plan, height, width, channels, out_height, out_width, 3,
+                 STRIDE, BLOCK_X, BLOCK_C)
+    else:
+        _forward(x, y, taps, plan, height, width, channels, out_height, out_width, 1,
+                 STRIDE, BLOCK_X, BLOCK_C)
 
 
 @triton.jit
-def input_gradient(dy, weight, dx, height, width, channels, out_height, out_width, start, count,
-                   SIZE: tl.constexpr, STRIDE: tl.constexpr, BLOCK_X: tl.constexpr,
-                   BLOCK_C: tl.constexpr):
+def _forward(x, y, taps, plan, height, width, channels, out_height, out_width, SIZE: tl.constexpr,
+             STRIDE: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
+    image, oy, ox = _tile(out_height, out_width, BLOCK_X)
+    start, taps, step, c, there = _channels(plan, taps, BLOCK_C)
+    ix = ox * STRIDE - SIZE // 2
+    at = ix[:, None] * channels + c[None, :]
+    total = tl.zeros((BLOCK_X, BLOCK_C), tl.float32)
+    for kx in range(SIZE):
+        inside = ((ix + kx >= 0) & (ix + kx < width) & (ox < out_width))[:, None] & there[None, :]
+        for ky in tl.static_range(SIZE):
+            iy = oy * STRIDE + ky - SIZE // 2
+            row = x + _row(image, iy, height, width, channels) + start + kx * channels
+            value = tl.load(row + at, inside & (iy >= 0) & (iy < height), 0.)
+            tap = tl.load(taps + (ky * SIZE + kx) * step, there, 0.)
+            total += value.to(tl.float32) * tap.to(tl.float32)[None, :]
+    to = y + _row(image, oy, out_height, out_width, channels) + start
+    tl.store(to + ox[:, None] * channels + c[None, :], total.to(y.dtype.element_ty),
+             (ox < out_width)[:, None] & there[None, :])
+
+
+@triton.jit(do_not_specialize=_SIZES[:5])
+def input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out_width,
+                   STRIDE: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
     """A program gathers BLOCK_X pixels of an input row: the taps that met each."""
-    row, ix, c, valid = _tile(width, count, BLOCK_X, BLOCK_C)
-    image, iy = row // height, row % height
-    total = tl.zeros((BLOCK_X, BLOCK_C), tl.float32)
-    for ky in tl.static_range(SIZE):
-        top = iy + SIZE // 2 - ky
-        oy = top // STRIDE
-        meets = (top >= 0) & (top % STRIDE == 0) & (oy < out_height)
-        for kx in tl.static_range(SIZE):
-            left = ix + SIZE // 2 - kx
-            ox = left // STRIDE
-            inside = (left >= 0) & (left % STRIDE == 0) & (ox < out_width)
-            value = tl.load(_at(dy, image, oy, ox, c, out_height, out_width, channels, start),
-                            valid & meets & inside[:, None], 0.)
-            w = tl.load(weight + (c * SIZE + ky) * SIZE + kx, c < count, 0.)
-            total += value.to(tl.float32) * w.to(tl.float32)[None, :]
-    to = _at(dx, image, iy, ix, c, height, width, channels, start)
-    tl.store(to, total.to(dx.dtype.element_ty), valid)
+    size = tl.load(plan + tl.program_id(1) * COLUMNS)
+    if size == 7:
+        _input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out_width, 7,
+                        STRIDE, BLOCK_X, BLOCK_C)
+    elif size == 5:
+        _input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out_width, 5,
+                        STRIDE, BLOCK_X, BLOCK_C)
+    elif size == 3:
+        _input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out_width, 3,
+                        STRIDE, BLOCK_X, BLOCK_C)
+    else:
+        _input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out_width, 1,
+                        STRIDE, BLOCK_X, BLOCK_C)
 
 
 @triton.jit
-def weight_gradient(dy, x, partial, rows, height, width, channels, out_height, out_width, start,
-                    count, SIZE: tl.constexpr, STRIDE: tl.constexpr, BLOCK_X: tl.constexpr,
+def _input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out_width,
+                    SIZE: tl.constexpr, STRIDE: tl.constexpr, BLOCK_X: tl.constexpr,
                     BLOCK_C: tl.constexpr):
-    """A program sums one tap over every n-th row, n the number of ``partial``'s parts."""
-    part, parts, tap = tl.program_id(0), tl.num_programs(0), tl.program_id(1)
-    c = tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
-    ky, kx = tap // SIZE, tap % SIZE
-    total = tl.zeros((BLOCK_C, ), tl.float32)
+    image, iy, ix = _tile(height, width, BLOCK_X)
+    start, taps, step, c, there = _channels(plan, taps, BLOCK_C)
+    total = tl.zeros((BLOCK_X, BLOCK_C), tl.float32)
+    for kx in range(SIZE):
+        left = ix + SIZE // 2 - kx
+        ox = left // STRIDE
+        met = (left >= 0) & (left % STRIDE == 0) & (ox < out_width) & (ix < width)
+        inside = met[:, None] & there[None, :]
+        at = ox[:, None] * channels + c[None, :]
+        for ky in tl.static_range(SIZE):
+            top = iy + SIZE // 2 - ky
+            oy = top // STRIDE
+            meets = (top >= 0) & (top % STRIDE == 0) & (oy < out_height)
+            row = dy + _row(image, oy, out_height, out_width, channels) + start
+            value = tl.load(row + at, inside & meets, 0.)
+            tap = tl.load(taps + (ky * SIZE + kx) * step, there, 0.)
+            total += value.to(tl.float32) * tap.to(tl.float32)[None, :]
+    to = dx + _row(image, iy, height, width, channels) + start
+    tl.store(to + ix[:, None] * channels + c[None, :], total.to(dx.dtype.element_ty),
+             (ix < width)[:, None] & there[None, :])
+
+
+@triton.jit(do_not_specialize=_SIZES)
+def weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
+                    weights, STRIDE: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
+    """A program sums a row of taps over every n-th row, n the number of ``partial``'s parts."""
+    size = tl.load(plan + tl.program_id(1) * COLUMNS)
+    if size == 7:
+        _weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
+                         weights, 7, 8, STRIDE, BLOCK_X, BLOCK_C)
+    elif size == 5:
+        _weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
+                         weights, 5, 8, STRIDE, BLOCK_X, BLOCK_C)
+    elif size == 3:
+        _weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
+                         weights, 3, 4, STRIDE, BLOCK_X, BLOCK_C)
+    else:
+        _weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
+                         weights, 1, 1, STRIDE, BLOCK_X, BLOCK_C)
+
+
+@triton.jit
+def _weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
+                     weights, SIZE: tl.constexpr, TAPS: tl.constexpr, STRIDE: tl.constexpr,
+                     BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
+    """TAPS is SIZE or, since blocks are powers of two, the next one."""
+    part, parts = tl.program_id(0), tl.num_programs(0)
+    plan += tl.program_id(1) * COLUMNS
+    start, inside, first, ky = (tl.load(plan + 1), tl.load(plan + 2), tl.load(plan + 5),
+                                tl.load(plan + 6))
+    c = tl.arange(0, BLOCK_C)
+    there = c < tl.load(plan + 3)
+    to = partial + part.to(tl.int64) * weights + first + (inside + c) * SIZE * SIZE + ky * SIZE
+    kx = tl.arange(0, TAPS)
+    total = tl.zeros((BLOCK_X, TAPS, BLOCK_C), tl.float32)
     for row in range(part, rows, parts):
         image, oy = row // out_height, row % out_height
         iy = oy * STRIDE + ky - SIZE // 2
-        for first in range(0, out_width, BLOCK_X):
-            ox = first + tl.arange(0, BLOCK_X)
-            ix = ox * STRIDE + kx - SIZE // 2
-            valid = ((ox < out_width) & (ix >= 0) & (ix < width))[:, None] & (c < count)[None, :]
-            valid = valid & (iy >= 0) & (iy < height)
-            value = tl.load(_at(x, image, iy, ix, c, height, width, channels, start), valid, 0.)
-            g = tl.load(_at(dy, image, oy, ox, c, out_height, out_width, channels, start), valid,
-                        0.)
-            total += tl.sum(value.to(tl.float32) * g.to(tl.float32), axis=0)
-    tl.store(partial + (part * count + c) * SIZE * SIZE + tap, total, c < count)
+        met_row = there & (iy >= 0) & (iy < height)
+        from_dy = dy + _row(image, oy, out_height, out_width, channels) + start
+        from_x = x + _row(image, iy, height, width, channels) + start
+        for left in range(0, out_width, BLOCK_X):
+            ox = left + tl.arange(0, BLOCK_X)
+            ix = ox[:, None] * STRIDE + kx[None, :] - SIZE // 2
+            met = (ix >= 0) & (ix < width) & (kx < SIZE)[None, :] & (ox < out_width)[:, None]
+            given = tl.load(from_dy + ox[:, None] * channels + c[None, :],
+                            (ox < out_width)[:, None] & met_row[None, :], 0.)
+            value = tl.load(from_x + ix[:, :, None] * channels + c[None, None, :],
+                            met[:, :, None] & met_row[None, None, :], 0.)
+            total += value.to(tl.float32) * given.to(tl.float32)[:, None, :]
+    tl.store(to[None, :] + kx[:, None], tl.sum(total, axis=0),
+             (kx < SIZE)[:, None] & there[None, :])
 
 
 @triton.jit
-def _tile(row_width, count, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
-    """Row, pixels and channels of a program, and which of them exist."""
-    tiles = tl.cdiv(row_width, BLOCK_X)
+def _tile(height, width, BLOCK_X: tl.constexpr):
+    """Image, row and pixels of a program."""
+    tiles = tl.cdiv(width, BLOCK_X)
     row = tl.program_id(0) // tiles
-    x = tl.program_id(0) % tiles * BLOCK_X + tl.arange(0, BLOCK_X)
-    c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
-    return row, x, c, (x < row_width)[:, None] & (c < count)[None, :]
+    return row // height, row % height, tl.program_id(0) % tiles * BLOCK_X + tl.arange(0, BLOCK_X)
 
 
 @triton.jit
-def _at(base, image, y, x, c, height, width, channels, start):
-    """Addresses of pixels ``x`` of row ``y`` in channels ``start + c``."""
-    row = (image.to(tl.int64) * height + y) * width
-    return base + (row + x)[:, None] * channels + (start + c)[None, :]
+def _channels(plan, taps, BLOCK_C: tl.constexpr):
+    """Of a program: first channel in the map, taps and the step from one to the next, channels."""
+    plan += tl.program_id(1) * COLUMNS
+    c = tl.arange(0, BLOCK_C)
+    inside, width, first = tl.load(plan + 2), tl.load(plan + 4), tl.load(plan + 5)
+    return tl.load(plan + 1), taps + first + inside + c, width, c, c < tl.load(plan + 3)
+
+
+@triton.jit
+def _row(image, y, height, width, channels):
+    """Where row ``y`` of an image begins."""
+    return (image.to(tl.int64) * height + y) * width * channels

@@ -1,7 +1,7 @@
-"""Triton kernels on tensors. They have been run by Triton's interpreter only, on no GPU."""
+"""Triton kernels on tensors."""
 from functools import lru_cache
 from types import ModuleType
-from typing import List, Sequence
+from typing import Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -9,8 +9,11 @@ from torch import Tensor
 from .library import out_shape
 
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
-#: Pixels and channels of a program; parts into which the rows of a weight gradient are split.
-BLOCK_X, BLOCK_C, PARTS = 16, 32, 64
+#: Pixels and channels of a program; pixels where it sums over them.
+BLOCK_X, BLOCK_C, BLOCK_SUM = 16, 32, 8
+#: Programs that weight gradients are split into, about.
+PROGRAMS = 2048
+SIZES = (1, 3, 5, 7)
 
 
 @torch.compiler.assume_constant_result
@@ -24,14 +27,19 @@ def available() -> bool:
     return True
 
 
+def can_run(weights: Sequence[Tensor]) -> bool:
+    """Whether each kernel size comes once."""
+    sizes = [w.shape[-1] for w in weights if len(w)]
+    return len(set(sizes)) == len(sizes)
+
+
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
     """Depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last."""
     x = _last(x)
     y = _empty(x, out_shape(x, stride))
-    for w, start in _slices(weights):
-        if len(w):
-            _jit().forward[_grid(y, w)](x, w, y, *_sizes(x, y), start, len(w), w.shape[-1], stride,
-                                        BLOCK_X, BLOCK_C)
+    plan = _plan(_shapes(weights), False, x.device)
+    _jit().forward[_grid(y, plan)](x, y, _pack(weights, plan), plan, *_sizes(x, y), stride, BLOCK_X,
+                                   BLOCK_C)
     return y
 
 
@@ -40,11 +48,10 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
     """Gradient of the input of ``shape``, from that of the output."""
     gradient = _last(gradient)
     found = _empty(gradient, shape)
-    for w, start in _slices(weights):
-        if len(w):
-            _jit().input_gradient[_grid(found, w)](
-                gradient, w, found, *_sizes(found, gradient), start, len(w), w.shape[-1], stride,
-                BLOCK_X, BLOCK_C)
+    plan = _plan(_shapes(weights), False, gradient.device)
+    _jit().input_gradient[_grid(found, plan)](
+        gradient, found, _pack(weights, plan), plan, *_sizes(found, gradient), stride, BLOCK_X,
+        BLOCK_C)
     return found
 
 
@@ -52,16 +59,15 @@ def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
                      stride: int) -> List[Tensor]:
     """Gradients of the weights, from those of the output: partial sums, then their sum."""
     gradient, x = _last(gradient), _last(x)
-    found, rows = [], gradient.shape[0] * gradient.shape[2]
-    parts = min(PARTS, rows)
-    for w, start in _slices(weights):
-        partial = torch.empty((parts, *w.shape), dtype=torch.float32, device=w.device)
-        grid = parts, w.shape[-1]**2, -(-len(w) // BLOCK_C)
-        if len(w):
-            _jit().weight_gradient[grid](gradient, x, partial, rows, *_sizes(x, gradient), start,
-                                         len(w), w.shape[-1], stride, BLOCK_X, BLOCK_C)
-        found.append(partial.sum(0).to(w.dtype))
-    return found
+    plan = _plan(_shapes(weights), True, x.device)
+    rows, sizes = gradient.shape[0] * gradient.shape[2], [w.numel() for w in weights]
+    parts = min(rows, -(-PROGRAMS // len(plan)))
+    partial = torch.empty((parts, sum(sizes)), dtype=torch.float32, device=x.device)
+    _jit().weight_gradient[parts, len(plan)](
+        gradient, x, partial, plan, *_sizes(x, gradient), rows, sum(sizes), stride, BLOCK_SUM,
+        BLOCK_C)
+    sums = partial.sum(0).to(weights[0].dtype).split(sizes)
+    return [part.view(w.shape) for part, w in zip(sums, weights)]
 
 
 @lru_cache(maxsize=None)
@@ -70,21 +76,38 @@ def _jit() -> ModuleType:
     return triton_jit
 
 
-def _slices(weights: Sequence[Tensor]):
-    """Weights, each with its first channel of the map."""
-    start = 0
-    for w in weights:
-        yield w.contiguous(), start
-        start += len(w)
+@lru_cache(maxsize=1024)
+def _plan(shapes: Tuple[Tuple[int, int], ...], by_row: bool, device: torch.device) -> Tensor:
+    """Rows of ``triton_jit``'s plan, for each block of channels or each of its rows of taps."""
+    found, start, weights = [], 0, 0
+    for width, size in shapes:
+        for inside in range(0, width, BLOCK_C):
+            block = size, start + inside, inside, width - inside, width, weights
+            found += [(*block, row) for row in range(size if by_row else 1)]
+        start, weights = start + width, weights + width * size * size
+    return torch.tensor(found, dtype=torch.int32, device=device)
+
+
+def _shapes(weights: Sequence[Tensor]) -> Tuple[Tuple[int, int], ...]:
+    return tuple((len(w), w.shape[-1]) for w in weights)
+
+
+def _pack(weights: Sequence[Tensor], plan: Tensor) -> Tensor:
+    """All taps, in the order in which the kernels read them."""
+    taps = torch.empty(sum(w.numel() for w in weights), dtype=weights[0].dtype, device=plan.device)
+    by_size: Dict[int, Tensor] = {w.shape[-1]: w.contiguous() for w in weights if len(w)}
+    pointers = [by_size.get(size, taps) for size in SIZES]  # of the others nothing is read
+    _jit().pack[1, len(plan)](*pointers, taps, plan, BLOCK_C)
+    return taps
 
 
 def _sizes(x: Tensor, y: Tensor):
     return x.shape[2], x.shape[3], x.shape[1], y.shape[2], y.shape[3]
 
 
-def _grid(out: Tensor, weight: Tensor):
+def _grid(out: Tensor, plan: Tensor):
     images, _, height, width = out.shape
-    return images * height * -(-width // BLOCK_X), -(-len(weight) // BLOCK_C)
+    return images * height * -(-width // BLOCK_X), len(plan)
 
 
 def _last(x: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def reference(x, weights, stride, gradient):
 @pytest.mark.parametrize('stride, dtype, tolerance', [
     (1, torch.float32, 1e-5), (2, torch.float32, 1e-5), (2, torch.bfloat16, 2e-2)])
 def test_kernels_equal_convolutions(monkeypatch, stride, dtype, tolerance):
-    monkeypatch.setattr(triton_kernel, 'PARTS', 2)
+    monkeypatch.setattr(triton_kernel, 'PROGRAMS', 20)
     widths, size = (33, 0, 2), (3, 17)  # more than a block of channels and of pixels
     x = torch.randn(1, sum(widths), *size, device=DEVICE).to(dtype)
     x = x.contiguous(memory_format=torch.channels_last)
