@@ -133,8 +133,8 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optiona
     else:
         hooks['search'].update(input_shape=(height, breadth))
         hooks['recalibrate'].update(batches=1, batch_size=batch)
-        for name, settings in (changes or {}).items():
-            hooks[name] = dict(hooks.get(name) or {}, **settings)
+    for name, change in (changes or {}).items():
+        hooks[name] = dict(hooks.get(name) or {}, **change)
     wrapper = 'mmst.MaskedOptimWrapper' if two_in_one else 'OptimWrapper'
     found = Runner(
         model=dict(type='BenchmarkNetwork', task=task, transformer=transformer, width=width),

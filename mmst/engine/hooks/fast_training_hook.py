@@ -14,7 +14,7 @@ from ..plan import RunPlan
 from .interval_hook import IntervalHook
 
 #: Setting to the devices on which kernels train.
-DEVICES = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
+DEVICES = {'auto': ('cpu', 'cuda'), True: ('cpu', 'cuda'), False: ()}
 
 
 @HOOKS.register_module()
