@@ -6,7 +6,7 @@
 
 Candidates run in turn, so that ratios survive other work on the machine; ratios are of processor
 time, on a GPU of the clock's. ``--only ladder --rungs ...`` picks changes where all of them take too
-long. ``--cuda-graph`` measures both trainings of a comparison with it.
+long. On a GPU trainings are as shipped, by CUDA graphs.
 Results are added to ``benchmarks/results/training.json`` and ``.md``, beside those of other tasks,
 sizes and sections. Run it before and after a change and compare the records.
 """
@@ -27,7 +27,6 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 import torch  # noqa: E402
 from foreach_form import ForeachTraining  # noqa: E402
 from machine import machine  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
 from pairing import load, measure, summary  # noqa: E402
 from published_form import PublishedTraining  # noqa: E402
 from training_forms import RUNGS, form, published_training  # noqa: E402
@@ -54,7 +53,6 @@ def main() -> int:
     parser.add_argument('--rungs', nargs='+', choices=RUNGS, default=list(RUNGS),
                         help='of the ladder, where all of them take too long')
     parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument('--cuda-graph', action='store_true')
     parser.add_argument('--peak-of', choices=PEAKS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.size = tuple(args.size or SIZES[args.task])
@@ -75,8 +73,6 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
     command = (f'python benchmarks/training.py --task {args.task} --transformer '
                f'{args.transformer} --size {shlex.join(map(str, args.size))} --rounds '
                f'{args.rounds} --threads {args.threads} --only {section}')
-    if args.cuda_graph:
-        section, command = f'{section}, CUDA graphs', f'{command} --cuda-graph'
     if section == 'ladder' and len(args.rungs) < len(RUNGS):
         section, command = 'ladder, ends', f'{command} --rungs {shlex.join(args.rungs)}'
     cases.setdefault(case, {})[section] = dict(
@@ -90,7 +86,8 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
 
 def overhead(args: argparse.Namespace) -> dict:
     """A step with all hooks, half of the weights masked, over one of plain training."""
-    runners = dict(plain=start(args, False), two_in_one=start(args, True))
+    runners = dict(plain=runner(args.task, args.transformer, args.size, False),
+                   two_in_one=runner(args.task, args.transformer, args.size, True))
     batch = make_batch(args.task, *args.size)
     find_hook(runners['two_in_one'], PruneHook).draw(runners['two_in_one'], 1, 0.5)
     times = measure({name: lambda r=r: step(r, batch) for name, r in runners.items()}, args.rounds,
@@ -99,13 +96,6 @@ def overhead(args: argparse.Namespace) -> dict:
                  own_ms=statistics.median(own_cost(runners['two_in_one']) for _ in range(7)))
     clean(runners)
     return found
-
-
-def start(args: argparse.Namespace, two_in_one: bool, **fast) -> Runner:
-    """A run that waits in its first epoch; ``fast``: settings of FastTrainingHook."""
-    if DEVICE == 'cuda':
-        fast.update(kernel=True, cuda_graph=args.cuda_graph)
-    return runner(args.task, args.transformer, args.size, two_in_one, dict(fast=fast))
 
 
 def own_cost(run) -> float:
@@ -126,7 +116,7 @@ def own_cost(run) -> float:
 
 def events(args: argparse.Namespace) -> dict:
     """A prune and a search (a fifth of the units goes) beside a step."""
-    run = start(args, True)
+    run = runner(args.task, args.transformer, args.size, True)
     batch = make_batch(args.task, *args.size)
     prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
 
@@ -151,7 +141,7 @@ def peak_memory(args: argparse.Namespace) -> dict:
     for kind in PEAKS[:2] if DEVICE == 'cuda' else PEAKS:
         command = [sys.executable, '-W', 'ignore', __file__, '--task', args.task, '--transformer',
                    args.transformer, '--size', *map(str, args.size), '--threads',
-                   str(args.threads), '--peak-of', kind, *['--cuda-graph'] * args.cuda_graph]
+                   str(args.threads), '--peak-of', kind]
         found[kind] = float(subprocess.run(command, check=True, text=True,
                                            stdout=subprocess.PIPE).stdout.split()[-1])
     return dict(peak_mib=found)
@@ -160,7 +150,8 @@ def peak_memory(args: argparse.Namespace) -> dict:
 def print_peak(args: argparse.Namespace) -> int:
     """What ``peak_memory`` starts."""
     both = args.peak_of != 'plain'
-    run = start(args, both, keep_memory='returned' not in args.peak_of)
+    run = runner(args.task, args.transformer, args.size, both,
+                 dict(fast=dict(keep_memory='returned' not in args.peak_of)))
     if both:
         find_hook(run, PruneHook).draw(run, 1, 0.5)
     for _ in range(1 + WARMUP):
@@ -276,7 +267,7 @@ def profile(args: argparse.Namespace) -> dict:
 
 ACTIVITY = getattr(torch.profiler.ProfilerActivity, DEVICE.upper())
 #: Rounds that are not counted: kernels are built, graphs captured.
-WARMUP = 3 if DEVICE == 'cuda' else 1
+WARMUP = 2 if DEVICE == 'cuda' else 1
 #: What ``peak_memory`` compares.
 PEAKS = ('plain', 'two-in-one', 'two-in-one, memory returned')
 SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(

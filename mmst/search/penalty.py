@@ -34,11 +34,11 @@ class L1Penalty:
     @torch.no_grad()
     def value(self) -> float:
         """The penalty's value now."""
-        if not self.scales or not self.rho:
+        chosen = [(s, c) for s, c in zip(self.scales, self.costs) if s.numel()]
+        if not chosen or not self.rho:
             return 0.
-        terms = torch._foreach_abs(self.scales)
-        torch._foreach_mul_(terms, self.costs)
-        return self.rho * float(torch.stack([term.sum() for term in terms]).sum())
+        sums = torch._foreach_norm(torch._foreach_mul(*map(list, zip(*chosen))), 1)
+        return self.rho * float(torch.stack(sums).sum())
 
 
 def warmup(rho: float, step: int, length: int) -> float:

@@ -14,7 +14,7 @@ from ..plan import RunPlan
 from .interval_hook import IntervalHook
 
 #: Setting to the devices on which kernels train.
-DEVICES = {'auto': ('cpu', 'cuda'), True: ('cpu', 'cuda'), False: ()}
+DEVICES = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
 
 
 @HOOKS.register_module()
@@ -27,9 +27,9 @@ class FastTrainingHook(IntervalHook):
     Args:
         kernel (bool or str): Depthwise convolutions of all kernel sizes in one pass: C++ compiled
             at first use on a CPU, Triton on a GPU. On a CPU also BN with its ReLU, and 1x1
-            convolutions as products. ``'auto'``: where it was measured to be faster, on CPUs; True:
-            on GPUs too. Where there is no kernel for a map, a precision or a machine, torch's layers
-            are used. Defaults to ``'auto'``.
+            convolutions as products. ``'auto'``: where it was measured to be faster, on CPUs and,
+            with ``cuda_graph``, on GPUs; True: on GPUs anyway. Where there is no kernel for a map, a
+            precision or a machine, torch's layers are used. Defaults to ``'auto'``.
         compile (bool or str): torch.compile of each search block by itself, so that a search
             recompiles changed blocks only; a string names the backend. Defaults to False.
         keep_memory (bool): On a CPU, reuse the memory of freed feature maps instead of returning it
@@ -53,7 +53,8 @@ class FastTrainingHook(IntervalHook):
                                    'use True, or False where memory is short')
         self.keep_memory, self.cuda_graph = keep_memory, cuda_graph
         self.graphs: List[GraphedForward] = []
-        self.kernel_devices = DEVICES[kernel]
+        # Python launches Triton's kernels more slowly than torch's: they pay where graphs launch them.
+        self.kernel_devices = DEVICES[True if kernel == 'auto' and cuda_graph else kernel]
         backend = 'inductor' if compile is True else compile
         self.compiler: Optional[BlockCompiler] = BlockCompiler(backend) if backend else None
 

@@ -18,8 +18,8 @@ _SIZES = ('height', 'width', 'channels', 'out_height', 'out_width', 'rows', 'wei
 
 @triton.jit
 def pack(w1, w3, w5, w7, taps, plan, BLOCK_C: tl.constexpr):
-    """A program lays the weights of BLOCK_C channels tap by tap, so that loads of a tap are in a row."""
-    size = tl.load(plan + tl.program_id(1) * COLUMNS)
+    """A program lays a tap of BLOCK_C channels in a row; as the weights are, loads of it would be far apart."""
+    tap, size = tl.program_id(0), tl.load(plan + tl.program_id(1) * COLUMNS)
     start, to, step, c, there = _channels(plan, taps, BLOCK_C)
     inside = tl.load(plan + tl.program_id(1) * COLUMNS + 2)
     weight = w1
@@ -29,9 +29,9 @@ def pack(w1, w3, w5, w7, taps, plan, BLOCK_C: tl.constexpr):
         weight = w5
     elif size == 3:
         weight = w3
-    for tap in range(size * size):
-        value = tl.load(weight + (inside + c) * size * size + tap, there, 0.)
-        tl.store(to + tap * step, value, there)
+    there = there & (tap < size * size)
+    value = tl.load(weight + (inside + c) * size * size + tap, there, 0.)
+    tl.store(to + tap * step, value, there)
 
 
 @triton.jit(do_not_specialize=_SIZES[:5])

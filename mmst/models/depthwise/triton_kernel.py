@@ -97,7 +97,7 @@ def _pack(weights: Sequence[Tensor], plan: Tensor) -> Tensor:
     taps = torch.empty(sum(w.numel() for w in weights), dtype=weights[0].dtype, device=plan.device)
     by_size: Dict[int, Tensor] = {w.shape[-1]: w.contiguous() for w in weights if len(w)}
     pointers = [by_size.get(size, taps) for size in SIZES]  # of the others nothing is read
-    _jit().pack[1, len(plan)](*pointers, taps, plan, BLOCK_C)
+    _jit().pack[SIZES[-1]**2, len(plan)](*pointers, taps, plan, BLOCK_C)
     return taps
 
 
