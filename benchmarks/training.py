@@ -129,7 +129,11 @@ def events(args: argparse.Namespace) -> dict:
     candidates = dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
                       lift=lambda: prune.lift(run, 1), weaken=weaken,
                       search=lambda: search.search(run, 10))
-    found = summary(measure(candidates, args.rounds), 'step', TIME)
+    def prepare(name):  # noqa: E306
+        for _ in range(WARMUP if name == 'step' else 0):  # the search has changed the network
+            step(run, batch)
+
+    found = summary(measure(candidates, args.rounds, prepare=prepare), 'step', TIME)
     clean(dict(run=run))
     del found['weaken'], found['lift']
     return dict(steps=found)
@@ -266,7 +270,7 @@ def profile(args: argparse.Namespace) -> dict:
 
 
 ACTIVITY = getattr(torch.profiler.ProfilerActivity, DEVICE.upper())
-#: Rounds that are not counted: kernels are built, graphs captured.
+#: Steps that are not counted: kernels are built, graphs captured.
 WARMUP = 2 if DEVICE == 'cuda' else 1
 #: What ``peak_memory`` compares.
 PEAKS = ('plain', 'two-in-one', 'two-in-one, memory returned')
