@@ -6,8 +6,10 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     seed=dict(type='mmst.SeedHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # Decay min(0.9999^(batch / 4096), (1 + n) / (10 + n)) at step n, as released; batch 32.
-    ema=dict(type='EMAHook', ema_type='mmst.WarmupEMA', momentum=1 - 0.9999**(32 / 4096)),
+    # Decay min(0.9999^(batch / 4096), (1 + n) / (10 + n)) at step n, as released; batch 32. First of
+    # all hooks: mmengine's log of the loss waits for a GPU, which has the step to do meanwhile.
+    ema=dict(type='EMAHook', ema_type='mmst.WarmupEMA', momentum=1 - 0.9999**(32 / 4096),
+             priority='HIGHEST'),
     finite=dict(type='mmst.FiniteHook'),
     fast=dict(type='mmst.FastTrainingHook', kernel='auto', compile=False, keep_memory=True),
     search=dict(type='mmst.SearchHook', interval=10, threshold=1e-3, rho=1.4e-4, warmup=25,

@@ -10,7 +10,7 @@ from ..search.units import UnitGroup
 from . import batch_norm, depthwise, pointwise
 from .depthwise import normalized
 from .loading import check_shapes, incoming_length
-from .plain import is_plain
+from .plain import is_compiling, is_plain
 
 
 class MixConv(nn.Module):
@@ -32,8 +32,8 @@ class MixConv(nn.Module):
         eps (float): Epsilon of the BNs. Defaults to 1e-3.
 
     Attributes:
-        kernel_devices (Sequence[str]): Where training uses ``kernels`` that take what it has:
-            ``'cpu'``, ``'cuda'``. Results differ by rounding only. Evaluation and export keep to
+        kernel_devices (Sequence[str]): Where ``kernels`` compute, in training and on a GPU in
+            evaluation too: ``'cpu'``, ``'cuda'``. Results differ by rounding only. Export keeps to
             torch's layers, and so do layers with hooks. Defaults to ().
         kernels (Sequence[str]): Depthwise convolutions of all kernel sizes in one pass, BN with its
             ReLU in one, 1x1 convolutions as products. Defaults to all of them.
@@ -76,7 +76,9 @@ class MixConv(nn.Module):
         return self.project_bn(self._pointwise(self.project, x))
 
     def _wants(self, kernel: str, x: Tensor) -> bool:
-        return self.training and x.device.type in self.kernel_devices and kernel in self.kernels
+        # After a search torch plans every changed convolution anew on a GPU, in evaluation too.
+        here = self.training or x.device.type == 'cuda' and not is_compiling()
+        return here and x.device.type in self.kernel_devices and kernel in self.kernels
 
     def _pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         if self._wants('pointwise', x) and pointwise.can_run(x, conv):

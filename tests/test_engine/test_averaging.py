@@ -111,3 +111,8 @@ def test_evaluation_and_ticket_are_those_of_the_average(tmp_path):
     copies, model = averaged(runner).module.state_dict(), unwrapped(runner).state_dict()
     assert all(torch.equal(state[n], seen[n]) and torch.equal(state[n], copies[n]) for n in state)
     assert any(not torch.equal(state[n], model[n]) for n in state)
+
+
+def test_averages_are_moved_before_the_log_waits_for_the_loss(tmp_path):
+    kinds = [type(hook).__name__ for hook in make(tmp_path, 1).hooks]
+    assert kinds.index('EMAHook') < kinds.index('RuntimeInfoHook')

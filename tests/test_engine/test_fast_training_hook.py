@@ -95,6 +95,16 @@ def test_compiled_blocks_follow_a_search(tmp_path):
     torch._dynamo.reset()
 
 
+@pytest.mark.parametrize('settings, devices', [
+    ({}, ('cpu', 'cuda')), (dict(cuda_graph=False), ('cpu', )),
+    (dict(cuda_graph=False, kernel=True), ('cpu', 'cuda')), (dict(kernel=False), ())])
+def test_kernels_run_on_a_gpu_where_graphs_launch_them_or_where_asked_for(tmp_path, settings,
+                                                                         devices):
+    runner = run(tmp_path, 2, custom_hooks=fast(**settings))
+    for model in (unwrapped(runner), averaged(runner).module):  # both are recalibrated
+        assert {m.kernel_devices for m in model.modules() if isinstance(m, MixConv)} == {devices}
+
+
 @pytest.fixture
 def graphs(monkeypatch):
     """The graphs of a run, though there may be no GPU."""

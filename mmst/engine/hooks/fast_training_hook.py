@@ -8,7 +8,7 @@ from ...models.compiled import BlockCompiler
 from ...models.graphed import GraphedForward, graph_parts
 from ...models.mixconv import MixConv
 from ...registry import HOOKS
-from ..access import unwrapped
+from ..access import models, unwrapped
 from ..memory import keep_freed_memory
 from ..plan import RunPlan
 from .interval_hook import IntervalHook
@@ -21,8 +21,8 @@ DEVICES = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
 class FastTrainingHook(IntervalHook):
     """Chooses faster ways to compute the same training step; results differ by rounding only.
 
-    Evaluation, recalibration and export are left as they are, and nothing enters checkpoints or
-    tickets: a run can be resumed with other settings.
+    On CPUs evaluation and recalibration are left as they are, export is everywhere. Nothing enters
+    checkpoints or tickets: a run can be resumed with other settings.
 
     Args:
         kernel (bool or str): Depthwise convolutions of all kernel sizes in one pass: C++ compiled
@@ -97,12 +97,12 @@ class FastTrainingHook(IntervalHook):
             self._apply(runner)
 
     def _apply(self, runner: Runner) -> None:
-        model = unwrapped(runner)
-        for module in model.modules():
-            if isinstance(module, MixConv):
-                module.kernel_devices = self.kernel_devices
+        for model in models(runner):
+            for module in model.modules():
+                if isinstance(module, MixConv):
+                    module.kernel_devices = self.kernel_devices
         if self.compiler is not None:
-            self.compiler(model)
+            self.compiler(unwrapped(runner))
 
 
 def devices(runner: Runner) -> Set[str]:

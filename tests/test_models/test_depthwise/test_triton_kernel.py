@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmst.models.depthwise import library, triton_kernel
+from mmst.models.depthwise import can_run, library, triton_kernel
 
 pytest.importorskip('triton')
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -53,3 +53,55 @@ def test_kernels_equal_convolutions(monkeypatch, stride, dtype, tolerance):
     for a, b in zip(found, [out, dx, *dw]):
         assert a.dtype == dtype
         assert (a - b).abs().max() <= tolerance * b.abs().max()
+
+
+@pytest.mark.parametrize('capability', [80, 90])
+@pytest.mark.parametrize('dtype', ['fp32', 'bf16'])
+@pytest.mark.parametrize('name', ['pack', 'forward', 'input_gradient', 'weight_gradient'])
+@pytest.mark.skipif(INTERPRETED, reason='the interpreter compiles nothing')
+def test_kernels_compile_for_gpus(name, dtype, capability):
+    compiled = compile_for(getattr(triton_kernel._jit(), name), dtype, capability)
+    assert f'.target sm_{capability}' in compiled.asm['ptx'] and compiled.asm['cubin']
+
+
+def compile_for(kernel, dtype, capability):
+    """Needs no GPU."""
+    triton, compiler = pytest.importorskip('triton'), pytest.importorskip('triton.compiler')
+    backend = pytest.importorskip('triton.backends.compiler')
+    constants = dict(STRIDE=2, BLOCK_C=triton_kernel.BLOCK_C, BLOCK_X=(
+        triton_kernel.BLOCK_SUM if 'weight' in kernel.__name__ else triton_kernel.BLOCK_X))
+    signature = {}
+    for argument in kernel.arg_names:
+        if argument in constants:
+            signature[argument] = 'constexpr'
+        elif argument in triton_kernel._jit()._SIZES:
+            signature[argument] = 'i32'
+        else:
+            signature[argument] = {'plan': '*i32', 'partial': '*fp32'}.get(argument, f'*{dtype}')
+    values = {(kernel.arg_names.index(key), ): value for key, value in constants.items()
+              if key in kernel.arg_names}
+    return triton.compile(compiler.ASTSource(kernel, signature, values),
+                          target=backend.GPUTarget('cuda', capability, 32))
+
+
+@runs
+def test_nothing_is_written_beyond_a_slice(monkeypatch):
+    x = torch.randn(1, 5, 4, 4, device=DEVICE).contiguous(memory_format=torch.channels_last)
+    weights = [torch.randn(w, 1, k, k, device=DEVICE) for w, k in ((2, 3), (3, 5))]
+    poisoned = torch.full_like(x, float('nan'), memory_format=torch.channels_last)
+    monkeypatch.setattr(triton_kernel, '_empty', lambda like, shape: poisoned)
+    out = triton_kernel.forward(x, weights, 1)
+    assert out is poisoned and out.isfinite().all()
+
+
+def test_slices_of_one_kernel_size_are_left_to_torch():
+    twice = [torch.randn(2, 1, 3, 3), torch.randn(2, 1, 3, 3)]
+    assert not triton_kernel.can_run(twice)
+    assert triton_kernel.can_run([twice[0], torch.randn(0, 1, 3, 3), torch.randn(2, 1, 5, 5)])
+
+
+@pytest.mark.skipif(DEVICE == 'cpu', reason='needs a GPU')
+def test_maps_on_a_gpu_are_taken_unless_two_slices_share_a_size():
+    x = torch.randn(1, 4, 4, 4, device=DEVICE).contiguous(memory_format=torch.channels_last)
+    three, five = torch.randn(2, 1, 3, 3, device=DEVICE), torch.randn(2, 1, 5, 5, device=DEVICE)
+    assert can_run(x, [three, five], 1) and not can_run(x, [three, three], 1)
