@@ -3,8 +3,9 @@
     python benchmarks/depthwise.py
     python benchmarks/depthwise.py --device cuda     # Triton
 
-Output and all gradients of the three kernel sizes together; candidates run in turn, on a GPU as CUDA
-graphs. The record goes to ``benchmarks/results/depthwise.json`` and ``.md`` (``depthwise_cuda_DTYPE`` on a GPU).
+Output and all gradients of the three kernel sizes together; candidates run in turn, on a GPU as
+CUDA graphs. The record goes to ``benchmarks/results/depthwise.json`` and ``.md``, on a GPU to
+``depthwise_cuda_DTYPE``.
 """
 import argparse
 import json

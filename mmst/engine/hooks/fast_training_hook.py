@@ -53,7 +53,7 @@ class FastTrainingHook(IntervalHook):
                                    'use True, or False where memory is short')
         self.keep_memory, self.cuda_graph = keep_memory, cuda_graph
         self.graphs: List[GraphedForward] = []
-        # Python launches Triton's kernels more slowly than torch's: they pay where graphs launch them.
+        # Python launches Triton's kernels more slowly than torch's: they pay where graphs do.
         self.kernel_devices = DEVICES[True if kernel == 'auto' and cuda_graph else kernel]
         backend = 'inductor' if compile is True else compile
         self.compiler: Optional[BlockCompiler] = BlockCompiler(backend) if backend else None
