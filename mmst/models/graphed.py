@@ -22,10 +22,11 @@ class GraphedForward:
     needs to launch them one by one. A graph launches them at once.
 
     A pass is captured when it comes twice in a row: inputs of the same shapes and precision, the
-    same parameters in the same places. So the smaller last batch of an epoch runs as before, and a
-    search, which moves parameters, leads to a new capture. Running statistics and random numbers are
-    as they would be without a capture. While a pass waits for its backward pass, further ones run as
-    before. What cannot be captured runs as before too, and the log says why.
+    same parameters in the same places, the same layers in training. So the smaller last batch of an
+    epoch runs as before, and a search, which moves parameters, leads to a new capture. Running
+    statistics and random numbers are as they would be without a capture. While a pass waits for its
+    backward pass, further ones run as before. What cannot be captured runs as before too, and the
+    log says why.
 
     Args:
         module (nn.Module): It takes a tensor, or a sequence of them, and returns the like.
@@ -41,6 +42,7 @@ class GraphedForward:
         self.captures = 0
         self._last = self._captured = self._captured_places = None
         self._waits: Callable[[], Optional[object]] = lambda: None
+        self._modules: List[nn.Module] = []
         self._tensors: List[Mapping[str, Tensor]] = []
         self._refused = False
 
@@ -107,17 +109,23 @@ class GraphedForward:
 
     def _describe(self, leaves: Sequence[Tensor]) -> Tuple:
         """What a pass depends on, parameters aside."""
-        return ([(t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves], *_autocast())
+        self._walk()
+        return ([m.training for m in self._modules], [(t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves], *_autocast())
 
     def _places(self) -> List[Tuple[int, int, bool]]:
         return [(t.data_ptr(), t.numel(), t.requires_grad) for t in self._own()]
 
     def _own(self) -> Iterator[Tensor]:
-        """Parameters and buffers; a walk over the modules would take as long as the step."""
-        if not self._tensors:  # not before: of a copy that is being made there are no parts yet
-            self._tensors = [tensors for m in self.module.modules()
-                             for tensors in (m._parameters, m._buffers) if tensors]
+        """Parameters and buffers."""
+        self._walk()
         return (t for tensors in self._tensors for t in tensors.values() if t is not None)
+
+    def _walk(self) -> None:
+        """Once: a walk over the modules takes a good part of a step."""
+        if not self._modules:  # not before: of a copy that is being made there are no parts yet
+            self._modules = list(self.module.modules())
+            self._tensors = [tensors for m in self._modules
+                             for tensors in (m._parameters, m._buffers) if tensors]
 
     def _keep_accumulated(self) -> None:
         """Gradients of an earlier pass may lie in the graph's memory, which it writes anew."""

@@ -79,6 +79,12 @@ def test_a_parameter_that_is_frozen_leads_to_a_new_capture(part):
     assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
 
 
+def test_a_layer_that_is_frozen_leads_to_a_new_capture(part):
+    step(part), step(part)
+    part.bn.eval()
+    assert [step(part) for _ in range(2)] == [(1, 1), (2, 1)]
+
+
 def test_evaluation_and_passes_without_gradients_run_as_before(part):
     step(part), step(part)
     part.eval()
