@@ -126,13 +126,13 @@ def events(args: argparse.Namespace) -> dict:
             weak = (torch.rand(len(group)) < 0.2).to(group.gamma.device)
             group.gamma.data[weak] = copy.gamma.data[weak] = 0.
 
+    def prepare(name):
+        for _ in range(WARMUP if name == 'step' and DEVICE == 'cuda' else 0):
+            step(run, batch)  # the search has changed the network
+
     candidates = dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
                       lift=lambda: prune.lift(run, 1), weaken=weaken,
                       search=lambda: search.search(run, 10))
-    def prepare(name):  # noqa: E306
-        for _ in range(WARMUP if name == 'step' else 0):  # the search has changed the network
-            step(run, batch)
-
     found = summary(measure(candidates, args.rounds, prepare=prepare), 'step', TIME)
     clean(dict(run=run))
     del found['weaken'], found['lift']
@@ -255,15 +255,12 @@ def profile(args: argparse.Namespace) -> dict:
         with torch.profiler.profile(activities=[ACTIVITY]) as profiler:
             training.step(batch)
             torch.cuda.synchronize() if DEVICE == 'cuda' else None
-        averages = profiler.key_averages()
-        times = {event.key: event.self_device_time_total if DEVICE == 'cuda' else
-                 event.self_cpu_time_total for event in averages}
-        total = sum(times.values())
-        shares = sorted(((times[event.key] / total, event.key, event.count)
-                         for event in averages), reverse=True)[:15]
+        events_ = [(event.self_device_time_total if DEVICE == 'cuda' else event.self_cpu_time_total,
+                    event.key, event.count) for event in profiler.key_averages()]
+        total = sum(took for took, _, _ in events_)
+        shares = sorted(((took / total, *which) for took, *which in events_), reverse=True)[:15]
         found[name] = dict(
-            milliseconds=total / 1e3,
-            calls=sum(event.count for event in averages if times[event.key]),
+            milliseconds=total / 1e3, calls=sum(count for took, _, count in events_ if took),
             operators=[dict(operator=key[:80], share=share, calls=count)
                        for share, key, count in shares])
     return dict(profiles=found)

@@ -162,5 +162,5 @@ def clean(runners: Dict[str, Runner]) -> None:
 
 
 def step(runner_: Runner, batch: Dict[str, Any]) -> None:
-    """One iteration with all hooks; what comes every tenth does so here too."""
+    """One iteration with all hooks; what comes at every tenth only does so here."""
     runner_.train_loop.run_iter(1 + runner_.iter % 10, batch)

@@ -1,9 +1,12 @@
 """A training pass as two CUDA graphs."""
-from typing import Any, Callable, List, Sequence, Tuple
+import warnings
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+
+from ..errors import TrainingError
 
 WARMUP = 3
 
@@ -13,11 +16,16 @@ class CapturedPass:
 
     Gradients reach inputs and parameters as those of an ordinary pass do, hooks of distributed
     wrappers included. Those of parameters lie in memory that the next backward pass writes anew:
-    whoever accumulates must move them before (``GraphedForward`` does).
+    whoever accumulates must move them before (``GraphedForward`` does). A pass has one backward
+    pass, before the next pass.
 
     Args:
         module (nn.Module): It takes tensors and returns a tensor or a sequence of them.
         inputs (Sequence[Tensor]): Of a pass: shapes, precision, whether gradients are wanted.
+
+    Raises:
+        RuntimeError: The module cannot be captured, and is left as it was but for its buffers.
+        TrainingError: It failed while it was captured, after which torch cannot go on.
 
     Note:
         Capturing runs the module several times: buffers and random numbers change.
@@ -30,17 +38,21 @@ class CapturedPass:
         # Not the parameters themselves: their nodes in autograd belong to other streams.
         aliases = {name: nn.Parameter(p.detach()) for name, p in named.items()}
         self._leaves = [t for t in (*self.inputs, *aliases.values()) if t.requires_grad]
-        self._single = False
+        if not self._leaves:
+            raise RuntimeError('nothing in it is trained')
+        self.passes, self.open = 0, False
 
         def forward() -> List[Tensor]:
             found = functional_call(module, aliases, tuple(self.inputs))
-            self._single = torch.is_tensor(found)
-            self._ends = [found] if self._single else list(found)
+            self._form, self._ends = taken_apart(found)
             return [t.detach() for t in self._ends]
 
-        def backward() -> Sequence[Tensor]:
+        def backward() -> List[Optional[Tensor]]:
             ends, self._ends = self._ends, []  # frees what autograd has kept for it
-            return torch.autograd.grad(ends, self._leaves, self.given, allow_unused=True)
+            # As after an ordinary pass, whose backward pass is called outside of autocast.
+            with torch.autocast('cuda', enabled=False):
+                return apart(torch.autograd.grad(ends, self._leaves, self.given,
+                                                 allow_unused=True), self.given)
 
         self.given = [torch.ones_like(t) for t in forward()]
         self._ends = []  # its nodes belong to this stream
@@ -50,15 +62,15 @@ class CapturedPass:
         self.gradients, self.replay_backward = record(backward, pool)
 
     def __call__(self, *inputs: Tensor):
-        found = _Replay.apply(self, *inputs, *self.parameters)
-        return found[0] if self._single else found
+        return self._form(_Replay.apply(self, *inputs, *self.parameters))
 
 
 class _Replay(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, captured: CapturedPass, *tensors: Tensor) -> Tuple[Tensor, ...]:
-        ctx.captured = captured
+        captured.passes, captured.open = captured.passes + 1, True
+        ctx.captured, ctx.number = captured, captured.passes
         for own, given in zip(captured.inputs, tensors):
             own.detach().copy_(given)
         captured.replay_forward()
@@ -68,29 +80,72 @@ class _Replay(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, *given: Tensor):
         captured = ctx.captured
+        if not captured.open or ctx.number != captured.passes:
+            raise RuntimeError(
+                'a CUDA graph has one backward pass for each pass, before the next one. Remedy: set '
+                'default_hooks.fast.cuda_graph=False')
+        captured.open = False
         for own, gradient in zip(captured.given, given):
             own.copy_(gradient)
         captured.replay_backward()
         found = iter(captured.gradients)
         gradients = [next(found) if needed else None for needed in ctx.needs_input_grad[1:]]
-        return (None, *(g if g is None else g.detach() for g in gradients))
+        kept = len(captured.inputs)  # theirs are few, and may be somebody's leaves
+        return (None, *(g if g is None else g.clone() for g in gradients[:kept]),
+                *(g if g is None else g.detach() for g in gradients[kept:]))
+
+
+def taken_apart(found) -> Tuple[Callable, List[Tensor]]:
+    """What puts an output together, and its tensors.
+
+    Raises:
+        RuntimeError: It is neither a tensor nor a list or tuple of them.
+    """
+    if torch.is_tensor(found):
+        return (lambda tensors: tensors[0]), [found]
+    if type(found) not in (list, tuple) or not all(map(torch.is_tensor, found)):
+        raise RuntimeError(f'it returns {type(found).__name__}, not tensors')
+    return type(found), list(found)
+
+
+def apart(gradients: Sequence[Optional[Tensor]], others: Sequence[Tensor]
+          ) -> List[Optional[Tensor]]:
+    """Each in memory of its own: what is changed in place (clipping) would change two."""
+    seen, found = {t.data_ptr() for t in others}, []
+    for g in gradients:
+        if g is not None and g.numel():
+            g = g.clone() if g.data_ptr() in seen else g
+            seen.add(g.data_ptr())
+        found.append(g)
+    return found
 
 
 def warm_up(*runs: Callable[[], Any]) -> None:
     """What comes up at first use only (plans, handles, kernels) must not be captured."""
-    stream = torch.cuda.Stream()
+    stream, mode = torch.cuda.Stream(), torch.cuda.get_sync_debug_mode()
     stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARMUP):
-            for run in runs:
-                run()
+    try:
+        with torch.cuda.stream(stream), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # that the mode is a prototype
+            for i in range(WARMUP):
+                if i == WARMUP - 1:  # what waits for the GPU would break the capture
+                    torch.cuda.set_sync_debug_mode('error')
+                for run in runs:
+                    run()
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
     torch.cuda.current_stream().wait_stream(stream)
 
 
 def record(run: Callable[[], Any], pool) -> Tuple[Any, Callable[[], None]]:
     """Result of a run, and a function that writes it anew. ``pool`` holds the graph's memory."""
     graph = torch.cuda.CUDAGraph()
-    # Threads of data loaders and of collectives go on meanwhile.
-    with torch.cuda.graph(graph, pool=pool, capture_error_mode='thread_local'):
-        found = run()
+    try:
+        # Threads of data loaders and of collectives go on meanwhile.
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode='thread_local'):
+            found = run()
+    except RuntimeError as error:
+        raise TrainingError(
+            f'a training pass could not be captured as a CUDA graph ({str(error).splitlines()[0]}). '
+            'Remedy: resume with default_hooks.fast.cuda_graph=False.') from error
     return found, graph.replay

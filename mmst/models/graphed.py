@@ -1,18 +1,23 @@
 """Training passes of a model's parts as CUDA graphs."""
 import copy
 import logging
+import operator
 import weakref
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Set, Tuple
 
 import torch
 from mmengine import dist
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ..errors import TrainingError
 from ..randomness import isolated_random_state
 from ..search.units import find_units
 from .captured_pass import CapturedPass
-from .plain import has_hooks, is_compiling
+from .plain import has_global_hooks, has_hooks, hooks_of, is_compiling
+
+
+TRAINED = operator.attrgetter('requires_grad')
 
 
 class GraphedForward:
@@ -40,15 +45,16 @@ class GraphedForward:
         self.eager: Callable = type(module).forward.__get__(module)
         self.replay: Optional[Callable] = None
         self.captures = 0
-        self._last = self._captured = self._captured_places = None
-        self._waits: Callable[[], Optional[object]] = lambda: None
-        self._modules: List[nn.Module] = []
-        self._tensors: List[Mapping[str, Tensor]] = []
-        self._refused = False
+        self._last = self._captured = self._refused = None
+        self._waits: Callable[[], Optional[object]] = nothing
+        self._parts: Optional[Parts] = None
+        self._told: Set[str] = set()
 
     def __call__(self, *args, **kwargs):
+        if not self.module.training:
+            self.release()  # evaluation may need the memory
         leaves = leaves_of(*args) if len(args) == 1 and not kwargs else []
-        if self._refused or not self._can_run(leaves) or not self._ready(args[0], leaves):
+        if not self._can_run(leaves) or not self._ready(args[0], leaves):
             return self.eager(*args, **kwargs)
         self._keep_accumulated()
         outputs = self.replay(*leaves)
@@ -56,8 +62,8 @@ class GraphedForward:
         return outputs
 
     def release(self) -> None:
-        """Give the memory back, e.g. for a validation; what follows captures anew."""
-        self._last = self.replay = None
+        """Give the memory back; what follows captures anew."""
+        self._last = self.replay = self._parts = None
 
     def remove(self) -> None:
         """Let the module run by its own ``forward`` again."""
@@ -68,35 +74,48 @@ class GraphedForward:
         """A copy of the module captures for itself."""
         return type(self)(copy.deepcopy(self.module, memo))
 
+    def __reduce__(self):
+        return type(self), (self.module, )
+
     def _ready(self, inputs, leaves: Sequence[Tensor]) -> bool:
         """Whether there is a graph of this pass, captured now if it is time."""
-        state, places = self._describe(leaves), self._places()
-        twice, self._last = (state, places) == self._last, (state, places)
-        if places != self._captured_places:
+        if self._parts is None or not self._parts.complete():
+            self._parts = Parts(self.module)
+        reason = self._parts.obstacle()
+        if reason is not None:
+            self.replay = None
+            self._tell(reason)
+            return False
+        case = self._describe(leaves), self._parts.state()
+        twice, self._last = case == self._last, case
+        if self.replay is not None and case[1] != self._captured[1]:
             self.replay = None  # of no use any more, and it holds memory
         if self._waits() is not None:
             return False
-        if self.replay is not None and state == self._captured:
+        if self.replay is not None and case == self._captured:
             return True
-        if not twice:
+        if not twice or case == self._refused:
             return False
         self.replay = None
         self.replay = self._capture(inputs, leaves)
-        self._captured, self._captured_places = state, places
+        self._captured, self._refused = case, None if self.replay else case
         return self.replay is not None
 
     def _capture(self, inputs, leaves: Sequence[Tensor]) -> Optional[Callable]:
-        reason = obstacle(self.module)
+        self.captures += 1
         try:
-            if reason is None:
-                self.captures += 1
-                return capture(_Flat(self.module, self.eager, torch.is_tensor(inputs)), leaves)
-        except RuntimeError as error:  # memory that does not suffice, too
-            reason = str(error).splitlines()[0]
-        self._refused = True
-        print_log(f'Training {type(self.module).__name__} without a CUDA graph: {reason}', 'current',
-                  logging.WARNING)
-        return None
+            return capture(_Flat(self.module, self.eager, torch.is_tensor(inputs)), leaves)
+        except TrainingError:
+            raise
+        except Exception as error:  # whatever a module does, memory that does not suffice
+            self._tell(str(error).splitlines()[0])
+            return None
+
+    def _tell(self, reason: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            print_log(f'Training {type(self.module).__name__} without a CUDA graph: {reason}',
+                      'current', logging.WARNING)
 
     def _can_run(self, leaves: Sequence[Any]) -> bool:
         return (bool(leaves) and self.module.training and torch.is_grad_enabled()
@@ -107,31 +126,62 @@ class GraphedForward:
         return (all(torch.is_tensor(t) and t.is_cuda for t in leaves)
                 and not torch.cuda.is_current_stream_capturing())
 
-    def _describe(self, leaves: Sequence[Tensor]) -> Tuple:
-        """What a pass depends on, parameters aside."""
-        self._walk()
-        return ([m.training for m in self._modules], [(t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves], *_autocast())
-
-    def _places(self) -> List[Tuple[int, int, bool]]:
-        return [(t.data_ptr(), t.numel(), t.requires_grad) for t in self._own()]
-
-    def _own(self) -> Iterator[Tensor]:
-        """Parameters and buffers."""
-        self._walk()
-        return (t for tensors in self._tensors for t in tensors.values() if t is not None)
-
-    def _walk(self) -> None:
-        """Once: a walk over the modules takes a good part of a step."""
-        if not self._modules:  # not before: of a copy that is being made there are no parts yet
-            self._modules = list(self.module.modules())
-            self._tensors = [tensors for m in self._modules
-                             for tensors in (m._parameters, m._buffers) if tensors]
+    @staticmethod
+    def _describe(leaves: Sequence[Tensor]) -> Tuple:
+        """What a pass depends on beside the module."""
+        return ([(t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves], *_autocast())
 
     def _keep_accumulated(self) -> None:
         """Gradients of an earlier pass may lie in the graph's memory, which it writes anew."""
-        for tensor in self._own():
-            if tensor.is_leaf and tensor.grad is not None:
-                tensor.grad = tensor.grad.clone()
+        for parameter in self._parts.parameters():
+            if parameter.grad is not None:
+                parameter.grad = parameter.grad.clone()
+
+
+class Parts:
+    """What a module consists of, looked up once: a walk over it takes a good part of a step."""
+
+    def __init__(self, module: nn.Module):
+        self.modules = list(module.modules())
+        self._names = [name for name, _ in module.named_modules()]
+        self._children = [m._modules for m in self.modules]
+        self._ids = self._child_ids()
+        self._parameters = [m._parameters for m in self.modules]
+        self._buffers = [m._buffers for m in self.modules]
+        self._hooks = hooks_of(*self.modules[1:])
+        self._sync_bn = next((name for name, m in zip(self._names, self.modules)
+                              if isinstance(m, nn.SyncBatchNorm)), None)
+
+    def complete(self) -> bool:
+        """Whether no part was replaced, added or removed."""
+        return self._child_ids() == self._ids
+
+    def parameters(self) -> List[nn.Parameter]:
+        """Its parameters."""
+        return [t for named in self._parameters for t in named.values() if t is not None]
+
+    def state(self) -> Tuple:
+        """What of it a captured pass depends on: tensors in their places, modes.
+
+        Not so rates of dropout and settings of BN: who changes them must ``release`` the graph.
+        """
+        tensors = self.parameters()
+        tensors += [t for named in self._buffers for t in named.values() if t is not None]
+        # Thousands of them, at each step: calls from C.
+        return tuple(list(map(each, tensors)) for each in (id, Tensor.data_ptr, Tensor.numel, TRAINED)
+                     ) + ([m.training for m in self.modules], )
+
+    def obstacle(self) -> Optional[str]:
+        """Why it should not be captured now, or None."""
+        if any(self._hooks) or has_global_hooks():
+            names = [name for name, m in zip(self._names, self.modules) if name and has_hooks(m)]
+            return f'{(names or ["torch"])[0]} has hooks, which a graph would pass over'
+        if self._sync_bn is not None and dist.get_world_size() > 1:
+            return f'{self._sync_bn} is a SyncBatchNorm, whose ranks wait for each other'
+        return None
+
+    def _child_ids(self) -> List[int]:
+        return [id(m) for children in self._children for m in children.values()]
 
 
 class _Flat(nn.Module):
@@ -167,16 +217,6 @@ def capture(module: nn.Module, leaves: Sequence[Tensor]) -> Callable:
                 buffer.copy_(value)
 
 
-def obstacle(module: nn.Module) -> Optional[str]:
-    """Why a module should not be captured, or None."""
-    for name, part in module.named_modules():
-        if has_hooks(part) and part is not module:
-            return f'{name} has hooks, which a graph would pass over'
-        if isinstance(part, nn.SyncBatchNorm) and dist.get_world_size() > 1:
-            return f'{name} is a SyncBatchNorm, whose ranks wait for each other'
-    return None
-
-
 def _autocast() -> Tuple[bool, torch.dtype]:
     if hasattr(torch, 'get_autocast_dtype'):  # from torch 2.4 on
         return torch.is_autocast_enabled('cuda'), torch.get_autocast_dtype('cuda')
@@ -191,6 +231,10 @@ def waiting(outputs) -> Callable[[], Optional[object]]:
     notes['waits'] = mark = _Mark()
     node.register_hook(lambda *_: notes.clear())
     return weakref.ref(mark)
+
+
+def nothing() -> None:
+    """No pass waits."""
 
 
 class _Mark:

@@ -77,7 +77,8 @@ class MixConv(nn.Module):
 
     def _wants(self, kernel: str, x: Tensor) -> bool:
         # After a search torch plans every changed convolution anew on a GPU, in evaluation too.
-        here = self.training or x.device.type == 'cuda' and not is_compiling()
+        here = self.training or (x.device.type == 'cuda' and not is_compiling()
+                                 and not torch.jit.is_tracing())
         return here and x.device.type in self.kernel_devices and kernel in self.kernels
 
     def _pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:

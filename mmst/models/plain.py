@@ -1,5 +1,5 @@
 """When a kernel may take the place of a layer: nobody else may notice."""
-from typing import Type
+from typing import List, Mapping, Type
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,23 @@ def is_plain(layer: nn.Module, kind: Type[nn.Module]) -> bool:
     checkpointing).
     """
     return (type(layer) is kind and not has_hooks(layer) and 'forward' not in layer.__dict__
-            and not torch_module._has_any_global_hook())
+            and not has_global_hooks())
 
 
 def has_hooks(layer: nn.Module) -> bool:
     """Whether a layer has hooks of any sort of its own."""
-    return any(getattr(layer, name, None) for name in _HOOKS)
+    return any(hooks_of(layer))
+
+
+def hooks_of(*layers: nn.Module) -> List[Mapping]:
+    """Where layers keep their hooks; these stay the same objects as hooks come and go."""
+    return [found for layer in layers for name in _HOOKS
+            for found in (getattr(layer, name, None), ) if found is not None]
+
+
+def has_global_hooks() -> bool:
+    """Whether all layers have hooks, as profilers set them."""
+    return torch_module._has_any_global_hook()
 
 
 def has_values(x: Tensor) -> bool:

@@ -138,7 +138,7 @@ def test_a_validation_has_the_graphs_memory_and_the_end_of_training_removes_them
 
     runner = run(tmp_path, 1, length=16, val=1, search=False, prune=False,
                  custom_hooks=fast(kernel=False),
-                 probes=[(80, dict(after_train_epoch=look, before_val_epoch=look))])
+                 probes=[(80, dict(after_train_epoch=look, after_val_epoch=look))])
     assert held == [[True, True], [False, False]]
     assert not any('forward' in vars(part) for part in unwrapped(runner).children())
 

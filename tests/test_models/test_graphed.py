@@ -1,12 +1,13 @@
 """CUDA graphs of training passes: when they are captured, and that nothing else changes."""
 import copy
+from contextlib import contextmanager
 
 import pytest
 import torch
-from graphs import stand_in
 from small_nets import NarrowModel, cut_at_random, input_image
 from torch import nn
 
+from mmst.errors import TrainingError
 from mmst.models import graphed
 from mmst.models.graphed import GraphedForward, graph_parts
 
@@ -82,17 +83,44 @@ def test_a_parameter_that_is_frozen_leads_to_a_new_capture(part):
 def test_a_layer_that_is_frozen_leads_to_a_new_capture(part):
     step(part), step(part)
     part.bn.eval()
-    assert [step(part) for _ in range(2)] == [(1, 1), (2, 1)]
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+@pytest.mark.parametrize('replace', [
+    lambda part: setattr(part, 'linear', nn.Linear(3, 3)),
+    lambda part: setattr(part.linear, 'weight', nn.Parameter(part.linear.weight.data))])
+def test_a_part_or_a_parameter_that_is_replaced_leads_to_a_new_capture(part, replace):
+    step(part), step(part)
+    replace(part)
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+def test_another_precision_runs_without_and_is_captured_when_it_stays(part):
+    step(part), step(part)
+    with monkeypatched_autocast(), torch.autocast('cpu', torch.bfloat16):
+        assert [step(part) for _ in range(2)] == [(1, 1), (2, 1)]
+
+
+@contextmanager
+def monkeypatched_autocast():
+    """The CPU's autocast in the place of the GPU's."""
+    own = graphed._autocast
+    graphed._autocast = lambda: (torch.is_autocast_enabled('cpu'), torch.bfloat16)
+    try:
+        yield
+    finally:
+        graphed._autocast = own
 
 
 def test_evaluation_and_passes_without_gradients_run_as_before(part):
     step(part), step(part)
-    part.eval()
-    part(torch.randn(4, 3))
-    part.train()
     with torch.no_grad():
         part(torch.randn(4, 3))
     assert part.forward.replay.calls == 1
+    replay = part.forward.replay
+    part.eval()
+    part(torch.randn(4, 3))
+    assert replay.calls == 1
 
 
 def test_a_second_pass_before_the_backward_pass_of_the_first_runs_without(part):
@@ -150,6 +178,18 @@ def test_what_cannot_be_captured_runs_as_before_and_the_log_says_why(part, monke
     monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
     assert [step(part) for _ in range(4)] == [(0, None), (1, None), (1, None), (1, None)]
     assert told == ['Training Part without a CUDA graph: out of memory']
+    monkeypatch.setattr(graphed, 'capture', lambda module, leaves: counted(module))
+    assert [step(part, 2) for _ in range(2)] == [(1, None), (2, 1)]  # a smaller one may fit
+
+
+def test_a_failure_while_capturing_ends_the_run_with_a_remedy(part, monkeypatch):
+    def fail(run, pool):
+        raise TrainingError('could not be captured')
+
+    monkeypatch.setattr(graphed, 'capture', lambda *_: fail(None, None))
+    step(part)
+    with pytest.raises(TrainingError, match='captured'):
+        step(part)
 
 
 def test_inner_hooks_are_not_passed_over(part, monkeypatch):
@@ -160,6 +200,56 @@ def test_inner_hooks_are_not_passed_over(part, monkeypatch):
         step(part)
     assert len(seen) == 3 and part.forward.replay is None
     assert len(told) == 1 and 'linear has hooks' in told[0]
+
+
+def test_hooks_that_come_and_go_are_called(part, monkeypatch):
+    monkeypatch.setattr(graphed, 'print_log', lambda *_: None)
+    step(part), step(part)
+    seen = []
+    handle = part.linear.register_forward_hook(lambda *_: seen.append(True))
+    step(part), step(part)
+    handle.remove()
+    assert len(seen) == 2
+    assert [step(part) for _ in range(2)] == [(2, 1), (2, 2)]
+    everywhere = nn.modules.module.register_module_forward_hook(lambda *_: seen.append(True))
+    step(part)
+    everywhere.remove()
+    assert len(seen) > 2
+
+
+def test_the_parts_own_hooks_are_no_obstacle(part):
+    seen = []
+    part.register_forward_hook(lambda *_: seen.append(True))
+    assert [step(part) for _ in range(2)] == [(0, None), (1, 1)]
+    assert len(seen) >= 2
+
+
+def test_ranks_that_wait_for_each_other_are_not_captured(part, monkeypatch):
+    told = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    part.other = nn.SyncBatchNorm(3)
+    assert [step(part) for _ in range(2)][1][0] == 1  # by itself
+    part.other = nn.SyncBatchNorm(3)
+    monkeypatch.setattr(graphed.dist, 'get_world_size', lambda: 2)
+    assert [step(part) for _ in range(3)] == [(1, None)] * 3
+    assert 'other is a SyncBatchNorm' in told[0]
+
+
+def test_a_pass_that_torch_compiles_runs_as_before(part, monkeypatch):
+    step(part), step(part)
+    monkeypatch.setattr(graphed, 'is_compiling', lambda: True)
+    part(torch.randn(4, 3))
+    assert part.forward.replay.calls == 1
+
+
+def test_a_model_with_graphs_can_be_saved_whole_and_goes_on_without(part, tmp_path):
+    step(part), step(part)
+    torch.save(part, tmp_path / 'whole.pth')
+    other = torch.load(tmp_path / 'whole.pth', weights_only=False)
+    assert other.forward.module is other and other.forward.replay is None
+    part.eval(), other.eval()
+    x = torch.randn(4, 3)
+    assert torch.equal(other(x), part(x))
 
 
 def test_memory_is_given_back_and_the_next_passes_capture_anew(part):
@@ -189,18 +279,6 @@ def test_removed_a_part_runs_by_its_own_forward(part):
 
 
 # ------------------------------------------- whole passes; on a CPU functions stand for graphs
-
-
-@pytest.fixture
-def device(monkeypatch):
-    """Where graphs are captured. Without a GPU a graph is a function that is run again."""
-    if torch.cuda.is_available():
-        torch.backends.cudnn.allow_tf32 = False
-        yield 'cuda'
-        torch.backends.cudnn.allow_tf32 = True
-        return
-    stand_in(monkeypatch)
-    yield 'cpu'
 
 
 @pytest.fixture
@@ -283,14 +361,13 @@ def test_a_capture_leaves_statistics_and_random_numbers_as_they_were(device):
 
 
 def test_outputs_of_a_step_outlive_the_next(pair):
-    outs = []
+    outs, kept = [], []
     for i in range(4):
-        outs.append(pair[1].backbone(input_image().to(pair[1].classifier.weight) * (1 + i)))
-        kept = outs[-1][0].detach().clone()
-        sum(out.sum() for out in outs[-1]).backward()
-    again = outs[-1][0].detach().clone()
-    assert torch.equal(kept, again)
-    assert not torch.equal(outs[-2][0], outs[-1][0])
+        outs.append(pair[1].backbone(input_image().to(pair[1].classifier.weight) * (1 + i))[0])
+        kept.append(outs[-1].detach().clone())
+        outs[-1].sum().backward()
+    for out, copy_of_it in zip(outs, kept):
+        assert torch.equal(out, copy_of_it)
 
 
 # ---------------------------------------------------------------------------------- on a GPU

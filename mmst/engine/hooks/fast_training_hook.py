@@ -13,7 +13,7 @@ from ..memory import keep_freed_memory
 from ..plan import RunPlan
 from .interval_hook import IntervalHook
 
-#: Setting to the devices on which kernels train.
+#: Setting to the devices on which there are kernels.
 DEVICES = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
 
 
@@ -21,7 +21,7 @@ DEVICES = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
 class FastTrainingHook(IntervalHook):
     """Chooses faster ways to compute the same training step; results differ by rounding only.
 
-    On CPUs evaluation and recalibration are left as they are, export is everywhere. Nothing enters
+    Export is left as it is, and on CPUs evaluation and recalibration are, too. Nothing enters
     checkpoints or tickets: a run can be resumed with other settings.
 
     Args:
@@ -80,11 +80,6 @@ class FastTrainingHook(IntervalHook):
         if self.cuda_graph and devices(runner) == {'cuda'}:
             self.graphs = graph_parts(unwrapped(runner))
         self._apply(runner)
-
-    def before_val(self, runner: Runner) -> None:
-        """What graphs hold is evaluation's too."""
-        for graphed in self.graphs:
-            graphed.release()
 
     def after_train(self, runner: Runner) -> None:
         super().after_train(runner)

@@ -14,8 +14,8 @@ from ..plan import RunPlan
 class IntervalHook(Hook):
     """Calls ``on_step`` at the end of each epoch; of each iteration in iteration-based runs.
 
-    All intervals of this project count in these steps. Subclasses run after the EMA's update (50)
-    and before checkpoints (90) and validation.
+    All intervals of this project count in these steps. Subclasses run after the EMA's update (50 or
+    before) and before checkpoints (90) and validation.
     """
 
     def before_run(self, runner: Runner) -> None:

@@ -76,7 +76,7 @@ def _jit() -> ModuleType:
     return triton_jit
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=None)  # CUDA graphs hold their addresses; they are small
 def _plan(shapes: Tuple[Tuple[int, int], ...], by_row: bool, device: torch.device) -> Tensor:
     """Rows of ``triton_jit``'s plan, for each block of channels or each of its rows of taps."""
     found, start, weights = [], 0, 0
