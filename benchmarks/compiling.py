@@ -3,6 +3,7 @@
     python benchmarks/compiling.py --width 0.25 --transformer none --size 1 64 128
     TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 python benchmarks/compiling.py     # a really cold start
 
+Of processor time: on a machine with a GPU hide it (``CUDA_VISIBLE_DEVICES=``).
 Results are added to ``benchmarks/results/compiling.json`` and ``.md``, beside other networks'.
 """
 import argparse

@@ -4,6 +4,7 @@
     python benchmarks/shrinking.py --only shrink --size 2 256 512 --rounds 5
     python benchmarks/shrinking.py --only loading --work-dir work_dirs/demo
 
+Of processor time: on a machine with a GPU hide it (``CUDA_VISIBLE_DEVICES=``).
 ``loading`` reads the log of a run that ``make demo`` has made. Results are added to
 ``benchmarks/results/shrinking.json`` and ``.md``; the figure is ``shrinking.png`` and ``.svg``.
 """
