@@ -39,6 +39,8 @@ def main() -> int:
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
+    if args.device == 'cuda' and not torch.cuda.is_available():
+        sys.exit('There is no GPU here. Remedy: --device cpu.')
     torch.set_num_threads(args.threads)
     rows = [row(args, *shape) for shape in MAPS]
     found = dict(vars(args), rows=rows, machine=machine(), load=load())
