@@ -1,8 +1,13 @@
 """Training passes as CUDA graphs: what they give, and what they refuse."""
+from contextlib import nullcontext
+from unittest import mock
+
 import pytest
 import torch
 from torch import nn
 
+from mmst.errors import TrainingError
+from mmst.models import captured_pass
 from mmst.models.captured_pass import CapturedPass
 
 
@@ -92,3 +97,49 @@ def captured(device, function):
             return function(x, self.weight)
 
     return CapturedPass(Module().to(device), [torch.ones(4, device=device)])
+
+
+# ----------------------------------- how torch is asked, with its functions replaced
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    """What torch.cuda was asked for, in order."""
+    asked = []
+    monkeypatch.setattr(torch.cuda, 'Stream', mock.MagicMock())
+    monkeypatch.setattr(torch.cuda, 'current_stream', mock.MagicMock())
+    monkeypatch.setattr(torch.cuda, 'stream', lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, 'get_sync_debug_mode', lambda: 0)
+    monkeypatch.setattr(torch.cuda, 'set_sync_debug_mode', asked.append)
+    monkeypatch.setattr(torch.cuda, 'CUDAGraph', mock.MagicMock())
+    monkeypatch.setattr(torch.cuda, 'graph', lambda graph, **kwargs: nullcontext(
+        asked.append(kwargs)))
+    return asked
+
+
+def test_the_last_warm_up_refuses_what_waits_for_the_gpu(cuda):
+    captured_pass.warm_up(lambda: cuda.append('forward'), lambda: cuda.append('backward'))
+    assert cuda == ['forward', 'backward'] * 2 + ['error', 'forward', 'backward', 0]
+
+
+def test_a_warm_up_that_fails_leaves_torchs_mode_as_it_was(cuda):
+    def fail():
+        raise RuntimeError('called a synchronizing CUDA operation')
+
+    with pytest.raises(RuntimeError, match='synchronizing'):
+        captured_pass.warm_up(fail)
+    assert cuda == [0]
+
+
+def test_other_threads_do_not_end_a_capture(cuda):
+    found, replay = captured_pass.record(lambda: 3, 'pool')
+    assert found == 3 and replay is torch.cuda.CUDAGraph.return_value.replay
+    assert cuda == [dict(pool='pool', capture_error_mode='thread_local')]
+
+
+def test_a_capture_that_fails_ends_the_run_with_a_remedy(cuda):
+    def fail():
+        raise RuntimeError('out of memory\nand more')
+
+    with pytest.raises(TrainingError, match=r'out of memory\)\. Remedy: .*cuda_graph=False'):
+        captured_pass.record(fail, None)
