@@ -1,5 +1,4 @@
 """The kernel's search block against torch's, in float64."""
-import numpy as np
 import pytest
 import torch
 from small_nets import randomise_norms
