@@ -52,7 +52,20 @@ setup(
     'for mmsegmentation, mmpose and mmpretrain',
     long_description=read_readme(),
     long_description_content_type='text/markdown',
-    python_requires='>=3.9',
+    author='mmst contributors',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'License :: OSI Approved :: Apache Software License',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
+    python_requires='>=3.10',
     packages=find_packages(include=['mmst', 'mmst.*']),
     # mmst/.mim links to the root's configs/, tools/ and model-index.yml. A wheel gets the files
     # themselves, an editable install follows the links: `mmst::name.py` works in both.

@@ -25,3 +25,12 @@ def fresh_mmengine():
     """Forget the runners, loggers and scopes that a test has left in mmengine."""
     yield
     forget_runners()
+
+
+def pytest_collection_modifyitems(items):
+    """Leave slow tests to ``MMST_SLOW=1``: they repeat what quick ones show, at length."""
+    if os.environ.get('MMST_SLOW') != '1':
+        skip = pytest.mark.skip(reason='slow: MMST_SLOW=1 runs it')
+        for item in items:
+            if item.get_closest_marker('slow'):
+                item.add_marker(skip)
