@@ -24,6 +24,7 @@ from training_tasks import make_batch, network  # noqa: E402
 
 from mmst.models import search_blocks  # noqa: E402
 from mmst.models.compiled import BlockCompiler  # noqa: E402
+from mmst.models.kernel_ops import KernelOps  # noqa: E402
 from mmst.models.mixconv import MixConv  # noqa: E402
 from mmst.search.surgery import Cut  # noqa: E402
 
@@ -59,7 +60,7 @@ def compare(args: argparse.Namespace) -> dict:
     for model in forms.values():
         for module in model.modules():
             if isinstance(module, MixConv):
-                module.kernel_devices = ('cpu', 'cuda')
+                module.ops = KernelOps(('cpu', 'cuda'))
     steps = {name: lambda m=m: m(**batch, mode='loss')['loss'].backward()
              for name, m in forms.items()}
     compiler = BlockCompiler(args.backend)

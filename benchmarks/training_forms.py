@@ -9,10 +9,15 @@ from training_tasks import DEVICE, BenchmarkNetwork, network
 
 from mmst.analysis.cost import feature_sizes
 from mmst.models.graphed import graph_parts
+from mmst.models.kernel_ops import KernelOps
 from mmst.models.mixconv import MixConv
+from mmst.models.ops import Ops
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
 
+#: What computes a MixConv path, by a form's ``kernel``.
+OPS = dict(none=Ops(), all=KernelOps(('cpu', 'cuda')),
+           depthwise=KernelOps(('cpu', 'cuda'), ('depthwise', )))
 _FORMS = {'foreach forms': dict(separate=True, channels_last=False, kernel='none'),
           'joint layout': dict(separate=False, channels_last=False, kernel='none'),
           'channels_last': dict(separate=False, channels_last=True, kernel='none'),
@@ -53,9 +58,7 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool, kernel: 
         scales, costs = zip(*penalised_scales(joint, model, sizes))
     for module in model.modules():
         if isinstance(module, MixConv):
-            module.kernel_devices = () if kernel == 'none' else ('cpu', 'cuda')
-            if kernel == 'depthwise':
-                module.kernels = ('depthwise', )
+            module.ops = OPS[kernel]
     if graph:
         graph_parts(model)
     return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))

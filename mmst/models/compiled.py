@@ -54,9 +54,8 @@ class BlockCompiler:
 def shape_of(block: SearchBlock) -> Tuple[Any, ...]:
     """What the graph of a block without its Transformer depends on, its input excepted."""
     path = block.mixconv
-    kernels = path.kernel_devices, tuple(path.kernels)
     return (_tensors(block.residual), _tensors(path), path.in_channels, path.out_channels,
-            path.stride, kernels)
+            path.stride, path.ops)
 
 
 def mixing_shape_of(transformer: LightweightTransformer) -> Tuple[Any, ...]:

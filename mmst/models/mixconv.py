@@ -2,15 +2,12 @@
 from typing import Dict, List, Sequence, Tuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..search.surgery import Cut, resize
 from ..search.units import UnitGroup
-from . import batch_norm, depthwise, pointwise
-from .depthwise import normalized
 from .loading import check_shapes, incoming_length
-from .plain import is_compiling, is_plain
+from .ops import Ops
 
 
 class MixConv(nn.Module):
@@ -32,18 +29,13 @@ class MixConv(nn.Module):
         eps (float): Epsilon of the BNs. Defaults to 1e-3.
 
     Attributes:
-        kernel_devices (Sequence[str]): Where ``kernels`` compute, in training and on a GPU in
-            evaluation too: ``'cpu'``, ``'cuda'``. Results differ by rounding only. Export keeps to
-            torch's layers, and so do layers with hooks. Defaults to ().
-        kernels (Sequence[str]): Depthwise convolutions of all kernel sizes in one pass, BN with its
-            ReLU in one, 1x1 convolutions as products. Defaults to all of them.
+        ops (Ops): Computes the layers; ``FastTrainingHook`` gives a faster set.
 
     Shape:
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
 
-    kernel_devices: Sequence[str] = ()
-    kernels: Sequence[str] = ('depthwise', 'batch_norm', 'pointwise')
+    ops = Ops()
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
                  kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
@@ -71,41 +63,10 @@ class MixConv(nn.Module):
         return self.expand.weight.shape[0] > 0
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self._convolve(self._pointwise(self.expand, x))
-        x = self._normalize(self.depthwise_bn, x)
-        return self.project_bn(self._pointwise(self.project, x))
-
-    def _wants(self, kernel: str, x: Tensor) -> bool:
-        # After a search torch plans every changed convolution anew on a GPU, in evaluation too.
-        here = self.training or (x.device.type == 'cuda' and not is_compiling()
-                                 and not torch.jit.is_tracing())
-        return here and x.device.type in self.kernel_devices and kernel in self.kernels
-
-    def _pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
-        if self._wants('pointwise', x) and pointwise.can_run(x, conv):
-            return pointwise.pointwise(x, conv)
-        return conv(x)
-
-    def _normalize(self, bn: nn.BatchNorm2d, x: Tensor) -> Tensor:
-        if self._wants('batch_norm', x) and batch_norm.can_run(x, bn):
-            return batch_norm.batch_norm(x, bn, relu=True)
-        # In place: torch's own BNs need their input in the backward pass, not their output.
-        own = is_plain(bn, nn.BatchNorm2d) or is_plain(bn, nn.SyncBatchNorm)
-        return F.relu(bn(x), inplace=own)
-
-    def _convolve(self, x: Tensor) -> Tensor:
-        """BN, ReLU and the depthwise convolutions of the expanded map."""
-        weights = [conv.weight for conv in self.depthwise if conv.weight.shape[0]]
-        wanted = self._wants('depthwise', x) and all(
-            is_plain(conv, nn.Conv2d) and conv.bias is None for conv in self.depthwise)
-        if wanted and self._wants('batch_norm', x) and normalized.can_run(
-                x, self.expand_bn, weights, self.stride):
-            return normalized.normalized_depthwise(x, self.expand_bn, weights, self.stride)
-        x = self._normalize(self.expand_bn, x)
-        if wanted and depthwise.can_run(x, weights, self.stride):
-            return depthwise.mixed_depthwise(x, weights, self.stride)
-        parts = zip(self.depthwise, x.split(self.widths, dim=1))
-        return torch.cat([conv(part) for conv, part in parts if part.shape[1]], dim=1)
+        wide = self.ops.pointwise(self.expand, x)
+        deep = self.ops.norm_relu_depthwise(self.expand_bn, self.depthwise, wide)
+        deep = self.ops.norm_relu(self.depthwise_bn, deep)
+        return self.project_bn(self.ops.pointwise(self.project, deep))
 
     def search_units(self) -> Dict[str, UnitGroup]:
         """The hidden channels, by the scales of the BN after the depthwise convolutions."""

@@ -42,4 +42,7 @@ def has_values(x: Tensor) -> bool:
 
 def is_compiling() -> bool:
     """Whether torch.compile is tracing; torch before 2.3 has it elsewhere."""
-    return getattr(torch.compiler, 'is_compiling', torch._dynamo.is_compiling)()
+    # Naming torch._dynamo imports it, which takes seconds: only where there is no other way.
+    if hasattr(torch.compiler, 'is_compiling'):
+        return torch.compiler.is_compiling()
+    return torch._dynamo.is_compiling()

@@ -9,7 +9,9 @@ from mmst.engine.hooks import fast_training_hook
 from mmst.errors import ConfigError
 from mmst.models import batch_norm, depthwise, get_widths, pointwise, search_blocks
 from mmst.models.depthwise import normalized
+from mmst.models.kernel_ops import KernelOps
 from mmst.models.mixconv import MixConv
+from mmst.models.ops import Ops
 
 needs_kernel = pytest.mark.skipif(
     depthwise.library.kernel() is None, reason='no C++ compiler')
@@ -75,7 +77,7 @@ def test_switched_off_it_changes_nothing(tmp_path, maps, kept):
     runner = run(tmp_path, 2, custom_hooks=fast(kernel=False, keep_memory=False))
     assert not maps and not kept
     paths = [m for m in unwrapped(runner).modules() if isinstance(m, MixConv)]
-    assert paths and not any(path.kernel_devices for path in paths)
+    assert paths and all(type(path.ops) is Ops for path in paths)
     assert not any(block.compiled for block in search_blocks(unwrapped(runner)).values())
 
 
@@ -95,14 +97,14 @@ def test_compiled_blocks_follow_a_search(tmp_path):
     torch._dynamo.reset()
 
 
-@pytest.mark.parametrize('settings, devices', [
-    ({}, ('cpu', 'cuda')), (dict(cuda_graph=False), ('cpu', )),
-    (dict(cuda_graph=False, kernel=True), ('cpu', 'cuda')), (dict(kernel=False), ())])
+@pytest.mark.parametrize('settings, ops', [
+    ({}, KernelOps(('cpu', 'cuda'))), (dict(cuda_graph=False), KernelOps(('cpu', ))),
+    (dict(cuda_graph=False, kernel=True), KernelOps(('cpu', 'cuda')))])
 def test_kernels_run_on_a_gpu_where_graphs_launch_them_or_where_asked_for(tmp_path, settings,
-                                                                         devices):
+                                                                         ops):
     runner = run(tmp_path, 2, custom_hooks=fast(**settings))
     for model in (unwrapped(runner), averaged(runner).module):  # both are recalibrated
-        assert {m.kernel_devices for m in model.modules() if isinstance(m, MixConv)} == {devices}
+        assert {m.ops for m in model.modules() if isinstance(m, MixConv)} == {ops}
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from torch import nn
 
 from mmst.models.attention import Attention
 from mmst.models.compiled import BlockCompiler, shape_of
+from mmst.models.kernel_ops import KernelOps
 from mmst.models.search_block import SearchBlock
 from mmst.search.surgery import Cut
 
@@ -141,6 +142,6 @@ def test_evaluation_is_not_compiled_and_copies_share_the_functions():
 def test_shapes_tell_strides_kernels_and_frozen_weights_apart():
     blocks = [SearchBlock(4, 4, transformer='none') for _ in range(3)]
     blocks.append(SearchBlock(4, 4, 2, transformer='none'))
-    blocks[1].mixconv.kernel_devices = ('cpu', )
+    blocks[1].mixconv.ops = KernelOps(('cpu', ))
     blocks[2].mixconv.expand.weight.requires_grad_(False)
     assert len({shape_of(block) for block in blocks}) == 4

@@ -9,7 +9,9 @@ from torch import nn
 
 from mmst.models import batch_norm, depthwise, pointwise
 from mmst.models.depthwise import normalized
+from mmst.models.kernel_ops import KernelOps
 from mmst.models.mixconv import MixConv
+from mmst.models.ops import Ops
 from mmst.search.surgery import Cut
 
 KERNEL_SIZES = (3, 5, 7)
@@ -177,7 +179,7 @@ def kernel_pair(stride=1, widths=None):
     if widths is not None:
         plain.keep(torch.cat([torch.arange(n) + 20 * i for i, n in enumerate(widths)]), Cut())
     fast = copy.deepcopy(plain)
-    fast.kernel_devices = ('cpu', )
+    fast.ops = KernelOps(('cpu', ))
     return plain, fast
 
 
@@ -241,10 +243,10 @@ def test_layers_with_hooks_are_called(monkeypatch, name):
 
 
 @pytest.mark.parametrize('name', ['expand_bn', 'depthwise_bn'])
-@pytest.mark.parametrize('devices', [(), ('cpu', )], ids=['torch', 'kernels'])
-def test_hooks_see_what_a_norm_gives_and_its_gradients(name, devices):
+@pytest.mark.parametrize('ops', [Ops(), KernelOps(('cpu', ))], ids=['torch', 'kernels'])
+def test_hooks_see_what_a_norm_gives_and_its_gradients(name, ops):
     plain, hooked = kernel_pair()
-    plain.kernel_devices = hooked.kernel_devices = devices
+    plain.ops = hooked.ops = ops
     x, seen = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last), []
     bn = hooked.get_submodule(name)
     bn.register_forward_hook(lambda bn, args, out: seen.append(out))
@@ -275,8 +277,9 @@ def test_depthwise_convolutions_that_have_a_bias_keep_it():
     for net in (plain, fast):
         net.depthwise[1].bias = nn.Parameter(torch.arange(20.))
     x = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(fast._convolve(fast.expand(x)), plain._convolve(plain.expand(x)),
-                               rtol=1e-4, atol=1e-4)
+    found, expected = (net.ops.norm_relu_depthwise(net.expand_bn, net.depthwise, net.expand(x))
+                       for net in (fast, plain))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @needs_kernel
@@ -286,7 +289,7 @@ def test_depthwise_convolutions_that_have_a_bias_keep_it():
 def test_kernels_can_be_chosen(monkeypatch, kernels, expected):
     calls = calls_of_kernel(monkeypatch)
     plain, fast = kernel_pair()
-    fast.kernels = kernels
+    fast.ops = KernelOps(('cpu', ), kernels)
     x = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(fast(x), plain(x), rtol=1e-4, atol=1e-4)
     assert [name for name, _ in calls] == expected
@@ -309,5 +312,5 @@ def test_the_switch_leaves_state_dict_alone():
     plain, fast = kernel_pair()
     assert list(plain.state_dict()) == list(fast.state_dict())
     fast.load_state_dict(plain.state_dict())
-    assert copy.deepcopy(fast).kernel_devices == fast.kernel_devices == ('cpu', )
-    assert not plain.kernel_devices
+    assert copy.deepcopy(fast).ops == fast.ops == KernelOps(('cpu', ))
+    assert type(plain.ops) is Ops

@@ -6,7 +6,9 @@ from mmengine.runner import Runner
 from ...errors import config_error
 from ...models.compiled import BlockCompiler
 from ...models.graphed import GraphedForward, graph_parts
+from ...models.kernel_ops import KernelOps
 from ...models.mixconv import MixConv
+from ...models.ops import Ops
 from ...registry import HOOKS
 from ..access import models, unwrapped
 from ..memory import keep_freed_memory
@@ -54,7 +56,8 @@ class FastTrainingHook(IntervalHook):
         self.keep_memory, self.cuda_graph = keep_memory, cuda_graph
         self.graphs: List[GraphedForward] = []
         # Python launches Triton's kernels more slowly than torch's: they pay where graphs do.
-        self.kernel_devices = DEVICES[True if kernel == 'auto' and cuda_graph else kernel]
+        devices = DEVICES[True if kernel == 'auto' and cuda_graph else kernel]
+        self.ops = KernelOps(devices) if devices else Ops()
         backend = 'inductor' if compile is True else compile
         self.compiler: Optional[BlockCompiler] = BlockCompiler(backend) if backend else None
 
@@ -95,7 +98,7 @@ class FastTrainingHook(IntervalHook):
         for model in models(runner):
             for module in model.modules():
                 if isinstance(module, MixConv):
-                    module.kernel_devices = self.kernel_devices
+                    module.ops = self.ops
         if self.compiler is not None:
             self.compiler(unwrapped(runner))
 
