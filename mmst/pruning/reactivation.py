@@ -1,8 +1,11 @@
 """Masks in force on living parameters: holding weights at zero, and reviving them."""
-from typing import Dict, Iterable, List, MutableMapping, Tuple
+from typing import Dict, Iterable, List, Mapping, Set, Tuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..search.optimizer_state import restart
 
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
 #: as they were when they were pruned; and what zeroing uses: on a CPU ``'bits'`` (int8), -1 where
@@ -74,26 +77,40 @@ _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @torch.no_grad()
-def reactivate(masks: Masks, optimizer_state: MutableMapping[nn.Parameter, dict]) -> None:
+def reactivate(masks: Masks, optimizer: Optimizer) -> None:
     """Lift the masks: pruned weights get gradients again (iterative reactivation, Sec. 3.2).
 
     A weight starts from 0, or from the value that it had when it was pruned if the mask keeps one.
     So that it does not jump, its first moments are 0 and its second moments the mean of the
     tensor's live entries (Adam counts steps per tensor: a second moment of 0 would make the first
-    step several learning rates long). A tensor without a live entry starts anew, step count too.
+    step several learning rates long). Adagrad's sums, Rprop's step sizes and the like are second
+    moments here: see ``sizes``. A tensor without a live entry starts anew, step count too; so does
+    one whose state is coded in whole numbers.
     """
+    measures = sizes(masks, optimizer.state)
     for parameter, state in masks.items():
         pruned = state['pruned']
         if 'value' in state:
             parameter.copy_(torch.where(pruned, state['value'], parameter))
-        if bool(pruned.all()):
-            optimizer_state.pop(parameter, None)
-        for key, moment in optimizer_state.get(parameter, {}).items():
-            if torch.is_tensor(moment) and moment.shape == parameter.shape:
-                moment.masked_fill_(pruned, _start(key, moment, pruned))
+        moments = {key: value for key, value in optimizer.state.get(parameter, {}).items()
+                   if torch.is_tensor(value) and value.shape == parameter.shape and value.dim()}
+        if bool(pruned.all()) or not all(m.is_floating_point() for m in moments.values()):
+            restart(optimizer, parameter)
+            continue
+        for key, moment in moments.items():
+            start = float(moment[~pruned].mean()) if key in measures else 0.
+            moment.masked_fill_(pruned, start)
     masks.clear()
 
 
-def _start(key: str, moment: Tensor, pruned: Tensor) -> float:
-    second = 'sq' in key or key == 'sum'
-    return float(moment[~pruned].mean()) if second else 0.
+def sizes(masks: Masks, optimizer_state: Mapping[nn.Parameter, dict]) -> Set[str]:
+    """Entries of an optimizer's state that measure sizes, as second moments do: none is negative.
+
+    No list of names is complete; a first moment is negative somewhere among all masked weights.
+    """
+    lowest: Dict[str, List[Tensor]] = {}
+    for parameter in masks:
+        for key, value in optimizer_state.get(parameter, {}).items():
+            if torch.is_tensor(value) and value.shape == parameter.shape and value.numel():
+                lowest.setdefault(key, []).append(value.min().float())
+    return {key for key, values in lowest.items() if bool(torch.stack(values).min() >= 0)}

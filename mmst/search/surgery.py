@@ -1,10 +1,13 @@
 """Changing the shape of living tensors in place, with all that belongs to them."""
-from typing import Mapping, MutableMapping, Sequence
+from typing import Dict, List, Mapping, MutableMapping, Sequence, Union
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-#: For a parameter the named tensors that follow its shape: an optimizer's state, a mask.
+from .optimizer_state import OptimizerState, select
+
+#: For a parameter the named tensors that follow its shape, e.g. a mask.
 Companions = Mapping[nn.Parameter, MutableMapping[str, Tensor]]
 
 
@@ -12,33 +15,46 @@ class Cut:
     """Keeps chosen indices of parameters and buffers and drops the rest, in place.
 
     ``nn.Parameter`` objects stay the same (an optimizer and the EMA hold them) and get new storage
-    by ``set_``; gradients are dropped. Of the companions every tensor of the parameter's old shape
-    is indexed alike, whatever the optimizer. A parameter that ends empty gets
-    ``requires_grad_(False)``, so that optimizer indices do not move and DDP passes it over.
+    by ``set_``; gradients are dropped. An optimizer's state is cut alike (see
+    :mod:`mmst.search.optimizer_state`); of other companions every tensor of the parameter's old
+    shape. A parameter that ends empty gets ``requires_grad_(False)``, so that optimizer indices do
+    not move and DDP passes it over.
 
     Args:
-        companions (Companions): E.g. ``optimizer.state``, the masks.
+        companions (Optimizer | Companions): E.g. the optimizer, the masks.
     """
 
-    def __init__(self, *companions: Companions):
-        self.companions = companions
+    def __init__(self, *companions: Union[Optimizer, Companions]):
+        self.companions = [c for c in companions if not isinstance(c, Optimizer)]
+        self.optimizers = [OptimizerState(c) for c in companions if isinstance(c, Optimizer)]
+
+    @property
+    def dropped(self) -> Dict[str, int]:
+        """Names of optimizers' entries that could not be cut, with numbers of parameters whose state
+        was dropped for them."""
+        return {name: n for state in self.optimizers for name, n in state.dropped.items()}
 
     @torch.no_grad()
     def __call__(self, module: nn.Module, name: str, dim: int, index: Tensor) -> None:
         """Keep ``index`` (1-D) along ``dim`` of ``module``'s tensor ``name``."""
         tensor = getattr(module, name)
-        old_shape = tensor.shape
         index = index.to(tensor.device)
+        if isinstance(tensor, nn.Parameter):
+            self._cut_companions(tensor, dim, index)
+        _replace(tensor, select(tensor.detach(), dim, index))
+
+    def _cut_companions(self, parameter: nn.Parameter, dim: int, index: Tensor) -> None:
+        for optimizer in self.optimizers:
+            optimizer.cut(parameter, dim, index)
         for companion in self.companions:
-            state = companion.get(tensor, {}) if isinstance(tensor, nn.Parameter) else {}
+            state = companion.get(parameter, {})
             for key, value in state.items():
-                if torch.is_tensor(value) and value.shape == old_shape:
-                    state[key] = _select(value, dim, index)
-        _replace(tensor, _select(tensor.detach(), dim, index))
+                if torch.is_tensor(value) and value.shape == parameter.shape:
+                    state[key] = select(value, dim, index)
 
     def norm(self, bn: nn.Module, index: Tensor) -> None:
-        """Keep ``index`` of a BN: scale, shift and running statistics."""
-        for name in ('weight', 'bias', 'running_mean', 'running_var'):
+        """Keep ``index`` of a BN: scale, shift and running statistics, as far as it has them."""
+        for name in norm_tensors(bn):
             self(bn, name, 0, index)
         bn.num_features = len(index)
 
@@ -69,15 +85,15 @@ def resize(module: nn.Module, name: str, shape: Sequence[int]) -> None:
 
 def resize_norm(bn: nn.Module, size: int) -> None:
     """Give a BN room for ``size`` channels."""
-    for name in ('weight', 'bias', 'running_mean', 'running_var'):
+    for name in norm_tensors(bn):
         resize(bn, name, (size, ))
     bn.num_features = size
 
 
-def _select(tensor: Tensor, dim: int, index: Tensor) -> Tensor:
-    channels_last = tensor.dim() == 4 and not tensor.is_contiguous()
-    form = torch.channels_last if channels_last else torch.contiguous_format
-    return tensor.index_select(dim, index).contiguous(memory_format=form)
+def norm_tensors(bn: nn.Module) -> List[str]:
+    """Names of a BN's tensors of one number a channel; without statistics, or shift, it has fewer."""
+    names = ('weight', 'bias', 'running_mean', 'running_var')
+    return [name for name in names if getattr(bn, name, None) is not None]
 
 
 def _replace(tensor: Tensor, new: Tensor) -> None:

@@ -123,7 +123,7 @@ def test_training_goes_on_after_a_removal_as_that_of_a_small_network():
     block = initialised(SearchBlock(6, 9, **space))
     optimizer = RMSpropTF(block.parameters(), **settings)
     train(block, optimizer, 3, seed=1)
-    block.mixconv.keep(torch.tensor([0, 5, 11, 24, 25, 30, 35]), Cut(optimizer.state))
+    block.mixconv.keep(torch.tensor([0, 5, 11, 24, 25, 30, 35]), Cut(optimizer))
 
     small = SearchBlock(6, 9, **space)
     small.resize(**block.widths())
@@ -151,7 +151,7 @@ def test_reactivated_weights_do_not_jump():
         zero_pruned(masks)
     state = optimizer.state[p]
     live = state['square_avg'][10:].mean()
-    reactivate(masks, optimizer.state)
+    reactivate(masks, optimizer)
     assert state['momentum_buffer'][:10].abs().max() == 0
     torch.testing.assert_close(state['square_avg'][:10], live.expand(10))
     before = p.detach().clone()

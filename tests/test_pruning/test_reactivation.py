@@ -16,8 +16,14 @@ ADAPTIVE = dict(
     rmsprop=lambda p: torch.optim.RMSprop(p, LR, alpha=0.9, momentum=0.9),
     centered=lambda p: torch.optim.RMSprop(p, LR, alpha=0.9, centered=True),
     adagrad=lambda p: torch.optim.Adagrad(p, LR))
+#: Entries that measure sizes, by name; the code goes by their values.
+SECOND = ('exp_avg_sq', 'max_exp_avg_sq', 'square_avg', 'sum', 'exp_inf', 'acc_delta', 'step_size')
 OTHERS = dict(sgd=lambda p: torch.optim.SGD(p, LR, momentum=0.9),
-              adamax=lambda p: torch.optim.Adamax(p, LR))
+              adamax=lambda p: torch.optim.Adamax(p, LR),
+              radam=lambda p: torch.optim.RAdam(p, LR),
+              adadelta=lambda p: torch.optim.Adadelta(p, LR),
+              rprop=lambda p: torch.optim.Rprop(p, LR),
+              asgd=lambda p: torch.optim.ASGD(p, LR))
 
 
 def masked_training(make_optimizer, share=0.5, steps=300):
@@ -62,14 +68,14 @@ def test_first_moments_start_from_0_and_second_moments_from_the_mean_of_the_live
     optimizer, weight, masks = masked_training({**ADAPTIVE, **OTHERS}[name])
     pruned = masks[weight]['pruned']
     before = {k: v.clone() for k, v in optimizer.state[weight].items() if torch.is_tensor(v)}
-    reactivate(masks, optimizer.state)
+    reactivate(masks, optimizer)
     seen = set()
     for key, moment in optimizer.state[weight].items():
         if not torch.is_tensor(moment) or moment.shape != weight.shape:
             continue
         seen.add(key)
         assert torch.equal(moment[~pruned], before[key][~pruned])
-        second = key in ('exp_avg_sq', 'max_exp_avg_sq', 'square_avg', 'sum')
+        second = key in SECOND
         start = before[key][~pruned].mean() if second else torch.tensor(0.)
         torch.testing.assert_close(moment[pruned], start.expand(int(pruned.sum())))
     assert seen and not masks
@@ -79,7 +85,7 @@ def steps_of_revived(name, share, revive_steps=1):
     """|change| of revived weights, in learning rates, at each step after the revival."""
     optimizer, weight, masks = masked_training({**ADAPTIVE, **OTHERS}[name], share)
     pruned = masks[weight]['pruned']
-    reactivate(masks, optimizer.state)
+    reactivate(masks, optimizer)
     before = weight.detach().clone()
     # A gradient as large as those that the live weights have.
     step(optimizer, weight, masks, torch.full_like(weight, 1.1))
@@ -92,7 +98,7 @@ def test_the_first_step_of_a_revived_weight_is_no_longer_than_the_learning_rate(
     assert 0 < moved.max() <= 1.2
 
 
-@pytest.mark.parametrize('name', ['adam', 'adam_fused', 'amsgrad', 'adamw', 'adamax'])
+@pytest.mark.parametrize('name', ['adam', 'adam_fused', 'amsgrad', 'adamw', 'adamax', 'adagrad'])
 def test_a_tensor_without_a_live_weight_does_not_jump_either(name):
     moved = steps_of_revived(name, 1.1)
     assert 0 < moved.max() <= 1.2
@@ -113,7 +119,7 @@ def test_weights_start_from_0():
     optimizer, weight, masks = masked_training(ADAPTIVE['adam'])
     pruned = masks[weight]['pruned']
     live = weight.detach()[~pruned].clone()
-    reactivate(masks, optimizer.state)
+    reactivate(masks, optimizer)
     assert (weight[pruned] == 0).all() and torch.equal(weight.detach()[~pruned], live)
 
 
@@ -122,7 +128,7 @@ def test_weights_start_from_their_remembered_value():
     pruned = masks[weight]['pruned']
     masks[weight]['value'] = torch.full_like(weight, 7.).detach()
     live = weight.detach()[~pruned].clone()
-    reactivate(masks, optimizer.state)
+    reactivate(masks, optimizer)
     assert (weight[pruned] == 7).all() and torch.equal(weight.detach()[~pruned], live)
 
 
@@ -130,8 +136,15 @@ def test_an_optimizer_that_has_not_stepped_is_no_obstacle():
     weight = nn.Parameter(torch.ones(3))
     masks = {weight: dict(pruned=torch.tensor([True, False, False]))}
     optimizer = torch.optim.Adam([weight])
-    reactivate(masks, optimizer.state)
+    reactivate(masks, optimizer)
     assert not masks and not optimizer.state
+
+
+def test_a_state_in_whole_numbers_starts_anew():
+    optimizer, weight, masks = masked_training(OTHERS['sgd'])
+    optimizer.state[weight] = dict(codes=torch.ones(6, 10, dtype=torch.uint8), scale=torch.ones(4))
+    reactivate(masks, optimizer)
+    assert weight not in optimizer.state
 
 
 def test_a_tensor_that_the_search_has_emptied_is_no_obstacle():
@@ -140,7 +153,7 @@ def test_a_tensor_that_the_search_has_emptied_is_no_obstacle():
     optimizer = torch.optim.Adam([weight])
     optimizer.state[weight] = dict(step=torch.tensor(3.), exp_avg=torch.ones(0, 3),
                                    exp_avg_sq=torch.ones(0, 3))
-    reactivate(masks, optimizer.state)
+    reactivate(masks, optimizer)
     assert not masks
 
 

@@ -93,7 +93,7 @@ def test_training_goes_on_as_that_of_a_small_network_with_sliced_state(cls, sett
 
     channels, tokens = torch.tensor([0, 5, 11, 24, 25, 30, 35]), torch.tensor([1, 4])
     twin, twin_optimizer = small_twin(block, optimizer, where_cut(channels, tokens))
-    cut = Cut(optimizer.state)
+    cut = Cut(optimizer)
     block.mixconv.keep(channels, cut)
     block.transformer.keep(tokens, cut)
 
@@ -113,7 +113,7 @@ def test_training_goes_on_after_whole_paths_are_gone(form):
     optimizer = make_optimizer(torch.optim.AdamW, block, weight_decay=0.1, **form)
     train(block, optimizer, steps=2, seed=1)
     count = len(optimizer.param_groups[0]['params'])
-    cut = Cut(optimizer.state)
+    cut = Cut(optimizer)
     block.mixconv.keep(NOTHING, cut)
     block.transformer.keep(NOTHING, cut)
     before = block.residual.weight.detach().clone()

@@ -55,7 +55,7 @@ class MaskedStep:
 
     def lift_masks(self) -> None:
         """Give pruned weights their gradients back (``reactivate``)."""
-        reactivate(self.masks, self.optimizer.state)
+        reactivate(self.masks, self.optimizer)
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -1,0 +1,184 @@
+"""What an optimizer remembers of a parameter, cut with it.
+
+Most optimizers keep tensors of the parameter's own shape. Adafactor keeps averages over rows and
+columns, Shampoo-like ones matrices of a dimension with itself, 8-bit ones codes with scales of their
+own. An entry is cut along the dimension that is the parameter's where that can be told; where it
+cannot, the parameter's whole state is dropped, and the optimizer begins it anew.
+"""
+import inspect
+from functools import partial
+from typing import Any, Callable, Dict, Iterator, Mapping, MutableMapping, Optional, Set, Tuple, Union
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+#: What happens to an entry where a dimension of its parameter is cut: it stays, the whole state is
+#: dropped, or (a number) that dimension of the entry is cut.
+LEAVE, DROP = 'leave', 'drop'
+Action = Union[str, int]
+Shape = Tuple[int, ...]
+State = MutableMapping[nn.Parameter, MutableMapping[str, Any]]
+Path = Tuple[Any, ...]
+
+
+class OptimizerState:
+    """The state of an optimizer, which ``Cut`` cuts with the parameters.
+
+    What an entry means is decided over all parameters that have one of its name: a vector may be as
+    long as both sides of one square weight, but hardly of all weights.
+
+    Args:
+        optimizer (Optimizer): Its state and parameters fit each other.
+
+    Attributes:
+        dropped (Dict[str, int]): Name of each entry that could not be cut to the number of
+            parameters whose state was dropped for it.
+    """
+
+    def __init__(self, optimizer: Optimizer):
+        self.optimizer = optimizer
+        self.dropped: Dict[str, int] = {}
+        self._forms: Optional[Dict[Path, Set[str]]] = None
+
+    @torch.no_grad()
+    def cut(self, parameter: nn.Parameter, dim: int, index: Tensor) -> None:
+        """Keep ``index`` along ``dim`` of ``parameter``, which still has its old shape."""
+        own = self.optimizer.state.get(parameter)
+        if not own:
+            return
+        if self._forms is None:
+            self._forms = find_forms(self.optimizer.state)
+        shape = tuple(parameter.shape)
+        entries = list(leaves(own, shape))
+        actions = [action_of(self._forms[path], shape, tuple(tensor.shape), dim, len(path) > 1)
+                   for path, tensor in entries]
+        if DROP in actions:
+            restart(self.optimizer, parameter)
+            if len(index):  # an emptied parameter takes no step any more
+                name = str(entries[actions.index(DROP)][0][0])
+                self.dropped[name] = self.dropped.get(name, 0) + 1
+            return
+        for (path, tensor), action in zip(entries, actions):
+            if action != LEAVE:
+                _replaced(own, path, select(tensor, action, index.to(tensor.device)))
+
+
+def restart(optimizer: Optimizer, parameter: nn.Parameter) -> None:
+    """Drop the state of ``parameter``, so that its next step is a first one.
+
+    Optimizers that fill their state as they are made (Adagrad) fill it anew.
+    """
+    optimizer.state.pop(parameter, None)
+    known = inspect.signature(type(optimizer).__init__).parameters
+    group = next((group for group in optimizer.param_groups
+                  if any(p is parameter for p in group['params'])), optimizer.defaults)
+    settings = {key: value for key, value in group.items() if key in known and key != 'params'}
+    try:
+        filled = type(optimizer)([parameter], **settings).state.get(parameter)
+    except Exception:  # of another making: it fills its state at its next step
+        return
+    if filled:
+        optimizer.state[parameter] = filled
+
+
+def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[Tuple[Path, Tensor]]:
+    """Tensors in nested dicts, lists and tuples that a cut of ``shape`` may concern, with places.
+
+    One element is a count or a factor of the whole parameter, unless that has one element, too.
+    """
+    if isinstance(value, Tensor):
+        if value.numel() != 1 or (value.dim() and tuple(value.shape) == shape):
+            yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(item, shape, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from leaves(item, shape, (*path, i))
+
+
+def find_forms(state: State) -> Dict[Path, Set[str]]:
+    """For each place in the state the forms that fit there for every parameter that has it."""
+    forms: Dict[Path, Set[str]] = {}
+    for parameter, own in state.items():
+        if not isinstance(parameter, Tensor):
+            continue
+        shape = tuple(parameter.shape)
+        found = list(leaves(own, shape))
+        foreign = any(tuple(tensor.shape) != shape for _, tensor in found)
+        for path, tensor in found:
+            fits = {name for name, form in FORMS.items() if form(shape, tuple(tensor.shape))}
+            if foreign and not tensor.is_floating_point():
+                fits = set()  # codes, whose scales are in another entry
+            forms[path] = forms[path] & fits if path in forms else fits
+    return forms
+
+
+def action_of(forms: Set[str], shape: Shape, entry: Shape, dim: int, nested: bool) -> Action:
+    """What to do with an entry of one of ``forms`` where dimension ``dim`` of ``shape`` is cut.
+
+    Where forms disagree an entry of the parameter's shape is taken for what it looks like, unless
+    it is one of several in a list: those of square weights are rather a dimension's with itself.
+    """
+    if 'aligned' in forms and entry == shape and not nested:
+        return dim
+    actions = {FORMS[form](shape, entry)[dim] for form in forms}
+    return actions.pop() if len(actions) == 1 else DROP
+
+
+def aligned(shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
+    """Of the parameter's dimensions, 1 where averaged over: Adam's, torch's Adafactor's."""
+    if len(shape) != len(entry) or any(e not in (s, 1) for s, e in zip(shape, entry)):
+        return None
+    return {dim: dim if size == entry[dim] else LEAVE for dim, size in enumerate(shape)}
+
+
+def without(which: int, shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
+    """Averages over one dimension, counted from the last one: other Adafactors'."""
+    at = len(shape) + which
+    if len(shape) < 2 or shape[:at] + shape[at + 1:] != entry:
+        return None
+    return {dim: LEAVE if dim == at else dim - (dim > at) for dim in range(len(shape))}
+
+
+def along(which: int, shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
+    """A number for each index of one dimension: scales of rows or columns."""
+    if len(shape) <= max(which, 1) or entry != shape[which:which + 1]:
+        return None
+    return {dim: 0 if dim == which else LEAVE for dim in range(len(shape))}
+
+
+def gram(which: int, shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
+    """A matrix of one dimension with itself: Shampoo's. A part of its root is no root of a part."""
+    if len(shape) <= which or entry != (shape[which], ) * 2:
+        return None
+    return {dim: DROP if dim == which else LEAVE for dim in range(len(shape))}
+
+
+#: Maps a parameter's and an entry's shape to what is done with the entry, for each dimension of the
+#: parameter that may be cut; to None where the entry cannot be of this form.
+FORMS: Dict[str, Callable[[Shape, Shape], Optional[Dict[int, Action]]]] = {
+    'aligned': aligned,
+    **{f'without {n}': partial(without, n) for n in (-1, -2)},
+    **{f'along {n}': partial(along, n) for n in range(2)},
+    **{f'gram {n}': partial(gram, n) for n in range(4)}}
+
+
+def select(tensor: Tensor, dim: int, index: Tensor) -> Tensor:
+    """``index`` of ``tensor`` along ``dim``, in the memory format that it had."""
+    channels_last = tensor.dim() == 4 and not tensor.is_contiguous()
+    form = torch.channels_last if channels_last else torch.contiguous_format
+    return tensor.index_select(dim, index).contiguous(memory_format=form)
+
+
+def _replaced(container: Any, path: Path, new: Tensor) -> Any:
+    """``container`` with ``new`` in a place; in place but for tuples."""
+    if not path:
+        return new
+    key, rest = path[0], path[1:]
+    item = _replaced(container[key], rest, new)
+    if isinstance(container, tuple):
+        return type(container)([*container[:key], item, *container[key + 1:]])
+    container[key] = item
+    return container
