@@ -51,10 +51,10 @@ def initialised(module):
 def randomise_norms(module):
     """Give every norm values that a trained one could have, so that none of them is a no-op."""
     for m in module.modules():
-        if isinstance(m, (nn.BatchNorm2d, nn.LayerNorm)):
+        if isinstance(m, (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)):
             m.weight.uniform_(0.5, 1.5)
             m.bias.uniform_(-0.3, 0.3)
-        if isinstance(m, nn.BatchNorm2d):
+        if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats:
             m.running_mean.uniform_(-0.3, 0.3)
             m.running_var.uniform_(0.5, 1.5)
     return module

@@ -6,11 +6,12 @@ import torch
 from mmengine import dist
 from torch import nn
 
+from .norms import tracks_statistics
+
 
 def batch_norms(model: nn.Module) -> List[nn.Module]:
     """BN layers of ``model`` that track statistics and still hold a channel."""
-    return [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
-            and m.track_running_stats and m.num_features]
+    return [m for m in model.modules() if tracks_statistics(m) and m.num_features]
 
 
 @torch.no_grad()

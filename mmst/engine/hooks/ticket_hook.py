@@ -16,8 +16,9 @@ from ...registry import HOOKS
 from ...tickets import Ticket, summarize
 from ...tickets.ticket import plain
 from ...version import __version__
-from ..access import evaluated, find_hook
+from ..access import evaluated, find_hook, unwrapped
 from ..events import add_event, events, follows, happened
+from ..partial_load import refuse_partial_load
 from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
 from .interval_hook import (IntervalHook, counts_iterations, max_steps, steps_done,
@@ -49,6 +50,7 @@ class TicketHook(IntervalHook):
         self.input_shape = input_shape
 
     def before_run(self, runner: Runner) -> None:
+        super().before_run(runner)
         if self.input_shape is None:
             search = find_hook(runner, SearchHook)
             self.input_shape = search.input_shape if search else DEFAULT_SHAPE
@@ -62,6 +64,9 @@ class TicketHook(IntervalHook):
             self._save(runner, mask, step, Path(runner.work_dir, 'tickets', f'{step}.pth'))
         if step == max_steps(runner):
             self._save(runner, mask, step, Path(runner.work_dir, 'ticket.pth'))
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        refuse_partial_load(unwrapped(runner), checkpoint)
 
     def on_stop(self, runner: Runner, step: int) -> None:
         mask = _mask(runner)

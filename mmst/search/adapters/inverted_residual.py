@@ -6,11 +6,10 @@ from torch import Tensor, nn
 
 from ...models.loading import check_shapes, incoming_length
 from ...registry import UNIT_ADAPTERS
+from ..norms import has_scales, is_batch_norm
 from ..surgery import Cut, resize, resize_norm
 from ..units import UnitGroup
 from .base import UnitAdapter
-
-_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 @UNIT_ADAPTERS.register_module([
@@ -40,8 +39,9 @@ class InvertedResidualAdapter(UnitAdapter):
         layers = list(self.module.conv)
         return (len(layers) == 3
                 and all(type(layer.conv) is nn.Conv2d and layer.conv.bias is None
-                        and layer.norm is not None and isinstance(layer.norm, _NORMS)
-                        for layer in layers))
+                        and layer.norm is not None and is_batch_norm(layer.norm)
+                        for layer in layers)
+                and has_scales(layers[1].norm))
 
     def macs(self, in_hw: Tuple[int, int], out_hw: Tuple[int, int]) -> Tensor:
         """Multiply-adds of each hidden channel: its expansion, depthwise taps and projection."""
