@@ -183,3 +183,24 @@ def skip_ranks(*args, **kwargs) -> list:
     loader = tiny.config(*args, **kwargs).train_dataloader
     loader.sampler.update(round_up=False)
     return train(*args, train_dataloader=loader, **kwargs)
+
+
+# ------------------------------------------------------------------------------- weights that return
+
+
+#: A value that no weight has by itself.
+HIGH = 100.
+
+
+def train_returning(work_dir, settings, ema, prune) -> dict:
+    """A run whose weights jump when they return; digests of all that it ends with."""
+
+    @torch.no_grad()
+    def jump(runner):
+        if runner.epoch == 4 and runner.iter == 4 * len(runner.train_dataloader):
+            for weight, state in runner.optim_wrapper.returned.items():
+                weight[state['returned']] = HIGH
+
+    states = train(work_dir, **settings, ema=ema, prune=prune, length=16,
+                   probes=[(99, dict(before_train_iter=jump))])
+    return {key: text for key, text in states[-1]['digests'].items() if 'statistics' not in key[0]}

@@ -3,10 +3,11 @@ from typing import Dict, Optional, Sequence
 
 import torch
 from mmengine import dist
+from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 from torch import nn
 
-from ...errors import TicketError, config_error
+from ...errors import config_error
 from ...pruning.draw import draw_mask
 from ...pruning.mask import Mask
 from ...pruning.prunable import prunable_weights
@@ -15,10 +16,13 @@ from ...pruning.scope import check_scope
 from ...registry import CRITERIA, HOOKS, SCHEDULES
 from ..access import averaged, find_hook, refresh_averaged, unwrapped
 from ..batches import criterion_gradients
-from ..events import add_event
+from ..events import add_event, events
 from ..invariant import check_pruned_are_zero
+from ..mask_state import (MASK, RETURNED, checked, mask_state, restore_returned,
+                          returned_state)
 from ..plan import RunPlan
 from ..rewrap import rewrap
+from ..since_return import SinceReturn
 from .interval_hook import IntervalHook, check_interval, counts_iterations, max_steps, trains
 from .search_hook import SearchHook
 
@@ -44,7 +48,8 @@ class PruneHook(IntervalHook):
         reactivation (str, optional): ``'search'`` (IR-S): every search lifts the mask until the
             next prune; ``'prune'`` (IR-P): lifted right after pruning; None: never.
         revive (str): Reactivated weights start from ``'zero'`` or from the ``'value'`` that they
-            had when pruned. Defaults to ``'zero'``.
+            had when pruned; a value that was not trained after its return enters no ticket.
+            Defaults to ``'zero'``.
         parts (Sequence[str]): Parts of the model to prune. Defaults to backbone and neck.
         transformers (bool): Whether Transformers are pruned too. Defaults to True.
         leave_alone (Sequence[str]): Paths of layers not to prune, with wildcards.
@@ -74,6 +79,8 @@ class PruneHook(IntervalHook):
         self.debug = debug
         self.drawn: Optional[Mask] = None
         self._loaded: Optional[dict] = None
+        self._loaded_returned: Optional[dict] = None
+        self._averages: Optional[SinceReturn] = None
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_wrapper('pruning needs a wrapper that masks gradients')
@@ -94,14 +101,16 @@ class PruneHook(IntervalHook):
             # What was loaded may be a searched network.
             refresh_averaged(runner)
             rewrap(runner)
+        ema = find_hook(runner, EMAHook)
+        self._averages = SinceReturn(ema) if ema is not None else None
+        weights = self.weights(runner)
         if self._loaded is not None:
-            mask = Mask(self._loaded['kept'])
-            weights = self.weights(runner)
-            _check_same(mask, weights)
-            mask.check_fits({name: w.shape for name, w in weights.items()})
-            self._put_in_force(runner, mask)
+            self._put_in_force(runner, checked(self._loaded['kept'], weights))
             for name, value in self._loaded['values'].items():
                 runner.optim_wrapper.masks[weights[name]]['value'] = value.to(weights[name].device)
+        if self._loaded_returned is not None:
+            runner.optim_wrapper.returned = restore_returned(
+                self._loaded_returned, weights, self._averages)
 
     def weights(self, runner: Runner) -> Dict[str, nn.Parameter]:
         """The prunable weights by parameter name."""
@@ -128,6 +137,8 @@ class PruneHook(IntervalHook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
                          outputs=None) -> None:
+        if self._averages is not None:
+            self._averages.update()
         if self.debug:
             self.check_masks(runner)
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
@@ -143,11 +154,11 @@ class PruneHook(IntervalHook):
                               dict(ema.module.named_parameters()) if ema is not None else None)
 
     def on_step(self, runner: Runner, step: int) -> None:
-        searched = _searched_at(runner, step)
-        if searched and self.reactivation == 'search':
+        searched, last = _searched_at(runner, step), step == max_steps(runner)
+        # No training follows the last search: old values would enter the ticket as they are.
+        if searched and self.reactivation == 'search' and not (last and self.revive == 'value'):
             self.lift(runner, step)
         ratio = self.schedule.at(step // self.interval)
-        last = step == max_steps(runner)
         if step % self.interval == 0 or (last and not self.at_target(runner)):
             self.draw(runner, step, self.sparsity if last else ratio)
         elif searched and self._below(runner, ratio):
@@ -155,6 +166,11 @@ class PruneHook(IntervalHook):
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """A run that is stopped early ends at the target sparsity too."""
+        if self.revive == 'value' and _lifted_at(runner, step):
+            # Nothing was trained since: the last prune's mask holds, for what is left of it.
+            returned = runner.optim_wrapper.returned
+            self._put_in_force(runner, Mask({name: ~returned[w]['returned']
+                                             for name, w in self.weights(runner).items()}))
         if not self.at_target(runner):
             self.draw(runner, step, self.sparsity)
 
@@ -176,18 +192,21 @@ class PruneHook(IntervalHook):
         mask = self.mask_in_force(runner)
         if mask is not None:
             runner.optim_wrapper.lift_masks()
+            if self._averages is not None:
+                self._averages.begin(self.weights(runner), runner.optim_wrapper.returned)
             add_event(runner, 'reactivate', step, revived=mask.pruned)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
-        mask = self.mask_in_force(runner)
-        if mask is not None:
-            masks, weights = runner.optim_wrapper.masks, self.weights(runner)
-            values = {n: masks[w]['value'] for n, w in weights.items() if 'value' in masks[w]}
-            checkpoint['mmst_mask'] = dict(kept=dict(mask), values=values)
+        wrapper, weights = runner.optim_wrapper, self.weights(runner)
+        if self.mask_in_force(runner) is not None:
+            checkpoint[MASK] = mask_state(wrapper.masks, weights)
+        if wrapper.returned:
+            checkpoint[RETURNED] = returned_state(wrapper.returned, weights, self._averages)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        self._loaded = checkpoint.get('mmst_mask') if runner._resume else None
+        self._loaded = checkpoint.get(MASK) if runner._resume else None
+        self._loaded_returned = checkpoint.get(RETURNED) if runner._resume else None
 
     def _begin_step(self, runner: Runner) -> None:
         self.drawn = None
@@ -199,6 +218,8 @@ class PruneHook(IntervalHook):
         weights = self.weights(runner)
         pruned = {weights[name]: ~kept.to(weights[name].device) for name, kept in mask.items()}
         runner.optim_wrapper.set_masks(pruned, keep_values=self.revive == 'value')
+        if self._averages is not None:
+            self._averages.end()
         ema = averaged(runner)
         if ema is not None:
             copies = dict(ema.module.named_parameters())
@@ -211,17 +232,15 @@ class PruneHook(IntervalHook):
         return mask is not None and mask.sparsity < ratio
 
 
+def _lifted_at(runner: Runner, step: int) -> bool:
+    """Whether masks were lifted at the end of ``step`` and none has been put in force since."""
+    last = next((e for e in events(runner)[::-1] if e['kind'] in ('reactivate', 'prune')), None)
+    return last is not None and (last['kind'], last['step']) == ('reactivate', step)
+
+
 def _searched_at(runner: Runner, step: int) -> bool:
     hook = find_hook(runner, SearchHook)
     return hook is not None and hook.last_search == step
-
-
-def _check_same(mask: Mask, weights: Dict[str, nn.Parameter]) -> None:
-    others = sorted(set(mask) ^ set(weights))
-    if others:
-        raise TicketError(f'the checkpoint\'s mask and the weights to prune differ by {others[0]}. '
-                          'Remedy: resume with the parts, transformers and leave_alone of '
-                          'PruneHook that the run had.')
 
 
 def _broadcast(tensor: torch.Tensor) -> None:

@@ -113,7 +113,8 @@ class SearchHook(IntervalHook):
         decision = [self._decide(runner, step, groups, ema_groups, importance)]
         dist.broadcast_object_list(decision)
         removed = []
-        cut, ema_cut = Cut(runner.optim_wrapper.optimizer, runner.optim_wrapper.masks), Cut()
+        wrapper = runner.optim_wrapper
+        cut, ema_cut = Cut(wrapper.optimizer, wrapper.masks, wrapper.returned), Cut()
         for name, index in decision[0].items():
             removed.append(_removal(name, groups[name], index))
             groups[name].keep(torch.tensor(index, dtype=torch.long), cut)

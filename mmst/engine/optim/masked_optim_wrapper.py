@@ -19,12 +19,15 @@ class MaskedStep:
 
     Attributes:
         masks (Masks): Parameter to its mask; empty where nothing is pruned.
+        returned (Masks): Parameter to ``{'returned': bool tensor}``, True where a weight was pruned
+            until masks were lifted; empty where masks are in force.
         penalty (L1Penalty, optional): Set by ``SearchHook``.
     """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.masks: Masks = {}
+        self.returned: Masks = {}
         self.penalty: Optional[L1Penalty] = None
 
     def adjust_gradients(self) -> None:
@@ -43,7 +46,7 @@ class MaskedStep:
                 already keeps the value that is remembered. Defaults to False.
         """
         old = self.masks
-        self.masks = {}
+        self.masks, self.returned = {}, {}
         for parameter, mask in pruned.items():
             state = self.masks[parameter] = dict(pruned=mask)
             if keep_values:
@@ -55,6 +58,8 @@ class MaskedStep:
 
     def lift_masks(self) -> None:
         """Give pruned weights their gradients back (``reactivate``)."""
+        if self.masks:
+            self.returned = {p: dict(returned=s['pruned']) for p, s in self.masks.items()}
         reactivate(self.masks, self.optimizer)
 
 
@@ -80,7 +85,7 @@ class MaskedAmpOptimWrapper(MaskedStep, AmpOptimWrapper):
             super().__init__(loss_scale=loss_scale, dtype=dtype, **kwargs)
             return
         OptimWrapper.__init__(self, **kwargs)
-        self.masks, self.penalty = {}, None
+        self.masks, self.returned, self.penalty = {}, {}, None
         # Off, it does nothing on any device; torch before 2.3 has CUDA's only.
         scaler = getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)
         self.loss_scaler = scaler(enabled=False)
