@@ -204,3 +204,18 @@ def train_returning(work_dir, settings, ema, prune) -> dict:
     states = train(work_dir, **settings, ema=ema, prune=prune, length=16,
                    probes=[(99, dict(before_train_iter=jump))])
     return {key: text for key, text in states[-1]['digests'].items() if 'statistics' not in key[0]}
+
+
+def gathered(*args, **kwargs) -> dict:
+    """The mean over the processes of the gradients that wait for their step after an epoch."""
+    found = {}
+
+    def keep(runner):
+        if runner.epoch == 0:
+            found.update((name, p.grad.clone()) for name, p in unwrapped(runner).named_parameters()
+                         if p.grad is not None)
+
+    train(*args, **dict(kwargs, probes=[(95, dict(after_train_epoch=keep))]))
+    for gradient in found.values():
+        dist.all_reduce(gradient, op='mean')
+    return found

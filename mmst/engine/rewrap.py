@@ -10,10 +10,9 @@ def rewrap(runner: Runner) -> None:
     """Replace the distributed wrapper, whose reducer holds buckets of the old shapes.
 
     The Runner wraps before a checkpoint is loaded, so this is needed after a resume too. Without a
-    wrapper nothing but the compiled step is renewed. Gradients that were accumulated for the next
-    step are dropped.
+    wrapper nothing but the compiled step is renewed. Gradients that were gathered for the next step
+    stay.
     """
-    runner.optim_wrapper.zero_grad()
     if runner.cfg.get('compile'):
         # Graphs of former shapes are of no use, and after the eighth torch would stop compiling.
         torch.compiler.reset()

@@ -15,7 +15,7 @@ class Cut:
     """Keeps chosen indices of parameters and buffers and drops the rest, in place.
 
     ``nn.Parameter`` objects stay the same (an optimizer and the EMA hold them) and get new storage
-    by ``set_``; gradients are dropped. An optimizer's state is cut alike (see
+    by ``set_``. Gradients that wait for their step are cut alike. An optimizer's state is cut alike (see
     :mod:`mmst.search.optimizer_state`); of other companions every tensor of the parameter's old
     shape. A parameter that ends empty gets ``requires_grad_(False)``, so that optimizer indices do
     not move and DDP passes it over.
@@ -41,7 +41,10 @@ class Cut:
         index = index.to(tensor.device)
         if isinstance(tensor, nn.Parameter):
             self._cut_companions(tensor, dim, index)
+        gradient = tensor.grad
         _replace(tensor, select(tensor.detach(), dim, index))
+        if gradient is not None and tensor.numel():
+            tensor.grad = select(gradient, dim, index)
 
     def _cut_companions(self, parameter: nn.Parameter, dim: int, index: Tensor) -> None:
         for optimizer in self.optimizers:

@@ -130,13 +130,22 @@ def test_a_frozen_parameter_stays_frozen():
     assert not any(p.requires_grad for p in block.mixconv.parameters())
 
 
-def test_gradients_are_dropped():
+def test_gradients_that_wait_for_their_step_are_cut_alike():
     block = make_block()
     block(torch.randn(2, 6, 8, 8)).sum().backward()
+    expand, project = block.mixconv.expand.weight, block.mixconv.project.weight
+    before = expand.grad[[0, 20]].clone(), project.grad[:, [0, 20]].clone()
     block.mixconv.keep(torch.tensor([0, 20]), Cut())
-    assert block.mixconv.expand.weight.grad is None
+    assert torch.equal(expand.grad, before[0]) and torch.equal(project.grad, before[1])
     block(torch.randn(2, 6, 8, 8)).sum().backward()
-    assert block.mixconv.expand.weight.grad.shape == (2, 6, 1, 1)
+    assert not torch.equal(expand.grad, before[0])
+
+
+def test_no_gradient_is_left_of_a_parameter_that_ends_empty():
+    block = make_block()
+    block(torch.randn(2, 6, 8, 8)).sum().backward()
+    block.mixconv.keep(torch.tensor([], dtype=torch.long), Cut())
+    assert block.mixconv.expand.weight.grad is None
 
 
 def test_a_removal_works_while_an_old_graph_is_alive():

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from ...files import cannot_write
 from ...registry import HOOKS
+from ..optim.gathered_gradients import GatheredGradients
 from .interim_metrics_hook import PREFIX
 from .interval_hook import trains
 
@@ -41,6 +42,8 @@ class TicketCheckpointHook(CheckpointHook):
                              for name in known.get(OUTDATED, []))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        if isinstance(runner.optim_wrapper, GatheredGradients):
+            runner.optim_wrapper.collect()
         with self._removing_last(runner):
             try:
                 super()._save_checkpoint_with_step(runner, step, meta)

@@ -8,6 +8,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from ...pruning.reactivation import Masks, mask_gradients, reactivate, zero_pruned
 from ...registry import OPTIM_WRAPPERS
 from ...search.penalty import L1Penalty
+from .gathered_gradients import GatheredGradients
 
 
 class MaskedStep:
@@ -64,7 +65,7 @@ class MaskedStep:
 
 
 @OPTIM_WRAPPERS.register_module()
-class MaskedOptimWrapper(MaskedStep, OptimWrapper):
+class MaskedOptimWrapper(MaskedStep, GatheredGradients, OptimWrapper):
     """``OptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments."""
 
     def step(self, **kwargs) -> None:
@@ -74,7 +75,7 @@ class MaskedOptimWrapper(MaskedStep, OptimWrapper):
 
 
 @OPTIM_WRAPPERS.register_module()
-class MaskedAmpOptimWrapper(MaskedStep, AmpOptimWrapper):
+class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
     """``AmpOptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments.
 
     Without a GPU it trains in bfloat16 on the CPU, without loss scaling.
@@ -86,6 +87,7 @@ class MaskedAmpOptimWrapper(MaskedStep, AmpOptimWrapper):
             return
         OptimWrapper.__init__(self, **kwargs)
         self.masks, self.returned, self.penalty = {}, {}, None
+        self._collected = self._to_restore = None
         # Off, it does nothing on any device; torch before 2.3 has CUDA's only.
         scaler = getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)
         self.loss_scaler = scaler(enabled=False)

@@ -1,0 +1,120 @@
+"""Gradients that were gathered for a step that is not taken yet, in checkpoints."""
+import logging
+from typing import Any, Dict, List, Optional
+
+import torch
+from mmengine import dist
+from mmengine.logging import print_log
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ...errors import TicketError
+
+KEY = 'gathered_gradients'
+Gradients = Dict[int, Tensor]
+
+
+class GatheredGradients:
+    """Lets gradients travel in the state of an optimizer wrapper, while gradient accumulation is
+    between two steps.
+
+    Each process has gathered its own, which no wrapper averages before the step. The first process
+    writes checkpoints alone: ``collect`` brings it those of the others, and is called on all of
+    them before. A mixin of ``OptimWrapper``.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._collected: Optional[Dict[str, Any]] = None
+        self._to_restore: Any = None
+
+    @property
+    def gathered(self) -> int:
+        """Iterations since the last step."""
+        return self._inner_count % self._accumulative_counts
+
+    def collect(self) -> None:
+        """Get ready to be saved; all processes must call it."""
+        self._collected = None
+        if self.gathered and not self.should_update():
+            ranks = dist.all_gather_object(_own(self.optimizer))
+            self._collected = dict(gathered=self.gathered, of=self._accumulative_counts,
+                                   iteration=self._inner_count, ranks=ranks)
+
+    def state_dict(self) -> Dict[str, Any]:
+        """The optimizer's state, with the gradients that were gathered since its last step."""
+        if dist.get_world_size() == 1:
+            self.collect()
+        state, collected = super().state_dict(), self._collected
+        if collected is not None and collected['iteration'] == self._inner_count:
+            state[KEY] = {key: collected[key] for key in ('gathered', 'of', 'ranks')}
+        return state
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Gradients are put back when the run's counters are known, ``initialize_count_status``."""
+        state_dict = dict(state_dict)
+        self._to_restore = state_dict.pop(KEY, None)
+        super().load_state_dict(state_dict)
+
+    def initialize_count_status(self, model: torch.nn.Module, init_counts: int,
+                                max_counts: int) -> None:
+        saved, self._to_restore = self._to_restore, None
+        if saved is None or not self._restore(saved, init_counts):
+            super().initialize_count_status(model, init_counts, max_counts)
+            return
+        # From 0, as nothing is lost: mmengine would warn that it is.
+        super().initialize_count_status(model, 0, max_counts)
+        self._inner_count = init_counts
+
+    def _restore(self, saved: Any, iteration: int) -> bool:
+        """Whether the gradients belong to the place at which the run goes on."""
+        ranks = _checked(saved, self.optimizer)
+        if (saved['of'], saved['gathered']) != (self._accumulative_counts,
+                                                iteration % self._accumulative_counts):
+            print_log(
+                f'the checkpoint holds gradients of {saved["gathered"]} of {saved["of"]} '
+                f'iterations of a step; with optim_wrapper.accumulative_counts = '
+                f'{self._accumulative_counts} this run goes on elsewhere and leaves them out.',
+                'current', logging.WARNING)
+            return False
+        same = len(ranks) == dist.get_world_size()
+        own = ranks[dist.get_rank()] if same else _mean(ranks)
+        for index, parameter in enumerate(_parameters(self.optimizer)):
+            gradient = own.get(index)
+            parameter.grad = None if gradient is None else gradient.to(parameter.device)
+        return True
+
+
+def _parameters(optimizer: Optimizer) -> List[Tensor]:
+    return [p for group in optimizer.param_groups for p in group['params']]
+
+
+def _own(optimizer: Optimizer) -> Gradients:
+    """By the parameters' numbers, as in the optimizer's own state."""
+    return {index: p.grad.detach().cpu().clone() for index, p in enumerate(_parameters(optimizer))
+            if p.grad is not None}
+
+
+def _mean(ranks: List[Gradients]) -> Gradients:
+    """For another number of processes: the step averages over all of them."""
+    found: Gradients = {}
+    for gradients in ranks:
+        for index, gradient in gradients.items():
+            found[index] = found.get(index, 0) + gradient / len(ranks)
+    return found
+
+
+def _checked(saved: Any, optimizer: Optimizer) -> List[Gradients]:
+    shapes = {index: p.shape for index, p in enumerate(_parameters(optimizer))}
+    try:
+        ranks = saved['ranks']
+        fits = bool(ranks) and all(
+            torch.is_tensor(gradient) and gradient.shape == shapes[index]
+            for gradients in ranks for index, gradient in gradients.items())
+        fits = fits and isinstance(saved['of'], int) and isinstance(saved['gathered'], int)
+    except (TypeError, KeyError, AttributeError):
+        fits = False
+    if not fits:
+        raise TicketError(f'the checkpoint\'s optimizer.{KEY} do not fit the network. Remedy: '
+                          'resume from the checkpoint before it.')
+    return ranks
