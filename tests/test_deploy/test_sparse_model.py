@@ -1,52 +1,14 @@
 """Whole networks by the kernel, and without it."""
-import copy
-
 import pytest
 import torch
-from small_nets import (CHANNELS, NarrowModel, cut_at_random, initialised, input_image,
-                        narrow_backbone)
+from small_nets import NarrowModel, input_image
+from sparse_nets import NarrowClassifier, assert_nan_passes, assert_same, needs_kernel, pruned
 from tiny import run
 from torch import nn
 
 from mmst.deploy.sparse import SparseModel, library
-from mmst.native.build import processor
-from mmst.deploy.sparse.library import kernel
 from mmst.errors import ConfigError, TicketError
-from mmst.models import ClassificationNeck
-
-needs_kernel = pytest.mark.skipif(kernel() is None, reason='no C++ compiler')
-
-
-class NarrowClassifier(nn.Module):
-    """Backbone, classification neck and linear layer."""
-
-    def __init__(self):
-        super().__init__()
-        self.backbone = narrow_backbone()
-        self.neck = initialised(ClassificationNeck(
-            CHANNELS, (4, 8, 12, 16), out_channels=20, expand_ratio=2, tokens=5))
-        self.head = nn.Linear(20, 5)
-
-    def forward(self, x):
-        return self.head(self.neck(self.backbone(x))[0])
-
-
-def pruned(make, density=0.4, seed=0):
-    """A searched network with random zeros."""
-    torch.manual_seed(seed)
-    model = cut_at_random(make()).eval()
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if weight.dim() > 1 and 'queries' not in name:
-                weight.mul_(torch.rand_like(weight) < density)
-    return model
-
-
-def assert_same(found, model, x, tolerance=1e-5):
-    with torch.no_grad():
-        exact = copy.deepcopy(model).double()(x.double())
-    assert found.shape == exact.shape
-    assert float((found - exact).abs().max()) <= tolerance * float(exact.abs().max())
+from mmst.native.build import processor
 
 
 @needs_kernel
@@ -97,6 +59,7 @@ def test_narrower_instructions_give_the_same(anew, monkeypatch, tmp_path, target
     sparse = SparseModel(model, threads=2)
     assert library.kernel().lanes() == lanes and sparse.blocks['sparse']
     assert_same(sparse(input_image(2, 70, 39)), model, input_image(2, 70, 39))
+    assert_nan_passes()
 
 
 def test_ticket_of_a_run_is_read_from_its_file(tmp_path):

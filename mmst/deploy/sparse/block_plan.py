@@ -113,7 +113,7 @@ def _constants(constant: FoldedMixConv, size: Tuple[int, int], layout: Layout) -
     if bool((share == middle[:, None, None]).all()):
         return found
     if layout.plane <= SMALL_PLANE or min(layout.height, layout.width) < 2 * rim + 1:
-        planes = torch.zeros(len(share), layout.plane, dtype=share.dtype)
+        planes = share.new_zeros(len(share), layout.plane)
         inside = planes[:, :layout.height * layout.stride].unflatten(1, (-1, layout.stride))
         inside[..., :layout.width] = share[:, rows][:, :, columns]
         return dict(found, constants=planes.numpy())

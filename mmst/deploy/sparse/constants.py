@@ -38,7 +38,7 @@ def constant_share(constant: FoldedMixConv, height: int, width: int) -> Tensor:
                      constant.depthwise_bias, constant.stride, steps, groups=len(hidden))
         share = torch.einsum('oh,hyx->oyx', constant.project, x[0].clamp(min=0))
     else:
-        share = torch.zeros(1, 1, 1, dtype=torch.float64)
+        share = torch.zeros(1, 1, 1, dtype=torch.float64, device='cpu')
     out = [-(-length // constant.stride) for length in size]
     return (share + constant.bias[:, None, None]).expand(-1, *out)
 
@@ -47,7 +47,7 @@ def place_in_proxy(length: int, folded: FoldedMixConv) -> Tensor:
     """For each output row of an image of ``length`` rows, its row in ``constant_share``."""
     rim, stride = rim_of(folded), folded.stride
     whole, known = -(-length // stride), -(-_proxy(length, folded) // stride)
-    rows = torch.arange(whole)
+    rows = torch.arange(whole, device='cpu')
     inside = torch.where(rows >= whole - rim, rows - (whole - known), min(rim, known - 1))
     return torch.where(rows < rim, rows.clamp(max=known - 1), inside) if whole > known else rows
 

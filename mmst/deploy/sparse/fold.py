@@ -48,7 +48,7 @@ def fold_mixconv(mixconv: MixConv) -> FoldedMixConv:
     out_channels, stride = mixconv.out_channels, mixconv.stride
     size = max(conv.kernel_size[0] for conv in mixconv.depthwise)
     if not mixconv:
-        none = torch.zeros(0, dtype=torch.float64)
+        none = torch.zeros(0, dtype=torch.float64, device='cpu')
         return FoldedMixConv(none.new_zeros(0, mixconv.in_channels), none,
                              none.new_zeros(0, size, size), none,
                              none.new_zeros(out_channels, 0), none.new_zeros(out_channels), stride)
@@ -73,7 +73,7 @@ def fold_conv(conv: nn.Conv2d, bn: nn.Module = None) -> Tuple[Tensor, Tensor]:
     for group in range(conv.groups):
         rows = slice(group * outputs // conv.groups, (group + 1) * outputs // conv.groups)
         spread[rows, group * per_group:(group + 1) * per_group] = weight[rows]
-    bias = weight.new_zeros(outputs) if conv.bias is None else conv.bias.double()
+    bias = weight.new_zeros(outputs) if conv.bias is None else conv.bias.detach().double()
     if bn is None:
         return spread, bias
     scale, shift = bn_scale_shift(bn)

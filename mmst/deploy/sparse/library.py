@@ -1,12 +1,13 @@
 """The kernel's functions and structures, as ctypes; fields as in ``kernel/*.h``."""
 import ctypes
-from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 
+from ...errors import TrainingError, config_error
 from ...native.build import build_or_tell
 
 SOURCE = Path(__file__).parent / 'kernel' / 'sparse.cpp'
@@ -14,6 +15,13 @@ SOURCE = Path(__file__).parent / 'kernel' / 'sparse.cpp'
 
 def _fields(kind: Any, names: str) -> list:
     return [(name, kind) for name in names.split()]
+
+
+class Structure(ctypes.Structure):
+    """Of :func:`fill`, it can be copied and pickled: it is filled anew from the same values."""
+
+    def __reduce__(self):
+        return _refill, (type(self), self.values)
 
 
 class Rows(Structure):
@@ -76,19 +84,39 @@ def fill(kind: type, **values: Any) -> Structure:
     """A structure that keeps its arrays alive.
 
     Arrays become pointers: float64 and float32 to float, bool and whole numbers to int32.
+
+    Raises:
+        ConfigError: A whole number has no room in int32: the map is too large for the kernel.
     """
-    filled, kept = kind(), []
+    filled = kind()
     for name, value in values.items():
         if isinstance(value, np.ndarray):
-            real = np.issubdtype(value.dtype, np.floating)
-            value = np.ascontiguousarray(value, np.float32 if real else np.int32)
-            kept.append(value)
-            value = value.ctypes.data
-        elif isinstance(value, Structure):
-            kept.append(value)
+            values[name] = _as_array(value)
+            value = values[name].ctypes.data
+        elif isinstance(value, (int, np.integer)):
+            _check_int32(value, value)
         setattr(filled, name, value)
-    filled.kept = kept
+    filled.values = values
     return filled
+
+
+def _refill(kind: type, values: Any) -> Structure:
+    return fill(kind, **values)
+
+
+def _as_array(value: np.ndarray) -> np.ndarray:
+    if np.issubdtype(value.dtype, np.floating):
+        return np.ascontiguousarray(value, np.float32)
+    if value.size and value.dtype.itemsize > 4:
+        _check_int32(value.min(), value.max())
+    return np.ascontiguousarray(value, np.int32)
+
+
+def _check_int32(low: int, high: int) -> None:
+    """Positions in a map are counted in 32 bits."""
+    if low < -2**31 or high >= 2**31:
+        raise config_error('positions in a feature map', int(high), 'the kernel counts them in 32 '
+                           'bits', 'cut the images into parts')
 
 
 @lru_cache(maxsize=None)
@@ -98,14 +126,38 @@ def kernel() -> Optional[ctypes.CDLL]:
         SOURCE, 'Sparse inference without its kernel, by torch\'s dense layers')
     if library is None:
         return None
+    library.held.argtypes, library.held.restype = [], c_int64
     signatures = dict(
         search_block=[POINTER(Block), c_void_p, POINTER(Map), POINTER(Map), c_void_p, c_int32,
                       c_void_p, c_int32, c_void_p, c_int32, c_int32],
         stem=[POINTER(Stem), POINTER(Map), POINTER(Map), c_int32],
         widen=[POINTER(Map), POINTER(Map), c_int32],
         convolve=[POINTER(Conv), POINTER(Map), POINTER(Map), c_int32],
-        finish=[c_void_p, POINTER(Map), c_int32, c_int32])
+        finish=[c_void_p, POINTER(Map), c_int32, c_int32],
+        release=[])
     for name, arguments in signatures.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, None
     return library
+
+
+def functions() -> ctypes.CDLL:
+    """:func:`kernel` for a network that is sparse already.
+
+    Raises:
+        TrainingError: A copied or unpickled network meets a machine without the kernel.
+    """
+    found = kernel()
+    if found is None:
+        raise TrainingError('the network was made for the sparse kernel, which cannot be had here '
+                            '(the log says why). Remedy: install a C++ compiler, or run the ticket '
+                            'itself.')
+    return found
+
+
+def free_scratch() -> None:
+    """Give back what the kernel keeps between calls, whatever model it was for."""
+    if kernel.cache_info().currsize:
+        found = kernel()
+        if found is not None:
+            found.release()

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ...models.classification_neck import ClassificationNeck
 from ...models.fusion_module import FusionModule
-from .library import kernel
+from .library import functions
 from .options import Options
 from .planes import as_map, in_planes, pointer
 from .sparse_block import SparseSearchBlock
@@ -15,7 +15,7 @@ from .sparse_block import SparseSearchBlock
 def finish(total: Tensor, half: Optional[Tensor], relu: bool, options: Options) -> Tensor:
     """total += half, half enlarged twice (nearest) where it is given; then ReLU; in place."""
     source = as_map(half) if half is not None else None
-    kernel().finish(pointer(source) if source else None, as_map(total), relu, options.threads)
+    functions().finish(pointer(source) if source else None, as_map(total), relu, options.threads)
     return total
 
 

@@ -21,7 +21,8 @@ class Options:
 
     @contextmanager
     def torch_aside(self) -> Iterator[None]:
-        """Around torch's operations between calls of the kernel: on one thread where it has several.
+        """Around torch's operations between calls of the kernel: in float32, and on one thread where
+        it has several.
 
         Torch's other threads would go on looking for work for a while, on the kernel's cores. A thread
         of the process that asks for torch's number of threads for the first time meanwhile keeps 1.
@@ -31,7 +32,8 @@ class Options:
         if not alone:
             torch.set_num_threads(1)
         try:
-            yield
+            with torch.autocast('cpu', enabled=False):
+                yield
         finally:
             if not alone:
                 torch.set_num_threads(before)

@@ -6,6 +6,7 @@ from typing import Sequence, Tuple
 import torch
 from torch import Tensor
 
+from ...errors import TrainingError, config_error
 from .library import Map
 
 #: Planes are whole vectors long and start at whole vectors, the widest processor's.
@@ -41,7 +42,9 @@ def new_map(images: int, channels: int, layout: Layout, zeros: bool = False) -> 
     plane = layout.plane
     size = (images, channels, layout.height, layout.width)
     strides = (channels * plane, plane, layout.stride, 1)
-    return make(images * channels * plane).as_strided(size, strides)
+    # Neither torch's default type nor its default device.
+    flat = make(images * channels * plane, dtype=torch.float32, device='cpu')
+    return flat.as_strided(size, strides)
 
 
 def in_planes(x: Tensor, gap: int) -> Tensor:
@@ -57,16 +60,36 @@ def in_planes(x: Tensor, gap: int) -> Tensor:
 
 
 def as_map(x: Tensor) -> Map:
-    """What the kernel is told of a tensor whose rows are contiguous."""
+    """What the kernel is told of a tensor whose rows are contiguous.
+
+    Raises:
+        TrainingError: It is not what the kernel reads: it never gets such an address.
+    """
+    if x.dtype is not torch.float32 or not x.is_cpu or x.layout is not torch.strided:
+        raise TrainingError(f'the sparse kernel was given a {x.dtype} map on {x.device}. Remedy: '
+                            'give float32 images on the CPU; leave its modules there.')
     images, channels, height, width = x.shape
     image, plane, row, _ = x.stride()
     return Map(x.data_ptr(), image, plane, height, width, row, images, channels)
 
 
+def check_channels(x: Tensor, channels: int) -> None:
+    """Refuse a map of which the kernel would read more, or less, than is there.
+
+    Raises:
+        ConfigError: With its shape and type.
+    """
+    if (x.dim() != 4 or x.shape[1] != channels or min(x.shape) < 1
+            or not x.is_floating_point()):
+        raise config_error('images.shape', tuple(x.shape), f'{x.dtype} maps of {channels} channels '
+                           f'are wanted, (N, {channels}, H, W)', 'give images as in training')
+
+
 def with_rows(x: Tensor) -> Tensor:
     """``x`` as float32 with contiguous rows; copied only if need be."""
     x = x.float()
-    return x if x.stride(3) == 1 or x.shape[3] == 1 and x.is_contiguous() else x.contiguous()
+    return x if x.stride(3) == 1 and x.stride(2) < 2**31 else x.contiguous().as_strided(
+        x.shape, (x[0].numel(), x[0, 0].numel(), x.shape[3], 1))
 
 
 def pointer(structure: ctypes.Structure) -> int:

@@ -7,9 +7,13 @@ T = TypeVar('T')
 
 def recent(kept: 'OrderedDict[Hashable, T]', key: Hashable, make: Callable[[], T], most: int) -> T:
     """``kept[key]``, made where it is not there; the ``most`` that were used last stay."""
-    if key not in kept:
-        while len(kept) >= most:
+    found = kept.pop(key, None)
+    if found is None:
+        found = make()
+    kept[key] = found
+    while len(kept) > most:  # another thread may be at it, too
+        try:
             kept.popitem(last=False)
-        kept[key] = make()
-    kept.move_to_end(key)
-    return kept[key]
+        except KeyError:
+            break
+    return found

@@ -32,8 +32,9 @@ class SparseRows:
 
     def at(self, offset: Union[int, np.ndarray]) -> Rows:
         """For the kernel: column c's values lie at ``offset[c]``, or at ``c * offset``."""
-        place = self.column * offset if np.isscalar(offset) else np.asarray(offset)[self.column]
-        return fill(Rows, start=self.start, offset=place.astype(np.int32), value=self.value)
+        column = self.column.astype(np.int64)
+        place = column * offset if np.isscalar(offset) else np.asarray(offset)[column]
+        return fill(Rows, start=self.start, offset=place, value=self.value)
 
     def columns(self) -> np.ndarray:
         """Columns with a non-zero, ascending."""

@@ -1,5 +1,4 @@
 """A search block that runs by the kernel."""
-from collections import OrderedDict
 from dataclasses import replace
 from typing import Optional, Sequence, Tuple
 
@@ -11,14 +10,15 @@ from ...models.search_block import SearchBlock
 from .block_plan import BlockPlan
 from .constants import split_constant
 from .fold import fold_conv, fold_mixconv
-from .library import Coarse, kernel
+from .kernel_module import KernelModule
+from .library import Coarse, functions
 from .options import Options
-from .planes import as_map, in_planes, new_map, pointer
+from .planes import as_map, check_channels, in_planes, new_map, pointer
 from .recent import recent
 from .transformer_plan import TransformerPlan
 
 
-class SparseSearchBlock(nn.Module):
+class SparseSearchBlock(KernelModule):
     """A finished search block: sparse expansion, live depthwise taps, sparse projection, fused.
 
     Hidden channels are made a chunk at a time and never stored whole; constant ones are not
@@ -49,7 +49,6 @@ class SparseSearchBlock(nn.Module):
             plan = TransformerPlan(block.transformer)
             self.transformer, self.sampled = plan.structure, plan.channels
             self.constant.bias.add_(torch.from_numpy(plan.constant))
-        self._plans = OrderedDict()
 
     def forward(self, x: Tensor, out: Optional[Tensor] = None,
                 coarser: Sequence[Coarse] = (), sampled: Optional[Tensor] = None) -> Tensor:
@@ -59,6 +58,7 @@ class SparseSearchBlock(nn.Module):
         ``sampled`` (N, channels, 8, 8) is what the Transformer reads, where ``x`` lacks some of it.
         """
         gap, threads = self.options.gap, self.options.threads
+        check_channels(x, self.residual.shape[1])
         x = in_planes(x, gap)
         plan = self.plan(tuple(x.shape[-2:]))
         if self.overwrites:
@@ -66,7 +66,7 @@ class SparseSearchBlock(nn.Module):
         add = out is not None
         if not add:
             out = new_map(x.shape[0], self.out_channels, plan.out_layout)
-        kernel().search_block(
+        functions().search_block(
             plan.block, pointer(self.transformer) if self.transformer else None, as_map(x),
             as_map(out), plan.channels.ctypes.data, len(plan.channels),
             (Coarse * len(coarser))(*coarser), len(coarser),

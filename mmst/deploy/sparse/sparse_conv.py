@@ -1,19 +1,19 @@
 """Convolutions that run by the kernel: the stem, 1x1 layers."""
-from collections import OrderedDict
 from typing import Optional, Tuple
 
 import numpy as np
 from torch import Tensor, nn
 
 from .fold import fold_conv
-from .library import Conv, fill, kernel
+from .kernel_module import KernelModule
+from .library import Conv, fill, functions
 from .options import Options
-from .planes import ALIGNMENT, Layout, as_map, halved, in_planes, new_map, with_rows
+from .planes import ALIGNMENT, Layout, as_map, check_channels, halved, in_planes, new_map, with_rows
 from .recent import recent
 from .rows import SparseRows
 
 
-class SparseConv(nn.Module):
+class SparseConv(KernelModule):
     """Convolution, folded BN and ReLU; inference only.
 
     Args:
@@ -31,7 +31,6 @@ class SparseConv(nn.Module):
         self.options, self.relu, self.contiguous = options, relu, contiguous
         self.weight, self.bias = weight.numpy(), bias.numpy()
         self.kernel_size, self.stride = conv.kernel_size[0], conv.stride[0]
-        self._plans = OrderedDict()
 
     @staticmethod
     def takes(conv: nn.Module) -> bool:
@@ -45,12 +44,13 @@ class SparseConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gap = self.options.gap
+        check_channels(x, self.weight.shape[1])
+        conv, layout = self._plan(tuple(x.shape[-2:]))
         plain = self.kernel_size == 1 and self.stride == 1
         # The kernel copies what it pads, from any contiguous rows.
         x = in_planes(x, gap) if plain else with_rows(x)
-        conv, layout = self._plan(tuple(x.shape[-2:]))
         out = new_map(x.shape[0], len(self.weight), layout)
-        kernel().convolve(conv, as_map(x), as_map(out), self.options.threads)
+        functions().convolve(conv, as_map(x), as_map(out), self.options.threads)
         if not self.contiguous:
             return out
         with self.options.torch_aside():

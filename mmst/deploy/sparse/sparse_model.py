@@ -1,16 +1,23 @@
 """A finished ticket as a network that runs on a CPU without computing zeros."""
 import copy
+import logging
+import weakref
+from math import isfinite
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Any, Dict, Optional, Union
 
 import torch
 from mmengine.logging import print_log
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ...errors import config_error
 from ...tickets import Ticket
 from ..open import open_ticket
+from .call import call
+from .images import channels_of, checked, not_compiled
+from .kernel_module import KernelModule
+from .library import free_scratch, kernel
+from .nan_pattern import NaNPattern
 from .options import Options
 from .sparsify import MAX_DENSITY, sparsify
 
@@ -23,24 +30,33 @@ class SparseModel(nn.Module):
     toolboxes' inferencers work with it. Maps between the backbone's modules are written over where
     nothing of the network reads them any more: a hook that keeps one has to clone it.
 
+    It computes in float32, under autocast too; NaN in images is NaN in the outputs that torch would
+    give NaN for. It can be copied, pickled and used after a fork. torch.compile leaves it alone.
+
     Args:
         model (nn.Module): A whole network or a part of one, its pruned weights 0; it is copied.
         threads (int): Of the kernel. Defaults to 1.
         max_density (float): Blocks with a larger share of non-zero weights stay dense.
 
     Shape:
-        (N, 3, H, W) float32 of any size to the head's output.
+        (N, channels, H, W) float32 of any size, on the CPU, to the head's output.
     """
 
     def __init__(self, model: nn.Module, threads: int = 1, max_density: float = MAX_DENSITY):
         super().__init__()
         self.options = Options()
         self.threads = threads
-        self.model = copy.deepcopy(model)
+        self.model = copy.deepcopy(model).cpu()
         self.model.eval()  # not chained: some toolboxes' backbones return nothing from it
+        self.channels = channels_of(self.model)
+        self.pattern: Optional[NaNPattern] = None
+        if self.channels is not None:
+            self.pattern = NaNPattern(self.model)
         self.blocks: Dict[str, int] = sparsify(self.model, self.options, max_density)
-        print_log('Sparse inference: {sparse} blocks by the kernel, {dense} dense ones.'.format(
-            **self.blocks), logger='current')
+        if self.channels is not None:
+            self.model.float()
+        tell(self.blocks, self.channels is not None)
+        weakref.finalize(self, free_scratch).atexit = False
 
     @classmethod
     def from_ticket(cls, ticket: Union[str, Path, Ticket], **settings: Any) -> 'SparseModel':
@@ -65,16 +81,46 @@ class SparseModel(nn.Module):
                                'use the number of cores')
         self.options.threads = number
 
+    @not_compiled
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Any:
-        """Output of the head."""
-        if images.dim() != 4 or min(images.shape) < 1:
-            raise config_error('images.shape', tuple(images.shape), 'must be (N, C, H, W)',
-                               'give a batch of images')
-        # mmpose's models ask for data samples, None allowed.
-        model = self.model
-        return model(images, None) if isinstance(model, BaseModel) else model(images)
+        """Output of the head.
+
+        Raises:
+            ConfigError: The images are of another shape or type, or on another device.
+        """
+        images = checked(images, self.channels)
+        with torch.autocast('cpu', enabled=False):
+            outputs = call(self.model, images)
+            # NaN and infinity survive any sum.
+            if self.pattern is None or isfinite(float(images.sum())):
+                return outputs
+            return self.pattern.onto(outputs, images)
+
+    def release(self) -> None:
+        """Give back the memory that grows with the images; the next call takes what it needs."""
+        for module in self.modules():
+            if isinstance(module, KernelModule):
+                module.release()
+        free_scratch()
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        super().__setstate__(state)
+        weakref.finalize(self, free_scratch).atexit = False
 
     def train(self, mode: bool = True) -> 'SparseModel':
         """It stays in eval mode: there is nothing to train."""
         return super().train(False)
+
+
+def tell(blocks: Dict[str, int], ours: bool) -> None:
+    """Log how much of a network the kernel runs; a warning where that is nothing."""
+    if blocks['sparse'] or kernel() is None:
+        print_log('Sparse inference: {sparse} blocks by the kernel, {dense} dense ones.'.format(
+            **blocks), logger='current')
+    else:
+        why = ('all of them are denser than max_density: raise it' if ours and blocks['dense'] else
+               'it has no search blocks of mmst.HRNASSupernet: export it with tools/export.py for a '
+               'runtime of its own, or train the task with one of the shipped configs')
+        print_log('Sparse inference: 0 blocks are accelerated, the outputs are torch\'s at torch\'s '
+                  f'speed, since {why}.', logger='current', level=logging.WARNING)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from ...models.dense_neck import DensePredictionNeck
 from ...models.lightweight_transformer import GRID
-from .library import Coarse, kernel
+from .library import Coarse, functions
 from .options import Options
-from .planes import Layout, as_map, in_planes, new_map
+from .planes import Layout, as_map, check_channels, in_planes, new_map
 from .sparse_conv import SparseConv
 
 
@@ -37,10 +37,12 @@ class SparseDenseNeck(nn.Module):
             part = slice(start, start + count)
             self.coarser.append(CoarseInput(expand[:, part], residual[:, part], options))
             start += count
-        self.sampled = torch.as_tensor(self.block.sampled, dtype=torch.long)
+        self.sampled = torch.tensor(self.block.sampled, dtype=torch.long, device='cpu')
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
         size = inputs[0].shape[-2:]
+        for x, count in zip(inputs, self.counts):
+            check_channels(x, count)
         inputs = [in_planes(x, self.options.gap) for x in inputs]
         coarser = [c(x, size[1]) for c, x in zip(self.coarser, inputs[1:])]
         structures = [c.structure(y) for c, y in zip(self.coarser, coarser) if y is not None]
@@ -68,7 +70,7 @@ def _resampling(length: int, enlarged: int) -> Tuple[Tensor, Tensor]:
     Returns:
         Tuple[Tensor, Tensor]: The pixels that the grid reads, (used,), and the matrix, (used, 8).
     """
-    once = F.interpolate(torch.eye(length, dtype=torch.float64)[None], enlarged, mode='linear')
+    once = F.interpolate(torch.eye(length, dtype=torch.float64, device='cpu')[None], enlarged, mode='linear')
     matrix = F.interpolate(once, GRID, mode='linear')[0].float()
     used = (matrix != 0).any(1).nonzero().flatten()
     return used, matrix[used]
@@ -90,7 +92,8 @@ class CoarseInput(nn.Module):
         place = torch.where(used, used.cumsum(0) - 1, -1).to(torch.int32).numpy()
         self.options, self.count = options, int(used.sum())
         self.hidden, self.outputs = np.split(place, [len(expand)])
-        conv = nn.Conv2d(weight.shape[1], self.count, 1, bias=False, dtype=torch.float64)
+        conv = nn.Conv2d(weight.shape[1], self.count, 1, bias=False, dtype=torch.float64,
+                         device='cpu')
         conv.weight.data = weight[used][..., None, None]
         self.conv = SparseConv(conv, None, False, options)
 
@@ -100,7 +103,7 @@ class CoarseInput(nn.Module):
             return None
         narrow = self.conv(x)
         wide = new_map(x.shape[0], self.count, Layout(x.shape[2], width, self.options.gap))
-        kernel().widen(as_map(narrow), as_map(wide), self.options.threads)
+        functions().widen(as_map(narrow), as_map(wide), self.options.threads)
         return wide
 
     def structure(self, wide: Tensor) -> Coarse:

@@ -1,5 +1,4 @@
 """The stem by the kernel: two convolutions of stride 2 in one pass."""
-from collections import OrderedDict
 from typing import Tuple
 
 import numpy as np
@@ -7,9 +6,10 @@ from torch import Tensor, nn
 
 from .block_plan import phase_sizes
 from .fold import fold_conv
-from .library import Stem, fill, kernel
+from .kernel_module import KernelModule
+from .library import Stem, fill, functions
 from .options import Options
-from .planes import ALIGNMENT, Layout, as_map, halved, new_map, with_rows
+from .planes import ALIGNMENT, Layout, as_map, check_channels, halved, new_map, with_rows
 from .recent import recent
 from .rows import SparseRows
 from .sparse_conv import SparseConv
@@ -18,7 +18,7 @@ from .sparse_conv import SparseConv
 TILE = 1024
 
 
-class SparseStem(nn.Module):
+class SparseStem(KernelModule):
     """Two layers of convolution, BN and ReLU, fused; inference only.
 
     Channels between the two that nothing reads, or that are 0 everywhere, are not computed; nor are
@@ -37,7 +37,6 @@ class SparseStem(nn.Module):
         self.second, self.bias = (t.numpy() for t in second)
         silent = ~(self.first != 0).any((1, 2, 3)) & (self.first_bias <= 0)
         self.second[:, silent] = 0
-        self._plans = OrderedDict()
 
     @staticmethod
     def takes(stem: nn.Module) -> bool:
@@ -46,10 +45,11 @@ class SparseStem(nn.Module):
             SparseConv.takes(layer.conv) and layer.conv.stride == (2, 2) for layer in stem)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = with_rows(x)
+        check_channels(x, self.first.shape[1])
         plan, layout = self._plan(tuple(x.shape[-2:]))
+        x = with_rows(x)
         out = new_map(x.shape[0], len(self.second), layout)
-        kernel().stem(plan, as_map(x), as_map(out), self.options.threads)
+        functions().stem(plan, as_map(x), as_map(out), self.options.threads)
         return out
 
     def _plan(self, size: Tuple[int, int]) -> Tuple[Stem, Layout]:

@@ -1,13 +1,13 @@
 // Threads that wait for numbered tasks.
 #pragma once
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
+
+#include "per_process.h"
 
 class Pool {
  public:
@@ -21,23 +21,13 @@ class Pool {
       for (int i = 0; i < count; ++i) task(i, 0);
       return;
     }
-    Pool *pool = of_this_process();
-    std::lock_guard<std::mutex> hold(pool->one_run_);
-    pool->share(count, threads, task);
+    // Libraries that include this share it where the linker merges static objects, as GNU's does.
+    Pool &pool = PerProcess<Pool>::get();
+    std::lock_guard<std::mutex> hold(pool.one_run_);
+    pool.share(count, threads, task);
   }
 
  private:
-  // Libraries that include this share it where the linker merges static objects, as GNU's does.
-  static Pool *of_this_process() {
-    static std::mutex making;
-    static Pool *pool = nullptr;
-    std::lock_guard<std::mutex> hold(making);
-    // A forked process has none of its parent's threads. Pools are never destroyed: their threads
-    // may outlive static objects.
-    if (!pool || pool->owner_ != getpid()) pool = new Pool;
-    return pool;
-  }
-
   void share(int count, int threads, const Task &task) {
     while (size_ < threads - 1) std::thread(&Pool::serve, this, ++size_, generation_.load()).detach();
     {
@@ -82,7 +72,6 @@ class Pool {
     }
   }
 
-  const pid_t owner_ = getpid();
   std::mutex one_run_, mutex_;
   std::condition_variable wake_, done_;
   std::atomic<unsigned> generation_{0};

@@ -4,6 +4,10 @@
 // are a gap. Calls run one after another, whatever thread they come from: they share scratch.
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "block.h"
 #include "pool.h"
 #include "stem.h"
@@ -11,9 +15,28 @@
 
 namespace {
 
-std::mutex one_call;
-std::vector<std::vector<float>> scratch_of;  // by thread
-std::vector<float> phases_of, grid_of;
+// What calls share.
+struct State {
+  std::mutex one_call;
+  std::vector<std::vector<float>> scratch;  // by thread
+  std::vector<float> phases, grid;
+
+  int64_t floats() const {
+    int64_t sum = phases.capacity() + grid.capacity();
+    for (const auto &buffer : scratch) sum += buffer.capacity();
+    return sum;
+  }
+};
+
+// Held for the time of a call.
+struct Call {
+  State &state = PerProcess<State>::get();
+  std::lock_guard<std::mutex> hold{state.one_call};
+
+  explicit Call(int threads = 0) {
+    if (int(state.scratch.size()) < threads) state.scratch.resize(threads);
+  }
+};
 
 float *room(std::vector<float> &buffer, int64_t floats) {
   if (int64_t(buffer.size()) < floats + LANES) buffer.resize(floats + LANES);
@@ -66,17 +89,32 @@ extern "C" {
 
 int32_t lanes() { return LANES; }
 
+// Bytes that are kept between calls.
+int64_t held() {
+  Call call;
+  return call.state.floats() * int64_t(sizeof(float));
+}
+
+// Give them back.
+void release() {
+  Call call;
+  call.state.scratch.clear(), call.state.scratch.shrink_to_fit();
+  std::vector<float>().swap(call.state.phases), std::vector<float>().swap(call.state.grid);
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 // A whole search block; `t` may be null. `live`: channels that a stride-2 block reads. `coarse`:
 // maps that a block of stride 1 reads besides. `sampled`: what `t` reads of all of them, (images,
 // its inputs, 64), or null where x has it. y may be x where no hidden channel reads x.
 void search_block(const Block *b, const Transformer *t, const Map *x, const Map *y,
                   const int32_t *live, int32_t live_count, const Coarse *coarse,
                   int32_t coarse_count, const float *sampled, int32_t accumulate, int32_t threads) {
-  std::lock_guard<std::mutex> hold(one_call);
-  if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
+  Call call(threads);
   const int64_t floats = std::max(scratch_floats(*b), t ? scratch_floats(*t) : 0);
   const int64_t phased = int64_t(live_count) * b->phases * b->length;
-  float *phases = b->phases == 4 ? room(phases_of, phased * x->images) : nullptr;
+  float *phases = b->phases == 4 ? room(call.state.phases, phased * x->images) : nullptr;
   if (phases)
     Pool::run(x->images * live_count, threads, [&](int i, int) {
       const float *in = x->data + i / live_count * x->image + live[i % live_count] * x->plane;
@@ -86,12 +124,12 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
   const int tiles = (b->length + b->tile - 1) / b->tile, formers = t ? x->images : 0;
   const Widening wide(t ? y->width : 0);
   const int64_t rows = t ? int64_t(t->outputs) * GRID * wide.stride : 0;
-  float *maps = room(grid_of, rows * formers);
+  float *maps = room(call.state.grid, rows * formers);
   std::vector<std::atomic<bool>> ready(formers);
   const Samples down(GRID, t ? y->height : 0);
   // Transformers are begun first, so that whoever waits for one waits for a running task.
   Pool::run(formers + tiles * x->images, threads, [&](int i, int thread) {
-    float *scratch = room(scratch_of[thread], floats);
+    float *scratch = room(call.state.scratch[thread], floats);
     if (i < formers) {
       run_transformer(*t, x->data + i * x->image, x->plane, x->height, x->width, x->stride,
                       sampled ? sampled + int64_t(i) * t->inputs * DIM : nullptr, wide,
@@ -109,10 +147,9 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
 
 // Two convolutions of stride 2, each with bias and ReLU.
 void stem(const Stem *s, const Map *x, const Map *y, int32_t threads) {
-  std::lock_guard<std::mutex> hold(one_call);
-  if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
+  Call call(threads);
   const int64_t plane = s->length + 2 * s->margin, image = plane * 16 * s->live;
-  float *planes = room(phases_of, image * x->images);
+  float *planes = room(call.state.phases, image * x->images);
   Pool::run(x->images * s->live, threads, [&](int i, int) {
     const float *in = x->data + i / s->live * x->image + s->channels[i % s->live] * x->plane;
     float *out = planes + int64_t(i) * 16 * plane;
@@ -126,16 +163,16 @@ void stem(const Stem *s, const Map *x, const Map *y, int32_t threads) {
   const int tiles = (s->length + s->tile - 1) / s->tile;
   Pool::run(x->images * tiles, threads, [&](int i, int thread) {
     run_stem_tile(*s, planes + i / tiles * image + s->margin, y->data + i / tiles * y->image,
-                  y->plane, i % tiles, room(scratch_of[thread], scratch_floats(*s)));
+                  y->plane, i % tiles, room(call.state.scratch[thread], scratch_floats(*s)));
   });
 }
 
 // A convolution with bias and, if asked for, ReLU.
 void convolve(const Conv *c, const Map *x, const Map *y, int32_t threads) {
-  std::lock_guard<std::mutex> hold(one_call);
+  Call call;
   const int64_t plane = c->length + 2 * c->margin;
   const int64_t image = plane * c->phases * c->live;
-  float *planes = c->margin ? room(phases_of, image * x->images) : nullptr;
+  float *planes = c->margin ? room(call.state.phases, image * x->images) : nullptr;
   if (planes) {
     std::memset(planes, 0, sizeof(float) * image * x->images);
     Pool::run(x->images * c->live, threads, [&](int i, int) {
@@ -166,7 +203,7 @@ void convolve(const Conv *c, const Map *x, const Map *y, int32_t threads) {
 
 // y += x, x twice enlarged (nearest) where `x` is given; then ReLU if asked for.
 void finish(const Map *x, const Map *y, int32_t positive, int32_t threads) {
-  std::lock_guard<std::mutex> hold(one_call);
+  Call call;
   Pool::run(y->images * y->channels, threads, [&](int i, int) {
     float *plane = y->data + i / y->channels * y->image + i % y->channels * y->plane;
     const float *in = x ? x->data + i / x->channels * x->image + i % x->channels * x->plane : nullptr;
@@ -176,14 +213,14 @@ void finish(const Map *x, const Map *y, int32_t positive, int32_t threads) {
       if (half)
         for (int j = 0; j < y->width / 2; ++j) out[2 * j] += half[j], out[2 * j + 1] += half[j];
       if (positive)
-        for (int j = 0; j < y->width; ++j) out[j] = out[j] > 0 ? out[j] : 0;
+        for (int j = 0; j < y->width; ++j) out[j] = out[j] < 0 ? 0 : out[j];
     }
   });
 }
 
 // Rows of x resized (bilinear) to the width of y; as many rows.
 void widen(const Map *x, const Map *y, int32_t threads) {
-  std::lock_guard<std::mutex> hold(one_call);
+  Call call;
   const Samples across(x->width, y->width);
   Pool::run(x->images * x->channels, threads, [&](int i, int) {
     const float *in = x->data + i / x->channels * x->image + i % x->channels * x->plane;

@@ -3,6 +3,9 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#if defined(__SSE__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 constexpr int LANES = 16;
@@ -20,12 +23,21 @@ typedef float vec_anywhere __attribute__((vector_size(LANES * 4), aligned(4), ma
 INLINE vec load(const float *p) { return *reinterpret_cast<const vec_anywhere *>(p); }
 INLINE void store(float *p, vec v) { *reinterpret_cast<vec_anywhere *>(p) = v; }
 INLINE vec splat(float value) { return vec{} + value; }
-INLINE vec relu(vec v) { return v > vec{} ? v : vec{}; }
+// The second operand where either is NaN. On x86 one instruction, which compilers do not find.
+#if defined(__AVX512F__)
+INLINE vec larger(vec a, vec b) { return vec(_mm512_max_ps(__m512(a), __m512(b))); }
+#elif defined(__AVX__)
+INLINE vec larger(vec a, vec b) { return vec(_mm256_max_ps(__m256(a), __m256(b))); }
+#elif defined(__SSE__)
+INLINE vec larger(vec a, vec b) { return vec(_mm_max_ps(__m128(a), __m128(b))); }
+#else
 INLINE vec larger(vec a, vec b) { return a > b ? a : b; }
+#endif
+INLINE vec relu(vec v) { return larger(vec{}, v); }  // like torch's it lets NaN pass
 
 // e^x for x <= 0, to about two units in the last place: 2^n times a polynomial on [-ln2/2, ln2/2].
 INLINE vec exponential(vec x) {
-  x = larger(x, splat(-87.f));
+  x = larger(splat(-87.f), x);
   const vec shifted = x * 1.44269504f + 12582912.f;  // the sum's last bits are round(x / ln 2)
   const vec n = shifted - 12582912.f;
   const vec r = (x - n * 0.693359375f) - n * -2.12194440e-4f;

@@ -1,0 +1,86 @@
+"""The check of what a sparse network is called with."""
+import sys
+from functools import wraps
+from typing import Any, Callable, Optional
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import TrainingError, config_error
+from ...models.hrnas_supernet import HRNASSupernet
+from ..compact import CompactNetwork
+
+
+def channels_of(model: nn.Module) -> Optional[int]:
+    """Channels of the images of a network of this project; None: of another one."""
+    for module in model.modules():
+        if isinstance(module, HRNASSupernet):
+            return module.stem[0].conv.in_channels
+        if isinstance(module, CompactNetwork):
+            return next((node['channels'] for node in module.architecture['nodes']
+                         if node['op'] == 'image'), None)
+    return None
+
+
+def checked(images: Any, channels: Optional[int]) -> Tensor:
+    """The images as an ordinary tensor in float32, where ``channels`` are known.
+
+    Half precision is taken under autocast, as torch's layers do.
+
+    Raises:
+        ConfigError: Their shape, type or device is another.
+        TrainingError: They are no numbers but what a tracer passes through the network.
+    """
+    _refuse_tracing(images)
+    if channels is None:
+        if images.dim() != 4 or min(images.shape) < 1:
+            raise _refusal(images, '(N, C, H, W) with at least one pixel', 'give a batch of images')
+        return images
+    if type(images) is not Tensor:
+        images = images.detach().as_subclass(Tensor)
+    halves = _autocast() and images.dtype in (torch.half, torch.bfloat16)
+    if (images.dim() != 4 or images.shape[1] != channels or min(images.shape) < 1
+            or not (halves or images.dtype is torch.float32)):
+        raise _refusal(images, f'(N, {channels}, H, W) in torch.float32',
+                       'give normalised images as in training, e.g. images.float()')
+    if images.device.type != 'cpu' or images.layout is not torch.strided:
+        raise _refusal(images, 'an ordinary tensor on the CPU', 'use images.cpu()')
+    return images.float().resolve_neg()
+
+
+def _autocast() -> bool:
+    try:
+        return torch.is_autocast_enabled('cpu')
+    except TypeError:  # before torch 2.4
+        return torch.is_autocast_cpu_enabled()
+
+
+def _refusal(images: Tensor, wanted: str, remedy: str) -> Exception:
+    shape = tuple(images.shape)
+    return config_error('images.shape', shape,
+                        f'they are {images.dtype} on {images.device}, and must be {wanted}', remedy)
+
+
+def _refuse_tracing(images: Any) -> None:
+    if not isinstance(images, Tensor):
+        raise config_error('images', type(images).__name__, 'must be a tensor',
+                           'give a batch of images')
+    followed = type(images).__torch_dispatch__ is not Tensor.__torch_dispatch__
+    if followed or torch.jit.is_tracing():
+        raise TrainingError('a SparseModel cannot be traced or exported: its kernel is no operation '
+                            'of torch. Remedy: export the ticket itself, with tools/export.py.')
+
+
+def not_compiled(forward: Callable) -> Callable:
+    """A method that torch.compile leaves alone, with all that it calls.
+
+    torch.compiler.disable would import the compiler, which takes longer than loading a ticket.
+    """
+
+    @wraps(forward)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if 'torch._dynamo' not in sys.modules:
+            return forward(*args, **kwargs)
+        return torch.compiler.disable(forward)(*args, **kwargs)
+
+    return run

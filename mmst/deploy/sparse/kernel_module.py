@@ -1,0 +1,23 @@
+"""What all modules that call the kernel have in common."""
+from collections import OrderedDict
+from typing import Any, Dict
+
+from torch import nn
+
+
+class KernelModule(nn.Module):
+    """A module with plans for the kernel, made once for each size of feature map.
+
+    Plans hold addresses. Copies and pickles go without them and make their own.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._plans: OrderedDict = OrderedDict()
+
+    def release(self) -> None:
+        """Forget the plans; the next call makes those that it needs."""
+        self._plans.clear()
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return dict(self.__dict__, _plans=OrderedDict())

@@ -1,0 +1,198 @@
+"""Copies, pickles, forks, compilers and the memory of a sparse network."""
+import copy
+import gc
+import io
+import os
+import pickle
+import signal
+import threading
+import time
+
+import pytest
+import torch
+from small_nets import NarrowModel, input_image
+from sparse_nets import needs_kernel, pruned
+from torch import nn
+
+from mmst.deploy.sparse import SparseModel, library
+from mmst.deploy.sparse.library import kernel
+from mmst.errors import TrainingError
+
+pytestmark = needs_kernel
+
+
+@pytest.fixture(scope='module')
+def sparse():
+    return SparseModel(pruned(NarrowModel), threads=2)
+
+
+def saved(model):
+    buffer = io.BytesIO()
+    torch.save(model, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=False)
+
+
+@pytest.mark.parametrize('twice', [copy.deepcopy, copy.copy, saved,
+                                   lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize('used', [True, False])
+def test_copies_give_the_same(sparse, twice, used):
+    if not used:
+        sparse.release()
+    else:
+        sparse(input_image(1))
+    other = twice(sparse)
+    x = input_image(2, 40, 72)
+    assert other is not sparse and other.threads == 2
+    assert torch.equal(other(x), sparse(x))
+
+
+def test_a_copy_outlives_its_original():
+    first = SparseModel(pruned(NarrowModel))
+    expected, other = first(input_image(1)), copy.deepcopy(first)
+    del first
+    gc.collect()
+    assert torch.equal(other(input_image(1)), expected)
+
+
+def test_an_unpickled_network_without_a_kernel_says_what_is_missing(sparse, monkeypatch):
+    data = pickle.dumps(sparse)
+    library.kernel.cache_clear()
+    monkeypatch.setenv('MMST_KERNEL', 'none')
+    try:
+        with pytest.raises(TrainingError, match='the sparse kernel, which cannot be had .*Remedy'):
+            pickle.loads(data)(input_image(1))
+    finally:
+        library.kernel.cache_clear()
+
+
+def child_gives(sparse, x, expected, limit=30):
+    """Whether a forked child's outputs are the expected ones; None: it hangs."""
+    pid = os.fork()
+    if not pid:
+        code = 2
+        try:
+            code = int(not torch.equal(sparse(x), expected))
+        finally:
+            os._exit(code)
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+def test_children_forked_while_another_thread_infers_work(threads):
+    sparse = SparseModel(pruned(NarrowModel), threads=threads)
+    x, stop = input_image(1, 32, 32), threading.Event()
+    busy = input_image(4, 128, 128)
+    expected = sparse(x)
+
+    def infer():
+        while not stop.is_set():
+            sparse(busy)
+
+    other = threading.Thread(target=infer)
+    other.start()
+    try:
+        found = [child_gives(sparse, x, expected) for _ in range(8)]
+    finally:
+        stop.set()
+        other.join()
+    assert found == [True] * 8
+    assert torch.equal(sparse(x), expected)
+
+
+def test_threads_that_infer_images_of_many_sizes_do_not_disturb_each_other(sparse):
+    images = [torch.randn(1, 3, 16 + 4 * i, 24) for i in range(10)]
+    expected, wrong = [sparse(x) for x in images], []
+
+    def infer(start):
+        for i in range(30):
+            j = (start + 3 * i) % len(images)
+            try:
+                if not torch.equal(sparse(images[j]), expected[j]):
+                    wrong.append(j)
+            except Exception as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=infer, args=(i, )) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def resident() -> int:
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+def test_release_gives_back_what_a_large_image_took(sparse):
+    x = input_image(1)
+    expected = sparse(x)
+    sparse(torch.zeros(1, 3, 1024, 1024))
+    large, before = kernel().held(), resident()
+    assert large > 2**23
+    sparse.release()
+    assert kernel().held() == 0
+    if os.path.exists('/proc/self/statm'):
+        assert before - resident() > large / 2
+    assert torch.equal(sparse(x), expected)
+    assert 0 < kernel().held() < large
+
+
+@pytest.mark.parametrize('twice', [lambda m: m, copy.deepcopy])
+def test_memory_is_freed_with_the_model(twice):
+    model = twice(SparseModel(pruned(NarrowModel)))
+    model(input_image(1))
+    assert kernel().held() > 0
+    del model
+    gc.collect()
+    assert kernel().held() == 0
+
+
+def test_torch_compile_leaves_it_alone(sparse):
+    x = input_image(1)
+    expected = sparse(x)
+    assert torch.equal(torch.compile(sparse)(x), expected)
+
+    class Around(nn.Module):
+
+        def forward(self, x):
+            return sparse(x * 2) + 1
+
+    compiled = torch.compile(Around(), backend='eager')
+    assert torch.equal(compiled(x), sparse(x * 2) + 1)
+
+
+def test_tracers_are_refused(sparse):
+    for trace in (lambda: torch.jit.trace(sparse, input_image(1)),
+                  lambda: torch.export.export(sparse, (input_image(1), ), strict=False)):
+        with pytest.raises(TrainingError, match='cannot be traced or exported: .*Remedy: export'):
+            trace()
+
+
+def test_a_network_of_another_kind_is_told_that_nothing_is_accelerated(capsys):
+    from mmengine.logging import MMLogger
+    MMLogger.get_instance('foreign', log_level='INFO')
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
+    sparse = SparseModel(model)
+    logged = capsys.readouterr()
+    text = logged.out + logged.err
+    assert 'WARNING' in text and '0 blocks are accelerated' in text
+    assert 'tools/export.py' in text and 'HRNASSupernet' in text
+    x = torch.randn(1, 1, 8, 8)
+    assert torch.equal(sparse(x), model(x))
+
+
+def test_a_network_whose_blocks_are_all_too_dense_is_told_of_max_density(capsys):
+    SparseModel(NarrowModel(), max_density=0.)
+    logged = capsys.readouterr()
+    assert 'denser than max_density' in logged.out + logged.err
