@@ -227,7 +227,8 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     if isinstance(content, dict) and isinstance(content.get('meta'), dict):
         # Text that a resuming Runner would execute, to learn how many GPUs the file's run had.
         content['meta'].pop('config', None)
-    return content
+    from .models.coordinate_order import convert  # here: models need what this module prepares
+    return convert(content)
 
 
 def load_from_url(filename: str, map_location: Any = None) -> Any:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..search.surgery import Cut, resize
 from ..search.units import UnitGroup
 from .attention import Attention, FeedForward
+from .coordinate_order import COLUMNS_FIRST, has_old_order, swap
 from .loading import check_shapes, incoming_length
 
 GRID = 8
@@ -38,6 +39,7 @@ class LightweightTransformer(nn.Module):
     """
 
     compiled: Optional[Callable[['LightweightTransformer', Tensor], Tensor]] = None
+    _version = COLUMNS_FIRST  # torch writes it into state dicts
 
     def __init__(self, in_channels: int, out_channels: int, tokens: int = 64,
                  feedforward: int = 64, dropout: float = 0.1):
@@ -129,12 +131,15 @@ class LightweightTransformer(nn.Module):
         for bn in (self.input_bn, self.output_bn):
             bn.num_features = bn.weight.shape[0]
 
-    def _load_from_state_dict(self, state_dict, prefix, *args):
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *args):
         """Take the number of tokens from the incoming shapes; children load after this."""
+        name = f'{prefix}input_proj.weight'
+        if has_old_order(local_metadata) and name in state_dict:
+            state_dict[name] = swap(state_dict[name])  # torch gives modules a copy of the dict
         tokens = min(incoming_length(state_dict, f'{prefix}queries', self.tokens), self.full_tokens)
         check_shapes(state_dict, prefix, self._shapes(tokens))
         self.resize(tokens)
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
 
 class EncoderLayer(nn.Module):
@@ -173,7 +178,7 @@ class DecoderLayer(EncoderLayer):
 
 
 def coordinate_map() -> Tensor:
-    """(1, 2, 8, 8): rows, then columns, each of zero mean and unit deviation."""
+    """(1, 2, 8, 8): grows along the columns, then down the rows; zero mean and unit deviation."""
     axis = torch.linspace(-1, 1, GRID)
     axis = axis / axis.std(unbiased=False)
-    return torch.stack([axis[:, None].expand(GRID, GRID), axis[None].expand(GRID, GRID)])[None]
+    return torch.stack([axis[None].expand(GRID, GRID), axis[:, None].expand(GRID, GRID)])[None]

@@ -11,6 +11,7 @@ from ..compat import safe_load
 from ..engine import work_dir
 from ..engine.resume import find_checkpoint
 from ..errors import TicketError
+from ..models.coordinate_order import convert
 from ..tickets import Ticket
 from ..tickets.digest import find_changed_part
 from ..tickets.ticket import FORMAT
@@ -42,7 +43,7 @@ def check_start(cfg: Config, model: nn.Module) -> None:
     content = read(path)
     if cfg.get('resume'):
         _check_training_state(path, content)
-    check_fits(path, content, model, whole=bool(cfg.get('resume')))
+    check_fits(path, convert(content), model, whole=bool(cfg.get('resume')))
 
 
 def check_tested(path: str, model: nn.Module) -> Tuple[Dict[str, Any], Optional[Ticket]]:
@@ -51,7 +52,7 @@ def check_tested(path: str, model: nn.Module) -> Tuple[Dict[str, Any], Optional[
     Returns:
         tuple[dict, Ticket | None]: The file's content, and the ticket if it is one.
     """
-    content = read(path)
+    content = convert(read(path))
     check_fits(path, content, model, whole=True)
     return content, Ticket.load(path) if is_ticket(content) else None
 

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from .. import files
 from ..compat import safe_load
 from ..errors import TicketError
+from ..models.coordinate_order import TICKET_COLUMNS_FIRST, convert
 from ..models.widths import get_widths
 from ..pruning.mask import Mask
 from ..registry import MODELS, registered_only
 from ..search.adapters import prepare
 from .digest import digest
 
-FORMAT, VERSION = 'mmst.ticket', 2
+FORMAT, VERSION = 'mmst.ticket', TICKET_COLUMNS_FIRST
 _FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, meta=dict)
 
 
@@ -90,16 +91,14 @@ class Ticket:
             raise TicketError(f'{path} has format {content["format"]!r} version '
                               f'{content["version"]}. Remedy: update mmst to read it.')
         try:
-            ticket = cls(content['model'], content['state_dict'], Mask(content['mask']),
-                         content['meta'])
-            ticket.check()
+            _unchecked(content).check()
             _check_digest(content)
+            return _unchecked(convert(content))
         except TicketError as error:
             raise TicketError(f'{path}: {error}') from None
         except Exception as error:  # e.g. a tensor of another kind: not what save has written
             raise TicketError(f'{path} is not a ticket: {_line(error)}. Remedy: give the ticket.pth '
                               'that a training run wrote.') from error
-        return ticket
 
     def check(self) -> None:
         """Refuse weights that are no finite tensors, or that contradict the mask.
@@ -158,6 +157,10 @@ class Ticket:
                               'again.') from None
         network.eval()  # not chained: some toolboxes' backbones return nothing from it
         return network
+
+
+def _unchecked(content: Mapping[str, Any]) -> Ticket:
+    return Ticket(content['model'], content['state_dict'], Mask(content['mask']), content['meta'])
 
 
 def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> Tuple[Dict[str, Tensor], Mask]:

@@ -40,10 +40,10 @@ class PlainReference:
 
 
 def plain_coordinates():
-    """(1, 8, 8) maps that grow down the rows and along the columns."""
+    """(1, 8, 8) maps that grow along the columns and down the rows."""
     axis = torch.arange(8, dtype=torch.float64)
     axis = (axis - axis.mean()) / axis.std(unbiased=False)
-    return axis.reshape(1, 8, 1).expand(1, 8, 8), axis.reshape(1, 1, 8).expand(1, 8, 8)
+    return axis.reshape(1, 1, 8).expand(1, 8, 8), axis.reshape(1, 8, 1).expand(1, 8, 8)
 
 
 def multihead(attention):
@@ -100,10 +100,10 @@ def test_gradients_equal_those_of_the_plain_reference():
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9, msg=name)
 
 
-def test_coordinates_are_rows_then_columns_of_zero_mean_and_unit_deviation():
+def test_coordinates_grow_along_columns_then_rows_with_zero_mean_and_unit_deviation():
     coordinates = coordinate_map()[0].double()
-    rows, columns = plain_coordinates()
-    torch.testing.assert_close(coordinates, torch.cat([rows, columns]), rtol=0, atol=1e-6)
+    torch.testing.assert_close(coordinates, torch.cat(plain_coordinates()), rtol=0, atol=1e-6)
+    assert (coordinates[0].diff(dim=1) > 0).all() and (coordinates[1].diff(dim=0) > 0).all()
     assert torch.allclose(coordinates.mean((1, 2)), torch.zeros(2, dtype=torch.float64), atol=1e-6)
 
 

@@ -27,6 +27,8 @@ OPERATIONS = {
     'mixer': ('tokens', 'encoder_rows', 'decoder_rows', 'scale'),
 }
 SOURCES = ('image', 'ones', 'coordinates')
+#: Of the plain form. In version 1, which names none, the coordinates' channels are the other way round.
+VERSION = 2
 
 
 @dataclass
@@ -128,7 +130,7 @@ class Graph:
         nodes = [dict(name=n.name, op=n.op, inputs=list(n.inputs), **n.settings,
                       **({'shapes': {k: list(t.shape) for k, t in n.tensors.items()}}
                          if n.tensors else {})) for n in self]
-        return dict(nodes=nodes, outputs=list(self.outputs), flatten=self.flatten)
+        return dict(version=VERSION, nodes=nodes, outputs=list(self.outputs), flatten=self.flatten)
 
     def form(self) -> List[Any]:
         """The architecture without names: equal for networks that differ in names and weights."""
@@ -147,13 +149,17 @@ class Graph:
         graph = cls()
         try:
             graph.flatten = bool(data['flatten'])
+            swapped: Dict[str, str] = {}
             for entry in data['nodes']:
                 _check_entry(entry, graph.nodes)
                 tensors = {k: torch.zeros(list(shape))
                            for k, shape in entry.get('shapes', {}).items()}
                 settings = {key: entry[key] for key in OPERATIONS[entry['op']]}
-                graph.add(entry['op'], entry['name'], *entry['inputs'], tensors=tensors, **settings)
-            graph.outputs = list(data['outputs'])
+                inputs = [swapped.get(name, name) for name in entry['inputs']]
+                name = graph.add(entry['op'], entry['name'], *inputs, tensors=tensors, **settings)
+                if entry['op'] == 'coordinates' and _version(data) < 2:
+                    swapped[name] = graph.add('select', f'{name}/swapped', name, index=[1, 0])
+            graph.outputs = [swapped.get(name, name) for name in data['outputs']]
             if not graph.outputs or not set(graph.outputs) <= set(graph.nodes):
                 raise ValueError('its outputs are not among its nodes')
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -181,6 +187,13 @@ def _width(node: Node, widths: Mapping[str, int]) -> int:
     if node.op == 'mixer':
         return len(node.settings['decoder_rows'])
     return widths[node.inputs[0]]
+
+
+def _version(data: Mapping[str, Any]) -> int:
+    version = data.get('version', 1)
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise ValueError(f'its version is {version!r}, and this mmst reads up to {VERSION}')
+    return version
 
 
 def _check_entry(entry: Mapping[str, Any], known: Mapping[str, Node]) -> None:

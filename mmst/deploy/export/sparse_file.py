@@ -10,13 +10,16 @@ from torch import Tensor
 from ... import files
 from ...compat import safe_load
 from ...errors import TicketError
+from ...models.coordinate_order import projections, swap_all
 from ...pruning.mask import Mask
 from ...tickets import Ticket
 from ...tickets.digest import digest
 from ...tickets.ticket import plain
 from .coding import decode, encode
 
-FORMAT, VERSION = 'mmst.sparse', 1
+FORMAT, VERSION = 'mmst.sparse', 2
+#: From this version on the Transformers' coordinates are in the present order.
+_COLUMNS_FIRST = 2
 _FIELDS = dict(format=str, version=int, digest=str, model=dict, meta=dict, layers=list,
                masked=list, positions=Tensor, values=dict)
 #: Tensors of fewer weights are stored whole, unless the mask names them.
@@ -75,6 +78,10 @@ def load_sparse(path: Union[str, Path]) -> Ticket:
         ticket.check()
         if _digest(ticket) != content['digest']:
             raise TicketError('it is damaged or was changed. Remedy: export the ticket anew.')
+        if content['version'] < _COLUMNS_FIRST:
+            names = projections(state)
+            ticket = Ticket(ticket.model, swap_all(state, names), Mask(swap_all(kept, names)),
+                            ticket.meta)
     except TicketError as error:
         raise TicketError(f'{path}: {error}') from None
     except Exception as error:  # not what save_sparse has written

@@ -89,6 +89,7 @@ class FixedMaskHook(PruneHook):
         return choose_parts(ticket, self.parts, neck)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().after_load_checkpoint(runner, checkpoint)
         if not runner._resume:
             return
         if 'mmst_mask' not in checkpoint and self.ticket is None:

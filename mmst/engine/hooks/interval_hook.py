@@ -3,9 +3,11 @@ from abc import abstractmethod
 from bisect import bisect
 
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ...errors import config_error
+from ...models.coordinate_order import convert_optimizer
 from ...search.adapters import prepare
 from ..access import averaged, models, unwrapped
 from ..plan import RunPlan
@@ -51,6 +53,11 @@ class IntervalHook(Hook):
         for state in schedulers if isinstance(schedulers, list) else sum(schedulers.values(), []):
             for key in [key for key, value in state.items() if callable(value)]:
                 del state[key]
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if runner._resume and isinstance(runner.optim_wrapper, OptimWrapper):
+            convert_optimizer(checkpoint, runner.optim_wrapper.optimizer,
+                              dict(unwrapped(runner).named_parameters()))
 
     @abstractmethod
     def on_step(self, runner: Runner, step: int) -> None:

@@ -205,6 +205,7 @@ class PruneHook(IntervalHook):
             checkpoint[RETURNED] = returned_state(wrapper.returned, weights, self._averages)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().after_load_checkpoint(runner, checkpoint)
         self._loaded = checkpoint.get(MASK) if runner._resume else None
         self._loaded_returned = checkpoint.get(RETURNED) if runner._resume else None
 

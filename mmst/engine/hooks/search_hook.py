@@ -186,6 +186,7 @@ class SearchHook(IntervalHook):
                                          rho_factor=self.rho_factor)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().after_load_checkpoint(runner, checkpoint)
         self._loaded = checkpoint.get('mmst_search') if runner._resume else None
 
     def _restore(self, runner: Runner, groups) -> None:

@@ -1,0 +1,144 @@
+"""Reading what was written while the Transformers' coordinate map had its channels the other way round.
+
+Channel 0 of the map varies along the columns and channel 1 down the rows (as measured on the
+published network). Files of older versions have them swapped: the last two input columns of each
+Transformer's input projection are then swapped while they are read, and with them the masks, the
+averaged copy and the optimizer's state. Outputs stay the same.
+
+A state dict of torch tells by itself which order it has: ``LightweightTransformer._version``, which
+torch keeps in its ``_metadata``, is 2 in the new order. A plain dict without ``_metadata`` (a ticket's)
+tells nothing and counts as new; the version of the file around it tells then. Of a training
+checkpoint the optimizer's state has no names: hooks convert it where the parameters are known
+(:func:`convert_optimizer`).
+"""
+from typing import Any, Dict, Iterable, List, Mapping, MutableMapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+#: ``_version`` of the modules whose map begins with the columns.
+COLUMNS_FIRST = 2
+#: Version of tickets from which on their weights are in the new order.
+TICKET_COLUMNS_FIRST = 3
+#: In a converted checkpoint: parameter name to shape of what the optimizer's state is still old for.
+OLD_ORDER = 'mmst_old_order'
+
+_WEIGHT = 'input_proj.weight'
+_SIBLINGS = ('queries', 'input_bn.weight', 'output_proj.weight')
+
+
+def swap(weight: Any) -> Any:
+    """A copy of an input projection's tensor, or its mask, with its last two columns swapped."""
+    if not isinstance(weight, Tensor) or weight.dim() != 4 or weight.shape[1] < 2:
+        return weight
+    return torch.cat([weight[:, :-2], weight[:, -1:], weight[:, -2:-1]], dim=1)
+
+
+def projections(names: Iterable[str]) -> List[str]:
+    """Names of the input projections' weights among the names of a state dict."""
+    known = set(names)
+    found = [name for name in known if isinstance(name, str) and name.endswith(_WEIGHT)]
+    return sorted(name for name in found
+                  if all(name[:-len(_WEIGHT)] + other in known for other in _SIBLINGS))
+
+
+def has_old_order(metadata: Any) -> bool:
+    """Whether a module's entry in ``_metadata`` says that it was written in the old order."""
+    if not isinstance(metadata, Mapping) or 'version' not in metadata:
+        return False
+    version = metadata['version']
+    return version is None or (isinstance(version, int) and version < COLUMNS_FIRST)
+
+
+def swap_all(tensors: Mapping[str, Any], names: Iterable[str]) -> Dict[str, Any]:
+    """``tensors`` with those of ``names`` swapped."""
+    chosen = set(names)
+    return {name: swap(value) if name in chosen else value for name, value in tensors.items()}
+
+
+def convert(content: Any) -> Any:
+    """Bring what a file held into the new order, in place: a checkpoint, a state dict or a ticket.
+
+    Files in the new order, and of other networks, stay as they are. What a digest was made of must be
+    compared before.
+
+    Args:
+        content: What ``torch.load`` gave.
+
+    Returns:
+        The same object.
+    """
+    if not isinstance(content, dict):
+        return content
+    if content.get('format') == 'mmst.ticket':
+        _convert_ticket(content)
+        return content
+    found: Dict[str, List[int]] = {}
+    for state in (content, content.get('state_dict'), content.get('ema_state_dict')):
+        if isinstance(state, dict):
+            found.update(_convert_state(state))
+    for masks in (content.get('mmst_mask'), content.get('mmst_returned')):
+        for part in masks.values() if found and isinstance(masks, dict) else ():
+            _swap_in(part, found)
+    if found and 'optimizer' in content:
+        content[OLD_ORDER] = found
+    return content
+
+
+def convert_optimizer(checkpoint: MutableMapping[str, Any], optimizer: Any,
+                      parameters: Mapping[str, nn.Parameter]) -> None:
+    """Bring the optimizer's state of a checkpoint that :func:`convert` has read into the new order.
+
+    A second call changes nothing.
+
+    Args:
+        checkpoint (MutableMapping): Its ``optimizer`` is changed in place.
+        optimizer (torch.optim.Optimizer): Of the run that goes on; it has the parameters in the
+            order in which the state numbers them.
+        parameters (Mapping[str, nn.Parameter]): The model's, by name.
+    """
+    shapes = checkpoint.pop(OLD_ORDER, {})
+    saved = checkpoint.get('optimizer')
+    if not shapes or not isinstance(saved, Mapping) or 'state' not in saved:
+        return
+    name_of = {id(p): name for name, p in parameters.items() if name in shapes}
+    live = [p for group in optimizer.param_groups for p in group['params']]
+    numbers = [number for group in saved['param_groups'] for number in group['params']]
+    for parameter, number in zip(live, numbers):
+        name = name_of.get(id(parameter))
+        state = saved['state'].get(number, {}) if name else {}
+        for key, value in state.items():
+            if isinstance(value, Tensor) and list(value.shape) == shapes[name]:
+                state[key] = swap(value)
+
+
+def _convert_ticket(content: Dict[str, Any]) -> None:
+    version, state = content.get('version'), content.get('state_dict')
+    if isinstance(version, int) and version < TICKET_COLUMNS_FIRST and isinstance(state, dict):
+        names = projections(state)
+        for part in (state, content.get('mask')):
+            _swap_in(part, names)
+        content['version'] = TICKET_COLUMNS_FIRST
+        content.pop('digest', None)  # of what was there before
+
+
+def _convert_state(state: Dict[str, Any]) -> Dict[str, List[int]]:
+    """Convert what its own metadata call old; names without ``module.`` to shapes."""
+    metadata = getattr(state, '_metadata', None)
+    if not isinstance(metadata, dict):
+        return {}
+    found = {}
+    for name in projections(state):
+        entry = metadata.get(name[:-len(_WEIGHT) - 1])
+        if has_old_order(entry):
+            state[name] = swap(state[name])
+            entry['version'] = COLUMNS_FIRST
+            found[name[len('module.'):] if name.startswith('module.') else name] = list(
+                getattr(state[name], 'shape', ()))
+    return found
+
+
+def _swap_in(tensors: Any, names: Sequence[str]) -> None:
+    for name in names if isinstance(tensors, dict) else ():
+        if name in tensors:
+            tensors[name] = swap(tensors[name])
