@@ -49,7 +49,6 @@ default_hooks = dict(
     logger=dict(interval=10),
     ema=dict(momentum=0.02),
     search=dict(interval=2, rho=2.2e-7, warmup=2, input_shape=(96, 72)),
-    # Their Xavier weights are a hundred times those that convolutions begin with here.
-    prune=dict(interval=3, transformers=False),
+    prune=dict(interval=3),
     recalibrate=dict(batches=2, batch_size=16),
     checkpoint=dict(interval=6))

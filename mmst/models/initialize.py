@@ -6,6 +6,7 @@ from torch import nn
 
 from ..errors import config_error
 from ..registry import WEIGHT_INITIALIZERS
+from .attention import Attention
 from .lightweight_transformer import LightweightTransformer
 from .mixconv import MixConv
 
@@ -16,12 +17,14 @@ class SupernetInit:
 
     Convolutions N(0, 2 / fan_out), fan_out = k^2 for depthwise ones, else k^2 * c_out (MixConv's
     joint convolutions: per kernel slice, as if the branches were apart); linears
-    U(-1 / sqrt(fan_out), 1 / sqrt(fan_out)); with ``conv_std``, convolutions N(0, conv_std^2).
-    Every matrix of a Transformer is Xavier uniform. BNs 1 and 0, biases 0.
+    U(-1 / sqrt(fan_out), 1 / sqrt(fan_out)). With ``conv_std``, convolutions and the linears of
+    Transformers N(0, conv_std^2). In every task the query, key and value matrices of an attention are
+    Xavier uniform as one (3 * dim, dim) matrix, and the learned queries Xavier uniform. BNs 1 and 0,
+    biases 0.
 
     Args:
-        conv_std (float, optional): Standard deviation for every convolution outside Transformers
-            (0.001 for pose). Defaults to None (by fan_out).
+        conv_std (float, optional): Standard deviation for every convolution, and every linear of a
+            Transformer (0.001 for pose). Defaults to None (by fan_out).
     """
 
     def __init__(self, conv_std: float = None):
@@ -36,7 +39,7 @@ class SupernetInit:
             self._init_one(m)
         for m in module.modules():
             if isinstance(m, LightweightTransformer) and m:
-                _init_transformer(m)
+                self._init_transformer(m)
             elif isinstance(m, MixConv) and m and self.conv_std is None:
                 _init_slices(m)
         if hasattr(module, '_params_init_info'):
@@ -53,6 +56,16 @@ class SupernetInit:
         if getattr(m, 'bias', None) is not None and hasattr(m, 'weight'):
             nn.init.zeros_(m.bias)
 
+    def _init_transformer(self, transformer: LightweightTransformer) -> None:
+        """What convolutions and linears elsewhere do not have: see the class."""
+        nn.init.xavier_uniform_(transformer.queries)
+        for m in transformer.modules():
+            if isinstance(m, nn.Linear) and self.conv_std is not None:
+                nn.init.normal_(m.weight, std=self.conv_std)
+        for m in transformer.modules():
+            if isinstance(m, Attention):
+                _init_joint(m)
+
 
 def conv_fan_out(conv: nn.Conv2d) -> int:
     """k^2 of a depthwise convolution (a group an input channel), k^2 * c_out of any other."""
@@ -60,10 +73,12 @@ def conv_fan_out(conv: nn.Conv2d) -> int:
     return area if conv.groups == conv.in_channels > 1 else area * conv.out_channels
 
 
-def _init_transformer(m: LightweightTransformer) -> None:
-    for parameter in m.parameters():
-        if parameter.dim() > 1:
-            nn.init.xavier_uniform_(parameter)
+def _init_joint(m: Attention) -> None:
+    """Xavier uniform over the three matrices as one: its fan-out is that of all of them."""
+    matrices = [m.query.weight, m.key.weight, m.value.weight]
+    bound = sqrt(6 / (m.query.in_features + sum(len(weight) for weight in matrices)))
+    for weight in matrices:
+        nn.init.uniform_(weight, -bound, bound)
 
 
 def _init_slices(m: MixConv) -> None:

@@ -1,14 +1,19 @@
 """Initial weights per kind of layer. Global magnitude pruning depends on them."""
 from math import sqrt
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import WEIGHT_INITIALIZERS as INITIALIZERS
 from torch import nn
 
 from mmst.errors import ConfigError
 from mmst.models import HRNASSupernet, SearchBlock, SupernetInit
 from mmst.models.lightweight_transformer import LightweightTransformer
 from mmst.models.mixconv import MixConv
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 def assert_normal(weight, std):
@@ -70,13 +75,53 @@ def test_linear_is_uniform_by_fan_out():
     assert_uniform(initialised(nn.Linear(256, 100)).weight, 1 / sqrt(100))
 
 
-def test_transformer_is_xavier_uniform_queries_and_projections_included():
-    path = initialised(LightweightTransformer(62, 80, 64))
-    expected = {name: p for name, p in path.named_parameters() if p.dim() > 1}
-    assert {'queries', 'input_proj.weight', 'output_proj.weight'} < set(expected)
-    assert len(expected) == 3 + 2 * 6
-    for p in expected.values():
-        assert_uniform(p, sqrt(6 / (p.shape[0] + p.shape[1])))
+#: Root mean square of the initial weights of a Transformer with 64 tokens from 62 to 80 channels.
+#: A uniform distribution of bound b has b / sqrt(3).
+FAN_OUT_1X1 = dict(input_proj=sqrt(2 / 64), output_proj=sqrt(2 / 80))
+JOINT = sqrt(6 / (192 + 64)) / sqrt(3)
+BY_FAN_OUT = dict(
+    FAN_OUT_1X1, queries=sqrt(6 / 128) / sqrt(3), query=JOINT, key=JOINT, value=JOINT,
+    out=1 / 8 / sqrt(3), feedforward=1 / 8 / sqrt(3))
+TRANSFORMERS = dict(
+    imagenet=BY_FAN_OUT, cityscapes=BY_FAN_OUT, ade20k=BY_FAN_OUT,
+    coco=dict(BY_FAN_OUT, input_proj=0.001, output_proj=0.001, out=0.001, feedforward=0.001))
+
+
+@pytest.mark.parametrize('task', TRANSFORMERS)
+@pytest.mark.parametrize('part', ['backbone', 'neck'])
+def test_layers_of_a_transformer_begin_as_the_table_says(task, part):
+    config = Config.fromfile(CONFIGS / f'st_hrnas_{task}_p90.py').model[part]
+    path = LightweightTransformer(62, 80, 64)
+    # The default of backbone and necks is the one without a deviation.
+    INITIALIZERS.build(config.get('init_cfg', dict(type='mmst.SupernetInit')))(path)
+    found = {}
+    for name, p in path.named_parameters():
+        if p.dim() > 1:
+            kind = next(kind for kind in TRANSFORMERS[task] if f'.{kind}.' in f'.{name}.')
+            found.setdefault(kind, []).append(p.detach().flatten().double())
+    assert found.keys() == TRANSFORMERS[task].keys()
+    for kind, expected in TRANSFORMERS[task].items():
+        values = torch.cat(found[kind])
+        assert values.square().mean().sqrt() == pytest.approx(expected, rel=0.05), kind
+        # Of a normal distribution's values some lie beyond 2.5 deviations, of a uniform one's none.
+        normal = kind in ('input_proj', 'output_proj') or expected == 0.001
+        assert (values.abs().max() > 2.5 * expected) == normal, kind
+
+
+def test_queries_keys_and_values_are_xavier_uniform_as_one_matrix():
+    """1 / 1.41 of what three matrices apart would get."""
+    attention = initialised(LightweightTransformer(4, 4, 64)).encoder.attention
+    joint = torch.cat([attention.query.weight, attention.key.weight, attention.value.weight])
+    assert joint.shape == (192, 64)
+    reference = torch.empty(192, 64)
+    nn.init.xavier_uniform_(reference)
+    assert_uniform(joint, sqrt(6 / 256))
+    assert float(joint.abs().max()) == pytest.approx(float(reference.abs().max()), rel=0.01)
+    assert float(joint.abs().max()) == pytest.approx(sqrt(6 / 128) / sqrt(2), rel=0.01)
+
+
+def test_linears_outside_transformers_do_not_follow_the_deviation_of_convolutions():
+    assert_uniform(initialised(nn.Linear(256, 100), conv_std=0.001).weight, 1 / sqrt(100))
 
 
 def test_norms_are_one_and_zero_and_biases_zero():
@@ -99,7 +144,7 @@ def test_pose_has_one_deviation_for_every_convolution():
     assert_normal(block.mixconv.project.weight, 0.001)
     assert_normal(initialised(nn.Conv2d(64, 17, 1), conv_std=0.001).weight, 0.001)
     assert_uniform(block.transformer.queries, sqrt(6 / 128))
-    assert_uniform(block.transformer.input_proj.weight, sqrt(6 / (50 + 64)))
+    assert_normal(block.transformer.input_proj.weight, 0.001)
 
 
 @pytest.mark.parametrize('conv_std', [0, -0.1])
