@@ -17,7 +17,6 @@ train_pipeline = [
     dict(type='RandomResizedCrop', scale=64, crop_ratio_range=(0.5, 1.0), backend='pillow',
          interpolation='bicubic'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='ColorJitter', brightness=0.2, contrast=0.2, saturation=0.2),
     dict(type='PackInputs')
 ]
 test_pipeline = [

@@ -1,5 +1,5 @@
-# ImageNet, 1.28 M / 50 000 images: random crops to 224x224, flips and colour in training, the
-# centre in tests.
+# ImageNet, 1.28 M / 50 000 images: random crops to 224x224 and flips in training, the centre
+# in tests.
 _base_ = 'mmpretrain::_base_/datasets/imagenet_bs32_pil_bicubic.py'
 # Belongs to the model, see models/hrnas_cls.py.
 data_preprocessor = dict(_delete_=True)
@@ -7,7 +7,6 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='RandomResizedCrop', scale=224, backend='pillow', interpolation='bicubic'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4),
     dict(type='PackInputs')
 ]
 train_dataloader = dict(
