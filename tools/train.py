@@ -83,7 +83,7 @@ def use_amp(cfg: Config) -> None:
 
 
 def scale_one_cycle(cfg: Config) -> None:
-    """Scale the peak of ``OneCycleLR`` where learning rates are scaled.
+    """Scale the peak of a one-cycle schedule where learning rates are scaled.
 
     mmengine scales the optimizer's rate, which this schedule replaces by its own.
     """
@@ -93,7 +93,8 @@ def scale_one_cycle(cfg: Config) -> None:
     ratio = cli.world_size(cfg) * cfg.train_dataloader.batch_size / scaling['base_batch_size']
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-        if scheduler.get('type') == 'OneCycleLR':
+        kind = scheduler.get('type')
+        if 'OneCycle' in str(getattr(kind, '__name__', kind)):
             peak = scheduler['eta_max']
             scheduler['eta_max'] = ([p * ratio for p in peak]
                                     if isinstance(peak, (list, tuple)) else peak * ratio)

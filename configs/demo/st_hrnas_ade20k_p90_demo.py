@@ -37,8 +37,8 @@ test_dataloader = val_dataloader
 epochs = 42
 train_cfg = dict(max_epochs=epochs, val_begin=30, val_interval=6)
 param_scheduler = [
-    dict(type='OneCycleLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
-         by_epoch=True, convert_to_iter_based=True)
+    dict(type='mmst.OneCycleBetaLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
+         base_momentum=0.85, max_momentum=0.95, by_epoch=True, convert_to_iter_based=True)
 ]
 default_hooks = dict(
     logger=dict(interval=10),

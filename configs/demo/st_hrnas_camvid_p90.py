@@ -37,8 +37,8 @@ test_dataloader = val_dataloader
 epochs = 60
 train_cfg = dict(max_epochs=epochs, val_begin=epochs, val_interval=epochs)
 param_scheduler = [
-    dict(type='OneCycleLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
-         by_epoch=True, convert_to_iter_based=True)
+    dict(type='mmst.OneCycleBetaLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
+         base_momentum=0.85, max_momentum=0.95, by_epoch=True, convert_to_iter_based=True)
 ]
 default_hooks = dict(
     search=dict(interval=2, rho=4e-4, warmup=3, input_shape=(120, 160)),

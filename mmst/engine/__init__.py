@@ -2,16 +2,16 @@
 from .hooks import (FastTrainingHook, FingerprintHook, FiniteHook, FixedMaskHook,
                     InterimMetricsHook, PruneHook, RecalibrateHook, ResumeHook, RewindHook,
                     SearchHook, SeedHook, TicketCheckpointHook, TicketHook, TimelineHook)
-from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, RMSpropTF,
-                    StaircaseLR)
+from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, OneCycleBetaLR,
+                    RMSpropTF, StaircaseLR)
 from .part_sampler import PartSampler
 from .seed_worker import seed_worker
 from .warmup_ema import WarmupEMA
 
 __all__ = [
     'DecayGroupsConstructor', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
-    'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'PartSampler',
-    'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook',
-    'SeedHook', 'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook', 'WarmupEMA',
-    'seed_worker'
+    'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'OneCycleBetaLR',
+    'PartSampler', 'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook',
+    'SearchHook', 'SeedHook', 'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook',
+    'WarmupEMA', 'seed_worker'
 ]

@@ -28,7 +28,7 @@ def run_length(cfg: Config) -> Tuple[int, str]:
 
 
 def check_one_cycle(cfg: Config) -> None:
-    """Refuse a ``OneCycleLR`` that ends before or after the run.
+    """Refuse a one-cycle schedule that ends before or after the run.
 
     Its length stands in the config a second time and is easily forgotten when ``max_epochs`` is
     overridden: the rate then never comes down, or the run stops with an error at its end. Cycles

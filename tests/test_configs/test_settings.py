@@ -114,8 +114,8 @@ OWN = dict(
         'default_hooks.checkpoint.rule': 'greater',
         'val_evaluator.type': 'CocoMetric'})
 
-ONE_CYCLE = dict(type='OneCycleLR', eta_max=0.04, pct_start=0.3, div_factor=25, by_epoch=True,
-                 convert_to_iter_based=True)
+ONE_CYCLE = dict(type='mmst.OneCycleBetaLR', eta_max=0.04, pct_start=0.3, div_factor=25,
+                 base_momentum=0.85, max_momentum=0.95, by_epoch=True, convert_to_iter_based=True)
 SCHEDULES = dict(
     imagenet=dict(type='mmst.StaircaseLR', step_size=2.4, gamma=0.97, by_epoch=True,
                   convert_to_iter_based=True),
@@ -127,8 +127,7 @@ SCHEDULES = dict(
 AUGMENTATION = dict(
     imagenet=[
         dict(type='RandomResizedCrop', scale=224, interpolation='bicubic'),
-        dict(type='RandomFlip', prob=0.5),
-        dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4)],
+        dict(type='RandomFlip', prob=0.5)],
     cityscapes=[
         dict(type='RandomResize', scale=(2048, 1024), ratio_range=(0.5, 2.0), keep_ratio=True),
         dict(type='RandomCrop', crop_size=(512, 1024), cat_max_ratio=0.75),
@@ -223,6 +222,12 @@ def test_images_are_augmented_and_tested_as_in_the_paper(task):
     cfg = load(f'st_hrnas_{task}_p90.py')
     assert_holds(cfg.train_dataloader.dataset.pipeline, AUGMENTATION[task])
     assert_holds(cfg.val_dataloader.dataset.pipeline, TESTING[task])
+
+
+@pytest.mark.parametrize('name', ['st_hrnas_imagenet_p90.py', 'demo/st_hrnas_imagenet_p90_demo.py'])
+def test_colours_of_imagenet_are_not_changed(name):
+    kinds = [transform['type'] for transform in load(name).train_dataloader.dataset.pipeline]
+    assert kinds == ['LoadImageFromFile', 'RandomResizedCrop', 'RandomFlip', 'PackInputs']
 
 
 @pytest.mark.parametrize('task', TASKS)

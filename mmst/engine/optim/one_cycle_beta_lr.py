@@ -1,0 +1,64 @@
+"""The one-cycle schedule that moves beta1 against the learning rate."""
+from typing import Any, Dict
+
+from mmengine.optim import OneCycleLR
+
+from ...errors import config_error
+from ...registry import PARAM_SCHEDULERS
+
+
+@PARAM_SCHEDULERS.register_module()
+class OneCycleBetaLR(OneCycleLR):
+    """mmengine's ``OneCycleLR``, and beta1 (or SGD's momentum) cycled as torch's does by default.
+
+    While the rate rises, beta1 falls from ``max_momentum`` to ``base_momentum``; while the rate falls,
+    it rises again. mmengine's momentum schedulers cannot turn at the step where the rate does, one
+    before a whole epoch, and would need the run's length a second time. Other arguments as
+    ``OneCycleLR``.
+
+    Args:
+        base_momentum (float): At the peak of the rate. Defaults to 0.85.
+        max_momentum (float): At both ends. Defaults to 0.95.
+    """
+
+    def __init__(self, optimizer, *args, base_momentum: float = 0.85, max_momentum: float = 0.95,
+                 **kwargs):
+        if not 0 <= base_momentum <= max_momentum < 1:
+            raise config_error('param_scheduler.base_momentum, max_momentum',
+                               (base_momentum, max_momentum), 'must be 0 <= base <= max < 1',
+                               'use torch\'s 0.85 and 0.95')
+        self.base_momentum, self.max_momentum = base_momentum, max_momentum
+        for group in optimizer.param_groups:
+            if 'betas' not in group and 'momentum' not in group:
+                raise config_error('param_scheduler.type', type(self).__name__,
+                                   'the optimizer has neither betas nor momentum',
+                                   'use OneCycleLR, or an optimizer such as AdamW')
+        super().__init__(optimizer, *args, **kwargs)  # sets the values of the first step
+
+    def step(self) -> None:
+        """Set rate and beta1 of the next step."""
+        super().step()
+        if self.begin <= self._global_step < self.end:
+            for group in self.optimizer.param_groups:
+                _set_momentum(group, self.momentum)
+
+    @property
+    def momentum(self) -> float:
+        """beta1 at the present step."""
+        level = {'initial_lr': self.max_momentum, 'max_lr': self.base_momentum,
+                 'min_lr': self.max_momentum}
+        start = 0.
+        for phase in self._schedule_phases:
+            end = phase['end_step']
+            if self.last_step <= end or phase is self._schedule_phases[-1]:
+                break
+            start = end
+        return self.anneal_func(level[phase['start_lr']], level[phase['end_lr']],
+                                (self.last_step - start) / (end - start))
+
+
+def _set_momentum(group: Dict[str, Any], value: float) -> None:
+    if 'betas' in group:
+        group['betas'] = (value, *group['betas'][1:])
+    else:
+        group['momentum'] = value
