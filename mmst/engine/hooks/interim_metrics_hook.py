@@ -1,5 +1,5 @@
 """Names for evaluations that do not count."""
-from typing import Dict, Optional
+from typing import Dict, Optional, Set
 
 from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.runner import Runner
@@ -7,6 +7,8 @@ from mmengine.runner import Runner
 from ...errors import config_error
 from ...registry import HOOKS
 from ..access import find_hook
+from ..events import events
+from ..monitors import check_monitors, plateau_schedulers
 from .interval_hook import trains
 from .prune_hook import PruneHook
 
@@ -19,10 +21,15 @@ class InterimMetricsHook(Hook):
 
     During the progressive schedule, and while weights are reactivated, validation sees a denser
     network than the ticket. Only evaluations at the target keep their names and so count for
-    ``save_best``, for early stopping and for results; the others are logged as ``interim/…``. It
-    acts before the hook that logs metrics.
+    ``save_best``, for early stopping, for schedules that look at a metric and for results; the
+    others are logged as ``interim/…``. It acts before the hook that logs metrics. Settings that name
+    a metric are checked at the first evaluation, whether it counts or not.
     """
     priority = 5
+
+    def __init__(self):
+        self._checked = False
+        self._names: Set[str] = set()
 
     def before_run(self, runner: Runner) -> None:
         stopping = find_hook(runner, EarlyStoppingHook)
@@ -32,17 +39,42 @@ class InterimMetricsHook(Hook):
                 f'have the metric {stopping.monitor!r}', 'set strict=False; they are passed over')
 
     def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
-        prune = find_hook(runner, PruneHook)
         if not trains(runner):
             return
-        if metrics and prune is not None and not prune.at_target(runner):
+        metrics = {} if metrics is None else metrics
+        if metrics and not self._checked:
+            check_monitors(runner, metrics)
+            self._checked = True
+        prune = find_hook(runner, PruneHook)
+        interim = prune is not None and not prune.at_target(runner)
+        self._names.update(metrics)
+        if interim:
             for key in list(metrics):
                 metrics[PREFIX + key] = metrics.pop(key)
-        self._forget_others(runner, metrics or {})
+            for scheduler in plateau_schedulers(runner):
+                scheduler.need_val_args = False  # mmengine's hook passes over it
+        self._forget_stale(runner, metrics)
 
-    def _forget_others(self, runner: Runner, metrics: Dict[str, float]) -> None:
-        """The log shows all that the message hub remembers: drop what this evaluation lacks."""
+    def after_val(self, runner: Runner) -> None:
+        if trains(runner):
+            for scheduler in plateau_schedulers(runner):
+                vars(scheduler).pop('need_val_args', None)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """What holds during one evaluation is no state of a scheduler."""
+        states = checkpoint.get('param_schedulers') or []
+        for state in sum(states.values(), []) if isinstance(states, dict) else states:
+            state.pop('need_val_args', None)
+
+    def _forget_stale(self, runner: Runner, metrics: Dict[str, float]) -> None:
+        """The log shows all that the message hub remembers: drop what earlier evaluations had and
+        this one lacks. What other hooks write there is theirs."""
         scalars = runner.message_hub.log_scalars
-        kept = {f'val/{key}' for key in metrics} | {'val/time', 'val/data_time'}
-        for name in [n for n in scalars if n.startswith('val/') and n not in kept]:
-            del scalars[name]
+        start = f'val/{PREFIX}'
+        names = self._names.union(
+            *(event['metrics'] for event in events(runner) if event['kind'] == 'evaluate'),
+            (name[len(start):] for name in scalars if name.startswith(start)))
+        for name in names:
+            for key in (name, PREFIX + name):
+                if key not in metrics:
+                    scalars.pop(f'val/{key}', None)
