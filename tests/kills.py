@@ -145,7 +145,7 @@ POINTS = {
     'prune': (prune_hook, 'draw_mask'),
     'masks in force': (PruneHook, '_put_in_force'),
     'reactivation': (masked_optim_wrapper, 'reactivate'),
-    'recalibration': (recalibrate, '_average_over_ranks'),
+    'recalibration': (recalibrate, 'average_statistics'),
     'saving': (Runner, 'save_checkpoint'),
     'write epoch_': (os, 'fsync'),
     'rename epoch_': (os, 'replace'),

@@ -11,6 +11,7 @@ from tiny import averaged, find_hook, find_units, make, unwrapped
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.access import models, refresh_averaged
 from mmst.engine.events import events, happened
+from mmst.search.recalibrate import average_statistics
 
 #: As ``tools/train.py`` sets it where there is no GPU.
 ON_CPU = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
@@ -219,3 +220,35 @@ def gathered(*args, **kwargs) -> dict:
     for gradient in found.values():
         dist.all_reduce(gradient, op='mean')
     return found
+
+
+def evaluations(*args, **kwargs) -> list:
+    """Digests of the network that each evaluation sees, with the averaged copy beside it, and the
+    recalibrations that were before it."""
+    found = []
+
+    def look(runner):
+        tensors = {f'{i}.{name}': digest(t) for i, m in enumerate(models(runner))
+                   for name, t in m.state_dict().items()}
+        found.append((len([e for e in events(runner) if e['kind'] == 'recalibrate']), tensors))
+
+    make(*args, **dict(kwargs, probes=[*kwargs.get('probes', ()),
+                                       ('LOWEST', dict(before_val_epoch=look))]),
+         **distributed()).train()
+    return found
+
+
+def evaluate_at_iteration_1(runner) -> None:
+    """An evaluation in the middle of the first epoch."""
+    if runner.iter == 1:
+        runner.val_loop.run()
+
+
+def average_equal_statistics() -> bool:
+    """Whether equal statistics are left as they are."""
+    torch.manual_seed(0)
+    bn = torch.nn.BatchNorm2d(1000)
+    torch.nn.init.normal_(bn.running_mean)
+    before = bn.running_mean.clone()
+    average_statistics([bn])
+    return torch.equal(bn.running_mean, before)

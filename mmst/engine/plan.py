@@ -60,9 +60,22 @@ class RunPlan:
         """Refuse an EMA that would evaluate averaged weights with the statistics of others.
 
         Raises:
-            ConfigError: If ``update_buffers`` is off.
+            ConfigError: If ``update_buffers`` is off, or another network is evaluated.
         """
+        self.check_evaluated()
         if self.averaged is not None and not self.averaged.update_buffers:
             raise config_error('EMAHook.update_buffers', False,
                                'averaged weights need averaged BN statistics',
                                'set update_buffers=True in the EMAHook')
+
+    def check_evaluated(self) -> None:
+        """Refuse an EMA whose average becomes the ticket, but is not what is evaluated.
+
+        Raises:
+            ConfigError: If ``evaluate_on_ema``, of mmpretrain's hook, is off.
+        """
+        if any(getattr(hook, 'evaluate_on_ema', True) is False for hook in self.hooks):
+            raise config_error('EMAHook.evaluate_on_ema', False,
+                               'the averaged network becomes the ticket, and another one would be '
+                               'evaluated', 'set evaluate_on_ema=True (evaluate_on_origin=True '
+                               'evaluates both), or leave the hook out')

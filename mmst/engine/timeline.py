@@ -13,6 +13,8 @@ from .. import files
 
 FILE = 'timeline.jsonl'
 Entry = Dict[str, Any]
+#: Of checkpoints: what the file would say; of the run, what nobody knows after a search.
+KEY, KEPT = 'mmst_timeline', ('widths', )
 
 
 def read(work_dir: Union[str, Path]) -> Tuple[Optional[Entry], List[Entry]]:
@@ -69,6 +71,23 @@ def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> List[Entry]:
     """
     found = list(entries[:len(events)]) + [{}] * (len(events) - len(entries))
     return [entry if _same(entry, event) else event for entry, event in zip(found, events)]
+
+
+def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> List[Entry]:
+    """Entries without the network after them, from those that a checkpoint has kept."""
+    found = list(kept[:len(entries)]) + [{}] * (len(entries) - len(kept))
+    return [dict(old, **entry) if _same(old, entry) else entry
+            for entry, old in zip(entries, found)]
+
+
+def checked(content: Any) -> Tuple[Entry, List[Entry]]:
+    """Run and entries of a checkpoint; nothing where they are not what a run would write."""
+    run, entries = (content.get('run'), content.get('entries')) if isinstance(content, dict) else (
+        None, None)
+    if not isinstance(run, dict) or not isinstance(entries, list):
+        return {}, []
+    widths = {key: value for key, value in run.items() if key in KEPT and isinstance(value, dict)}
+    return widths, entries if all(isinstance(entry, dict) for entry in entries) else []
 
 
 def _same(entry: Entry, event: Entry) -> bool:

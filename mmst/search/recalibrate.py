@@ -33,9 +33,31 @@ def recalibrate(models: Sequence[nn.Module], batches: Iterable[dict]) -> int:
             count += 1
             for model in models:
                 model(**model.data_preprocessor(batch, True), mode='tensor')
-    for model in models:
-        _average_over_ranks(batch_norms(model))
+    average_statistics(models)
     return count
+
+
+@torch.no_grad()
+def average_statistics(models: Sequence[nn.Module]) -> None:
+    """Average the running statistics over ranks; all ranks must call it.
+
+    As differences from the first rank's, so that statistics that agree already keep every bit.
+
+    Args:
+        models (Sequence[nn.Module]): Of the same shapes on each rank.
+    """
+    norms = [bn for model in models for bn in batch_norms(model)]
+    if dist.get_world_size() == 1 or not norms:
+        return
+    tensors = [t for bn in norms for t in (bn.running_mean, bn.running_var)]
+    flat = torch.cat([t.flatten() for t in tensors])
+    first = flat.clone()
+    dist.broadcast(first)
+    flat -= first
+    dist.all_reduce(flat, op='mean')
+    flat += first
+    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
+        tensor.copy_(part.view_as(tensor))
 
 
 @contextmanager
@@ -66,12 +88,3 @@ def _collecting(models: Sequence[nn.Module]):
             bn.num_batches_tracked.fill_(seen)
         for module, mode in training:
             module.training = mode
-
-
-def _average_over_ranks(norms: Sequence[nn.Module]) -> None:
-    if dist.get_world_size() > 1 and norms:
-        tensors = [t for bn in norms for t in (bn.running_mean, bn.running_var)]
-        flat = torch.cat([t.flatten() for t in tensors])
-        dist.all_reduce(flat, op='mean')
-        for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
-            tensor.copy_(part.view_as(tensor))

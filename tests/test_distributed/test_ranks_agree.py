@@ -104,3 +104,29 @@ def test_buffers_are_averaged_by_mmpose_s_hook_with_masks_and_empty_buffers_arou
         assert not any(differences(states) for states in zip(*answers))
     flags = {state['digests']['statistics', 'flags'] for states in answers for state in states}
     assert flags == {rank_jobs.digest(rank_jobs.FLAGS)}
+
+
+ITERATIONS = dict(train_cfg=dict(by_epoch=False, max_iters=4, val_interval=1),
+                  search=dict(interval=3), prune=dict(interval=3))
+
+
+@pytest.mark.parametrize('settings', [
+    dict(search=dict(interval=3), prune=dict(interval=3)), dict(search=False, prune=False),
+    dict(recalibrate=False, custom_hooks=[dict(type='mmst.FingerprintHook')]), ITERATIONS],
+    ids=['late', 'dense', 'no recalibration', 'iterations'])
+def test_every_evaluation_sees_the_same_network_on_all_ranks(tmp_path, settings):
+    """Those before the first recalibration too."""
+    first, second = ranks.run(2, rank_jobs.evaluations, tmp_path, 4, val=1, **settings)
+    assert len(first) == 4 and first[0][0] == 0
+    assert first == second
+
+
+def test_an_evaluation_that_no_interval_foretold_does_too(tmp_path):
+    probes = [(95, dict(after_train_iter=rank_jobs.evaluate_at_iteration_1))]
+    first, second = ranks.run(2, rank_jobs.evaluations, tmp_path, 2, val=2, probes=probes)
+    assert len(first) == 2 and first == second
+
+
+def test_statistics_that_agree_keep_every_bit(tmp_path):
+    """Also where a sum over the ranks is rounded."""
+    assert ranks.run(3, rank_jobs.average_equal_statistics) == [True] * 3

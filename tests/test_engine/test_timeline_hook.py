@@ -277,3 +277,26 @@ def test_tensorboard_files_hold_scalars_and_histograms(tmp_path):
     histogram, = read.Histograms('importance/3x3')
     assert histogram.step == 2
     assert histogram.histogram_value.num == sum(search['importance'][3]) > 0
+
+
+def test_a_file_that_was_lost_before_a_resume_is_there_again(tmp_path):
+    """The supernet's widths and each event's network come from the checkpoint."""
+    train(tmp_path, checkpoint=dict(interval=1))
+    whole = timeline.read(tmp_path)
+    assert any(e['removed'] for e in by_kind(whole[1], 'search') if e['step'] == 2)
+    for damage in ('lost', 'cut off'):
+        path = tmp_path / timeline.FILE
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text(''.join(lines[:2]) if damage == 'cut off' else '')
+        train(tmp_path, checkpoint=dict(interval=1), resume=True,
+              load_from=str(tmp_path / 'epoch_3.pth'))
+        assert timeline.read(tmp_path) == whole
+
+
+@pytest.mark.parametrize('content', [
+    None, 3, {}, dict(run=None, entries=[]), dict(run={'widths': 1}, entries=[{}]),
+    dict(run={'kind': 'nonsense'}, entries=[1])])
+def test_nonsense_in_a_checkpoint_is_passed_over(content):
+    run, entries = timeline.checked(content)
+    assert run == {} and not any(entries)
+    assert timeline.completed([dict(kind='prune', step=1)], entries) == [dict(kind='prune', step=1)]

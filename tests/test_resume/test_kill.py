@@ -15,7 +15,7 @@ KILLS = {
     'inside a search': ('search', 4, 7),
     'inside a reactivation': ('reactivation', 4),
     'with masks half in force': ('masks in force', 3, 1, True),
-    'inside a recalibration': ('recalibration', 4, 2),
+    'inside a recalibration': ('recalibration', 4),
     'while a checkpoint is written': ('write epoch_', 3),
     'before last_checkpoint is written': ('saving', 2, 1, True),
     'while last_checkpoint is written': ('open last_checkpoint', 3, 1, True),

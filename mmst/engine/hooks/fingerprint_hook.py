@@ -4,6 +4,8 @@ from mmengine.runner import Runner
 
 from ...errors import TrainingError
 from ...registry import HOOKS
+from ...search.recalibrate import average_statistics
+from ..access import models
 from ..events import happened
 from ..fingerprint import find_difference, fingerprint
 from ..processes import check_processes
@@ -33,6 +35,10 @@ class FingerprintHook(IntervalHook):
             return
         if not counts_iterations(runner) or happened(runner, step, *EVENTS):
             self.compare(runner, step)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Let all processes evaluate the same network, also where no hook recalibrates."""
+        average_statistics(models(runner))
 
     def on_stop(self, runner: Runner, step: int) -> None:
         if dist.get_world_size() > 1:

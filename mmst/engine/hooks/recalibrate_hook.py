@@ -3,11 +3,12 @@ from mmengine.runner import Runner
 
 from ...randomness import isolated_random_state
 from ...registry import HOOKS
-from ...search.recalibrate import recalibrate
+from ...search.recalibrate import average_statistics, recalibrate
 from ..access import models, refresh_averaged
 from ..batches import training_batches
 from ..events import add_event, events, follows, happened
-from .interval_hook import IntervalHook, check_interval, max_steps, validation_due
+from .interval_hook import (IntervalHook, check_interval, counts_iterations, max_steps,
+                            validation_due)
 
 
 @HOOKS.register_module()
@@ -17,7 +18,8 @@ class RecalibrateHook(IntervalHook):
     Without it pruned networks collapse for the wrong reason. Tickets can be evaluated at any time,
     so it acts after each prune and at the end too. Batches come from a loader of its own (the
     training set and its augmentation); the EMA copy is recalibrated too; the run's random state is
-    left as it was.
+    left as it was. On several processes, statistics that are not renewed are averaged over them at
+    the end of each epoch and before each evaluation.
 
     Args:
         batches (int): Batches on each rank. Defaults to 10.
@@ -34,6 +36,12 @@ class RecalibrateHook(IntervalHook):
         evaluated = validation_due(runner, step) or step == max_steps(runner)
         if happened(runner, step, 'search', 'prune') or (changed and evaluated):
             self.recalibrate(runner, step)
+        elif evaluated or not counts_iterations(runner):
+            average_statistics(models(runner))
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        # An evaluation that no interval foretold; else they agree already.
+        average_statistics(models(runner))
 
     def on_stop(self, runner: Runner, step: int) -> None:
         if follows(runner, 'prune', 'recalibrate'):

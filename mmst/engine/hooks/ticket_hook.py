@@ -17,12 +17,14 @@ from ...tickets import Ticket, summarize
 from ...tickets.ticket import plain
 from ...version import __version__
 from ..access import evaluated, find_hook, unwrapped
+from ..evaluated_network import EvaluatedNetwork
 from ..events import add_event, events, follows, happened
 from ..partial_load import refuse_partial_load
+from ..plan import RunPlan
 from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
 from .interval_hook import (IntervalHook, counts_iterations, max_steps, steps_done,
-                            stopped_early)
+                            stopped_early, validation_due)
 from .prune_hook import PruneHook
 from .search_hook import SearchHook
 
@@ -48,6 +50,10 @@ class TicketHook(IntervalHook):
     def __init__(self, keep_each: bool = True, input_shape: Optional[Sequence[int]] = None):
         self.keep_each = keep_each
         self.input_shape = input_shape
+        self._evaluated = EvaluatedNetwork()
+
+    def check_plan(self, plan: RunPlan) -> None:
+        plan.check_evaluated()
 
     def before_run(self, runner: Runner) -> None:
         super().before_run(runner)
@@ -56,6 +62,14 @@ class TicketHook(IntervalHook):
             self.input_shape = search.input_shape if search else DEFAULT_SHAPE
 
     def on_step(self, runner: Runner, step: int) -> None:
+        self._save_due(runner, step)
+        if validation_due(runner, step):
+            self._evaluated.expect(runner)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        self._evaluated.check(runner)
+
+    def _save_due(self, runner: Runner, step: int) -> None:
         mask = _mask(runner)
         if mask is None:
             return

@@ -35,8 +35,8 @@ class TimelineHook(IntervalHook):
     After each step with such an event: one table in the log; sparsity, costs and quantiles of the
     importance factors as scalars for all backends of mmengine's visualizer, and their histogram for
     those that know histograms (TensorBoard). All events go to ``WORK_DIR/timeline.jsonl``, see
-    :mod:`mmst.engine.timeline`. It only looks: training is the same without it, bit by bit. It
-    writes in the first process alone.
+    :mod:`mmst.engine.timeline`; checkpoints hold them too, should the file be lost. It only looks:
+    training is the same without it, bit by bit. It writes in the first process alone.
 
     Args:
         input_shape (Sequence[int], optional): Height and width at which MACs are counted. Defaults
@@ -46,7 +46,9 @@ class TimelineHook(IntervalHook):
 
     def __init__(self, input_shape: Optional[Sequence[int]] = None):
         self.input_shape = input_shape
-        self._written = 0
+        self._run: Dict[str, Any] = {}
+        self._entries: List[Dict[str, Any]] = []
+        self._loaded: Any = None
 
     def before_train(self, runner: Runner) -> None:
         """Begin the file; a run that goes on drops what it has written since its checkpoint."""
@@ -54,10 +56,21 @@ class TimelineHook(IntervalHook):
             return
         self.input_shape = self._checked_shape(runner)
         run, entries = timeline.read(runner.work_dir) if runner._resume else (None, [])
+        kept, kept_entries = timeline.checked(self._loaded)
+        # The supernet's widths: a network that goes on may be a searched one.
+        self._run = run or {**self._describe(runner), **kept}
         entries = timeline.merged(events(runner), entries) if runner._resume else []
-        timeline.begin(runner.work_dir, run or self._describe(runner), map(plain, entries))
-        self._written = len(entries)
+        self._entries = timeline.completed(entries, kept_entries)
+        timeline.begin(runner.work_dir, self._run, map(plain, self._entries))
         self._write(runner, steps_done(runner))
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().before_save_checkpoint(runner, checkpoint)
+        checkpoint[timeline.KEY] = dict(run={key: self._run[key] for key in timeline.KEPT
+                                             if key in self._run}, entries=self._entries)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        self._loaded = checkpoint.get(timeline.KEY) if runner._resume else None
 
     def on_step(self, runner: Runner, step: int) -> None:
         self._write(runner, step)
@@ -72,7 +85,7 @@ class TimelineHook(IntervalHook):
         self._write(runner, steps_done(runner))
 
     def _write(self, runner: Runner, step: int) -> None:
-        new = [dict(event) for event in events(runner)[self._written:]]
+        new = [dict(event) for event in events(runner)[len(self._entries):]]
         if not new or not is_main_process():
             return
         changed = [i for i, event in enumerate(new) if event['kind'] in CHANGES]
@@ -80,8 +93,9 @@ class TimelineHook(IntervalHook):
             state = self._look(runner)
             new[changed[-1]]['state'] = state
             self._log(runner, step, new, state)
-        timeline.append(runner.work_dir, [plain(event) for event in new])
-        self._written += len(new)
+        new = [plain(event) for event in new]
+        timeline.append(runner.work_dir, new)
+        self._entries = self._entries + new
 
     def _look(self, runner: Runner) -> Dict[str, Any]:
         prune = find_hook(runner, PruneHook)
