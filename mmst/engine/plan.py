@@ -76,6 +76,6 @@ class RunPlan:
         """
         if any(getattr(hook, 'evaluate_on_ema', True) is False for hook in self.hooks):
             raise config_error('EMAHook.evaluate_on_ema', False,
-                               'the averaged network becomes the ticket, and another one would be '
+                               'the averaged network becomes the ticket, and another would be '
                                'evaluated', 'set evaluate_on_ema=True (evaluate_on_origin=True '
                                'evaluates both), or leave the hook out')

@@ -40,14 +40,16 @@ def test_of_four_ranks_it_names_the_one_that_differs_even_if_it_is_the_first(tmp
                for text in error.value.errors.values())
 
 
-def test_statistics_may_differ_until_they_are_recalibrated(tmp_path):
-    """Without an event and without validation each process has those of its own batches."""
+@pytest.mark.parametrize('recalibrate, local', [
+    (True, set()), (False, {'statistics', 'averaged statistics'})])
+def test_statistics_may_differ_where_nothing_averages_them(tmp_path, recalibrate, local):
+    """Each process has those of its own batches; an epoch's end averages them."""
     first, second = ranks.run(2, rank_jobs.train, tmp_path, 3, search=dict(interval=3),
-                              prune=dict(interval=3), **FINGERPRINT)
+                              prune=dict(interval=3), recalibrate=recalibrate, **FINGERPRINT)
     differ = [{part for part, name in a['digests']
                if a['digests'][part, name] != b['digests'][part, name]}
               for a, b in zip(first, second)]
-    assert differ == [{'statistics', 'averaged statistics'}] * 2 + [set()]
+    assert differ == [local] * 3
 
 
 def test_iteration_based_runs_are_compared_after_each_event(tmp_path):

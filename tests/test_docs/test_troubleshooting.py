@@ -2,6 +2,7 @@
 import json
 import pickle
 import re
+from types import SimpleNamespace
 
 import pytest
 import tiny
@@ -10,14 +11,16 @@ from doc_pages import ROOT
 from mmengine.config import Config
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import OptimWrapper
+from mmengine.registry import HOOKS
 from torch import nn
 from view_tickets import view_ticket
 
 import mmst
 from mmst.deploy.open import open_ticket
 from mmst.deploy.optional import need
-from mmst.engine import MaskedOptimWrapper, PruneHook, SearchHook
+from mmst.engine import MaskedOptimWrapper, PruneHook, SearchHook, TicketCheckpointHook
 from mmst.engine.hooks.finite_hook import check_finite
+from mmst.engine.monitors import check_monitors
 from mmst.engine.plan import RunPlan
 from mmst.engine.work_dir import claim, release
 from mmst.errors import MMSTError
@@ -42,6 +45,18 @@ def other_wrapper(folder):
 
 def plain_average(folder):
     PruneHook(0.9, 1).check_plan(plan(averaged=ExponentialMovingAverage(nn.Conv2d(3, 3, 1))))
+
+
+def average_not_evaluated(folder):
+    hook = HOOKS.build(dict(type='mmpretrain.EMAHook', evaluate_on_ema=False))
+    PruneHook(0.9, 1).check_plan(plan(hooks=[hook]))
+
+
+def misspelt_metric(folder):
+    hook = TicketCheckpointHook(interval=1, save_best='mIOU', rule='greater')
+    settings = dict(default_hooks=dict(checkpoint=dict(type='mmst.TicketCheckpointHook')))
+    check_monitors(SimpleNamespace(hooks=[hook], param_schedulers=None, cfg=settings),
+                   ['aAcc', 'mIoU'])
 
 
 def checkpoint(folder):
@@ -113,6 +128,10 @@ PROVOKED = {
     "optim_wrapper.type = 'OptimWrapper': pruning needs a wrapper that masks gradients":
         other_wrapper,
     'EMAHook.update_buffers = False: averaged weights need averaged BN statistics': plain_average,
+    'EMAHook.evaluate_on_ema = False: the averaged network becomes the ticket':
+        average_not_evaluated,
+    "default_hooks.checkpoint.save_best = 'mIOU': evaluations give no metric of this name":
+        misspelt_metric,
     "config = 'st_hrnas_citscapes_p90.py': mmst has none of that name":
         lambda folder: mmst.cfg('st_hrnas_citscapes_p90.py'),
     'ticket.pth: no such file': lambda folder: Ticket.load(folder / 'ticket.pth'),
