@@ -1,5 +1,6 @@
 """Parameters and multiply-adds (MACs) per layer, dense and sparse."""
 import copy
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from ..models.attention import Attention
 from ..search.units import offers_units
+from .mac_counter import MacCounter
 from .shapes import ShapesOnly
 
 HW = Tuple[int, int]
@@ -22,8 +24,9 @@ class LayerCost:
 
     Attributes:
         name (str): Path of the module.
-        kind (str): ``'conv'``, ``'linear'``, ``'attention'`` (its two products) or ``'other'``
-            (norms, queries: parameters without MACs).
+        kind (str): ``'conv'``, ``'linear'``, ``'attention'`` (its two products, and input
+            projections of its own), ``'product'`` (another module that multiplies feature maps) or
+            ``'other'`` (norms, queries: parameters without MACs).
         params (int): Learnable parameters.
         macs (int): Dense multiply-adds.
         nonzero (int): Parameters that the mask keeps.
@@ -41,21 +44,22 @@ def layer_costs(model: nn.Module, input_shape: HW,
                 mask: Optional[Mapping[str, Tensor]] = None) -> List[LayerCost]:
     """Cost of every layer that has parameters or MACs (paper Sec. 4.1: FLOPs counted as MACs).
 
-    Sparsity is counted per layer; scaling the total by the global density would be wrong.
+    Sparsity is counted per layer; scaling the total by the global density would be wrong. A weight
+    that layers share counts once, with the first of them. Dense multiply-adds are half of what torch's
+    ``FlopCounterMode`` counts.
 
     Args:
         model (nn.Module): A whole OpenMMLab model or any part of one.
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
         mask (Mapping[str, Tensor], optional): Parameter name to bool, True where kept.
     """
-    macs: Dict[str, int] = {}
-
-    def record(name, module, inputs, output):
-        macs[name] = macs.get(name, 0) + _macs(module, inputs, output)
-
-    trace(model, input_shape, record, lambda m: isinstance(m, (nn.Conv2d, nn.Linear, Attention)))
+    twin = meta_copy(model)
+    with ShapesOnly():
+        _run_once(twin, model, input_shape)
+        with MacCounter(twin, mask) as counter:
+            run_image(twin, model, input_shape)
     return [cost for name, module in model.named_modules()
-            for cost in [_layer_cost(name, module, macs.get(name, 0), mask or {})]
+            for cost in [_layer_cost(name, module, counter, mask or {})]
             if cost.params or cost.macs]
 
 
@@ -85,8 +89,7 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
     """
     twin = meta_copy(model)
     with ShapesOnly():
-        if any(getattr(m, 'computes_once', False) for m in twin.modules()):
-            run_image(twin, model, input_shape)  # what is kept for later images is no cost of one
+        _run_once(twin, model, input_shape)
         for name, module in twin.named_modules():
             if wanted(module):
                 module.register_forward_hook(
@@ -99,6 +102,11 @@ def meta_copy(model: nn.Module) -> nn.Module:
     memo = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
             for p in model.parameters()}
     memo.update({id(b): b.detach().to('meta') for b in model.buffers()})
+    # weight_norm keeps what it has computed as a plain attribute, which cannot be copied.
+    attributes = [value for m in model.modules() for value in vars(m).values()]
+    memo.update({id(t): t.detach().to('meta') for t in attributes if isinstance(t, Tensor)})
+    # Each module has a dozen of empty ones; to copy them in Python took half of the time.
+    memo.update({id(d): OrderedDict() for d in attributes if type(d) is OrderedDict and not d})
     twin = copy.deepcopy(model, memo)
     twin.eval()  # not chained: some toolboxes' backbones return nothing from it
     for module in twin.modules():
@@ -118,28 +126,39 @@ def run_image(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
 
 
 def image_channels(model: nn.Module) -> int:
-    """Channels of the input image: those of the first convolution."""
-    return next((m.in_channels for m in model.modules() if isinstance(m, nn.Conv2d)), 3)
+    """Channels of the input image: those that are normalised, else those of the first convolution.
+
+    Not always the same: YOLOX's first convolution sees four pixels at once.
+    """
+    mean = getattr(getattr(model, 'data_preprocessor', None), 'mean', None)
+    if isinstance(mean, Tensor) and mean.numel() > 1:
+        return mean.numel()
+    for module in model.modules():
+        if type(module).__name__ == 'Focus':
+            return image_channels(module.conv) // 4
+        if isinstance(module, nn.Conv2d):
+            return module.in_channels
+    return 3
 
 
-def _macs(module: nn.Module, inputs: Tuple[Tensor, ...], output: Tensor) -> int:
-    if isinstance(module, Attention):
-        queries, memory = inputs
-        return memory.shape[0] * module.product_macs(
-            queries.shape[-2], memory.shape[-2], memory.shape[-1])
-    per_output = module.weight[0].numel() if module.weight.numel() else 0
-    return output.numel() * per_output
+def _run_once(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
+    """What is kept for later images is no cost of one."""
+    if any(getattr(m, 'computes_once', False) for m in twin.modules()):
+        run_image(twin, model, input_shape)
 
 
-def _layer_cost(name: str, module: nn.Module, macs: int, mask: Mapping[str, Tensor]) -> LayerCost:
+def _layer_cost(name: str, module: nn.Module, counter: MacCounter,
+                mask: Mapping[str, Tensor]) -> LayerCost:
     prefix = f'{name}.' if name else ''
-    own = {prefix + key: p for key, p in module.named_parameters(recurse=False)}
+    own = {prefix + key: p for key, p in module.named_parameters(recurse=False)
+           if prefix + key in counter.names}
     params = sum(p.numel() for p in own.values())
-    kept = {key: int(mask[key].sum()) if key in mask else p.numel() for key, p in own.items()}
-    weight = f'{prefix}weight'
-    density = kept[weight] / own[weight].numel() if weight in own and own[weight].numel() else 1.
-    kind = next((kind for kind, types in _KINDS.items() if isinstance(module, types)), 'other')
-    return LayerCost(name, kind, params, macs, sum(kept.values()), macs * density)
+    kept = sum(int(mask[key].sum()) if key in mask else p.numel() for key, p in own.items())
+    macs = counter.macs.get(name, 0)
+    kind = next((kind for kind, types in _KINDS.items() if isinstance(module, types)),
+                'product' if macs else 'other')
+    return LayerCost(name, kind, params, macs, kept, counter.sparse_macs.get(name, 0.))
 
 
-_KINDS = dict(conv=nn.Conv2d, linear=nn.Linear, attention=Attention)
+_KINDS = dict(conv=nn.modules.conv._ConvNd, linear=(nn.Linear, nn.Bilinear),
+              attention=(Attention, nn.MultiheadAttention))

@@ -16,6 +16,7 @@ from ..errors import config_error
 from ..preflight.checkpoints import check_tested
 from ..preflight.toolbox import check_toolbox
 from ..pruning.criteria.base import Criterion
+from ..pruning.acting import check_zeros_act
 from ..pruning.draw import draw_mask
 from ..pruning.mask import Mask
 from ..pruning.prunable import prunable_weights
@@ -68,6 +69,7 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
     settings = hook_settings(cfg, 'PruneHook') or {}
     weights = prunable_weights(unwrapped(runner), **{
         key: settings[key] for key in _SELECT if key in settings})
+    check_zeros_act(unwrapped(runner), weights)
     gradients = criterion_gradients(runner, criterion, weights, runner.seed)
     mask = draw_mask(criterion.score(weights, gradients), sparsity, scope)
     with torch.no_grad():

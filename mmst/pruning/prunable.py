@@ -1,21 +1,26 @@
 """Which weights may be pruned: what "90%" is a share of."""
 from fnmatch import fnmatch
-from typing import Dict, Sequence
+from typing import Dict, List, Mapping, Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ..errors import config_error
 from ..models.lightweight_transformer import LightweightTransformer
+from .matrices import PRUNABLE, Matrix, find_matrices
 
-PRUNABLE = (nn.modules.conv._ConvNd, nn.Linear)
+__all__ = ['PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
 
 
 def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck'),
                      transformers: bool = True,
                      leave_alone: Sequence[str] = ()) -> Dict[str, nn.Parameter]:
-    """Weights of the convolutions and linears of a model's parts, by parameter name.
+    """Matrices of the linear maps of a model's parts, by parameter name.
 
-    Classifiers (outside the parts), biases, norms and learned queries are no prunable weights.
+    They are the weights of convolutions and linears, the input projections of attention, the weights
+    of recurrent layers. Classifiers (outside the parts), biases, norms and learned queries are no
+    prunable weights. A weight that several layers share is there once, by the name that
+    ``model.named_parameters()`` gives it, where all of these layers may be pruned.
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.
@@ -24,26 +29,70 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
         leave_alone (Sequence[str]): Module paths to pass over; ``*`` and ``?`` are wildcards.
 
     Raises:
-        ConfigError: If nothing is left to prune or an entry of ``leave_alone`` matches nothing.
+        ConfigError: If nothing is left to prune, an entry of ``leave_alone`` matches nothing, or the
+            weight of a layer is computed from others, so that zeros in those would not act.
     """
-    inside = [f'{name}.' for name, m in model.named_modules()
-              if isinstance(m, LightweightTransformer)]
-    layers = {name: m for name, m in model.named_modules()
-              if isinstance(m, PRUNABLE) and name.split('.')[0] in parts and m.weight.numel()
-              and (transformers or not name.startswith(tuple(inside)))}
-    for pattern in leave_alone:
-        matches = [name for name in layers if covers(pattern, name)]
-        if not matches and not any(covers(pattern, name) for name, _ in model.named_modules()):
-            raise config_error('PruneHook.leave_alone', pattern, 'no layer has this name',
-                               'take names from model.named_modules(), e.g. \'backbone.stem*\'')
-        for name in matches:
-            del layers[name]
-    if not layers:
+    inside = tuple(f'{name}.' for name, m in model.named_modules()
+                   if isinstance(m, LightweightTransformer))
+    _check_patterns(model, leave_alone)
+
+    def chosen(path: str) -> bool:
+        return (path.split('.')[0] in parts and (transformers or not path.startswith(inside))
+                and not any(covers(pattern, path) for pattern in leave_alone))
+
+    matrices = [matrix for matrix in find_matrices(model) if chosen(matrix.path)]
+    _check_own(matrices, leave_alone)
+    names = {id(p): name for name, p in model.named_parameters()}
+    left_out = {id(p) for path, module in model.named_modules() if not chosen(path)
+                for p in module.parameters(recurse=False)} if _shares(model) else set()
+    found = {id(p): p for p in (m.module._parameters[m.name] for m in matrices) if p.numel()}
+    weights = {names[key]: p for key, p in found.items() if key not in left_out}
+    if not weights:
         raise config_error('PruneHook.parts', list(parts), 'the model has no prunable weight there',
                            'name the model\'s parts, e.g. [\'backbone\', \'neck\']')
-    return {f'{name}.weight': m.weight for name, m in layers.items()}
+    return weights
+
+
+def with_new_kinds(kept: Mapping[str, Tensor], weights: Mapping[str, nn.Parameter],
+                   model: nn.Module) -> Dict[str, Tensor]:
+    """A mask of a version that pruned convolutions and linears alone, with the other ``weights``.
+
+    Args:
+        kept (Mapping[str, Tensor]): Of a checkpoint: parameter name to bool, True where kept.
+        weights (Mapping[str, nn.Parameter]): What is prunable now.
+        model (nn.Module): Whose weights these are.
+    """
+    former = {m.full_name for m in find_matrices(model) if isinstance(m.module, PRUNABLE)}
+    new = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()
+           if name not in kept and name not in former}
+    return {**kept, **new} if isinstance(kept, Mapping) else kept
 
 
 def covers(pattern: str, name: str) -> bool:
     """Whether ``pattern`` names the module ``name`` or one that it lies in."""
     return fnmatch(name, pattern) or fnmatch(name, f'{pattern}.*')
+
+
+def _check_patterns(model: nn.Module, leave_alone: Sequence[str]) -> None:
+    for pattern in leave_alone:
+        if not any(covers(pattern, name) for name, _ in model.named_modules()):
+            raise config_error('PruneHook.leave_alone', pattern, 'no layer has this name',
+                               'take names from model.named_modules(), e.g. \'backbone.stem*\'')
+
+
+def _check_own(matrices: List[Matrix], leave_alone: Sequence[str]) -> None:
+    computed = [matrix for matrix in matrices if not matrix.is_own]
+    if computed:
+        more = f' (and {len(computed) - 1} more)' if len(computed) > 1 else ''
+        raise config_error(
+            'PruneHook.leave_alone', list(leave_alone), f'{computed[0].full_name}{more} is computed '
+            'from other parameters at each pass (weight_norm, spectral_norm, torch\'s pruning or '
+            'another parametrisation), and zeros in those are none in it',
+            'remove that (e.g. torch.nn.utils.remove_weight_norm or parametrize.'
+            f'remove_parametrizations), or name the layers, e.g. leave_alone=[{computed[0].path!r}]')
+
+
+def _shares(model: nn.Module) -> bool:
+    """Whether several modules own one parameter."""
+    owned = [id(p) for m in model.modules() for p in m._parameters.values() if p is not None]
+    return len(owned) != len(set(owned))

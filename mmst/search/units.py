@@ -56,15 +56,36 @@ class UnitGroup:
 def find_units(model: nn.Module) -> Dict[str, UnitGroup]:
     """All groups of search units of ``model`` that still hold a unit.
 
+    A module that shares a weight with one outside of it is left alone: a removal would change both.
+
     Returns:
         Dict[str, UnitGroup]: Name of the group (module path, then the group's own name) to group.
     """
-    groups = {}
+    groups, shared = {}, shared_owners(model)
     for path, module in model.named_modules():
-        for name, group in units_of(module).items():
+        units = units_of(module)
+        if units and shared and _shares_outside(path, module, shared):
+            continue
+        for name, group in units.items():
             if len(group):
                 groups[f'{path}.{name}' if path else name] = group
     return groups
+
+
+def shared_owners(model: nn.Module) -> Dict[int, List[str]]:
+    """``id`` of each parameter that several modules own to their paths."""
+    owners: Dict[int, List[str]] = {}
+    for path, module in model.named_modules():
+        for p in module._parameters.values():
+            if p is not None:
+                owners.setdefault(id(p), []).append(path)
+    return {key: paths for key, paths in owners.items() if len(paths) > 1}
+
+
+def _shares_outside(path: str, module: nn.Module, owners: Dict[int, List[str]]) -> bool:
+    inside = f'{path}.' if path else ''
+    return any(not f'{owner}.'.startswith(inside)
+               for p in module.parameters() for owner in owners.get(id(p), ()))
 
 
 def units_of(module: nn.Module) -> Dict[str, UnitGroup]:

@@ -164,13 +164,26 @@ def _unchecked(content: Mapping[str, Any]) -> Ticket:
 
 
 def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> Tuple[Dict[str, Tensor], Mask]:
-    """Copies of both, the pruned weights exactly 0."""
-    state = {name: t.detach().cpu().clone() for name, t in state_dict.items()}
+    """Copies of both, the pruned weights exactly 0. A shared weight is copied once."""
+    copies: Dict[Any, Tensor] = {}
+    state = {name: copies.setdefault(place(t) or name, t.detach().cpu().clone())
+             for name, t in state_dict.items()}
     kept = Mask({name: t.cpu() for name, t in mask.items()})
     kept.check_fits({name: t.shape for name, t in state.items()})
     for name, keep in kept.items():
         state[name].masked_fill_(~keep, 0)
     return state, kept
+
+
+def place(tensor: Tensor) -> Optional[Tuple]:
+    """Where a tensor lies in memory: the same for the names of a weight that layers share.
+
+    None of an empty one, which lies nowhere.
+    """
+    if not tensor.numel():
+        return None
+    return (str(tensor.device), tensor.untyped_storage().data_ptr(), tensor.storage_offset(),
+            tuple(tensor.shape), tensor.stride(), tensor.dtype)
 
 
 def _line(error: Exception) -> str:

@@ -3,11 +3,12 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from small_nets import NarrowModel, cut_at_random, input_image, narrow_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmst.analysis.cost import feature_sizes, layer_costs, total
+from mmst.analysis.cost import feature_sizes, image_channels, layer_costs, total
 from mmst.models import SearchBlock, search_blocks
 from mmst.models.attention import Attention
 
@@ -63,6 +64,109 @@ def test_costs_of_a_layer_by_hand(layer, params, macs):
     assert (costs['params'], costs['macs']) == (params, macs)
 
 
+class Attended(nn.Module):
+    """Attention of torch: packed or separate input projections, one or two sequences."""
+
+    def __init__(self, keys=6, own=True):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(6, 2, kdim=keys, vdim=keys, batch_first=True)
+        self.queries = None if own else nn.Parameter(torch.randn(1, 4, 6))
+        self.keys = keys
+
+    def forward(self, x):
+        x = x.flatten(2)[..., :self.keys]
+        return self.attention(x if self.queries is None else self.queries, x, x)[0]
+
+
+def kept_part(matrix, name, part):
+    """The mask that keeps the projection of queries (0), keys (1) or values (2)."""
+    keep = torch.zeros(matrix.shape, dtype=torch.bool)
+    if name.startswith('in_'):
+        keep.unflatten(0, (3, -1))[part] = True
+    else:
+        keep[:] = 'qkv'.index(name[0]) == part
+    return keep
+
+
+@pytest.mark.parametrize('model, queries', [(Attended(), 3), (Attended(own=False), 4),
+                                            (Attended(keys=5, own=False), 4)])
+def test_attention_of_torch_counts_its_projections_and_products(model, queries):
+    attention, keys = model.attention, 3
+    costs = {cost.name: cost for cost in layer_costs(model, (2, 9))}
+    projections = queries * 36 + 2 * keys * 6 * model.keys
+    assert costs['attention'].kind == 'attention'
+    assert costs['attention'].macs == projections + 2 * queries * keys * 6
+    assert costs['attention.out_proj'].macs == queries * 36
+    # Only the queries' projection is kept, then only the keys'.
+    for kept, macs in ((0, queries * 36), (1, keys * 6 * model.keys)):
+        mask = {f'attention.{name}': kept_part(p, name, kept)
+                for name, p in attention.named_parameters() if name.endswith('proj_weight')}
+        found = {c.name: c for c in layer_costs(model, (2, 9), mask)}['attention']
+        assert found.sparse_macs == pytest.approx(macs + 2 * queries * keys * 6)
+
+
+class Written(nn.Module):
+    """What a layer does written as a function of its own weight."""
+
+    def __init__(self, function, *shape):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(shape))
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x, self.weight)
+
+
+def standardised(x, w):
+    return F.conv2d(x, (w - w.mean(1, keepdim=True)) / w.std())
+
+
+@pytest.mark.parametrize('model, macs', [
+    (nn.ConvTranspose2d(3, 4, 2, stride=2), 35 * 3 * 4 * 4),
+    (nn.ConvTranspose2d(4, 6, 3, groups=2, bias=False), 35 * 4 * 3 * 9),
+    (Written(lambda x, w: x @ w, 7, 5), 15 * 35),
+    (Written(lambda x, w: torch.einsum('nchw,dc->ndhw', x, w), 4, 3), 35 * 12),
+    (Written(lambda x, w: w.expand(1, 3, 4, 5) @ x, 4, 5), 3 * 4 * 5 * 7),
+    (Written(F.linear, 4, 7), 15 * 28), (Written(lambda x, w: F.bilinear(x, x, w), 2, 7, 7), 15 * 98),
+    (Written(lambda x, w: F.conv2d(x, w), 4, 3, 1, 1), 35 * 12), (Written(standardised, 4, 3, 1, 1),
+                                                                  35 * 12)])
+@pytest.mark.parametrize('image', [(5, 7)])
+def test_multiply_adds_count_however_they_are_written(model, macs, image):
+    if isinstance(model, nn.ConvTranspose2d) and model.in_channels == 4:
+        model = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), model)
+        macs += 35 * 12
+    mask = {n: torch.rand(p.shape) < 0.5 for n, p in model.named_parameters() if p.dim() > 1}
+    costs = layer_costs(model, image, mask)
+    assert total(costs)['macs'] == macs
+    expected = sum(c.macs * float(mask[f'{c.name}.weight'.strip('.')].float().mean())
+                   for c in costs if c.macs)
+    assert total(costs)['sparse_macs'] == pytest.approx(expected)
+
+
+def test_recurrent_layers_count_their_matrices():
+    costs = {c.name: c for c in layer_costs(Recurrent(), (5, 7))}
+    assert costs['lstm'].macs == 15 * (16 * 7 + 16 * 4)
+
+
+class Recurrent(nn.Module):
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(7, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x.flatten(1, 2))[0]
+
+
+@pytest.mark.parametrize('mean, channels', [([1., 2., 3.], 3), ([1.], 12)])
+def test_images_have_the_channels_that_are_normalised(mean, channels):
+    """YOLOX's first convolution sees four pixels at once."""
+    model = nn.Sequential(nn.Conv2d(12, 4, 1))
+    model.data_preprocessor = nn.Module()
+    model.data_preprocessor.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1))
+    assert image_channels(model) == channels
+
+
 def test_attention_counts_its_two_products_and_the_queries_once():
     costs = {cost.name: cost for cost in layer_costs(Queries(), (2, 9))}
     keys = {'attention.query': 5, 'attention.key': 3, 'attention.value': 3, 'attention.out': 5}
@@ -97,6 +201,17 @@ def test_costs_grow_with_the_image_where_they_should():
     for a, b in zip(small, large):
         inner = 'transformer' in a.name
         assert b.macs == (a.macs if inner else 2 * a.macs)
+
+
+@pytest.mark.filterwarnings('ignore:.*weight_norm.*:FutureWarning')
+@pytest.mark.parametrize('norm', [nn.utils.weight_norm, nn.utils.spectral_norm,
+                                  nn.utils.parametrizations.weight_norm])
+def test_layers_whose_weight_is_computed_count_like_others(norm):
+    model = nn.Sequential(norm(nn.Conv2d(3, 4, 3, padding=1)))
+    model(torch.randn(1, 3, 5, 7))  # what it has computed cannot be copied as a parameter can
+    assert total(layer_costs(model, (5, 7)))['macs'] == 35 * 108
+    assert total(layer_costs(model, (5, 7)))['params'] == sum(
+        p.numel() for p in model.parameters())
 
 
 # ------------------------------------------------------------------- sparsity

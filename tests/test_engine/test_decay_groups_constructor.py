@@ -150,3 +150,12 @@ def test_rules_hold_with_the_optimizers_own_weight_decay_too(model, rules):
           for p in group['params']}
     norms = [m.weight for m in model.modules() if isinstance(m, (nn.BatchNorm2d, nn.LayerNorm))]
     assert {of[id(p)] for p in norms} == {0.} and of[id(model.classifier.weight)] == 0.01
+
+
+@pytest.mark.filterwarnings('ignore:.*weight_norm.*:FutureWarning')
+def test_weights_that_are_computed_from_parameters_are_no_obstacle():
+    model = nn.Sequential(*(nn.utils.weight_norm(nn.Conv2d(3, 3, 1)) for _ in range(20)),
+                          nn.Conv2d(3, 3, 1))
+    decayed, others = build(model).optimizer.param_groups
+    assert [id(p) for p in decayed['params']] == [id(model[-1].weight)]
+    assert len(others['params']) == len(list(model.parameters())) - 1

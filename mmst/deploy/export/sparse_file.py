@@ -14,11 +14,12 @@ from ...models.coordinate_order import projections, swap_all
 from ...pruning.mask import Mask
 from ...tickets import Ticket
 from ...tickets.digest import digest
-from ...tickets.ticket import plain
+from ...tickets.ticket import place, plain
 from .coding import decode, encode
 
 FORMAT, VERSION = 'mmst.sparse', 2
-#: From this version on the Transformers' coordinates are in the present order.
+#: From this version on the Transformers' coordinates are in the present order, and a weight that
+#: layers share is stored once.
 _COLUMNS_FIRST = 2
 _FIELDS = dict(format=str, version=int, digest=str, model=dict, meta=dict, layers=list,
                masked=list, positions=Tensor, values=dict)
@@ -41,7 +42,12 @@ def save_sparse(ticket: Ticket, path: Union[str, Path]) -> Dict[str, float]:
     positions: List[bytes] = []
     values: Dict[str, List[Tensor]] = {}
     sums = dict(weights=0, kept=0)
+    first: Dict[Tuple, str] = {}
     for name, tensor in ticket.state_dict.items():
+        same = first.setdefault(place(tensor) or (name, ), name)
+        if same != name:  # a weight that layers share
+            layers.append(dict(name=name, same=same))
+            continue
         kept = _kept(name, tensor, ticket.mask)
         layer = dict(name=name, shape=list(tensor.shape), dtype=str(tensor.dtype).split('.')[-1])
         flat = tensor.detach().cpu().contiguous().flatten()
@@ -113,6 +119,9 @@ def _unpack(content: Mapping[str, Any]) -> Tuple[Dict[str, Tensor], Dict[str, Te
     state: Dict[str, Tensor] = {}
     mask: Dict[str, Tensor] = {}
     for layer in content['layers']:
+        if 'same' in layer:
+            state[layer['name']] = state[layer['same']]
+            continue
         shape, dtype = tuple(layer['shape']), layer['dtype']
         count = int(np.prod(shape, dtype=np.int64))
         kept = None

@@ -8,9 +8,10 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ...errors import config_error
+from ...pruning.acting import check_zeros_act
 from ...pruning.draw import draw_mask
 from ...pruning.mask import Mask
-from ...pruning.prunable import prunable_weights
+from ...pruning.prunable import prunable_weights, with_new_kinds
 from ...pruning.reactivation import REVIVE
 from ...pruning.scope import check_scope
 from ...registry import CRITERIA, HOOKS, SCHEDULES
@@ -89,7 +90,7 @@ class PruneHook(IntervalHook):
         if self.reactivation == 'search' and not plan.has(SearchHook):
             raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
                                'add a SearchHook or set reactivation=None')
-        prunable_weights(plan.model, **self.select)
+        check_zeros_act(plan.model, prunable_weights(plan.model, **self.select))
 
     def before_train(self, runner: Runner) -> None:
         reached = self.schedule.at(max_steps(runner) // self.interval)
@@ -105,7 +106,8 @@ class PruneHook(IntervalHook):
         self._averages = SinceReturn(ema) if ema is not None else None
         weights = self.weights(runner)
         if self._loaded is not None:
-            self._put_in_force(runner, checked(self._loaded['kept'], weights))
+            kept = with_new_kinds(self._loaded['kept'], weights, unwrapped(runner))
+            self._put_in_force(runner, checked(kept, weights))
             for name, value in self._loaded['values'].items():
                 runner.optim_wrapper.masks[weights[name]]['value'] = value.to(weights[name].device)
         if self._loaded_returned is not None:

@@ -49,7 +49,9 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
                 base = dict(lr=self.base_lr, weight_decay=self.base_wd)
                 params[:] = merged(params, {k: v for k, v in base.items() if v is not None})
             return
-        weights = {id(m.weight) for m in module.modules() if isinstance(m, PRUNABLE)}
+        # Not m.weight, which may be computed from parameters at each look (weight_norm).
+        weights = {id(m._parameters.get('weight')) for m in module.modules()
+                   if isinstance(m, PRUNABLE)}
         trained = [p for p in module.parameters() if p.requires_grad]
         params.append(dict(params=[p for p in trained if id(p) in weights]))
         params.append(dict(params=[p for p in trained if id(p) not in weights], weight_decay=0.))

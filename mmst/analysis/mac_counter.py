@@ -1,0 +1,146 @@
+"""Multiply-adds of all that torch runs in a pass, layer by layer."""
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils import flop_counter
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+aten = torch.ops.aten
+
+
+class Owner(NamedTuple):
+    """Where a parameter belongs: its module's path, its mask, its memory layout."""
+    path: str
+    mask: Optional[Tensor]
+    stride: Tuple[int, ...]
+
+
+class MacCounter(TorchDispatchMode):
+    """Counts multiply-adds as torch's ``FlopCounterMode`` does, whose formulas it uses.
+
+    An operation on a parameter, or on a view of one, counts for the parameter's module, whoever runs
+    it: attention uses the weights of its output projection without calling that. Others, e.g. the
+    products of attention, count for the innermost module that is running.
+
+    Args:
+        model (nn.Module): The network that is going to run; it gets hooks.
+        masks (Mapping[str, Tensor], optional): Parameter name to bool, True where kept.
+
+    Attributes:
+        macs (Dict[str, int]): Path of a module to its multiply-adds.
+        sparse_macs (Dict[str, float]): The same of the kept weights alone.
+        names (Set[str]): Of the parameters. One that several modules share is there once, for the
+            first of them.
+    """
+
+    def __init__(self, model: nn.Module, masks: Optional[Mapping[str, Tensor]] = None):
+        super().__init__()
+        self.macs: Dict[str, int] = {}
+        self.sparse_macs: Dict[str, float] = {}
+        self._running: List[str] = ['']
+        self._densities: Dict[Tuple, float] = {}
+        masks = masks or {}
+        self._owners: Dict[int, Owner] = {}
+        self._weights: Dict[str, Owner] = {}
+        self.names: Set[str] = set()
+        for name, p in model.named_parameters():
+            self.names.add(name)
+            if p.dim() > 1 and p.numel():
+                path, _, key = name.rpartition('.')
+                owner = self._owners[_storage(p)] = Owner(path, masks.get(name), p.stride())
+                if key == 'weight':
+                    self._weights[path] = owner
+        for path, module in model.named_modules():
+            if _multiplies_by_its_own(module):
+                continue
+            module.register_forward_pre_hook(lambda m, inputs, path=path: self._enter(path))
+            module.register_forward_hook(lambda m, inputs, output: self._leave())
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        formula = _FORMULAS.get(getattr(func, '_overloadpacket', None))
+        if formula is not None:
+            self._add(formula(out, *args, **(kwargs or {})), args)
+        return out
+
+    def _add(self, macs: int, args: Tuple) -> None:
+        # The last one: a linear map of a parameter, say of learned queries, is the linear's.
+        weight = next((t for t in args[::-1] if isinstance(t, Tensor) and t.dim() > 1
+                       and _storage(t) in self._owners), None)
+        path, density = self._running[-1], 1.
+        if weight is not None:
+            owner = self._owners[_storage(weight)]
+            path, density = owner.path, self._density(owner, weight)
+        elif path in self._weights:  # a copy of the weight, e.g. a standardised one
+            density = self._density(self._weights[path], None)
+        self.macs[path] = self.macs.get(path, 0) + macs
+        self.sparse_macs[path] = self.sparse_macs.get(path, 0.) + macs * density
+
+    def _density(self, owner: Owner, view: Optional[Tensor]) -> float:
+        """Share that the mask keeps of the weights that ``view`` sees; None: of all."""
+        if owner.mask is None:
+            return 1.
+        seen = owner.mask
+        key = (id(seen), )
+        if view is not None and view.numel() != seen.numel():
+            key = (id(seen), view.storage_offset(), tuple(view.shape), view.stride())
+        if key not in self._densities:
+            if len(key) > 1:
+                laid_out = torch.empty_strided(seen.shape, owner.stride, dtype=torch.bool)
+                seen = laid_out.copy_(seen).as_strided(view.shape, view.stride(),
+                                                       view.storage_offset())
+            self._densities[key] = int(seen.sum()) / max(seen.numel(), 1)
+        return self._densities[key]
+
+    def _enter(self, path: str) -> None:
+        self._running.append(path)
+
+    def _leave(self) -> None:
+        self._running.pop()
+
+
+def _multiplies_by_its_own(module: nn.Module) -> bool:
+    """Whether operations of ``module`` are told by its parameters: of torch's plain layers they are.
+
+    A hook for each of these would take a third of the time.
+    """
+    home = type(module).__module__
+    return (not module._forward_pre_hooks and home.startswith('torch.nn.modules.')
+            and (home.endswith('.container') or not module._modules))
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+def _halved(formula: Callable) -> Callable:
+    return lambda out, *args, **kwargs: formula(*args, **kwargs, out_val=out) // 2
+
+
+def _by_shapes(formula: Callable) -> Callable:
+    """The form that formulas have in torch before 2.2."""
+
+    def macs(out: Any, *args, **kwargs) -> int:
+        args, kwargs, out = tree_map(lambda x: x.shape if isinstance(x, Tensor) else x,
+                                     (args, kwargs, out))
+        return formula(*args, **kwargs, out_shape=out) // 2
+
+    return macs
+
+
+def _trilinear(out: Tensor, one: Tensor, weight: Tensor, two: Tensor, *_, **__) -> int:
+    """Of ``nn.Bilinear``, which torch does not count."""
+    return out.numel() * weight[0].numel()
+
+
+def _formulas() -> Dict[Any, Callable]:
+    if hasattr(flop_counter, 'flop_registry'):
+        found = {op: _halved(formula) for op, formula in flop_counter.flop_registry.items()}
+    else:
+        found = {op: _by_shapes(formula) for op, formula in flop_counter.flop_mapping.items()}
+    return {**found, aten._trilinear: _trilinear}
+
+
+_FORMULAS = _formulas()
