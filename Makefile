@@ -4,7 +4,8 @@
 # make docs    the documentation in site/, in an environment of its own (.venv-docs/)
 # make clean   remove builds and caches; `rm -rf .venv` removes the environment
 #
-# PYTHON=/path/to/python3.11 picks the interpreter.
+# PYTHON=/path/to/python3.11 picks the interpreter. What needs the environment and what changes it
+# wait for each other, in whichever terminals they were called.
 
 SHELL := /bin/sh
 PYTHON := $(shell for p in python3.11 python3; do \
@@ -25,10 +26,16 @@ CHECK_PYTHON := import sys; v = sys.version_info[:2]; \
 # Used once in full, so that a broken package shows here and not in the middle of a run.
 CHECK_PACKAGES := import mmst, torchvision, mmpretrain, mmseg.models, mmdet.models, mmpose.models
 
+# Who makes or removes an environment is alone with it; any number of calls may use it.
+LOCK := .make.lock
+DOCS_LOCK := .make-docs.lock
+alone = $(if $(PYTHON),$(PYTHON) tools/alone.py $(1) 'make $(2)')
+again = @+$(call alone,$(1),$(2)) $(MAKE) --no-print-directory LOCKED=yes $(3)
+
 # Docstrings are read, not imported: the documentation needs neither torch nor a toolbox.
 DOCS := .venv-docs
 
-.PHONY: help setup test demo docs clean
+.PHONY: help setup test demo docs documentation clean remove
 .NOTPARALLEL:
 
 help:
@@ -36,6 +43,11 @@ help:
 
 setup: $(STAMP)
 
+# Looked at once more under the lock: another call may have done it meanwhile.
+ifndef LOCKED
+$(STAMP): requirements.txt requirements-no-deps.txt setup.py
+	$(call again,$(LOCK),setup,$@)
+else
 $(STAMP): requirements.txt requirements-no-deps.txt setup.py
 	@if [ -e $(UNFINISHED) ] || { [ -e $(VENV) ] && ! $(RUN) -c ''; }; then \
 		echo 'An earlier set-up was not finished: making $(VENV) anew.'; rm -rf $(VENV); fi
@@ -55,14 +67,19 @@ $(STAMP): requirements.txt requirements-no-deps.txt setup.py
 	$(RUN) -W ignore -c '$(CHECK_PACKAGES)'
 	rm -f $(UNFINISHED)
 	touch $@
+endif
 
 test: setup
-	$(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+	$(call alone,--shared $(LOCK),test) $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
 demo: setup
-	$(RUN) -W ignore tools/demo.py $(ARGS)
+	$(call alone,--shared $(LOCK),demo) $(RUN) -W ignore tools/demo.py $(ARGS)
 
-docs: $(DOCS)/.complete
+docs:
+	$(call again,$(DOCS_LOCK),docs,documentation)
+
+ifdef LOCKED
+documentation: $(DOCS)/.complete
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict $(ARGS)
 
 $(DOCS)/.complete: requirements-docs.txt
@@ -70,7 +87,13 @@ $(DOCS)/.complete: requirements-docs.txt
 	$(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -m pip --disable-pip-version-check --no-input install -r requirements-docs.txt
 	touch $@
+endif
 
 clean:
-	rm -rf build dist site *.egg-info .pytest_cache
+	$(call again,$(LOCK),clean,remove)
+
+ifdef LOCKED
+remove:
+	$(call alone,$(DOCS_LOCK),clean) rm -rf build dist site *.egg-info .pytest_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+endif

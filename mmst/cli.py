@@ -1,9 +1,12 @@
 """What the command line tools share: arguments, reading configs, processes, and how errors end."""
 import argparse
+import atexit
 import datetime
+import gc
 import os
 import os.path as osp
 import re
+import signal
 import subprocess
 import sys
 from typing import Any, Callable, Mapping, Optional
@@ -11,6 +14,7 @@ from typing import Any, Callable, Mapping, Optional
 import torch
 from mmengine.config import Config, DictAction
 
+from .engine.stop import Stopped
 from .errors import ConfigError, MMSTError, config_error
 from .preflight.toolbox import missing_toolbox
 
@@ -53,10 +57,21 @@ def run(tool: str, main: Callable[[], None]) -> int:
     """Call ``main`` and return the exit code.
 
     Errors that the user can act on end here, as one line; of several processes on a machine the
-    first one prints it. Anything else is a defect and keeps its traceback.
+    first one prints it. So do Ctrl-C and, where a run is at work, SIGTERM. Anything else is a
+    defect and keeps its traceback.
     """
     try:
         main()
+    except Stopped as stopped:
+        if not stopped.told and local_rank() == 0:
+            print(f'{tool}: ended by {stopped.name}', file=sys.stderr, flush=True)
+        # Whoever asked may not wait for Python to look through all objects once more.
+        atexit.register(gc.freeze)
+        return stopped.code
+    except KeyboardInterrupt:
+        if local_rank() == 0:
+            print(f'{tool}: ended by SIGINT', file=sys.stderr, flush=True)
+        return 128 + signal.SIGINT
     except MMSTError as error:
         if local_rank() == 0:
             print(f'{tool}: error: {one_line(error)}', file=sys.stderr, flush=True)

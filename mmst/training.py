@@ -8,7 +8,10 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from . import cli, preflight
+from .engine.access import find_hook
+from .engine.hooks.stop_hook import StopHook
 from .engine.resume import find_checkpoint
+from .engine.stop import Stopped
 from .engine.work_dir import claim
 from .errors import config_error
 from .tickets.retrain import retraining_config
@@ -22,14 +25,30 @@ def train(cfg: Config) -> Runner:
 
     Raises:
         MMSTError: The first thing that is wrong.
+        Stopped: SIGTERM or SIGINT has asked the run to end, see ``StopHook``.
     """
     preflight.check(cfg)
     cli.start_processes(cfg)
     claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
     runner = build_runner(cfg)
-    runner.train()
+    try:
+        with _stop_hook(runner).signals:
+            runner.train()
+    except Stopped as stopped:
+        if stopped.told:  # else the other processes may not be there any more
+            cli.stop_processes()
+        raise
     cli.stop_processes()
     return runner
+
+
+def _stop_hook(runner: Runner) -> StopHook:
+    """The hook that the config has; else one that is registered now, after all others."""
+    hook = find_hook(runner, StopHook)
+    if hook is None:
+        hook = StopHook()
+        runner.register_hook(hook)
+    return hook
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -2,7 +2,8 @@
 
 ``killed(folder, ('search', 4))`` trains in ``folder/work`` until SIGKILL strikes inside the search
 of epoch 4; ``finish(folder)`` resumes and trains to the end; ``left(folder)`` is all that a run has
-saved and logged, less clocks. Each process is new: forked from a server that has only imported
+saved and logged, less clocks. ``stopped(folder, point, signal.SIGTERM)`` sends another signal there,
+and the run ends by itself. Each process is new: forked from a server that has only imported
 things.
 """
 import builtins
@@ -28,7 +29,7 @@ from tiny import Probe, TinyImages, config, weaken
 
 from mmst import files
 from mmst.compat import safe_load
-from mmst.engine import PruneHook, WarmupEMA, timeline
+from mmst.engine import PruneHook, StopHook, WarmupEMA, timeline
 from mmst.engine.hooks import prune_hook
 from mmst.engine.optim import masked_optim_wrapper
 from mmst.search import recalibrate, surgery
@@ -87,7 +88,26 @@ def settings(epochs=4, *, workers=2, sampler='DefaultSampler', **changes):
     return cfg
 
 
-def train(resume=False, kill=None, build=settings, **changes) -> Runner:
+#: Searches at 4 and 8, prunes at each second iteration, checkpoints at each third.
+ITERATIONS = dict(
+    sampler='InfiniteSampler', val=4, search=dict(interval=4), prune=dict(interval=2, sparsity=0.3),
+    train_cfg=dict(type='IterBasedTrainLoop', max_iters=9, val_interval=4),
+    param_scheduler=dict(type='PolyLR', power=0.9, end=9, by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=3, max_keep_ckpts=2, save_best='score',
+                    rule='greater'))
+
+
+def plain(epochs=2, **changes):
+    """A config of mmengine alone: the random state comes from the checkpoint."""
+    cfg = settings(epochs, workers=0, val=0, ticket=False, search=False, prune=False,
+                         recalibrate=False, wrapper=dict(type='OptimWrapper'), **changes)
+    for name in ('seed', 'finite', 'timeline', 'resume', 'interim_metrics'):
+        del cfg.default_hooks[name]
+    cfg.default_hooks.checkpoint.type = 'CheckpointHook'
+    return cfg
+
+
+def train(resume=False, kill=None, number=signal.SIGKILL, build=settings, **changes) -> Runner:
     """Train in this process, in the current directory; a third of the units weakens by itself.
 
     ``build(**changes)`` gives the config.
@@ -98,16 +118,21 @@ def train(resume=False, kill=None, build=settings, **changes) -> Runner:
     step = 'iter' if isinstance(runner.train_loop, IterBasedTrainLoop) else 'epoch'
     runner.register_hook(Probe(**{f'after_train_{step}': weaken(0.35)}), 60)
     if kill is not None:
-        plan_kill(runner, *kill)
-    runner.train()
+        plan_kill(runner, *kill, number=number)
+    if number == signal.SIGKILL:
+        runner.train()
+        return runner
+    runner.register_hook(StopHook())
+    with runner.hooks[-1].signals:
+        runner.train()
     return runner
 
 
 # ------------------------------------------------------------------------------- the kill
 
 
-def plan_kill(runner, point, epoch, nth=1, after=False) -> None:
-    """Let SIGKILL strike at the ``nth`` passage of ``point`` in ``epoch``; ``after`` it, if so."""
+def plan_kill(runner, point, epoch, nth=1, after=False, number=signal.SIGKILL) -> None:
+    """Let a signal strike at the ``nth`` passage of ``point`` in ``epoch``; ``after`` it, if so."""
     owner, name = POINTS[point]
     original = getattr(owner, name, None) or getattr(builtins, name)
     passages, start = [], time.monotonic()
@@ -121,10 +146,10 @@ def plan_kill(runner, point, epoch, nth=1, after=False) -> None:
                           seconds=round(time.monotonic() - start, 2))
             Path(MOMENT).write_text(json.dumps(moment))
         if strikes and not after:
-            _die(point, args)
+            _die(point, args, number)
         result = original(*args, **kwargs)
-        if strikes:
-            _die()
+        if strikes and after:
+            _die(number=number)
         return result
 
     setattr(owner, name, deadly)
@@ -172,10 +197,10 @@ def _concerns(point, args) -> bool:
     return path.name.lstrip('.').startswith(name) or path.parent.name == f'{name}s'
 
 
-def _die(point='', args=()) -> None:
-    if point.startswith('write'):  # half of the file is on the disk
+def _die(point='', args=(), number=signal.SIGKILL) -> None:
+    if point.startswith('write') and number == signal.SIGKILL:  # half of the file is on the disk
         os.truncate(args[0], os.fstat(args[0]).st_size // 2)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), number)
 
 
 # ------------------------------------------------------------------------------ processes
@@ -185,6 +210,14 @@ def killed(folder, kill, **changes) -> None:
     """Train in a process until it is killed; ``kill`` as for ``plan_kill``."""
     code = _process(folder, kill=kill, **changes)
     assert code == -signal.SIGKILL, f'exit code {code}: {(Path(folder) / "log").read_text()}'
+
+
+def stopped(folder, kill, number, **changes) -> str:
+    """Train in a process until ``kill`` sends it a signal; what it has printed."""
+    code = _process(folder, kill=kill, number=number, **changes)
+    printed = (Path(folder) / 'log').read_text()
+    assert code == 128 + number, f'exit code {code}: {printed}'
+    return printed
 
 
 def finish(folder, resume=True, **changes) -> None:
@@ -209,6 +242,9 @@ def _serve(folder, arguments) -> None:
     torch.set_num_threads(1)
     try:
         train(**arguments)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
     except BaseException:
         traceback.print_exc()
         sys.stdout.flush()

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from mmst.analysis.chance import majority_accuracy, majority_miou, mean_pose_ap
 from mmst.analysis.gallery import segmentation_gallery
 from mmst.analysis.table import render, ticket_table
 from mmst.datasets import generate
+from mmst.engine.stop import call
 from mmst.tickets import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,7 +86,7 @@ def train(dataset: str, work_dir: Path, kind: str = 'p90') -> int:
                str(config_of(dataset, kind)), '--work-dir', str(work_dir), '--resume']
     # The second thread gains nothing on maps this small, and waits where other work goes on.
     environment = dict(dict(OMP_NUM_THREADS='1'), **os.environ)
-    return subprocess.run(command, cwd=ROOT, env=environment).returncode
+    return call(command, cwd=ROOT, env=environment)
 
 
 def show(dataset: str, work_dir: Path) -> None:

@@ -2,23 +2,32 @@
 import logging
 import sys
 
+from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main
 
-#: Exit code of the tools after an error that they have printed in one line.
-SAID = 2
+#: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have told in one line.
+SAID = (2, 130, 143)
 
 
 def not_said(record: logging.LogRecord) -> bool:
-    """False for torchrun's own line about a process that has ended with ``SAID``."""
-    return f'(exitcode: {SAID})' not in record.getMessage()
+    """False for torchrun's own lines about processes that have ended with one of ``SAID``, and about
+    the signals that it passes on.
+    """
+    text = record.getMessage()
+    return not any(f'(exitcode: {code})' in text for code in SAID) and not any(
+        words in text for words in ('death signal, shutting down', 'closing signal'))
 
 
 if __name__ == '__main__':
-    logging.getLogger('torch.distributed.elastic.multiprocessing.api').addFilter(not_said)
+    for name in ('agent.server.api', 'multiprocessing.api'):
+        logging.getLogger(f'torch.distributed.elastic.{name}').addFilter(not_said)
     try:
         main()
     except ChildFailedError as error:
-        if error.get_first_failure()[1].exitcode != SAID:
+        code = error.get_first_failure()[1].exitcode
+        if code not in SAID:
             raise
-        sys.exit(SAID)
+        sys.exit(code)
+    except SignalException as error:  # passed on to the processes, which have ended
+        sys.exit(128 + error.sigval)

@@ -1,7 +1,8 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
 from .hooks import (FastTrainingHook, FingerprintHook, FiniteHook, FixedMaskHook,
                     InterimMetricsHook, PruneHook, RecalibrateHook, ResumeHook, RewindHook,
-                    SearchHook, SeedHook, TicketCheckpointHook, TicketHook, TimelineHook)
+                    SearchHook, SeedHook, StopHook, TicketCheckpointHook, TicketHook,
+                    TimelineHook)
 from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, OneCycleBetaLR,
                     RMSpropTF, StaircaseLR)
 from .part_sampler import PartSampler
@@ -12,6 +13,6 @@ __all__ = [
     'DecayGroupsConstructor', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
     'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'OneCycleBetaLR',
     'PartSampler', 'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook',
-    'SearchHook', 'SeedHook', 'StaircaseLR', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook',
-    'WarmupEMA', 'seed_worker'
+    'SearchHook', 'SeedHook', 'StaircaseLR', 'StopHook', 'TicketCheckpointHook', 'TicketHook',
+    'TimelineHook', 'WarmupEMA', 'seed_worker'
 ]

@@ -11,6 +11,8 @@ from ..errors import TicketError
 from ..tickets.digest import find_changed_part
 from .work_dir import checkpoints, run_id
 
+#: Checkpoints of runs that were asked to end: epochs and batches that are done.
+STOPPED = 'epoch_{}_iter_{}.pth'
 _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 
 
@@ -39,6 +41,14 @@ def find_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
     return None
 
 
+def remove_outdated(work_dir: Union[str, Path], kept: Union[str, Path]) -> None:
+    """Remove what earlier stops have saved in a work directory, where ``kept`` is there instead."""
+    pattern = re.compile(STOPPED.format(r'\d+', r'\d+'))
+    for path in Path(work_dir).glob(STOPPED.format('*', '*')) if Path(kept).is_file() else ():
+        if pattern.fullmatch(path.name) and path.name != Path(kept).name and not path.is_dir():
+            path.unlink(missing_ok=True)
+
+
 def _newest_first(work_dir: Path) -> List[Path]:
     """The named checkpoint, those before it from the newest on, then any later ones."""
     named = _named(work_dir)
@@ -62,9 +72,12 @@ def _named(work_dir: Path) -> Optional[Path]:
         return None
 
 
-def _number(path: Path) -> int:
-    found = re.findall(r'\d+', path.stem)
-    return int(found[-1]) if found else -1
+def _number(path: Path) -> Tuple[int, int]:
+    """Epochs and iterations that a checkpoint has done, as far as its name tells."""
+    found = re.fullmatch(r'(?:epoch_(\d+))?_?(?:iter_(\d+))?', path.stem)
+    if found is None:
+        return int((re.findall(r'\d+', path.stem) or [0])[-1]), 0
+    return int(found.group(1) or 0), int(found.group(2) or 0)
 
 
 def _examine(path: Path) -> Tuple[Optional[str], Optional[str]]:

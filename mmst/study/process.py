@@ -1,19 +1,18 @@
 """A tool in a process that does not outlive this one."""
-import ctypes
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import IO, List, Mapping, Optional
 
-_PR_SET_PDEATHSIG = 1
-# Loaded here: after a fork nothing that takes locks may be called.
-_LIBC = ctypes.CDLL(None) if sys.platform.startswith('linux') else None
+from ..engine.stop import die_with_parent
+
 _EPOCH = re.compile(r'Epoch\(train\) +\[(\d+)\]\[ *(\d+)/(\d+)\]')
 LOG = 'study.log'
+#: Seconds that a run may take to end: a step and a checkpoint.
+PATIENCE = 60
 
 
 class Process:
@@ -33,7 +32,9 @@ class Process:
         self._process = subprocess.Popen(
             [sys.executable, '-W', 'ignore', *words], stdout=self._file, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, env={**os.environ, **environment},
-            preexec_fn=_die_with_parent)
+            # A terminal's Ctrl-C reaches the study alone, which passes it on. A study that is killed
+            # must not leave a run behind that holds its work directory.
+            preexec_fn=die_with_parent, start_new_session=True)
 
     def poll(self) -> Optional[int]:
         """Exit code, None while it runs."""
@@ -56,12 +57,16 @@ class Process:
         lines = [line.strip() for line in self._tail(4000).splitlines() if line.strip()]
         return lines[-1] if lines else 'no output'
 
-    def stop(self) -> None:
-        """End it; what it has saved stays."""
+    def ask_to_stop(self) -> None:
+        """Let it end at its next step, with a checkpoint."""
         if self._process.poll() is None:
             self._process.terminate()
+
+    def stop(self) -> None:
+        """Wait until it has ended after :meth:`ask_to_stop`, and kill it if it takes too long."""
+        if self._process.poll() is None:
             try:
-                self._process.wait(10)
+                self._process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -72,9 +77,3 @@ class Process:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(self._begin, end - size))
             return file.read().decode(errors='replace')
-
-
-def _die_with_parent() -> None:
-    """A study that is killed must not leave a run behind that holds its work directory."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -3,6 +3,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
 
+from ..engine.stop import StopSignals
 from ..errors import MMSTError
 from .jobs import Job, command
 from .plan import Plan, blocked_by
@@ -39,14 +40,20 @@ class StudyRunner:
 
         Returns:
             dict: Key of each job that failed, or that needs one that failed, to the reason.
+
+        Raises:
+            Stopped: SIGTERM or SIGINT has come; the runs have ended with a checkpoint each.
         """
-        try:
-            while self.waiting or self.running:
-                self._start_what_can_start()
-                self._look_at_processes()
-        finally:
-            for _, process in self.running.values():
-                process.stop()
+        with StopSignals():
+            try:
+                while self.waiting or self.running:
+                    self._start_what_can_start()
+                    self._look_at_processes()
+            finally:
+                for _, process in self.running.values():
+                    process.ask_to_stop()
+                for _, process in self.running.values():
+                    process.stop()
         return self.failed
 
     def _start_what_can_start(self) -> None:

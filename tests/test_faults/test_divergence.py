@@ -1,10 +1,15 @@
 """A loss that is no number any more: nothing is removed, nothing good is overwritten."""
+from types import SimpleNamespace
+
 import kills
 import pytest
+import torch
+from mmengine.hooks import LoggerHook
 from mmengine.runner import Runner
 from tiny import Probe, WEAKEN, timeline, unwrapped
 
 from mmst.compat import safe_load
+from mmst.engine.hooks.finite_hook import first_infinite
 from mmst.engine.resume import find_checkpoint
 from mmst.errors import TrainingError
 from mmst.models.widths import get_widths
@@ -78,8 +83,29 @@ def test_an_iteration_based_run_stops_before_its_next_checkpoint(tmp_path):
                   prune=dict(interval=12), ticket=False,
                   checkpoint=dict(interval=3, by_epoch=False, max_keep_ckpts=1))
     # Damaged images come from the seventh iteration on: the sixth's batch was there already.
-    diverges(runner, 'iteration 9')
+    diverges(runner, 'since iteration 7')
     assert find_checkpoint(kills.WORK).endswith('iter_6.pth')
+
+
+@pytest.mark.parametrize('interval, last', [(1, 8), (3, 9), (1000, 9)])
+def test_it_stops_at_the_next_log_and_names_the_first_bad_step(tmp_path, interval, last):
+    runner = make(damage=6, search=False, prune=False, ticket=False)  # the epoch's second of three
+    runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, LoggerHook)]
+    runner.register_hook(LoggerHook(interval=interval))
+    done = []
+    runner.register_hook(Probe(after_train_iter=lambda r: done.append(r.iter + 1)), 10)
+    diverges(runner, r'loss is not finite since iteration 8 \(in epoch 3\)')
+    assert done[-1] == last
+
+
+def test_a_single_overflow_under_loss_scaling_is_passed_over(tmp_path):
+    runner = make(wrapper=dict(type='mmst.MaskedAmpOptimWrapper'))
+    runner.message_hub.update_scalar('train/loss', 1.)
+    runner.message_hub.update_scalar('train/loss', float('inf'))
+    runner.optim_wrapper = SimpleNamespace(loss_scaler=torch.amp.GradScaler('cpu'))
+    assert first_infinite(runner, 2) is None and first_infinite(runner, 1) == 1
+    runner.optim_wrapper = SimpleNamespace()
+    assert first_infinite(runner, 2) == 1
 
 
 def test_the_hook_is_not_needed_to_keep_units(tmp_path):

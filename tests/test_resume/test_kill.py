@@ -39,13 +39,6 @@ RUNS = {
 }
 
 
-@pytest.fixture(scope='module')
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('uninterrupted')
-    kills.finish(folder, resume=False)
-    return kills.left(folder)
-
-
 @pytest.mark.parametrize('kill', KILLS.values(), ids=KILLS)
 def test_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, kill):
     kills.killed(tmp_path, kill)
@@ -73,26 +66,10 @@ def test_other_runs_resume_alike(tmp_path, changes):
     assert not kills.differences(*map(kills.left, (tmp_path / 'killed', tmp_path / 'whole')))
 
 
-#: Searches at 4 and 8, prunes at each second iteration, checkpoints at each third.
-ITERATIONS = dict(
-    sampler='InfiniteSampler', val=4, search=dict(interval=4), prune=dict(interval=2, sparsity=0.3),
-    train_cfg=dict(type='IterBasedTrainLoop', max_iters=9, val_interval=4),
-    param_scheduler=dict(type='PolyLR', power=0.9, end=9, by_epoch=False),
-    checkpoint=dict(by_epoch=False, interval=3, max_keep_ckpts=2, save_best='score',
-                    rule='greater'))
-
-
-@pytest.fixture(scope='module')
-def iterations(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('iterations')
-    kills.finish(folder, resume=False, **ITERATIONS)
-    return kills.left(folder)
-
-
 @pytest.mark.parametrize('kill', [
     ('iteration', 1, 8), ('search', 1, 9), ('write iter_', 1, 2)],
     ids=['between iterations', 'inside a search', 'while a checkpoint is written'])
 def test_an_iteration_based_run_resumes_alike(iterations, tmp_path, kill):
-    kills.killed(tmp_path, kill, **ITERATIONS)
-    kills.finish(tmp_path, **ITERATIONS)
+    kills.killed(tmp_path, kill, **kills.ITERATIONS)
+    kills.finish(tmp_path, **kills.ITERATIONS)
     assert not kills.differences(iterations, kills.left(tmp_path))

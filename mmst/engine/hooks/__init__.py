@@ -12,10 +12,11 @@ from .fast_training_hook import FastTrainingHook  # 75
 from .timeline_hook import TimelineHook  # 75
 from .ticket_checkpoint_hook import TicketCheckpointHook  # 90
 from .resume_hook import ResumeHook  # 100
+from .stop_hook import StopHook  # 100, after all others
 from .interim_metrics_hook import InterimMetricsHook  # after validation
 
 __all__ = [
     'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook', 'InterimMetricsHook',
     'PruneHook', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
-    'TicketCheckpointHook', 'TicketHook', 'TimelineHook'
+    'StopHook', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook'
 ]

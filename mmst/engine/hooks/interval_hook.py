@@ -48,11 +48,7 @@ class IntervalHook(Hook):
             self.on_stop(runner, steps_done(runner))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Leave out functions, which some schedulers count as state: they are no safe data."""
-        schedulers = checkpoint.get('param_schedulers', [])
-        for state in schedulers if isinstance(schedulers, list) else sum(schedulers.values(), []):
-            for key in [key for key, value in state.items() if callable(value)]:
-                del state[key]
+        drop_functions(checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if runner._resume and isinstance(runner.optim_wrapper, OptimWrapper):
@@ -65,6 +61,14 @@ class IntervalHook(Hook):
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """Act where the run was stopped after ``step``, before its planned end."""
+
+
+def drop_functions(checkpoint: dict) -> None:
+    """Leave out functions, which some schedulers count as state: they are no safe data."""
+    schedulers = checkpoint.get('param_schedulers', [])
+    for state in schedulers if isinstance(schedulers, list) else sum(schedulers.values(), []):
+        for key in [key for key, value in state.items() if callable(value)]:
+            del state[key]
 
 
 def trains(runner: Runner) -> bool:

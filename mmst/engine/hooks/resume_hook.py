@@ -11,9 +11,10 @@ from ...tickets.digest import DIGESTS, part_digests
 from ..access import find_hook
 from ..elastic import adapt_to_epoch_length, note_epoch_length
 from ..events import events, happened
+from ..position import Position, finish_epoch_first, read
 from ..resume import find_checkpoint
 from ..work_dir import claim, release, run_id
-from .interval_hook import counts_iterations, trains, validation_due
+from .interval_hook import counts_iterations, drop_functions, trains, validation_due
 
 
 @HOOKS.register_module()
@@ -24,6 +25,7 @@ class ResumeHook(Hook):
     - ``resume=True`` without ``load_from`` goes on from the last checkpoint that is whole: a digest
       of each part is written into it.
     - With another number of processes, iterations and schedules are converted.
+    - A checkpoint that ``StopHook`` has written in the middle of an epoch goes on there.
     - What mmengine does not restore: the sampler's seed where the config has none, an evaluation
       that was due when the run was stopped, the patience of an ``EarlyStoppingHook``.
 
@@ -31,6 +33,9 @@ class ResumeHook(Hook):
     leave that to this hook.
     """
     priority = 100
+
+    def __init__(self) -> None:
+        self._position: Optional[Position] = None
 
     def before_run(self, runner: Runner) -> None:
         if not trains(runner):
@@ -46,6 +51,9 @@ class ResumeHook(Hook):
             return
         _seed_sampler(runner)
         _replay_early_stopping(runner)
+        if self._position is not None and self._position.done:  # evaluations are done before
+            finish_epoch_first(runner, self._position)
+            return
         done = runner.iter if counts_iterations(runner) else runner.epoch
         # Checkpoints are written before validation.
         if validation_due(runner, done) and not happened(runner, done, 'evaluate'):
@@ -54,10 +62,12 @@ class ResumeHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         checkpoint['mmst_run'] = run_id(runner.work_dir)
         note_epoch_length(runner, checkpoint)
+        drop_functions(checkpoint)
         checkpoint[DIGESTS] = part_digests(checkpoint)  # the last hook: all parts are there
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if runner._resume and trains(runner):
+            self._position = read(checkpoint)
             adapt_to_epoch_length(runner, checkpoint)
 
     def after_run(self, runner: Runner) -> None:

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from ...files import cannot_write
 from ...registry import HOOKS
 from ..optim.gathered_gradients import GatheredGradients
+from ..resume import remove_outdated
 from .interim_metrics_hook import PREFIX
 from .interval_hook import trains
 
@@ -49,6 +50,8 @@ class TicketCheckpointHook(CheckpointHook):
                 super()._save_checkpoint_with_step(runner, step, meta)
             except OSError as error:
                 raise cannot_write(Path(runner.work_dir, 'last_checkpoint'), error) from error
+        if is_main_process():
+            remove_outdated(runner.work_dir, self.last_ckpt)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         counting = {key: value for key, value in metrics.items() if not key.startswith(PREFIX)}

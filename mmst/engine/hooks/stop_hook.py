@@ -1,0 +1,183 @@
+"""Runs that end when they are asked to, and lose nothing."""
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import torch
+from mmengine import dist
+from mmengine.hooks import EMAHook, Hook
+from mmengine.runner import Runner
+
+from ... import files
+from ...registry import HOOKS
+from ..access import find_hook
+from ..optim.gathered_gradients import GatheredGradients
+from ..position import KEY, can_stop_inside, describe, finish_epoch_first, random_state, read
+from ..resume import STOPPED, remove_outdated
+from ..stop import Stopped, StopSignals
+from .interval_hook import counts_iterations, drop_functions, trains
+from .resume_hook import ResumeHook
+
+#: Seconds between two exchanges of several processes, and the most steps.
+RATE, MOST = 1., 50
+
+
+@HOOKS.register_module()
+class StopHook(Hook):
+    """Ends a run at its next step when SIGTERM or SIGINT asks for it, with a whole checkpoint.
+
+    ``WORK_DIR/epoch_E_iter_K.pth`` holds a run that has done E epochs and K batches of the next one
+    (K of all iterations in iteration-based runs). With ``--resume`` it goes on at that batch and
+    ends as if it had not been stopped, bit by bit on a CPU. Signals count in an evaluation, too.
+    Several processes agree on the step about once a second. The process ends with exit status 143
+    or 130.
+
+    ``tools/train.py`` and all other tools that train register it; it need not be in a config. Where
+    it is, a notebook's interrupt ends a run in the same way.
+    """
+    priority = 100
+
+    def __init__(self) -> None:
+        self.signals = StopSignals()
+        self._position = self._begin = None
+        self._until_exchange, self._steps, self._moment = 1, 0, 0.
+        self._shared_batches = 0
+        self._known: Optional[str] = None  # the last ordinary checkpoint
+        self._written: Optional[Path] = None  # the same, if this process has written it
+
+    def before_run(self, runner: Runner) -> None:
+        if trains(runner) and not self.signals.active:
+            run = runner.train_loop.run
+
+            def run_noting() -> Any:
+                with self.signals:
+                    return run()
+
+            runner.train_loop.run = run_noting
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if find_hook(runner, ResumeHook) is None:  # which has done this already
+            drop_functions(checkpoint)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if runner._resume and trains(runner) and find_hook(runner, ResumeHook) is None:
+            self._position = read(checkpoint)
+
+    def before_train(self, runner: Runner) -> None:
+        self.signals.deferring = True
+        self._known = runner.message_hub.runtime_info.get('last_ckpt')
+        self._moment = time.monotonic()
+        if self._position is not None and self._position.done:
+            finish_epoch_first(runner, self._position)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        self._begin = random_state()  # the last hook: the order of the data comes next
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
+                         outputs=None) -> None:
+        if counts_iterations(runner):
+            self._look_at_checkpoints(runner)
+        number = self._agreed()
+        if number and counts_iterations(runner):
+            self._stop(runner, number, runner.epoch, runner.iter + 1, dict(iter=runner.iter + 1))
+        elif number and can_stop_inside(runner):
+            position = describe(runner, batch_idx + 1, self._begin)
+            self._stop(runner, number, runner.epoch, batch_idx + 1,
+                       {'iter': runner.iter + 1, KEY: position})
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if not counts_iterations(runner):
+            self._look_at_checkpoints(runner)
+            number = self._agreed(now=True)
+            if number:
+                self._stop(runner, number, runner.epoch + 1, 0, {})
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        if self.signals.deferring:
+            self._shared_batches = _smallest(len(runner.val_dataloader))[0]
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None,
+                       outputs=None) -> None:
+        # Not beyond: a process with fewer batches would be waited for.
+        number = self._agreed() if batch_idx < self._shared_batches else None
+        if number:
+            for hook in runner.hooks:
+                if isinstance(hook, EMAHook):
+                    hook.after_val_epoch(runner)  # the networks change places again
+            done = runner.iter if counts_iterations(runner) else 0
+            self._stop(runner, number, runner.epoch, done, {})
+
+    def after_train(self, runner: Runner) -> None:
+        self.signals.deferring = False
+
+    def _agreed(self, now: bool = False) -> Optional[int]:
+        """The signal that ends the run now, on all processes alike.
+
+        Args:
+            now (bool): Whether to exchange in any case.
+        """
+        if dist.get_world_size() == 1:
+            return self.signals.asked if self.signals.deferring else None
+        if not self.signals.deferring:
+            return None
+        self._steps += 1
+        if self._steps < self._until_exchange and not now:
+            return None
+        took = (time.monotonic() - self._moment) / self._steps
+        steps = min(MOST, max(1, int(RATE / max(took, 1e-3))))
+        negative, self._until_exchange = _smallest(-(self.signals.asked or 0), steps)
+        self._steps, self._moment = 0, time.monotonic()
+        return -negative or None
+
+    def _stop(self, runner: Runner, number: int, epoch: int, done: int,
+              meta: Dict[str, Any]) -> None:
+        """Save the run as it will be after ``epoch`` epochs and ``done`` batches, and end."""
+        path = self._ordinary(runner, epoch, done)
+        if path is None:
+            if isinstance(runner.optim_wrapper, GatheredGradients):
+                runner.optim_wrapper.collect()
+            path = Path(runner.work_dir, STOPPED.format(epoch, done))
+            runner.save_checkpoint(
+                str(path.parent), path.name, meta={'epoch': epoch, 'iter': runner.iter, **meta},
+                by_epoch=not counts_iterations(runner), backend_args=dict(backend='mmst_atomic'))
+            if dist.is_main_process():
+                files.write_bytes(path.with_name('last_checkpoint'), str(path).encode())
+                remove_outdated(runner.work_dir, path)
+        dist.barrier()  # a launcher ends the others as soon as one has ended
+        stopped = Stopped(number, told=True)
+        if dist.is_main_process():
+            print(f'{stopped.name}: the run has stopped after {_place(runner, epoch, done)}, and '
+                  f'{path} holds all of it. Go on with --resume.', file=sys.stderr, flush=True)
+        raise stopped
+
+    def _ordinary(self, runner: Runner, epoch: int, done: int) -> Optional[Path]:
+        """The checkpoint of this very place that the run has just written by itself."""
+        names = ([f'iter_{done}.pth'] if counts_iterations(runner) else
+                 [f'epoch_{epoch}.pth'] if not done else [])
+        found = self._written
+        return found if found is not None and found.name in names else None
+
+    def _look_at_checkpoints(self, runner: Runner) -> None:
+        """After an ordinary checkpoint, that of an earlier stop is of no use any more."""
+        last = runner.message_hub.runtime_info.get('last_ckpt')
+        if last != self._known:
+            self._known, self._written = last, Path(last)
+            if dist.is_main_process():
+                remove_outdated(runner.work_dir, self._written)
+
+
+def _place(runner: Runner, epoch: int, done: int) -> str:
+    if counts_iterations(runner):
+        return f'iteration {done} of {runner.max_iters}'
+    inside = f' and {done} of {len(runner.train_dataloader)} batches' if done else ''
+    return f'{epoch} of {runner.max_epochs} epochs{inside}'
+
+
+def _smallest(*numbers: int) -> list:
+    """The smallest of each number over all processes."""
+    if dist.get_world_size() == 1:
+        return list(numbers)
+    found = torch.tensor(numbers)
+    dist.all_reduce(found, 'min')
+    return found.tolist()
