@@ -27,7 +27,7 @@ def ceilings() -> Optional[Dict[str, float]]:
     source = Path(__file__).with_name('ceilings.cpp')
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/ceilings.so'
-        subprocess.run([compiler, *FLAGS, *target_flags(), f'-I{SOURCE.parent}', str(source), '-o',
+        subprocess.run([*compiler, *FLAGS, *target_flags(), f'-I{SOURCE.parent}', str(source), '-o',
                         path], check=True)
         library = ctypes.CDLL(path)
     for name in ('multiply_adds', 'stream'):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(build.find_compiler() is None, reason='no C++ co
 
 @pytest.mark.parametrize('target', [[], ['-march=native']], ids=['baseline', 'native'])
 def test_the_kernel_agrees_with_plain_loops(tmp_path, target):
-    subprocess.run([build.find_compiler(), '-O1', '-std=c++17', '-pthread', *target,
+    subprocess.run([*build.find_compiler(), '-O1', '-std=c++17', '-pthread', *target,
                     f'-I{ROOT}/mmst/deploy/sparse/kernel', f'-I{build.INCLUDE}',
                     str(ROOT / 'benchmarks/kernel_check.cpp'), '-o', str(tmp_path / 'check')],
                    check=True)
