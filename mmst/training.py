@@ -8,6 +8,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from . import cli, preflight
+from .datasets.in_use import holding
 from .engine.access import find_hook
 from .engine.hooks.stop_hook import StopHook
 from .engine.resume import find_checkpoint
@@ -32,7 +33,7 @@ def train(cfg: Config) -> Runner:
     claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
     runner = build_runner(cfg)
     try:
-        with _stop_hook(runner).signals:
+        with _stop_hook(runner).signals, holding(cfg):
             runner.train()
     except Stopped as stopped:
         if stopped.told:  # else the other processes may not be there any more

@@ -18,6 +18,7 @@ from pathlib import Path
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
+from mmst import cli
 from mmst.analysis.chance import majority_accuracy, majority_miou, mean_pose_ap
 from mmst.analysis.gallery import segmentation_gallery
 from mmst.analysis.table import render, ticket_table
@@ -57,12 +58,18 @@ def config_of(dataset: str, kind: str = 'p90') -> Path:
 
 
 def main() -> int:
-    """Generate, train, show."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """The tool; returns its exit code."""
+    parser = cli.Parser(prog='demo.py', description=__doc__.splitlines()[0])
     parser.add_argument('dataset', nargs='?', default='cityscapes', choices=list(DEMOS))
     parser.add_argument('--work-dir', type=Path)
     parser.add_argument('--fresh', action='store_true', help='start over')
     args = parser.parse_args()
+    codes = []
+    return cli.run('demo.py', lambda: codes.append(demonstrate(args))) or codes[0]
+
+
+def demonstrate(args: argparse.Namespace) -> int:
+    """Generate, train, show; returns the training's exit code."""
     start = time.perf_counter()
     name = 'demo' if args.dataset == 'cityscapes' else f'demo_{args.dataset}'
     work_dir = args.work_dir or ROOT / 'work_dirs' / name

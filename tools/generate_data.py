@@ -23,6 +23,8 @@ def parse_args(args=None):
     parser.add_argument('--train', type=int, metavar='N', help='number of training images')
     parser.add_argument('--val', type=int, metavar='N', help='number of validation images')
     parser.add_argument('--seed', type=int, default=0, metavar='S')
+    parser.add_argument('--replace', action='store_true',
+                        help='make room where data of other parameters lie')
     return parser.parse_args(args)
 
 
@@ -31,7 +33,8 @@ def main(args=None):
     args = parse_args(args)
     start = time.perf_counter()
     try:
-        made = generate(args.dataset, args.out, args.size, args.train, args.val, args.seed)
+        made = generate(args.dataset, args.out, args.size, args.train, args.val, args.seed,
+                        args.replace)
     except MMSTError as error:
         print(f'generate_data.py: error: {error}', file=sys.stderr)
         return 2

@@ -11,6 +11,7 @@ from typing import Callable, Tuple
 from mmst.errors import config_error
 
 from .ade_scenes import write_ade20k
+from .in_use import MARKER, is_held
 from .object_images import write_imagenet
 from .people import write_coco
 from .street_scenes import write_cityscapes
@@ -22,7 +23,6 @@ except ImportError:  # no such locks on this system
 
 #: Raised when any drawing changes: folders of an older one are then made again.
 VERSION = 2
-MARKER = 'dataset.json'
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,7 @@ def _count(folder):
 
 def _is_there(folder, wanted):
     """Whether a folder holds all of a data set made with the ``wanted`` parameters."""
-    try:
-        found = json.loads((folder / MARKER).read_text())
-    except (OSError, ValueError):
-        return False
-    return found == dict(wanted, files=_count(folder) - 1)
+    return _made_with(folder) == dict(wanted, files=_count(folder) - 1)
 
 
 @contextlib.contextmanager
@@ -107,12 +103,12 @@ def _alone(folder):
             os.close(handle)
 
 
-def generate(dataset, out, size=None, train=None, val=None, seed=0):
+def generate(dataset, out, size=None, train=None, val=None, seed=0, replace=False):
     """Write a generated data set in its real format.
 
     The files appear together: they are written in a folder beside ``out``, which is renamed at
-    the end. A folder made with the same parameters is left as it is; one made with others, or
-    that lost files, is made again. What an interrupted call left behind is removed.
+    the end. A folder made with the same parameters is left as it is; one that lost files is made
+    again. What an interrupted call left behind is removed. Data that a run reads are not replaced.
 
     Args:
         dataset (str): A key of ``DATASETS``.
@@ -121,12 +117,15 @@ def generate(dataset, out, size=None, train=None, val=None, seed=0):
         train (int, optional): Number of training images.
         val (int, optional): Number of validation images.
         seed (int): The same seed gives the same files. Defaults to 0.
+        replace (bool): Whether data of other parameters make room: a run that was stopped could not
+            go on with them. Defaults to False.
 
     Returns:
         Generated: Where it is and what it holds.
 
     Raises:
-        ConfigError: A parameter makes no sense, or ``out`` holds somebody's own files.
+        ConfigError: A parameter makes no sense; ``out`` holds somebody's own files, data of other
+            parameters, or data that a run reads.
     """
     wanted = _parameters(dataset, size, train, val, seed)
     out = Path(out).absolute()
@@ -134,16 +133,38 @@ def generate(dataset, out, size=None, train=None, val=None, seed=0):
     with _alone(out.parent):
         new = not _is_there(out, wanted)
         if new:
+            _check_replaceable(out, wanted, replace)
             _write(out, wanted)
     return Generated(out, tuple(wanted['size']), wanted['train'], wanted['val'], new)
 
 
-def _write(out, wanted):
-    """Write all of a data set beside ``out`` and put it in its place."""
+def _check_replaceable(out, wanted, replace):
+    """Refuse to replace what somebody may need."""
     ours = out.is_dir() and ((out / MARKER).is_file() or not any(out.iterdir()))
     if out.exists() and not ours:
         raise config_error('out', str(out), 'holds files that were not generated',
                            'name a new or an empty folder')
+    others = [f'{key} {value} (wanted: {wanted[key]})' for key, value in _made_with(out).items()
+              if key in wanted and key != 'version' and value != wanted[key]]
+    if others and not replace:
+        raise config_error('out', str(out), f'holds data made with {", ".join(others)}',
+                           'name another folder, or remove this one if no run needs it')
+    if is_held(out):
+        raise config_error('out', str(out), 'a run is at work on these data',
+                           'wait for its end, or name another folder')
+
+
+def _made_with(folder):
+    """The parameters of a generated data set; none where it does not tell."""
+    try:
+        found = json.loads((folder / MARKER).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(out, wanted):
+    """Write all of a data set beside ``out`` and put it in its place."""
     for left in out.parent.glob(f'.{out.name}.*.partial'):
         shutil.rmtree(left)
     work = Path(tempfile.mkdtemp('.partial', f'.{out.name}.', out.parent))

@@ -56,7 +56,7 @@ def check(work_dir: Union[str, Path], cfg: Config) -> None:
     Raises:
         TrainingError: Naming what differs.
     """
-    before = _read(Path(work_dir))
+    before = read_record(Path(work_dir))
     changed = list(differences(before['config'], describe(cfg))) if before else []
     if changed and checkpoints(work_dir):
         listed = '; '.join(f'{key} was {_short(old)} and is {_short(new)}'
@@ -76,7 +76,7 @@ def release(work_dir: Union[str, Path]) -> None:
 
 def run_id(work_dir: Union[str, Path]) -> Optional[str]:
     """Name of the run that a work directory belongs to; its checkpoints bear it too."""
-    return (_read(Path(work_dir)) or {}).get('run')
+    return (read_record(Path(work_dir)) or {}).get('run')
 
 
 def checkpoints(work_dir: Union[str, Path]) -> List[Path]:
@@ -111,14 +111,24 @@ def differences(before: Any, now: Any, key: str = '') -> Iterator[Tuple[str, Any
 
 
 def _record(work_dir: Path, cfg: Config, resume: bool) -> None:
-    if _read(work_dir) is None or not resume:
+    if read_record(work_dir) is None or not resume:
         # Checkpoints that came without a record, say from another machine, are of any run.
         adopts = resume and checkpoints(work_dir)
         record = dict(run='' if adopts else uuid.uuid4().hex, config=describe(cfg))
-        files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode())
+        write_record(work_dir, record)
 
 
-def _read(work_dir: Path) -> Optional[Dict[str, Any]]:
+def write_record(work_dir: Path, record: Dict[str, Any]) -> None:
+    """Write a run's record, whole or not at all.
+
+    Raises:
+        TrainingError: It cannot be written.
+    """
+    files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode())
+
+
+def read_record(work_dir: Path) -> Optional[Dict[str, Any]]:
+    """A run's record; None where there is none that is whole."""
     try:
         record = json.loads((work_dir / RECORD).read_text(encoding='utf-8'))
     except (OSError, ValueError):

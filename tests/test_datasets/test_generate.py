@@ -1,14 +1,17 @@
 """Generation is whole or not at all, repeatable, and never touches what it has not written."""
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from mmst.datasets import DATASETS, generate
-from mmst.datasets.generate import MARKER
+from mmst.datasets.in_use import MARKER, holding
 from mmst.errors import ConfigError
 
 SMALL = dict(size=(32, 64), train=2, val=1)
@@ -51,10 +54,40 @@ def test_repeated_call_with_equal_parameters_writes_nothing(tmp_path):
     assert times == {path: path.stat().st_mtime_ns for path in again.path.rglob('*')}
 
 
-def test_other_parameters_generate_again(tmp_path):
+def test_data_of_other_parameters_are_left_alone_and_the_difference_is_named(tmp_path):
+    out = generate('cityscapes', tmp_path / 'data', **SMALL).path
+    before = digests(out)
+    for other in (dict(train=1), dict(seed=5), dict(size=(32, 32))):
+        name, = other
+        with pytest.raises(ConfigError, match=f'out = .*made with {name} .*wanted: .*Remedy: '):
+            generate('cityscapes', out, **dict(SMALL, **other))
+    with pytest.raises(ConfigError, match='made with dataset cityscapes'):
+        generate('ade20k', out, **SMALL)
+    assert digests(out) == before
+
+
+def test_data_that_a_run_reads_are_not_replaced_in_any_way(tmp_path):
+    out = generate('cityscapes', tmp_path / 'data', **SMALL).path
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        with holding(dict(train=dict(dataset=[dict(data_root=str(out / 'leftImg8bit'))]))):
+            os.write(writing, b'held')
+            time.sleep(60)
+    os.read(reading, 4)
+    next((out / 'gtFine').rglob('*.png')).unlink()  # would be made again
+    for arguments in (dict(SMALL, train=1, replace=True), SMALL):
+        with pytest.raises(ConfigError, match='a run is at work on these data'):
+            generate('cityscapes', out, **arguments)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert generate('cityscapes', out, **SMALL).new
+
+
+def test_on_request_data_of_other_parameters_make_room(tmp_path):
     out = tmp_path / 'data'
     generate('cityscapes', out, **SMALL)
-    assert generate('cityscapes', out, size=(32, 64), train=1, val=1).new
+    assert generate('cityscapes', out, size=(32, 64), train=1, val=1, replace=True).new
     assert len(list((out / 'leftImg8bit' / 'train').rglob('*.png'))) == 1
     assert [path.name for path in tmp_path.iterdir()] == ['data']
 
@@ -104,7 +137,7 @@ def test_interruption_keeps_the_data_set_that_was_there(tmp_path, monkeypatch):
     monkeypatch.setitem(DATASETS, 'cityscapes',
                         type(DATASETS['cityscapes'])(interrupted, (32, 64), 2, 1))
     with pytest.raises(KeyboardInterrupt):
-        generate('cityscapes', out, seed=1, **SMALL)
+        generate('cityscapes', out, seed=1, replace=True, **SMALL)
     assert digests(out) == before
 
 

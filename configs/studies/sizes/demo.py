@@ -4,13 +4,23 @@ configs = dict(
     ade20k='../../demo/st_hrnas_ade20k_p90_demo.py',
     imagenet='../../demo/st_hrnas_imagenet_p90_demo.py',
     coco='../../demo/st_hrnas_coco_p90_demo.py')
+# Fewer images than the demos have, in folders of their own; on Cityscapes they are the same.
+STUDY = 'data/demo/study/'
+ROOT = '_dataloader.dataset.data_root'
 generate = dict(
     cityscapes=dict(dataset='cityscapes', out='data/demo/cityscapes', size=None, train=112, val=40),
-    ade20k=dict(dataset='ade20k', out='data/demo/ade20k', size=None, train=112, val=40),
-    imagenet=dict(dataset='imagenet', out='data/demo/imagenet', size=None, train=400, val=100),
-    coco=dict(dataset='coco', out='data/demo/coco', size=None, train=160, val=40))
+    ade20k=dict(dataset='ade20k', out=STUDY + 'ade20k', size=None, train=112, val=40),
+    imagenet=dict(dataset='imagenet', out=STUDY + 'imagenet', size=None, train=400, val=100),
+    coco=dict(dataset='coco', out=STUDY + 'coco', size=None, train=160, val=40))
 REWIND = 'default_hooks.rewind.'
 options = {
+    'ade20k.*': {f'{split}{ROOT}': STUDY + 'ade20k/ADEChallengeData2016'
+                 for split in ('train', 'val', 'test')},
+    'imagenet.*': {f'{split}{ROOT}': STUDY + 'imagenet' for split in ('train', 'val', 'test')},
+    'coco.*': {**{f'{split}{ROOT}': STUDY + 'coco/' for split in ('train', 'val', 'test')},
+               **{f'{split}_evaluator.ann_file':
+                  STUDY + 'coco/annotations/person_keypoints_val2017.json'
+                  for split in ('val', 'test')}},
     'cityscapes.st_p??': {REWIND + 'type': 'mmst.RewindHook', REWIND + 'epochs': [0, 2, 20]},
     'ade20k.st_p??': {REWIND + 'type': 'mmst.RewindHook', REWIND + 'epochs': [0, 3, 28]},
     'cityscapes.from_ade20k_*': {

@@ -9,6 +9,7 @@ from ...errors import MMSTError
 from ...registry import HOOKS
 from ...tickets.digest import DIGESTS, part_digests
 from ..access import find_hook
+from ..data_record import check_data
 from ..elastic import adapt_to_epoch_length, note_epoch_length
 from ..events import events, happened
 from ..position import Position, finish_epoch_first, read
@@ -21,7 +22,8 @@ from .interval_hook import counts_iterations, drop_functions, trains, validation
 class ResumeHook(Hook):
     """Keeps a run resumable: finished later, it ends as if it had never been stopped.
 
-    - The work directory belongs to one run and one config, see :mod:`mmst.engine.work_dir`.
+    - The work directory belongs to one run and one config, see :mod:`mmst.engine.work_dir`, and
+      the run to its data, see :mod:`mmst.engine.data_record`.
     - ``resume=True`` without ``load_from`` goes on from the last checkpoint that is whole: a digest
       of each part is written into it.
     - With another number of processes, iterations and schedules are converted.
@@ -47,6 +49,7 @@ class ResumeHook(Hook):
             runner._resume = runner._load_from is not None
 
     def before_train(self, runner: Runner) -> None:
+        check_data(runner)
         if not runner._resume:
             return
         _seed_sampler(runner)
