@@ -9,7 +9,10 @@ import re
 import signal
 import subprocess
 import sys
-from typing import Any, Callable, Mapping, Optional
+import threading
+import time
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 import torch
 from mmengine.config import Config, DictAction
@@ -83,6 +86,25 @@ def one_line(error: Exception) -> str:
     """The message without line breaks and without the class names that registries put before."""
     text = ' '.join(str(error).split())
     return re.sub(r'^(class `\w+` in \S+\.py: )+', '', text)
+
+
+@contextmanager
+def waiting(what: str, every: float = 15.) -> Iterator[None]:
+    """Say what takes long, and from time to time for how long already."""
+    out, begin, done = sys.stdout, time.monotonic(), threading.Event()
+
+    def tell() -> None:
+        while not done.wait(every):
+            print(f'... {time.monotonic() - begin:.0f} s', file=out, flush=True)
+
+    print(what, file=out, flush=True)
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
 
 
 # ----------------------------------------------------------------------------------- configs

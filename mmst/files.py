@@ -1,5 +1,6 @@
 """Writing files whole or not at all."""
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Union
@@ -12,10 +13,13 @@ from .errors import TrainingError
 def write_bytes(path: Union[str, Path], data: bytes) -> None:
     """Write beside, then rename: ``path`` holds its old or its new content, never half of it.
 
+    A symbolic link stays: the file that it names is written. Only regular files are replaced.
+
     Raises:
-        TrainingError: The disk is full or does not allow it; ``path`` is as it was.
+        TrainingError: The disk is full or does not allow it, or ``path`` is a device, a pipe, a
+            socket or a folder; it is as it was.
     """
-    path = Path(path)
+    path = replaceable(path)
     beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +38,28 @@ def write_bytes(path: Union[str, Path], data: bytes) -> None:
 def cannot_write(path: Union[str, Path], error: OSError) -> TrainingError:
     """What a run says before it ends for want of room or permission."""
     return TrainingError(f'{path} cannot be written ({error.strerror}); nothing was lost. Remedy: '
-                         'make room there, or let it be written, then go on with --resume.')
+                         'make room there, or let it be written, then start again (a training run '
+                         'with --resume).')
+
+
+def replaceable(path: Union[str, Path]) -> Path:
+    """``path`` without symbolic links, once it is sure that nothing but a regular file lies there.
+
+    To be called before work whose result would have no place.
+
+    Raises:
+        TrainingError: A device, a pipe, a socket or a folder lies there.
+    """
+    path = Path(os.path.realpath(path))
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except OSError:  # nothing is there, or writing will tell why it cannot be
+        return path
+    if kind != stat.S_IFREG:
+        names = {stat.S_IFDIR: 'folder', stat.S_IFIFO: 'pipe', stat.S_IFSOCK: 'socket'}
+        raise TrainingError(f'{path} is a {names.get(kind, "device")}, no file that could be '
+                            'replaced. Remedy: give the path of a file.')
+    return path
 
 
 def sweep(folder: Union[str, Path]) -> None:

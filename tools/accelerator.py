@@ -2,23 +2,29 @@
 import sys
 import warnings
 from pathlib import Path
+from typing import Tuple
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+import torch
 from mmst import cli
-from mmst.analysis.cost import layer_costs, total
+from mmst.analysis.cost import DEFAULT_SHAPE
 from mmst.analysis.sigma import Sigma, network_time, products
 from mmst.analysis.table import render
+from mmst.analysis.ticket_cost import kept_weights, network_cost
+from mmst.deploy.compact import is_compact
 from mmst.deploy.open import check_shape, open_ticket
+from mmst.tickets import Ticket
+from torch import nn
 
 
 def parse_args(args=None):
     """Read the command line."""
     parser = cli.Parser(prog='accelerator.py', description=__doc__)
     parser.add_argument('tickets', nargs='+', metavar='TICKET.pth')
-    parser.add_argument('--shape', type=int, nargs='+', metavar='N', default=[512, 1024],
-                        help='height and width of the image')
+    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
+                        help='height and width of the image; each ticket\'s own by default')
     for name, kind, text in (('rows', int, 'of multipliers'), ('columns', int, 'of multipliers'),
                              ('frequency', float, 'cycles a second'),
                              ('bandwidth', float, 'bytes a second from memory'),
@@ -32,30 +38,47 @@ def parse_args(args=None):
 def main(args=None) -> None:
     """Print the table."""
     args = parse_args(args)
-    shape = check_shape(args.shape)
+    asked = check_shape(args.shape)
     sigma = Sigma(args.rows, args.columns, args.frequency, bandwidth=args.bandwidth, word=args.word)
     rows, slowest = [], []
     for path in args.tickets:
         ticket = open_ticket(path)
+        shape = asked or tuple(ticket.meta.get('input_shape') or DEFAULT_SHAPE)
         short = '/'.join(Path(path).absolute().parts[-2:])  # whole paths would not fit a column
-        model = ticket.build()
-        costs = total(layer_costs(model, shape, ticket.mask))
-        dense = {name: kept.new_ones(kept.shape) for name, kept in ticket.mask.items()}
-        for label, mask, params, macs in (
-                ('searched, dense', dense, 'params', 'macs'),
-                (f'ticket, {ticket.sparsity:.0%}', ticket.mask, 'nonzero', 'sparse_macs')):
-            seconds, times = network_time(products(model, shape, mask), sigma)
-            rows.append((f'{short}: {label}', f'{costs[params] / 1e6:.3f}',
-                         f'{costs[macs] / 1e9:.4f}', 'not measured', f'{1000 * seconds:.2f}'))
+        found, times = ticket_rows(ticket, shape, sigma)
+        rows += [(f'{short}, {shape[0]}x{shape[1]}: {label}', *row) for label, *row in found]
         slowest += sorted(times, key=lambda t: -t.seconds)[:10]
-    title = (f'{shape[0]}x{shape[1]}; {sigma.rows}x{sigma.columns} multipliers, '
-             f'{sigma.frequency / 1e6:g} MHz, {sigma.bandwidth / 1e9:g} GB/s (model of SIGMA)')
+    title = (f'{sigma.rows}x{sigma.columns} multipliers, {sigma.frequency / 1e6:g} MHz, '
+             f'{sigma.bandwidth / 1e9:g} GB/s (model of SIGMA)')
     print(render(title, ['network', 'params (M)', 'FLOPs (GMACs)', 'GPU FPS', 'accelerator (ms)'],
-                 rows, width=120))
+                 rows, width=130))
     if args.layers:
         print(render('slowest layers of each ticket', ['layer', 'computing (ms)', 'memory (ms)'],
                      [(t.name, f'{1000 * t.computing:.4f}', f'{1000 * t.memory:.4f}')
                       for t in slowest], width=120))
+
+
+def ticket_rows(ticket: Ticket, shape: Tuple[int, int], sigma: Sigma) -> Tuple[list, list]:
+    """Rows of the table for a ticket before and after pruning, and the times of its layers.
+
+    Weights are counted as tools/cost.py counts them: where no mask says so, all of a layer's.
+    """
+    model = ticket.build()
+    masked = kept_weights(ticket, model)
+    dense = {f'{name}.weight': torch.ones_like(m.weight, dtype=torch.bool)
+             for name, m in model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
+    kept = {name: masked.get(name, ones) for name, ones in dense.items()}
+    costs = network_cost(model, shape, masked).total()
+    before = 'compact, dense' if is_compact(ticket) else 'searched, dense'
+    pruned = 1 - sum(int(k.sum()) for k in masked.values()) / max(
+        sum(k.numel() for k in masked.values()), 1)
+    rows = []
+    for label, mask, params, macs in ((before, dense, 'params', 'macs'),
+                                      (f'ticket, {pruned:.0%}', kept, 'nonzero', 'sparse_macs')):
+        seconds, times = network_time(products(model, shape, mask), sigma)
+        rows.append((label, f'{costs[params] / 1e6:.3f}', f'{costs[macs] / 1e9:.4f}',
+                     'not measured', f'{1000 * seconds:.2f}'))
+    return rows, times
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ import warnings
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
-from mmst import cli
+from mmst import cli, files
 from mmst.analysis.cost import DEFAULT_SHAPE
 from mmst.deploy.compact import compact
 from mmst.deploy.compact.report import compare, comparison_table
@@ -31,15 +31,16 @@ def parse_args(args=None):
 
 def run(args) -> None:
     """Compact, compare, save, print."""
+    stem, extension = osp.splitext(args.ticket)
+    out = args.out or f'{stem}_compact{extension}'
     ticket = open_ticket(args.ticket)
+    files.replaceable(out)
     shape = check_shape(args.shape)
     if shape is None and args.config:
         shape = input_shape(cli.read_config(args.config))
     shape = shape or tuple(ticket.meta.get('input_shape') or DEFAULT_SHAPE)
     smaller = compact(ticket, args.multiple)
     found = compare(ticket, smaller, shape)
-    stem, extension = osp.splitext(args.ticket)
-    out = args.out or f'{stem}_compact{extension}'
     smaller.save(out)
     print(comparison_table(found, (osp.getsize(args.ticket), osp.getsize(out)), shape))
     print(f'largest difference of the outputs: {found["difference"]:.1e} of the largest output')

@@ -6,7 +6,7 @@ import warnings
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
-from mmst import cli
+from mmst import cli, files
 from mmst.analysis.cost import DEFAULT_SHAPE
 from mmst.deploy.export import Deployed, load_sparse, save_sparse
 from mmst.deploy.export.deployed import preprocessing, smallest
@@ -42,19 +42,21 @@ def export(args) -> None:
     """Write, check, say how well they agree."""
     ticket = open_ticket(args.ticket)
     out = args.out or osp.splitext(args.ticket)[0] + ENDINGS[args.format]
+    files.replaceable(out)
     if args.format == 'sparse':
         write_sparse(ticket, out)
         return
     shape = check_shape(args.shape) or tuple(ticket.meta.get('input_shape') or DEFAULT_SHAPE)
     network = Deployed(ticket if args.as_is else smallest(ticket), shape)
     images = sample_images(ticket, shape, args.images)
-    if args.format == 'onnx':
-        classes = (ticket.meta.get('dataset_meta') or {}).get('classes')
-        export_onnx(network, out, args.opset, dict(preprocessing(ticket), classes=classes))
-        difference = check_onnx(out, network, images)
-    else:
-        export_program(network, out)
-        difference = check_program(out, network, images)
+    with cli.waiting(f'export.py: writing {out}; a whole network takes minutes'):
+        if args.format == 'onnx':
+            classes = (ticket.meta.get('dataset_meta') or {}).get('classes')
+            export_onnx(network, out, args.opset, dict(preprocessing(ticket), classes=classes))
+            difference = check_onnx(out, network, images)
+        else:
+            export_program(network, out)
+            difference = check_program(out, network, images)
     print(f'{out}: {osp.getsize(out):,} bytes; differs from PyTorch by {difference:.1e} of the '
           f'largest output, {len(images)} images of {shape[0]}x{shape[1]}')
 

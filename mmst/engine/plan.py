@@ -59,11 +59,14 @@ class RunPlan:
     def check_averaged(self) -> None:
         """Refuse an EMA that would evaluate averaged weights with the statistics of others.
 
+        A network without BN has no statistics.
+
         Raises:
             ConfigError: If ``update_buffers`` is off, or another network is evaluated.
         """
         self.check_evaluated()
-        if self.averaged is not None and not self.averaged.update_buffers:
+        statistics = any(name.endswith('running_mean') for name, _ in self.model.named_buffers())
+        if statistics and self.averaged is not None and not self.averaged.update_buffers:
             raise config_error('EMAHook.update_buffers', False,
                                'averaged weights need averaged BN statistics',
                                'set update_buffers=True in the EMAHook')

@@ -1,9 +1,14 @@
 """tools/accelerator.py prints the columns of the supplement's Table 4."""
 import pytest
+from deploy_tickets import small_ticket
 from tiny import run
 from tiny_street import load_tool
 
+from mmst.analysis.sigma import products
+from mmst.analysis.ticket_cost import kept_weights, ticket_costs
+from mmst.deploy.compact import compact
 from mmst.errors import ConfigError, TicketError
+from mmst.tickets import Ticket
 
 
 @pytest.fixture(scope='module')
@@ -27,3 +32,43 @@ def test_bad_input_ends_in_an_error_of_one_line(ticket):
         load_tool('accelerator').main(['none.pth'])
     with pytest.raises(ConfigError, match='bandwidth'):
         load_tool('accelerator').main([ticket, '--bandwidth', '-1'])
+
+
+def columns(told, label):
+    """Parameters, GMACs and milliseconds of a row."""
+    row = next(line for line in told.splitlines() if label in line).split()
+    return float(row[-5]), float(row[-4]), float(row[-1])
+
+
+def test_compact_tickets_are_counted_as_cost_py_counts_them(tmp_path, capsys):
+    small_ticket(sparsity=0.8).save(tmp_path / 'whole.pth')
+    ticket = compact(small_ticket(sparsity=0.8))
+    ticket.save(tmp_path / 'small.pth')
+    load_tool('accelerator').main([str(tmp_path / 'small.pth')])
+    told = capsys.readouterr().out
+    total = ticket_costs(ticket).searched.total()
+    assert total['nonzero'] < 0.8 * total['params']
+    (dense, work, slow), (kept, left, fast) = (columns(told, 'compact, dense'),
+                                               columns(told, 'ticket, '))
+    assert dense == round(total['params'] / 1e6, 3) and kept == round(total['nonzero'] / 1e6, 3)
+    assert work == round(total['macs'] / 1e9, 4) and left == round(total['sparse_macs'] / 1e9, 4)
+    assert fast <= slow
+    load_tool('accelerator').main([str(tmp_path / 'whole.pth')])
+    assert columns(capsys.readouterr().out, 'ticket, 80%')[0] > kept
+
+
+def test_products_of_a_compact_ticket_hold_as_many_weights_as_its_costs(capsys):
+    ticket = compact(small_ticket(sparsity=0.8))
+    model = ticket.build()
+    kept = kept_weights(ticket, model)
+    found = {f'{p.name}.weight': p.nonzero for p in products(model, (40, 48), kept)}
+    both = set(found) & set(kept)
+    assert len(both) > 10
+    assert all(found[name] == int(kept[name].sum()) for name in both)
+
+
+def test_costs_are_those_at_the_size_of_the_search(ticket, capsys):
+    found = Ticket.load(ticket)
+    height, width = found.meta['input_shape']
+    load_tool('accelerator').main([ticket])
+    assert f'ticket.pth, {height}x{width}: ' in capsys.readouterr().out

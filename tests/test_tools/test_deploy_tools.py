@@ -1,12 +1,14 @@
 """compact.py, cost.py, export.py and test.py on a trained ticket."""
 import json
 import os
+import time
 
 import pytest
 import torch
 from deploy_tickets import TASKS, small_ticket
 from tiny_street import load_tool
 
+from mmst import cli
 from mmst.deploy.compact import is_compact
 from mmst.deploy.compact.report import TOLERANCE, compare
 from mmst.deploy.compact import compact
@@ -95,7 +97,16 @@ def test_sparse_files_open_like_tickets(ticket, tmp_path, capsys):
 
 def test_a_ticket_is_exported_and_checked(ticket, tmp_path, capsys):
     assert tool('export', ticket, '--format', 'torch', '-o', tmp_path / 'x.pt2') == 0
-    assert 'differs from PyTorch by' in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert 'differs from PyTorch by' in told.out
+    assert f'writing {tmp_path / "x.pt2"}; a whole network takes minutes' in told.out
+
+
+def test_what_takes_long_says_so_from_time_to_time(capsys):
+    with cli.waiting('counting', every=0.05):
+        time.sleep(0.3)
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == 'counting' and len(told) > 3 and told[1] == '... 0 s'
 
 
 @pytest.mark.parametrize('arguments, words', [
@@ -104,6 +115,8 @@ def test_a_ticket_is_exported_and_checked(ticket, tmp_path, capsys):
     (['cost', 'epoch_2.pth'], 'is a checkpoint, not a finished ticket'),
     (['export', 'epoch_2.pth', '--format', 'onnx'], 'is a checkpoint, not a finished ticket'),
     (['compact', 'ticket.pth', '--multiple', '0'], 'multiple = 0: must be a whole number'),
+    (['compact', 'ticket.pth', '--multiple', '1000'], 'multiple = 1000: must be a whole number, 1 '
+     'or above, and at most 128'),
     (['compact', 'ticket.pth', '--shape', '0'], '--shape = [0]: must be height and width'),
     (['export', 'ticket.pth', '--format', 'onnx', '--opset', '3'], '--opset = 3: cannot be'),
     (['export', 'ticket.pth', '--format', 'onnx', '--images', 'none'], 'no images there')])

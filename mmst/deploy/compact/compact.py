@@ -16,6 +16,11 @@ from .pad import pad
 from .rewrite import fixed_point
 
 TYPE = 'mmst.CompactNetwork'
+#: The largest multiple of channels that any hardware gains from; each weight matrix grows with its
+#: square.
+MOST = 128
+#: Padding and removing alternate until nothing changes, mostly twice; each gives the same function.
+ROUNDS = 8
 
 
 def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
@@ -56,17 +61,18 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
 def compacted_graph(backbone: nn.Module, neck: Optional[nn.Module] = None,
                     multiple: int = 1) -> Graph:
     """The compacted graph of a backbone and, where given, its neck; see :func:`compact`."""
-    if not isinstance(multiple, int) or isinstance(multiple, bool) or multiple < 1:
-        raise config_error('multiple', multiple, 'must be a whole number, 1 or above',
-                           'use 8, or 1 for no padding')
+    if not isinstance(multiple, int) or isinstance(multiple, bool) or not 1 <= multiple <= MOST:
+        raise config_error('multiple', multiple, f'must be a whole number, 1 or above, and at most '
+                           f'{MOST}: every layer would grow to it', 'use 8, or 1 for no padding')
     graph = lower(backbone, neck)
     if multiple == 1:
         return fixed_point(graph)
-    while True:
+    for _ in range(ROUNDS):
         padded = pad(fixed_point(graph), multiple)
         if padded.form() == graph.form():
-            return graph
+            break
         graph = padded
+    return graph
 
 
 def is_compact(ticket: Ticket) -> bool:

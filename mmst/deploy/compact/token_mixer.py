@@ -90,7 +90,10 @@ class CompactAttention(Attention):
 
 
 def _rows(x: Tensor, rows: Sequence[int]) -> Tensor:
-    return x if len(rows) == x.shape[1] else x[:, rows]
+    if list(rows) == list(range(x.shape[1])):
+        return x
+    # Not x[:, rows], which ONNX writes as a GatherND.
+    return x.index_select(1, torch.tensor(rows, device=x.device))
 
 
 def _below(shapes: Mapping[str, Sequence[int]], prefix: str) -> Dict[str, Sequence[int]]:

@@ -3,6 +3,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import warnings
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
@@ -41,6 +42,7 @@ def export_onnx(network: Deployed, path: Union[str, Path], opset: int = 18,
         raise config_error('--opset', opset, 'cannot be written',
                            f'use one of {OPSETS.start} to {OPSETS.stop - 1}')
     image = torch.zeros(2, image_channels(network), *network.input_shape)
+    try_out(network, image)
     try:
         with silent():
             program = torch.onnx.export(
@@ -50,8 +52,8 @@ def export_onnx(network: Deployed, path: Union[str, Path], opset: int = 18,
             model = program.model_proto
     except Exception as error:  # the exporter raises all kinds
         raise TicketError(f'the network cannot be exported to ONNX at {network.input_shape}: '
-                          f'{" ".join(str(error).split())[:200]}. Remedy: export a ticket of this '
-                          'project, or use --format torch.') from error
+                          f'{plain_words(error)}. Remedy: export a ticket of this project, or use '
+                          '--format torch.') from error
     for key, value in (metadata or {}).items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, json.dumps(value)
@@ -76,6 +78,28 @@ def check_onnx(path: Union[str, Path], network: Deployed, images: Tensor) -> flo
     found = max(float((torch.from_numpy(session.run(None, {'image': x.numpy()})[0]) - y)
                       .abs().max()) for x, y in pairs)
     return accept(found / max(float(expected.abs().max()), 1e-30), path)
+
+
+def try_out(network: Deployed, image: Tensor) -> None:
+    """Run the network once: what is wrong with it is told better by itself than by a tracer.
+
+    Raises:
+        TicketError: It has no output that could be exported, or cannot take the image.
+    """
+    try:
+        with torch.no_grad():
+            network(image[:1])
+    except TicketError:
+        raise
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise TicketError(f'the network cannot run on an image of {tuple(image.shape[1:])}: '
+                          f'{plain_words(error)}. Remedy: give --shape HEIGHT WIDTH that it can '
+                          'take.') from error
+
+
+def plain_words(error: Exception) -> str:
+    """The beginning of an error's message, without line breaks and colours."""
+    return re.sub(r'\x1b\[[0-9;]*m', '', ' '.join(str(error).split()))[:200]
 
 
 def accept(difference: float, path: Union[str, Path]) -> float:

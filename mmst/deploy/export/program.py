@@ -10,7 +10,7 @@ from ... import files
 from ...analysis.cost import image_channels
 from ...errors import TicketError
 from .deployed import Deployed
-from .onnx_file import accept, silent
+from .onnx_file import accept, plain_words, silent, try_out
 
 
 def export_program(network: Deployed, path: Union[str, Path]) -> None:
@@ -20,6 +20,7 @@ def export_program(network: Deployed, path: Union[str, Path]) -> None:
         TicketError: The network cannot be traced at this size.
     """
     image = torch.zeros(2, image_channels(network), *network.input_shape)
+    try_out(network, image)
     try:
         with silent(), torch.no_grad():
             program = torch.export.export(network, (image, ), dynamic_shapes=dict(
@@ -28,7 +29,7 @@ def export_program(network: Deployed, path: Union[str, Path]) -> None:
             torch.export.save(program, buffer)
     except Exception as error:  # the exporter raises all kinds
         raise TicketError(f'the network cannot be traced at {network.input_shape}: '
-                          f'{" ".join(str(error).split())[:200]}. Remedy: export a ticket of this '
+                          f'{plain_words(error)}. Remedy: export a ticket of this '
                           'project.') from error
     files.write_bytes(path, buffer.getvalue())
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ...models.search_block import SearchBlock
 from .block_plan import BlockPlan
 from .constants import split_constant
-from .fold import fold_conv, fold_mixconv
+from .fold import FoldedMixConv, fold_conv, fold_mixconv
 from .kernel_module import KernelModule
 from .library import Coarse, functions
 from .options import Options
@@ -98,3 +98,21 @@ class SparseSearchBlock(KernelModule):
         self.live = replace(self.live, expand=self.live.expand[:, :first])
         self.residual = self.residual[:, :first]
         return expand, residual
+
+
+class SparsePath(SparseSearchBlock):
+    """A folded MixConv path and a residual without a search block, e.g. of a compacted network.
+
+    Args:
+        folded (FoldedMixConv): The path.
+        residual (ndarray): (out_channels, in_channels).
+        options (Options): Shared by the modules of a network.
+    """
+
+    def __init__(self, folded: FoldedMixConv, residual: np.ndarray, options: Options):
+        KernelModule.__init__(self)
+        self.options, self.residual = options, residual
+        self.live, self.constant = split_constant(folded)
+        self.out_channels, self.stride = len(folded.bias), folded.stride
+        self.passes = self.overwrites = False
+        self.transformer, self.sampled = None, []

@@ -8,10 +8,12 @@ from ...models.dense_neck import DensePredictionNeck
 from ...models.fusion_module import FusionModule
 from ...models.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ...models.search_block import SearchBlock
+from ..compact import CompactNetwork
 from .library import kernel
 from .modules import SparseClassificationNeck, SparseFusion
 from .options import Options
 from .sparse_block import SparseSearchBlock
+from .sparse_compact import SparseCompactNetwork
 from .sparse_conv import SparseConv
 from .sparse_neck import SparseDenseNeck
 from .sparse_stem import SparseStem
@@ -39,7 +41,10 @@ def sparsify(model: nn.Module, options: Options,
     if kernel() is None:
         return dict(sparse=0, dense=len(blocks))
     reach = [conv.kernel_size[0] // 2 for block in blocks for conv in block.mixconv.depthwise]
+    reach += [SparseCompactNetwork.reach(m) for m in model.modules()
+              if isinstance(m, CompactNetwork)]
     options.gap = max([options.gap, *reach])
+    replace(model, CompactNetwork, lambda m: SparseCompactNetwork(m, options, max_density))
     replace(model, SearchBlock, lambda block: block if density(block) > max_density
             else SparseSearchBlock(block, options))
     for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
@@ -58,7 +63,7 @@ def sparsify(model: nn.Module, options: Options,
             if isinstance(m.block, SparseSearchBlock) else m)
     replace(model, ClassificationNeck, lambda m: SparseClassificationNeck(m, options))
     sparse = sum(isinstance(m, SparseSearchBlock) for m in model.modules())
-    return dict(sparse=sparse, dense=len(blocks) - sparse)
+    return dict(sparse=sparse, dense=sum(isinstance(m, SearchBlock) for m in model.modules()))
 
 
 def is_classifier(module: nn.Module) -> bool:

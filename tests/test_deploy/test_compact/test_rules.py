@@ -229,3 +229,13 @@ def test_a_transformer_that_no_channel_reads_goes():
     block = transformer_block()
     block.transformer.output_proj.weight.data.zero_()
     assert mixer(check([block])) is None
+
+
+def test_padding_to_the_largest_multiple_ends():
+    from deploy_tickets import small_ticket
+
+    from mmst.deploy.compact import compact
+    from mmst.deploy.compact.compact import MOST
+    ticket = compact(small_ticket(sparsity=0.9), MOST)
+    widths = [m.out_channels for m in ticket.build().backbone.modules() if hasattr(m, 'groups')]
+    assert MOST in widths

@@ -1,6 +1,7 @@
 """ONNX and torch.export: the same outputs, any batch, and one error each where it cannot be."""
 import json
 import sys
+from types import MethodType
 
 import pytest
 import torch
@@ -8,10 +9,11 @@ from deploy_tickets import TASKS, small_ticket
 from torch import nn
 
 from mmst.deploy.compact import is_compact
+from mmst.deploy.compact.token_mixer import TokenMixer
 from mmst.deploy.export import Deployed
-from mmst.deploy.export.deployed import preprocessing, smallest
+from mmst.deploy.export.deployed import attention_by_products, preprocessing, smallest
 from mmst.deploy.export.images import sample_images
-from mmst.deploy.export.onnx_file import check_onnx, export_onnx
+from mmst.deploy.export.onnx_file import check_onnx, export_onnx, plain_words
 from mmst.deploy.export.program import check_program, export_program
 from mmst.errors import ConfigError, DataError, TicketError
 
@@ -32,6 +34,7 @@ def test_onnx_files_agree_with_pytorch_for_any_batch(tmp_path, task):
     export_onnx(network, path, 18, dict(preprocessing(ticket), classes=['a']))
     assert check_onnx(path, network, sample_images(ticket, SIZE)) < 1e-4
     assert [p.name for p in tmp_path.iterdir()] == ['x.onnx']
+    assert not {'GatherND', 'ScatterND', 'NonZero'} & {n.op_type for n in onnx.load(path).graph.node}
     found = {p.key: json.loads(p.value) for p in onnx.load(path).metadata_props}
     assert len(found['mean']) == 3 and found['classes'] == ['a']
     session = runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
@@ -89,6 +92,53 @@ def test_a_missing_runtime_is_named_with_the_command(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
     with pytest.raises(ConfigError, match='needs onnxruntime, .*Remedy: pip install onnxruntime'):
         check_onnx(tmp_path / 'x.onnx', nn.Identity(), torch.zeros(1))
+
+
+class Mixing(nn.Module):
+    """Of three tokens two are encoded and one is decoded."""
+    input_shape = (8, 8)
+
+    def __init__(self):
+        super().__init__()
+        shapes = {f'{layer}.{name}.weight': (4, 64) for layer in ('encoder', 'decoder')
+                  for name in ('attention.query', 'attention.value')}
+        norms = {f'{layer}.norm1.weight': (64, ) for layer in ('encoder', 'decoder')}
+        self.mixer = TokenMixer({**shapes, **norms}, [0, 2], [1], 0.1).eval()
+        for attention in (self.mixer.encoder.attention, self.mixer.decoder.attention):
+            attention.forward = MethodType(attention_by_products, attention)
+        self.mixer.queries = nn.Parameter(torch.randn(1, 64))
+
+    def forward(self, image):
+        return self.mixer(image)
+
+
+def test_chosen_tokens_are_gathered_along_one_axis(tmp_path):
+    """A GatherND is dropped without a word by some converters that read ONNX files."""
+    onnx = pytest.importorskip('onnx')
+    pytest.importorskip('onnxruntime')
+    network, path = Mixing(), tmp_path / 'x.onnx'
+    export_onnx(network, path)
+    assert check_onnx(path, network, torch.randn(2, 3, 8, 8)) < 1e-4
+    kinds = {node.op_type for node in onnx.load(path).graph.node}
+    assert 'Gather' in kinds and 'GatherND' not in kinds
+
+
+@pytest.mark.parametrize('export', [export_onnx, export_program])
+def test_several_outputs_are_refused_in_plain_words(tmp_path, ticket, export):
+    pytest.importorskip('onnxscript')
+    network = Deployed(ticket, SIZE)
+    network.model.forward = lambda image, samples: (image, image)
+    with pytest.raises(TicketError) as caught:
+        export(network, tmp_path / 'x')
+    assert str(caught.value).startswith('the network has 2 outputs. Remedy: ')
+    network.model.forward = lambda image, samples: image.view(3)
+    with pytest.raises(TicketError, match=r'cannot run on an image of \(3, 40, 48\): .*--shape'):
+        export(network, tmp_path / 'x')
+    assert not list(tmp_path.iterdir())
+
+
+def test_colours_of_an_error_are_left_out():
+    assert plain_words(RuntimeError('\x1b[31mred\x1b[0m\n\n  and plain')) == 'red and plain'
 
 
 class Unexportable(nn.Module):

@@ -1,0 +1,112 @@
+"""Compact tickets, those with n:m masks and those of sparse files, by the kernel."""
+import copy
+
+import pytest
+import torch
+from deploy_tickets import TASKS, small_ticket
+from sparse_nets import needs_kernel
+from torch.utils._pytree import tree_leaves
+
+from mmst.deploy.compact import CompactNetwork, compact
+from mmst.deploy.export import load_sparse, save_sparse
+from mmst.deploy.sparse import SparseModel
+from mmst.deploy.sparse.options import Options
+from mmst.deploy.sparse.sparsify import sparsify
+from mmst.pruning.mask import Mask
+from mmst.tickets import Ticket
+
+pytestmark = needs_kernel
+
+
+def assert_runs(ticket, sizes=((64, 64), (45, 70)), **settings):
+    """By the kernel, giving what the ticket's network gives in float64."""
+    model = ticket.build()
+    sparse = SparseModel(model, threads=2, **settings)
+    for size in sizes:
+        x = torch.randn(2, 3, *size)
+        with torch.no_grad():
+            exact = tree_leaves(copy.deepcopy(model).double()(x.double(), None))
+        for found, wanted in zip(tree_leaves(sparse(x)), exact):
+            assert found.shape == wanted.shape
+            assert float((found - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
+    return sparse
+
+
+@pytest.mark.parametrize('multiple', [1, 8])
+@pytest.mark.parametrize('task, sparsity', [(task, s) for task in TASKS for s in (0.3, 0.9)])
+def test_compact_tickets_run_by_the_kernel(task, sparsity, multiple):
+    ticket = compact(small_ticket(task, sparsity), multiple)
+    sparse = assert_runs(ticket)
+    assert sparse.blocks['sparse'] > 0 and not sparse.blocks['dense']
+
+
+def test_all_paths_of_a_compact_ticket_run_by_the_kernel():
+    ticket = small_ticket('cityscapes', 0.3, cut=0)
+    sparse = assert_runs(compact(ticket))
+    backbone = sparse.model.backbone
+    left = [node.name for number, step in enumerate(backbone.steps)
+            if str(number) not in backbone.parts
+            for node in backbone.nodes[step.node] if node.op == 'conv']
+    assert sparse.blocks['sparse'] == SparseModel(ticket.build()).blocks['sparse']
+    assert not any('depthwise' in name or 'expand' in name for name in left)
+
+
+@pytest.mark.parametrize('changes', [dict(channels_last=False), dict(transformer='none'),
+                                     dict(kernel_sizes=(3, 9))])
+def test_compact_networks_of_other_forms_run_too(changes):
+    assert_runs(compact(small_ticket('cityscapes', 0.8, **changes)), sizes=((40, 52), ))
+
+
+def test_networks_of_which_nothing_is_left_run_too():
+    ticket = compact(small_ticket('cityscapes', 1., scope='global'))
+    assert_runs(ticket, sizes=((33, 40), ))
+
+
+def test_dense_paths_stay_torchs_where_that_is_asked_for():
+    sparse = assert_runs(compact(small_ticket('cityscapes', 0.3)), max_density=0.2)
+    assert not sparse.blocks['sparse']
+
+
+def test_compact_tickets_can_be_copied_saved_and_given_images_without_numbers():
+    model = compact(small_ticket('cityscapes', 0.8)).build()
+    sparse, x = SparseModel(model), torch.randn(1, 3, 40, 48)
+    assert torch.equal(copy.deepcopy(sparse)(x), sparse(x))
+    x[0, 0, 20, 20] = float('nan')
+    with torch.no_grad():
+        exact = model(x, None)
+    assert torch.equal(sparse(x).isnan(), exact.isnan())
+
+
+def test_networks_are_made_sparse_in_place_as_tools_do():
+    model = compact(small_ticket('cityscapes', 0.8)).build()
+    x = torch.randn(1, 3, 40, 48)
+    with torch.no_grad():
+        exact = model(x, None)
+        found = sparsify(model, Options(threads=2))
+        assert found['sparse'] and not isinstance(model.backbone, CompactNetwork)
+        assert torch.allclose(model(x, None), exact, atol=1e-5 * float(exact.abs().max()))
+
+
+def test_tickets_of_n_m_masks_run_by_the_kernel():
+    ticket = small_ticket('cityscapes', 0.5)
+    state, mask = dict(ticket.state_dict), {}
+    for name in ticket.mask:
+        weight = state[name].flatten(1)
+        groups = torch.nn.functional.pad(weight, (0, -weight.shape[1] % 4)).unflatten(1, (-1, 4))
+        kept = groups.abs().argsort(2, descending=True).argsort(2) < 2
+        mask[name] = kept.flatten(1)[:, :weight.shape[1]].reshape(state[name].shape)
+        state[name] = state[name] * mask[name]
+    sparse = assert_runs(Ticket(ticket.model, state, Mask(mask), ticket.meta), sizes=((40, 48), ))
+    assert sparse.blocks['sparse'] and not sparse.blocks['dense']
+
+
+@pytest.mark.parametrize('small', [False, True])
+def test_sparse_files_run_by_the_kernel(tmp_path, small):
+    ticket = small_ticket('cityscapes', 0.8)
+    ticket = compact(ticket) if small else ticket
+    save_sparse(ticket, tmp_path / 'x.sparse')
+    sparse = SparseModel.from_ticket(tmp_path / 'x.sparse')
+    x = torch.randn(1, 3, 40, 48)
+    assert sparse.blocks['sparse']
+    assert torch.equal(sparse(x), SparseModel(ticket.build())(x))
+    assert load_sparse(tmp_path / 'x.sparse').meta == ticket.meta
