@@ -3,6 +3,7 @@ import argparse
 import atexit
 import datetime
 import gc
+import importlib
 import os
 import os.path as osp
 import re
@@ -18,7 +19,7 @@ import torch
 from mmengine.config import Config, DictAction
 
 from .engine.stop import Stopped
-from .errors import ConfigError, MMSTError, config_error
+from .errors import ConfigError, MMSTError, config_error, one_line
 from .preflight.toolbox import missing_toolbox
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
@@ -43,8 +44,29 @@ class Options(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
+class Import(argparse.Action):
+    """``--import MODULE``: import a module of the user's own, from the current folder, too."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
+        try:
+            importlib.import_module(values)
+        except Exception as error:  # Importing runs the file: anything can be wrong with it.
+            parser.error(f'{option_string} {values}: cannot be imported '
+                         f'({type(error).__name__}: {one_line(error, 200)})')
+
+
+def add_import_argument(parser: argparse.ArgumentParser) -> None:
+    """``--import MODULE`` of the tools that open tickets; it may be given several times."""
+    parser.add_argument('--import', action=Import, metavar='MODULE', dest='imports',
+                        help='import a module of your own first: the one that defines or registers '
+                        'what a ticket, or this call, names')
+
+
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that train.py and test.py have in common with the toolboxes' tools."""
+    add_import_argument(parser)
     parser.add_argument('--work-dir', metavar='DIR',
                         help='folder of logs and results; work_dirs/NAME_OF_CONFIG by default')
     parser.add_argument(
@@ -77,15 +99,14 @@ def run(tool: str, main: Callable[[], None]) -> int:
         return 128 + signal.SIGINT
     except MMSTError as error:
         if local_rank() == 0:
-            print(f'{tool}: error: {one_line(error)}', file=sys.stderr, flush=True)
+            print(f'{tool}: error: {message_of(error)}', file=sys.stderr, flush=True)
         return 2
     return 0
 
 
-def one_line(error: Exception) -> str:
-    """The message without line breaks and without the class names that registries put before."""
-    text = ' '.join(str(error).split())
-    return re.sub(r'^(class `\w+` in \S+\.py: )+', '', text)
+def message_of(error: Exception) -> str:
+    """The message as one line, without the class names that registries put before."""
+    return one_line(re.sub(r'^(class `\w+` in \S+\.py: )+', '', str(error)))
 
 
 @contextmanager
@@ -119,6 +140,9 @@ def read_config(path: str, options: Optional[Mapping[str, Any]] = None) -> Confi
     if not osp.isfile(path):
         raise config_error('CONFIG', path, 'no such file',
                            'give a config, e.g. configs/st_hrnas_cityscapes_p90.py')
+    folder = osp.dirname(osp.abspath(path))
+    if folder not in sys.path:  # custom_imports may name files beside the config
+        sys.path.append(folder)
     try:
         cfg = Config.fromfile(path)
     except MMSTError:

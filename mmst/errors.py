@@ -1,8 +1,41 @@
 """Errors that a user can act on: one line that names the key, the value and the remedy."""
 
 
+#: Characters of a message; a terminal's line is about 100.
+LIMIT = 600
+_REMEDY = ' Remedy:'
+
+
 class MMSTError(ValueError):
-    """Base of all errors that come from a user's input rather than from a defect."""
+    """Base of all errors that come from a user's input rather than from a defect.
+
+    Its message is one line of at most ``LIMIT`` characters, whatever it quotes.
+    """
+
+    def __init__(self, message: object = ''):
+        super().__init__(one_line(message))
+
+
+def one_line(message: object, limit: int = LIMIT) -> str:
+    """``message`` without line breaks; what is too long is cut before its remedy.
+
+    Args:
+        message (object): An exception, or its text.
+        limit (int): Characters at most.
+    """
+    text = ' '.join(str(message).split())
+    if len(text) <= limit:
+        return text
+    problem, remedy, cure = text.rpartition(_REMEDY)
+    if not remedy:
+        return shorten(text, limit)
+    cure = shorten(f'{remedy}{cure}', limit // 2)
+    return shorten(problem, limit - len(cure)) + cure
+
+
+def shorten(text: str, limit: int) -> str:
+    """The beginning of a text, with dots where it was cut."""
+    return text if len(text) <= limit else f'{text[:limit - 4].rstrip()} ...'
 
 
 class ConfigError(MMSTError):

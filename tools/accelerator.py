@@ -32,6 +32,7 @@ def parse_args(args=None):
         parser.add_argument(f'--{name}', type=kind, default=getattr(Sigma, name),
                             help=f'{text}; {getattr(Sigma, name):g} by default')
     parser.add_argument('--layers', action='store_true', help='print the slowest layers, too')
+    cli.add_import_argument(parser)
     return parser.parse_args(args)
 
 

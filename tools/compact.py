@@ -26,6 +26,7 @@ def parse_args(args=None):
                         'which costs are counted')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='that size: height and width; the ticket\'s by default')
+    cli.add_import_argument(parser)
     return parser.parse_args(args)
 
 

@@ -25,6 +25,7 @@ def parse_args(args=None):
                         help='height and width of the image; the task\'s by default')
     parser.add_argument('--by', choices=DETAIL, default='parts', help='rows of the table')
     parser.add_argument('--out', metavar='FILE.json', help='write all of it')
+    cli.add_import_argument(parser)
     return parser.parse_args(args)
 
 

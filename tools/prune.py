@@ -9,12 +9,10 @@ import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
 from mmst.engine import offline
 from mmst.errors import config_error
-from mmst.pruning.criteria import Gradient, Magnitude, Random
+from mmst.pruning.build import build_registered
 from mmst.pruning.scope import check_scope
+from mmst.registry import CRITERIA
 from mmst.training import read_config
-
-CRITERIA = dict(magnitude=lambda args: Magnitude(), random=lambda args: Random(args.seed),
-                gradient=lambda args: Gradient(args.batches))
 
 
 def parse_args(args=None):
@@ -22,15 +20,19 @@ def parse_args(args=None):
     parser = cli.Parser(prog='prune.py', description=__doc__)
     parser.add_argument('config', help='config file, e.g. that of the search')
     parser.add_argument('file', metavar='ticket_or_checkpoint', help='what to prune')
-    parser.add_argument('--criterion', choices=sorted(CRITERIA), default='magnitude')
+    parser.add_argument('--criterion', metavar='NAME', default='magnitude',
+                        help='magnitude (default), random, gradient, or one that the config or '
+                        '--import registers')
+    parser.add_argument('--criterion-options', nargs='+', action=cli.Options, metavar='KEY=VALUE',
+                        help='its arguments, e.g. strength=0.5')
     parser.add_argument('--sparsity', type=float, default=0.9,
                         help='share of the prunable weights to prune (default: 0.9)')
     parser.add_argument('--scope', default='global',
                         help='global: over all weights together (default); layer: the same share of '
                         'each layer; n:m, e.g. 2:4: n of every m weights in a row stay')
-    parser.add_argument('--seed', type=int, default=0, help='of the criterion random')
+    parser.add_argument('--seed', type=int, default=0, help='of a criterion that takes one, e.g. random')
     parser.add_argument('--batches', type=int, default=100,
-                        help='training batches of the criterion gradient (default: 100)')
+                        help='training batches of a criterion that needs gradients (default: 100)')
     parser.add_argument('--out', metavar='FILE.pth',
                         help='the new ticket; ticket.pth in the work dir by default')
     cli.add_common_arguments(parser)
@@ -43,8 +45,10 @@ def prune(args) -> None:
         raise config_error('--sparsity', args.sparsity, 'must lie between 0 and 1',
                            'give the share of weights to prune, e.g. 0.9')
     check_scope('--scope', args.scope, args.sparsity, '--sparsity')
-    criterion = CRITERIA[args.criterion](args)
-    cfg = read_config(args, 'prune')
+    cfg = read_config(args, 'prune')  # with its custom_imports
+    criterion = build_registered(
+        CRITERIA, '--criterion', dict(type=args.criterion, **(args.criterion_options or {})),
+        seed=args.seed, batches=args.batches)
     out = args.out or osp.join(cfg.work_dir, 'ticket.pth')
     ticket = offline.open_file(cfg, args.file)
     cli.start_processes(cfg)

@@ -21,6 +21,7 @@ def parse_args(args=None):
                         help='report.html in the work directory by default')
     parser.add_argument('--samples', type=int, default=4, metavar='N',
                         help='validation images to draw predictions of; 4 by default, 0 for none')
+    cli.add_import_argument(parser)
     return parser.parse_args(args)
 
 

@@ -15,6 +15,7 @@ from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 from mmst import cli
 from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
 from mmst.errors import config_error
+from mmst.kinds import kind_name
 from mmst.preflight.resolve import resolve
 from mmst.training import apply_retraining, train
 
@@ -73,7 +74,7 @@ def use_amp(cfg: Config) -> None:
     if isinstance(kind, type) and issubclass(kind, AmpOptimWrapper):
         return
     if kind not in AMP:
-        raise config_error('optim_wrapper.type', cfg.optim_wrapper.get('type'),
+        raise config_error('optim_wrapper.type', kind_name(cfg.optim_wrapper),
                            'has no form for mixed precision', 'use mmst.MaskedOptimWrapper, or '
                            'leave --amp away')
     if kind is OptimWrapper and not torch.cuda.is_available():
@@ -93,8 +94,7 @@ def scale_one_cycle(cfg: Config) -> None:
     ratio = cli.world_size(cfg) * cfg.train_dataloader.batch_size / scaling['base_batch_size']
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-        kind = scheduler.get('type')
-        if 'OneCycle' in str(getattr(kind, '__name__', kind)):
+        if 'OneCycle' in kind_name(scheduler):
             peak = scheduler['eta_max']
             scheduler['eta_max'] = ([p * ratio for p in peak]
                                     if isinstance(peak, (list, tuple)) else peak * ratio)

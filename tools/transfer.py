@@ -8,6 +8,7 @@ import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
 from mmst.errors import config_error
 from mmst.tickets import Ticket
+from mmst.tickets.carry import fitting_parts
 from mmst.training import apply_retraining, read_config, resume_here, train
 
 VARIANTS = {'st': 'ticket', 'rp': 'random_pruning', 'rr-init': 'reinitialize'}
@@ -23,7 +24,7 @@ def parse_args(args=None):
                         help='the ticket (default), under a random mask, or with new weights')
     parser.add_argument('--neck-ticket', metavar='PATH',
                         help='the target\'s own ticket, whose neck is taken')
-    parser.add_argument('--new-neck', action='store_true', help='carry over the backbone alone')
+    parser.add_argument('--new-neck', action='store_true', help='carry over the backbone alone; the neck is new and dense')
     parser.add_argument('--epochs', type=int, help='length; the config\'s or 50 by default')
     parser.add_argument('--seed', type=int, default=1, help='of random mask and weights')
     parser.add_argument('--resume', action='store_true', help='go on with a run that was stopped')
@@ -34,6 +35,8 @@ def parse_args(args=None):
 def carried(cfg, args) -> dict:
     """``parts`` and ``neck_ticket``: the command line's, else the config's, else what fits.
 
+    ``--new-neck`` takes the config's ``neck_ticket`` out.
+
     Raises:
         MMSTError: There is no ticket, or it cannot be read.
     """
@@ -41,12 +44,12 @@ def carried(cfg, args) -> dict:
     path = args.ticket or given.get('ticket')
     if path is None:
         raise config_error('ticket', None, 'there is nothing to transfer', 'give a ticket.pth')
-    if args.neck_ticket or args.new_neck:
-        return dict(parts=['backbone'], neck_ticket=args.neck_ticket)
-    necks = [(model.get('neck') or {}).get('type')
-             for model in (Ticket.load(path).model, cfg.model)]
-    fitting = ['backbone', 'neck'] if necks[0] == necks[1] else ['backbone']
-    return dict(parts=given.get('parts', fitting))
+    if args.new_neck:
+        given.pop('neck_ticket', None)
+    neck = args.neck_ticket or given.get('neck_ticket')
+    if neck or args.new_neck:
+        return dict(parts=['backbone'], neck_ticket=neck)
+    return dict(parts=given.get('parts') or fitting_parts(Ticket.load(path), cfg.model))
 
 
 def transfer(args) -> None:

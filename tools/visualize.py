@@ -40,6 +40,7 @@ def parse_args(args=None):
     parser.add_argument('--width', type=int, default=320, help='pixels of a column (default: 320)')
     parser.add_argument('--rows', type=int, default=8, help='images a picture (default: 8)')
     parser.add_argument('--device', default=get_device(), help='cpu, cuda:0, …')
+    cli.add_import_argument(parser)
     return parser.parse_args(args)
 
 

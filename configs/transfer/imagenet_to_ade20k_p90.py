@@ -1,5 +1,6 @@
-# Table 2: a ticket of ImageNet on ADE20K: the backbone is carried over, classifier and neck
-# are new. With the neck of the target's own ticket: tools/transfer.py CONFIG --neck-ticket TICKET.
+# Table 2: a ticket of ImageNet on ADE20K: the backbone is carried over, the neck comes from the
+# target's own ticket, the classifier is new. With a new, dense neck: tools/transfer.py --new-neck.
 _base_ = '../st_hrnas_ade20k_p90.py'
 retrain = dict(
-    ticket='work_dirs/st_hrnas_imagenet_p90/ticket.pth', parts=['backbone'], epochs=50)
+    ticket='work_dirs/st_hrnas_imagenet_p90/ticket.pth', parts=['backbone'], epochs=50,
+    neck_ticket='work_dirs/st_hrnas_ade20k_p90/ticket.pth')

@@ -4,6 +4,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
+from ..kinds import kind_name
 from ..tickets.retrain import hook_settings
 
 PAPER = dict(
@@ -56,7 +57,7 @@ def _metadata(cfg: Config) -> Dict[str, Any]:
 
 def training_data(dataset: Mapping[str, Any]) -> str:
     """The data set's name, and that the images are generated where they are."""
-    name = DATA.get(dataset['type'].rpartition('.')[2], dataset['type'])
+    name = DATA.get(kind_name(dataset), kind_name(dataset))
     generated = str(dataset.get('data_root')).startswith(GENERATED)
     return f'generated, as {name}' if generated else name
 
@@ -71,5 +72,5 @@ def _techniques(search: Optional[Mapping], prune: Optional[Mapping], retrain: Ma
 
 def _architecture(cfg: Config) -> Sequence[str]:
     head = cfg.model.get('decode_head') or cfg.model.get('head')
-    return [kind.rpartition('.')[2] for kind in (
-        cfg.model.backbone.type, cfg.model.neck.type, head.type)]
+    parts = cfg.model.backbone, cfg.model.get('neck'), head
+    return [kind_name(part) for part in parts if part]

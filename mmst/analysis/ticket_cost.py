@@ -1,5 +1,4 @@
 """What a ticket costs: supernet, searched network and kept weights; per layer, block and part."""
-import copy
 import re
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -10,6 +9,7 @@ from torch import nn
 
 from ..deploy.compact import is_compact, nonzero
 from ..errors import config_error
+from ..models.widths import without_widths
 from ..registry import MODELS, registered_only
 from ..search.adapters import prepare
 from ..tickets import Ticket
@@ -110,10 +110,7 @@ def ticket_costs(ticket: Ticket, input_shape: Optional[Sequence[int]] = None) ->
 def config_cost(model: Mapping[str, Any], input_shape: Tuple[int, int],
                 scope: Optional[str] = None) -> NetworkCost:
     """Costs of the network of a model's config before any search."""
-    cfg = ConfigDict(copy.deepcopy(dict(model)))
-    for part in cfg.values():
-        if isinstance(part, dict):
-            part.pop('widths', None)
+    cfg = ConfigDict(without_widths(model))
     with DefaultScope.overwrite_default_scope(scope), registered_only():
         return network_cost(prepare(MODELS.build(cfg)), tuple(input_shape))
 

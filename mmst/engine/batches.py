@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..errors import config_error
+from ..pruning.build import criterion_name
 from ..pruning.criteria.base import Criterion
 from ..pruning.gradients import loss_gradients
 from ..randomness import isolated_random_state
@@ -40,11 +41,12 @@ def criterion_gradients(runner: Runner, criterion: Criterion,
     Raises:
         ConfigError: It needs gradients, and the config has no training data.
     """
-    if not criterion.needs_gradients:
+    if not getattr(criterion, 'needs_gradients', False):
         return {}
     if runner._train_dataloader is None:
-        raise config_error('criterion', 'gradient', 'it needs training data, and the config has no '
+        raise config_error('criterion', criterion_name(criterion), 'it needs training data, and the config has no '
                            'train_dataloader', 'add one, or use the criterion \'magnitude\'')
+    batches = getattr(criterion, 'batches', Criterion.batches)
     with isolated_random_state(seed):
         return loss_gradients(unwrapped(runner), weights,
-                              training_batches(runner, criterion.batches, seed))
+                              training_batches(runner, batches, seed))

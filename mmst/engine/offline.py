@@ -15,6 +15,7 @@ from ..analysis.table import ticket_table
 from ..errors import config_error
 from ..preflight.checkpoints import check_tested
 from ..preflight.toolbox import check_toolbox
+from ..pruning.build import scores_of
 from ..pruning.criteria.base import Criterion
 from ..pruning.acting import check_zeros_act
 from ..pruning.draw import draw_mask
@@ -24,6 +25,8 @@ from ..randomness import isolated_random_state
 from ..search.adapters import prepare
 from ..search.recalibrate import recalibrate
 from ..tickets import Ticket, summarize
+from ..tickets.described import model_config
+from ..tickets.imports import listed_imports
 from ..tickets.retrain import hook_settings, input_shape
 from ..tickets.ticket import plain
 from .access import unwrapped
@@ -54,10 +57,11 @@ def open_file(cfg: Config, path: str) -> Ticket:
         return ticket
     search, meta = content.get('mmst_search') or {}, content.get('meta', {})
     mask = Mask(content.get('mmst_mask', {}).get('kept', {}))
-    return Ticket.from_model(model, cfg.model, mask, plain(dict(
+    return Ticket.from_model(model, model_config(cfg), mask, plain(dict(
         epoch=meta.get('epoch'), iter=meta.get('iter'), seed=meta.get('seed'),
         survivors=search.get('survivors', {}), supernet=search.get('supernet'),
-        default_scope=cfg.get('default_scope', 'mmengine'), input_shape=input_shape(cfg))))
+        default_scope=cfg.get('default_scope', 'mmengine'), input_shape=input_shape(cfg),
+        imports=listed_imports(cfg))))
 
 
 def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: float,
@@ -71,7 +75,7 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
         key: settings[key] for key in _SELECT if key in settings})
     check_zeros_act(unwrapped(runner), weights)
     gradients = criterion_gradients(runner, criterion, weights, runner.seed)
-    mask = draw_mask(criterion.score(weights, gradients), sparsity, scope)
+    mask = draw_mask(scores_of(criterion, weights, gradients), sparsity, scope)
     with torch.no_grad():
         for name, kept in mask.items():
             weights[name].masked_fill_(~kept, 0)
@@ -106,14 +110,15 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
         recalibrate([model], training_batches(
             runner, settings.get('batches', 10), runner.seed, settings.get('batch_size', 16)))
     metrics = {key: float(value) for key, value in runner.val().items()}
-    result = Ticket.from_model(model, cfg.model, mask, plain(dict(
+    result = Ticket.from_model(model, model_config(cfg), mask, plain(dict(
         ticket.meta, sparsity=mask.sparsity, origin=origin)))
     shape = input_shape(cfg) or ticket.meta.get('input_shape') or DEFAULT_SHAPE
     summary = dict(summarize(result, shape, ticket.meta.get('supernet')), metrics=metrics,
                    before_last_prune=None, zeros=_share_of_zeros(result))
     if is_main_process():
         result.save(out)
-        files.write_bytes(Path(out).with_suffix('.json'), json.dumps(summary, indent=2).encode())
+        text = json.dumps(summary, indent=2, default=str)
+        files.write_bytes(Path(out).with_suffix('.json'), text.encode())
         print(f'ticket: {out}\n{ticket_table(summary)}', flush=True)
     return summary
 

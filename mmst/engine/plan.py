@@ -1,9 +1,10 @@
 """A run before it trains: all that settings can contradict."""
 from dataclasses import dataclass
-from typing import Optional, Sequence, Type
+from typing import Any, Mapping, Optional, Sequence, Type
 
 from mmengine.hooks import Hook
 from mmengine.model import BaseAveragedModel
+from mmengine.optim import OptimWrapperDict
 from torch import nn
 
 from ..errors import config_error
@@ -23,6 +24,7 @@ class RunPlan:
         hooks (Sequence[Hook]): The run's hooks.
         model (nn.Module): The model, unwrapped.
         averaged (BaseAveragedModel, optional): Its moving average.
+        cfg (Mapping, optional): The whole config; empty for a runner that was built without one.
     """
     steps: int
     unit: str
@@ -30,6 +32,7 @@ class RunPlan:
     hooks: Sequence[Hook]
     model: nn.Module
     averaged: Optional[BaseAveragedModel] = None
+    cfg: Optional[Mapping[str, Any]] = None
 
     def has(self, kind: Type[Hook]) -> bool:
         """Whether the run has a hook of a class."""
@@ -52,6 +55,13 @@ class RunPlan:
         Raises:
             ConfigError: Saying who needs it.
         """
+        if issubclass(self.wrapper, OptimWrapperDict):
+            written = (self.cfg or {}).get('optim_wrapper') or {}
+            named = [key for key, value in written.items() if isinstance(value, Mapping)]
+            raise config_error('optim_wrapper', ', '.join(named) or 'several', 'there are several '
+                               'optimizers, and search and pruning follow one', 'give one for the '
+                               'whole model: optim_wrapper=dict(type=\'mmst.MaskedOptimWrapper\', '
+                               'optimizer=...)')
         if not issubclass(self.wrapper, MaskedStep):
             raise config_error('optim_wrapper.type', self.wrapper.__name__, need,
                                'use mmst.MaskedOptimWrapper or mmst.MaskedAmpOptimWrapper')

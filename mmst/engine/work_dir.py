@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from .. import files
 from ..errors import MMSTError, TrainingError
+from ..kinds import kind_name
 from ..tickets.ticket import plain
 
 RECORD, LOCK = 'mmst_run.json', '.mmst_lock'
@@ -91,14 +92,14 @@ def checkpoints(work_dir: Union[str, Path]) -> List[Path]:
 def describe(cfg: Config) -> Dict[str, Any]:
     """What must not change within a run, as plain data: model, hooks, kind of optimizer."""
     default = (cfg.get('default_hooks') or {}).items()
-    custom = [(_kind(hook), hook) for hook in cfg.get('custom_hooks') or ()]
+    custom = [(kind_name(hook), hook) for hook in cfg.get('custom_hooks') or ()]
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
     described = dict(
         model=_without_init(cfg.get('model') or {}),
         default_hooks={name: dict(hook) for name, hook in default if _leaves_a_mark(hook)},
         custom_hooks={name: dict(hook) for name, hook in custom if _leaves_a_mark(hook)},
-        optim_wrapper=dict(optimizer=dict(type=_kind(optimizer))))
-    return json.loads(json.dumps(plain(described)))
+        optim_wrapper=dict(optimizer=dict(type=kind_name(optimizer))))
+    return json.loads(json.dumps(plain(described), default=str))
 
 
 def differences(before: Any, now: Any, key: str = '') -> Iterator[Tuple[str, Any, Any]]:
@@ -137,14 +138,8 @@ def read_record(work_dir: Path) -> Optional[Dict[str, Any]]:
     return record if whole and isinstance(record.get('run'), str) else None
 
 
-def _kind(settings: Any) -> str:
-    """Name of the class that is asked for, without its scope."""
-    kind = settings.get('type') if isinstance(settings, Mapping) else type(settings)
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
-
-
 def _leaves_a_mark(hook: Any) -> bool:
-    return isinstance(hook, Mapping) and _kind(hook) in HOOKS
+    return isinstance(hook, Mapping) and kind_name(hook) in HOOKS
 
 
 def _without_init(value: Any) -> Any:

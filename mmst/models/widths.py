@@ -1,5 +1,6 @@
 """A searched architecture as plain data: what is left in each search block."""
-from typing import Any, Dict, Mapping
+import copy
+from typing import Any, Dict, List, Mapping, Tuple
 
 from torch import nn
 
@@ -24,6 +25,28 @@ def set_widths(model: nn.Module, widths: Widths) -> None:
     """Resize the search blocks; tensors that change hold undefined values until loaded."""
     for name, block in search_blocks(model).items():
         block.resize(**widths[name])
+
+
+def searched_parts(settings: Mapping[str, Any]) -> List[Tuple[str, Dict[str, Any]]]:
+    """Names and settings of the parts of a model's config that say their ``widths``.
+
+    A part may be missing, None, or a list of settings (then ``neck[0]``, …).
+    """
+    named = []
+    for part in ('backbone', 'neck'):
+        found = settings.get(part)
+        listed = isinstance(found, (list, tuple))
+        named += [(f'{part}[{i}]' if listed else part, one)
+                  for i, one in enumerate(found if listed else [found])]
+    return [(name, one) for name, one in named if isinstance(one, dict) and 'widths' in one]
+
+
+def without_widths(settings: Mapping[str, Any]) -> Dict[str, Any]:
+    """A copy of a model's config that describes the network before any search."""
+    found = copy.deepcopy(dict(settings))
+    for _, part in searched_parts(found):
+        del part['widths']
+    return found
 
 
 def check_widths(model: nn.Module, widths: Widths, key: str) -> None:

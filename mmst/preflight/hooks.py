@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterator, Tuple
 
 from mmengine.config import Config
 from mmengine.hooks import EMAHook, Hook
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS, MODELS, OPTIM_WRAPPERS
 from torch import nn
 
@@ -30,7 +31,8 @@ def check_hooks(cfg: Config, model: nn.Module) -> None:
     hooks = {key: _build(key, kind, settings) for key, kind, settings in _settings(cfg)}
     averages = [MODELS.build(hook.ema_cfg, default_args=dict(model=model))
                 for hook in hooks.values() if isinstance(hook, EMAHook)]
-    plan = RunPlan(steps, unit, _wrapper(cfg), list(hooks.values()), model, *averages[:1])
+    plan = RunPlan(steps, unit, _wrapper(cfg), list(hooks.values()), model,
+                   averages[0] if averages else None, cfg)
     names = {type(hook).__name__: key for key, hook in hooks.items()}
     for hook in hooks.values():
         if isinstance(hook, IntervalHook):
@@ -94,7 +96,10 @@ def _named_as_in_config(names: Dict[str, str]) -> Iterator[None]:
 
 
 def _wrapper(cfg: Config) -> type:
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    settings = cfg.optim_wrapper
+    if 'optimizer' not in settings and any(isinstance(v, dict) for v in settings.values()):
+        return OptimWrapperDict  # what the config's own constructor makes of them
+    kind = settings.get('type', 'OptimWrapper')
     found = resolve(OPTIM_WRAPPERS, kind)
     if found is None:
         raise config_error('optim_wrapper.type', kind, 'unknown optimizer wrapper',

@@ -5,6 +5,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import TRANSFORMS
 
+from ..kinds import kind_name
 from .classes import heads
 from .sources import Source, data_error
 
@@ -44,7 +45,7 @@ def _annotation_loader(source: Source) -> Optional[Any]:
     if source.task != 'mmseg' or not source.dataset.data_prefix.get('seg_map_path'):
         return None
     for step in source.cfg.get('pipeline', ()):
-        if isinstance(step, dict) and str(step.get('type')).endswith('LoadAnnotations'):
+        if isinstance(step, dict) and kind_name(step).endswith('LoadAnnotations'):
             return TRANSFORMS.build(step)
     return None
 

@@ -6,6 +6,7 @@ from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
 from ..errors import config_error
+from ..kinds import kind_name
 from .resolve import resolve
 
 
@@ -42,7 +43,7 @@ def check_one_cycle(cfg: Config) -> None:
     schedulers = cfg.get('param_scheduler') or []
     listed = isinstance(schedulers, (list, tuple))
     for i, scheduler in enumerate(schedulers if listed else [schedulers]):
-        kind = str(getattr(scheduler.get('type'), '__name__', scheduler.get('type')))
+        kind = kind_name(scheduler)
         own_span = scheduler.get('begin') or scheduler.get('end')
         same_unit = scheduler.get('by_epoch', True) == (unit == 'epochs')
         total = scheduler.get('total_steps')

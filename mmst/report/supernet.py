@@ -7,6 +7,7 @@ from torch import nn
 
 from ..analysis.snapshot import PARTS, part_widths
 from ..registry import MODELS
+from ..tickets.plain import plain
 
 
 def supernet_widths(model: Mapping[str, Any]) -> Dict[str, Any]:
@@ -17,7 +18,7 @@ def supernet_widths(model: Mapping[str, Any]) -> Dict[str, Any]:
     """
     parts = {}
     for part in PARTS:
-        cfg = model.get(part)
+        cfg = plain(model.get(part))
         if isinstance(cfg, Mapping) and str(cfg.get('type', '')).startswith('mmst.'):
             settings = {key: value for key, value in cfg.items() if key != 'widths'}
             parts[part] = MODELS.build(ConfigDict(copy.deepcopy(settings)))

@@ -1,12 +1,14 @@
 """Carrying a ticket's architecture, weights and mask into a network."""
 import copy
 import re
-from typing import Dict, List, Mapping, Optional, Sequence
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import torch
 from torch import nn
 
 from ..errors import TicketError
+from ..kinds import kind_name
 from ..pruning.mask import Mask
 from ..pruning.prunable import prunable_weights
 from .ticket import Ticket
@@ -52,8 +54,8 @@ def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
     """
     state = {name: value for name, value in ticket.state_dict.items()
              if name.startswith(f'{part}.')}
-    if not hasattr(model, part) or not state:
-        owner = 'ticket' if hasattr(model, part) else 'config\'s model'
+    if getattr(model, part, None) is None or not state:
+        owner = 'config\'s model' if state else 'ticket'
         raise TicketError(f'the {owner} has no part {part!r}. Remedy: carry over parts that both '
                           f'have; the ticket has {", ".join(parts_of(ticket))}.')
     try:
@@ -72,6 +74,39 @@ def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
 def parts_of(ticket: Ticket) -> List[str]:
     """Parts that a ticket holds weights of, in its order."""
     return list(dict.fromkeys(name.partition('.')[0] for name in ticket.state_dict))
+
+
+def fitting_parts(ticket: Ticket, settings: Mapping[str, Any]) -> List[str]:
+    """Parts that can be carried into a model with another classifier.
+
+    The backbone always; the neck if it has weights and the model has one of the same class.
+
+    Args:
+        ticket (Ticket): The source's.
+        settings (Mapping): Config of the target's model.
+    """
+    kinds = [_kinds(model.get('neck')) for model in (ticket.model, settings)]
+    same = kinds[0] == kinds[1] and 'neck' in parts_of(ticket)
+    return ['backbone', 'neck'] if same else ['backbone']
+
+
+def _kinds(part: Any) -> List[str]:
+    """Names of a part's classes: of one, of several in a row, of none."""
+    return [kind_name(one) for one in (part if isinstance(part, (list, tuple)) else [part]) if one]
+
+
+def open_neck(path: str) -> Ticket:
+    """The target's own ticket, whose neck is taken.
+
+    Raises:
+        TicketError: There is no such file, or it is damaged.
+    """
+    if not Path(path).is_file():
+        raise TicketError(
+            f'neck_ticket = {path!r}: no such file, and the neck is to come from the target\'s own '
+            'ticket. Remedy: train the target\'s config first, give --neck-ticket PATH, or '
+            '--new-neck (neck_ticket=None) for a new, dense neck.')
+    return Ticket.load(path)
 
 
 def choose_parts(ticket: Ticket, parts: Optional[Sequence[str]],

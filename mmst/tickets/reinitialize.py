@@ -5,6 +5,7 @@ from dataclasses import replace
 from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 
+from ..models.widths import without_widths
 from ..pruning.criteria import Random
 from ..pruning.draw import draw_mask
 from ..pruning.mask import Mask
@@ -36,14 +37,11 @@ def reinitialize(ticket: Ticket, seed: int) -> Ticket:
         ticket (Ticket): The ticket.
         seed (int): Other than that of the ticket's run.
     """
-    cfg = copy.deepcopy(ticket.model)
-    for part in cfg.values():
-        if isinstance(part, dict):
-            part.pop('widths', None)
+    cfg = without_widths(ticket.model)
     with DefaultScope.overwrite_default_scope(ticket.meta.get('default_scope')), \
             isolated_random_state(seed):
         with registered_only():
-            network = prepare(MODELS.build(ConfigDict(cfg)))
+            network = prepare(MODELS.build(ConfigDict(copy.deepcopy(cfg))))
         network._dump_init_info = lambda: None  # mmengine's log of it has thousands of lines
         network.init_weights()
     survivors = {name: list(range(len(group))) for name, group in find_units(network).items()}

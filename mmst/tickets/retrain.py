@@ -3,6 +3,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
 
+from ..kinds import kind_name
 from ..preflight.length import run_length
 
 #: Hooks whose work a fixed architecture and mask end.
@@ -37,7 +38,7 @@ def retraining_config(cfg: Config, fixed: Mapping[str, Any], epochs: Optional[in
 def hook_settings(cfg: Mapping[str, Any], name: str) -> Optional[Dict[str, Any]]:
     """Settings of the config's hook of a class name, or None."""
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
-    return next((hook for hook in hooks if _kind(hook) == name), None)
+    return next((hook for hook in hooks if kind_name(hook) == name), None)
 
 
 def input_shape(cfg: Mapping[str, Any]) -> Optional[Tuple[int, int]]:
@@ -54,9 +55,9 @@ def _replace_hooks(cfg: Config, fixed: Mapping[str, Any]) -> None:
     if ticket is not None and shape is not None:
         ticket['input_shape'] = shape
     for name, hook in list(cfg.default_hooks.items()):
-        if _kind(hook) in _REPLACED:
+        if kind_name(hook) in _REPLACED:
             del cfg.default_hooks[name]
-    cfg.custom_hooks = [h for h in cfg.get('custom_hooks') or () if _kind(h) not in _REPLACED]
+    cfg.custom_hooks = [h for h in cfg.get('custom_hooks') or () if kind_name(h) not in _REPLACED]
     cfg.default_hooks['prune'] = ConfigDict(type='mmst.FixedMaskHook', **fixed)
 
 
@@ -82,8 +83,3 @@ def _stretch(scheduler: Any, before: int, length: int, unit: str, fresh: bool) -
     if fresh and scheduler.get('milestones'):
         scheduler['milestones'] = [max(1, round(m * length / before))
                                    for m in scheduler['milestones']]
-
-
-def _kind(hook: Any) -> str:
-    kind = hook.get('type') if isinstance(hook, Mapping) else type(hook)
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]

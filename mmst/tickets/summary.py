@@ -2,6 +2,7 @@
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from ..analysis.cost import layer_costs, total
+from ..models.widths import searched_parts
 from .ticket import Ticket
 
 
@@ -24,5 +25,4 @@ def summarize(ticket: Ticket, input_shape: Sequence[int],
         macs=dict(supernet=before['macs'], searched=costs['macs'], sparse=costs['sparse_macs']),
         input_shape=list(input_shape),
         layer_sparsity=ticket.mask.layer_sparsity(),
-        widths={part: ticket.model[part]['widths'] for part in ('backbone', 'neck')
-                if 'widths' in ticket.model.get(part, {})})
+        widths={name: settings['widths'] for name, settings in searched_parts(ticket.model)})

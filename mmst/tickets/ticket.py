@@ -3,7 +3,7 @@ import copy
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 import torch
 from mmengine.config import ConfigDict
@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from .. import files
 from ..compat import safe_load
-from ..errors import TicketError
+from ..errors import TicketError, one_line, shorten
 from ..models.coordinate_order import TICKET_COLUMNS_FIRST, convert
-from ..models.widths import get_widths
 from ..pruning.mask import Mask
 from ..registry import MODELS, registered_only
 from ..search.adapters import prepare
 from .digest import digest
+from .imports import how_to_import, missing_imports, needed_imports
+from .plain import plain, plain_model
 
 FORMAT, VERSION = 'mmst.ticket', TICKET_COLUMNS_FIRST
 _FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, meta=dict)
@@ -55,7 +56,9 @@ class Ticket:
             meta (dict): Plain data.
         """
         state, kept = _masked(model.state_dict(), mask)
-        return cls(_with_widths(model, cfg), state, kept, meta)
+        settings = model_settings(model, cfg)
+        imports = needed_imports(model, settings, meta.get('imports') or ())
+        return cls(settings, state, kept, dict(meta, imports=imports))
 
     def with_weights(self, state_dict: Mapping[str, Tensor], **meta: Any) -> 'Ticket':
         """The same architecture and mask with other weights; ``meta`` is added."""
@@ -134,11 +137,12 @@ class Ticket:
         Raises:
             TicketError: If architecture and weights do not fit.
         """
-        if part is not None and part not in self.model:
+        parts = [k for k, v in self.model.items() if isinstance(v, (dict, list)) and v]
+        if part is not None and part not in parts:
             raise TicketError(f'the ticket has no {part!r}. Remedy: name a part of its model: '
-                              f'{", ".join(k for k, v in self.model.items() if isinstance(v, dict))}.')
-        # Toolboxes read some settings as attributes.
-        cfg = ConfigDict(copy.deepcopy(self.model if part is None else self.model[part]))
+                              f'{", ".join(parts)}.')
+        # Toolboxes read some settings as attributes. A list of settings is a sequence of modules.
+        cfg = ConfigDict(whole=copy.deepcopy(self.model if part is None else self.model[part])).whole
         prefix = '' if part is None else f'{part}.'
         state = {name[len(prefix):]: value for name, value in self.state_dict.items()
                  if name.startswith(prefix)}
@@ -147,16 +151,23 @@ class Ticket:
                 with registered_only():
                     network = prepare(MODELS.build(cfg))
         except Exception as error:  # The constructors of all toolboxes: anything can come.
-            raise TicketError(f'the network of the ticket cannot be built: {_line(error)}. Remedy: '
-                              'import the packages that define it, or train it again.') from error
+            raise self._cannot('the network of the ticket cannot be built', error, 'import the '
+                               'packages that define it, or train it again') from error
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
-            raise TicketError('architecture and weights of the ticket do not fit: '
-                              f'{_line(error)}. Remedy: take the ticket from the training run '
-                              'again.') from None
+            raise self._cannot('architecture and weights of the ticket do not fit', error, 'take '
+                               'the ticket from the training run again') from None
         network.eval()  # not chained: some toolboxes' backbones return nothing from it
         return network
+
+    def _cannot(self, problem: str, error: Exception, remedy: str) -> TicketError:
+        """What ``build`` raises; modules that nobody has imported are the likely cause."""
+        line, missing = _line(error), missing_imports(self.meta)
+        if missing:
+            line = f'it needs {", ".join(missing)}, not imported here ({shorten(line, 150)})'
+            remedy = how_to_import(missing)
+        return TicketError(f'{problem}: {line}. Remedy: {remedy}.')
 
 
 def _unchecked(content: Mapping[str, Any]) -> Ticket:
@@ -187,7 +198,9 @@ def place(tensor: Tensor) -> Optional[Tuple]:
 
 
 def _line(error: Exception) -> str:
-    return ' '.join(str(error).split()).rstrip('.')
+    """The first sentence of the reason: registries go on with advice, networks with all shapes."""
+    text = one_line(error).strip('"\'').partition('. Please check')[0]
+    return shorten(text.partition(' Remedy:')[0], 300).rstrip('.')
 
 
 def _check_digest(content: Mapping[str, Any]) -> None:
@@ -199,25 +212,31 @@ def _check_digest(content: Mapping[str, Any]) -> None:
                           'ticket from the training run again.')
 
 
-def _with_widths(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:
-    cfg = plain(cfg)
+def model_settings(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:
+    """The model's config as plain data, with the widths that its search blocks have now.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model, unwrapped.
+        cfg (Mapping): The config that it was built from.
+
+    Raises:
+        ConfigError: The config holds something that a ticket cannot.
+    """
+    settings = plain_model(cfg)
     for part in ('backbone', 'neck'):
-        widths = get_widths(getattr(model, part)) if hasattr(model, part) else {}
-        if widths:
-            cfg[part]['widths'] = widths
-    return cfg
+        described, module = settings.get(part), getattr(model, part, None)
+        if isinstance(described, dict):
+            _set_widths(described, module)
+        elif isinstance(described, (list, tuple)) and isinstance(module, Iterable):
+            for settings_of_one, one in zip(described, module):
+                _set_widths(settings_of_one, one)
+    return settings
 
 
-def plain(value: Any) -> Any:
-    """Configs as plain dicts, lists and scalars, which load without unpickling anything."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, (bool, Tensor)):
-        return value
-    # Subclasses (np.float64, TorchVersion) would need to be unpickled by name.
-    return next((kind(value) for kind in (int, float, str) if isinstance(value, kind)), str(value))
+def _set_widths(settings: Any, module: Optional[nn.Module]) -> None:
+    # Other networks made of search blocks take their widths from the weights alone.
+    if hasattr(module, 'get_widths') and isinstance(settings, dict):
+        settings['widths'] = module.get_widths()
 
 
 def _read(path: Union[str, Path]) -> Dict[str, Any]:

@@ -7,10 +7,12 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, TRANSFORMS
 from torch import nn
 
 from ..errors import DataError, config_error
+from ..kinds import kind_name
+from ..preflight.resolve import resolve
 from ..registry import VIEWS
 from ..tickets import Ticket
 
@@ -81,8 +83,13 @@ class View(ABC):
 
     @property
     def pipeline(self) -> List[Dict[str, Any]]:
-        """A copy of the test pipeline's settings."""
-        return copy.deepcopy(_loader(self.cfg).dataset.get('pipeline', []))
+        """A copy of the test pipeline's settings, its classes by the names that toolboxes expect."""
+        steps = copy.deepcopy(_loader(self.cfg).dataset.get('pipeline', []))
+        for step in steps:
+            kind, name = step.get('type'), kind_name(step)
+            if not isinstance(kind, str) and resolve(TRANSFORMS, name) is kind:
+                step['type'] = name
+        return steps
 
     def prepared(self, ticket: Ticket) -> nn.Module:
         """The ticket's network with what the toolboxes' inference functions look for.

@@ -107,6 +107,8 @@ def test_transfers_carry_over_what_the_paper_says(name, parts, epochs, monkeypat
     cfg = retrained(f'transfer/{name}_p90.py', monkeypatch)
     source = read(f'st_hrnas_{name.partition("_to_")[0]}_p90.py')
     assert cfg.default_hooks.prune.parts == parts and cfg.train_cfg.max_epochs == epochs
+    target = f'work_dirs/st_hrnas_{name.partition("_to_")[2]}_p90/ticket.pth'
+    assert cfg.default_hooks.prune.get('neck_ticket') == (None if 'neck' in parts else target)
     if 'neck' in parts:
         assert cfg.model.neck == source.model.neck
         assert cfg.model.decode_head.in_channels == cfg.model.neck.out_channels

@@ -102,10 +102,11 @@ def test_configs_that_inherit_change_nothing_by_mistake(block, tmp_path):
     """A key that the base does not have is most likely a misspelt one."""
     path = tmp_path / 'config.py'
     path.write_text(block.text)
+    load_examples()
     cfg = Config.fromfile(path)
     base = Config.fromfile(ROOT / 'configs' / block.text.split("'")[1].removeprefix('mmst::'))
     own = {name.id for node in ast.parse(as_python(block)).body for name in node.targets}
-    helpers = {'classes', 'data', 'epochs', '_base_'}
+    helpers = {'classes', 'data', 'epochs', '_base_', 'custom_imports'}
     assert own - helpers <= set(base), own - helpers - set(base)
     for name in ('default_hooks', 'train_dataloader', 'val_dataloader'):
         assert set(cfg[name]) == set(base[name]), name

@@ -77,7 +77,8 @@ def compacted_graph(backbone: nn.Module, neck: Optional[nn.Module] = None,
 
 def is_compact(ticket: Ticket) -> bool:
     """Whether a ticket was compacted."""
-    return ticket.model.get('backbone', {}).get('type') in (TYPE, TYPE.partition('.')[2])
+    backbone = ticket.model.get('backbone')
+    return isinstance(backbone, dict) and backbone.get('type') in (TYPE, TYPE.partition('.')[2])
 
 
 def use_compact(model: Any, ticket: Ticket) -> None:

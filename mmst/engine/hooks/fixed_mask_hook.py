@@ -9,7 +9,7 @@ from torch import nn
 from ...errors import TicketError, config_error
 from ...pruning.mask import Mask
 from ...registry import HOOKS
-from ...tickets.carry import carry_over, choose_parts
+from ...tickets.carry import carry_over, choose_parts, open_neck
 from ...tickets.start import starting_point
 from ...tickets.ticket import Ticket
 from ...tickets.transfer import carried_table
@@ -85,7 +85,7 @@ class FixedMaskHook(PruneHook):
             TicketError: A file is missing, damaged, or the files do not fit each other.
         """
         ticket = starting_point(self.ticket, self.start, self.seed)
-        neck = Ticket.load(self.neck_ticket) if self.neck_ticket else None
+        neck = open_neck(self.neck_ticket) if self.neck_ticket else None
         return choose_parts(ticket, self.parts, neck)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

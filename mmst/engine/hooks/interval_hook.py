@@ -81,7 +81,7 @@ def plan_of(runner: Runner) -> RunPlan:
     return RunPlan(
         steps=max_steps(runner), unit='iterations' if counts_iterations(runner) else 'epochs',
         wrapper=type(runner.optim_wrapper), hooks=runner.hooks, model=unwrapped(runner),
-        averaged=averaged(runner))
+        averaged=averaged(runner), cfg=runner.cfg)
 
 
 def counts_iterations(runner: Runner) -> bool:

@@ -9,6 +9,7 @@ from torch import nn
 
 from ...errors import config_error
 from ...pruning.acting import check_zeros_act
+from ...pruning.build import build_registered, scores_of
 from ...pruning.draw import draw_mask
 from ...pruning.mask import Mask
 from ...pruning.prunable import prunable_weights, with_new_kinds
@@ -73,8 +74,9 @@ class PruneHook(IntervalHook):
         _check_choice('revive', revive, REVIVE)
         self.sparsity, self.scope = sparsity, scope
         self.reactivation, self.revive = reactivation, revive
-        self.schedule = _build(SCHEDULES, 'schedule', schedule, sparsity=sparsity)
-        self.criterion = _build(CRITERIA, 'criterion', criterion)
+        self.schedule = build_registered(SCHEDULES, 'PruneHook.schedule', schedule,
+                                         sparsity=sparsity)
+        self.criterion = build_registered(CRITERIA, 'PruneHook.criterion', criterion)
         self.select = dict(parts=_names(parts), transformers=transformers,
                            leave_alone=_names(leave_alone))
         self.debug = debug
@@ -180,7 +182,7 @@ class PruneHook(IntervalHook):
         """Draw the mask of sparsity ``ratio`` now and put it in force."""
         weights = self.weights(runner)
         gradients = criterion_gradients(runner, self.criterion, weights, runner.seed + step)
-        scores = self.criterion.score(weights, gradients)
+        scores = scores_of(self.criterion, weights, gradients)
         mask = draw_mask(scores, ratio, self.scope, self.mask_in_force(runner))
         for kept in mask.values():
             _broadcast(kept)
@@ -262,14 +264,3 @@ def _check_choice(key: str, value, choices: Sequence) -> None:
     if value not in choices:
         raise config_error(f'PruneHook.{key}', value, 'unknown choice',
                            f'use one of {", ".join(map(repr, choices))}')
-
-
-def _build(registry, key: str, kind, **kwargs):
-    cfg = dict(kind) if isinstance(kind, dict) else dict(type=kind)
-    # Not registry.build, which warns that a toolbox's scope has no such registry.
-    name = str(cfg.pop('type', ''))
-    found = registry.get(name) if name and not name.startswith('.') else None
-    if found is None:
-        raise config_error(f'PruneHook.{key}', kind, 'unknown name',
-                           f'use one of {", ".join(map(repr, sorted(registry.module_dict)))}')
-    return found(**dict(kwargs, **cfg))

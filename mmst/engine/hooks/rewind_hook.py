@@ -8,11 +8,13 @@ from mmengine.runner import Runner
 from ...errors import config_error
 from ...pruning.mask import Mask
 from ...registry import HOOKS
+from ...tickets.imports import listed_imports
 from ...tickets.ticket import Ticket, plain
 from ..access import find_hook, unwrapped
 from ..plan import RunPlan
 from .interval_hook import IntervalHook
 from .search_hook import SearchHook
+from .ticket_hook import described_model
 
 
 @HOOKS.register_module()
@@ -52,6 +54,7 @@ class RewindHook(IntervalHook):
     def _save(self, runner: Runner, step: int) -> None:
         search = find_hook(runner, SearchHook)
         meta = dict(step=step, survivors=search.survivors if search else {}, seed=runner.seed,
-                    default_scope=runner.cfg.get('default_scope', 'mmengine'))
-        point = Ticket.from_model(unwrapped(runner), runner.cfg.model, Mask({}), plain(meta))
+                    default_scope=runner.default_scope.scope_name,
+                    imports=listed_imports(runner.cfg))
+        point = Ticket.from_model(unwrapped(runner), described_model(runner), Mask({}), plain(meta))
         point.save(Path(runner.work_dir, 'rewind', f'{step}.pth'))

@@ -1,7 +1,7 @@
 """Saving tickets."""
 import json
 from pathlib import Path
-from typing import Dict, Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Union
 
 import mmengine
 import torch
@@ -14,6 +14,8 @@ from ...analysis.table import ticket_table
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...tickets import Ticket, summarize
+from ...tickets.described import check_described, model_config
+from ...tickets.imports import listed_imports
 from ...tickets.ticket import plain
 from ...version import __version__
 from ..access import evaluated, find_hook, unwrapped
@@ -44,16 +46,22 @@ class TicketHook(IntervalHook):
         keep_each (bool): Keep the tickets of the prunes before the last. Defaults to True.
         input_shape (Sequence[int], optional): Height and width at which MACs are counted. Defaults
             to the ``SearchHook``'s.
+        model (dict, optional): The config of the whole model. Defaults to ``model`` of the run's
+            config; needed where the runner has none, as ``Runner(model=network, ...)``.
     """
     priority = 73
 
-    def __init__(self, keep_each: bool = True, input_shape: Optional[Sequence[int]] = None):
+    def __init__(self, keep_each: bool = True, input_shape: Optional[Sequence[int]] = None,
+                 model: Optional[dict] = None):
         self.keep_each = keep_each
         self.input_shape = input_shape
+        self.model = model
         self._evaluated = EvaluatedNetwork()
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_evaluated()
+        if plan.cfg is not None:
+            check_described(plan.model, model_config(plan.cfg, self.model))
 
     def before_run(self, runner: Runner) -> None:
         super().before_run(runner)
@@ -116,7 +124,8 @@ class TicketHook(IntervalHook):
             summary['metrics'] = evaluations[-1]['metrics'] if evaluations else {}
             summary['before_last_prune'] = next(
                 (e for e in evaluations[::-1] if not e['at_target']), None)
-            files.write_bytes(path.with_suffix('.json'), json.dumps(summary, indent=2).encode())
+            text = json.dumps(summary, indent=2, default=str)
+            files.write_bytes(path.with_suffix('.json'), text.encode())
             runner.logger.info(f'ticket: {path}\n{ticket_table(summary)}')
 
     @master_only
@@ -128,11 +137,17 @@ class TicketHook(IntervalHook):
             settings={key: runner.cfg.get(key) for key in _SETTINGS},
             survivors=search.survivors if search else {},
             supernet=search.supernet if search else None, input_shape=self.input_shape,
-            default_scope=runner.cfg.get('default_scope', 'mmengine'),
+            default_scope=runner.default_scope.scope_name,
             dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', {}),
-            seed=runner.seed,
+            seed=runner.seed, imports=listed_imports(runner.cfg),
             versions=dict(mmst=__version__, torch=torch.__version__, mmengine=mmengine.__version__))
-        Ticket.from_model(evaluated(runner), runner.cfg.model, mask, plain(meta)).save(path)
+        Ticket.from_model(evaluated(runner), described_model(runner), mask, plain(meta)).save(path)
+
+
+def described_model(runner: Runner) -> Dict[str, Any]:
+    """The config of the runner's model that tickets and rewind points hold."""
+    hook = find_hook(runner, TicketHook)
+    return model_config(runner.cfg, hook.model if hook else None)
 
 
 def _architecture(runner: Runner) -> Union[SearchHook, FixedMaskHook, None]:

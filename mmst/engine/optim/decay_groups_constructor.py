@@ -9,6 +9,7 @@ from mmengine.utils import digit_version
 from torch import nn
 
 from ...errors import config_error
+from ...kinds import kind_name
 from ...pruning.prunable import PRUNABLE
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
@@ -36,7 +37,7 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         others = {'foreach', 'differentiable'} & set(self.optimizer_cfg)  # torch allows one form
-        if (self.optimizer_cfg['type'] in ('Adam', 'AdamW') and not others
+        if (kind_name(self.optimizer_cfg) in ('Adam', 'AdamW') and not others
                 and fused_available(model)):
             self.optimizer_cfg = dict(dict(fused=True), **self.optimizer_cfg)
         return super().__call__(model)

@@ -13,8 +13,10 @@ class Criterion(ABC):
 
     Attributes:
         needs_gradients (bool): Whether ``score`` wants gradients of training losses.
+        batches (int): Of how many training batches on each rank, if it does.
     """
     needs_gradients = False
+    batches = 100
 
     @abstractmethod
     def score(self, weights: Mapping[str, Tensor],

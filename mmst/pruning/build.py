@@ -1,0 +1,85 @@
+"""Criteria and schedules as a config, or a command line, names them."""
+import contextlib
+import inspect
+from typing import Any, Dict, Mapping
+
+import torch
+from mmengine.registry import Registry
+from torch import Tensor
+
+from ..errors import config_error
+from ..kinds import built
+from ..registry import CRITERIA
+
+
+def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -> Any:
+    """Build what ``kind`` asks for.
+
+    Args:
+        registry (Registry): ``CRITERIA`` or ``SCHEDULES``.
+        key (str): Key of the setting, for messages.
+        kind (str | type | dict | object): A registered name, a class, settings with a ``type``, or
+            something that is built already (then it is given back).
+        **defaults: Arguments that settings may replace; left out where the class takes no such.
+
+    Raises:
+        ConfigError: The name is unknown, or the class does not take the settings.
+    """
+    if not isinstance(kind, (str, Mapping, type)) and _is_built(registry, kind):
+        return kind
+    settings = dict(kind.items()) if isinstance(kind, Mapping) else dict(type=kind)
+    settings.pop('_delete_', None)  # left over where an inherited config had no such key
+    asked = built(settings.pop('type', ''))
+    # Not registry.build, which warns that a toolbox's scope has no such registry.
+    name = asked if isinstance(asked, str) else ''
+    found = asked if callable(asked) else None
+    if name and not name.startswith('.'):
+        with contextlib.suppress(RuntimeError):  # what it raises for dotted names of nothing
+            found = registry.get(name)
+    if found is None:
+        raise config_error(key, kind, 'unknown name', 'use one of '
+                           f'{", ".join(map(repr, sorted(registry.module_dict)))}, or import the '
+                           'module that registers it (custom_imports, --import)')
+    known = inspect.signature(found).parameters
+    free = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    settings = {**{k: v for k, v in defaults.items() if free or k in known}, **settings}
+    try:
+        inspect.signature(found).bind(**settings)
+    except TypeError as error:
+        raise config_error(key, kind, f'{found.__name__} cannot take these settings ({error})',
+                           f'use those of {found.__name__}: {", ".join(known) or "none"}') from None
+    return found(**settings)
+
+
+def criterion_name(criterion: Any) -> str:
+    """The name under which a criterion is registered, else that of its class."""
+    kind = type(criterion)
+    return next((name for name, value in CRITERIA.module_dict.items() if value is kind),
+                kind.__name__)
+
+
+def scores_of(criterion: Any, weights: Mapping[str, Tensor],
+              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+    """The criterion's scores, each of its weight's shape.
+
+    Raises:
+        ConfigError: Naming the criterion and the weight that it did not score.
+    """
+    scores = criterion.score(weights, gradients)
+    name = criterion_name(criterion)
+    for weight, values in weights.items():
+        found = scores.get(weight) if isinstance(scores, Mapping) else None
+        if not torch.is_tensor(found) or found.shape != values.shape:
+            shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
+            raise config_error('criterion', name, f'its score of {weight} is {shape}, and the '
+                               f'weight has shape {tuple(values.shape)}',
+                               'let score() return a tensor of its shape for each weight')
+        if not bool(found.isfinite().all()):
+            raise config_error('criterion', name, f'its scores of {weight} are not finite: training '
+                               'has diverged, or the criterion saw no usable batch',
+                               'resume from the last good checkpoint, or use another criterion')
+    return {weight: scores[weight] for weight in weights}
+
+
+def _is_built(registry: Registry, value: Any) -> bool:
+    return hasattr(value, 'score' if registry is CRITERIA else 'at')

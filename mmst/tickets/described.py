@@ -1,0 +1,64 @@
+"""Does a config describe the network in training, so that a ticket of it can be opened again?"""
+from typing import Any, Dict, Mapping, Optional
+
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from ..errors import TicketError, config_error
+from ..pruning.mask import Mask
+from ..randomness import isolated_random_state
+from .ticket import Ticket, model_settings
+
+
+def model_config(cfg: Mapping[str, Any], given: Optional[Mapping[str, Any]] = None
+                 ) -> Dict[str, Any]:
+    """The model's settings as a runner builds it: with the config's ``data_preprocessor``.
+
+    Args:
+        cfg (Mapping): The whole config, as far as there is one.
+        given (Mapping, optional): What is taken in the place of its ``model``.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    found = cfg.get('model') if given is None else given
+    if not isinstance(found, Mapping):
+        raise config_error(
+            'TicketHook.model', None, 'no config describes the runner\'s model, and a ticket must '
+            'hold one', 'give TicketHook(model=dict(type=...)), or build the runner with '
+            'cfg=dict(model=dict(type=...), ...)')
+    model, preprocessor = dict(found.items()), cfg.get('data_preprocessor')
+    if preprocessor is not None:
+        model.setdefault('data_preprocessor', preprocessor)
+    return model
+
+
+def default_scope() -> str:
+    """The toolbox in which names without a scope are looked up now."""
+    current = DefaultScope.get_current_instance()
+    return current.scope_name if current is not None else 'mmengine'
+
+
+def check_described(model: nn.Module, cfg: Mapping[str, Any]) -> None:
+    """Refuse a config of which the network of a ticket could not be built again.
+
+    The network is built once more as a tool will do it, from plain data and by registered names.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model, unwrapped.
+        cfg (Mapping): What a ticket of it is to hold as its config.
+
+    Raises:
+        ConfigError: Naming what cannot be built, or does not fit.
+    """
+    settings = model_settings(model, cfg)
+    ticket = Ticket(settings, model.state_dict(), Mask({}), dict(default_scope=default_scope()))
+    try:
+        with isolated_random_state(0):
+            ticket.build()
+    except TicketError as error:
+        raise config_error(
+            'model', settings.get('type'), 'no ticket of it could be opened: '
+            + str(error).partition(' Remedy:')[0].rstrip('.'),
+            'let the config describe the network that is trained, its classes by their registered '
+            'names (type=...)') from error

@@ -1,0 +1,91 @@
+"""The snippets of docs/extend.md in a config that inherits one of this project's."""
+import re
+import shutil
+
+import pytest
+from doc_examples import FOLDER
+from doc_pages import ROOT, blocks
+from mmengine.registry import METRICS, MODELS, DefaultScope
+from tiny_street import load_tool, make_streets, write_config
+
+from mmst.cli import read_config
+from mmst.pruning.criteria.base import Criterion
+from mmst.registry import CRITERIA
+from mmst.tickets import Ticket
+
+SNIPPETS = {re.search(r"'mmst', '(\w+)'", block.text)[1]: block.text for block in blocks('python')
+            if block.page == 'docs/extend.md' and 'custom_imports' in block.text}
+
+
+@pytest.fixture(scope='module')
+def base(tmp_path_factory):
+    """A tiny config of streets in the place of the shipped one."""
+    folder = tmp_path_factory.mktemp('extend')
+    return write_config(folder / 'tiny.py', make_streets(folder / 'cityscapes'))
+
+
+def write(name, base, folder):
+    """The snippet's config, with the example beside it."""
+    shutil.copy(FOLDER / f'{name}.py', folder)
+    path = folder / 'own.py'
+    path.write_text(SNIPPETS[name].replace("'mmst::st_hrnas_cityscapes_p90.py'", repr(base)))
+    return str(path)
+
+
+def test_all_examples_have_a_snippet_that_inherits():
+    assert set(SNIPPETS) == {path.stem for path in FOLDER.glob('*.py')}
+    assert all("_base_ = 'mmst::" in text for text in SNIPPETS.values())
+
+
+@pytest.fixture(scope='module')
+def trained(base, tmp_path_factory):
+    """Config and work dir of runs with a criterion, a schedule or a block of one's own."""
+    found = {}
+    for name in ('criterion', 'schedule', 'search_block'):
+        folder = tmp_path_factory.mktemp(name)
+        config = write(name, base, folder)
+        assert load_tool('train').main([config, '--work-dir', str(folder / 'work')]) == 0
+        found[name] = config, folder / 'work'
+    return found
+
+
+@pytest.mark.parametrize('name', ['criterion', 'schedule', 'search_block'])
+def test_the_snippet_trains_to_a_ticket_that_names_its_module(trained, name):
+    ticket = Ticket.load(trained[name][1] / 'ticket.pth')
+    assert ticket.meta['imports'] == [name] and ticket.sparsity >= 0.499
+    assert ticket.build() is not None
+
+
+def test_the_network_of_the_block_is_the_snippets(trained):
+    ticket = Ticket.load(trained['search_block'][1] / 'ticket.pth')
+    assert ticket.model['backbone']['type'] == 'mmst.BottleneckNet'
+    assert 'stem_channels' not in ticket.model['backbone']
+
+
+def test_prune_takes_a_registered_criterion_with_its_options(trained, tmp_path):
+    config, work_dir = trained['criterion']
+    seen = []
+    kind = CRITERIA.get('relative_magnitude')
+    original = kind.__init__
+    kind.__init__ = lambda self, strength=1.: (seen.append(strength), original(self, strength))[1]
+    try:
+        assert load_tool('prune').main([
+            config, str(work_dir / 'ticket.pth'), '--criterion', 'relative_magnitude',
+            '--criterion-options', 'strength=0.25', '--sparsity', '0.8', '--work-dir',
+            str(tmp_path)]) == 0
+    finally:
+        kind.__init__ = original
+    ticket = Ticket.load(tmp_path / 'ticket.pth')
+    assert seen[-1] == 0.25 and ticket.sparsity == pytest.approx(0.8, abs=0.001)
+    assert ticket.meta['origin']['criterion'] == 'relative_magnitude'
+
+
+def test_the_task_of_the_snippet_can_be_built(base, tmp_path):
+    cfg = read_config(write('task', str(ROOT / 'configs/st_hrnas_cityscapes_p90.py'), tmp_path))
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        assert type(MODELS.build(cfg.model)).__name__ == 'DepthEstimator'
+        assert type(METRICS.build(cfg.val_evaluator)).__name__ == 'MeanDistanceError'
+
+
+def test_a_criterion_of_the_page_is_a_criterion():
+    assert issubclass(CRITERIA.get('relative_magnitude'), Criterion)

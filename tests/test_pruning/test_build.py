@@ -1,0 +1,92 @@
+"""Criteria and schedules by name, by class, as settings; what a criterion of the user's must give."""
+from types import SimpleNamespace
+
+import pytest
+import tiny
+import torch
+from mmengine.config.lazy import LazyObject
+
+from mmst.engine.batches import criterion_gradients
+from mmst.errors import ConfigError
+from mmst.pruning.build import build_registered, criterion_name, scores_of
+from mmst.pruning.criteria import Gradient, Magnitude, Random
+from mmst.pruning.criteria.base import Criterion
+from mmst.registry import CRITERIA, SCHEDULES
+
+WEIGHTS = dict(a=torch.randn(2, 3), b=torch.randn(4))
+
+
+@CRITERIA.register_module('sensitivity', force=True)
+class Sensitivity(Criterion):
+    """Needs gradients and says nothing of batches."""
+    needs_gradients = True
+
+    def score(self, weights, gradients):
+        return {name: gradients[name].abs() for name in weights}
+
+
+class Scores:
+    """No subclass, in no registry; gives what a test wants."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def score(self, weights, gradients):
+        return self.found
+
+
+@pytest.mark.parametrize('kind', [
+    'random', 'mmst.random', Random, dict(type='random'), dict(type=Random),
+    dict(type=LazyObject('mmst.pruning.criteria', 'Random')),
+    dict(_delete_=True, type='random', seed=3), Random(3)])
+def test_all_ways_to_ask_for_a_criterion_give_it(kind):
+    found = build_registered(CRITERIA, 'criterion', kind, seed=3, batches=5)
+    assert type(found) is Random and found.seed == 3
+
+
+@pytest.mark.parametrize('kind', ['nothing', 'no.such.thing', dict(type=None), None, 5, object()])
+def test_an_unknown_one_is_refused_with_those_that_exist(kind):
+    with pytest.raises(ConfigError, match="PruneHook.criterion = .*unknown name.*'magnitude'"):
+        build_registered(CRITERIA, 'PruneHook.criterion', kind)
+
+
+def test_arguments_that_it_does_not_take_are_named():
+    with pytest.raises(ConfigError, match="criterion = .*strength.*Random: seed"):
+        build_registered(CRITERIA, 'criterion', dict(type='random', strength=1))
+    with pytest.raises(ConfigError, match='schedule = .*prunes'):
+        build_registered(SCHEDULES, 'schedule', dict(type='one_shot', prunes=1), sparsity=0.5)
+
+
+@pytest.mark.parametrize('found', [
+    None, {}, dict(a=WEIGHTS['a']), dict(a=WEIGHTS['a'], b=torch.zeros(3)),
+    dict(a=WEIGHTS['a'], b=[0.] * 4), dict(a=WEIGHTS['a'], b=torch.full((4, ), torch.nan))])
+def test_scores_that_do_not_fit_are_refused_by_the_criterions_name(found):
+    with pytest.raises(ConfigError, match=r"criterion = 'Scores': its scores? of [ab] "):
+        scores_of(Scores(found), WEIGHTS, {})
+    assert criterion_name(Magnitude()) == 'magnitude'
+
+
+def test_one_that_needs_gradients_may_say_nothing_of_batches(tmp_path):
+    runner = tiny.run(tmp_path, 1, search=False, prune=dict(
+        sparsity=0.5, criterion='sensitivity', schedule='one_shot', reactivation=None))
+    assert tiny.prunes(runner)[-1]['sparsity'] == pytest.approx(0.5, abs=0.01)
+    bare = SimpleNamespace(needs_gradients=True)
+    weights = {n: p for n, p in runner.model.named_parameters() if n.startswith('classifier')}
+    assert set(criterion_gradients(runner, bare, weights, 0)) == set(weights)
+
+
+@pytest.mark.parametrize('criterion, name', [(Sensitivity(), 'sensitivity'), (Gradient(), 'gradient')])
+def test_without_training_data_the_error_names_the_criterion(criterion, name):
+    runner = SimpleNamespace(_train_dataloader=None)
+    with pytest.raises(ConfigError, match=f"criterion = '{name}': it needs training data"):
+        criterion_gradients(runner, criterion, WEIGHTS, 0)
+
+
+def test_several_optimizers_are_refused_by_what_the_config_says():
+    from mmengine.optim import OptimWrapperDict
+
+    from mmst.engine.plan import RunPlan
+    plan = RunPlan(2, 'epochs', OptimWrapperDict, [], torch.nn.Linear(1, 1), cfg=dict(
+        optim_wrapper=dict(constructor='Own', generator=dict(type='OptimWrapper'), lower={})))
+    with pytest.raises(ConfigError, match="optim_wrapper = 'generator, lower': .*several optim"):
+        plan.check_wrapper('pruning needs a wrapper')
