@@ -3,6 +3,8 @@ from typing import Any, Dict, List
 
 from mmengine.runner import Runner
 
+from .search_advice import describe_nearness
+
 KEY = 'mmst_events'
 
 
@@ -43,7 +45,8 @@ def _search(event: Dict[str, Any]) -> str:
             counts[name] = counts.get(name, 0) + number
     gone = ', '.join(f'{counts[name]} {name}' for name in sorted(counts)) or 'nothing'
     return (f'search at {event["step"]}: removed {gone}; {len(event["removed"])} blocks changed; '
-            f'now {event["params"] / 1e6:.3f} M parameters, {event["macs"] / 1e9:.3f} GMACs')
+            f'now {event["params"] / 1e6:.3f} M parameters, {event["macs"] / 1e9:.3f} GMACs'
+            f'{describe_nearness(event)}')
 
 
 def _prune(event: Dict[str, Any]) -> str:

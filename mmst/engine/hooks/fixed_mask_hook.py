@@ -14,6 +14,7 @@ from ...tickets.start import starting_point
 from ...tickets.ticket import Ticket
 from ...tickets.transfer import carried_table
 from ..access import models, refresh_averaged, unwrapped
+from ..coverage import log_coverage
 from ..events import add_event
 from ..plan import RunPlan
 from ..rewrap import rewrap
@@ -118,6 +119,7 @@ class FixedMaskHook(PruneHook):
         self._put_in_force(runner, self.mask)
         refresh_averaged(runner)
         rewrap(runner)
+        log_coverage(runner, self)
         if self._loaded is None:
             add_event(runner, 'prune', 0, ratio=self.sparsity, sparsity=self.sparsity,
                       total=self.mask.total, pruned=self.mask.pruned)

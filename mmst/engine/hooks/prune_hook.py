@@ -18,6 +18,7 @@ from ...pruning.scope import check_scope
 from ...registry import CRITERIA, HOOKS, SCHEDULES
 from ..access import averaged, find_hook, refresh_averaged, unwrapped
 from ..batches import criterion_gradients
+from ..coverage import log_coverage
 from ..events import add_event, events
 from ..invariant import check_pruned_are_zero
 from ..mask_state import (MASK, RETURNED, checked, mask_state, restore_returned,
@@ -52,7 +53,8 @@ class PruneHook(IntervalHook):
         revive (str): Reactivated weights start from ``'zero'`` or from the ``'value'`` that they
             had when pruned; a value that was not trained after its return enters no ticket.
             Defaults to ``'zero'``.
-        parts (Sequence[str]): Parts of the model to prune. Defaults to backbone and neck.
+        parts (Sequence[str]): Parts of the model to prune. Defaults to backbone and neck. The log
+            says at the start which share of all parameters that is, and what is left out.
         transformers (bool): Whether Transformers are pruned too. Defaults to True.
         leave_alone (Sequence[str]): Paths of layers not to prune, with wildcards.
         debug (bool): Check after every step that pruned weights are exactly 0, the averaged ones
@@ -107,6 +109,7 @@ class PruneHook(IntervalHook):
         ema = find_hook(runner, EMAHook)
         self._averages = SinceReturn(ema) if ema is not None else None
         weights = self.weights(runner)
+        log_coverage(runner, self)
         if self._loaded is not None:
             kept = with_new_kinds(self._loaded['kept'], weights, unwrapped(runner))
             self._put_in_force(runner, checked(kept, weights))

@@ -17,10 +17,12 @@ from ...search.surgery import Cut
 from ...search.target import TOLERANCE, SearchTarget, adapted, limit_removal, rounded
 from ...search.units import find_units, module_path
 from ..access import averaged, refresh_averaged, unwrapped
-from ..events import add_event
+from ..coverage import log_coverage
+from ..events import add_event, events
 from ..plan import RunPlan
 from ..rewrap import rewrap
-from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps
+from ..search_advice import advice, dropped_state, nearness
+from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps, steps_done
 
 
 @HOOKS.register_module()
@@ -67,6 +69,7 @@ class SearchHook(IntervalHook):
         self.leave_alone = [leave_alone] if isinstance(leave_alone, str) else list(leave_alone)
         self.rho_factor = 1.
         self.last_search = 0
+        self._told_of_dropped = False
         self.mean_macs: Optional[float] = None
         self.supernet: Optional[Dict[str, float]] = None
         self.survivors: Dict[str, List[int]] = {}
@@ -90,6 +93,7 @@ class SearchHook(IntervalHook):
         refresh_averaged(runner)
         rewrap(runner)
         self._set_penalty(runner)
+        log_coverage(runner, self)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         length = self.warmup * iterations_per_step(runner)
@@ -129,7 +133,27 @@ class SearchHook(IntervalHook):
             self._set_penalty(runner)
         costs = self._costs(unwrapped(runner))
         self._adapt(runner, step, costs)
-        add_event(runner, 'search', step, removed=removed, importance=histogram, **costs)
+        self._warn_of_dropped(runner, cut)
+        add_event(runner, 'search', step, removed=removed, importance=histogram, **costs,
+                  **nearness((values for name, values in importance.items()
+                              if not self.leaves_alone(name)), self.threshold))
+
+    def after_train(self, runner: Runner) -> None:
+        """Say what to change where no search removed anything."""
+        super().after_train(runner)
+        if self.last_search != steps_done(runner) // self.interval * self.interval:
+            return  # cut off between steps: it goes on
+        searches = [event for event in events(runner) if event['kind'] == 'search']
+        met = bool(self.target) and self.target.ratio(self._costs(unwrapped(runner))) <= 1
+        told = advice(searches, self.rho, self.warmup, met)
+        if told is not None:
+            runner.logger.warning(told)
+
+    def _warn_of_dropped(self, runner: Runner, cut: Cut) -> None:
+        told = dropped_state(runner.optim_wrapper.optimizer, cut.dropped)
+        if told is not None and not self._told_of_dropped:
+            runner.logger.warning(told)
+            self._told_of_dropped = True
 
     def _is_last(self, runner: Runner, step: int) -> bool:
         return step + self.interval > max_steps(runner)
@@ -140,7 +164,7 @@ class SearchHook(IntervalHook):
             return {}
         last, keep = self._is_last(runner, step), {}
         for name, stays in units_to_keep(groups, ema_groups, self.threshold, last).items():
-            if not self._left_alone(name):
+            if not self.leaves_alone(name):
                 stays = rounded(groups[name].labels, stays, importance[name], self.divisor,
                                 max(self.minimum, groups[name].minimum))
                 if len(stays) < len(groups[name]):
@@ -169,7 +193,8 @@ class SearchHook(IntervalHook):
     def _costs(self, model) -> Dict[str, float]:
         return total(layer_costs(model, self.input_shape))
 
-    def _left_alone(self, group: str) -> bool:
+    def leaves_alone(self, group: str) -> bool:
+        """Whether a group of search units stays as it is (``leave_alone``)."""
         return any(covers(pattern, module_path(group)) for pattern in self.leave_alone)
 
     def _check_names(self, model) -> None:
@@ -201,7 +226,7 @@ class SearchHook(IntervalHook):
 
     def _set_penalty(self, runner: Runner) -> None:
         groups = {name: group for name, group in find_units(unwrapped(runner)).items()
-                  if not self._left_alone(name)}
+                  if not self.leaves_alone(name)}
         macs = unit_macs(groups, self._sizes)
         costs = [macs[name] / self.mean_macs if self.resource_aware else torch.ones(len(group))
                  for name, group in groups.items()]

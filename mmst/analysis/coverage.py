@@ -1,0 +1,77 @@
+"""Of which part of a network a run prunes and searches."""
+from collections import Counter
+from dataclasses import dataclass
+from typing import Dict, Iterable, Mapping, Sequence
+
+from torch import nn
+
+from ..pruning.matrices import matrix_names
+from ..search.units import module_path
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Learnable parameters by what a run does with them.
+
+    Attributes:
+        total (int): Of the whole network; a shared one counts once.
+        prunable (int): Weights that pruning chooses among.
+        searched (int): Parameters of the modules whose units a search may remove; many of them are
+            prunable, too.
+        left_out (Dict[str, int]): What is neither, by part of the network, the largest first.
+    """
+    total: int
+    prunable: int
+    searched: int
+    left_out: Dict[str, int]
+
+    def line(self, largest: int = 3) -> str:
+        """For the log; the ``largest`` parts that are left out are named."""
+        told = [f'{name} {self._share(count)}'
+                for name, count in list(self.left_out.items())[:largest] if count]
+        rest = sum(list(self.left_out.values())[largest:])
+        told += [f'other {self._share(rest)}'] if rest else []
+        out = sum(self.left_out.values())
+        named = f' ({", ".join(told)})' if told else ''
+        return (f'of {self.total:,} parameters {self._share(self.prunable)} are prunable and '
+                f'{self._share(self.searched)} lie in searched modules; neither: '
+                f'{self._share(out)}{named}')
+
+    def _share(self, count: int) -> str:
+        return f'{count / max(self.total, 1):.1%}'
+
+
+def coverage(model: nn.Module, pruned: Mapping[str, nn.Parameter],
+             searched: Iterable[str] = (), parts: Sequence[str] = ()) -> Coverage:
+    """What a run leaves as it is.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model, unwrapped.
+        pruned (Mapping[str, nn.Parameter]): The prunable weights.
+        searched (Iterable[str]): Names of the groups of search units; see ``find_units``.
+        parts (Sequence[str]): Parts of the model in which weights are pruned. Of these the norms and
+            biases are told apart from other tensors.
+    """
+    inside = tuple({f'{module_path(group)}.' for group in searched})
+    own = {id(p) for p in pruned.values()}
+    sums: Counter = Counter()
+    prunable = within = 0
+    for name, p in model.named_parameters():
+        found, is_searched = id(p) in own, bool(inside) and name.startswith(inside)
+        prunable += p.numel() * found
+        within += p.numel() * is_searched
+        if not found and not is_searched:
+            sums[_part(model, name, p, parts)] += p.numel()
+    total = sum(p.numel() for p in model.parameters())
+    return Coverage(total, prunable, within, dict(sums.most_common()))
+
+
+def _part(model: nn.Module, name: str, parameter: nn.Parameter, parts: Sequence[str]) -> str:
+    part, _, rest = name.partition('.')
+    if not rest or (parts and part not in parts):
+        return part
+    path, _, key = name.rpartition('.')
+    if parameter.dim() < 2:
+        return f'norms and biases of {part}'
+    # Matrices that were left alone by layer, embeddings, positions and the like by their own name.
+    return path if key in matrix_names(model.get_submodule(path)) else name
