@@ -222,3 +222,21 @@ def test_a_prepared_network_reads_a_ticket_as_a_checkpoint(finished, inside):
         with torch.no_grad():
             outputs.append(first(network(image)))
     assert torch.equal(*outputs)
+
+
+def test_synchronised_bn_in_one_process_is_searched_and_its_ticket_loaded_whole(folder, inside):
+    """mmengine turns such layers into plain BN of a class of its own, before anything is loaded."""
+    changes = {'model.backbone.norm_cfg': dict(type='SyncBN', requires_grad=True),
+               'default_hooks.search.threshold': 0.99, 'default_hooks.search.interval': 1,
+               'default_hooks.search.warmup': 0, 'train_cfg.max_epochs': 2,
+               'default_hooks.checkpoint.interval': 2, 'param_scheduler': []}
+    trained = downstream.build(SEARCHED, inside / 'sync', **changes)
+    trained.train()
+    assert any(e['removed'] for e in events(trained) if e['kind'] == 'search')
+    last = [e for e in events(trained) if e['kind'] == 'evaluate'][-1]['metrics']
+    tested = downstream.build(SEARCHED, inside / 'sync_tested', **changes, load_from=str(
+        inside / 'sync' / 'ticket.pth'))
+    assert tested.test()['accuracy/top1'] == last['accuracy/top1']
+    widths = [{n: len(g) for n, g in find_units(model).items()}
+              for model in (unwrapped(tested), models(trained)[-1])]
+    assert widths[0] == widths[1] and len(widths[0]) == 16
