@@ -33,7 +33,7 @@ test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=2, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=0.02))
 param_scheduler = [
-    dict(type='OneCycleLR', eta_max=0.02, total_steps=2, by_epoch=True,
+    dict(type='mmst.OneCycleBetaLR', eta_max=0.02, total_steps=2, by_epoch=True,
          convert_to_iter_based=True)]
 default_hooks = dict(
     ema=dict(momentum=0.3),

@@ -6,9 +6,10 @@ Transformer's input projection are then swapped while they are read, and with th
 averaged copy and the optimizer's state. Outputs stay the same.
 
 A state dict of torch tells by itself which order it has: ``LightweightTransformer._version``, which
-torch keeps in its ``_metadata``, is 2 in the new order. A plain dict without ``_metadata`` (a ticket's)
-tells nothing and counts as new; the version of the file around it tells then. Of a training
-checkpoint the optimizer's state has no names: hooks convert it where the parameters are known
+torch keeps in its ``_metadata``, is 2 in the new order. Where that was lost, say because names were
+changed, the version of the file around it tells: a ticket's or a sparse file's own, and
+``mmst_format`` of a training checkpoint, which older ones lack. Weights without either count as new.
+The optimizer's state in a checkpoint has no names: hooks convert it where the parameters are known
 (:func:`convert_optimizer`).
 """
 from typing import Any, Dict, Iterable, List, Mapping, MutableMapping, Sequence
@@ -20,6 +21,8 @@ from torch import Tensor, nn
 COLUMNS_FIRST = 2
 #: Version of tickets from which on their weights are in the new order.
 TICKET_COLUMNS_FIRST = 3
+#: Key of a training checkpoint's format, its present value, and that from which on the order is new.
+FORMAT_KEY, FORMAT, FORMAT_COLUMNS_FIRST = 'mmst_format', 2, 2
 #: In a converted checkpoint: parameter name to shape of what the optimizer's state is still old for.
 OLD_ORDER = 'mmst_old_order'
 
@@ -74,9 +77,12 @@ def convert(content: Any) -> Any:
         _convert_ticket(content)
         return content
     found: Dict[str, List[int]] = {}
+    told = _is_old_checkpoint(content)
     for state in (content, content.get('state_dict'), content.get('ema_state_dict')):
         if isinstance(state, dict):
-            found.update(_convert_state(state))
+            found.update(_convert_state(state, told))
+    if told:
+        content[FORMAT_KEY] = FORMAT
     for masks in (content.get('mmst_mask'), content.get('mmst_returned')):
         for part in masks.values() if found and isinstance(masks, dict) else ():
             _swap_in(part, found)
@@ -122,17 +128,29 @@ def _convert_ticket(content: Dict[str, Any]) -> None:
         content.pop('digest', None)  # of what was there before
 
 
-def _convert_state(state: Dict[str, Any]) -> Dict[str, List[int]]:
-    """Convert what its own metadata call old; names without ``module.`` to shapes."""
+def _is_old_checkpoint(content: Mapping[str, Any]) -> bool:
+    """Whether a run of this project wrote it, in a format before the new order."""
+    if not any(isinstance(key, str) and key.startswith('mmst_') for key in content):
+        return False
+    version = content.get(FORMAT_KEY, 1)
+    return isinstance(version, int) and version < FORMAT_COLUMNS_FIRST
+
+
+def _convert_state(state: Dict[str, Any], told: bool) -> Dict[str, List[int]]:
+    """Convert what its metadata call old, or ``told`` where they say nothing.
+
+    Returns:
+        dict: Names, without ``module.``, to shapes.
+    """
     metadata = getattr(state, '_metadata', None)
-    if not isinstance(metadata, dict):
-        return {}
+    metadata = metadata if isinstance(metadata, dict) else {}
     found = {}
     for name in projections(state):
         entry = metadata.get(name[:-len(_WEIGHT) - 1])
-        if has_old_order(entry):
+        if told if entry is None else has_old_order(entry):
             state[name] = swap(state[name])
-            entry['version'] = COLUMNS_FIRST
+            if entry is not None:
+                entry['version'] = COLUMNS_FIRST
             found[name[len('module.'):] if name.startswith('module.') else name] = list(
                 getattr(state[name], 'shape', ()))
     return found

@@ -174,6 +174,30 @@ def test_a_file_of_old_weights_alone_is_converted(old, outputs, model, prefix, t
     assert_same(output(model), outputs['checkpoint'])
 
 
+def without_metadata(content):
+    """A checkpoint whose weights were put into other dicts, as those do who change names."""
+    for key in ('state_dict', 'ema_state_dict'):
+        content[key] = dict(content[key])
+    return content
+
+
+def test_an_old_checkpoint_without_metadata_is_told_by_its_format(old, outputs, model, tmp_path):
+    torch.save(without_metadata(safe_load(str(old / 'epoch_1.pth'))), tmp_path / 'plain.pth')
+    load_checkpoint(model, str(tmp_path / 'plain.pth'))
+    assert_same(output(model), outputs['checkpoint'])
+
+
+def test_a_new_checkpoint_without_metadata_is_told_by_its_format(tmp_path):
+    runner = make(tmp_path / 'run')
+    runner.train()
+    content = without_metadata(safe_load(str(tmp_path / 'run' / 'epoch_2.pth')))
+    assert content['mmst_format'] == 2
+    before = dict(content['state_dict'])
+    convert(content)
+    assert projections(before)
+    assert all(torch.equal(content['state_dict'][name], before[name]) for name in before)
+
+
 def test_new_checkpoints_are_not_converted(old, outputs, model, tmp_path):
     load_checkpoint(model, str(old / 'epoch_1.pth'))
     torch.save(dict(meta={}, state_dict=model.state_dict()), tmp_path / 'new.pth')
@@ -183,10 +207,12 @@ def test_new_checkpoints_are_not_converted(old, outputs, model, tmp_path):
 
 
 def test_converting_twice_is_converting_once(old):
-    once = convert(safe_load(str(old / 'epoch_1.pth')))
-    twice = convert(copy.deepcopy(once))
-    for key in ('state_dict', 'ema_state_dict'):
-        assert all(torch.equal(once[key][name], twice[key][name]) for name in once[key])
+    for change in (lambda content: content, without_metadata):
+        once = convert(change(safe_load(str(old / 'epoch_1.pth'))))
+        before = {key: dict(once[key]) for key in ('state_dict', 'ema_state_dict')}
+        twice = convert(once)
+        for key, state in before.items():
+            assert all(torch.equal(state[name], twice[key][name]) for name in state)
 
 
 def test_remembered_values_of_pruned_weights_are_converted(old):

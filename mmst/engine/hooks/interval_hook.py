@@ -7,7 +7,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ...errors import config_error
-from ...models.coordinate_order import convert_optimizer
+from ...models.coordinate_order import FORMAT, FORMAT_KEY, convert_optimizer
 from ...search.adapters import prepare
 from ..access import averaged, models, unwrapped
 from ..plan import RunPlan
@@ -48,12 +48,11 @@ class IntervalHook(Hook):
             self.on_stop(runner, steps_done(runner))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        checkpoint[FORMAT_KEY] = FORMAT
         drop_functions(checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        if runner._resume and isinstance(runner.optim_wrapper, OptimWrapper):
-            convert_optimizer(checkpoint, runner.optim_wrapper.optimizer,
-                              dict(unwrapped(runner).named_parameters()))
+        convert_resumed(runner, checkpoint)
 
     @abstractmethod
     def on_step(self, runner: Runner, step: int) -> None:
@@ -61,6 +60,13 @@ class IntervalHook(Hook):
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """Act where the run was stopped after ``step``, before its planned end."""
+
+
+def convert_resumed(runner: Runner, checkpoint: dict) -> None:
+    """Bring the optimizer's state of an older checkpoint into the present form, once."""
+    if runner._resume and isinstance(runner.optim_wrapper, OptimWrapper):
+        convert_optimizer(checkpoint, runner.optim_wrapper.optimizer,
+                          dict(unwrapped(runner).named_parameters()))
 
 
 def drop_functions(checkpoint: dict) -> None:

@@ -6,6 +6,7 @@ from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
 from ...errors import MMSTError
+from ...models.coordinate_order import FORMAT, FORMAT_KEY
 from ...registry import HOOKS
 from ...tickets.digest import DIGESTS, part_digests
 from ..access import find_hook
@@ -15,7 +16,8 @@ from ..events import events, happened
 from ..position import Position, finish_epoch_first, read
 from ..resume import find_checkpoint
 from ..work_dir import claim, release, run_id
-from .interval_hook import counts_iterations, drop_functions, trains, validation_due
+from .interval_hook import (convert_resumed, counts_iterations, drop_functions, trains,
+                            validation_due)
 
 
 @HOOKS.register_module()
@@ -66,9 +68,11 @@ class ResumeHook(Hook):
         checkpoint['mmst_run'] = run_id(runner.work_dir)
         note_epoch_length(runner, checkpoint)
         drop_functions(checkpoint)
+        checkpoint[FORMAT_KEY] = FORMAT
         checkpoint[DIGESTS] = part_digests(checkpoint)  # the last hook: all parts are there
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        convert_resumed(runner, checkpoint)
         if runner._resume and trains(runner):
             self._position = read(checkpoint)
             adapt_to_epoch_length(runner, checkpoint)
