@@ -78,6 +78,12 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
+def add_rehearsal_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument of tools that train."""
+    parser.add_argument('--no-rehearsal', action='store_true',
+                        help='start without trying the first step and evaluation beforehand')
+
+
 def run(tool: str, main: Callable[[], None]) -> int:
     """Call ``main`` and return the exit code.
 

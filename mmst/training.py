@@ -11,25 +11,33 @@ from . import cli, preflight
 from .datasets.in_use import holding
 from .engine.access import find_hook
 from .engine.hooks.stop_hook import StopHook
+from .engine.processes import stop_together
+from .engine.rehearsal import rehearse
 from .engine.resume import find_checkpoint
 from .engine.stop import Stopped
 from .engine.work_dir import claim
-from .errors import config_error
+from .errors import MMSTError, config_error
 from .tickets.retrain import retraining_config
 
 
 def train(cfg: Config) -> Runner:
-    """Check the config, then train to the end; nothing is written before it is checked.
+    """Check the config and rehearse the run, then train to the end; nothing is written before.
 
     Args:
         cfg (Config): Whole, with ``work_dir`` and ``launcher``.
 
     Raises:
-        MMSTError: The first thing that is wrong.
+        MMSTError: The first thing that is wrong; on all processes, whichever found it.
         Stopped: SIGTERM or SIGINT has asked the run to end, see ``StopHook``.
     """
-    preflight.check(cfg)
+    problem = None
+    try:
+        preflight.check(cfg)
+        rehearse(cfg, cli.local_rank())
+    except MMSTError as error:
+        problem = error
     cli.start_processes(cfg)
+    stop_together(problem)
     claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
     runner = build_runner(cfg)
     try:
@@ -61,7 +69,7 @@ def read_config(args: argparse.Namespace, verb: str) -> Config:
     """The config file with the common arguments put into it.
 
     Args:
-        args (Namespace): With those of ``cli.add_common_arguments``.
+        args (Namespace): With the common arguments of tools that train.
         verb (str): Ends the default work directory's name, which the config's own run has already.
     """
     cfg = cli.read_config(args.config, args.cfg_options)
@@ -72,7 +80,14 @@ def read_config(args: argparse.Namespace, verb: str) -> Config:
                                 f'{name}_{verb}')
     cli.set_work_dir(cfg, args)
     cli.complete(cfg)
+    leave_out_rehearsal(cfg, args)
     return cfg
+
+
+def leave_out_rehearsal(cfg: Config, args: argparse.Namespace) -> None:
+    """Note ``--no-rehearsal`` of the tools that have it in the config."""
+    if getattr(args, 'no_rehearsal', False):
+        cfg.rehearsal = False
 
 
 def apply_retraining(cfg: Config, **given: Any) -> None:

@@ -1,5 +1,7 @@
 """What the processes of ``ranks`` do: tiny runs, looked at from inside."""
+import contextlib
 import hashlib
+import io
 import os
 import time
 
@@ -8,6 +10,7 @@ import torch
 from mmengine import dist
 from tiny import averaged, find_hook, find_units, make, unwrapped
 
+from mmst import cli, training
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.access import models, refresh_averaged
 from mmst.engine.events import events, happened
@@ -30,6 +33,17 @@ def train(*args, probes=(), rank_probes=None, wrap=None, keep=None, **kwargs) ->
     runner = make(*args, probes=probes, **distributed(wrap), **kwargs)
     runner.train()
     return (found, keep(runner)) if keep else found
+
+
+def refused(folder, wrong, **settings):
+    """Exit code and error output of a run of which the rank ``wrong`` has another config."""
+    cfg = tiny.config(folder, 2, launcher='pytorch', **settings)
+    if dist.get_rank() == wrong:
+        cfg.optim_wrapper.optimizer.type = 'AdmaW'
+    output = io.StringIO()
+    with contextlib.redirect_stderr(output):
+        code = cli.run('train.py', lambda: training.train(cfg))
+    return code, output.getvalue()
 
 
 def distributed(wrap=None) -> dict:

@@ -22,6 +22,7 @@ def parse_args(args=None):
     parser.add_argument('--resume', action='store_true',
                         help='go on with a retraining that was stopped')
     cli.add_common_arguments(parser)
+    cli.add_rehearsal_argument(parser)
     return parser.parse_args(args)
 
 

@@ -17,7 +17,7 @@ from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
 from mmst.errors import config_error
 from mmst.kinds import kind_name
 from mmst.preflight.resolve import resolve
-from mmst.training import apply_retraining, train
+from mmst.training import apply_retraining, leave_out_rehearsal, train
 
 AMP = {MaskedOptimWrapper: 'mmst.MaskedAmpOptimWrapper', OptimWrapper: 'AmpOptimWrapper'}
 
@@ -27,6 +27,7 @@ def parse_args(args=None):
     parser = cli.Parser(prog='train.py', description=__doc__)
     parser.add_argument('config', help='config file')
     cli.add_common_arguments(parser)
+    cli.add_rehearsal_argument(parser)
     parser.add_argument(
         '--resume', nargs='?', const='auto', metavar='PATH',
         help='go on from a checkpoint; without PATH from the last one in the work dir')
@@ -44,6 +45,7 @@ def build_config(args) -> Config:
     cli.set_launcher(cfg, args)
     cli.set_work_dir(cfg, args)
     cli.complete(cfg)
+    leave_out_rehearsal(cfg, args)
     if cfg.get('retrain'):
         apply_retraining(cfg)
     if args.no_validate:

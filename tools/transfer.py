@@ -29,6 +29,7 @@ def parse_args(args=None):
     parser.add_argument('--seed', type=int, default=1, help='of random mask and weights')
     parser.add_argument('--resume', action='store_true', help='go on with a run that was stopped')
     cli.add_common_arguments(parser)
+    cli.add_rehearsal_argument(parser)
     return parser.parse_args(args)
 
 

@@ -9,7 +9,7 @@ from mmengine.registry import MODEL_WRAPPERS
 from mmengine.runner import Runner
 from torch.nn.parallel import DistributedDataParallel
 
-from ..errors import config_error
+from ..errors import MMSTError, config_error
 
 DEFAULT = 'MMDistributedDataParallel'
 
@@ -34,6 +34,23 @@ def check_config(cfg: Config) -> None:
         raise config_error('sync_bn', kind, 'torch\'s SyncBatchNorm runs on GPUs only',
                            'leave it away: statistics are averaged over all processes at each '
                            'recalibration anyhow')
+
+
+def stop_together(problem: Optional[MMSTError]) -> None:
+    """Raise on all processes what one of them has found.
+
+    All ranks must call this.
+
+    Args:
+        problem (MMSTError, optional): What this process has found.
+
+    Raises:
+        MMSTError: Of the first process that has found anything.
+    """
+    alone = dist.get_world_size() == 1
+    for found in [problem] if alone else dist.all_gather_object(problem):
+        if found is not None:
+            raise found
 
 
 def check_processes(runner: Runner) -> None:

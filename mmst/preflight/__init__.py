@@ -3,6 +3,7 @@
 One concern a file; each check raises an :class:`~mmst.errors.MMSTError` of one line that names key,
 value and remedy. The quick ones come first, those that read data last.
 """
+import copy
 import warnings
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
@@ -12,15 +13,15 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from ..engine.processes import check_config
+from ..engine.rehearsal.explain import explained
 from ..errors import config_error
 from ..search.adapters import prepare
 from ..tickets import Ticket
 from .annotations import check_annotations
 from .checkpoints import check_start, check_tested
 from .classes import check_classes
-from .hooks import check_hooks
 from .labels import check_labels
-from .length import check_one_cycle
+from .length import run_length
 from .paths import check_evaluator_files, check_paths
 from .sources import find_sources
 from .toolbox import check_toolbox
@@ -38,10 +39,8 @@ def check(cfg: Config) -> None:
     check_toolbox(cfg)
     check_config(cfg)
     with _looking(cfg):
-        check_one_cycle(cfg)
-        model = build_model(cfg)
-        check_hooks(cfg, model)
-        check_start(cfg, model)
+        run_length(cfg)
+        check_start(cfg, build_model(cfg))
         check_data(cfg, ('train', 'val'))
 
 
@@ -76,7 +75,9 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     Raises:
         DataError: Naming the key.
     """
-    sources = [source for split in splits for source in find_sources(cfg, f'{split}_dataloader')]
+    with explained(cfg, ''):
+        sources = [source for split in splits
+                   for source in find_sources(cfg, f'{split}_dataloader')]
     for source in sources:
         check_paths(source)
         check_classes(cfg, source)
@@ -84,12 +85,14 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
         check_evaluator_files(cfg, f'{split}_evaluator')
     for source in sources:
         check_annotations(source)
-        check_labels(cfg, source)
+        with explained(cfg, source.key):
+            check_labels(cfg, source)
 
 
 def build_model(cfg: Config) -> nn.Module:
     """The model on the CPU, ready for searched weights; constructors check their settings."""
-    return prepare(MODELS.build(cfg.model))
+    with explained(cfg, 'model'):
+        return prepare(MODELS.build(copy.deepcopy(cfg.model)))  # Some models change their config.
 
 
 @contextmanager

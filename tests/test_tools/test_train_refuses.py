@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 PRUNE, SEARCH = 'default_hooks.prune', 'default_hooks.search'
 
@@ -36,10 +37,13 @@ def test_settings_that_make_no_sense_are_refused(refused, key, value):
     assert key.removeprefix('model.') in line and value in line
 
 
-def test_interval_longer_than_an_iteration_based_run_is_refused(refused):
-    line = refused(*options('train_cfg.type=IterBasedTrainLoop', 'train_cfg.max_iters=2',
-                            'train_cfg.max_epochs=None', f'{PRUNE}.interval=3',
-                            'param_scheduler=None'))
+def test_interval_longer_than_an_iteration_based_run_is_refused(refused, config, tmp_path):
+    cfg = Config.fromfile(config)
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=2)
+    cfg.dump(tmp_path / 'iterations.py')
+    line = refused(*options(f'{PRUNE}.interval=3', 'param_scheduler=None',
+                            'default_hooks.checkpoint.by_epoch=False'),
+                   config=str(tmp_path / 'iterations.py'))
     assert f'{PRUNE}.interval = 3' in line and '2 iterations' in line
 
 

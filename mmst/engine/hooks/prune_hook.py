@@ -10,7 +10,7 @@ from torch import nn
 from ...errors import config_error
 from ...pruning.acting import check_zeros_act
 from ...pruning.build import build_registered, scores_of
-from ...pruning.draw import draw_mask
+from ...pruning.draw import count_to_prune, draw_mask
 from ...pruning.mask import Mask
 from ...pruning.prunable import prunable_weights, with_new_kinds
 from ...pruning.reactivation import REVIVE
@@ -94,7 +94,14 @@ class PruneHook(IntervalHook):
         if self.reactivation == 'search' and not plan.has(SearchHook):
             raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
                                'add a SearchHook or set reactivation=None')
-        check_zeros_act(plan.model, prunable_weights(plan.model, **self.select))
+        weights = prunable_weights(plan.model, **self.select)
+        check_zeros_act(plan.model, weights)
+        sizes = [weight.numel() for weight in weights.values()]
+        left = sum(sizes) - count_to_prune(sum(sizes), self.sparsity)
+        if left < len(sizes):
+            raise config_error('PruneHook.sparsity', self.sparsity, f'it leaves {left} of '
+                               f'{sum(sizes)} weights in {len(sizes)} layers, so nothing gets '
+                               'through the network', 'use 0.98 or less')
 
     def before_train(self, runner: Runner) -> None:
         reached = self.schedule.at(max_steps(runner) // self.interval)

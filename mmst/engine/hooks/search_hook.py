@@ -14,7 +14,7 @@ from ...search.histogram import importance_histogram
 from ...search.importance import Keep, importances, units_to_keep
 from ...search.penalty import L1Penalty, warmup
 from ...search.surgery import Cut
-from ...search.target import TOLERANCE, SearchTarget, adapted, limit_removal, rounded
+from ...search.target import TOLERANCE, SearchTarget, adapted, limit_removal, removed, rounded
 from ...search.units import find_units, module_path
 from ..access import averaged, refresh_averaged, unwrapped
 from ..coverage import log_coverage
@@ -85,6 +85,8 @@ class SearchHook(IntervalHook):
             raise config_error('model.backbone.type', searched, 'it offers no search units',
                                'use mmst.HRNASSupernet or write an adapter (mmst.search.adapters)')
         self._check_names(plan.model)
+        if self.target:
+            self._check_target(plan.model)
 
     def before_train(self, runner: Runner) -> None:
         # Removal changes channels, never heights and widths: traced once.
@@ -203,6 +205,27 @@ class SearchHook(IntervalHook):
             if not any(covers(pattern, name) for name in names):
                 raise config_error('SearchHook.leave_alone', pattern, 'no searched layer has this '
                                    'name', f'take names such as {names[0]!r}')
+
+    def _check_target(self, model) -> None:
+        """Refuse targets that are met from the start, or by no network at all."""
+        groups = find_units(model)
+        least = {name: list(range(min(len(group), max(self.minimum, group.minimum))))
+                 for name, group in groups.items() if not self._left_alone(name)}
+        whole, smallest = self._costs(model), self._costs(removed(model, least))
+        wanted = [(f'SearchHook.target_{name}', value, whole[cost], smallest[cost])
+                  for name, cost, value in (('flops', 'macs', self.target.macs),
+                                            ('params', 'params', self.target.params))
+                  if value is not None]
+        for key, value, most, least in wanted:
+            if value < least:
+                raise config_error(key, value, f'what no search can remove costs {least:.6g}',
+                                   f'set it between that and {most:.6g}, the cost of the whole '
+                                   'network')
+        if self.target.ratio(whole) <= 1:
+            key, value, most, least = wanted[0]
+            raise config_error(key, value, f'the whole network costs {most:.6g}, so the search '
+                               'would remove nothing', f'set it between {least:.6g} and that, or '
+                               'leave it away')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)

@@ -1,0 +1,190 @@
+"""Each mistake in a config ends in one line: key, value, the error's own words, a remedy."""
+import pytest
+
+HOOKS, LOADER, OPTIM = 'default_hooks', 'train_dataloader', 'optim_wrapper'
+PIPELINE = f'{LOADER}.dataset.pipeline'
+
+#: A setting, a wrong value, the key in the line (None: the setting), a word of the remedy.
+VALUES = [
+    ('model.backbone.token', 4, None, "'tokens'"),
+    ('model.backbone.type', 'mmst.HRNASSupernt', None, "'mmst.HRNASSupernet'"),
+    ('model.decode_head.type', 'FCNHaed', None, "'FCNHead'"),
+    ('model.decode_head.in_channels', 9, None, 'model.decode_head.in_channels'),
+    ('model.decode_head.input_transform', 'resize_concatenate', None, 'input_transform'),
+    ('model.decode_head.loss_decode.type', 'CrossEntropyLos', None, "'CrossEntropyLoss'"),
+    ('model.decode_head.loss_decode.los_weight', 1., None, "'loss_weight'"),
+    ('model.backbone.init_cfg', dict(type='Kaimin'), 'model.backbone.init_cfg.type', "'Kaiming'"),
+    ('model.backbone.init_cfg', dict(type='Pretrained', checkpoint='/nowhere/x.pth'),
+     'model.backbone.init_cfg.checkpoint', 'init_cfg.checkpoint'),
+    (f'{OPTIM}.optimizer.type', 'AdmaW', None, "'AdamW'"),
+    (f'{OPTIM}.optimizer.momentum', 0.9, None, 'weight_decay'),
+    (f'{OPTIM}.optimizer.lr', '0.04', None, f'correct {OPTIM}.optimizer.lr'),
+    (f'{OPTIM}.optimizer.lr', -0.04, None, f'correct {OPTIM}.optimizer.lr'),
+    (f'{OPTIM}', dict(type='mmst.MaskedOptimWrapper', optimizer=dict(type='LBFGS', lr=0.1)),
+     f'{OPTIM}.optimizer.type', 'AdamW'),
+    (f'{OPTIM}.type', 'mmst.MaskedOptimWraper', None, "'mmst.MaskedOptimWrapper'"),
+    (f'{OPTIM}.constructor', 'mmst.DecayGroupConstructor', None, "'mmst.DecayGroupsConstructor'"),
+    (f'{OPTIM}.accumulative_counts', 0, None, f'correct {OPTIM}.accumulative_counts'),
+    (f'{OPTIM}.clip_grad', dict(maxnorm=1), f'{OPTIM}.clip_grad.maxnorm', "'max_norm'"),
+    (f'{OPTIM}.paramwise_cfg', dict(custom_keys={'backbone': dict(lrmult=0.1)}),
+     f'{OPTIM}.paramwise_cfg.custom_keys.backbone.lrmult', "'lr_mult'"),
+    (f'{OPTIM}.paramwise_cfg', dict(norm_decay_mul=0.), f'{OPTIM}.paramwise_cfg.norm_decay_mul',
+     "'norm_decay_mult'"),
+    ('param_scheduler.0.type', 'OneCyclLR', 'param_scheduler[0].type', "'OneCycleLR'"),
+    ('param_scheduler.0.eta_mx', 0.1, 'param_scheduler[0].eta_mx', "'eta_max'"),
+    ('param_scheduler.0.total_steps', 1, 'param_scheduler[0].total_steps', 'set it to 2'),
+    ('param_scheduler', [dict(type='MultiStepLR')], 'param_scheduler[0].milestones', 'set '),
+    ('param_scheduler', dict(type='StepLR', convert_to_iter_based=True),
+     'param_scheduler.step_size', 'set '),
+    ('param_scheduler', dict(type='ReduceOnPlateauLR', monitor='mIou', rule='greater'),
+     'param_scheduler.monitor', "'mIoU'"),
+    (f'{LOADER}.batch_size', 0, None, f'correct {LOADER}.batch_size'),
+    (f'{LOADER}.num_workers', -1, None, f'correct {LOADER}.num_workers'),
+    (f'{LOADER}.sampler.type', 'DefaultSamplr', None, "'DefaultSampler'"),
+    (f'{LOADER}.sampler.shufle', True, None, "'shuffle'"),
+    (f'{LOADER}.collate_fn', dict(type='pseudo_colate'), f'{LOADER}.collate_fn.type',
+     "'pseudo_collate'"),
+    (f'{LOADER}.dataset.type', 'CityscapeDataset', None, "'CityscapesDataset'"),
+    (f'{LOADER}.dataset.img_sufix', '.png', None, "'img_suffix'"),
+    (f'{PIPELINE}.2.type', 'PackSegInput', f'{PIPELINE}[2].type', "'PackSegInputs'"),
+    (f'{PIPELINE}.0.imdecode', 'cv2', f'{PIPELINE}[0].imdecode', "'imdecode_backend'"),
+    ('val_evaluator.type', 'IoUMetrc', None, "'IoUMetric'"),
+    ('val_evaluator.iou_metrics', ['mIou'], None, 'correct val_evaluator.iou_metrics'),
+    ('val_evaluator', None, None, 'val_dataloader'),
+    ('val_cfg.type', 'ValLop', None, "'ValLoop'"),
+    ('visualizer.type', 'SegLocalVisualizr', None, "'SegLocalVisualizer'"),
+    ('visualizer.vis_backends.0.type', 'LocalVisBackends', 'visualizer.vis_backends[0].type',
+     "'LocalVisBackend'"),
+    ('visualizer.vis_backends.0', dict(type='WandbVisBackend', init_kwarg={}),
+     'visualizer.vis_backends[0].init_kwarg', "'init_kwargs'"),
+    ('randomness.seed', 'zero', None, 'correct randomness.seed'),
+    ('log_processor.window', 3, None, "'window_size'"),
+    ('train_cfg.type', 'EpochTrainLoop', None, "'EpochBasedTrainLoop'"),
+    ('train_cfg.max_epoch', 3, None, "'max_epochs'"),
+    ('train_cfg.val_interval', 0, None, 'use 1'),
+    (f'{HOOKS}.ema.momentum', 2, None, f'correct {HOOKS}.ema.momentum'),
+    (f'{HOOKS}.ema.ema_type', 'mmst.WarmpEMA', None, f'correct {HOOKS}.ema.ema_type'),
+    (f'{HOOKS}.logger.interval', 0, None, f'correct {HOOKS}.logger.interval'),
+    (f'{HOOKS}.logger.intervall', 10, None, "'interval'"),
+    (f'{HOOKS}.logger.type', 'LogerHook', None, "'LoggerHook'"),
+    (f'{HOOKS}.checkpoint.interval', 0, None, 'use 1'),
+    (f'{HOOKS}.checkpoint.interval', '5', None, 'use 1'),
+    (f'{HOOKS}.checkpoint.save_best', 'mIOU', None, "'mIoU'"),
+    ('custom_hooks', [dict(type='EarlyStoppingHook', monitor='mIou', rule='greater')],
+     'custom_hooks[0].monitor', "'mIoU'"),
+    ('auto_scale_lr', dict(enable=True), None, 'correct auto_scale_lr'),
+    (f'{HOOKS}.prune.sparsity', 0.9999999, None, '0.98'),
+    (f'{HOOKS}.search.target_flops', 0.5, None, 'between'),
+    (f'{HOOKS}.search.target_flops', 1e15, None, 'leave it away'),
+    (f'{HOOKS}.search.target_params', 3, None, 'between'),
+]
+
+
+@pytest.mark.parametrize('setting, value, key, remedy', VALUES, ids=[
+    f'{key}={value}' for key, value, *_ in VALUES])
+def test_wrong_setting_is_refused_with_its_key_and_a_remedy(cfg, refusal, setting, value, key,
+                                                            remedy):
+    parent, name = parent_of(cfg, setting)
+    parent[name] = value
+    if 'save_best' in setting:
+        cfg.default_hooks.checkpoint.rule = 'greater'
+    line = refusal(cfg)
+    assert line.startswith(f'{key or setting} = ')
+    assert remedy in line.partition('Remedy: ')[2]
+
+
+def parent_of(cfg, key):
+    """The part that holds a setting, and its name or index there."""
+    *path, name = (int(word) if word.isdigit() else word for word in key.split('.'))
+    for word in path:
+        cfg = cfg[word]
+    return cfg, name
+
+
+def test_required_setting_that_is_missing_is_named(cfg, refusal):
+    del cfg.model.decode_head['num_classes']
+    assert refusal(cfg).startswith('model.decode_head.num_classes = None: ')
+
+
+def test_misspelt_hook_is_compared_with_the_hooks_of_the_config(cfg, refusal):
+    cfg.default_hooks.prun = dict(interval=3)
+    line = refusal(cfg)
+    assert line.startswith('default_hooks.prun = ') and "did you mean 'default_hooks.prune'" in line
+
+
+def test_pipeline_without_annotations_is_named(cfg, refusal):
+    steps = cfg.train_dataloader.dataset.pipeline
+    cfg.train_dataloader.dataset.pipeline = [steps[0], steps[2]]
+    line = refusal(cfg)
+    assert line.startswith(f'{PIPELINE} = ') and 'load annotations' in line
+
+
+@pytest.mark.parametrize('order, place', [((1, 2, 0), 2), ((2, 0, 1), 0)])
+def test_transform_that_stands_too_early_is_named(cfg, refusal, order, place):
+    steps = cfg.train_dataloader.dataset.pipeline
+    cfg.train_dataloader.dataset.pipeline = [steps[i] for i in order]
+    line = refusal(cfg)
+    assert line.startswith(PIPELINE) and ('check their order' in line or 'before' in line)
+
+
+def test_batch_larger_than_the_data_is_refused_where_incomplete_ones_are_dropped(cfg, refusal):
+    cfg.train_dataloader.update(batch_size=64, drop_last=True)
+    line = refusal(cfg)
+    assert line.startswith('train_dataloader.batch_size = 64: ') and '4 images' in line
+
+
+def test_several_optimizers_are_refused_by_their_own_names(cfg, refusal):
+    cfg.optim_wrapper = dict(encoder=cfg.optim_wrapper, decoder=cfg.optim_wrapper)
+    assert refusal(cfg).startswith("optim_wrapper = ['decoder', 'encoder']: ")
+
+
+@pytest.mark.parametrize('settings, key', [
+    (dict(type='EMAHook'), 'custom_hooks[0].type'),
+    (dict(type='mmst.PruneHook', sparsity=0.5, interval=1), 'custom_hooks[0].type')])
+def test_second_hook_of_a_kind_is_refused(cfg, refusal, settings, key):
+    cfg.custom_hooks = [settings]
+    line = refusal(cfg)
+    assert line.startswith(f'{key} = ') and 'default_hooks.' in line
+
+
+def test_checkpoints_by_epoch_of_a_run_by_iterations_are_refused(cfg, refusal):
+    cfg.train_cfg, cfg.param_scheduler = dict(type='IterBasedTrainLoop', max_iters=8), None
+    line = refusal(cfg)
+    assert line.startswith('default_hooks.checkpoint.by_epoch = True: ') and '=False' in line
+
+
+def test_auxiliary_head_on_a_map_that_is_not_there_is_named(cfg, refusal):
+    cfg.model.auxiliary_head = dict(cfg.model.decode_head, in_index=1)
+    assert refusal(cfg).startswith('model.auxiliary_head.in_index = 1: ')
+
+
+def test_constructor_that_does_not_know_the_network_is_named(cfg, refusal):
+    cfg.optim_wrapper.update(
+        constructor='mmseg.LearningRateDecayOptimizerConstructor',
+        paramwise_cfg=dict(num_layers=6, decay_rate=0.9, decay_type='layer_wise'))
+    assert refusal(cfg).startswith("optim_wrapper.constructor = 'mmseg.LearningRateDecay")
+
+
+def test_backend_whose_package_is_missing_is_refused_with_the_command(cfg, refusal, monkeypatch):
+    monkeypatch.setitem(__import__('sys').modules, 'wandb', None)
+    cfg.visualizer.vis_backends = [dict(type='WandbVisBackend')]
+    line = refusal(cfg)
+    assert line.startswith('visualizer.vis_backends[0] = ') and 'pip install wandb' in line
+
+
+def test_batch_of_one_image_with_maps_of_one_pixel_is_refused(cfg, refusal):
+    cfg.model.decode_head = dict(type='PSPHead', pool_scales=(1, ), norm_cfg=dict(type='BN'),
+                                 in_channels=8, channels=8, num_classes=19)
+    for settings in (dict(batch_size=1), dict(batch_size=3)):  # the last of four images, too
+        cfg.train_dataloader.update(settings)
+        line = refusal(cfg)
+        assert line.startswith('train_dataloader.batch_size = ') and 'drop_last=True' in line
+
+
+def test_layers_for_gpus_are_refused_on_several_processes_without(cfg, refusal, monkeypatch):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    cfg.launcher = 'pytorch'
+    cfg.model.decode_head.norm_cfg = dict(type='SyncBN')
+    line = refusal(cfg)
+    assert line.startswith("model.decode_head.norm_cfg.type = 'SyncBN': ") and "'BN'" in line

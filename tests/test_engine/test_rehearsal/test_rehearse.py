@@ -1,0 +1,136 @@
+"""A run that can work passes its rehearsal, which leaves nothing behind."""
+import logging
+import os
+import random
+
+import numpy as np
+import pytest
+import rank_jobs
+import ranks
+import tiny
+import torch
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
+from short_runs import short_run
+from tiny_street import load_tool
+
+from mmst import cli, training
+from mmst.engine.processes import stop_together
+from mmst.engine.rehearsal import rehearse
+from mmst.engine.rehearsal.sandbox import sandbox
+
+
+@pytest.mark.parametrize('task', ['imagenet', 'coco', 'cityscapes'])
+def test_runs_of_each_toolbox_pass(tmp_path, task):
+    cfg = short_run(task, tmp_path)
+    cfg.launcher = 'none'
+    cli.complete(cfg)
+    rehearse(cfg)
+    assert not (tmp_path / 'work').exists()
+
+
+def state():
+    """All that a run could see of what was before it."""
+    managers = [dict(kind._instance_dict) for kind in (MMLogger, MessageHub, DefaultScope,
+                                                       Visualizer)]
+    return dict(
+        python=random.getstate(), numpy=np.random.get_state()[1].tolist(),
+        torch=torch.get_rng_state().tolist(), managers=managers, environ=dict(os.environ),
+        folder=os.getcwd(), algorithms=torch.are_deterministic_algorithms_enabled(),
+        cudnn=(torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
+        threads=torch.get_num_threads(), gradients=torch.is_grad_enabled(),
+        dtype=torch.get_default_dtype(), silenced=logging.root.manager.disable)
+
+
+@pytest.mark.parametrize('wrong', [False, True])
+def test_nothing_is_left_behind(cfg, tmp_path, capfd, wrong):
+    hub = MessageHub.get_instance('earlier')
+    cfg.randomness = dict(seed=3, deterministic=True)
+    if wrong:
+        cfg.val_evaluator.iou_metrics = ['mIou']
+    before, text = state(), cfg.pretty_text
+    try:
+        rehearse(cfg)
+        assert not wrong
+    except ValueError:
+        assert wrong
+    assert state() == before and cfg.pretty_text == text
+    assert MessageHub.get_current_instance() is hub
+    assert not os.path.exists(cfg.work_dir) and capfd.readouterr() == ('', '')
+
+
+def test_sandbox_takes_back_what_is_done_in_it():
+    before = state()
+    with sandbox() as folder:
+        os.environ['MMST_TEST'] = '1'
+        os.chdir(folder)
+        random.random(), np.random.rand(), torch.rand(1)
+        torch.backends.cudnn.benchmark = not torch.backends.cudnn.benchmark
+        torch.use_deterministic_algorithms(True)
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        MMLogger.get_instance('inside', log_file=f'{folder}/a.log')
+    assert state() == before and not os.path.exists(folder)
+
+
+def test_metrics_that_write_files_write_none_of_the_run(cfg, tmp_path):
+    cfg.val_evaluator = [dict(cfg.val_evaluator, output_dir=str(tmp_path / 'maps')),
+                         dict(type='DumpResults', out_file_path=str(tmp_path / 'results.pkl'))]
+    rehearse(cfg)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_on_a_server_are_not_fetched(cfg):
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='https://nowhere.invalid/x')
+    rehearse(cfg)
+
+
+def test_backend_on_a_server_is_only_looked_up(cfg, monkeypatch):
+    monkeypatch.setitem(__import__('sys').modules, 'wandb', object())
+    cfg.visualizer.vis_backends = [dict(type='WandbVisBackend', init_kwargs=dict(project='x'))]
+    rehearse(cfg)
+
+
+def test_gradients_that_are_gathered_over_a_long_window_make_a_step(cfg):
+    cfg.optim_wrapper.update(accumulative_counts=1000, clip_grad=dict(maxnorm=1))
+    with pytest.raises(ValueError, match='optim_wrapper.clip_grad.maxnorm'):
+        rehearse(cfg)
+
+
+def test_run_ends_with_the_same_weights_as_without_rehearsal(tmp_path):
+    def final(name, **settings):
+        torch.manual_seed(7)
+        cfg = tiny.config(tmp_path / name, 2, noise=0.3, val=1, **settings)
+        cfg.launcher = 'none'
+        return training.train(cfg).model.state_dict()
+
+    with_it, without = final('a'), final('b', rehearsal=False)
+    assert all(torch.equal(value, without[name]) for name, value in with_it.items())
+
+
+@pytest.mark.parametrize('tool', ['train', 'retrain', 'transfer', 'lottery'])
+def test_tools_that_train_take_the_switch(tool, tmp_path, monkeypatch):
+    seen = []
+    module = load_tool(tool)
+    words = dict(train=[], lottery=['ticket.pth', 'lt']).get(tool, ['ticket.pth'])
+    args = module.parse_args([__file__, *words, '--no-rehearsal'])
+    cfg = tiny.config(tmp_path)
+    training.leave_out_rehearsal(cfg, args)
+    monkeypatch.setattr('mmst.engine.rehearsal.sandbox', lambda *_: seen.append(1))
+    rehearse(cfg)
+    assert cfg.rehearsal is False and not seen
+
+
+def test_one_process_raises_its_own_error():
+    stop_together(None)
+    with pytest.raises(ValueError, match='lr = 1'):
+        stop_together(training.config_error('lr', 1, 'wrong', 'none'))
+
+
+def test_all_processes_stop_with_the_one_line_of_the_one_that_fails(tmp_path):
+    for wrong in (0, 1):
+        (code, line), (other, silent) = ranks.run(2, rank_jobs.refused, tmp_path / 'work', wrong)
+        assert code == other == 2 and not silent  # one process of a machine speaks for all
+        assert line.startswith("train.py: error: optim_wrapper.optimizer.type = 'AdmaW': ")
+        assert line.count('\n') == 1 and not (tmp_path / 'work').exists()
