@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from .. import files
+from ..tickets.ticket import plain
 
 FILE = 'timeline.jsonl'
 Entry = Dict[str, Any]
@@ -71,6 +72,11 @@ def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> List[Entry]:
     """
     found = list(entries[:len(events)]) + [{}] * (len(events) - len(entries))
     return [entry if _same(entry, event) else event for entry, event in zip(found, events)]
+
+
+def as_read(entry: Entry) -> Entry:
+    """An entry as the file gives it back: keys are text."""
+    return json.loads(json.dumps(plain(entry)))
 
 
 def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> List[Entry]:

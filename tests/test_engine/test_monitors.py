@@ -83,6 +83,15 @@ def test_names_that_are_right_pass(tmp_path, more):
     assert run(tmp_path, **settings(**more)).epoch == 4
 
 
+def test_mmengine_s_own_checkpoint_hook_passes_over_interim_evaluations_too(tmp_path):
+    best = dict(type='CheckpointHook', interval=100, save_best='seg/mIoU', rule='greater')
+    runner = make(tmp_path, **settings())
+    runner.cfg.default_hooks.checkpoint = best
+    runner = make(tmp_path, **settings(default_hooks=runner.cfg.default_hooks))
+    runner.train()
+    assert [path.name for path in tmp_path.glob('best_*')] == ['best_seg_mIoU_epoch_3.pth']
+
+
 def test_a_rate_falls_by_evaluations_that_count_only(tmp_path):
     """The metric falls at each; three count, of which the first is the best. At the last epoch's
     end mmengine's schedule is over."""

@@ -1,7 +1,7 @@
 """Names for evaluations that do not count."""
-from typing import Dict, Optional, Set
+from typing import Dict, List, Optional, Set, Tuple
 
-from mmengine.hooks import EarlyStoppingHook, Hook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
 from ...errors import config_error
@@ -30,6 +30,7 @@ class InterimMetricsHook(Hook):
     def __init__(self):
         self._checked = False
         self._names: Set[str] = set()
+        self._passed_over: List[Tuple[CheckpointHook, object]] = []
 
     def before_run(self, runner: Runner) -> None:
         stopping = find_hook(runner, EarlyStoppingHook)
@@ -51,14 +52,24 @@ class InterimMetricsHook(Hook):
         if interim:
             for key in list(metrics):
                 metrics[PREFIX + key] = metrics.pop(key)
-            for scheduler in plateau_schedulers(runner):
-                scheduler.need_val_args = False  # mmengine's hook passes over it
+            self._let_pass_over(runner)
         self._forget_stale(runner, metrics)
 
     def after_val(self, runner: Runner) -> None:
-        if trains(runner):
-            for scheduler in plateau_schedulers(runner):
-                vars(scheduler).pop('need_val_args', None)
+        for scheduler in plateau_schedulers(runner) if trains(runner) else ():
+            vars(scheduler).pop('need_val_args', None)
+        while self._passed_over:
+            hook, save_best = self._passed_over.pop()
+            hook.save_best = save_best
+
+    def _let_pass_over(self, runner: Runner) -> None:
+        """Until the evaluation is over, mmengine's hooks look for no metric."""
+        for scheduler in plateau_schedulers(runner):
+            scheduler.need_val_args = False
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook):
+                self._passed_over.append((hook, hook.save_best))
+                hook.save_best = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """What holds during one evaluation is no state of a scheduler."""

@@ -113,7 +113,7 @@ class PruneHook(IntervalHook):
             # What was loaded may be a searched network.
             refresh_averaged(runner)
             rewrap(runner)
-        ema = find_hook(runner, EMAHook)
+        ema = find_hook(runner, EMAHook) if self.reactivation else None
         self._averages = SinceReturn(ema) if ema is not None else None
         weights = self.weights(runner)
         log_coverage(runner, self)

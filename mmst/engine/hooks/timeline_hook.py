@@ -60,8 +60,8 @@ class TimelineHook(IntervalHook):
         # The supernet's widths: a network that goes on may be a searched one.
         self._run = run or {**self._describe(runner), **kept}
         entries = timeline.merged(events(runner), entries) if runner._resume else []
-        self._entries = timeline.completed(entries, kept_entries)
-        timeline.begin(runner.work_dir, self._run, map(plain, self._entries))
+        self._entries = list(map(timeline.as_read, timeline.completed(entries, kept_entries)))
+        timeline.begin(runner.work_dir, self._run, self._entries)
         self._write(runner, steps_done(runner))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -93,7 +93,7 @@ class TimelineHook(IntervalHook):
             state = self._look(runner)
             new[changed[-1]]['state'] = state
             self._log(runner, step, new, state)
-        new = [plain(event) for event in new]
+        new = [timeline.as_read(event) for event in new]
         timeline.append(runner.work_dir, new)
         self._entries = self._entries + new
 
