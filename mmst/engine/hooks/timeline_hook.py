@@ -70,6 +70,7 @@ class TimelineHook(IntervalHook):
                                              if key in self._run}, entries=self._entries)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().after_load_checkpoint(runner, checkpoint)
         self._loaded = checkpoint.get(timeline.KEY) if runner._resume else None
 
     def on_step(self, runner: Runner, step: int) -> None:
