@@ -13,6 +13,7 @@ from old_files.make import make, output
 from torch import nn
 
 from mmst.compat import safe_load
+from mmst.deploy import SparseModel
 from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import load_sparse, save_sparse
 from mmst.deploy.open import open_ticket
@@ -144,6 +145,12 @@ def test_an_old_compact_ticket_can_be_compacted_again(old, outputs, tmp_path):
 
 def test_compacting_an_old_ticket_gives_what_it_gave(old, outputs):
     assert_same(output(compact(Ticket.load(old / 'ticket.pth')).build()), outputs['compact'])
+
+
+@pytest.mark.parametrize('name', ['ticket', 'compact'])
+def test_the_sparse_engine_gives_what_an_old_file_gave(old, outputs, name):
+    sparse = SparseModel.from_ticket(str(old / f'{name}.pth'), threads=1)
+    assert_same(output(sparse.model), outputs[name])
 
 
 # -------------------------------------------------------------------------------- checkpoints
