@@ -44,7 +44,8 @@ def other_wrapper(folder):
 
 
 def plain_average(folder):
-    PruneHook(0.9, 1).check_plan(plan(averaged=ExponentialMovingAverage(nn.Conv2d(3, 3, 1))))
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
+    PruneHook(0.9, 1).check_plan(plan(model=model, averaged=ExponentialMovingAverage(model)))
 
 
 def average_not_evaluated(folder):

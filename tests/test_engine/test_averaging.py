@@ -1,9 +1,12 @@
 """Search and pruning with an averaged model: who decides, and that the average goes on."""
 import pytest
 import torch
+from mmengine.model import ExponentialMovingAverage
 from tiny import WEAKEN, averaged, find_hook, make, run, shipped_hooks, timeline, unwrapped
+from torch import nn
 
-from mmst.engine import SearchHook
+from mmst.engine import MaskedOptimWrapper, SearchHook
+from mmst.engine.plan import RunPlan
 from mmst.errors import ConfigError
 from mmst.registry import MODELS
 from mmst.search.units import find_units
@@ -116,3 +119,16 @@ def test_evaluation_and_ticket_are_those_of_the_average(tmp_path):
 def test_averages_are_moved_before_the_log_waits_for_the_loss(tmp_path):
     kinds = [type(hook).__name__ for hook in make(tmp_path, 1).hooks]
     assert kinds.index('EMAHook') < kinds.index('RuntimeInfoHook')
+
+
+def test_a_network_without_bn_needs_no_averaged_buffers():
+    for layer, refused in ((nn.GroupNorm(1, 3), False), (nn.BatchNorm2d(3), True)):
+        model = nn.Sequential(nn.Conv2d(3, 3, 1), layer)
+        averaged = ExponentialMovingAverage(model, update_buffers=False)
+        plan = RunPlan(steps=4, unit='epochs', wrapper=MaskedOptimWrapper, hooks=[], model=model,
+                       averaged=averaged)
+        if refused:
+            with pytest.raises(ConfigError, match='averaged BN statistics'):
+                plan.check_averaged()
+        else:
+            plan.check_averaged()
