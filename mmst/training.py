@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from . import cli, preflight
 from .datasets.in_use import holding
 from .engine.access import find_hook
+from .engine.hooks.labels_hook import LabelsHook
 from .engine.hooks.stop_hook import StopHook
 from .engine.processes import stop_together
 from .engine.rehearsal import rehearse
@@ -40,6 +41,7 @@ def train(cfg: Config) -> Runner:
     stop_together(problem)
     claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
     runner = build_runner(cfg)
+    runner.register_hook(LabelsHook())
     try:
         with _stop_hook(runner).signals, holding(cfg):
             runner.train()

@@ -21,6 +21,7 @@ from mmst.deploy.compact import is_compact, use_compact
 from mmst.deploy.export.sparse_file import is_sparse_file, load_sparse
 from mmst.deploy.sparse.options import Options
 from mmst.deploy.sparse.sparsify import sparsify
+from mmst.engine import LabelsHook
 from mmst.engine.access import unwrapped
 from mmst.errors import TicketError, config_error
 from mmst.preflight.checkpoints import is_ticket, read
@@ -113,6 +114,7 @@ def evaluate_checkpoint(args) -> None:
     mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
     cli.start_processes(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner.register_hook(LabelsHook())
     if args.out and args.out.endswith('.pkl'):
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     if args.kernel is not None:

@@ -1,7 +1,7 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
 from .hooks import (FastTrainingHook, FingerprintHook, FiniteHook, FixedMaskHook,
-                    InterimMetricsHook, PruneHook, RecalibrateHook, ResumeHook, RewindHook,
-                    SearchHook, SeedHook, StopHook, TicketCheckpointHook, TicketHook,
+                    InterimMetricsHook, LabelsHook, PruneHook, RecalibrateHook, ResumeHook,
+                    RewindHook, SearchHook, SeedHook, StopHook, TicketCheckpointHook, TicketHook,
                     TimelineHook)
 from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, OneCycleBetaLR,
                     RMSpropTF, StaircaseLR)
@@ -11,7 +11,7 @@ from .warmup_ema import WarmupEMA
 
 __all__ = [
     'DecayGroupsConstructor', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
-    'InterimMetricsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'OneCycleBetaLR',
+    'InterimMetricsHook', 'LabelsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'OneCycleBetaLR',
     'PartSampler', 'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook',
     'SearchHook', 'SeedHook', 'StaircaseLR', 'StopHook', 'TicketCheckpointHook', 'TicketHook',
     'TimelineHook', 'WarmupEMA', 'seed_worker'

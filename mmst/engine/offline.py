@@ -31,6 +31,7 @@ from ..tickets.retrain import hook_settings, input_shape
 from ..tickets.ticket import plain
 from .access import unwrapped
 from .batches import criterion_gradients, training_batches
+from .hooks.labels_hook import LabelsHook, without_label
 from .hooks.ticket_hook import DEFAULT_SHAPE
 
 #: What a runner needs no matter what it is for.
@@ -89,6 +90,7 @@ def open_runner(cfg: Config, ticket: Ticket) -> Runner:
                          if name in _HOOKS}
     own.custom_hooks, own.load_from, own.resume = [], None, False
     runner = Runner.from_cfg(own)
+    runner.register_hook(LabelsHook())
     prepare(unwrapped(runner)).load_state_dict(ticket.state_dict)
     return runner
 
@@ -114,7 +116,7 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
         ticket.meta, sparsity=mask.sparsity, origin=origin)))
     shape = input_shape(cfg) or ticket.meta.get('input_shape') or DEFAULT_SHAPE
     summary = dict(summarize(result, shape, ticket.meta.get('supernet')), metrics=metrics,
-                   before_last_prune=None, zeros=_share_of_zeros(result))
+                   before_last_prune=None, zeros=_share_of_zeros(result), **without_label(runner))
     if is_main_process():
         result.save(out)
         text = json.dumps(summary, indent=2, default=str)

@@ -20,6 +20,8 @@ from ..tickets import Ticket
 from .annotations import check_annotations
 from .checkpoints import check_start, check_tested
 from .classes import check_classes
+from .images import check_images
+from .label_maps import check_label_maps
 from .labels import check_labels
 from .length import run_length
 from .paths import check_evaluator_files, check_paths
@@ -86,6 +88,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     for source in sources:
         check_annotations(source)
         with explained(cfg, source.key):
+            check_images(source)
+            check_label_maps(source)
             check_labels(cfg, source)
 
 

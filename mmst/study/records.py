@@ -59,7 +59,8 @@ def write_record(folder: Path, job: Job, size: str, words: List[str],
                             'study again.')
     record = dict(
         run=job.run.name, seed=job.seed, size=size, digest=job.digest, tool=job.run.tool,
-        metrics=summary['metrics'], sparsity=summary.get('sparsity'),
+        metrics=summary['metrics'],
+        classes_without_label=len(summary.get('classes_without_label') or ()), sparsity=summary.get('sparsity'),
         params=summary.get('params'), macs=summary.get('macs'),
         input_shape=summary.get('input_shape'), before_last_prune=summary.get('before_last_prune'),
         command=' '.join(shortened(word, root) for word in words), seconds=seconds,

@@ -1,7 +1,7 @@
 """A study's table as data: what each row scored, over seeds."""
 from typing import Any, Dict, List, Mapping, Sequence
 
-from .claims import mean, verdict
+from .claims import MISSING, OPEN, mean, verdict
 from .spec import Claim, Row, Section, Study
 
 Records = Sequence[Mapping[str, Any]]
@@ -40,7 +40,9 @@ def fill_row(row: Row, section: Section, records: Records) -> Dict[str, Any]:
                                 if key in record['metrics']])
               for key, name, scale in section.metrics}
     return dict(label=row.label, run=row.run, seeds=[record['seed'] for record in records],
-                paper=dict(row.paper), metrics=scores, costs=costs(records))
+                paper=dict(row.paper), metrics=scores, costs=costs(records),
+                classes_without_label=max(
+                    (record.get('classes_without_label') or 0 for record in records), default=0))
 
 
 def over_seeds(values: Sequence[float]) -> Dict[str, Any]:
@@ -68,13 +70,18 @@ def costs(records: Records) -> Dict[str, Any]:
 
 
 def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
-    """A claim with its verdict, by the first metric of the table's section."""
+    """A claim with its verdict, by the first metric of the table's section.
+
+    Scores over classes without a label do not compare: nothing is resolved by them.
+    """
     higher, lower = _row(sections, claim.higher), _row(sections, claim.lower)
     metric = next(iter(higher['metrics']))
     scores = [row['metrics'][metric] for row in (higher, lower)]
     told = [row['paper'].get(metric) for row in (higher, lower)]
+    sure = not any(row['classes_without_label'] for row in (higher, lower))
+    found = verdict(*(score['values'] for score in scores))
     return dict(text=claim.text, higher=claim.higher, lower=claim.lower, metric=metric,
-                verdict=verdict(*(score['values'] for score in scores)),
+                verdict=found if sure or found == MISSING else OPEN,
                 ours=[score['mean'] for score in scores], paper=told)
 
 

@@ -16,6 +16,11 @@ SMALL = '''\
 These runs are of another size than the paper's (other data, a narrower network, fewer steps):
 orderings can be compared with the paper's, levels cannot.'''
 
+ABSENT = '''\
+{} classes of the head have no label in the evaluated data. One pixel predicted as such a class counts
+with an IoU of 0, so the means over classes (mIoU) are too low, by more in one run than in another:
+until they are measured anew with a head of the classes that occur, no ordering of them is resolved.'''
+
 
 def write_tables(table: Mapping[str, Any], folder: Path) -> List[Path]:
     """Write ``STUDY.md``, ``.csv`` and ``.json`` into a folder; returns their paths."""
@@ -33,6 +38,10 @@ def markdown(table: Mapping[str, Any]) -> str:
     lines = [f'# {table["title"]}', '', f'Size: {table["size"]}. {NOTES}']
     if table['size'] != 'full':
         lines += ['', SMALL]
+    absent = max((row.get('classes_without_label', 0) for section in table['sections']
+                  for row in section['rows']), default=0)
+    if absent:
+        lines += ['', ABSENT.format(absent)]
     if table['source']:
         lines += ['', f'Columns "paper": {table["source"]}.']
     for section in table['sections']:

@@ -1,13 +1,14 @@
 """Means, ranges, costs, orderings and the files that a table is written to."""
 import csv
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from mmst.study.claims import verdict
 from mmst.study.figure import write_figures
 from mmst.study.spec import parse_study
-from mmst.study.table import fill
+from mmst.study.table import fill, fill_claim
 from mmst.study.write import markdown, write_tables
 
 
@@ -89,3 +90,14 @@ def test_figures_are_drawn_of_curves_rows_and_of_nothing(tmp_path):
     again = tmp_path / 'again'
     write_figures(fill(study(), RECORDS, 'demo'), again)
     assert (again / 't.png').read_bytes() == (tmp_path / '0' / 't.png').read_bytes()
+
+
+def test_scores_over_classes_without_a_label_resolve_nothing():
+    higher, lower = (dict(run=run, seeds=[0, 1], metrics=dict(m=dict(mean=n, values=[n, n])),
+                          paper={}, classes_without_label=0) for run, n in (('a', 9.), ('b', 1.)))
+    claim = SimpleNamespace(text='a above b', higher='a', lower='b')
+    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'holds'
+    lower['classes_without_label'] = 8
+    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'not resolved'
+    lower['metrics']['m']['values'] = []
+    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'not run'

@@ -250,7 +250,7 @@ def test_error_of_a_constructor_loses_the_class_name_that_a_registry_puts_before
     from mmst import cli
     from mmst.errors import ConfigError
     error = ConfigError('class `A` in a/b.py: class `B` in\n b.py: key = 1: bad')
-    assert cli.one_line(error) == 'key = 1: bad'
+    assert cli.message_of(error) == 'key = 1: bad'
 
 
 def test_defects_keep_their_traceback(train, config, tmp_path, monkeypatch):

@@ -14,9 +14,11 @@ from .ticket_checkpoint_hook import TicketCheckpointHook  # 90
 from .resume_hook import ResumeHook  # 100
 from .stop_hook import StopHook  # 100, after all others
 from .interim_metrics_hook import InterimMetricsHook  # after validation
+from .labels_hook import LabelsHook  # the same
 
 __all__ = [
     'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook', 'InterimMetricsHook',
+    'LabelsHook',
     'PruneHook', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
     'StopHook', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook'
 ]

@@ -27,6 +27,7 @@ from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
 from .interval_hook import (IntervalHook, counts_iterations, max_steps, steps_done,
                             stopped_early, validation_due)
+from .labels_hook import UNLABELLED, without_label
 from .prune_hook import PruneHook
 from .search_hook import SearchHook
 
@@ -104,7 +105,8 @@ class TicketHook(IntervalHook):
         add_event(runner, 'evaluate', steps_done(runner),
                   sparsity=mask.sparsity if mask is not None else 0.,
                   at_target=prune is None or prune.at_target(runner),
-                  metrics={k.removeprefix(PREFIX): float(v) for k, v in (metrics or {}).items()})
+                  metrics={k.removeprefix(PREFIX): float(v) for k, v in (metrics or {}).items()},
+                  **without_label(runner))
 
     def after_train(self, runner: Runner) -> None:
         """Write and print the summary; evaluate first where the run was cut off before that."""
@@ -122,6 +124,7 @@ class TicketHook(IntervalHook):
             summary = summarize(Ticket.load(path), self.input_shape, search and search.supernet)
             evaluations = [e for e in events(runner) if e['kind'] == 'evaluate']
             summary['metrics'] = evaluations[-1]['metrics'] if evaluations else {}
+            summary.update({k: v for e in evaluations[-1:] for k, v in e.items() if k == UNLABELLED})
             summary['before_last_prune'] = next(
                 (e for e in evaluations[::-1] if not e['at_target']), None)
             text = json.dumps(summary, indent=2, default=str)
