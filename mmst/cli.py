@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -190,6 +191,21 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
     if osp.exists(cfg.work_dir) and not osp.isdir(cfg.work_dir):
         raise config_error('work_dir', cfg.work_dir, 'is a file', 'give a folder as --work-dir')
+
+
+def check_writable(work_dir: str) -> None:
+    """Refuse a work directory in which no file can be written.
+
+    Raises:
+        ConfigError: With the system's reason.
+    """
+    try:
+        os.makedirs(work_dir, exist_ok=True)
+        with tempfile.TemporaryFile(dir=work_dir):
+            pass
+    except OSError as error:
+        raise config_error('work_dir', work_dir, f'cannot be written ({error.strerror})',
+                           'give another --work-dir') from error
 
 
 def complete(cfg: Config) -> None:

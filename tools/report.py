@@ -9,6 +9,7 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
+from mmst.engine import timeline
 from mmst.errors import config_error
 from mmst.report import write_report
 
@@ -29,6 +30,10 @@ def write(args) -> None:
     """Write the page and say where it is."""
     if args.samples < 0:
         raise config_error('--samples', args.samples, 'must be 0 or more', 'use 4')
+    damage = timeline.find_damage(args.work_dir)
+    if damage:
+        raise config_error('work_dir', args.work_dir, f'its {timeline.FILE} is damaged: {damage}',
+                           'remove that file: the events come from the last checkpoint then')
     print(f'written: {write_report(args.work_dir, args.out, args.samples)}')
 
 

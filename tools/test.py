@@ -113,6 +113,7 @@ def evaluate_checkpoint(args) -> None:
     content, ticket = preflight.check_test(cfg, args.checkpoint)
     mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
     cli.start_processes(cfg)
+    cli.check_writable(cfg.work_dir)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.register_hook(LabelsHook())
     if args.out and args.out.endswith('.pkl'):

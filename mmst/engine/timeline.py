@@ -13,6 +13,14 @@ from .. import files
 from ..tickets.ticket import plain
 
 FILE = 'timeline.jsonl'
+_NUMBER = (int, float)
+#: What an event of each kind has at least.
+_FIELDS = dict(
+    run=dict(unit=str, steps=int),
+    search=dict(removed=list, params=_NUMBER, macs=_NUMBER),
+    prune=dict(ratio=_NUMBER, sparsity=_NUMBER, total=int, pruned=int),
+    reactivate=dict(revived=int), recalibrate=dict(batches=int),
+    evaluate=dict(sparsity=_NUMBER, at_target=bool, metrics=dict))
 Entry = Dict[str, Any]
 #: Of checkpoints: what the file would say; of the run, what nobody knows after a search.
 KEY, KEPT = 'mmst_timeline', ('widths', )
@@ -37,6 +45,30 @@ def read(work_dir: Union[str, Path]) -> Tuple[Optional[Entry], List[Entry]]:
     if not entries or entries[0]['kind'] != 'run':
         return None, []
     return entries[0], entries[1:]
+
+
+def find_damage(work_dir: Union[str, Path]) -> Optional[str]:
+    """What is wrong with the file, in words; None where nothing is, or there is none.
+
+    A last line that is cut off is no damage: a kill can strike while it is written.
+    """
+    try:
+        lines = (Path(work_dir) / FILE).read_text(encoding='utf-8').splitlines(keepends=True)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        return f'it cannot be read ({type(error).__name__})'
+    for number, line in enumerate(lines, 1):
+        entry = _entry(line)
+        if entry is None and (number < len(lines) or line.endswith('\n')):
+            return f'line {number} is no event'
+        if number == 1 and entry is not None and entry['kind'] != 'run':
+            return 'its first line does not describe a run'
+        lacking = entry and [key for key, kinds in _FIELDS.get(entry['kind'], {}).items()
+                             if not isinstance(entry.get(key), kinds)]
+        if lacking:
+            return f'line {number} has no {lacking[0]}'
+    return None
 
 
 def begin(work_dir: Union[str, Path], run: Entry, entries: Iterable[Entry]) -> None:
@@ -105,7 +137,9 @@ def _entry(line: str) -> Optional[Entry]:
         entry = json.loads(line) if line.endswith('\n') else None
     except ValueError:
         return None
-    return entry if isinstance(entry, dict) and {'kind', 'step'} <= entry.keys() else None
+    whole = (isinstance(entry, dict) and isinstance(entry.get('kind'), str)
+             and type(entry.get('step')) is int)
+    return entry if whole else None
 
 
 def _lines(entries: Iterable[Entry]) -> bytes:

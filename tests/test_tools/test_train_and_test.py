@@ -6,7 +6,8 @@ import shutil
 import pytest
 import torch
 from mmengine.config import Config
-from mmst import compat
+from mmst import cli, compat
+from mmst.engine.stop import Stopped
 from mmst.tickets import Ticket
 
 
@@ -181,3 +182,22 @@ def test_mmpretrain_configs_get_the_loaders_of_its_own_tool():
     cli.complete(cfg)
     assert cfg.train_dataloader.collate_fn == dict(type='default_collate')
     assert cfg.train_dataloader.persistent_workers is False
+
+
+def test_a_work_dir_that_cannot_be_written_ends_in_one_line(tmp_path, config, trained, test, capfd):
+    (tmp_path / 'file').touch()
+    capfd.readouterr()
+    assert test([config, str(trained / 'ticket.pth'), '--work-dir', str(tmp_path / 'file/x')]) == 2
+    error = capfd.readouterr().err
+    assert error.count('\n') == 1 and error.startswith('test.py: error: work_dir = ')
+    assert 'cannot be written' in error and 'Remedy: ' in error
+
+
+@pytest.mark.parametrize('raised, code, word', [
+    (KeyboardInterrupt(), 130, 'SIGINT'), (Stopped(15), 143, 'SIGTERM')])
+def test_an_interrupted_tool_says_so_in_one_line(capsys, raised, code, word):
+    def main():
+        raise raised
+
+    assert cli.run('export.py', main) == code
+    assert capsys.readouterr().err == f'export.py: ended by {word}\n'
