@@ -45,8 +45,8 @@ def layer_costs(model: nn.Module, input_shape: HW,
     """Cost of every layer that has parameters or MACs (paper Sec. 4.1: FLOPs counted as MACs).
 
     Sparsity is counted per layer; scaling the total by the global density would be wrong. A weight
-    that layers share counts once, with the first of them. Dense multiply-adds are half of what torch's
-    ``FlopCounterMode`` counts.
+    that layers share counts once, with the first of them. Dense multiply-adds are half of what
+    torch's ``FlopCounterMode`` counts.
 
     Args:
         model (nn.Module): A whole OpenMMLab model or any part of one.

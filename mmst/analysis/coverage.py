@@ -49,8 +49,8 @@ def coverage(model: nn.Module, pruned: Mapping[str, nn.Parameter],
         model (nn.Module): A whole OpenMMLab model, unwrapped.
         pruned (Mapping[str, nn.Parameter]): The prunable weights.
         searched (Iterable[str]): Names of the groups of search units; see ``find_units``.
-        parts (Sequence[str]): Parts of the model in which weights are pruned. Of these the norms and
-            biases are told apart from other tensors.
+        parts (Sequence[str]): Parts of the model in which weights are pruned. Of these the norms
+            and biases are told apart from other tensors.
     """
     inside = tuple({f'{module_path(group)}.' for group in searched})
     own = {id(p) for p in pruned.values()}

@@ -20,8 +20,8 @@ class Owner(NamedTuple):
 class MacCounter(TorchDispatchMode):
     """Counts multiply-adds as torch's ``FlopCounterMode`` does, whose formulas it uses.
 
-    An operation on a parameter, or on a view of one, counts for the parameter's module, whoever runs
-    it: attention uses the weights of its output projection without calling that. Others, e.g. the
+    An operation on a parameter, or on a view of one, counts for the parameter's module, whoever
+    runs it: attention uses the weights of its output projection without calling that. Others, e.g. the
     products of attention, count for the innermost module that is running.
 
     Args:
@@ -102,7 +102,7 @@ class MacCounter(TorchDispatchMode):
 
 
 def _multiplies_by_its_own(module: nn.Module) -> bool:
-    """Whether operations of ``module`` are told by its parameters: of torch's plain layers they are.
+    """Whether parameters tell all operations of ``module``, as they do of torch's plain layers.
 
     A hook for each of these would take a third of the time.
     """

@@ -41,5 +41,5 @@ def refuse_partial_load(model: nn.Module, checkpoint: Mapping[str, Any]) -> None
 
 
 def _partly(problem: str) -> TicketError:
-    return TicketError(f'the ticket would be loaded in part only: {problem.rstrip(".")}. Remedy: give '
-                       'the config that it was trained with.')
+    return TicketError(f'the ticket would be loaded in part only: {problem.rstrip(".")}. Remedy: '
+                       'give the config that it was trained with.')

@@ -30,8 +30,8 @@ def describe_nearness(event: Mapping[str, Any]) -> str:
     if 'smallest' not in event:
         return ''
     epsilon = event['threshold']
-    return (f'; importance of the {event["units"]} units: {event["below"]} below threshold {epsilon:g},'
-            f' smallest {event["smallest"]:.3g} ({event["smallest"] / epsilon:.3g} times that), a '
+    return (f'; importance of the {event["units"]} units: {event["below"]} below threshold '
+            f'{epsilon:g}, smallest {event["smallest"]:.3g} ({event["smallest"] / epsilon:.3g} times that), a '
             f'tenth below {event["tenth"]:.3g}')
 
 
@@ -58,12 +58,12 @@ def advice(searches: List[Mapping[str, Any]], rho: float, warmup: int,
         return (f'{start}, although units fell below the threshold ({last["below"]} at the last '
                 'search): each group keeps its minimum and whole multiples of the divisor. Remedy: '
                 'lower SearchHook.divisor or minimum, or raise rho or threshold.')
-    return (f'{start}: the smallest importance factor is {last["smallest"]:.3g} at the last search, '
-            f'{last["smallest"] / last["threshold"]:.3g} times SearchHook.threshold = '
+    return (f'{start}: the smallest importance factor is {last["smallest"]:.3g} at the last '
+            f'search, {last["smallest"] / last["threshold"]:.3g} times SearchHook.threshold = '
             f'{last["threshold"]:g}. Remedy: raise SearchHook.rho (now {rho:g}), train longer, or '
-            f'shorten SearchHook.warmup (now {warmup}); factors fall by about the learning rate times '
-            f'rho in each iteration. With threshold = {last["tenth"]:.2g} a tenth of the units would '
-            'have gone.')
+            f'shorten SearchHook.warmup (now {warmup}); factors fall by about the learning rate '
+            f'times rho in each iteration. With threshold = {last["tenth"]:.2g} a tenth of the units '
+            'would have gone.')
 
 
 def dropped_state(optimizer: Any, dropped: Mapping[str, int]) -> Optional[str]:
@@ -71,6 +71,7 @@ def dropped_state(optimizer: Any, dropped: Mapping[str, int]) -> Optional[str]:
     if not dropped:
         return None
     names = ', '.join(sorted(dropped))
-    return (f'{type(optimizer).__name__} keeps state ({names}) of another form than its parameters: '
-            f'that of {sum(dropped.values())} parameters could not be cut with them and begins anew. '
+    return (f'{type(optimizer).__name__} keeps state ({names}) of another form than its '
+            f'parameters: that of {sum(dropped.values())} parameters could not be cut with them and '
+            'begins anew. '
             'This is said once; later searches do the same.')

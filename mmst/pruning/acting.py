@@ -34,8 +34,8 @@ def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter]) -> No
     if refused:
         more = f' (and {len(refused) - 1} more)' if len(refused) > 1 else ''
         raise config_error(
-            'PruneHook.parts', f'{refused[0]}{more}', 'the layer changes its weight as it computes, '
-            'e.g. standardises it, so that a pruned weight would not act as 0',
+            'PruneHook.parts', f'{refused[0]}{more}',
+            'the layer changes its weight as it computes, e.g. standardises it, so that a pruned weight would not act as 0',
             f'name such layers in PruneHook.leave_alone, e.g. [{refused[0]!r}], or use plain ones')
 
 
@@ -48,7 +48,7 @@ def computes_as_torch(kind: Type[nn.Module]) -> bool:
 
 @torch.no_grad()
 def zeros_act(layer: nn.Module) -> bool:
-    """Whether an input whose weights are all 0 leaves the output of a convolution or linear as it is.
+    """Whether an input whose weights are all 0 does not reach the output of a layer.
 
     A layer that cannot be tried alone passes.
     """

@@ -17,8 +17,8 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
                      leave_alone: Sequence[str] = ()) -> Dict[str, nn.Parameter]:
     """Matrices of the linear maps of a model's parts, by parameter name.
 
-    They are the weights of convolutions and linears, the input projections of attention, the weights
-    of recurrent layers. Classifiers (outside the parts), biases, norms and learned queries are no
+    They are the weights of convolutions and linears, the input projections of attention, the
+    weights of recurrent layers. Classifiers (outside the parts), biases, norms and learned queries are no
     prunable weights. A weight that several layers share is there once, by the name that
     ``model.named_parameters()`` gives it, where all of these layers may be pruned.
 
@@ -29,8 +29,8 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
         leave_alone (Sequence[str]): Module paths to pass over; ``*`` and ``?`` are wildcards.
 
     Raises:
-        ConfigError: If nothing is left to prune, an entry of ``leave_alone`` matches nothing, or the
-            weight of a layer is computed from others, so that zeros in those would not act.
+        ConfigError: If nothing is left to prune, an entry of ``leave_alone`` matches nothing, or
+            the weight of a layer is computed from others, so that zeros in those would not act.
     """
     inside = tuple(f'{name}.' for name, m in model.named_modules()
                    if isinstance(m, LightweightTransformer))
@@ -85,11 +85,13 @@ def _check_own(matrices: List[Matrix], leave_alone: Sequence[str]) -> None:
     if computed:
         more = f' (and {len(computed) - 1} more)' if len(computed) > 1 else ''
         raise config_error(
-            'PruneHook.leave_alone', list(leave_alone), f'{computed[0].full_name}{more} is computed '
-            'from other parameters at each pass (weight_norm, spectral_norm, torch\'s pruning or '
-            'another parametrisation), and zeros in those are none in it',
+            'PruneHook.leave_alone', list(leave_alone),
+            f'{computed[0].full_name}{more} is computed from other parameters at each pass '
+            '(weight_norm, spectral_norm, torch\'s pruning or another parametrisation), and zeros in '
+            'those are none in it',
             'remove that (e.g. torch.nn.utils.remove_weight_norm or parametrize.'
-            f'remove_parametrizations), or name the layers, e.g. leave_alone=[{computed[0].path!r}]')
+            'remove_parametrizations), or name the layers, e.g. '
+            f'leave_alone=[{computed[0].path!r}]')
 
 
 def _shares(model: nn.Module) -> bool:

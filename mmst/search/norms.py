@@ -6,8 +6,8 @@ _OTHERS = ('mmcv.ops.sync_bn.SyncBatchNorm', )
 
 
 def is_batch_norm(module: nn.Module) -> bool:
-    """Whether ``module`` is a BN: torch's of any dimension, synchronised, or turned back into a plain
-    one by mmengine in runs of one process.
+    """Whether ``module`` is a BN: torch's of any dimension, a synchronised one, or what mmengine
+    makes of that in runs of one process.
 
     Not so norms whose scales are no parameters (frozen ones of detectors), and other norms.
     """

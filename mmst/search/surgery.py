@@ -30,8 +30,8 @@ class Cut:
 
     @property
     def dropped(self) -> Dict[str, int]:
-        """Names of optimizers' entries that could not be cut, with numbers of parameters whose state
-        was dropped for them."""
+        """Names of optimizers' entries that could not be cut, with the number of parameters whose
+        state was dropped for each."""
         return {name: n for state in self.optimizers for name, n in state.dropped.items()}
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ def resize_norm(bn: nn.Module, size: int) -> None:
 
 
 def norm_tensors(bn: nn.Module) -> List[str]:
-    """Names of a BN's tensors of one number a channel; without statistics, or shift, it has fewer."""
+    """Names of a BN's tensors of one number a channel; without statistics it has fewer."""
     names = ('weight', 'bias', 'running_mean', 'running_var')
     return [name for name in names if getattr(bn, name, None) is not None]
 

@@ -127,7 +127,8 @@ def standardised(x, w):
     (Written(lambda x, w: x @ w, 7, 5), 15 * 35),
     (Written(lambda x, w: torch.einsum('nchw,dc->ndhw', x, w), 4, 3), 35 * 12),
     (Written(lambda x, w: w.expand(1, 3, 4, 5) @ x, 4, 5), 3 * 4 * 5 * 7),
-    (Written(F.linear, 4, 7), 15 * 28), (Written(lambda x, w: F.bilinear(x, x, w), 2, 7, 7), 15 * 98),
+    (Written(F.linear, 4, 7), 15 * 28),
+    (Written(lambda x, w: F.bilinear(x, x, w), 2, 7, 7), 15 * 98),
     (Written(lambda x, w: F.conv2d(x, w), 4, 3, 1, 1), 35 * 12), (Written(standardised, 4, 3, 1, 1),
                                                                   35 * 12)])
 @pytest.mark.parametrize('image', [(5, 7)])

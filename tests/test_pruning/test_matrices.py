@@ -36,7 +36,8 @@ def test_matrices_of_linear_maps_are_prunable_whatever_their_names(layer, names)
 
 
 def test_a_class_of_a_package_that_is_not_there_is_known_by_its_path():
-    kind = type('TridentConv', (nn.Module, ), dict(__module__='mmdet.models.backbones.trident_resnet'))
+    kind = type('TridentConv', (nn.Module, ), dict(
+        __module__='mmdet.models.backbones.trident_resnet'))
     layer = kind()
     layer.weight, layer.scale = nn.Parameter(torch.ones(2, 2, 1, 1)), nn.Parameter(torch.ones(2, 2))
     assert 'backbone.layer.weight' in prunable_weights(network(layer=layer))
