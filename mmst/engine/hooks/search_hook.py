@@ -210,7 +210,7 @@ class SearchHook(IntervalHook):
         """Refuse targets that are met from the start, or by no network at all."""
         groups = find_units(model)
         least = {name: list(range(min(len(group), max(self.minimum, group.minimum))))
-                 for name, group in groups.items() if not self._left_alone(name)}
+                 for name, group in groups.items() if not self.leaves_alone(name)}
         whole, smallest = self._costs(model), self._costs(removed(model, least))
         wanted = [(f'SearchHook.target_{name}', value, whole[cost], smallest[cost])
                   for name, cost, value in (('flops', 'macs', self.target.macs),

@@ -86,6 +86,8 @@ def test_wrong_setting_is_refused_with_its_key_and_a_remedy(cfg, refusal, settin
                                                             remedy):
     parent, name = parent_of(cfg, setting)
     parent[name] = value
+    if setting == OPTIM:
+        cfg.param_scheduler = None  # that of beta1 has its own word for such optimizers
     if 'save_best' in setting:
         cfg.default_hooks.checkpoint.rule = 'greater'
     line = refusal(cfg)
