@@ -136,3 +136,12 @@ def test_without_last_checkpoint_the_stop_counts_by_epochs_and_batches(tmp_path)
     assert find_checkpoint(tmp_path).endswith('epoch_10.pth')
     (tmp_path / 'epoch_10.pth').unlink()
     assert find_checkpoint(tmp_path).endswith('epoch_2_iter_120.pth')
+
+
+def test_gradients_that_wait_for_their_step_are_not_lost(tmp_path):
+    changes = dict(epochs=2, workers=0, val=0, checkpoint=dict(interval=2), wrapper=dict(
+        accumulative_counts=2))
+    stop(tmp_path / 'stopped', ('step', 1, 1), signal.SIGTERM, 'epoch_0_iter_1', **changes)
+    kills.finish(tmp_path / 'stopped', **changes)
+    kills.finish(tmp_path / 'whole', resume=False, **changes)
+    assert not kills.differences(*map(kills.left, (tmp_path / 'stopped', tmp_path / 'whole')))
