@@ -264,12 +264,13 @@ def cfg(name: str) -> str:
 
 
 def register_config_package() -> None:
-    """Make ``_base_ = 'mmst::name.py'`` and ``mmengine.hub.get_config('mmst::name.py')`` work."""
+    """Make ``_base_ = 'mmst::name.py'`` and ``mmengine.hub``'s functions for it work."""
     # The module's name, not the distribution's: mmengine then asks importlib where the package
     # is, which is right for editable installs too. Its look-up by distribution is not.
     mmengine_config_utils.MODULE2PACKAGE.setdefault('mmst', 'mmst')
     mmengine_config.Config._get_cfg_path = staticmethod(_get_cfg_path)
     mmengine_hub._get_package_and_cfg_path = _get_package_and_cfg_path
+    mmengine_hub.get_config = _get_config  # what get_model calls
     if importlib.util.find_spec('pkg_resources') is None:
         # setuptools >= 82 no longer has it, and mmengine has no other way to find 'mmseg::'.
         for module in (mmengine_config, mmengine_hub, package_utils):
@@ -277,6 +278,7 @@ def register_config_package() -> None:
             module.get_installed_path = _get_installed_path
 
 
+_mmengine_get_config = mmengine_hub.get_config
 _mmengine_get_cfg_path = mmengine_config.Config._get_cfg_path
 _mmengine_get_package_and_cfg_path = mmengine_config_utils._get_package_and_cfg_path
 
@@ -300,6 +302,17 @@ def _get_package_and_cfg_path(cfg_path: str) -> Tuple[str, str]:
     if package == 'mmst' and separator:
         return mmengine_config_utils.MODULE2PACKAGE[package], name
     return _mmengine_get_package_and_cfg_path(cfg_path)
+
+
+def _get_config(cfg_path: str, pretrained: bool = False) -> Any:
+    """A config for ``mmengine.hub.get_model``, which builds in the scope of the config's package.
+
+    This package's models are those of the toolboxes: their ``default_scope`` is written down.
+    """
+    found = _mmengine_get_config(cfg_path, pretrained)
+    if cfg_path.partition('::')[0] == 'mmst' and found.get('model') and found.get('default_scope'):
+        found.model.setdefault('_scope_', found.default_scope)
+    return found
 
 
 def _find_package(package: str) -> Optional[ModuleSpec]:

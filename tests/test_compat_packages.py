@@ -125,3 +125,10 @@ def test_bases_of_other_packages_are_found_without_pkg_resources(tmp_path):
             'from mmengine.config import Config\n'
             f'print(Config.fromfile({str(child)!r}).default_scope)')
     assert run_python(code).split()[-1] == 'mmseg'
+
+
+def test_the_hub_builds_a_model_in_the_scope_of_its_toolbox():
+    from mmengine.hub import get_model
+    network = get_model('mmst::demo/st_hrnas_cityscapes_p90_demo.py')
+    assert type(network).__module__.startswith('mmseg.')
+    assert type(network.backbone).__name__ == 'HRNASSupernet'

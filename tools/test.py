@@ -127,7 +127,7 @@ def evaluate_checkpoint(args) -> None:
     if args.kernel is None:
         check_zeros(unwrapped(runner), mask, args.checkpoint)
     if is_main_process():
-        report(metrics, mask)
+        report({} if runner.cfg.get('log_level', 'INFO') == 'INFO' else metrics, mask)  # logged
         if args.out and args.out.endswith('.json'):
             result = dict(metrics, sparsity=mask.sparsity) if len(mask) else metrics
             files.write_bytes(args.out, (json.dumps(result, indent=2) + '\n').encode())

@@ -2,7 +2,7 @@
 import argparse
 import fnmatch
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
 
 from .. import cli, files
 from ..datasets import generate
@@ -10,7 +10,7 @@ from ..errors import TrainingError, config_error
 from .devices import slots
 from .figure import write_figures
 from .graph import ordered
-from .jobs import make_jobs
+from .jobs import Job, make_jobs
 from .plan import Plan, make_plan
 from .progress import Progress
 from .runner import StudyRunner
@@ -65,7 +65,7 @@ def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) 
     jobs, wanted = jobs_of(study, size, args, work_dir)
     plan = make_plan(jobs, wanted, records, args.rerun_changed)
     if args.dry_run:
-        list_jobs(plan)
+        list_jobs(plan, jobs)
         return
     failed = {} if args.table else execute(plan, args, size, tools, records)
     write(study, plan, size, args.out or work_dir / 'tables')
@@ -112,11 +112,34 @@ def has_configs(study: Study, name: str, size: Size) -> bool:
         has_configs(study, other, size) for other in run.needs.values())
 
 
-def list_jobs(plan: Plan) -> None:
-    """Print what is left to do."""
+def list_jobs(plan: Plan, jobs: Mapping[str, Job]) -> None:
+    """Print what is left to do, with the minutes that it takes at the speed of finished runs."""
+    speeds = seconds_an_epoch(plan, jobs)
     for job in plan.todo:
-        print(f'{job.key}: tools/{job.run.tool}.py, about {job.length:g} epochs')
-    print(f'{len(plan.todo)} runs to do, {len(plan.records)} done')
+        speed = speeds.get(job.run.data)
+        time = '' if speed is None else f', about {minutes(speed * job.length)}'
+        print(f'{job.key}: tools/{job.run.tool}.py, about {job.length:g} epochs{time}')
+    unknown = sorted({job.run.data for job in plan.todo} - set(speeds))
+    total = sum(speeds.get(job.run.data, 0.) * job.length for job in plan.todo)
+    known = f'; about {minutes(total)} one after the other' if plan.todo and total else ''
+    rest = f'; minutes on {", ".join(unknown)} are known once a run has finished' if unknown else ''
+    print(f'{len(plan.todo)} runs to do, {len(plan.records)} done{known}{rest}')
+
+
+def seconds_an_epoch(plan: Plan, jobs: Mapping[str, Job]) -> Dict[str, float]:
+    """Of the finished runs on each data set; runs that had ended before are passed over."""
+    spent: Dict[str, List[float]] = {}
+    for key, record in plan.records.items():
+        if isinstance(record.get('seconds'), (int, float)) and jobs[key].length > 0:
+            sums = spent.setdefault(jobs[key].run.data, [0., 0.])
+            sums[0] += record['seconds']
+            sums[1] += jobs[key].length
+    return {data: seconds / epochs for data, (seconds, epochs) in spent.items()}
+
+
+def minutes(seconds: float) -> str:
+    """``'3 min'``; at least one."""
+    return f'{max(1, round(seconds / 60))} min'
 
 
 def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,

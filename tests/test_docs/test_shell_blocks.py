@@ -3,6 +3,7 @@ import re
 import shlex
 
 import pytest
+from doc_examples import example
 from doc_pages import PAGES, ROOT, blocks, code_spans, name_of
 from tiny_street import load_tool
 
@@ -46,6 +47,8 @@ def parse(path, arguments):
     if hasattr(tool, 'parse_args'):
         # The text may speak of an option alone.
         alone = arguments[0].startswith('-')
+        if '--import' in arguments:
+            example(arguments[arguments.index('--import') + 1])
         tool.parse_args([*(['CONFIG'] if alone else []), *arguments])
         return
     source = (ROOT / path).read_text() + (ROOT / 'mmst/study/main.py').read_text()

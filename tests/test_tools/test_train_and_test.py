@@ -201,3 +201,12 @@ def test_an_interrupted_tool_says_so_in_one_line(capsys, raised, code, word):
 
     assert cli.run('export.py', main) == code
     assert capsys.readouterr().err == f'export.py: ended by {word}\n'
+
+
+def test_scores_are_told_once(test, config, trained, tmp_path, capfd):
+    for level in ('INFO', 'WARNING'):
+        capfd.readouterr()
+        assert test([config, str(trained / 'ticket.pth'), '--work-dir', str(tmp_path / level),
+                     '--cfg-options', f'log_level={level}']) == 0
+        out, err = capfd.readouterr()
+        assert (out + err).count('aAcc: ') == 1
