@@ -17,16 +17,16 @@ import pickle
 import re
 import sys
 import types
-import zipfile
 from collections import Counter
 from importlib.machinery import ModuleSpec
-from typing import Any, BinaryIO, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 from urllib.parse import urlparse
 
 import numpy as np
 import torch
 
 from .errors import ConfigError, TicketError
+from .inspection import Unsafe, inspect
 
 if importlib.util.find_spec('mmcv') is None:
     raise ImportError('mmst needs mmcv. Remedy: pip install mmcv-lite (nothing to compile), or a '
@@ -50,6 +50,7 @@ def prepare_openmmlab() -> None:
     register_safe_globals()
     CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'), load_from_url, force=True)
+    mmengine_checkpoint.load_from_local = load_from_local  # likewise
     mmengine_checkpoint.load_from_http = load_from_url  # what 'torchvision://' and others end in
     register_config_package()
 
@@ -176,15 +177,18 @@ def restricted_pickle() -> types.ModuleType:
 def safe_load(filename: str, map_location: Any = None) -> Any:
     """Read a file of ``torch.save`` without running any code that it may hold.
 
+    It takes no more memory than a small multiple of the file's size, see :mod:`mmst.inspection`.
+
     Raises:
-        TicketError: The file is no checkpoint, is truncated or damaged, or holds more than data.
+        TicketError: The file is no checkpoint, is truncated or damaged, holds more than data, or
+            claims more than it holds.
     """
     safely = dict(weights_only=True)
     if not hasattr(torch.serialization, 'add_safe_globals'):
         safely = dict(pickle_module=restricted_pickle())
     with open(filename, 'rb') as file:
         try:
-            _compare_checksums(file)
+            inspect(file)
             return torch.load(file, map_location=map_location, **safely)
         except Exception as error:  # A damaged file can raise almost anything.
             problem = _describe_unreadable(error)
@@ -193,18 +197,11 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
             raise TicketError(f'{filename}: {problem}') from error
 
 
-def _compare_checksums(file: BinaryIO) -> None:
-    """Raise where a part of the file is not as it was written: torch does not look at that."""
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as parts:
-            damaged = parts.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f'{damaged} has another checksum')
-    file.seek(0)
-
-
 def _describe_unreadable(error: Exception) -> Optional[str]:
     """One line about why a checkpoint was not read; None where the file is not to blame."""
+    if isinstance(error, Unsafe):
+        return (f'is refused: {error}. Remedy: copy it anew, or pass a file that this project or '
+                'mmengine has written.')
     refused = re.search(r'GLOBAL ([\w.]+)', str(error))
     if refused:
         return (f'refers to {refused.group(1)}, which is code rather than data, and was refused. '
@@ -224,11 +221,26 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     if not osp.isfile(filename):
         raise FileNotFoundError(f'{filename} can not be found.')
     content = safe_load(filename, map_location)
+    check_digests(filename, content)
     if isinstance(content, dict) and isinstance(content.get('meta'), dict):
         # Text that a resuming Runner would execute, to learn how many GPUs the file's run had.
         content['meta'].pop('config', None)
     from .models.coordinate_order import convert  # here: models need what this module prepares
     return convert(content)
+
+
+def check_digests(filename: str, content: Any) -> None:
+    """Refuse a ticket or a checkpoint that is not as its run has written it."""
+    from .tickets.digest import find_changed_part
+    from .tickets.ticket import FORMAT, Ticket
+    if not isinstance(content, dict):
+        return
+    if content.get('format') == FORMAT:
+        Ticket.from_content(filename, content)
+    changed = find_changed_part(content)
+    if changed:
+        raise TicketError(f'{filename} was changed after it was written: its {changed} is another. '
+                          'Remedy: take another checkpoint of the run, or copy this one anew.')
 
 
 def load_from_url(filename: str, map_location: Any = None) -> Any:

@@ -1,9 +1,10 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and reading small ones."""
+import json
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
 
 from mmengine.fileio import LocalBackend, register_backend
 
@@ -33,6 +34,18 @@ def write_bytes(path: Union[str, Path], data: bytes) -> None:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def parse_json(text: str) -> Any:
+    """The content of a JSON text.
+
+    Raises:
+        ValueError: It is damaged, or nested so deeply that Python's reader gives up.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError('it is nested too deeply') from None
 
 
 def cannot_write(path: Union[str, Path], error: OSError) -> TrainingError:

@@ -3,9 +3,6 @@
 ``type='mmst.X'`` resolves from mmseg, mmpose and mmpretrain configs without ``custom_imports``:
 a child registry is found by its scope, and ``locations`` are imported at the first look-up.
 """
-from contextlib import contextmanager
-from typing import Iterator
-
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -16,7 +13,6 @@ from mmengine.registry import OPTIMIZERS as MMENGINE_OPTIMIZERS
 from mmengine.registry import PARAM_SCHEDULERS as MMENGINE_PARAM_SCHEDULERS
 from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
-from mmengine.registry import registry as mmengine_registry
 
 MODELS = Registry(
     'model', parent=MMENGINE_MODELS, scope='mmst',
@@ -52,18 +48,3 @@ SCHEDULES = Registry('sparsity schedule', scope='mmst', locations=['mmst.pruning
 UNIT_ADAPTERS = Registry('unit adapter', scope='mmst', locations=['mmst.search.adapters'])
 #: How predictions of a task are drawn, under its toolbox's scope: ``mmseg``, … ``mmst/visualize``.
 VIEWS = Registry('view', scope='mmst', locations=['mmst.visualize'])
-
-
-@contextmanager
-def registered_only() -> Iterator[None]:
-    """Build nothing but registered classes inside the block.
-
-    mmengine takes ``type='os.system'`` for what it says, and calls it with the other settings. A
-    config that comes with a file must not do that.
-    """
-    original = mmengine_registry.get_object_from_string
-    mmengine_registry.get_object_from_string = lambda name: None
-    try:
-        yield
-    finally:
-        mmengine_registry.get_object_from_string = original

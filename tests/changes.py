@@ -103,3 +103,37 @@ CHANGE_OF_CHECKPOINT = st.one_of(
               st.sampled_from(['mmst_digests', *STATE_KEYS]), NONSENSE),
     st.builds(lambda key: lambda content: content.pop(key, None),
               st.sampled_from(STATE_KEYS)))
+
+#: Of sparse files.
+SPARSE = ('model', 'meta', 'values')
+CLAIM = st.builds(lambda which, key, value: lambda content: content['layers'][
+    which % len(content['layers'])].update({key: value}), WHICH, st.sampled_from(
+        ['shape', 'coding', 'bytes', 'name', 'dtype']), st.one_of(
+            NONSENSE, st.lists(st.integers(0, 2**40), max_size=4),
+            st.sampled_from(['bits', 'gaps', 'bits+zlib', 'gaps+zlib', 'float32', 'int64'])))
+CHANGE_OF_SPARSE = st.one_of(
+    CLAIM, *[on(key, replace, WHICH, NONSENSE) for key in SPARSE],
+    *[on(key, drop, WHICH) for key in SPARSE], on('values', reshape, WHICH, SHAPES),
+    st.builds(lambda key, value: lambda content: content.update({key: value}), st.sampled_from(
+        ['format', 'version', 'digest', 'layers', 'masked', 'positions', *SPARSE]), NONSENSE))
+
+
+def inside(value, path, new):
+    """Replace an entry of JSON content, in place; the path wanders through dicts and lists."""
+    for step in path:
+        keys = list(value) if isinstance(value, dict) else range(len(value))
+        if not keys:
+            return
+        key = keys[step % len(keys)]
+        if not isinstance(value[key], (dict, list)) or step is path[-1]:
+            value[key] = new
+            return
+        value = value[key]
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-10, 10**20), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3),
+                            st.dictionaries(st.text(max_size=3), inner, max_size=2)), max_leaves=5)
+CHANGE_OF_JSON = st.builds(lambda path, new: lambda content: inside(content, path, new),
+                           st.lists(WHICH, min_size=1, max_size=5), JSON)

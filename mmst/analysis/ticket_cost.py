@@ -10,7 +10,7 @@ from torch import nn
 from ..deploy.compact import is_compact, nonzero
 from ..errors import config_error
 from ..models.widths import without_widths
-from ..registry import MODELS, registered_only
+from ..registry import MODELS
 from ..search.adapters import prepare
 from ..tickets import Ticket
 from .cost import DEFAULT_SHAPE, LayerCost, layer_costs, total
@@ -103,16 +103,15 @@ def ticket_costs(ticket: Ticket, input_shape: Optional[Sequence[int]] = None) ->
     searched = network_cost(network, shape, kept_weights(ticket, network))
     if is_compact(ticket):
         return CostReport(shape, None, searched)
-    return CostReport(shape, config_cost(ticket.model, shape, ticket.meta.get('default_scope')),
-                      searched)
+    return CostReport(shape, network_cost(ticket.supernet(), shape), searched)
 
 
 def config_cost(model: Mapping[str, Any], input_shape: Tuple[int, int],
                 scope: Optional[str] = None) -> NetworkCost:
     """Costs of the network of a model's config before any search."""
-    cfg = ConfigDict(without_widths(model))
-    with DefaultScope.overwrite_default_scope(scope), registered_only():
-        return network_cost(prepare(MODELS.build(cfg)), tuple(input_shape))
+    with DefaultScope.overwrite_default_scope(scope):
+        network = prepare(MODELS.build(ConfigDict(without_widths(model))))
+    return network_cost(network, tuple(input_shape))
 
 
 def network_cost(model: nn.Module, input_shape: Tuple[int, int], mask=None) -> NetworkCost:

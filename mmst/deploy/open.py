@@ -6,7 +6,7 @@ from ..compat import safe_load
 from ..errors import TicketError, config_error
 from ..tickets import Ticket
 from ..tickets.retrain import hook_settings
-from .export.sparse_file import is_sparse_file, load_sparse
+from .export.sparse_file import from_content, is_sparse_file
 
 
 def open_ticket(path: str) -> Ticket:
@@ -15,14 +15,14 @@ def open_ticket(path: str) -> Ticket:
     Raises:
         TicketError: There is none, it is damaged, or training was under way with its masks lifted.
     """
-    try:
+    content: Any = safe_load(str(path), 'cpu') if Path(path).is_file() else None
+    if is_sparse_file(content):
+        ticket = from_content(path, content)
+    elif content is None:
         ticket = Ticket.load(path)
-    except TicketError as error:
-        content: Any = safe_load(str(path), 'cpu') if Path(path).is_file() else None
-        if not is_sparse_file(content):
-            _refuse_checkpoint(path, content)
-            raise error
-        ticket = load_sparse(path)
+    else:
+        _refuse_checkpoint(path, content)
+        ticket = Ticket.from_content(path, content)
     prune = hook_settings(ticket.meta.get('settings') or {}, 'PruneHook')
     if prune and not len(ticket.mask) and not ticket.meta.get('compacted'):
         sparsity = prune.get('sparsity', 0.9)

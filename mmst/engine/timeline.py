@@ -134,7 +134,7 @@ def _same(entry: Entry, event: Entry) -> bool:
 
 def _entry(line: str) -> Optional[Entry]:
     try:
-        entry = json.loads(line) if line.endswith('\n') else None
+        entry = files.parse_json(line) if line.endswith('\n') else None
     except ValueError:
         return None
     whole = (isinstance(entry, dict) and isinstance(entry.get('kind'), str)

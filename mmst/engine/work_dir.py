@@ -131,7 +131,7 @@ def write_record(work_dir: Path, record: Dict[str, Any]) -> None:
 def read_record(work_dir: Path) -> Optional[Dict[str, Any]]:
     """A run's record; None where there is none that is whole."""
     try:
-        record = json.loads((work_dir / RECORD).read_text(encoding='utf-8'))
+        record = files.parse_json((work_dir / RECORD).read_text(encoding='utf-8'))
     except (OSError, ValueError):
         return None
     whole = isinstance(record, dict) and isinstance(record.get('config'), dict)

@@ -7,13 +7,12 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from mmengine.config import Config
 from torch import nn
 
-from ..compat import safe_load
+from ..compat import check_digests, safe_load
 from ..engine import work_dir
 from ..engine.resume import find_checkpoint
 from ..errors import TicketError
 from ..models.coordinate_order import convert
 from ..tickets import Ticket
-from ..tickets.digest import find_changed_part
 from ..tickets.ticket import FORMAT
 
 #: What a resumed run reads besides the weights.
@@ -52,9 +51,11 @@ def check_tested(path: str, model: nn.Module) -> Tuple[Dict[str, Any], Optional[
     Returns:
         tuple[dict, Ticket | None]: The file's content, and the ticket if it is one.
     """
-    content = convert(read(path))
+    content = read(path)
+    ticket = Ticket.from_content(path, content) if is_ticket(content) else None
+    content = convert(content)
     check_fits(path, content, model, whole=True)
-    return content, Ticket.load(path) if is_ticket(content) else None
+    return content, ticket
 
 
 def read(path: str) -> Dict[str, Any]:
@@ -70,8 +71,7 @@ def read(path: str) -> Dict[str, Any]:
     if not os.access(path, os.R_OK):
         raise TicketError(f'{path} may not be read. Remedy: change its permissions.')
     content = safe_load(path, map_location='cpu')
-    if isinstance(content, dict) and content.get('format') == FORMAT:
-        Ticket.load(path)
+    check_digests(path, content)
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
     if not named or not any(hasattr(value, 'shape') for value in state.values()):
@@ -128,11 +128,6 @@ def _check_training_state(path: str, content: Mapping[str, Any]) -> None:
         raise TicketError(f'{path} holds {kind}, no {absent[0]} to resume a run from. Remedy: '
                           'resume from a checkpoint (epoch_N.pth); to start a new run from these '
                           'weights use --cfg-options load_from=PATH.')
-    changed = find_changed_part(content)
-    if changed:
-        raise TicketError(f'{path} was changed after it was written: its {changed} is another. '
-                          'Remedy: resume from another checkpoint of the run; to start a new run '
-                          'from these weights use --cfg-options load_from=PATH.')
 
 
 def _first_mismatch(message: str) -> str:

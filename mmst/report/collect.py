@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from mmengine.config import Config
 
+from .. import files
 from ..compat import safe_load
 from ..engine import timeline
 from ..engine.events import KEY
@@ -156,9 +157,9 @@ def _summary(folder: Path, entries: List[Entry], notes: List[str]) -> Optional[M
     if not path.is_file():
         return None
     try:
-        summary = json.loads(path.read_text(encoding='utf-8'))
-        summary['params']['supernet'], summary['macs']['sparse'], summary['step']
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        summary = files.parse_json(path.read_text(encoding='utf-8'))
+        _check_summary(summary)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TicketError(f'{path} cannot be read ({type(error).__name__}: {error}). Remedy: '
                           'remove it; resuming the finished run writes it again.') from error
     if entries and max(e['step'] for e in entries) < summary['step']:
@@ -166,6 +167,17 @@ def _summary(folder: Path, entries: List[Entry], notes: List[str]) -> Optional[M
                      'left out.')
         return None
     return summary
+
+
+def _check_summary(summary: Mapping[str, Any]) -> None:
+    """Raise where an entry that the page reads is missing or of another kind."""
+    numbers = [summary['step'], summary['sparsity'], *summary['layer_sparsity'].values()]
+    for costs in (summary['params'], summary['macs']):
+        numbers += [costs[name] for name in ('supernet', 'searched', 'sparse')]
+    wrong = [value for value in numbers if type(value) not in (int, float)]
+    wrong += [part for part in summary['widths'].values() if not isinstance(part, dict)]
+    if wrong:
+        raise ValueError(f'{wrong[0]!r} is not what a run writes there')
 
 
 def _config(path: Optional[Path], notes: List[str]) -> Optional[Config]:

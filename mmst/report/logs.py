@@ -1,7 +1,8 @@
 """What mmengine has logged of a run, over all the processes that worked at it."""
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
+
+from .. import files
 
 #: mmengine names a process's folder by the time at which it started.
 FOLDERS = '[0-9]*_[0-9]*'
@@ -44,7 +45,7 @@ def _scalars(folder: Path) -> List[Dict[str, Any]]:
         return []
     for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
         try:
-            content = json.loads(line)
+            content = files.parse_json(line)
         except ValueError:
             continue
         found += [content] if isinstance(content, dict) else []

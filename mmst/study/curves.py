@@ -1,8 +1,8 @@
 """Several studies' tables in one figure."""
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence
 
+from .. import files
 from ..errors import config_error
 
 _SECTION = ('title', 'data', 'metrics', 'rows', 'curves')
@@ -18,7 +18,7 @@ def read_table(path: Path) -> Dict[str, Any]:
     if not path.is_file():
         raise config_error('TABLE', str(path), 'no such file', remedy)
     try:
-        table = json.loads(path.read_text(encoding='utf-8'))
+        table = files.parse_json(path.read_text(encoding='utf-8'))
         sections, _ = table['sections'], (table['study'], table['size'], table['title'])
         for section in sections:
             [section[name] for name in _SECTION]

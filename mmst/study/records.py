@@ -109,7 +109,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 def _read(path: Path) -> Optional[Dict[str, Any]]:
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = files.parse_json(path.read_text(encoding='utf-8'))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

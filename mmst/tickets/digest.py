@@ -9,6 +9,8 @@ from torch import Tensor
 
 #: Key of a checkpoint's digests.
 DIGESTS = 'mmst_digests'
+#: Parts that mmengine goes on from; ours begin with ``mmst_``.
+_READ = ('meta', 'state_dict', 'ema_state_dict', 'message_hub', 'optimizer', 'param_schedulers')
 
 
 def digest(value: Any) -> str:
@@ -30,15 +32,21 @@ def part_digests(content: Mapping[str, Any]) -> Dict[str, str]:
 def find_changed_part(content: Mapping[str, Any]) -> Optional[str]:
     """The first part of a checkpoint that is not as it was written, or None.
 
-    Checkpoints without digests (of other writers) count as they are.
+    Checkpoints without digests (of other writers) count as they are, and so does what others have
+    added, unless a run would go on from it.
     """
-    told = content.get(DIGESTS)
-    if told is None:
+    if DIGESTS not in content:
         return None
+    told = content[DIGESTS]
     if not isinstance(told, Mapping):
         return DIGESTS
-    return next((str(key) for key, value in told.items()
-                 if key not in content or not _has_digest(content[key], value)), None)
+    added = [key for key in content if key not in told and _is_read(key)]
+    return next((str(key) for key in [*told, *added]
+                 if key not in content or not _has_digest(content[key], told.get(key))), None)
+
+
+def _is_read(key: Any) -> bool:
+    return key in _READ or str(key).startswith('mmst_') and key != DIGESTS
 
 
 def _has_digest(value: Any, told: Any) -> bool:
@@ -49,7 +57,11 @@ def _has_digest(value: Any, told: Any) -> bool:
 
 
 def _add(found, value: Any) -> None:
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and value.layout == torch.sparse_coo:
+        # Not made dense: a few bytes may claim to be gigabytes.
+        found.update(f'sparse{tuple(value.shape)}'.encode())
+        _add(found, [value.detach()._indices(), value.detach()._values()])
+    elif isinstance(value, Tensor):
         found.update(f'{value.dtype}{tuple(value.shape)}'.encode())
         dense = value.detach().cpu().to_dense().contiguous()
         found.update(dense.reshape(-1).view(torch.uint8).numpy())

@@ -1,17 +1,11 @@
 """Controls of a ticket: its mask drawn anew, or its weights (supplement, Tables 1 to 3)."""
-import copy
 from dataclasses import replace
-
-from mmengine.config import ConfigDict
-from mmengine.registry import DefaultScope
 
 from ..models.widths import without_widths
 from ..pruning.criteria import Random
 from ..pruning.draw import draw_mask
 from ..pruning.mask import Mask
 from ..randomness import isolated_random_state
-from ..registry import MODELS, registered_only
-from ..search.adapters import prepare
 from ..search.units import find_units
 from .rewind import rewind
 from .ticket import Ticket
@@ -38,10 +32,8 @@ def reinitialize(ticket: Ticket, seed: int) -> Ticket:
         seed (int): Other than that of the ticket's run.
     """
     cfg = without_widths(ticket.model)
-    with DefaultScope.overwrite_default_scope(ticket.meta.get('default_scope')), \
-            isolated_random_state(seed):
-        with registered_only():
-            network = prepare(MODELS.build(ConfigDict(copy.deepcopy(cfg))))
+    with isolated_random_state(seed):
+        network = ticket.supernet()
         network._dump_init_info = lambda: None  # mmengine's log of it has thousands of lines
         network.init_weights()
     survivors = {name: list(range(len(group))) for name, group in find_units(network).items()}

@@ -1,27 +1,29 @@
 """The SuperTicket f(x; m ⊙ θ) as a value and as a file."""
-import copy
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 import torch
-from mmengine.config import ConfigDict
-from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from .. import files
 from ..compat import safe_load
 from ..errors import TicketError, one_line, shorten
 from ..models.coordinate_order import TICKET_COLUMNS_FIRST, convert
+from ..models.widths import without_widths
 from ..pruning.mask import Mask
-from ..registry import MODELS, registered_only
-from ..search.adapters import prepare
+from .build import build_network
 from .digest import digest
 from .imports import how_to_import, missing_imports, needed_imports
 from .plain import plain, plain_model
 
 FORMAT, VERSION = 'mmst.ticket', TICKET_COLUMNS_FIRST
+#: From that version on files have a digest.
+SEALED = 2
+#: From that version on the digest covers the version, too: a label cannot be changed.
+_LABEL_SEALED = 3
+_PARTS = ('model', 'state_dict', 'mask', 'meta')
 _FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, meta=dict)
 
 
@@ -75,7 +77,8 @@ class Ticket:
         content = dict(model=plain(self.model), state_dict=dict(self.state_dict),
                        mask=dict(self.mask), meta=plain(self.meta))
         buffer = io.BytesIO()
-        torch.save(dict(format=FORMAT, version=VERSION, digest=digest(content), **content), buffer)
+        torch.save(dict(format=FORMAT, version=VERSION, digest=seal(VERSION, content), **content),
+                   buffer)
         files.write_bytes(path, buffer.getvalue())
 
     @classmethod
@@ -85,18 +88,29 @@ class Ticket:
         Raises:
             TicketError: If there is no such file, it is damaged or no ticket.
         """
-        content = _read(path)
-        for key, kind in _FIELDS.items():
-            if not isinstance(content.get(key), kind):
-                raise TicketError(f'{path} is not a ticket: its field {key!r} is missing or broken. '
-                                  'Remedy: give the ticket.pth that a training run wrote.')
-        if content['format'] != FORMAT or content['version'] > VERSION:
-            raise TicketError(f'{path} has format {content["format"]!r} version '
-                              f'{content["version"]}. Remedy: update mmst to read it.')
+        return cls.from_content(path, _read(path))
+
+    @classmethod
+    def from_content(cls, path: Union[str, Path], content: Any,
+                     unsealed: bool = False) -> 'Ticket':
+        """Check the content of a ticket file that :func:`~mmst.compat.safe_load` has read.
+
+        Args:
+            path (str | Path): For the message.
+            content: What was read.
+            unsealed (bool): Whether files of format 1 are taken, too: they have no digest, and
+                nothing tells whether they are what was written. Defaults to False.
+
+        Raises:
+            TicketError: It is no ticket, or was changed.
+        """
+        _check_format(path, content, unsealed)
         try:
             _unchecked(content).check()
             _check_digest(content)
-            return _unchecked(convert(content))
+            # Converted in place: copies, as others may look at the content, too.
+            return _unchecked(convert(dict(content, state_dict=dict(content['state_dict']),
+                                           mask=dict(content['mask']))))
         except TicketError as error:
             raise TicketError(f'{path}: {error}') from None
         except Exception as error:  # e.g. a tensor of another kind: not what save has written
@@ -113,8 +127,8 @@ class Ticket:
             if not isinstance(name, str):
                 raise TicketError(f'{name!r} is no name of a weight. Remedy: take the ticket from '
                                   'the training run again.')
-            if not torch.is_tensor(value) or (value.is_floating_point()
-                                              and not bool(value.isfinite().all())):
+            if not torch.is_tensor(value) or value.layout != torch.strided or (
+                    value.is_floating_point() and not bool(value.isfinite().all())):
                 raise TicketError(f'{name} is no tensor of finite numbers. Remedy: take the '
                                   'ticket from the training run again.')
         self.mask.check_fits({name: value.shape for name, value in self.state_dict.items()})
@@ -141,18 +155,10 @@ class Ticket:
         if part is not None and part not in parts:
             raise TicketError(f'the ticket has no {part!r}. Remedy: name a part of its model: '
                               f'{", ".join(parts)}.')
-        # Toolboxes read some settings as attributes. A list of settings is a sequence of modules.
-        cfg = ConfigDict(whole=copy.deepcopy(self.model if part is None else self.model[part])).whole
         prefix = '' if part is None else f'{part}.'
         state = {name[len(prefix):]: value for name, value in self.state_dict.items()
                  if name.startswith(prefix)}
-        try:
-            with DefaultScope.overwrite_default_scope(self.meta.get('default_scope')):
-                with registered_only():
-                    network = prepare(MODELS.build(cfg))
-        except Exception as error:  # The constructors of all toolboxes: anything can come.
-            raise self._cannot('the network of the ticket cannot be built', error, 'import the '
-                               'packages that define it, or train it again') from error
+        network = self._network(self.model if part is None else self.model[part], state)
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
@@ -161,6 +167,21 @@ class Ticket:
         network.eval()  # not chained: some toolboxes' backbones return nothing from it
         return network
 
+    def supernet(self) -> nn.Module:
+        """The network before any search, without the ticket's weights.
+
+        Raises:
+            TicketError: It cannot be built.
+        """
+        return self._network(without_widths(self.model), self.state_dict)
+
+    def _network(self, settings: Any, state: Mapping[str, Tensor]) -> nn.Module:
+        try:
+            return build_network(settings, self.meta.get('default_scope'), state)
+        except Exception as error:  # The constructors of all toolboxes: anything can come.
+            raise self._cannot('the network of the ticket cannot be built', error, 'import the '
+                               'packages that define it, or train it again') from error
+
     def _cannot(self, problem: str, error: Exception, remedy: str) -> TicketError:
         """What ``build`` raises; modules that nobody has imported are the likely cause."""
         line, missing = _line(error), missing_imports(self.meta)
@@ -168,6 +189,12 @@ class Ticket:
             line = f'it needs {", ".join(missing)}, not imported here ({shorten(line, 150)})'
             remedy = how_to_import(missing)
         return TicketError(f'{problem}: {line}. Remedy: {remedy}.')
+
+
+def seal(version: int, content: Mapping[str, Any]) -> str:
+    """The digest of a ticket file of that version."""
+    parts = {key: content[key] for key in _PARTS}
+    return digest(parts if version < _LABEL_SEALED else dict(version=version, **parts))
 
 
 def _unchecked(content: Mapping[str, Any]) -> Ticket:
@@ -203,11 +230,29 @@ def _line(error: Exception) -> str:
     return shorten(text.partition(' Remedy:')[0], 300).rstrip('.')
 
 
+def _check_format(path: Union[str, Path], content: Any, unsealed: bool) -> None:
+    """Refuse what is no ticket, or one of a format that cannot be checked or is not known."""
+    if not isinstance(content, dict):
+        raise TicketError(f'{path} is not a ticket but holds a {type(content).__name__}. Remedy: '
+                          'give the ticket.pth that a training run wrote.')
+    for key, kind in _FIELDS.items():
+        if not isinstance(content.get(key), kind):
+            raise TicketError(f'{path} is not a ticket: its field {key!r} is missing or broken. '
+                              'Remedy: give the ticket.pth that a training run wrote.')
+    version = content['version']
+    if content['format'] != FORMAT or version > VERSION or version < 1 or version is True:
+        raise TicketError(f'{path} has format {content["format"]!r} version {version}. Remedy: '
+                          'update mmst to read it.')
+    if version < SEALED and not unsealed:
+        raise TicketError(f'{path} has format 1, without a digest: nothing tells whether it is what '
+                          'was written. Remedy: if you trust it, write it anew with '
+                          'tools/seal.py, or take the ticket from the training run again.')
+
+
 def _check_digest(content: Mapping[str, Any]) -> None:
-    if content['version'] < 2:  # had none
+    if content['version'] < SEALED:
         return
-    told = {key: content[key] for key in ('model', 'state_dict', 'mask', 'meta')}
-    if content.get('digest') != digest(told):
+    if content.get('digest') != seal(content['version'], content):
         raise TicketError('its parts do not belong together, or one was changed. Remedy: take the '
                           'ticket from the training run again.')
 
@@ -239,11 +284,7 @@ def _set_widths(settings: Any, module: Optional[nn.Module]) -> None:
         settings['widths'] = module.get_widths()
 
 
-def _read(path: Union[str, Path]) -> Dict[str, Any]:
+def _read(path: Union[str, Path]) -> Any:
     if not Path(path).is_file():
         raise TicketError(f'{path}: no such file. Remedy: give the path of a ticket.pth.')
-    content = safe_load(str(path), 'cpu')
-    if not isinstance(content, dict):
-        raise TicketError(f'{path} is not a ticket but holds a {type(content).__name__}. Remedy: '
-                          'give the ticket.pth that a training run wrote.')
-    return content
+    return safe_load(str(path), 'cpu')

@@ -14,6 +14,7 @@ from mmst.compat import safe_load
 from mmst.engine.resume import find_checkpoint
 from mmst.errors import TicketError
 from mmst.tickets import Ticket
+from mmst.tickets.digest import DIGESTS, part_digests
 
 
 class Payload:
@@ -94,6 +95,7 @@ def test_the_text_of_a_config_in_a_checkpoint_is_not_run(trained, made):
     """mmengine's Runner reads ``meta.config`` as a Python config, which executes it."""
     content = safe_load(str(trained / 'epoch_2.pth'))
     content['meta']['config'] = f'import os\nos.mkdir({str(made)!r})\n'
+    content[DIGESTS] = part_digests(content)  # as a forger would
     torch.save(content, 'config.pth')
     assert train(load_from='config.pth', resume=True).epoch == 3
 

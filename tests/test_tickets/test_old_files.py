@@ -87,8 +87,10 @@ def test_the_order_of_the_coordinates_shows_in_the_old_files(old, outputs):
 
 
 def test_a_ticket_of_the_first_version_is_converted_too(old, outputs, tmp_path):
+    """By ``tools/seal.py``: it has no digest."""
     path = rewritten(old / 'ticket.pth', tmp_path / 'ticket.pth', version=1, digest=None)
-    assert_same(output(Ticket.load(path).build()), outputs['ticket'])
+    ticket = Ticket.from_content(path, safe_load(str(path)), unsealed=True)
+    assert_same(output(ticket.build()), outputs['ticket'])
 
 
 def test_a_converted_ticket_is_saved_in_the_new_version_and_not_converted_again(old, outputs,

@@ -1,6 +1,6 @@
 """Positions of the kept weights of a layer, in as few bytes as possible."""
 import zlib
-from typing import Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 
@@ -23,8 +23,15 @@ def encode(kept: np.ndarray) -> Tuple[str, bytes]:
     return best, found[best]
 
 
-def decode(coding: str, data: bytes, count: int) -> np.ndarray:
+def decode(coding: str, data: bytes, count: int, most: Optional[int] = None) -> np.ndarray:
     """The flat bool array of ``count`` weights that :func:`encode` was given.
+
+    Args:
+        coding (str): Its name.
+        data (bytes): What it gave.
+        count (int): Weights of the layer.
+        most (int, optional): Values that are there, and so the most weights that are kept.
+            Defaults to ``count``.
 
     Raises:
         TicketError: No such coding, or data that do not fit.
@@ -33,8 +40,11 @@ def decode(coding: str, data: bytes, count: int) -> np.ndarray:
         form, _, packed = coding.partition('+')
         if coding not in CODINGS:
             raise ValueError(f'coding {coding!r} is unknown')
-        limit = count // 8 + 1 if form == 'bits' else 2 * count + 1
+        kept = count if most is None else min(count, most)
+        limit = count // 8 + 1 if form == 'bits' else count // 255 + kept + 1
         data = _unpack(data, limit) if packed else data
+        if len(data) > limit:
+            raise ValueError('there are more positions than weights')
         return _from_bits(data, count) if form == 'bits' else _from_gaps(data, count)
     except (ValueError, zlib.error) as error:
         raise TicketError(f'positions of weights are damaged: {error}. Remedy: export the ticket '

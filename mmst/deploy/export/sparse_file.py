@@ -1,5 +1,6 @@
 """A ticket as a file of its kept weights and their positions."""
 import io
+import math
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -16,6 +17,7 @@ from ...tickets import Ticket
 from ...tickets.digest import digest
 from ...tickets.ticket import place, plain
 from .coding import decode, encode
+from .declared import check_declared
 
 FORMAT, VERSION = 'mmst.sparse', 2
 #: From this version on the Transformers' coordinates are in the present order, and a weight that
@@ -65,7 +67,8 @@ def save_sparse(ticket: Ticket, path: Union[str, Path]) -> Dict[str, float]:
                    positions=torch.frombuffer(bytearray(joined or b'\0'), dtype=torch.uint8),
                    values={dtype: torch.cat(parts) for dtype, parts in values.items()})
     buffer = io.BytesIO()
-    torch.save(dict(format=FORMAT, version=VERSION, digest=_digest(ticket), **content), buffer)
+    torch.save(dict(format=FORMAT, version=VERSION, digest=_digest(ticket, VERSION), **content),
+               buffer)
     files.write_bytes(path, buffer.getvalue())
     return dict(sums, position_bits=8 * len(joined) / max(sums['weights'], 1),
                 bytes=len(buffer.getvalue()))
@@ -77,12 +80,24 @@ def load_sparse(path: Union[str, Path]) -> Ticket:
     Raises:
         TicketError: There is no such file, it is damaged or of another kind.
     """
-    content = _read(path)
+    if not Path(path).is_file():
+        raise TicketError(f'{path}: no such file. Remedy: give the path of a sparse file.')
+    return from_content(path, safe_load(str(path), 'cpu'))
+
+
+def from_content(path: Union[str, Path], content: Any) -> Ticket:
+    """Check the content of a sparse file that :func:`~mmst.compat.safe_load` has read.
+
+    Raises:
+        TicketError: It is damaged, of another kind, or claims more than it holds.
+    """
+    _check_format(path, content)
     try:
+        check_declared(content)
         state, kept = _unpack(content)
         ticket = Ticket(content['model'], state, Mask(kept), content['meta'])
         ticket.check()
-        if _digest(ticket) != content['digest']:
+        if _digest(ticket, content['version']) != content['digest']:
             raise TicketError('it is damaged or was changed. Remedy: export the ticket anew.')
         if content['version'] < _COLUMNS_FIRST:
             names = projections(state)
@@ -123,15 +138,16 @@ def _unpack(content: Mapping[str, Any]) -> Tuple[Dict[str, Tensor], Dict[str, Te
             state[layer['name']] = state[layer['same']]
             continue
         shape, dtype = tuple(layer['shape']), layer['dtype']
-        count = int(np.prod(shape, dtype=np.int64))
-        kept = None
+        count, kept = math.prod(shape), None
+        values = content['values'][dtype][used[dtype]:]
         if 'coding' in layer:
-            kept = torch.from_numpy(decode(layer['coding'], data[at:at + layer['bytes']], count))
+            kept = torch.from_numpy(decode(layer['coding'], data[at:at + layer['bytes']], count,
+                                           len(values)))
             at += layer['bytes']
         stored = count if kept is None else int(kept.sum())
-        values = content['values'][dtype][used[dtype]:used[dtype] + stored]
-        if len(values) != stored:
+        if len(values) < stored:
             raise ValueError(f'{layer["name"]} has {len(values)} values of {stored}')
+        values = values[:stored]
         used[dtype] += stored
         tensor = values.clone() if kept is None else values.new_zeros(count).masked_scatter_(
             kept, values)
@@ -141,21 +157,19 @@ def _unpack(content: Mapping[str, Any]) -> Tuple[Dict[str, Tensor], Dict[str, Te
     return state, {name: mask[name] for name in content['masked']}
 
 
-def _digest(ticket: Ticket) -> str:
-    return digest(dict(model=plain(ticket.model), state_dict=dict(ticket.state_dict),
-                       mask=dict(ticket.mask), meta=plain(ticket.meta)))
+def _digest(ticket: Ticket, version: int) -> str:
+    parts = dict(model=plain(ticket.model), state_dict=dict(ticket.state_dict),
+                 mask=dict(ticket.mask), meta=plain(ticket.meta))
+    # Since version 2 the label cannot be changed.
+    return digest(parts if version < 2 else dict(version=version, **parts))
 
 
-def _read(path: Union[str, Path]) -> Dict[str, Any]:
-    if not Path(path).is_file():
-        raise TicketError(f'{path}: no such file. Remedy: give the path of a sparse file.')
-    content = safe_load(str(path), 'cpu')
+def _check_format(path: Union[str, Path], content: Any) -> None:
     broken = [key for key, kind in _FIELDS.items()
               if not isinstance(content, dict) or not isinstance(content.get(key), kind)]
     if broken or content['format'] != FORMAT:
         raise TicketError(f'{path} is no sparse file ({(broken or ["format"])[0]}). Remedy: give '
                           'one that tools/export.py --format sparse has written.')
-    if content['version'] > VERSION:
+    if content['version'] > VERSION or content['version'] < 1:
         raise TicketError(f'{path} has version {content["version"]}. Remedy: update mmst to read '
                           'it.')
-    return content

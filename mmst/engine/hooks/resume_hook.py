@@ -15,6 +15,7 @@ from ..elastic import adapt_to_epoch_length, note_epoch_length
 from ..events import events, happened
 from ..position import Position, finish_epoch_first, read
 from ..resume import find_checkpoint
+from ..training_state import check_state
 from ..work_dir import claim, release, run_id
 from .interval_hook import (convert_resumed, counts_iterations, drop_functions, trains,
                             validation_due)
@@ -74,6 +75,8 @@ class ResumeHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         convert_resumed(runner, checkpoint)
         if runner._resume and trains(runner):
+            # Before anything of it is loaded: mmengine would stop half-way.
+            check_state(checkpoint)
             self._position = read(checkpoint)
             adapt_to_epoch_length(runner, checkpoint)
 

@@ -2,7 +2,7 @@
 import copy
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
@@ -11,7 +11,8 @@ from mmengine.runner import Runner
 from ...files import cannot_write
 from ...registry import HOOKS
 from ..optim.gathered_gradients import GatheredGradients
-from ..resume import remove_outdated
+from ..resume import STOPPED, remove_outdated
+from ..own_files import own_name, own_steps
 from .interim_metrics_hook import PREFIX
 from .interval_hook import trains
 
@@ -32,15 +33,51 @@ class TicketCheckpointHook(CheckpointHook):
         super().__init__(*args, **kwargs)
 
     def before_train(self, runner: Runner) -> None:
+        outdated = []
+        if runner._resume:
+            # mmengine removes what the lists name, and it trusts them.
+            outdated = self._check_names(runner.message_hub.runtime_info)
         super().before_train(runner)
         if runner._resume:
-            # A new best one is noted in it; mmengine forgets it where a run is resumed.
             known = runner.message_hub.runtime_info
-            self.last_ckpt = known.get('last_ckpt')
+            # A new best one is noted in it; mmengine forgets it where a run is resumed.
+            self.last_ckpt = self._own_path(known.get('last_ckpt'))
+            if getattr(self, 'best_ckpt_path', None) is not None:
+                self.best_ckpt_path = self._own_path(self.best_ckpt_path)
+            for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+                self.best_ckpt_path_dict[key] = self._own_path(path)
             # A kill may have come between writing and removing.
             if is_main_process():
-                self._remove(self.file_backend.join_path(self.out_dir, name)
-                             for name in known.get(OUTDATED, []))
+                self._remove(outdated)
+
+    def _check_names(self, known: Dict[str, Any]) -> List[str]:
+        """Leave no file name in a checkpoint's message hub that this run cannot have given.
+
+        Returns:
+            list[str]: Base names of files that are outdated.
+        """
+        steps = own_steps(known.pop('keep_ckpt_ids', None))
+        gone = steps[:-self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
+        if steps:
+            known['keep_ckpt_ids'] = steps[len(gone):]
+        names = [own_name(name, self.filename_tmpl) for name in _texts(known.pop(OUTDATED, None))]
+        if any(names):
+            known[OUTDATED] = [name for name in names if name]
+        names += [self.filename_tmpl.format(step) for step in gone]
+        return [name for name in names if name and self._may_go(name, steps[len(gone):])]
+
+    def _may_go(self, name: str, kept: List[int]) -> bool:
+        """Whether a run with these settings removes a file of that name at all."""
+        if name.startswith('best_'):
+            return bool(self.save_best)
+        return self.max_keep_ckpts > 0 and name not in map(self.filename_tmpl.format, kept)
+
+    def _own_path(self, told: Any) -> Optional[str]:
+        """A file that a checkpoint names, in this run's own folder; None where it is not there."""
+        # Those of runs that were asked to end have names of their own.
+        name = own_name(told, self.filename_tmpl) or own_name(told, STOPPED)
+        path = self.file_backend.join_path(self.out_dir, name) if name else None
+        return path if path and self.file_backend.isfile(path) else None
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         if isinstance(runner.optim_wrapper, GatheredGradients):
@@ -77,14 +114,22 @@ class TicketCheckpointHook(CheckpointHook):
         self._remove(outdated)
 
     def _remove(self, paths: Iterable[str]) -> None:
+        """Remove files of this run's own names from its own folder; others stay.
+
+        Only names count: a folder before them may come out of a checkpoint. A link goes itself,
+        what it leads to stays.
+        """
         current = {Path(path).name for path in self._current() if path}
-        for path in {path for path in paths if Path(path).name not in current}:
-            if self.file_backend.isdir(path):
-                self.file_backend.rmtree(path)
-            elif self.file_backend.isfile(path):
+        for name in {own_name(path, self.filename_tmpl) for path in paths} - current - {None}:
+            path = self.file_backend.join_path(self.out_dir, name)
+            if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
 
     def _current(self) -> List[Optional[str]]:
         """Checkpoints that are named as the last and the best."""
         best = getattr(self, 'best_ckpt_path_dict', {})
         return [self.last_ckpt, getattr(self, 'best_ckpt_path', None), *best.values()]
+
+
+def _texts(value: Any) -> List[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,0 +1,72 @@
+"""What a sparse file declares, before any of it is unpacked."""
+import math
+from typing import Any, Dict, List, Mapping
+
+import torch
+from torch import Tensor
+
+from ...errors import TicketError
+from ...tickets.build import build_network
+
+#: Unpacked weights may take so many times the stored bytes: at 99.7% a weight takes 0.012 bytes.
+EXPANSION = 256
+#: From there on the file's own architecture must have such weights.
+USUAL = 16
+#: Bytes that any file may take.
+ROOM = 1 << 20
+
+
+def check_declared(content: Mapping[str, Any]) -> None:
+    """Refuse a file whose layers are larger than its data or its architecture allow.
+
+    Args:
+        content (Mapping): Of a sparse file, its fields of the right types.
+
+    Raises:
+        TicketError: Saying which layer, or what is too much.
+    """
+    values: Dict[Any, Any] = content['values']
+    if any(not isinstance(v, Tensor) or v.dim() != 1 or str(v.dtype) != f'torch.{name}'
+           for name, v in values.items()) or content['positions'].dtype != torch.uint8 \
+            or content['positions'].dim() != 1:
+        raise _refused('its values are not as they were written')
+    layers = content['layers']
+    for layer in layers:
+        if not _is_layer(layer, values):
+            raise _refused('a layer is not as it was written')
+    names = [layer['name'] for layer in layers]
+    if len(set(names)) < len(names):
+        raise _refused('two layers have one name')
+    stored = len(content['positions']) + sum(v.numel() * v.element_size() for v in values.values())
+    claimed = sum(math.prod(layer['shape']) * values[layer['dtype']].element_size()
+                  for layer in layers)
+    if claimed > EXPANSION * stored + ROOM:
+        raise _refused(f'its weights claim {claimed:,} bytes, and it stores {stored:,}')
+    if claimed > USUAL * stored + ROOM:
+        _check_architecture(content, layers)
+
+
+def _check_architecture(content: Mapping[str, Any], layers: List[Mapping[str, Any]]) -> None:
+    """Compare with the network, which may be larger: units are removed when weights are loaded."""
+    state = {layer['name']: torch.empty(layer['shape'], device='meta') for layer in layers}
+    network = build_network(content['model'], content['meta'].get('default_scope'), state)
+    own = {name: value.shape for name, value in network.state_dict().items()}
+    for name, value in state.items():
+        if name not in own or len(own[name]) != value.dim() or any(
+                claimed > allowed for claimed, allowed in zip(value.shape, own[name])):
+            raise _refused(f'{name} has shape {tuple(value.shape)}, which its architecture does '
+                           'not have')
+
+
+def _is_layer(layer: Any, values: Mapping[Any, Tensor]) -> bool:
+    if not isinstance(layer, dict) or not isinstance(layer.get('name'), str) \
+            or not isinstance(layer.get('dtype'), str) or layer['dtype'] not in values:
+        return False
+    shape, length = layer.get('shape'), layer.get('bytes', 0)
+    coding = layer.get('coding', '')
+    return isinstance(shape, list) and len(shape) <= 16 and isinstance(coding, str) and all(
+        type(n) is int and 0 <= n < 2**48 for n in [*shape, length])
+
+
+def _refused(problem: str) -> TicketError:
+    return TicketError(f'it is damaged: {problem}. Remedy: export the ticket anew.')

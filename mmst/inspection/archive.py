@@ -1,0 +1,57 @@
+"""The directory of a zip archive that torch wrote: parts lie there as they are, one after another."""
+import struct
+import zipfile
+from typing import BinaryIO, Dict, Tuple
+
+from .measure import Unsafe
+
+_END, _END64, _LOCATOR = 22, 56, 20
+
+
+def read_directory(file: BinaryIO, size: int) -> Tuple[Dict[str, int], bytes]:
+    """Check the directory, then compare checksums.
+
+    Args:
+        file (BinaryIO): An archive.
+        size (int): Its bytes.
+
+    Returns:
+        tuple: Name of each part, without the archive's folder, to its bytes; and the pickle.
+
+    Raises:
+        Unsafe: Parts are packed, overlap, or are more than the file.
+        zipfile.BadZipFile: It is damaged.
+    """
+    _check_end(file, size)
+    with zipfile.ZipFile(file) as parts:
+        entries = parts.infolist()
+        if any(e.compress_type != zipfile.ZIP_STORED or e.compress_size != e.file_size
+               or e.flag_bits & 1 for e in entries):
+            raise Unsafe('its parts are packed, which torch does not do')
+        names = [entry.filename for entry in entries]
+        if sum(e.file_size for e in entries) > size or len(set(names)) < len(names):
+            raise Unsafe('its parts overlap')
+        folder = names[0].partition('/')[0] + '/' if names else ''
+        damaged = parts.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f'{damaged} has another checksum')
+        sizes = {e.filename[len(folder):]: e.file_size for e in entries
+                 if e.filename.startswith(folder)}
+        return sizes, parts.read(f'{folder}data.pkl')
+
+
+def _check_end(file: BinaryIO, size: int) -> None:
+    """Refuse an end of the archive that two readers could understand in two ways.
+
+    What Python's reader has checked must be what torch's reader then reads.
+    """
+    length = min(size, _END + _LOCATOR + _END64)
+    file.seek(size - length)
+    tail = file.read(length)
+    if tail[-_END:-_END + 4] != b'PK\5\6':
+        raise zipfile.BadZipFile('the end of the archive is not where it should be')
+    locator = tail[-_END - _LOCATOR:-_END]
+    if locator[:4] == b'PK\6\7':
+        place, = struct.unpack('<Q', locator[8:16])
+        if place != size - _END - _LOCATOR - _END64 or tail[:4] != b'PK\6\6':
+            raise zipfile.BadZipFile('the end of the archive is not where it should be')

@@ -1,0 +1,98 @@
+"""Files of ``torch.save``, old and new, before they are read."""
+import io
+import os
+import tarfile
+from contextlib import closing, suppress
+from pickle import UnpicklingError
+from typing import Any, BinaryIO, Callable, Dict
+
+from .archive import read_directory
+from .calls import element_size
+from .machine import Machine
+from .measure import Node, Unsafe, check_size
+
+
+def inspect(file: BinaryIO) -> None:
+    """Refuse what is damaged or could take far more than its own size; ``file`` is at its start then.
+
+    Raises:
+        Unsafe: It claims more than it holds.
+        Exception: It is no file of ``torch.save``; almost anything can come.
+    """
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    archive = file.read(4) == b'PK\3\4'
+    file.seek(0)
+    if archive:
+        _inspect_archive(file, size)
+    else:
+        _inspect_plain(file, size)
+    file.seek(0)
+
+
+def _inspect_archive(file: BinaryIO, size: int) -> None:
+    parts, pickled = read_directory(file, size)
+    if 'constants.pkl' in parts:
+        raise Unsafe('it is a program of TorchScript')
+
+    def storage(kind: str, key: str, bytes_: int) -> None:
+        if bytes_ > parts[f'data/{key}']:
+            raise Unsafe(f'storage {key} is larger than what is stored of it')
+
+    content = Machine(_storage_reader(storage, 5), len(pickled)).read(io.BytesIO(pickled))
+    check_size(content, len(pickled), size)
+
+
+def _inspect_plain(file: BinaryIO, size: int) -> None:
+    """Files without an archive, as torch wrote them before version 1.6."""
+    if _is_tar(file):
+        raise Unsafe('it is an archive that torch no longer writes')
+    sizes: Dict[str, int] = {}
+    room = [size]
+
+    def storage(kind: str, key: str, bytes_: int) -> None:
+        sizes[key] = bytes_
+        room[0] -= bytes_
+        if room[0] < 0:
+            raise Unsafe('its storages are larger than the file')
+
+    machine = Machine(_storage_reader(storage, 6), size)
+    for _ in range(3):  # a number, the version, the machine
+        machine.read(file)
+    content = machine.read(file)
+    keys = machine.read(file)
+    check_size(content, file.tell(), size)
+    if not isinstance(keys, Node) or {key for key in keys if isinstance(key, str)} != set(sizes):
+        raise UnpicklingError('its storages are others than it says')
+
+
+def _storage_reader(check: Callable[[str, str, int], None], length: int) -> Callable[[Any], Node]:
+    known: Dict[str, Node] = {}
+
+    def read(reference: Any) -> Node:
+        if not isinstance(reference, Node) or len(reference) != length \
+                or reference[0] not in ('storage', b'storage') or any(reference[5:]):
+            raise UnpicklingError('a storage is not as torch describes it')
+        _, kind, key, _, count = reference[:5]
+        if not isinstance(kind, Node) or not isinstance(key, (str, bytes)) or type(count) is not int \
+                or not 0 <= count < 2**62:
+            raise UnpicklingError('a storage is not as torch describes it')
+        bytes_ = count * element_size(kind.value)
+        key = key.decode('ascii') if isinstance(key, bytes) else key
+        if key not in known:
+            check(kind.value, key, bytes_)
+            known[key] = Node('storage', (), (kind.value, bytes_))
+        if known[key].value[1] != bytes_:
+            raise UnpicklingError('a storage has two lengths')
+        return known[key]
+
+    return read
+
+
+def _is_tar(file: BinaryIO) -> bool:
+    with suppress(Exception):
+        with closing(tarfile.open(fileobj=file, mode='r:')):
+            file.seek(0)
+            return True
+    file.seek(0)
+    return False

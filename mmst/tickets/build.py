@@ -1,0 +1,36 @@
+"""Building the network that a file describes, with nothing but what the file may ask for."""
+import copy
+from typing import Any, Mapping, Optional
+
+from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from ..registry import MODELS
+from ..search.adapters import prepare
+from .bounded import bounded
+from .registered import check_settings, registered_only
+
+
+def build_network(cfg: Any, scope: Optional[str],
+                  state: Mapping[str, Tensor]) -> nn.Module:
+    """The network of a config that came with a file, without the file's weights.
+
+    It imports, reads and executes nothing that the config names, and takes no more memory than a
+    multiple of the weights that came with it. It may be larger than they are: a search has removed
+    units since, and they are removed when the weights are loaded.
+
+    Args:
+        cfg (Mapping | list): Plain data.
+        scope (str, optional): The toolbox that class names belong to.
+        state (Mapping[str, Tensor]): The weights.
+
+    Raises:
+        TicketError: It asks for more, or names what a file may not.
+        Exception: Of the constructors of all toolboxes anything can come.
+    """
+    # Toolboxes read some settings as attributes. A list of settings is a sequence of modules.
+    settings = ConfigDict(whole=check_settings(copy.deepcopy(cfg), scope)).whole
+    with registered_only(), DefaultScope.overwrite_default_scope(scope), \
+            bounded(sum(value.numel() for value in state.values()), len(state)):
+        return prepare(MODELS.build(settings))

@@ -1,0 +1,121 @@
+"""What the config of a file may name: registered classes, and the toolboxes that register them."""
+import importlib
+import inspect
+import re
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable, Iterator, Optional
+from unittest.mock import patch
+
+from mmengine.config import Config
+from mmengine.fileio.handlers import file_handlers
+from mmengine.registry import Registry
+from mmengine.registry import registry as mmengine_registry
+from mmengine.runner import CheckpointLoader
+
+from ..errors import TicketError
+
+#: Packages whose registries may be imported because a file names them.
+TOOLBOXES = ('mmengine', 'mmst', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
+
+
+def check_settings(cfg: Any, scope: Optional[str]) -> Any:
+    """Refuse a config that leads out of the toolboxes; take out, in place, the files it names.
+
+    Args:
+        cfg: Plain data.
+        scope (str, optional): The default scope.
+
+    Raises:
+        TicketError: It names another scope, which mmengine would import.
+    """
+    _check_scope('default_scope', scope)
+    pending = [cfg]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            _check_entries(value)
+            pending.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            pending.extend(value)
+    return cfg
+
+
+@contextmanager
+def registered_only() -> Iterator[None]:
+    """Build nothing but registered classes inside the block, and read no other files.
+
+    mmengine takes ``type='os.system'`` for what it says, and calls it with the other settings; it
+    imports the scopes that a config names. Some constructors read configs, pickles and checkpoints
+    that their settings name. A config that comes with a file must not do that.
+    """
+    # Attributes of classes only: modules that are first imported inside may keep what they import.
+    doors = [(Config, 'fromfile'), (Config, 'fromstring'), (CheckpointLoader, 'load_checkpoint'),
+             *((kind, 'load_from_fileobj') for kind in set(map(type, file_handlers.values())))]
+    with ExitStack() as stack:
+        for owner, name in doors:
+            stack.enter_context(patch.object(owner, name, _closed(name)))
+        stack.enter_context(patch.object(mmengine_registry, 'get_object_from_string', lambda _: None))
+        stack.enter_context(patch.object(mmengine_registry, 'import_module', _import))
+        stack.enter_context(patch.object(Registry, 'get', _getter(Registry.get)))
+        yield
+
+
+def _check_entries(settings: dict) -> None:
+    for key in ('type', '_scope_'):
+        value = settings.get(key)
+        if isinstance(value, str):
+            scope = value.partition('.')[0] if key == 'type' and '.' in value else None
+            _check_scope(key, value if key == '_scope_' else scope)
+    if 'trust_remote_code' in settings:
+        raise TicketError('the config has trust_remote_code, and a file may not ask for that')
+    for key, value in settings.items():
+        names_file = isinstance(value, str) and re.search('checkpoint|ckpt|pretrained', str(key))
+        if names_file and key != 'type' or key == 'pretrained':
+            settings[key] = None
+    init = settings.get('init_cfg')
+    if isinstance(init, dict) and 'checkpoint' in init:
+        settings['init_cfg'] = None
+    elif isinstance(init, list):
+        settings['init_cfg'] = [i for i in init if not isinstance(i, dict) or 'checkpoint' not in i]
+
+
+def _check_scope(key: str, scope: Any) -> None:
+    if scope is None or scope in TOOLBOXES or scope in _imported_scopes():
+        return
+    raise TicketError(f'{key} = {scope!r} is no toolbox, and nothing that a file names is imported')
+
+
+def _imported_scopes() -> Iterator[str]:
+    """Scopes that have registered something already."""
+    for registry in vars(sys.modules['mmengine.registry']).values():
+        if isinstance(registry, Registry):
+            yield from registry.children
+
+
+def _import(name: str) -> Any:
+    """What registries import: they themselves name only their own packages."""
+    if name in sys.modules or name.partition('.')[0] in TOOLBOXES:
+        return importlib.import_module(name)
+    raise ImportError(f'{name} is not imported')
+
+
+def _getter(original: Callable) -> Callable:
+
+    def get(self: Registry, key: str) -> Any:
+        found = original(self, key)
+        # Functions of toolboxes under names of classes fetch models from the network.
+        if found is not None and not inspect.isclass(found) and \
+                str(getattr(found, '__module__', '')).partition('.')[0] in TOOLBOXES:
+            raise TicketError(f'{key} is no class')
+        return found
+
+    return get
+
+
+def _closed(name: str) -> Callable:
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise TicketError(f'it would read a file that it names ({name})')
+
+    return refuse
