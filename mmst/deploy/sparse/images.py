@@ -67,8 +67,8 @@ def _refuse_tracing(images: Any) -> None:
                            'give a batch of images')
     followed = type(images).__torch_dispatch__ is not Tensor.__torch_dispatch__
     if followed or torch.jit.is_tracing():
-        raise TrainingError('a SparseModel cannot be traced or exported: its kernel is no operation '
-                            'of torch. Remedy: export the ticket itself, with tools/export.py.')
+        raise TrainingError('a SparseModel cannot be traced or exported: its kernel is no '
+                            'operation of torch. Remedy: export the ticket itself, with tools/export.py.')
 
 
 def not_compiled(forward: Callable) -> Callable:
