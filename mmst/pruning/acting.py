@@ -35,7 +35,8 @@ def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter]) -> No
         more = f' (and {len(refused) - 1} more)' if len(refused) > 1 else ''
         raise config_error(
             'PruneHook.parts', f'{refused[0]}{more}',
-            'the layer changes its weight as it computes, e.g. standardises it, so that a pruned weight would not act as 0',
+            'the layer changes its weight as it computes, e.g. standardises it, '
+            'so that a pruned weight would not act as 0',
             f'name such layers in PruneHook.leave_alone, e.g. [{refused[0]!r}], or use plain ones')
 
 
