@@ -70,8 +70,8 @@ setup(
     # mmst/.mim links to the root's configs/, tools/ and model-index.yml. A wheel gets the files
     # themselves, an editable install follows the links: `mmst::name.py` works in both.
     package_data={'mmst': ['.mim/model-index.yml', '.mim/configs/**/*', '.mim/tools/**/*',
-                           'deploy/sparse/kernel/*', 'models/batch_norm/kernel/*',
-                           'models/depthwise/kernel/*', 'native/include/*']},
+                           'deploy/sparse/kernel/*', 'kernels/batch_norm/kernel/*',
+                           'kernels/depthwise/kernel/*', 'kernels/native/include/*']},
     install_requires=['torch>=2.1', 'torchvision>=0.16', 'mmengine>=0.10.0', 'numpy'],
     extras_require=EXTRAS,
     zip_safe=False,

@@ -23,9 +23,9 @@ from pairing import load, measure, summary  # noqa: E402
 from training_tasks import make_batch, network  # noqa: E402
 
 from mmst.models import search_blocks  # noqa: E402
-from mmst.models.compiled import BlockCompiler  # noqa: E402
-from mmst.models.kernel_ops import KernelOps  # noqa: E402
-from mmst.models.mixconv import MixConv  # noqa: E402
+from mmst.kernels.compiled import BlockCompiler  # noqa: E402
+from mmst.kernels.ops import KernelOps  # noqa: E402
+from mmst.models.hrnas.mixconv import MixConv  # noqa: E402
 from mmst.search.surgery import Cut  # noqa: E402
 
 COLD = 'TORCHINDUCTOR_FORCE_DISABLE_CACHES'

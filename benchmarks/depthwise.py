@@ -21,8 +21,8 @@ from machine import machine  # noqa: E402
 from pairing import load, measure, summary  # noqa: E402
 from training_report import table  # noqa: E402
 
-from mmst.models.captured_pass import record, warm_up  # noqa: E402
-from mmst.models.depthwise import can_run, mixed_depthwise, separate  # noqa: E402
+from mmst.kernels.captured_pass import record, warm_up  # noqa: E402
+from mmst.kernels.depthwise import can_run, mixed_depthwise, separate  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / 'results'
 #: Channels of each kernel size, height, width and stride, for images of 256x512.

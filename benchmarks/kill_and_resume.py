@@ -22,7 +22,7 @@ import forks
 import kills
 from machine import machine
 
-from mmst.engine.resume import find_checkpoint
+from mmst.engine.run.resume import find_checkpoint
 
 RESULTS = Path(__file__).resolve().parent / 'results' / 'kill_and_resume'
 

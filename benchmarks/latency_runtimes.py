@@ -112,8 +112,8 @@ def plain_widths() -> Iterator[None]:
     """Widths as plain numbers: while a network is traced, shapes are tensors."""
     from unittest.mock import patch
 
-    from mmst.models.lightweight_transformer import LightweightTransformer
-    from mmst.models.mixconv import MixConv
+    from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
+    from mmst.models.hrnas.mixconv import MixConv
     with patch.object(MixConv, '__bool__', lambda path: path.expand.out_channels > 0), \
             patch.object(MixConv, 'widths', property(
                 lambda path: [conv.out_channels for conv in path.depthwise])), \

@@ -1,4 +1,4 @@
 """What a record was measured on; here so that benchmarks import it from beside them."""
-from mmst.analysis.machine import machine
+from mmst.lab.machine import machine
 
 __all__ = ['machine']

@@ -8,11 +8,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from mmst.analysis.cost import layer_costs, total
+from mmst.costs.cost import layer_costs, total
 from mmst.deploy.compact import compact
 from mmst.deploy.open import open_ticket
-from mmst.preflight import build_model
-from mmst.preflight.checkpoints import check_tested
+from mmst.engine.rehearsal.checks import build_model
+from mmst.engine.rehearsal.checks.checkpoints import check_tested
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
 

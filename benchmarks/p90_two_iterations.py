@@ -67,8 +67,9 @@ def train(dataset: str, batch_size: int, folder: Path) -> None:
     import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
     import torch
     from mmengine.runner import Runner
-    from mmst import cli, preflight
-    from mmst.datasets import generate
+    from mmst import cli
+    from mmst.engine.rehearsal import checks as preflight
+    from mmst.lab.scenes import generate
 
     generate(dataset, folder / 'data', SIZES[dataset], ITERATIONS * batch_size, 1)
     name = f'st_hrnas_{dataset}_p90.py'

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmst.models.mixconv import MixConv
+from mmst.models.hrnas.mixconv import MixConv
 from mmst.pruning.prunable import PRUNABLE
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
@@ -187,7 +187,7 @@ def penalised_scales(joint: nn.Module, model: nn.Module, sizes: Mapping
     Args:
         joint (nn.Module): The network in this project's form.
         model (nn.Module): The same in separate branches.
-        sizes (Mapping): From ``mmst.analysis.cost.feature_sizes`` of ``joint``.
+        sizes (Mapping): From ``mmst.costs.cost.feature_sizes`` of ``joint``.
     """
     groups = find_units(joint)
     macs = unit_macs(groups, sizes)

@@ -29,10 +29,10 @@ from training_forms import form  # noqa: E402
 from training_report import table  # noqa: E402
 from training_tasks import clean, make_batch, network, runner, step  # noqa: E402
 
-from mmst.analysis.cost import layer_costs, total  # noqa: E402
+from mmst.costs.cost import layer_costs, total  # noqa: E402
 from mmst.cli import start_processes, stop_processes  # noqa: E402
 from mmst.engine import PruneHook, SearchHook  # noqa: E402
-from mmst.engine.access import find_hook, unwrapped  # noqa: E402
+from mmst.engine.run.access import find_hook, unwrapped  # noqa: E402
 from mmst.pruning.prunable import prunable_weights  # noqa: E402
 from mmst.search.recalibrate import batch_norms  # noqa: E402
 from mmst.search.surgery import Cut  # noqa: E402

@@ -33,8 +33,9 @@ from training_forms import RUNGS, form, published_training  # noqa: E402
 from training_report import markdown  # noqa: E402
 from training_tasks import DEVICE, SIZES, TIME, clean, make_batch, runner, step  # noqa: E402
 
-from mmst.engine import PruneHook, SearchHook, memory  # noqa: E402
-from mmst.engine.access import averaged, find_hook, unwrapped  # noqa: E402
+from mmst.engine import PruneHook, SearchHook
+from mmst.engine.run import memory  # noqa: E402
+from mmst.engine.run.access import averaged, find_hook, unwrapped  # noqa: E402
 from mmst.pruning.reactivation import mask_gradients, zero_pruned  # noqa: E402
 from mmst.search.units import find_units  # noqa: E402
 

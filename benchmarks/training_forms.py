@@ -7,11 +7,11 @@ from foreach_form import ForeachTraining, all_masks
 from published_form import PublishedTraining, penalised_scales, published, separate_branches
 from training_tasks import DEVICE, BenchmarkNetwork, network
 
-from mmst.analysis.cost import feature_sizes
-from mmst.models.graphed import graph_parts
-from mmst.models.kernel_ops import KernelOps
-from mmst.models.mixconv import MixConv
-from mmst.models.ops import Ops
+from mmst.costs.cost import feature_sizes
+from mmst.kernels.graphed import graph_parts
+from mmst.kernels.ops import KernelOps
+from mmst.models.hrnas.mixconv import MixConv
+from mmst.models.hrnas.ops import Ops
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
 

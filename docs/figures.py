@@ -20,8 +20,8 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
 from mmst.engine import PruneHook
-from mmst.engine.access import find_hook
-from mmst.engine.events import events
+from mmst.engine.run.access import find_hook
+from mmst.engine.run.events import events
 from mmst.registry import MODELS as MMST_MODELS
 
 OUT = Path(__file__).parent / 'images' / 'two_in_one.svg'

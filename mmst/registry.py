@@ -46,5 +46,6 @@ CRITERIA = Registry('pruning criterion', scope='mmst', locations=['mmst.pruning.
 SCHEDULES = Registry('sparsity schedule', scope='mmst', locations=['mmst.pruning.schedules'])
 #: Search units of modules of other packages, under the dotted name of their class.
 UNIT_ADAPTERS = Registry('unit adapter', scope='mmst', locations=['mmst.search.adapters'])
-#: How predictions of a task are drawn, under its toolbox's scope: ``mmseg``, … ``mmst/visualize``.
-VIEWS = Registry('view', scope='mmst', locations=['mmst.visualize'])
+#: How predictions of a task are drawn, under its toolbox's scope (``mmseg``, …):
+#: ``mmst/lab/visualize``.
+VIEWS = Registry('view', scope='mmst', locations=['mmst.lab.visualize'])

@@ -1,7 +1,7 @@
 """Tools that pretend: each "epoch" is a word in a file; the third waits while ./hold is there."""
 import argparse
 
-from mmst.study.main import add_arguments
+from mmst.lab.study.main import add_arguments
 
 TOOL = '''
 import json, os, sys, time

@@ -1,8 +1,8 @@
 """CUDA graphs in tests: real ones on a GPU; without one, functions that are run again."""
 import torch
 
-from mmst.models import captured_pass
-from mmst.models.graphed import GraphedForward
+from mmst.kernels import captured_pass
+from mmst.kernels.graphed import GraphedForward
 
 
 def stand_in(monkeypatch) -> None:

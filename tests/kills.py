@@ -28,10 +28,11 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from tiny import Probe, TinyImages, config, weaken
 
 from mmst import files
-from mmst.compat import safe_load
-from mmst.engine import PruneHook, StopHook, WarmupEMA, timeline
+from mmst.engine import PruneHook, StopHook, WarmupEMA
 from mmst.engine.hooks import prune_hook
 from mmst.engine.optim import masked_optim_wrapper
+from mmst.engine.run import timeline
+from mmst.openmmlab.compat import safe_load
 from mmst.search import recalibrate, surgery
 
 TIMEOUT = 300

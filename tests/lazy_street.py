@@ -1,5 +1,6 @@
 """The tiny street config in mmengine's lazy style: every ``type`` is a class, bases are imported."""
 from mmengine.config import Config
+
 from mmst.tickets.names import registries
 
 #: Entries that go into the base file.

@@ -19,14 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.runner import load_checkpoint
 
-from mmst.compat import load_from_local, safe_load
 from mmst.deploy.export import load_sparse, save_sparse
-from mmst.engine import timeline, work_dir
-from mmst.engine.resume import find_checkpoint
+from mmst.engine.run import timeline, work_dir
+from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import MMSTError
-from mmst.report.collect import collect
-from mmst.study.curves import read_table
-from mmst.study.records import read_record
+from mmst.lab.report.collect import collect
+from mmst.lab.study.curves import read_table
+from mmst.lab.study.records import read_record
+from mmst.openmmlab.compat import load_from_local, safe_load
 from mmst.tickets import Ticket
 from mmst.tickets.digest import DIGESTS, part_digests
 from mmst.tickets.ticket import seal

@@ -10,10 +10,11 @@ import torch
 from mmengine import dist
 from tiny import averaged, find_hook, find_units, make, unwrapped
 
-from mmst import cli, training
+from mmst import cli
 from mmst.engine import PruneHook, SearchHook
-from mmst.engine.access import models, refresh_averaged
-from mmst.engine.events import events, happened
+from mmst.engine.run import training
+from mmst.engine.run.access import models, refresh_averaged
+from mmst.engine.run.events import events, happened
 from mmst.search.recalibrate import average_statistics
 
 #: As ``tools/train.py`` sets it where there is no GPU.

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from small_nets import NarrowModel, cut_at_random
 
-from mmst.analysis.snapshot import part_widths, snapshot
-from mmst.engine import timeline
+from mmst.engine.run import timeline
+from mmst.engine.run.snapshot import part_widths, snapshot
 from mmst.search.histogram import edges, importance_histogram
 from mmst.search.units import find_units
 

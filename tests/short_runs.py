@@ -5,7 +5,7 @@ from mmengine.config import Config
 from small_nets import CHANNELS, NARROW
 from tiny import PlainConfig
 
-from mmst.datasets import generate
+from mmst.lab.scenes import generate
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 #: Size of a generated image, number of images for training and for validation.

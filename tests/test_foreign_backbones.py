@@ -13,10 +13,10 @@ from mmengine.runner.checkpoint import load_checkpoint
 
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst.engine import PruneHook
-from mmst.engine.access import find_hook, models, unwrapped
-from mmst.engine.events import events
-from mmst.report.collect import collect
-from mmst.report.page import page
+from mmst.engine.run.access import find_hook, models, unwrapped
+from mmst.engine.run.events import events
+from mmst.lab.report.collect import collect
+from mmst.lab.report.page import page
 from mmst.search.units import find_units
 from mmst.tickets import Ticket
 

@@ -7,7 +7,8 @@ import importlib.util
 from pathlib import Path
 
 from mmengine.config import Config
-from mmst.datasets import generate
+
+from mmst.lab.scenes import generate
 
 ROOT = Path(__file__).parents[1]
 

@@ -4,7 +4,7 @@ from deploy_tickets import small_config, small_ticket
 from mmengine.config import Config
 from short_runs import DATA, SIZE, use_data
 
-from mmst.datasets import generate
+from mmst.lab.scenes import generate
 from mmst.tickets import Ticket
 
 CODEC = dict(type='MSRAHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=2)

@@ -6,17 +6,18 @@ from typing import Tuple
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
-import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import torch
+from torch import nn
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.analysis.cost import DEFAULT_SHAPE
-from mmst.analysis.sigma import Sigma, network_time, products
-from mmst.analysis.table import render
-from mmst.analysis.ticket_cost import kept_weights, network_cost
+from mmst.costs.cost import DEFAULT_SHAPE
+from mmst.costs.table import render
 from mmst.deploy.compact import is_compact
 from mmst.deploy.open import check_shape, open_ticket
+from mmst.deploy.ticket_cost import kept_weights, network_cost
+from mmst.lab.accelerator.sigma import Sigma, network_time, products
 from mmst.tickets import Ticket
-from torch import nn
 
 
 def parse_args(args=None):

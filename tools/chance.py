@@ -6,11 +6,13 @@ import warnings
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
-import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmengine.registry import DefaultScope
-from mmst import cli, files, preflight
-from mmst.analysis.constant_answer import constant_answer
-from mmst.training import read_config
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+from mmst import cli, files
+from mmst.engine.rehearsal import checks as preflight
+from mmst.engine.run.training import read_config
+from mmst.lab.constant_answer import constant_answer
 
 
 def parse_args(args=None):

@@ -7,11 +7,11 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli, files
-from mmst.analysis.cost import DEFAULT_SHAPE
+from mmst.costs.cost import DEFAULT_SHAPE
 from mmst.deploy.compact import compact
 from mmst.deploy.compact.report import compare, comparison_table
 from mmst.deploy.open import check_shape, open_ticket
-from mmst.tickets.retrain import input_shape
+from mmst.engine.run.retrain import input_shape
 
 
 def parse_args(args=None):

@@ -8,11 +8,11 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli, files
-from mmst.analysis.cost import DEFAULT_SHAPE
-from mmst.analysis.ticket_cost import CostReport, config_cost, ticket_costs
+from mmst.costs.cost import DEFAULT_SHAPE
 from mmst.deploy.open import check_shape, open_ticket
-from mmst.preflight.toolbox import check_toolbox
-from mmst.tickets.retrain import input_shape
+from mmst.deploy.ticket_cost import CostReport, config_cost, ticket_costs
+from mmst.engine.rehearsal.checks.toolbox import check_toolbox
+from mmst.engine.run.retrain import input_shape
 
 DETAIL = ('parts', 'blocks', 'layers')
 

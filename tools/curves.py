@@ -11,8 +11,8 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.study.curves import merge, read_table
-from mmst.study.figure import write_figures
+from mmst.lab.study.curves import merge, read_table
+from mmst.lab.study.figure import write_figures
 
 
 def parse_args(args=None):

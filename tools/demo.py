@@ -15,15 +15,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
+
+import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst import cli
-from mmst.analysis.chance import majority_accuracy, majority_miou, mean_pose_ap
-from mmst.analysis.gallery import segmentation_gallery
-from mmst.analysis.table import render, ticket_table
-from mmst.datasets import generate
-from mmst.engine.stop import call
+from mmst.costs.table import render, ticket_table
+from mmst.engine.run.stop import call
+from mmst.lab.chance import majority_accuracy, majority_miou, mean_pose_ap
+from mmst.lab.gallery import segmentation_gallery
+from mmst.lab.scenes import generate
 from mmst.tickets import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent

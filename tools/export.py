@@ -7,7 +7,7 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli, files
-from mmst.analysis.cost import DEFAULT_SHAPE
+from mmst.costs.cost import DEFAULT_SHAPE
 from mmst.deploy.export import Deployed, load_sparse, save_sparse
 from mmst.deploy.export.deployed import preprocessing, smallest
 from mmst.deploy.export.images import sample_images

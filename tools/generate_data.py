@@ -3,8 +3,8 @@ import argparse
 import sys
 import time
 
-from mmst.datasets import DATASETS, generate
 from mmst.errors import MMSTError
+from mmst.lab.scenes import DATASETS, generate
 
 
 class _Parser(argparse.ArgumentParser):

@@ -12,10 +12,10 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.engine import offline
+from mmst.engine.run import offline
+from mmst.engine.run.training import apply_retraining, read_config, resume_here, train
 from mmst.tickets.reinitialize import prune_at_random
 from mmst.tickets.rewind import load_point, saved_points
-from mmst.training import apply_retraining, read_config, resume_here, train
 
 SETTINGS = ('rp', 'rr-init', 'lt', 'elt', 'llt')
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
-import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import yaml
 from mmengine.config import Config
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli, files
-from mmst.analysis.metafile import metafile
+from mmst.lab.metafile import metafile
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Folder below configs/ to the name of its collection.

@@ -7,12 +7,12 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.engine import offline
+from mmst.engine.run import offline
+from mmst.engine.run.training import read_config
 from mmst.errors import config_error
 from mmst.pruning.build import build_registered
 from mmst.pruning.scope import check_scope
 from mmst.registry import CRITERIA
-from mmst.training import read_config
 
 
 def parse_args(args=None):

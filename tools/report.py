@@ -9,9 +9,9 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.engine import timeline
+from mmst.engine.run import timeline
 from mmst.errors import config_error
-from mmst.report import write_report
+from mmst.lab.report import write_report
 
 
 def parse_args(args=None):

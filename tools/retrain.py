@@ -6,7 +6,7 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.training import apply_retraining, read_config, resume_here, train
+from mmst.engine.run.training import apply_retraining, read_config, resume_here, train
 
 
 def parse_args(args=None):

@@ -6,7 +6,7 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.compat import safe_load
+from mmst.openmmlab.compat import safe_load
 from mmst.tickets import Ticket
 
 

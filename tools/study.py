@@ -11,8 +11,8 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.study.main import add_arguments, conduct, find_file
-from mmst.study.spec import parse_study, read_settings
+from mmst.lab.study.main import add_arguments, conduct, find_file
+from mmst.lab.study.spec import parse_study, read_settings
 
 TOOLS = Path(__file__).resolve().parent
 STUDIES = TOOLS.parent / 'configs' / 'studies'

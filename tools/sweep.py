@@ -10,9 +10,9 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.study.main import add_arguments, conduct
-from mmst.study.spec import parse_study, read_settings
-from mmst.study.sweep import METHODS, RATIOS, sweep_of
+from mmst.lab.study.main import add_arguments, conduct
+from mmst.lab.study.spec import parse_study, read_settings
+from mmst.lab.study.sweep import METHODS, RATIOS, sweep_of
 
 TOOLS = Path(__file__).resolve().parent
 STUDIES = TOOLS.parent / 'configs' / 'studies'

@@ -7,7 +7,6 @@ import warnings
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
-import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -15,19 +14,22 @@ from mmengine.evaluator import DumpResults
 from mmengine.hooks import EMAHook
 from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
-from mmst import cli, files, preflight
-from mmst.compat import safe_load
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+from mmst import cli, files
 from mmst.deploy.compact import is_compact, use_compact
 from mmst.deploy.export.sparse_file import is_sparse_file, load_sparse
 from mmst.deploy.sparse.options import Options
 from mmst.deploy.sparse.sparsify import sparsify
 from mmst.engine import LabelsHook
-from mmst.engine.access import unwrapped
+from mmst.engine.rehearsal import checks as preflight
+from mmst.engine.rehearsal.checks.checkpoints import is_ticket, read
+from mmst.engine.run.access import unwrapped
 from mmst.errors import TicketError, config_error
-from mmst.preflight.checkpoints import is_ticket, read
-from mmst.preflight.resolve import resolve
+from mmst.openmmlab.compat import safe_load
 from mmst.pruning.mask import Mask
 from mmst.search.adapters import prepare
+from mmst.settings.resolve import resolve
 from mmst.tickets import Ticket
 
 #: default_scope: the toolbox's hook that paints predictions, and its switch.

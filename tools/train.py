@@ -7,17 +7,18 @@ import warnings
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
-import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import torch
 from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
 from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
+from mmst.engine.run.training import apply_retraining, leave_out_rehearsal, train
 from mmst.errors import config_error
-from mmst.kinds import kind_name
-from mmst.preflight.resolve import resolve
-from mmst.training import apply_retraining, leave_out_rehearsal, train
+from mmst.settings.kinds import kind_name
+from mmst.settings.resolve import resolve
 
 AMP = {MaskedOptimWrapper: 'mmst.MaskedAmpOptimWrapper', OptimWrapper: 'AmpOptimWrapper'}
 

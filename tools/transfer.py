@@ -6,10 +6,10 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
+from mmst.engine.run.training import apply_retraining, read_config, resume_here, train
 from mmst.errors import config_error
 from mmst.tickets import Ticket
 from mmst.tickets.carry import fitting_parts
-from mmst.training import apply_retraining, read_config, resume_here, train
 
 VARIANTS = {'st': 'ticket', 'rp': 'random_pruning', 'rr-init': 'reinitialize'}
 

@@ -5,16 +5,18 @@ from pathlib import Path
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
-import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
-from mmst import cli, preflight
+
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+from mmst import cli
+from mmst.engine.rehearsal import checks as preflight
+from mmst.engine.rehearsal.checks.toolbox import check_toolbox
 from mmst.errors import config_error
-from mmst.preflight.toolbox import check_toolbox
-from mmst.visualize import Subject, open_columns, view_of
-from mmst.visualize.boxes import Boxes
-from mmst.visualize.compare import compare_images, compare_video
-from mmst.visualize.sources import IMAGES, find_sources, read_image
+from mmst.lab.visualize import Subject, open_columns, view_of
+from mmst.lab.visualize.boxes import Boxes
+from mmst.lab.visualize.compare import compare_images, compare_video
+from mmst.lab.visualize.sources import IMAGES, find_sources, read_image
 
 
 def parse_args(args=None):

@@ -3,7 +3,7 @@ from typing import Dict, Tuple
 
 import torch
 from mmengine.model import BaseModule
-from mmst.models.loading import check_shapes, incoming_length
+from mmst.models.hrnas.loading import check_shapes, incoming_length
 from mmst.registry import MODELS
 from mmst.search.surgery import Cut, resize, resize_norm
 from mmst.search.units import UnitGroup

@@ -9,7 +9,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import METRICS, MODELS
 from mmengine.structures import BaseDataElement
 from mmst.registry import VIEWS
-from mmst.visualize import Subject, View
+from mmst.lab.visualize import Subject, View
 from torch import Tensor, nn
 
 

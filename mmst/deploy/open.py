@@ -2,10 +2,10 @@
 from pathlib import Path
 from typing import Any, Optional, Sequence, Tuple
 
-from ..compat import safe_load
+from ..engine.run.retrain import hook_settings
 from ..errors import TicketError, config_error
+from ..openmmlab.compat import safe_load
 from ..tickets import Ticket
-from ..tickets.retrain import hook_settings
 from .export.sparse_file import from_content, is_sparse_file
 
 

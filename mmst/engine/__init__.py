@@ -1,13 +1,33 @@
 """Thin glue to mmengine: hooks and optimizer wrappers."""
-from .hooks import (FastTrainingHook, FingerprintHook, FiniteHook, FixedMaskHook,
-                    InterimMetricsHook, LabelsHook, PruneHook, RecalibrateHook, ResumeHook,
-                    RewindHook, SearchHook, SeedHook, StopHook, TicketCheckpointHook, TicketHook,
-                    TimelineHook)
-from .optim import (DecayGroupsConstructor, MaskedAmpOptimWrapper, MaskedOptimWrapper, OneCycleBetaLR,
-                    RMSpropTF, StaircaseLR)
-from .part_sampler import PartSampler
-from .seed_worker import seed_worker
-from .warmup_ema import WarmupEMA
+from .hooks import (
+                    FastTrainingHook,
+                    FingerprintHook,
+                    FiniteHook,
+                    FixedMaskHook,
+                    InterimMetricsHook,
+                    LabelsHook,
+                    PruneHook,
+                    RecalibrateHook,
+                    ResumeHook,
+                    RewindHook,
+                    SearchHook,
+                    SeedHook,
+                    StopHook,
+                    TicketCheckpointHook,
+                    TicketHook,
+                    TimelineHook,
+)
+from .optim import (
+                    DecayGroupsConstructor,
+                    MaskedAmpOptimWrapper,
+                    MaskedOptimWrapper,
+                    OneCycleBetaLR,
+                    RMSpropTF,
+                    StaircaseLR,
+)
+from .run.part_sampler import PartSampler
+from .run.seed_worker import seed_worker
+from .run.warmup_ema import WarmupEMA
 
 __all__ = [
     'DecayGroupsConstructor', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',

@@ -216,7 +216,7 @@ def _is_torch_type(name: str) -> bool:
 
 def _added() -> List[str]:
     """Names that the user has allowed torch to read, besides mmengine's."""
-    from ..compat import safe_globals
+    from ..openmmlab.compat import safe_globals
     if not hasattr(torch.serialization, 'get_safe_globals'):
         return []
     own = safe_globals()

@@ -6,9 +6,9 @@ from torch import nn
 
 from ..errors import config_error
 from ..registry import WEIGHT_INITIALIZERS
-from .attention import Attention
-from .lightweight_transformer import LightweightTransformer
-from .mixconv import MixConv
+from .hrnas.attention import Attention
+from .hrnas.lightweight_transformer import LightweightTransformer
+from .hrnas.mixconv import MixConv
 
 
 @WEIGHT_INITIALIZERS.register_module()

@@ -8,8 +8,8 @@ from mmengine.registry import Registry
 from torch import Tensor
 
 from ..errors import config_error
-from ..kinds import built
 from ..registry import CRITERIA
+from ..settings.kinds import built
 
 
 def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -> Any:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import config_error
-from ..models.lightweight_transformer import LightweightTransformer
+from ..models.hrnas.lightweight_transformer import LightweightTransformer
 from .matrices import PRUNABLE, Matrix, find_matrices
 
 __all__ = ['PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']

@@ -7,7 +7,6 @@ from torch import Tensor
 from ..errors import TrainingError
 from .units import UnitGroup
 
-
 #: For each group that loses a unit the indices of the units that stay.
 Keep = Dict[str, List[int]]
 

@@ -7,8 +7,18 @@ cannot, the parameter's whole state is dropped, and the optimizer begins it anew
 """
 import inspect
 from functools import partial
-from typing import (Any, Callable, Dict, Iterator, Mapping, MutableMapping, Optional, Set, Tuple,
-                    Union)
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Optional,
+    Set,
+    Tuple,
+    Union,
+)
 
 import torch
 from torch import Tensor, nn

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from ..errors import TicketError
-from ..kinds import kind_name
 from ..pruning.mask import Mask
 from ..pruning.prunable import prunable_weights
+from ..settings.kinds import kind_name
 from .ticket import Ticket
 
 #: What makes features; the rest is the classifier.

@@ -9,7 +9,7 @@ from mmengine.config import ConfigDict
 from torch import Tensor
 
 from ..errors import config_error, shorten
-from ..kinds import built
+from ..settings.kinds import built
 from .names import dotted_name, is_kind, registered_name
 
 #: Called with the key and the value of what is no plain data; gives what is stored.

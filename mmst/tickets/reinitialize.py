@@ -1,7 +1,7 @@
 """Controls of a ticket: its mask drawn anew, or its weights (supplement, Tables 1 to 3)."""
 from dataclasses import replace
 
-from ..models.widths import without_widths
+from ..models.hrnas.widths import without_widths
 from ..pruning.criteria import Random
 from ..pruning.draw import draw_mask
 from ..pruning.mask import Mask

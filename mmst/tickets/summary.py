@@ -1,8 +1,8 @@
 """The readable summary beside a ticket file."""
 from typing import Any, Dict, Mapping, Optional, Sequence
 
-from ..analysis.cost import layer_costs, total
-from ..models.widths import searched_parts
+from ..costs.cost import layer_costs, total
+from ..models.hrnas.widths import searched_parts
 from .ticket import Ticket
 
 

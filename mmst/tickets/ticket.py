@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from .. import files
-from ..compat import safe_load
 from ..errors import TicketError, one_line, shorten
-from ..models.coordinate_order import TICKET_COLUMNS_FIRST, convert
-from ..models.widths import without_widths
+from ..models.hrnas.coordinate_order import TICKET_COLUMNS_FIRST, convert
+from ..models.hrnas.widths import without_widths
+from ..openmmlab.compat import safe_load
 from ..pruning.mask import Mask
 from .build import build_network
 from .digest import digest
@@ -93,7 +93,7 @@ class Ticket:
     @classmethod
     def from_content(cls, path: Union[str, Path], content: Any,
                      unsealed: bool = False) -> 'Ticket':
-        """Check the content of a ticket file that :func:`~mmst.compat.safe_load` has read.
+        """Check the content of a ticket file that :func:`~mmst.openmmlab.compat.safe_load` has read.
 
         Args:
             path (str | Path): For the message.

@@ -3,7 +3,7 @@ from typing import Mapping
 
 from torch import nn
 
-from ..analysis.table import render
+from ..costs.table import render
 from ..pruning.mask import Mask
 
 

@@ -7,9 +7,10 @@ Each is inherited as ``mmst::NAME``, with two keys changed: the sparsity, and a 
 import sys
 from pathlib import Path
 
-import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmengine.config import Config
 from mmengine.registry import HOOKS, MODELS, init_default_scope
+
+import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst.search.units import find_units
 
 CHILD = '''

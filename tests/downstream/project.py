@@ -22,7 +22,7 @@ def write_colours(folder: Path, train: int = 64, val: int = 80) -> None:
 
 def write_data(folder: Path) -> None:
     """All data that the configs name, where the toolboxes expect it."""
-    from mmst.datasets import generate
+    from mmst.lab.scenes import generate
     data = Path(folder, 'data')
     write_colours(data / 'colours')
     generate('cityscapes', data / 'cityscapes', (64, 128), 16, 8)

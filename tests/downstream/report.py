@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List
 
-import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmst.engine.access import evaluated
-from mmst.engine.events import events
 from project import write_data
+
+import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
+from mmst.engine.run.access import evaluated
+from mmst.engine.run.events import events
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = ('foreign_resnet18', 'foreign_fcn_hrnet18s', 'foreign_mobilenetv2')

@@ -15,11 +15,11 @@ import tiny
 import torch
 from mmengine.registry import MODELS
 
-from mmst.compat import safe_load
 from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import save_sparse
 from mmst.engine import PruneHook
-from mmst.engine.access import find_hook, unwrapped
+from mmst.engine.run.access import find_hook, unwrapped
+from mmst.openmmlab.compat import safe_load
 from mmst.tickets import Ticket
 
 #: Two Transformers; their inner layers are nearly empty, so that the files stay small.

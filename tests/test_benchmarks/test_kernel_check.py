@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmst.native import build
+from mmst.kernels.native import build
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(build.find_compiler() is None, reason='no C++ compiler')

@@ -3,12 +3,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 from foreach_form import ForeachTraining
-from published_form import (MaskedConv2d, MaskedLinear, PublishedTraining, joint_tensors,
-                            penalised_scales, published, separate_branches)
+from published_form import (
+    MaskedConv2d,
+    MaskedLinear,
+    PublishedTraining,
+    joint_tensors,
+    penalised_scales,
+    published,
+    separate_branches,
+)
 from small_nets import NarrowModel, input_image
 from torch import nn
 
-from mmst.analysis.cost import feature_sizes
+from mmst.costs.cost import feature_sizes
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
 

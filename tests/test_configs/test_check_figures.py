@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 import mmst  # noqa: F401
-from mmst.analysis.cost import layer_costs, total
+from mmst.costs.cost import layer_costs, total
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.units import find_units
 

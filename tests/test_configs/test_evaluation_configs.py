@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmst import training
-from mmst.tickets.retrain import hook_settings
+from mmst.engine.run import training
+from mmst.engine.run.retrain import hook_settings
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FOLDERS = ('baselines', 'ablation', 'lottery', 'transfer')

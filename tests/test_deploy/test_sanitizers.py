@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmst.native.build import find_compiler, processor
+from mmst.kernels.native.build import find_compiler, processor
 
 TESTS = Path(__file__).parents[1]
 SLOW = os.environ.get('MMST_SLOW') == '1'

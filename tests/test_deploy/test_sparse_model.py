@@ -8,7 +8,7 @@ from torch import nn
 
 from mmst.deploy.sparse import SparseModel, library
 from mmst.errors import ConfigError, TicketError
-from mmst.native.build import processor
+from mmst.kernels.native.build import processor
 
 
 @needs_kernel

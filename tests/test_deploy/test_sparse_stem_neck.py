@@ -7,11 +7,11 @@ from torch import nn
 from mmst.deploy.sparse import block_plan
 from mmst.deploy.sparse.library import kernel
 from mmst.deploy.sparse.options import Options
-from mmst.deploy.sparse.sparsify import sparsify
 from mmst.deploy.sparse.sparse_neck import SparseDenseNeck
 from mmst.deploy.sparse.sparse_stem import SparseStem
+from mmst.deploy.sparse.sparsify import sparsify
 from mmst.models import DensePredictionNeck
-from mmst.models.hrnas_supernet import ConvBNReLU
+from mmst.models.hrnas.hrnas_supernet import ConvBNReLU
 from mmst.search.surgery import Cut
 
 pytestmark = pytest.mark.skipif(kernel() is None, reason='no C++ compiler')

@@ -6,7 +6,7 @@ import rank_jobs
 import ranks
 from tiny import config
 
-from mmst import preflight
+from mmst.engine.rehearsal import checks as preflight
 from mmst.errors import ConfigError
 
 FINGERPRINT = dict(custom_hooks=[dict(type='mmst.FingerprintHook')])

@@ -9,8 +9,8 @@ import rank_jobs
 import ranks
 from tiny import config, run
 
-from mmst import preflight
-from mmst.engine import processes
+from mmst.engine.rehearsal import checks as preflight
+from mmst.engine.run import processes
 from mmst.errors import ConfigError
 
 WEAKEN = (60, dict(after_train_epoch=rank_jobs.weaken))

@@ -9,12 +9,12 @@ from mmengine.registry import DATASETS, MODELS
 from torch.utils.data import Dataset
 
 from mmst.engine import PruneHook
-from mmst.engine.access import find_hook, unwrapped
+from mmst.engine.run.access import find_hook, unwrapped
+from mmst.lab.visualize import view_of
+from mmst.lab.visualize.column import Column
+from mmst.lab.visualize.compare import picture_row
 from mmst.search.surgery import Cut
 from mmst.tickets import Ticket
-from mmst.visualize import view_of
-from mmst.visualize.column import Column
-from mmst.visualize.compare import picture_row
 
 
 def test_the_criterion_prunes_layers_more_evenly_than_magnitude(tmp_path):

@@ -14,7 +14,6 @@ from view_tickets import view_ticket, write_view_config
 
 from mmst import registry
 
-
 PYTHON = [block for block in blocks('python') if not block.included]
 
 

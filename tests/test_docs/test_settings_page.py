@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mmst.models import DensePredictionNeck, HRNASSupernet
-from mmst.models.widths import search_blocks
+from mmst.models.hrnas.widths import search_blocks
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'settings.md'
 

@@ -51,7 +51,7 @@ def parse(path, arguments):
             example(arguments[arguments.index('--import') + 1])
         tool.parse_args([*(['CONFIG'] if alone else []), *arguments])
         return
-    source = (ROOT / path).read_text() + (ROOT / 'mmst/study/main.py').read_text()
+    source = (ROOT / path).read_text() + (ROOT / 'mmst/lab/study/main.py').read_text()
     for word in arguments:
         assert not word.startswith('-') or f"'{word}'" in source, word
 

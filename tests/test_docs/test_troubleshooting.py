@@ -20,14 +20,14 @@ from mmst.deploy.open import open_ticket
 from mmst.deploy.optional import need
 from mmst.engine import MaskedOptimWrapper, PruneHook, SearchHook, TicketCheckpointHook
 from mmst.engine.hooks.finite_hook import check_finite
-from mmst.engine.monitors import check_monitors
-from mmst.engine.plan import RunPlan
-from mmst.engine.work_dir import claim, release
+from mmst.engine.rehearsal.checks.checkpoints import check_tested, read
+from mmst.engine.run.monitors import check_monitors
+from mmst.engine.run.plan import RunPlan
+from mmst.engine.run.work_dir import claim, release
 from mmst.errors import MMSTError
-from mmst.preflight.checkpoints import check_tested, read
+from mmst.lab.visualize.boxes import Boxes
+from mmst.lab.visualize.column import check_task
 from mmst.tickets import Ticket
-from mmst.visualize.boxes import Boxes
-from mmst.visualize.column import check_task
 
 PAGE = ROOT / 'docs' / 'troubleshooting.md'
 QUOTED = re.findall(r'^### `(.+)`$', PAGE.read_text(), re.MULTILINE)

@@ -9,7 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
-from mmst import cli, preflight
+from mmst import cli
+from mmst.engine.rehearsal import checks as preflight
 
 BLOCKS = [block for block in blocks('python') if block.page == 'docs/your_data.md']
 

@@ -6,7 +6,7 @@ from tiny import WEAKEN, averaged, find_hook, make, run, shipped_hooks, timeline
 from torch import nn
 
 from mmst.engine import MaskedOptimWrapper, SearchHook
-from mmst.engine.plan import RunPlan
+from mmst.engine.run.plan import RunPlan
 from mmst.errors import ConfigError
 from mmst.registry import MODELS
 from mmst.search.units import find_units

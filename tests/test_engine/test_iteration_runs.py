@@ -1,8 +1,19 @@
 """Iteration-based runs: intervals, warm-up and events count iterations."""
 import pytest
 import torch
-from tiny import (WEAKEN, averaged, events, find_hook, make, prunes, pruned_weights, run, timeline,
-                  unwrapped, weaken)
+from tiny import (
+    WEAKEN,
+    averaged,
+    events,
+    find_hook,
+    make,
+    pruned_weights,
+    prunes,
+    run,
+    timeline,
+    unwrapped,
+    weaken,
+)
 
 from mmst.engine import PruneHook
 from mmst.tickets import Ticket

@@ -4,7 +4,7 @@ import torch
 from tiny import WEAKEN, events, find_hook, make, timeline
 
 from mmst.engine import PruneHook
-from mmst.engine.events import KEY
+from mmst.engine.run.events import KEY
 from mmst.tickets import Ticket
 
 KINDS = ('search', 'prune', 'reactivate')

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from tiny_street import load_tool
 from torch import nn
 
-from mmst.analysis.ticket_cost import config_cost, ticket_costs
+from mmst.deploy.ticket_cost import config_cost, ticket_costs
 from mmst.errors import TicketError
 from mmst.tickets import Ticket
 from mmst.tickets.carry import fitting_parts

@@ -2,9 +2,9 @@
 import pytest
 from tiny import SIZE, WEAKEN, find_hook, make, run, unwrapped
 
-from mmst.analysis.cost import layer_costs, total
+from mmst.costs.cost import layer_costs, total
 from mmst.engine import SearchHook
-from mmst.engine.events import events
+from mmst.engine.run.events import events
 from mmst.errors import ConfigError
 from mmst.search.units import find_units
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from mmengine.hooks import LoggerHook
 from mmengine.runner import Runner
-from tiny import Probe, WEAKEN, timeline, unwrapped
+from tiny import WEAKEN, Probe, timeline, unwrapped
 
-from mmst.compat import safe_load
 from mmst.engine.hooks.finite_hook import first_infinite
-from mmst.engine.resume import find_checkpoint
+from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import TrainingError
-from mmst.models.widths import get_widths
+from mmst.models.hrnas.widths import get_widths
+from mmst.openmmlab.compat import safe_load
 
 
 def make(epochs=4, damage=None, **changes):

@@ -5,7 +5,7 @@ import kills
 import pytest
 import torch
 from mmengine.runner import Runner
-from tiny import Probe, SIZE, averaged, events, prunes, unwrapped
+from tiny import SIZE, Probe, averaged, events, prunes, unwrapped
 
 from mmst.search.units import find_units
 from mmst.tickets import Ticket

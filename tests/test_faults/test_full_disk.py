@@ -8,7 +8,7 @@ import pytest
 from mmengine.runner import Runner
 from tiny import Probe
 
-from mmst.engine.resume import find_checkpoint
+from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import TrainingError
 from mmst.files import write_bytes
 from mmst.tickets import Ticket

@@ -6,8 +6,8 @@ import kills
 import pytest
 import torch
 
-from mmst.compat import safe_load
-from mmst.engine.own_files import own_name, own_steps
+from mmst.engine.run.own_files import own_name, own_steps
+from mmst.openmmlab.compat import safe_load
 from mmst.tickets.digest import DIGESTS, part_digests
 
 OUTDATED = 'mmst_outdated'

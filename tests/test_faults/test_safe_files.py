@@ -10,9 +10,9 @@ import pytest
 import torch
 from mmengine.runner import CheckpointLoader, Runner
 
-from mmst.compat import safe_load
-from mmst.engine.resume import find_checkpoint
+from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import TicketError
+from mmst.openmmlab.compat import safe_load
 from mmst.tickets import Ticket
 from mmst.tickets.digest import DIGESTS, part_digests
 

@@ -10,8 +10,8 @@ import kills
 import pytest
 from mmengine.runner import Runner
 
-from mmst.engine import work_dir
-from mmst.engine.work_dir import RECORD, check, claim, describe, differences, release, run_id
+from mmst.engine.run import work_dir
+from mmst.engine.run.work_dir import RECORD, check, claim, describe, differences, release, run_id
 from mmst.errors import TrainingError
 
 

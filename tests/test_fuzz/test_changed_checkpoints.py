@@ -8,10 +8,10 @@ from changes import CHANGE_OF_CHECKPOINT
 from damage import cases
 from hypothesis import given
 
-from mmst.compat import safe_load
-from mmst.engine.resume import find_checkpoint
+from mmst.engine.rehearsal.checks.checkpoints import check_start
+from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import TicketError
-from mmst.preflight.checkpoints import check_start
+from mmst.openmmlab.compat import safe_load
 from mmst.tickets.digest import find_changed_part
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import TinySegmentor
 
+from mmst.engine.rehearsal.checks.checkpoints import check_fits, read
 from mmst.errors import TicketError
-from mmst.models.widths import get_widths
-from mmst.preflight.checkpoints import check_fits, read
+from mmst.models.hrnas.widths import get_widths
 from mmst.search.surgery import Cut
 from mmst.search.units import find_units
 from mmst.tickets import Ticket

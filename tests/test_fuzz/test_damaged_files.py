@@ -6,8 +6,8 @@ from damage import DAMAGE, cases, content_of, small_ticket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmst.compat import load_from_local
 from mmst.errors import TicketError
+from mmst.openmmlab.compat import load_from_local
 from mmst.tickets import Ticket
 
 

@@ -13,8 +13,8 @@ from limited import MB, limited
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
-from mmst.compat import safe_load
 from mmst.errors import TicketError
+from mmst.openmmlab.compat import safe_load
 
 
 def history():

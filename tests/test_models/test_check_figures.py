@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmst.analysis.cost import layer_costs, total
+from mmst.costs.cost import layer_costs, total
 from mmst.models import ClassificationNeck, DensePredictionNeck, HRNASSupernet, search_blocks
 from mmst.search.units import find_units
 

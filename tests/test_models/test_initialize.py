@@ -10,8 +10,8 @@ from torch import nn
 
 from mmst.errors import ConfigError
 from mmst.models import HRNASSupernet, SearchBlock, SupernetInit
-from mmst.models.lightweight_transformer import LightweightTransformer
-from mmst.models.mixconv import MixConv
+from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
+from mmst.models.hrnas.mixconv import MixConv
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 

@@ -6,7 +6,7 @@ import tiny
 import torch
 from mmengine.config.lazy import LazyObject
 
-from mmst.engine.batches import criterion_gradients
+from mmst.engine.run.batches import criterion_gradients
 from mmst.errors import ConfigError
 from mmst.pruning.build import build_registered, criterion_name, scores_of
 from mmst.pruning.criteria import Gradient, Magnitude, Random
@@ -85,7 +85,7 @@ def test_without_training_data_the_error_names_the_criterion(criterion, name):
 def test_several_optimizers_are_refused_by_what_the_config_says():
     from mmengine.optim import OptimWrapperDict
 
-    from mmst.engine.plan import RunPlan
+    from mmst.engine.run.plan import RunPlan
     plan = RunPlan(2, 'epochs', OptimWrapperDict, [], torch.nn.Linear(1, 1), cfg=dict(
         optim_wrapper=dict(constructor='Own', generator=dict(type='OptimWrapper'), lower={})))
     with pytest.raises(ConfigError, match="optim_wrapper = 'generator, lower': .*several optim"):

@@ -8,7 +8,7 @@ from mmengine.dataset import default_collate
 from small_nets import randomise_norms
 from tiny import BACKBONE, NECK, TinyImages, TinySegmentor, make, run, unwrapped
 
-from mmst.engine.batches import criterion_gradients
+from mmst.engine.run.batches import criterion_gradients
 from mmst.errors import ConfigError
 from mmst.pruning.criteria import Gradient
 from mmst.pruning.gradients import loss_gradients

@@ -5,7 +5,7 @@ from tiny import BACKBONE, NECK, TinySegmentor
 from torch import nn
 
 from mmst.errors import ConfigError
-from mmst.models.lightweight_transformer import LightweightTransformer
+from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.surgery import Cut
 from mmst.search.units import find_units

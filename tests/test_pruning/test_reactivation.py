@@ -3,8 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from mmst.pruning.reactivation import (mask_gradients, reactivate, zero_at_once, zero_pruned,
-                                       zero_pruned_of)
+from mmst.pruning.reactivation import (
+    mask_gradients,
+    reactivate,
+    zero_at_once,
+    zero_pruned,
+    zero_pruned_of,
+)
 
 LR = 0.01
 ADAPTIVE = dict(

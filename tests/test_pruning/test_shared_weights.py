@@ -9,9 +9,9 @@ from mmengine.runner import Runner
 from small_nets import NarrowModel
 from torch import nn
 
-from mmst.analysis.cost import layer_costs, total
+from mmst.costs.cost import layer_costs, total
 from mmst.deploy.export.sparse_file import load_sparse, save_sparse
-from mmst.engine.access import averaged, unwrapped
+from mmst.engine.run.access import averaged, unwrapped
 from mmst.pruning.mask import Mask
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.units import find_units

@@ -8,8 +8,8 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 
-from mmst.engine.resume import find_checkpoint
-from mmst.engine.work_dir import RECORD
+from mmst.engine.run.resume import find_checkpoint
+from mmst.engine.run.work_dir import RECORD
 from mmst.errors import TicketError
 
 

@@ -11,8 +11,8 @@ import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.runner import set_random_seed
 
-from mmst.compat import safe_load
 from mmst.engine.hooks import seed_hook
+from mmst.openmmlab.compat import safe_load
 
 EPOCHS = 4
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from mmst.engine.position import KEY, random_state, read, set_random_state
-from mmst.engine.resume import find_checkpoint, remove_outdated
+from mmst.engine.run.position import KEY, random_state, read, set_random_state
+from mmst.engine.run.resume import find_checkpoint, remove_outdated
 from mmst.errors import TicketError
 
 #: Signal; point, epoch and passage; the checkpoint that holds the run. An epoch has three batches.

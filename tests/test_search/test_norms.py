@@ -9,7 +9,7 @@ from small_nets import randomise_norms
 from torch import nn
 
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
-from mmst.engine.partial_load import refuse_partial_load
+from mmst.engine.run.partial_load import refuse_partial_load
 from mmst.errors import TicketError
 from mmst.pruning.mask import Mask
 from mmst.registry import MODELS

@@ -4,7 +4,7 @@ import torch
 from small_nets import cut_at_random, narrow_backbone
 from torch import nn
 
-from mmst.analysis.cost import feature_sizes
+from mmst.costs.cost import feature_sizes
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.penalty import L1Penalty, warmup
 from mmst.search.units import find_units

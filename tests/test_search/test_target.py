@@ -3,7 +3,7 @@ import pytest
 import torch
 from small_nets import narrow_backbone
 
-from mmst.analysis.cost import layer_costs, total
+from mmst.costs.cost import layer_costs, total
 from mmst.search.importance import importances
 from mmst.search.target import SearchTarget, adapted, limit_removal, removed, rounded
 from mmst.search.units import find_units

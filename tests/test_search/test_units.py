@@ -4,7 +4,7 @@ import torch
 from small_nets import NarrowModel, cut_at_random, initialised, narrow_backbone
 from torch import nn
 
-from mmst.analysis.cost import feature_sizes, layer_costs, total
+from mmst.costs.cost import feature_sizes, layer_costs, total
 from mmst.models import SearchBlock, search_blocks
 from mmst.search.cost import unit_macs
 from mmst.search.surgery import Cut

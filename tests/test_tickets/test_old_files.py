@@ -12,15 +12,15 @@ from mmengine.runner import load_checkpoint
 from old_files.make import make, output
 from torch import nn
 
-from mmst.compat import safe_load
 from mmst.deploy import SparseModel
 from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import load_sparse, save_sparse
 from mmst.deploy.open import open_ticket
-from mmst.engine.access import averaged, unwrapped
-from mmst.models.coordinate_order import convert, projections, swap
-from mmst.models.lightweight_transformer import LightweightTransformer
-from mmst.preflight.checkpoints import check_tested
+from mmst.engine.rehearsal.checks.checkpoints import check_tested
+from mmst.engine.run.access import averaged, unwrapped
+from mmst.models.hrnas.coordinate_order import convert, projections, swap
+from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
+from mmst.openmmlab.compat import safe_load
 from mmst.tickets import Ticket
 
 FILES = Path(__file__).parents[1] / 'old_files'

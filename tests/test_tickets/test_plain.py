@@ -10,11 +10,12 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.config.lazy import LazyObject
 from mmengine.registry import HOOKS, MODELS, Registry
+from torch import nn
+
 from mmst.engine import PruneHook
 from mmst.errors import ConfigError
 from mmst.models import HRNASSupernet
 from mmst.tickets.plain import plain, plain_model
-from torch import nn
 
 OWN = Registry('own things', scope='own')
 

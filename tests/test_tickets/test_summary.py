@@ -7,7 +7,7 @@ from tiny import SIZE, WEAKEN, TinySegmentor, events, run, unwrapped
 from torch import nn
 
 from mmst.models import get_widths
-from mmst.models.attention import Attention
+from mmst.models.hrnas.attention import Attention
 from mmst.tickets import Ticket, summarize
 
 

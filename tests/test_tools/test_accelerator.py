@@ -4,10 +4,10 @@ from deploy_tickets import small_ticket
 from tiny import run
 from tiny_street import load_tool
 
-from mmst.analysis.sigma import products
-from mmst.analysis.ticket_cost import kept_weights, ticket_costs
 from mmst.deploy.compact import compact
+from mmst.deploy.ticket_cost import kept_weights, ticket_costs
 from mmst.errors import ConfigError, TicketError
+from mmst.lab.accelerator.sigma import products
 from mmst.tickets import Ticket
 
 

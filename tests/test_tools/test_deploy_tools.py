@@ -9,9 +9,8 @@ from deploy_tickets import TASKS, small_ticket
 from tiny_street import load_tool
 
 from mmst import cli
-from mmst.deploy.compact import is_compact
+from mmst.deploy.compact import compact, is_compact
 from mmst.deploy.compact.report import TOLERANCE, compare
-from mmst.deploy.compact import compact
 from mmst.tickets import Ticket
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmst.datasets import generate
-from mmst.engine import timeline
-from mmst.tickets import Ticket
 from tiny_street import ROOT
+
+from mmst.engine.run import timeline
+from mmst.lab.scenes import generate
+from mmst.tickets import Ticket
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason='tests processes without a GPU')
 

@@ -2,8 +2,9 @@
 import pytest
 from lazy_street import write_lazy_config
 from mmengine.registry import DefaultScope
-from mmst.tickets import Ticket
 from tiny_street import load_tool
+
+from mmst.tickets import Ticket
 
 
 @pytest.fixture(scope='module')
@@ -43,14 +44,16 @@ def test_tools_open_config_and_ticket(lazy, run, tmp_path, tool, arguments):
 
 def test_the_report_knows_the_supernet_of_a_config_of_classes(lazy):
     from mmengine.config import Config
-    from mmst.report.supernet import supernet_widths
+
+    from mmst.lab.report.supernet import supernet_widths
     assert set(supernet_widths(Config.fromfile(lazy).model)) == {'backbone', 'neck'}
 
 
 def test_hooks_given_as_classes_are_found_by_their_names(lazy):
     from mmengine.config import Config
-    from mmst.engine.work_dir import describe
-    from mmst.tickets.retrain import hook_settings
+
+    from mmst.engine.run.retrain import hook_settings
+    from mmst.engine.run.work_dir import describe
     cfg = Config.fromfile(lazy)
     assert hook_settings(cfg, 'PruneHook')['sparsity'] == 0.5
     assert {'search', 'prune', 'ema'} <= set(describe(cfg)['default_hooks'])

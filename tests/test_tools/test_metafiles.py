@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.config import utils as mmengine_config_utils
 from tiny_street import load_tool
 
-from mmst.analysis.metafile import model_entry, training_data
+from mmst.lab.metafile import model_entry, training_data
 
 modelindex = pytest.importorskip('modelindex')  # mmpretrain needs it, and mim
 ROOT = Path(__file__).parents[2]

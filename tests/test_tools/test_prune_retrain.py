@@ -3,8 +3,9 @@ import json
 
 import pytest
 import torch
-from mmst.tickets import Ticket
 from tiny_street import load_tool, write_config
+
+from mmst.tickets import Ticket
 
 SEARCH_ONLY = '''
 default_hooks.update(prune=None, rewind=dict(type='mmst.RewindHook', epochs=[0, 1]))

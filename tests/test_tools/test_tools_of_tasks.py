@@ -3,9 +3,10 @@ import json
 
 import pytest
 import torch
-from mmst.tickets import Ticket
 from short_runs import short_run
 from tiny_street import load_tool
+
+from mmst.tickets import Ticket
 
 METRICS = dict(imagenet='accuracy/top1', coco='coco/AP')
 

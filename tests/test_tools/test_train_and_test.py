@@ -6,8 +6,10 @@ import shutil
 import pytest
 import torch
 from mmengine.config import Config
-from mmst import cli, compat
-from mmst.engine.stop import Stopped
+
+from mmst import cli
+from mmst.engine.run.stop import Stopped
+from mmst.openmmlab import compat
 from mmst.tickets import Ticket
 
 

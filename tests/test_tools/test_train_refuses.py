@@ -254,7 +254,7 @@ def test_error_of_a_constructor_loses_the_class_name_that_a_registry_puts_before
 
 
 def test_defects_keep_their_traceback(train, config, tmp_path, monkeypatch):
-    from mmst import preflight
+    from mmst.engine.rehearsal import checks as preflight
 
     def defect(cfg):
         raise ZeroDivisionError

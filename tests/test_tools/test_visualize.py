@@ -8,9 +8,9 @@ from tiny_street import load_tool
 from view_tickets import view_ticket, write_view_config
 
 from mmst.deploy.export import save_sparse
+from mmst.lab.visualize.grid import GAP
+from mmst.lab.visualize.text import SIZE, line_height
 from mmst.tickets import Ticket
-from mmst.visualize.grid import GAP
-from mmst.visualize.text import SIZE, line_height
 
 
 def visualize(*args):

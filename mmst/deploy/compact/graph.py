@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...errors import TicketError
-from ...models.lightweight_transformer import GRID
+from ...models.hrnas.lightweight_transformer import GRID
 
 #: Operation to the names of its settings. Feature maps are (N, channels, H, W) throughout.
 OPERATIONS = {

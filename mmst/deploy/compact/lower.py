@@ -5,13 +5,13 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import TicketError
-from ...models.classification_neck import ClassificationNeck
-from ...models.dense_neck import DensePredictionNeck
-from ...models.fusion_module import FusionModule
-from ...models.hrnas_supernet import ConvBNReLU, HRNASSupernet
-from ...models.lightweight_transformer import GRID, LightweightTransformer
-from ...models.mixconv import MixConv
-from ...models.search_block import SearchBlock
+from ...models.hrnas.classification_neck import ClassificationNeck
+from ...models.hrnas.dense_neck import DensePredictionNeck
+from ...models.hrnas.fusion_module import FusionModule
+from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
+from ...models.hrnas.lightweight_transformer import GRID, LightweightTransformer
+from ...models.hrnas.mixconv import MixConv
+from ...models.hrnas.search_block import SearchBlock
 from .graph import Graph
 from .network import CompactNetwork
 

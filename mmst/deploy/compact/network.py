@@ -9,8 +9,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...errors import TicketError
-from ...models.fusion_module import upsample_to
-from ...models.lightweight_transformer import coordinate_map
+from ...models.hrnas.fusion_module import upsample_to
+from ...models.hrnas.lightweight_transformer import coordinate_map
 from ...registry import MODELS
 from .graph import Graph, Node
 from .token_mixer import TokenMixer

@@ -5,11 +5,24 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import torch
 from torch import Tensor
 
-from .analysis import (EDGE, LIVE, PASSING, UNIFORM, classify, fillers, gathered, has_borders,
-                       live_inputs, needed, tokens_needed, uniform_kernel)
+from .analysis import (
+    EDGE,
+    LIVE,
+    PASSING,
+    UNIFORM,
+    classify,
+    fillers,
+    gathered,
+    has_borders,
+    live_inputs,
+    needed,
+    tokens_needed,
+    uniform_kernel,
+)
 from .graph import Graph, Node, plain_list
 from .mixer import keep_tokens, reduced
 from .tidy import tidy
+
 
 @dataclass
 class Part:

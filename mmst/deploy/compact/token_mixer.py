@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...models.attention import Attention
+from ...models.hrnas.attention import Attention
 
 
 class TokenMixer(nn.Module):

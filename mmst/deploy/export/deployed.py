@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from ...errors import TicketError
-from ...models.attention import Attention
+from ...models.hrnas.attention import Attention
 from ...tickets import Ticket
 from ..compact import CompactNetwork, compact, is_compact
 

@@ -8,8 +8,8 @@ import torch
 from mmengine.utils import scandir
 from torch import Tensor
 
-from ...datasets import generate
 from ...errors import DataError
+from ...lab.scenes import generate
 from ...tickets import Ticket
 from .deployed import preprocessing
 

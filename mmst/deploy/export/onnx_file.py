@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ... import files
-from ...analysis.cost import image_channels
+from ...costs.cost import image_channels
 from ...errors import TicketError, config_error
 from ..optional import need
 from .deployed import Deployed

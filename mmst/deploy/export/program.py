@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ... import files
-from ...analysis.cost import image_channels
+from ...costs.cost import image_channels
 from ...errors import TicketError
 from .deployed import Deployed
 from .onnx_file import accept, plain_words, silent, try_out

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ... import files
-from ...compat import safe_load
 from ...errors import TicketError
-from ...models.coordinate_order import projections, swap_all
+from ...models.hrnas.coordinate_order import projections, swap_all
+from ...openmmlab.compat import safe_load
 from ...pruning.mask import Mask
 from ...tickets import Ticket
 from ...tickets.digest import digest
@@ -86,7 +86,7 @@ def load_sparse(path: Union[str, Path]) -> Ticket:
 
 
 def from_content(path: Union[str, Path], content: Any) -> Ticket:
-    """Check the content of a sparse file that :func:`~mmst.compat.safe_load` has read.
+    """Check the content of a sparse file that :func:`~mmst.openmmlab.compat.safe_load` has read.
 
     Raises:
         TicketError: It is damaged, of another kind, or claims more than it holds.

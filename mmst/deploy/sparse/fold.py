@@ -5,7 +5,7 @@ from typing import Tuple
 import torch
 from torch import Tensor, nn
 
-from ...models.mixconv import MixConv
+from ...models.hrnas.mixconv import MixConv
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import TrainingError, config_error
-from ...models.hrnas_supernet import HRNASSupernet
+from ...models.hrnas.hrnas_supernet import HRNASSupernet
 from ..compact import CompactNetwork
 
 

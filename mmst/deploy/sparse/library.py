@@ -8,7 +8,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ...errors import TrainingError, config_error
-from ...native.build import build_or_tell
+from ...kernels.native.build import build_or_tell
 
 SOURCE = Path(__file__).parent / 'kernel' / 'sparse.cpp'
 

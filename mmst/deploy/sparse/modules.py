@@ -4,8 +4,8 @@ from typing import List, Optional, Sequence, Tuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...models.classification_neck import ClassificationNeck
-from ...models.fusion_module import FusionModule
+from ...models.hrnas.classification_neck import ClassificationNeck
+from ...models.hrnas.fusion_module import FusionModule
 from .library import functions
 from .options import Options
 from .planes import as_map, in_planes, pointer

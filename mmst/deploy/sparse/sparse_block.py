@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...models.search_block import SearchBlock
+from ...models.hrnas.search_block import SearchBlock
 from .block_plan import BlockPlan
 from .constants import split_constant
 from .fold import FoldedMixConv, fold_conv, fold_mixconv

@@ -5,7 +5,7 @@ from typing import Dict, List, Optional, Tuple
 import numpy as np
 from torch import Tensor, nn
 
-from ...models.fusion_module import upsample_to
+from ...models.hrnas.fusion_module import upsample_to
 from ..compact import CompactNetwork
 from ..compact.graph import Graph, Node
 from .compact_steps import Step, find_steps, joined_paths

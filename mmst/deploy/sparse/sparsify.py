@@ -3,11 +3,11 @@ from typing import Callable, Dict
 
 from torch import nn
 
-from ...models.classification_neck import ClassificationNeck
-from ...models.dense_neck import DensePredictionNeck
-from ...models.fusion_module import FusionModule
-from ...models.hrnas_supernet import ConvBNReLU, HRNASSupernet
-from ...models.search_block import SearchBlock
+from ...models.hrnas.classification_neck import ClassificationNeck
+from ...models.hrnas.dense_neck import DensePredictionNeck
+from ...models.hrnas.fusion_module import FusionModule
+from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
+from ...models.hrnas.search_block import SearchBlock
 from ..compact import CompactNetwork
 from .library import kernel
 from .modules import SparseClassificationNeck, SparseFusion

@@ -3,7 +3,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.lightweight_transformer import GRID, EncoderLayer, LightweightTransformer
+from ...models.hrnas.lightweight_transformer import GRID, EncoderLayer, LightweightTransformer
 from .fold import bn_scale_shift
 from .library import Layer, Transformer, fill
 from .planes import ALIGNMENT

@@ -4,15 +4,15 @@ from typing import List, Optional, Set, Union
 from mmengine.runner import Runner
 
 from ...errors import config_error
-from ...models.compiled import BlockCompiler
-from ...models.graphed import GraphedForward, graph_parts
-from ...models.kernel_ops import KernelOps
-from ...models.mixconv import MixConv
-from ...models.ops import Ops
+from ...kernels.compiled import BlockCompiler
+from ...kernels.graphed import GraphedForward, graph_parts
+from ...kernels.ops import KernelOps
+from ...models.hrnas.mixconv import MixConv
+from ...models.hrnas.ops import Ops
 from ...registry import HOOKS
-from ..access import models, unwrapped
-from ..memory import keep_freed_memory
-from ..plan import RunPlan
+from ..run.access import models, unwrapped
+from ..run.memory import keep_freed_memory
+from ..run.plan import RunPlan
 from .interval_hook import IntervalHook
 
 #: Setting to the devices on which there are kernels.

@@ -5,10 +5,10 @@ from mmengine.runner import Runner
 from ...errors import TrainingError
 from ...registry import HOOKS
 from ...search.recalibrate import average_statistics
-from ..access import models
-from ..events import happened
-from ..fingerprint import find_difference, fingerprint
-from ..processes import check_processes
+from ..run.access import models
+from ..run.events import happened
+from ..run.fingerprint import find_difference, fingerprint
+from ..run.processes import check_processes
 from .interval_hook import IntervalHook, counts_iterations, trains
 
 EVENTS = ('search', 'prune', 'reactivate', 'recalibrate')

@@ -13,11 +13,11 @@ from ...tickets.carry import carry_over, choose_parts, open_neck
 from ...tickets.start import starting_point
 from ...tickets.ticket import Ticket
 from ...tickets.transfer import carried_table
-from ..access import models, refresh_averaged, unwrapped
-from ..coverage import log_coverage
-from ..events import add_event
-from ..plan import RunPlan
-from ..rewrap import rewrap
+from ..run.access import models, refresh_averaged, unwrapped
+from ..run.coverage import log_coverage
+from ..run.events import add_event
+from ..run.plan import RunPlan
+from ..run.rewrap import rewrap
 from .prune_hook import PruneHook
 from .search_hook import SearchHook
 

@@ -6,9 +6,9 @@ from mmengine.runner import Runner
 
 from ...errors import config_error
 from ...registry import HOOKS
-from ..access import find_hook
-from ..events import events
-from ..monitors import check_monitors, plateau_schedulers
+from ..run.access import find_hook
+from ..run.events import events
+from ..run.monitors import check_monitors, plateau_schedulers
 from .interval_hook import trains
 from .prune_hook import PruneHook
 

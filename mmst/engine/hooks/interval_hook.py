@@ -7,10 +7,10 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ...errors import config_error
-from ...models.coordinate_order import FORMAT, FORMAT_KEY, convert_optimizer
+from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY, convert_optimizer
 from ...search.adapters import prepare
-from ..access import averaged, models, unwrapped
-from ..plan import RunPlan
+from ..run.access import averaged, models, unwrapped
+from ..run.plan import RunPlan
 
 
 class IntervalHook(Hook):

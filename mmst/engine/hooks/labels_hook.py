@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...registry import HOOKS
-from ..access import find_hook
+from ..run.access import find_hook
 
 #: Where summaries and the timeline name these classes.
 UNLABELLED = 'classes_without_label'

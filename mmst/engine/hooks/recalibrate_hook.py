@@ -4,11 +4,16 @@ from mmengine.runner import Runner
 from ...randomness import isolated_random_state
 from ...registry import HOOKS
 from ...search.recalibrate import average_statistics, recalibrate
-from ..access import models, refresh_averaged
-from ..batches import training_batches
-from ..events import add_event, events, follows, happened
-from .interval_hook import (IntervalHook, check_interval, counts_iterations, max_steps,
-                            validation_due)
+from ..run.access import models, refresh_averaged
+from ..run.batches import training_batches
+from ..run.events import add_event, events, follows, happened
+from .interval_hook import (
+    IntervalHook,
+    check_interval,
+    counts_iterations,
+    max_steps,
+    validation_due,
+)
 
 
 @HOOKS.register_module()

@@ -6,27 +6,32 @@ from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
 from ...errors import MMSTError
-from ...models.coordinate_order import FORMAT, FORMAT_KEY
+from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY
 from ...registry import HOOKS
 from ...tickets.digest import DIGESTS, part_digests
-from ..access import find_hook
-from ..data_record import check_data
-from ..elastic import adapt_to_epoch_length, note_epoch_length
-from ..events import events, happened
-from ..position import Position, finish_epoch_first, read
-from ..resume import find_checkpoint
-from ..training_state import check_state
-from ..work_dir import claim, release, run_id
-from .interval_hook import (convert_resumed, counts_iterations, drop_functions, trains,
-                            validation_due)
+from ..run.access import find_hook
+from ..run.data_record import check_data
+from ..run.elastic import adapt_to_epoch_length, note_epoch_length
+from ..run.events import events, happened
+from ..run.position import Position, finish_epoch_first, read
+from ..run.resume import find_checkpoint
+from ..run.training_state import check_state
+from ..run.work_dir import claim, release, run_id
+from .interval_hook import (
+    convert_resumed,
+    counts_iterations,
+    drop_functions,
+    trains,
+    validation_due,
+)
 
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
     """Keeps a run resumable: finished later, it ends as if it had never been stopped.
 
-    - The work directory belongs to one run and one config, see :mod:`mmst.engine.work_dir`, and
-      the run to its data, see :mod:`mmst.engine.data_record`.
+    - The work directory belongs to one run and one config, see :mod:`mmst.engine.run.work_dir`, and
+      the run to its data, see :mod:`mmst.engine.run.data_record`.
     - ``resume=True`` without ``load_from`` goes on from the last checkpoint that is whole: a digest
       of each part is written into it.
     - With another number of processes, iterations and schedules are converted.

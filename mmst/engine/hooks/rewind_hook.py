@@ -10,8 +10,8 @@ from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...tickets.imports import listed_imports
 from ...tickets.ticket import Ticket, plain
-from ..access import find_hook, unwrapped
-from ..plan import RunPlan
+from ..run.access import find_hook, unwrapped
+from ..run.plan import RunPlan
 from .interval_hook import IntervalHook
 from .search_hook import SearchHook
 from .ticket_hook import described_model

@@ -5,7 +5,7 @@ import torch
 from mmengine import dist
 from mmengine.runner import Runner
 
-from ...analysis.cost import feature_sizes, layer_costs, total
+from ...costs.cost import feature_sizes, layer_costs, total
 from ...errors import config_error
 from ...pruning.prunable import covers
 from ...registry import HOOKS
@@ -16,12 +16,12 @@ from ...search.penalty import L1Penalty, warmup
 from ...search.surgery import Cut
 from ...search.target import TOLERANCE, SearchTarget, adapted, limit_removal, removed, rounded
 from ...search.units import find_units, module_path
-from ..access import averaged, refresh_averaged, unwrapped
-from ..coverage import log_coverage
-from ..events import add_event, events
-from ..plan import RunPlan
-from ..rewrap import rewrap
-from ..search_advice import advice, dropped_state, nearness
+from ..run.access import averaged, refresh_averaged, unwrapped
+from ..run.coverage import log_coverage
+from ..run.events import add_event, events
+from ..run.plan import RunPlan
+from ..run.rewrap import rewrap
+from ..run.search_advice import advice, dropped_state, nearness
 from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps, steps_done
 
 

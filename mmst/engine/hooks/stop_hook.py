@@ -11,11 +11,11 @@ from mmengine.runner import Runner
 
 from ... import files
 from ...registry import HOOKS
-from ..access import find_hook
 from ..optim.gathered_gradients import GatheredGradients
-from ..position import KEY, can_stop_inside, describe, finish_epoch_first, random_state, read
-from ..resume import STOPPED, remove_outdated
-from ..stop import Stopped, StopSignals
+from ..run.access import find_hook
+from ..run.position import KEY, can_stop_inside, describe, finish_epoch_first, random_state, read
+from ..run.resume import STOPPED, remove_outdated
+from ..run.stop import Stopped, StopSignals
 from .interval_hook import counts_iterations, drop_functions, trains
 from .resume_hook import ResumeHook
 

@@ -11,8 +11,8 @@ from mmengine.runner import Runner
 from ...files import cannot_write
 from ...registry import HOOKS
 from ..optim.gathered_gradients import GatheredGradients
-from ..resume import STOPPED, remove_outdated
-from ..own_files import own_name, own_steps
+from ..run.own_files import own_name, own_steps
+from ..run.resume import STOPPED, remove_outdated
 from .interim_metrics_hook import PREFIX
 from .interval_hook import trains
 

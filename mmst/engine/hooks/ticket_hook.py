@@ -9,8 +9,8 @@ from mmengine.dist import is_main_process, master_only
 from mmengine.runner import Runner
 
 from ... import files
-from ...analysis.cost import DEFAULT_SHAPE
-from ...analysis.table import ticket_table
+from ...costs.cost import DEFAULT_SHAPE
+from ...costs.table import ticket_table
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...tickets import Ticket, summarize
@@ -18,15 +18,21 @@ from ...tickets.described import check_described, model_config
 from ...tickets.imports import listed_imports
 from ...tickets.ticket import plain
 from ...version import __version__
-from ..access import evaluated, find_hook, unwrapped
-from ..evaluated_network import EvaluatedNetwork
-from ..events import add_event, events, follows, happened
-from ..partial_load import refuse_partial_load
-from ..plan import RunPlan
+from ..run.access import evaluated, find_hook, unwrapped
+from ..run.evaluated_network import EvaluatedNetwork
+from ..run.events import add_event, events, follows, happened
+from ..run.partial_load import refuse_partial_load
+from ..run.plan import RunPlan
 from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
-from .interval_hook import (IntervalHook, counts_iterations, max_steps, steps_done,
-                            stopped_early, validation_due)
+from .interval_hook import (
+    IntervalHook,
+    counts_iterations,
+    max_steps,
+    steps_done,
+    stopped_early,
+    validation_due,
+)
 from .labels_hook import UNLABELLED, without_label
 from .prune_hook import PruneHook
 from .search_hook import SearchHook

@@ -6,20 +6,26 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from ...analysis.cost import DEFAULT_SHAPE
-from ...analysis.progress import Progress, unit_name
-from ...analysis.snapshot import part_widths, snapshot
+from ...costs.cost import DEFAULT_SHAPE
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...search.histogram import edges, quantile
 from ...tickets.ticket import plain
 from ...version import __version__
-from .. import timeline
-from ..access import find_hook, unwrapped
-from ..events import events
-from ..upcoming import due_sparsity, upcoming
-from .interval_hook import (IntervalHook, counts_iterations, iterations_per_step, max_steps,
-                            steps_done, trains)
+from ..run import timeline
+from ..run.access import find_hook, unwrapped
+from ..run.events import events
+from ..run.progress import Progress, unit_name
+from ..run.snapshot import part_widths, snapshot
+from ..run.upcoming import due_sparsity, upcoming
+from .interval_hook import (
+    IntervalHook,
+    counts_iterations,
+    iterations_per_step,
+    max_steps,
+    steps_done,
+    trains,
+)
 from .prune_hook import PruneHook
 from .search_hook import SearchHook
 from .ticket_hook import TicketHook
@@ -35,7 +41,7 @@ class TimelineHook(IntervalHook):
     After each step with such an event: one table in the log; sparsity, costs and quantiles of the
     importance factors as scalars for all backends of mmengine's visualizer, and their histogram for
     those that know histograms (TensorBoard). All events go to ``WORK_DIR/timeline.jsonl``, see
-    :mod:`mmst.engine.timeline`; checkpoints hold them too, should the file be lost. It only looks:
+    :mod:`mmst.engine.run.timeline`; checkpoints hold them too, should the file be lost. It only looks:
     training is the same without it, bit by bit. It writes in the first process alone.
 
     Args:

@@ -9,9 +9,9 @@ from mmengine.utils import digit_version
 from torch import nn
 
 from ...errors import config_error
-from ...kinds import kind_name
 from ...pruning.prunable import PRUNABLE
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
+from ...settings.kinds import kind_name
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()

@@ -13,7 +13,7 @@ from mmengine.registry import RUNNERS, VISBACKENDS
 from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 
-from ...preflight.resolve import resolve
+from ...settings.resolve import resolve
 
 
 def build(cfg: Config, folder: str) -> Runner:

@@ -11,7 +11,7 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 from mmengine.runner import Runner
 
 from ...errors import config_error
-from ...preflight.resolve import resolve
+from ...settings.resolve import resolve
 from ..hooks.interval_hook import IntervalHook, counts_iterations
 from .explain import check_name, suggestion
 from .places import leaves

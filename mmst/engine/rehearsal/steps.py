@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader
 
 from ...errors import config_error
 from ...search.adapters import prepare
-from ..access import unwrapped
 from ..hooks.interval_hook import IntervalHook, plan_of
 from ..hooks.prune_hook import PruneHook
 from ..hooks.search_hook import SearchHook
+from ..run.access import unwrapped
 from . import settings
 from .explain import check_name
 

@@ -4,7 +4,7 @@ from typing import Dict, Mapping, Tuple
 import torch
 from torch import Tensor, nn
 
-from ...models.loading import check_shapes, incoming_length
+from ...models.hrnas.loading import check_shapes, incoming_length
 from ...registry import UNIT_ADAPTERS
 from ..norms import has_scales, is_batch_norm
 from ..surgery import Cut, resize, resize_norm

@@ -1,9 +1,9 @@
 """Each rule of removal on its own: what it removes, and that nothing else changes."""
 import pytest
 import torch
+from compact_graphs import channels, compacted, difference, graph_of, make_block
 from small_nets import initialised
 
-from compact_graphs import channels, compacted, difference, graph_of, make_block
 from mmst.deploy.compact import CompactNetwork
 
 SIZES = [(1, 1), (2, 3), (5, 7), (16, 9)]

@@ -6,10 +6,11 @@ import pytest
 from mmengine.config import Config
 from tiny_street import write_config
 
-from mmst import cli, preflight
-from mmst.datasets import generate
+from mmst import cli
+from mmst.engine.rehearsal import checks as preflight
 from mmst.engine.rehearsal import rehearse
 from mmst.errors import MMSTError
+from mmst.lab.scenes import generate
 
 
 @pytest.fixture(scope='session')

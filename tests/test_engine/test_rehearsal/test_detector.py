@@ -4,7 +4,7 @@ import importlib.util
 import pytest
 from mmengine.config import Config
 
-from mmst.datasets import generate
+from mmst.lab.scenes import generate
 
 pytest.importorskip('mmdet')
 

@@ -15,10 +15,11 @@ from mmengine.visualization import Visualizer
 from short_runs import short_run
 from tiny_street import load_tool
 
-from mmst import cli, training
-from mmst.engine.processes import stop_together
+from mmst import cli
 from mmst.engine.rehearsal import rehearse
 from mmst.engine.rehearsal.sandbox import sandbox
+from mmst.engine.run import training
+from mmst.engine.run.processes import stop_together
 
 
 @pytest.mark.parametrize('task', ['imagenet', 'coco', 'cityscapes'])

@@ -8,7 +8,7 @@ from small_nets import randomise_norms
 from torch import nn
 
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
-from mmst.analysis.cost import feature_sizes, layer_costs, total
+from mmst.costs.cost import feature_sizes, layer_costs, total
 from mmst.errors import TicketError
 from mmst.search.adapters import prepare
 from mmst.search.cost import unit_macs

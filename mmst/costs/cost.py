@@ -1,0 +1,164 @@
+"""Parameters and multiply-adds (MACs) per layer, dense and sparse."""
+import copy
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from ..models.hrnas.attention import Attention
+from ..search.units import offers_units
+from .mac_counter import MacCounter
+from .shapes import ShapesOnly
+
+HW = Tuple[int, int]
+#: Height and width at which costs are counted where nothing says so: Cityscapes'.
+DEFAULT_SHAPE: HW = (512, 1024)
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Cost of one layer for one image.
+
+    Attributes:
+        name (str): Path of the module.
+        kind (str): ``'conv'``, ``'linear'``, ``'attention'`` (its two products, and input
+            projections of its own), ``'product'`` (another module that multiplies feature maps) or
+            ``'other'`` (norms, queries: parameters without MACs).
+        params (int): Learnable parameters.
+        macs (int): Dense multiply-adds.
+        nonzero (int): Parameters that the mask keeps.
+        sparse_macs (float): Multiply-adds of the kept weights at their own positions.
+    """
+    name: str
+    kind: str
+    params: int
+    macs: int
+    nonzero: int
+    sparse_macs: float
+
+
+def layer_costs(model: nn.Module, input_shape: HW,
+                mask: Optional[Mapping[str, Tensor]] = None) -> List[LayerCost]:
+    """Cost of every layer that has parameters or MACs (paper Sec. 4.1: FLOPs counted as MACs).
+
+    Sparsity is counted per layer; scaling the total by the global density would be wrong. A weight
+    that layers share counts once, with the first of them. Dense multiply-adds are half of what
+    torch's ``FlopCounterMode`` counts.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model or any part of one.
+        input_shape (Tuple[int, int]): Height and width of the image in pixels.
+        mask (Mapping[str, Tensor], optional): Parameter name to bool, True where kept.
+    """
+    twin = meta_copy(model)
+    with ShapesOnly():
+        _run_once(twin, model, input_shape)
+        with MacCounter(twin, mask) as counter:
+            run_image(twin, model, input_shape)
+    return [cost for name, module in model.named_modules()
+            for cost in [_layer_cost(name, module, counter, mask or {})]
+            if cost.params or cost.macs]
+
+
+def total(costs: Iterable[LayerCost], prefix: str = '') -> Dict[str, float]:
+    """Sums of ``params``, ``macs``, ``nonzero``, ``sparse_macs`` over layers below ``prefix``."""
+    chosen = [c for c in costs if c.name.startswith(prefix)]
+    fields = ('params', 'macs', 'nonzero', 'sparse_macs')
+    return {field: sum(getattr(c, field) for c in chosen) for field in fields}
+
+
+def feature_sizes(model: nn.Module, input_shape: HW) -> Dict[str, Tuple[HW, HW]]:
+    """Height and width with which feature maps enter and leave each module that offers units."""
+    sizes: Dict[str, Tuple[HW, HW]] = {}
+
+    def record(name, module, inputs, output):
+        sizes[name] = tuple(inputs[0].shape[-2:]), tuple(output.shape[-2:])
+
+    trace(model, input_shape, record, offers_units)
+    return sizes
+
+
+def trace(model: nn.Module, input_shape: HW, record: Callable,
+          wanted: Callable[[nn.Module], bool]) -> None:
+    """Call ``record(name, module, inputs, output)`` for each call of a wanted module.
+
+    It runs one image through a copy on the meta device: shapes only, no arithmetic, no memory.
+    """
+    twin = meta_copy(model)
+    with ShapesOnly():
+        _run_once(twin, model, input_shape)
+        for name, module in twin.named_modules():
+            if wanted(module):
+                module.register_forward_hook(
+                    lambda m, inputs, output, name=name: record(name, m, inputs, output))
+        run_image(twin, model, input_shape)
+
+
+def meta_copy(model: nn.Module) -> nn.Module:
+    """A copy on the meta device, in eval mode, without hooks."""
+    memo = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
+            for p in model.parameters()}
+    memo.update({id(b): b.detach().to('meta') for b in model.buffers()})
+    # weight_norm keeps what it has computed as a plain attribute, which cannot be copied.
+    attributes = [value for m in model.modules() for value in vars(m).values()]
+    memo.update({id(t): t.detach().to('meta') for t in attributes if isinstance(t, Tensor)})
+    # Each module has a dozen of empty ones; to copy them in Python took half of the time.
+    memo.update({id(d): OrderedDict() for d in attributes if type(d) is OrderedDict and not d})
+    twin = copy.deepcopy(model, memo)
+    twin.eval()  # not chained: some toolboxes' backbones return nothing from it
+    for module in twin.modules():
+        module._forward_hooks.clear()
+        # Activation checkpointing hangs a function on each instance that calls the original.
+        module.__dict__.pop('forward', None)
+    return twin
+
+
+def run_image(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
+    """Run one image through the ``meta_copy`` of ``model``."""
+    dtype = next((p.dtype for p in model.parameters()), None)
+    image = torch.empty(1, image_channels(model), *input_shape, device='meta', dtype=dtype)
+    with torch.no_grad():
+        # mmpose's models ask for data samples, None allowed.
+        twin(image, None) if isinstance(twin, BaseModel) else twin(image)
+
+
+def image_channels(model: nn.Module) -> int:
+    """Channels of the input image: those that are normalised, else those of the first convolution.
+
+    Not always the same: YOLOX's first convolution sees four pixels at once.
+    """
+    mean = getattr(getattr(model, 'data_preprocessor', None), 'mean', None)
+    if isinstance(mean, Tensor) and mean.numel() > 1:
+        return mean.numel()
+    for module in model.modules():
+        if type(module).__name__ == 'Focus':
+            return image_channels(module.conv) // 4
+        if isinstance(module, nn.Conv2d):
+            return module.in_channels
+    return 3
+
+
+def _run_once(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
+    """What is kept for later images is no cost of one."""
+    if any(getattr(m, 'computes_once', False) for m in twin.modules()):
+        run_image(twin, model, input_shape)
+
+
+def _layer_cost(name: str, module: nn.Module, counter: MacCounter,
+                mask: Mapping[str, Tensor]) -> LayerCost:
+    prefix = f'{name}.' if name else ''
+    own = {prefix + key: p for key, p in module.named_parameters(recurse=False)
+           if prefix + key in counter.names}
+    params = sum(p.numel() for p in own.values())
+    kept = sum(int(mask[key].sum()) if key in mask else p.numel() for key, p in own.items())
+    macs = counter.macs.get(name, 0)
+    kind = next((kind for kind, types in _KINDS.items() if isinstance(module, types)),
+                'product' if macs else 'other')
+    return LayerCost(name, kind, params, macs, kept, counter.sparse_macs.get(name, 0.))
+
+
+_KINDS = dict(conv=nn.modules.conv._ConvNd, linear=(nn.Linear, nn.Bilinear),
+              attention=(Attention, nn.MultiheadAttention))

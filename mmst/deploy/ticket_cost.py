@@ -1,0 +1,174 @@
+"""What a ticket costs: supernet, searched network and kept weights; per layer, block and part."""
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from ..costs.cost import DEFAULT_SHAPE, LayerCost, layer_costs, total
+from ..costs.memory import peak_activations
+from ..costs.table import render
+from ..errors import config_error
+from ..models.hrnas.widths import without_widths
+from ..registry import MODELS
+from ..search.adapters import prepare
+from ..tickets import Ticket
+from .compact import is_compact, nonzero
+
+#: Paths of a search block, and the layers of a compacted one.
+_PATH = re.compile(r'\.(mixconv|transformer|residual|sum|relu)\b')
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """Costs of one network for one image.
+
+    Attributes:
+        layers (List[LayerCost]): Of every layer; ``sparse_macs`` count kept weights at their own
+            positions, layer by layer.
+        peak_bytes (int): Feature maps alive at once, at most.
+    """
+    layers: List[LayerCost]
+    peak_bytes: int
+
+    def total(self) -> Dict[str, float]:
+        """Sums over all layers."""
+        return total(self.layers)
+
+    def parts(self) -> Dict[str, Dict[str, float]]:
+        """Sums over backbone, neck, head, whatever the model has."""
+        return self._sums(lambda name: original_name(name).partition('.')[0])
+
+    def blocks(self) -> Dict[str, Dict[str, float]]:
+        """Sums over search blocks, and over the layers between them."""
+        return self._sums(lambda name: block_of(original_name(name)))
+
+    def _sums(self, key) -> Dict[str, Dict[str, float]]:
+        groups: Dict[str, List[LayerCost]] = {}
+        for cost in self.layers:
+            groups.setdefault(key(cost.name), []).append(cost)
+        return {name: total(costs) for name, costs in groups.items()}
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """Costs of a ticket beside those of its supernet.
+
+    Attributes:
+        input_shape (Tuple[int, int]): Height and width of the image.
+        supernet (NetworkCost, optional): Before the search. None for a compacted ticket.
+        searched (NetworkCost, optional): The ticket's network; its layers also say what is left of
+            them under the mask. None for a config.
+    """
+    input_shape: Tuple[int, int]
+    supernet: Optional[NetworkCost] = None
+    searched: Optional[NetworkCost] = None
+
+    def plain(self) -> Dict[str, Any]:
+        """Everything as plain data, e.g. for JSON."""
+        networks = dict(supernet=self.supernet, searched=self.searched)
+        return dict(input_shape=list(self.input_shape), **{
+            name: dict(total=n.total(), peak_bytes=n.peak_bytes, parts=n.parts(),
+                       blocks=n.blocks(), layers=[asdict(cost) for cost in n.layers])
+            for name, n in networks.items() if n is not None})
+
+    def table(self, by: str = 'parts') -> str:
+        """A table by ``'parts'``, ``'blocks'`` or ``'layers'``, with the total below."""
+        before, found = _rows(self.supernet, by), _rows(self.searched, by)
+        height, width = self.input_shape
+        lines = [render(
+            f'params (M), GMACs at {height}x{width}; sparse: kept weights only',
+            ['', 'params', 'searched', 'sparse', 'GMACs', 'searched', 'sparse'],
+            [[name, *_numbers(before.get(name), found.get(name))]
+             for name in _order(before, found)], width=110)]
+        memory = [f'{n.peak_bytes / 2**20:.1f} MiB {name}' for name, n in (
+            ('supernet', self.supernet), ('searched', self.searched)) if n is not None]
+        return '\n'.join([*lines, f'feature maps alive at once, at most: {", ".join(memory)}'])
+
+
+def ticket_costs(ticket: Ticket, input_shape: Optional[Sequence[int]] = None) -> CostReport:
+    """Costs of a ticket, its network before the search and under its mask.
+
+    Args:
+        ticket (Ticket): Of any network, compacted or not.
+        input_shape (Sequence[int], optional): Defaults to the one that its run counted costs at.
+
+    Raises:
+        ConfigError: The network cannot take images of that size.
+    """
+    shape = tuple(input_shape or ticket.meta.get('input_shape') or DEFAULT_SHAPE)
+    network = ticket.build()
+    searched = network_cost(network, shape, kept_weights(ticket, network))
+    if is_compact(ticket):
+        return CostReport(shape, None, searched)
+    return CostReport(shape, network_cost(ticket.supernet(), shape), searched)
+
+
+def config_cost(model: Mapping[str, Any], input_shape: Tuple[int, int],
+                scope: Optional[str] = None) -> NetworkCost:
+    """Costs of the network of a model's config before any search."""
+    with DefaultScope.overwrite_default_scope(scope):
+        network = prepare(MODELS.build(ConfigDict(without_widths(model))))
+    return network_cost(network, tuple(input_shape))
+
+
+def network_cost(model: nn.Module, input_shape: Tuple[int, int], mask=None) -> NetworkCost:
+    """Costs of a network; ``mask`` as in ``layer_costs``.
+
+    Raises:
+        ConfigError: The network cannot take images of that size.
+    """
+    try:
+        return NetworkCost(layer_costs(model, input_shape, mask),
+                           peak_activations(model, input_shape))
+    except (RuntimeError, ValueError, IndexError) as error:
+        line = ' '.join(str(error).split())[:150]
+        raise config_error('--shape', tuple(input_shape), f'the network cannot take it ({line})',
+                           'give height and width in pixels, e.g. 512 1024') from None
+
+
+def kept_weights(ticket: Ticket, network: nn.Module) -> Dict[str, Any]:
+    """The ticket's mask; of a compact one, which of its weights are not 0."""
+    kept = dict(ticket.mask)
+    if is_compact(ticket):
+        kept.update((f'backbone.{name}', keep) for name, keep in nonzero(network.backbone).items())
+    return kept
+
+
+def original_name(name: str) -> str:
+    """Path of a layer; of a compacted network's, the path of the layer that it comes from."""
+    inside = name.partition('backbone.nodes.')[2]
+    if not inside:
+        return name
+    path = inside.replace('/', '.')
+    return path if path.startswith('neck.') else f'backbone.{path}'
+
+
+def block_of(name: str) -> str:
+    """Path of the search block that a layer lies in; outside of blocks, two steps of its path."""
+    found = _PATH.search(name)
+    return name[:found.start()] if found else '.'.join(name.split('.')[:3])
+
+
+def _rows(network: Optional[NetworkCost], by: str) -> Dict[str, Dict[str, float]]:
+    if network is None:
+        return {}
+    rows = {original_name(cost.name): total([cost]) for cost in network.layers} \
+        if by == 'layers' else getattr(network, by)()
+    return {**rows, 'total': network.total()}
+
+
+def _order(before: Mapping[str, Any], found: Mapping[str, Any]) -> List[str]:
+    return [*(name for name in {**before, **found} if name != 'total'), 'total']
+
+
+def _numbers(before: Optional[Dict], found: Optional[Dict]) -> List[str]:
+    return [_cell(before, 'params', 1e6, 4), _cell(found, 'params', 1e6, 4),
+            _cell(found, 'nonzero', 1e6, 4), _cell(before, 'macs', 1e9, 5),
+            _cell(found, 'macs', 1e9, 5), _cell(found, 'sparse_macs', 1e9, 5)]
+
+
+def _cell(sums: Optional[Mapping[str, float]], field: str, unit: float, digits: int) -> str:
+    return '-' if sums is None else f'{sums[field] / unit:.{digits}f}'

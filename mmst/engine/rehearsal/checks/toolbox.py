@@ -1,0 +1,45 @@
+"""Is the toolbox of the config's task installed?"""
+import importlib
+from typing import Optional
+
+from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
+
+from ....errors import ConfigError, config_error
+
+#: Import name to the command that installs it. mmpose declares a package that no longer builds and
+#: that it never imports.
+INSTALL = dict(
+    mmseg='pip install mmsegmentation ftfy regex',
+    mmpretrain='pip install mmpretrain',
+    mmpose='pip install mmdet xtcocotools json-tricks munkres && pip install --no-deps mmpose')
+
+
+def check_toolbox(cfg: Config) -> None:
+    """Refuse a config whose ``default_scope`` is a toolbox that cannot be imported.
+
+    Raises:
+        ConfigError: With the pip command that installs it.
+    """
+    scope = cfg.get('default_scope')
+    if scope in INSTALL:
+        try:
+            importlib.import_module(scope)
+        except ImportError as error:
+            raise _not_installed(scope, f'cannot be imported ({error})') from error
+
+
+def missing_toolbox(error: Exception) -> Optional[ConfigError]:
+    """The error of a config that inherits from a toolbox; None where that is not the trouble.
+
+    Args:
+        error (Exception): What reading the config raised.
+    """
+    names = [name for name in INSTALL if name in str(error) or MODULE2PACKAGE[name] in str(error)]
+    if not isinstance(error, ImportError) or not names:
+        return None
+    return _not_installed(names[0], f'is not installed ({error})')
+
+
+def _not_installed(scope: str, problem: str) -> ConfigError:
+    return config_error('default_scope', scope, f'the toolbox {problem}', INSTALL[scope])

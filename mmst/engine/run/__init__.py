@@ -1,0 +1,1 @@
+"""A training run: its work directory, processes, events, resumption."""

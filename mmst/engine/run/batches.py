@@ -1,0 +1,52 @@
+"""Training batches outside training."""
+from typing import Dict, Iterator, Mapping, Optional
+
+from mmengine.dataset import DefaultSampler
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from ...errors import config_error
+from ...pruning.build import criterion_name
+from ...pruning.criteria.base import Criterion
+from ...pruning.gradients import loss_gradients
+from ...randomness import isolated_random_state
+from .access import unwrapped
+
+
+def training_batches(runner: Runner, count: int, seed: int,
+                     batch_size: Optional[int] = None) -> Iterator[dict]:
+    """Up to ``count`` shuffled batches of the runner's training set, on each rank its own.
+
+    The training loader itself and its iterator are not touched.
+
+    Args:
+        runner (Runner): The runner.
+        count (int): Batches.
+        seed (int): Of the order.
+        batch_size (int, optional): Defaults to the training loader's.
+    """
+    train = runner.train_dataloader
+    sampler = DefaultSampler(train.dataset, shuffle=True, seed=seed)
+    loader = DataLoader(train.dataset, batch_size or train.batch_size or 1, sampler=sampler,
+                        collate_fn=train.collate_fn)
+    for _, batch in zip(range(count), loader):
+        yield batch
+
+
+def criterion_gradients(runner: Runner, criterion: Criterion,
+                        weights: Mapping[str, nn.Parameter], seed: int) -> Dict[str, Tensor]:
+    """The gradients that ``criterion`` wants; none where it needs none.
+
+    Raises:
+        ConfigError: It needs gradients, and the config has no training data.
+    """
+    if not getattr(criterion, 'needs_gradients', False):
+        return {}
+    if runner._train_dataloader is None:
+        raise config_error('criterion', criterion_name(criterion), 'it needs training data, and the config has no '
+                           'train_dataloader', 'add one, or use the criterion \'magnitude\'')
+    batches = getattr(criterion, 'batches', Criterion.batches)
+    with isolated_random_state(seed):
+        return loss_gradients(unwrapped(runner), weights,
+                              training_batches(runner, batches, seed))

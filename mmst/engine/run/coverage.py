@@ -1,0 +1,33 @@
+"""Saying at the start of a run what it will leave as it is."""
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from ...costs.coverage import coverage
+from ...search.units import find_units
+from .access import find_hook, unwrapped
+
+
+def log_coverage(runner: Runner, teller: Hook) -> None:
+    """Log one line: which share of all parameters is prunable, searched, or neither.
+
+    Args:
+        runner (Runner): With all its hooks, and its model as it begins to train.
+        teller (Hook): Who calls. Of a ``PruneHook`` and a ``SearchHook`` the former tells.
+    """
+    from ..hooks.prune_hook import PruneHook  # they import this file
+    from ..hooks.search_hook import SearchHook
+    prune, search = find_hook(runner, PruneHook), find_hook(runner, SearchHook)
+    if teller is not (prune or search):
+        return
+    model = unwrapped(runner)
+    weights, parts = ({}, ()) if prune is None else (prune.weights(runner), prune.select['parts'])
+    groups = [] if search is None else [
+        name for name in find_units(model) if not search.leaves_alone(name)]
+    found, hint = coverage(model, weights, groups, parts), ''
+    whole = [part for part, _ in model.named_children() if part in found.left_out
+             and part not in parts]
+    if weights and whole:
+        largest = max(whole, key=found.left_out.get)
+        if found.left_out[largest] > found.prunable:
+            hint = f'; to prune {largest}, too, name it in PruneHook.parts'
+    runner.logger.info(found.line() + hint)

@@ -1,0 +1,106 @@
+"""Which data a run trains on: a run that goes on must see the same."""
+import hashlib
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+
+import numpy as np
+from mmengine import dist
+from mmengine.runner import Runner
+
+from ...errors import MMSTError, TrainingError
+from ...lab.scenes.in_use import data_roots, find_marker
+from ...tickets.ticket import plain
+from .work_dir import read_record, write_record
+
+#: Samples whose names count, and files whose sizes do.
+NAMES, SIZES = 1000, 100
+KEY = 'data'
+
+
+def check_data(runner: Runner) -> None:
+    """Note the training data in the run's record; refuse to go on with others.
+
+    Other data set settings are the user's own choice, and are noted anew. All ranks must call this.
+
+    Raises:
+        TrainingError: The settings are the same, and the data are not; on all ranks.
+    """
+    problem: List[Optional[MMSTError]] = [None]
+    if dist.is_main_process():
+        try:
+            _check(runner)
+        except MMSTError as error:
+            problem = [error]
+    dist.broadcast_object_list(problem)
+    if problem[0] is not None:
+        raise problem[0]
+
+
+def _check(runner: Runner) -> None:
+    record = read_record(Path(runner.work_dir))
+    if record is None:
+        return
+    before, now = record.get(KEY), describe_data(runner)
+    if (runner._resume and isinstance(before, Mapping) and before != now
+            and before.get('settings') == now['settings']):
+        counts = f'{before.get("samples")} training samples, and now {now["samples"]}'
+        same = before.get('samples') == now['samples']
+        raise TrainingError(
+            f'train_dataloader.dataset: the data are not those that the run began with '
+            f'({"as many, of other names, sizes or making" if same else counts}). Remedy: restore '
+            'them, or start anew in another --work-dir.')
+    if before != now:
+        write_record(Path(runner.work_dir), dict(record, **{KEY: now}))
+
+
+def describe_data(runner: Runner) -> Dict[str, Any]:
+    """Settings of the data set, number of samples, and a digest of names and sizes.
+
+    Names count as seen from ``data_root``, so that data may move.
+    """
+    cfg, dataset = runner.cfg.get('train_dataloader') or {}, runner.train_dataloader.dataset
+    settings = cfg.get('dataset') if isinstance(cfg, Mapping) else None
+    told = json.dumps(plain(_without_roots(settings)), sort_keys=True, default=str)
+    found = hashlib.sha256()
+    for word in (*_names(dataset), *_markers(settings)):
+        found.update(word.encode(errors='replace'))
+    return dict(settings=hashlib.sha256(told.encode()).hexdigest()[:16], samples=len(dataset),
+                digest=found.hexdigest()[:16])
+
+
+def _names(dataset: Any) -> Iterator[str]:
+    """Names of samples, evenly spaced; of some of them the sizes of the files."""
+    if not hasattr(dataset, 'get_data_info') or not len(dataset):
+        return
+    count = len(dataset)
+    root = os.path.abspath(getattr(dataset, 'data_root', None) or os.curdir)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, NAMES)).round().astype(int))
+    sized = {*chosen[::max(1, len(chosen) // SIZES)].tolist()}
+    for index in chosen.tolist():
+        info = dataset.get_data_info(index)
+        for key in ('img_path', 'seg_map_path', 'gt_label', 'img_id', 'id'):
+            value = info.get(key)
+            if isinstance(value, (str, int)):
+                local = isinstance(value, str) and '://' not in value
+                yield f'{key}={os.path.relpath(value, root) if local else value}'
+                if local and index in sized:
+                    with suppress(OSError):
+                        yield str(os.path.getsize(value))
+
+
+def _markers(settings: Any) -> Iterator[str]:
+    """How generated data were made."""
+    for marker in map(find_marker, data_roots(settings)):
+        if marker is not None:
+            with suppress(OSError, UnicodeDecodeError):
+                yield marker.read_text(encoding='utf-8')
+
+
+def _without_roots(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_roots(item) for key, item in value.items()
+                if key not in ('data_root', 'pipeline')}
+    return [_without_roots(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,44 @@
+"""Is the network that an evaluation sees the one that becomes the ticket?"""
+from typing import Dict, Optional
+
+from mmengine.hooks import EMAHook
+from mmengine.runner import Runner
+from torch import nn
+
+from ...errors import config_error
+from .access import evaluated, find_hook, unwrapped
+from .fingerprint import checksums
+
+
+class EvaluatedNetwork:
+    """Compares the two at each evaluation, whatever hooks exchange weights before it."""
+
+    def __init__(self):
+        self._ticket: Optional[Dict[str, int]] = None
+
+    def expect(self, runner: Runner) -> None:
+        """Remember the network that is to be evaluated; call it at the end of training steps."""
+        self._ticket = _sums(evaluated(runner))
+
+    def check(self, runner: Runner) -> None:
+        """Compare; call it before an evaluation, after hooks have exchanged weights.
+
+        Raises:
+            ConfigError: Evaluations see another network.
+        """
+        if self._ticket is None:
+            return
+        seen = _sums(unwrapped(runner))
+        name = next((n for n, value in self._ticket.items() if seen.get(n) != value), None)
+        self._ticket = None
+        if name is not None:
+            hook = find_hook(runner, EMAHook)
+            raise config_error(
+                'custom_hooks', 'EMAHook' if hook is None else type(hook).__name__,
+                f'evaluations see another network than the ticket holds ({name} differs)',
+                'average weights by mmengine\'s EMAHook, and let no other hook exchange or change '
+                'weights before an evaluation')
+
+
+def _sums(model: nn.Module) -> Dict[str, int]:
+    return checksums((n, t) for n, t in model.state_dict().items() if t.is_floating_point())

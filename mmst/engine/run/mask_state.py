@@ -1,0 +1,59 @@
+"""What a checkpoint holds of masks, and of the weights that have returned since the last one."""
+from typing import Any, Dict, Mapping, Optional
+
+from torch import nn
+
+from ...errors import TicketError
+from ...pruning.mask import Mask
+from ...pruning.reactivation import Masks
+from .since_return import SinceReturn
+
+MASK, RETURNED = 'mmst_mask', 'mmst_returned'
+Weights = Mapping[str, nn.Parameter]
+
+
+def mask_state(masks: Masks, weights: Weights) -> Dict[str, Any]:
+    """The mask in force, and the values under it, by parameter name."""
+    kept = {name: ~masks[w]['pruned'] for name, w in weights.items() if w in masks}
+    values = {n: masks[w]['value'] for n, w in weights.items() if 'value' in masks.get(w, ())}
+    return dict(kept=kept, values=values)
+
+
+def returned_state(returned: Masks, weights: Weights,
+                   averages: Optional[SinceReturn]) -> Dict[str, Any]:
+    """Which weights have returned, and how much of their averages' decay is done."""
+    return dict(returned={name: returned[w]['returned'] for name, w in weights.items()},
+                share=averages.share if averages is not None else 0.)
+
+
+def restore_returned(saved: Any, weights: Weights, averages: Optional[SinceReturn]) -> Masks:
+    """Go on with the averages of returned weights as ``returned_state`` found them.
+
+    Raises:
+        TicketError: The state is damaged, or belongs to other weights.
+    """
+    share = saved.get('share') if isinstance(saved, dict) else None
+    if not isinstance(share, float) or not 0 <= share <= 1:
+        raise TicketError(f'the checkpoint\'s {RETURNED} has no share between 0 and 1. Remedy: '
+                          'resume from the checkpoint before it.')
+    mask = checked(saved.get('returned'), weights)
+    returned = {w: dict(returned=mask[name].to(w.device)) for name, w in weights.items()}
+    if averages is not None:
+        averages.begin(weights, returned, share)
+    return returned
+
+
+def checked(tensors: Any, weights: Weights) -> Mask:
+    """A mask from a checkpoint, for exactly the weights that are to be pruned.
+
+    Raises:
+        TicketError: Naming the first tensor that is missing or does not fit.
+    """
+    mask = Mask(tensors if isinstance(tensors, dict) else {})
+    others = sorted(set(mask) ^ set(weights))
+    if others:
+        raise TicketError(f'the checkpoint\'s mask and the weights to prune differ by {others[0]}. '
+                          'Remedy: resume with the parts, transformers and leave_alone of '
+                          'PruneHook that the run had.')
+    mask.check_fits({name: weight.shape for name, weight in weights.items()})
+    return mask

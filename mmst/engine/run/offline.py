@@ -1,0 +1,132 @@
+"""Pruning and evaluating a network without training it."""
+import copy
+import json
+from pathlib import Path
+from typing import Any, Dict
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from ... import files
+from ...costs.table import ticket_table
+from ...errors import config_error
+from ...pruning.acting import check_zeros_act
+from ...pruning.build import scores_of
+from ...pruning.criteria.base import Criterion
+from ...pruning.draw import draw_mask
+from ...pruning.mask import Mask
+from ...pruning.prunable import prunable_weights
+from ...randomness import isolated_random_state
+from ...search.adapters import prepare
+from ...search.recalibrate import recalibrate
+from ...tickets import Ticket, summarize
+from ...tickets.described import model_config
+from ...tickets.imports import listed_imports
+from ...tickets.ticket import plain
+from ..hooks.labels_hook import LabelsHook, without_label
+from ..hooks.ticket_hook import DEFAULT_SHAPE
+from ..rehearsal import checks as preflight
+from ..rehearsal.checks.checkpoints import check_tested
+from ..rehearsal.checks.toolbox import check_toolbox
+from .access import unwrapped
+from .batches import criterion_gradients, training_batches
+from .retrain import hook_settings, input_shape
+
+#: What a runner needs no matter what it is for.
+_HOOKS = ('timer', 'logger', 'param_scheduler', 'sampler_seed')
+_SELECT = ('parts', 'transformers', 'leave_alone')
+
+
+def open_file(cfg: Config, path: str) -> Ticket:
+    """A ticket, or a checkpoint as a ticket of its own mask, checked against config and data.
+
+    Raises:
+        MMSTError: The file or the data cannot be used with the config.
+    """
+    for name in ('train_dataloader', 'val_dataloader'):
+        if cfg.get(name) is None:
+            raise config_error(name, None, 'recalibration and evaluation need data',
+                               'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
+    check_toolbox(cfg)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        model = prepare(preflight.build_model(cfg))
+        content, ticket = check_tested(path, model)
+        preflight.check_data(cfg, ('train', 'val'))
+    if ticket is not None:
+        return ticket
+    search, meta = content.get('mmst_search') or {}, content.get('meta', {})
+    mask = Mask(content.get('mmst_mask', {}).get('kept', {}))
+    return Ticket.from_model(model, model_config(cfg), mask, plain(dict(
+        epoch=meta.get('epoch'), iter=meta.get('iter'), seed=meta.get('seed'),
+        survivors=search.get('survivors', {}), supernet=search.get('supernet'),
+        default_scope=cfg.get('default_scope', 'mmengine'), input_shape=input_shape(cfg),
+        imports=listed_imports(cfg))))
+
+
+def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: float,
+               scope: str = 'global') -> Mask:
+    """Draw a mask over the runner's model and set the pruned weights to 0 (S+P).
+
+    Which weights count as prunable is what the ``PruneHook`` of the config says, if it has one.
+    """
+    settings = hook_settings(cfg, 'PruneHook') or {}
+    weights = prunable_weights(unwrapped(runner), **{
+        key: settings[key] for key in _SELECT if key in settings})
+    check_zeros_act(unwrapped(runner), weights)
+    gradients = criterion_gradients(runner, criterion, weights, runner.seed)
+    mask = draw_mask(scores_of(criterion, weights, gradients), sparsity, scope)
+    with torch.no_grad():
+        for name, kept in mask.items():
+            weights[name].masked_fill_(~kept, 0)
+    return mask
+
+
+def open_runner(cfg: Config, ticket: Ticket) -> Runner:
+    """A runner with the ticket's architecture and weights, and none of this project's hooks."""
+    own = copy.deepcopy(cfg)
+    own.default_hooks = {name: hook for name, hook in (cfg.get('default_hooks') or {}).items()
+                         if name in _HOOKS}
+    own.custom_hooks, own.load_from, own.resume = [], None, False
+    runner = Runner.from_cfg(own)
+    runner.register_hook(LabelsHook())
+    prepare(unwrapped(runner)).load_state_dict(ticket.state_dict)
+    return runner
+
+
+def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
+           **origin: Any) -> Dict[str, Any]:
+    """Recalibrate, evaluate, save the ticket and its summary, and print that.
+
+    Args:
+        runner (Runner): From :func:`open_runner`.
+        cfg (Config): The whole config.
+        ticket (Ticket): Where architecture and meta data come from.
+        mask (Mask): Of the runner's model.
+        out (str): Path of the new ticket; the summary is written beside it.
+        **origin: How it came about, for the summary.
+    """
+    model, settings = unwrapped(runner), hook_settings(cfg, 'RecalibrateHook') or {}
+    with isolated_random_state(runner.seed):
+        recalibrate([model], training_batches(
+            runner, settings.get('batches', 10), runner.seed, settings.get('batch_size', 16)))
+    metrics = {key: float(value) for key, value in runner.val().items()}
+    result = Ticket.from_model(model, model_config(cfg), mask, plain(dict(
+        ticket.meta, sparsity=mask.sparsity, origin=origin)))
+    shape = input_shape(cfg) or ticket.meta.get('input_shape') or DEFAULT_SHAPE
+    summary = dict(summarize(result, shape, ticket.meta.get('supernet')), metrics=metrics,
+                   before_last_prune=None, zeros=_share_of_zeros(result), **without_label(runner))
+    if is_main_process():
+        result.save(out)
+        text = json.dumps(summary, indent=2, default=str)
+        files.write_bytes(Path(out).with_suffix('.json'), text.encode())
+        print(f'ticket: {out}\n{ticket_table(summary)}', flush=True)
+    return summary
+
+
+def _share_of_zeros(ticket: Ticket) -> float:
+    """Also weights that the mask keeps can be 0: a random mask over a ticket that was pruned."""
+    total = max(ticket.mask.total, 1)
+    return sum(int((ticket.state_dict[name] == 0).sum()) for name in ticket.mask) / total

@@ -1,0 +1,30 @@
+"""Short epochs."""
+from typing import Any, Iterator
+
+from mmengine.dataset import DefaultSampler
+
+from ...errors import config_error
+from ...registry import DATA_SAMPLERS
+
+
+@DATA_SAMPLERS.register_module()
+class PartSampler(DefaultSampler):
+    """Each epoch sees another random part of the data.
+
+    Searches and prunes come by epochs: with short ones a short run has as many as a long one.
+
+    Args:
+        dataset: Of known length.
+        share (float): Part of the data that an epoch is long, above 0 and up to 1.
+        **kwargs: Of mmengine's ``DefaultSampler``; ``shuffle`` must be on.
+    """
+
+    def __init__(self, dataset: Any, share: float, **kwargs: Any):
+        super().__init__(dataset, **kwargs)
+        if not 0 < share <= 1 or not self.shuffle:
+            raise config_error('PartSampler.share', share, 'must be above 0 and up to 1, with '
+                               'shuffle=True', 'give e.g. 0.5')
+        self.num_samples = max(1, round(share * self.num_samples))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(super().__iter__())[:self.num_samples])

@@ -1,0 +1,94 @@
+"""A run before it trains: all that settings can contradict."""
+from dataclasses import dataclass
+from typing import Any, Mapping, Optional, Sequence, Type
+
+from mmengine.hooks import Hook
+from mmengine.model import BaseAveragedModel
+from mmengine.optim import OptimWrapperDict
+from torch import nn
+
+from ...errors import config_error
+from ..optim.masked_optim_wrapper import MaskedStep
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What hooks check in ``IntervalHook.check_plan``.
+
+    It comes from a built runner or, before anything is built or written, from a config.
+
+    Attributes:
+        steps (int): Length of the run.
+        unit (str): What the steps are: ``'epochs'`` or ``'iterations'``.
+        wrapper (type): Class of the optimizer wrapper.
+        hooks (Sequence[Hook]): The run's hooks.
+        model (nn.Module): The model, unwrapped.
+        averaged (BaseAveragedModel, optional): Its moving average.
+        cfg (Mapping, optional): The whole config; empty for a runner that was built without one.
+    """
+    steps: int
+    unit: str
+    wrapper: type
+    hooks: Sequence[Hook]
+    model: nn.Module
+    averaged: Optional[BaseAveragedModel] = None
+    cfg: Optional[Mapping[str, Any]] = None
+
+    def has(self, kind: Type[Hook]) -> bool:
+        """Whether the run has a hook of a class."""
+        return any(isinstance(hook, kind) for hook in self.hooks)
+
+    def check_length(self, key: str, value: int, consequence: str = 'it would never act') -> None:
+        """Refuse an interval or a warm-up that is longer than the run.
+
+        Raises:
+            ConfigError: Naming the key.
+        """
+        if value > self.steps:
+            raise config_error(key, value,
+                               f'the run has only {self.steps} {self.unit}, so {consequence}',
+                               f'set it to {self.steps} or less, or train longer')
+
+    def check_wrapper(self, need: str) -> None:
+        """Refuse an optimizer wrapper that knows nothing of masks and penalty.
+
+        Raises:
+            ConfigError: Saying who needs it.
+        """
+        if issubclass(self.wrapper, OptimWrapperDict):
+            written = (self.cfg or {}).get('optim_wrapper') or {}
+            named = [key for key, value in written.items() if isinstance(value, Mapping)]
+            raise config_error('optim_wrapper', ', '.join(named) or 'several', 'there are several '
+                               'optimizers, and search and pruning follow one', 'give one for the '
+                               'whole model: optim_wrapper=dict(type=\'mmst.MaskedOptimWrapper\', '
+                               'optimizer=...)')
+        if not issubclass(self.wrapper, MaskedStep):
+            raise config_error('optim_wrapper.type', self.wrapper.__name__, need,
+                               'use mmst.MaskedOptimWrapper or mmst.MaskedAmpOptimWrapper')
+
+    def check_averaged(self) -> None:
+        """Refuse an EMA that would evaluate averaged weights with the statistics of others.
+
+        A network without BN has no statistics.
+
+        Raises:
+            ConfigError: If ``update_buffers`` is off, or another network is evaluated.
+        """
+        self.check_evaluated()
+        statistics = any(name.endswith('running_mean') for name, _ in self.model.named_buffers())
+        if statistics and self.averaged is not None and not self.averaged.update_buffers:
+            raise config_error('EMAHook.update_buffers', False,
+                               'averaged weights need averaged BN statistics',
+                               'set update_buffers=True in the EMAHook')
+
+    def check_evaluated(self) -> None:
+        """Refuse an EMA whose average becomes the ticket, but is not what is evaluated.
+
+        Raises:
+            ConfigError: If ``evaluate_on_ema``, of mmpretrain's hook, is off.
+        """
+        if any(getattr(hook, 'evaluate_on_ema', True) is False for hook in self.hooks):
+            raise config_error('EMAHook.evaluate_on_ema', False,
+                               'the averaged network becomes the ticket, and another would be '
+                               'evaluated', 'set evaluate_on_ema=True (evaluate_on_origin=True '
+                               'evaluates both), or leave the hook out')

@@ -1,0 +1,128 @@
+"""What an event has changed, as a table for the log."""
+import re
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from ...costs.table import render
+
+WIDTH = 100
+_STAGE = re.compile(r'backbone\.(?:fusions|parallels)\.(\d+)\.')
+_DONE = dict(search='search', prune='prune', reactivate='reactivation',
+             recalibrate='new BN statistics')
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A run after the events of one step.
+
+    Attributes:
+        unit (str): ``'epoch'`` or ``'iteration'``.
+        step (int): Steps done.
+        steps (int): Of the whole run.
+        events (Sequence[Mapping]): Those since the table before.
+        state (Mapping): Of ``snapshot``.
+        supernet (Mapping, optional): ``params`` and ``macs`` before the search.
+        due (float, optional): Sparsity that the schedule asks for now.
+        target (float, optional): Sparsity at the end.
+        upcoming (Sequence[str]): What comes next, in words.
+    """
+    unit: str
+    step: int
+    steps: int
+    events: Sequence[Mapping[str, Any]]
+    state: Mapping[str, Any]
+    supernet: Optional[Mapping[str, float]] = None
+    due: Optional[float] = None
+    target: Optional[float] = None
+    upcoming: Sequence[str] = ()
+
+    def table(self) -> str:
+        """Plain text of at most 100 columns."""
+        kinds = [_DONE[e['kind']] for e in self.events if e['kind'] in _DONE]
+        lines = [f'{self.unit} {self.step} of {self.steps}: {", ".join(dict.fromkeys(kinds))}']
+        removed = [r for e in self.events if e['kind'] == 'search' for r in e['removed']]
+        if removed:
+            lines.append(units_table(removed, self.state['units']))
+        if 'params' in self.state:
+            lines.append(_costs_table(self.state, self.supernet))
+        lines.append(self._sparsity())
+        if self.upcoming:
+            lines.append(f'next: {", ".join(self.upcoming)}')
+        return '\n'.join(line.rstrip() for line in '\n'.join(lines).splitlines() if line.strip())
+
+    def _sparsity(self) -> str:
+        revived = sum(e['revived'] for e in self.events if e['kind'] == 'reactivate')
+        told = [f'{name} {value:.2%}' for name, value in (
+            ('reached', self.state['sparsity']), ('due', self.due), ('target', self.target))
+            if value is not None]
+        return (f'sparsity: {", ".join(told)}; weights reactivated: '
+                f'{f"{revived:,}" if revived else "none"}')
+
+
+def units_table(removed: Sequence[Mapping[str, Any]],
+                units: Mapping[str, Mapping[str, int]]) -> str:
+    """Units left, and removed in brackets, by stage and kernel size.
+
+    Args:
+        removed (Sequence[Mapping]): Of a search event.
+        units (Mapping): Group to what is left of it by kernel size (0: tokens).
+    """
+    left, gone = {}, {}
+    for group, counts in units.items():
+        _add(left, group, counts)
+    for removal in removed:
+        _add(gone, removal['group'], removal['removed'])
+    labels = sorted({k for sums in (*left.values(), *gone.values()) for k in sums},
+                    key=lambda label: (label == 0, label))
+    rows = [[stage, *(_cell(left.get(stage, {}), gone.get(stage, {}), k) for k in labels)]
+            for stage in sorted({**left, **gone}, key=_place)]
+    totals = [_sum(left), _sum(gone)]
+    return render('units left (removed)', ['', *map(unit_name, labels)],
+                  [*rows, ['all', *(_cell(*totals, k) for k in labels)]], width=WIDTH)
+
+
+def stage_of(path: str) -> str:
+    """``'stage 3'`` of a path in the supernet; of others the part, or its first layer."""
+    found = _STAGE.match(path)
+    if found:
+        return f'stage {int(found[1]) + 1}'
+    part, _, rest = path.partition('.')
+    return part if part != 'backbone' else f'{part}.{rest.partition(".")[0]}'
+
+
+def _place(stage: str) -> tuple:
+    """Stages in their order, other parts of the backbone, then the neck."""
+    return not stage.startswith('stage'), not stage.startswith('backbone'), len(stage), stage
+
+
+def unit_name(label: int) -> str:
+    """Of a kernel size, 0 for tokens."""
+    return f'{label}x{label}' if label else 'tokens'
+
+
+def _add(sums: Dict[str, Dict[int, int]], path: str, counts: Mapping[Any, int]) -> None:
+    found = sums.setdefault(stage_of(path), {})
+    for label, number in counts.items():
+        found[int(label)] = found.get(int(label), 0) + number
+
+
+def _sum(sums: Mapping[str, Mapping[int, int]]) -> Dict[int, int]:
+    labels = {label for counts in sums.values() for label in counts}
+    return {k: sum(counts.get(k, 0) for counts in sums.values()) for k in labels}
+
+
+def _cell(left: Mapping[int, int], gone: Mapping[int, int], label: int) -> str:
+    if label not in left and label not in gone:
+        return '-'
+    removed = f' (-{gone[label]:,})' if gone.get(label) else ''
+    return f'{left.get(label, 0):,}{removed}'
+
+
+def _costs_table(state: Mapping[str, float], supernet: Optional[Mapping[str, float]]) -> str:
+    def row(name: str, key: str, kept: str, unit: float) -> List[str]:
+        before = f'{supernet[key] / unit:.4f}' if supernet else '-'
+        return [name, before, f'{state[key] / unit:.4f}', f'{state[kept] / unit:.4f}']
+
+    return render('', ['', 'supernet', 'now', 'kept weights'],
+                  [row('parameters (M)', 'params', 'nonzero', 1e6),
+                   row('GMACs', 'macs', 'sparse_macs', 1e9)], width=WIDTH)

@@ -1,0 +1,85 @@
+"""A config of a training run turned into one that trains a ticket with its mask fixed."""
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+
+from mmengine.config import Config, ConfigDict
+
+from ...settings.kinds import kind_name
+from ...settings.length import run_length
+
+#: Hooks whose work a fixed architecture and mask end.
+_REPLACED = ('SearchHook', 'PruneHook', 'FixedMaskHook', 'RewindHook')
+
+
+def retraining_config(cfg: Config, fixed: Mapping[str, Any], epochs: Optional[int] = None,
+                      checkpoint: Optional[str] = None) -> None:
+    """Let ``cfg`` train a ticket, in place: no search, the mask fixed (paper Sec. 4.1, "w/ RT").
+
+    Schedules are given the run's length: cycles and ends are stretched, the milestones of a fresh
+    start move in proportion.
+
+    Args:
+        cfg (Config): A two-in-one run's.
+        fixed (Mapping): Arguments of ``FixedMaskHook``.
+        epochs (int, optional): Length of the run; iterations in iteration-based runs. Defaults to
+            the config's.
+        checkpoint (str, optional): A checkpoint of the two-in-one run; its optimizer goes on for
+            ``epochs`` more than the config's. Without it the optimizer starts afresh.
+    """
+    before, unit = run_length(cfg)
+    more = before if epochs is None else epochs
+    length = before + more if checkpoint else more
+    _replace_hooks(cfg, fixed)
+    _set_length(cfg, length, unit, fresh=checkpoint is None)
+    for key, scheduler in _schedulers(cfg):
+        _stretch(scheduler, before, length, unit, fresh=checkpoint is None)
+    cfg.load_from, cfg.resume = checkpoint, checkpoint is not None
+
+
+def hook_settings(cfg: Mapping[str, Any], name: str) -> Optional[Dict[str, Any]]:
+    """Settings of the config's hook of a class name, or None."""
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
+    return next((hook for hook in hooks if kind_name(hook) == name), None)
+
+
+def input_shape(cfg: Mapping[str, Any]) -> Optional[Tuple[int, int]]:
+    """Height and width at which a config counts costs, where it says so."""
+    for name in ('TicketHook', 'SearchHook'):
+        shape = (hook_settings(cfg, name) or {}).get('input_shape')
+        if shape is not None:
+            return tuple(shape)
+    return None
+
+
+def _replace_hooks(cfg: Config, fixed: Mapping[str, Any]) -> None:
+    shape, ticket = input_shape(cfg), hook_settings(cfg, 'TicketHook')
+    if ticket is not None and shape is not None:
+        ticket['input_shape'] = shape
+    for name, hook in list(cfg.default_hooks.items()):
+        if kind_name(hook) in _REPLACED:
+            del cfg.default_hooks[name]
+    cfg.custom_hooks = [h for h in cfg.get('custom_hooks') or () if kind_name(h) not in _REPLACED]
+    cfg.default_hooks['prune'] = ConfigDict(type='mmst.FixedMaskHook', **fixed)
+
+
+def _set_length(cfg: Config, length: int, unit: str, fresh: bool) -> None:
+    cfg.train_cfg['max_epochs' if unit == 'epochs' else 'max_iters'] = length
+    for key in ('val_interval', 'val_begin') if fresh else ():
+        if cfg.train_cfg.get(key, 0) > length:
+            cfg.train_cfg[key] = length
+
+
+def _schedulers(cfg: Config) -> Iterator[Tuple[str, Any]]:
+    found = cfg.get('param_scheduler') or []
+    for i, scheduler in enumerate(found if isinstance(found, (list, tuple)) else [found]):
+        yield f'param_scheduler[{i}]', scheduler
+
+
+def _stretch(scheduler: Any, before: int, length: int, unit: str, fresh: bool) -> None:
+    if scheduler.get('by_epoch', True) != (unit == 'epochs'):
+        return
+    for key in ('total_steps', 'end', 'T_max'):
+        if scheduler.get(key) == before:
+            scheduler[key] = length
+    if fresh and scheduler.get('milestones'):
+        scheduler['milestones'] = [max(1, round(m * length / before))
+                                   for m in scheduler['milestones']]

@@ -1,0 +1,26 @@
+"""Seeding of data loading workers."""
+import random
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+
+from ...registry import FUNCTIONS
+
+
+@FUNCTIONS.register_module()
+def seed_worker(worker_id: int) -> None:
+    """Seed a worker by what the main process drew for this epoch, and by the rank.
+
+    mmengine's own seeds workers alike in each epoch, so that augmentation repeats itself.
+
+    Args:
+        worker_id (int): Number of the worker; torch has counted it into its seed already.
+    """
+    seed = (torch.utils.data.get_worker_info().seed + 7_919 * get_rank()) % 2**32
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)

@@ -1,0 +1,146 @@
+"""The timeline of a run as a file that grows with it: ``WORK_DIR/timeline.jsonl``.
+
+The first line describes the run, each line after it is one event (:mod:`mmst.engine.run.events`), with
+the network as it was after the event where that has changed. It can be read while the run is at
+work and after it was killed.
+"""
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+
+from ... import files
+from ...tickets.ticket import plain
+
+FILE = 'timeline.jsonl'
+_NUMBER = (int, float)
+#: What an event of each kind has at least.
+_FIELDS = dict(
+    run=dict(unit=str, steps=int),
+    search=dict(removed=list, params=_NUMBER, macs=_NUMBER),
+    prune=dict(ratio=_NUMBER, sparsity=_NUMBER, total=int, pruned=int),
+    reactivate=dict(revived=int), recalibrate=dict(batches=int),
+    evaluate=dict(sparsity=_NUMBER, at_target=bool, metrics=dict))
+Entry = Dict[str, Any]
+#: Of checkpoints: what the file would say; of the run, what nobody knows after a search.
+KEY, KEPT = 'mmst_timeline', ('widths', )
+
+
+def read(work_dir: Union[str, Path]) -> Tuple[Optional[Entry], List[Entry]]:
+    """The run and its events, oldest first; (None, []) where there is no such file.
+
+    Lines from the first one on that is not whole are left out: a kill can strike while one is
+    written.
+    """
+    try:
+        lines = (Path(work_dir) / FILE).read_text(encoding='utf-8').splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError):
+        return None, []
+    entries: List[Entry] = []
+    for line in lines:
+        entry = _entry(line)
+        if entry is None:
+            break
+        entries.append(entry)
+    if not entries or entries[0]['kind'] != 'run':
+        return None, []
+    return entries[0], entries[1:]
+
+
+def find_damage(work_dir: Union[str, Path]) -> Optional[str]:
+    """What is wrong with the file, in words; None where nothing is, or there is none.
+
+    A last line that is cut off is no damage: a kill can strike while it is written.
+    """
+    try:
+        lines = (Path(work_dir) / FILE).read_text(encoding='utf-8').splitlines(keepends=True)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        return f'it cannot be read ({type(error).__name__})'
+    for number, line in enumerate(lines, 1):
+        entry = _entry(line)
+        if entry is None and (number < len(lines) or line.endswith('\n')):
+            return f'line {number} is no event'
+        if number == 1 and entry is not None and entry['kind'] != 'run':
+            return 'its first line does not describe a run'
+        lacking = entry and [key for key, kinds in _FIELDS.get(entry['kind'], {}).items()
+                             if not isinstance(entry.get(key), kinds)]
+        if lacking:
+            return f'line {number} has no {lacking[0]}'
+    return None
+
+
+def begin(work_dir: Union[str, Path], run: Entry, entries: Iterable[Entry]) -> None:
+    """Write the file anew, whole or not at all.
+
+    Raises:
+        TrainingError: It cannot be written.
+    """
+    files.write_bytes(Path(work_dir) / FILE, _lines([run, *entries]))
+
+
+def append(work_dir: Union[str, Path], entries: Sequence[Entry]) -> None:
+    """Add events at the end.
+
+    Raises:
+        TrainingError: The file cannot be written.
+    """
+    path = Path(work_dir) / FILE
+    try:
+        with open(path, 'ab') as file:
+            file.write(_lines(entries))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise files.cannot_write(path, error) from error
+
+
+def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> List[Entry]:
+    """The entries of ``events`` alone: those written already, bare events where there is none.
+
+    A run that goes on from a checkpoint knows the events up to that; what was written after it
+    happens again.
+    """
+    found = list(entries[:len(events)]) + [{}] * (len(events) - len(entries))
+    return [entry if _same(entry, event) else event for entry, event in zip(found, events)]
+
+
+def as_read(entry: Entry) -> Entry:
+    """An entry as the file gives it back: keys are text."""
+    return json.loads(json.dumps(plain(entry)))
+
+
+def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> List[Entry]:
+    """Entries without the network after them, from those that a checkpoint has kept."""
+    found = list(kept[:len(entries)]) + [{}] * (len(entries) - len(kept))
+    return [dict(old, **entry) if _same(old, entry) else entry
+            for entry, old in zip(entries, found)]
+
+
+def checked(content: Any) -> Tuple[Entry, List[Entry]]:
+    """Run and entries of a checkpoint; nothing where they are not what a run would write."""
+    run, entries = (content.get('run'), content.get('entries')) if isinstance(content, dict) else (
+        None, None)
+    if not isinstance(run, dict) or not isinstance(entries, list):
+        return {}, []
+    widths = {key: value for key, value in run.items() if key in KEPT and isinstance(value, dict)}
+    return widths, entries if all(isinstance(entry, dict) for entry in entries) else []
+
+
+def _same(entry: Entry, event: Entry) -> bool:
+    return all(entry.get(key) == event[key] for key in ('kind', 'step'))
+
+
+def _entry(line: str) -> Optional[Entry]:
+    try:
+        entry = files.parse_json(line) if line.endswith('\n') else None
+    except ValueError:
+        return None
+    whole = (isinstance(entry, dict) and isinstance(entry.get('kind'), str)
+             and type(entry.get('step')) is int)
+    return entry if whole else None
+
+
+def _lines(entries: Iterable[Entry]) -> bytes:
+    return ''.join(json.dumps(entry) + '\n' for entry in entries).encode()

@@ -1,0 +1,128 @@
+"""A training run from a whole config: what all tools that train do."""
+import argparse
+import os.path as osp
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from ... import cli
+from ...errors import MMSTError, config_error
+from ...lab.scenes.in_use import holding
+from ..hooks.labels_hook import LabelsHook
+from ..hooks.stop_hook import StopHook
+from ..rehearsal import checks as preflight
+from ..rehearsal import rehearse
+from .access import find_hook
+from .processes import stop_together
+from .resume import find_checkpoint
+from .retrain import retraining_config
+from .stop import Stopped
+from .work_dir import claim
+
+
+def train(cfg: Config) -> Runner:
+    """Check the config and rehearse the run, then train to the end; nothing is written before.
+
+    Args:
+        cfg (Config): Whole, with ``work_dir`` and ``launcher``.
+
+    Raises:
+        MMSTError: The first thing that is wrong; on all processes, whichever found it.
+        Stopped: SIGTERM or SIGINT has asked the run to end, see ``StopHook``.
+    """
+    problem = None
+    try:
+        preflight.check(cfg)
+        rehearse(cfg, cli.local_rank())
+    except MMSTError as error:
+        problem = error
+    cli.start_processes(cfg)
+    stop_together(problem)
+    claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
+    runner = build_runner(cfg)
+    runner.register_hook(LabelsHook())
+    try:
+        with _stop_hook(runner).signals, holding(cfg):
+            runner.train()
+    except Stopped as stopped:
+        if stopped.told:  # else the other processes may not be there any more
+            cli.stop_processes()
+        raise
+    cli.stop_processes()
+    return runner
+
+
+def _stop_hook(runner: Runner) -> StopHook:
+    """The hook that the config has; else one that is registered now, after all others."""
+    hook = find_hook(runner, StopHook)
+    if hook is None:
+        hook = StopHook()
+        runner.register_hook(hook)
+    return hook
+
+
+def build_runner(cfg: Config) -> Runner:
+    """mmengine's runner, or the config's own."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def read_config(args: argparse.Namespace, verb: str) -> Config:
+    """The config file with the common arguments put into it.
+
+    Args:
+        args (Namespace): With the common arguments of tools that train.
+        verb (str): Ends the default work directory's name, which the config's own run has already.
+    """
+    cfg = cli.read_config(args.config, args.cfg_options)
+    cli.set_launcher(cfg, args)
+    if args.work_dir is None:
+        name = osp.splitext(osp.basename(args.config))[0]
+        cfg.work_dir = osp.join(osp.dirname(cfg.get('work_dir') or './work_dirs/'),
+                                f'{name}_{verb}')
+    cli.set_work_dir(cfg, args)
+    cli.complete(cfg)
+    leave_out_rehearsal(cfg, args)
+    return cfg
+
+
+def leave_out_rehearsal(cfg: Config, args: argparse.Namespace) -> None:
+    """Note ``--no-rehearsal`` of the tools that have it in the config."""
+    if getattr(args, 'no_rehearsal', False):
+        cfg.rehearsal = False
+
+
+def apply_retraining(cfg: Config, **given: Any) -> None:
+    """Turn a config into one that trains a ticket with its mask fixed.
+
+    Args:
+        cfg (Config): The whole config. Its ``retrain=dict(…)``, if it has one, gives defaults.
+        **given: ``ticket``, which starts a fresh optimizer, or ``checkpoint``, whose optimizer and
+            schedule go on; ``epochs`` (the paper's 50 by default); other arguments of
+            ``FixedMaskHook``. Those that are None count as not given.
+
+    Raises:
+        ConfigError: There is neither ticket nor checkpoint.
+    """
+    given = {key: value for key, value in given.items() if value is not None}
+    settings = dict(cfg.pop('retrain', None) or {})
+    if {'ticket', 'checkpoint'} & set(given):
+        settings = {k: v for k, v in settings.items() if k not in ('ticket', 'checkpoint')}
+    settings = dict(settings, **given)
+    epochs, checkpoint = settings.pop('epochs', 50), settings.pop('checkpoint', None)
+    if settings.get('ticket') is None and checkpoint is None:
+        raise config_error('ticket', None, 'there is nothing to train',
+                           'give a ticket.pth, or a checkpoint with retrain.py --from-checkpoint')
+    if not isinstance(epochs, int) or epochs < 1:
+        raise config_error('epochs', epochs, 'must be a whole number of at least 1', 'use 50')
+    if checkpoint is not None and not osp.isfile(checkpoint):
+        raise config_error('checkpoint', checkpoint, 'no such file',
+                           'give the last epoch_N.pth of the two-in-one run')
+    retraining_config(cfg, settings, epochs, checkpoint)
+
+
+def resume_here(cfg: Config) -> None:
+    """Go on with the run of the work directory if it has a checkpoint; else start as configured."""
+    if osp.isdir(cfg.work_dir) and find_checkpoint(cfg.work_dir) is not None:
+        cfg.load_from, cfg.resume = None, True

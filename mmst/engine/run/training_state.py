@@ -1,0 +1,36 @@
+"""What a run goes on from besides the weights."""
+from typing import Any, Mapping
+
+from ...errors import TicketError
+
+_HUB = ('log_scalars', 'runtime_info', 'resumed_keys')
+
+
+def check_state(checkpoint: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that a run could load in part only.
+
+    Raises:
+        TicketError: It names the part that is not as a run writes it.
+    """
+    meta, hub = checkpoint.get('meta'), checkpoint.get('message_hub')
+    if not isinstance(meta, Mapping):
+        raise _broken('meta')
+    for key in ('epoch', 'iter'):
+        if type(meta.get(key)) is not int or not 0 <= meta[key] < 2**53:
+            raise _broken(f'meta.{key}')
+    if type(meta.get('seed', 0)) not in (int, type(None)):
+        raise _broken('meta.seed')
+    if not isinstance(hub, Mapping):
+        raise _broken('message_hub')
+    for key in _HUB:
+        if not isinstance(hub.get(key), dict):
+            raise _broken(f'message_hub.{key}')
+    if not isinstance(checkpoint.get('optimizer', {}), Mapping):
+        raise _broken('optimizer')
+    if not isinstance(checkpoint.get('param_schedulers', []), (list, Mapping)):
+        raise _broken('param_schedulers')
+
+
+def _broken(key: str) -> TicketError:
+    return TicketError(f'the checkpoint cannot be resumed from: its {key} is missing or broken. '
+                       'Remedy: resume from another checkpoint of the run.')

@@ -1,0 +1,43 @@
+"""What a run will do next."""
+from typing import List, Optional
+
+from mmengine.runner import Runner
+
+from ..hooks.fixed_mask_hook import FixedMaskHook
+from ..hooks.interval_hook import counts_iterations, max_steps, validation_due
+from ..hooks.prune_hook import PruneHook
+from ..hooks.search_hook import SearchHook
+from .access import find_hook
+
+
+def upcoming(runner: Runner, step: int) -> List[str]:
+    """The next search, prune and evaluation after ``step``, in words."""
+    search, prune, steps = find_hook(runner, SearchHook), drawing_hook(runner), max_steps(runner)
+    found, unit = [], 'iteration' if counts_iterations(runner) else 'epoch'
+    if search is not None and multiple_after(step, search.interval) <= steps:
+        found.append(f'search in {unit} {multiple_after(step, search.interval)}')
+    if prune is not None and step < steps:
+        at = min(multiple_after(step, prune.interval), steps)
+        found.append(f'prune in {unit} {at} (to {due_sparsity(runner, at):.0%})')
+    evaluation = next((n for n in range(step + 1, steps + 1) if validation_due(runner, n)), None)
+    return found + ([f'evaluation in {unit} {evaluation}'] if evaluation else [])
+
+
+def due_sparsity(runner: Runner, step: int) -> Optional[float]:
+    """The sparsity that the schedule asks for at the end of ``step``; None without pruning."""
+    prune = drawing_hook(runner)
+    if prune is None:
+        return None
+    last = step == max_steps(runner)
+    return prune.sparsity if last else prune.schedule.at(step // prune.interval)
+
+
+def drawing_hook(runner: Runner) -> Optional[PruneHook]:
+    """The hook that draws masks; None where there is none or the mask is fixed."""
+    hook = find_hook(runner, PruneHook)
+    return None if isinstance(hook, FixedMaskHook) else hook
+
+
+def multiple_after(step: int, interval: int) -> int:
+    """The first multiple of ``interval`` after ``step``."""
+    return step + interval - step % interval

@@ -1,0 +1,203 @@
+"""A work directory belongs to one run at a time, and to one config.
+
+Two runs that write into one directory overwrite each other's checkpoints, and a run that goes on
+under another config is neither of the two. A lock and a small record prevent both.
+"""
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+
+from mmengine import dist
+from mmengine.config import Config
+
+from ... import files
+from ...errors import MMSTError, TrainingError
+from ...settings.kinds import kind_name
+from ...tickets.ticket import plain
+
+RECORD, LOCK = 'mmst_run.json', '.mmst_lock'
+
+#: Hooks whose settings may not change within a run: they have left their mark on the weights.
+HOOKS = ('SearchHook', 'PruneHook', 'FixedMaskHook', 'RecalibrateHook', 'EMAHook')
+
+_held: Dict[str, int] = {}
+
+
+def claim(work_dir: Union[str, Path], cfg: Config, resume: bool) -> None:
+    """Take a work directory for this process, before anything is written into it.
+
+    The first process decides for all. The lock ends with the process, however that ends.
+
+    Args:
+        work_dir (str | Path): It is made where it is missing.
+        cfg (Config): The run's config.
+        resume (bool): Whether the run is to go on rather than to start.
+
+    Raises:
+        TrainingError: Another run is at work there, or it holds checkpoints of another config.
+    """
+    problem: List[Optional[MMSTError]] = [None]
+    if _rank() == 0:
+        try:
+            _lock(Path(work_dir))
+            check(work_dir, cfg)
+            _record(Path(work_dir), cfg, resume)
+        except MMSTError as error:
+            problem = [error]
+    dist.broadcast_object_list(problem)
+    if problem[0] is not None:
+        raise problem[0]
+
+
+def check(work_dir: Union[str, Path], cfg: Config) -> None:
+    """Refuse a directory that holds checkpoints of another config; nothing is written.
+
+    Raises:
+        TrainingError: Naming what differs.
+    """
+    before = read_record(Path(work_dir))
+    changed = list(differences(before['config'], describe(cfg))) if before else []
+    if changed and checkpoints(work_dir):
+        listed = '; '.join(f'{key} was {_short(old)} and is {_short(new)}'
+                           for key, old, new in changed[:3])
+        more = f'; and {len(changed) - 3} more' if len(changed) > 3 else ''
+        raise TrainingError(
+            f'work_dir = {str(work_dir)!r}: holds checkpoints of another config: {listed}{more}. '
+            'Remedy: give another --work-dir, or the config that the run began with.')
+
+
+def release(work_dir: Union[str, Path]) -> None:
+    """Let others have it. A process that ends releases by itself."""
+    held = _held.pop(_key(work_dir), None)
+    if held is not None:
+        os.close(held)
+
+
+def run_id(work_dir: Union[str, Path]) -> Optional[str]:
+    """Name of the run that a work directory belongs to; its checkpoints bear it too."""
+    return (read_record(Path(work_dir)) or {}).get('run')
+
+
+def checkpoints(work_dir: Union[str, Path]) -> List[Path]:
+    """Files that a run could go on from."""
+    folder = Path(work_dir)
+    return sorted([*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')])
+
+
+# -------------------------------------------------------------------------------------- record
+
+
+def describe(cfg: Config) -> Dict[str, Any]:
+    """What must not change within a run, as plain data: model, hooks, kind of optimizer."""
+    default = (cfg.get('default_hooks') or {}).items()
+    custom = [(kind_name(hook), hook) for hook in cfg.get('custom_hooks') or ()]
+    optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
+    described = dict(
+        model=_without_init(cfg.get('model') or {}),
+        default_hooks={name: dict(hook) for name, hook in default if _leaves_a_mark(hook)},
+        custom_hooks={name: dict(hook) for name, hook in custom if _leaves_a_mark(hook)},
+        optim_wrapper=dict(optimizer=dict(type=kind_name(optimizer))))
+    return json.loads(json.dumps(plain(described), default=str))
+
+
+def differences(before: Any, now: Any, key: str = '') -> Iterator[Tuple[str, Any, Any]]:
+    """Key, former and present value of each setting that differs; None where there is none."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in sorted(before.keys() | now.keys()):
+            yield from differences(before.get(name), now.get(name), f'{key}.{name}' if key else name)
+    elif before != now:
+        yield key, before, now
+
+
+def _record(work_dir: Path, cfg: Config, resume: bool) -> None:
+    if read_record(work_dir) is None or not resume:
+        # Checkpoints that came without a record, say from another machine, are of any run.
+        adopts = resume and checkpoints(work_dir)
+        record = dict(run='' if adopts else uuid.uuid4().hex, config=describe(cfg))
+        write_record(work_dir, record)
+
+
+def write_record(work_dir: Path, record: Dict[str, Any]) -> None:
+    """Write a run's record, whole or not at all.
+
+    Raises:
+        TrainingError: It cannot be written.
+    """
+    files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode())
+
+
+def read_record(work_dir: Path) -> Optional[Dict[str, Any]]:
+    """A run's record; None where there is none that is whole."""
+    try:
+        record = files.parse_json((work_dir / RECORD).read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(record, dict) and isinstance(record.get('config'), dict)
+    return record if whole and isinstance(record.get('run'), str) else None
+
+
+def _leaves_a_mark(hook: Any) -> bool:
+    return isinstance(hook, Mapping) and kind_name(hook) in HOOKS
+
+
+def _without_init(value: Any) -> Any:
+    """Where weights come from does not matter to a run that goes on."""
+    if isinstance(value, Mapping):
+        return {key: _without_init(item) for key, item in value.items()
+                if key not in ('init_cfg', 'pretrained')}
+    return [_without_init(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else f'{text[:56]} ...'
+
+
+# ---------------------------------------------------------------------------------------- lock
+
+
+def _lock(work_dir: Path) -> None:
+    """Lock the directory and remove what killed runs have left half written."""
+    if _key(work_dir) in _held:
+        return
+    try:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(work_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise files.cannot_write(work_dir / LOCK, error) from error
+    if not _lock_file(descriptor):
+        owner = os.read(descriptor, 100).decode(errors='replace').strip()
+        os.close(descriptor)
+        raise TrainingError(f'work_dir = {str(work_dir)!r}: another run ({owner}) is at work there. '
+                            'Remedy: wait for its end, or give another --work-dir.')
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f'process {os.getpid()}'.encode())
+    _held[_key(work_dir)] = descriptor
+    for folder in (work_dir, work_dir / 'tickets'):
+        files.sweep(folder)
+
+
+def _lock_file(descriptor: int) -> bool:
+    """Whether the lock could be had; always where the system has no such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        # Not flock: data loading workers would inherit that, and hold it for some seconds after
+        # the run that started them was killed.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _key(work_dir: Union[str, Path]) -> str:
+    return os.path.realpath(work_dir)
+
+
+def _rank() -> int:
+    """Rank of this process, also before the processes are connected."""
+    return dist.get_rank() if dist.is_distributed() else int(os.environ.get('RANK', 0))

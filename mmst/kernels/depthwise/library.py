@@ -1,0 +1,102 @@
+"""The compiled kernel's functions on tensors."""
+import ctypes
+from ctypes import POINTER, Structure, c_int32, c_void_p
+from functools import lru_cache
+from pathlib import Path
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from ..native.build import build_or_tell
+
+SOURCE = Path(__file__).parent / 'kernel' / 'depthwise.cpp'
+#: Names of the types in the functions' names.
+TYPES = {torch.float32: 'float', torch.float64: 'double'}
+#: Largest kernel size; a row's taps are unrolled.
+LARGEST = 7
+
+
+class Slice(Structure):
+    """Channels that share a kernel size; fields as in ``kernel/depthwise.cpp``."""
+    _fields_ = [('size', c_int32), ('start', c_int32), ('width', c_int32), ('weight', c_void_p),
+                ('gradient', c_void_p)]
+
+
+class Maps(Structure):
+    """The maps of a call."""
+    _fields_ = [*((name, c_int32) for name in ('images', 'height', 'width', 'channels',
+                                               'out_height', 'out_width', 'stride', 'slices')),
+                ('slice', POINTER(Slice)),
+                *((name, c_void_p) for name in ('slope', 'shift', 'x', 'x_gradient', 'y_gradient',
+                                                'y'))]
+
+
+@lru_cache(maxsize=None)
+def kernel() -> Optional[ctypes.CDLL]:
+    """The compiled functions, or None where they cannot be had; the log says why."""
+    return build_or_tell(SOURCE, 'Training without the depthwise kernel, by torch\'s convolutions')
+
+
+@torch.compiler.assume_constant_result
+def available() -> bool:
+    """Whether there is a kernel; settled once, while torch.compile traces too."""
+    return kernel() is not None
+
+
+def forward(x: Tensor, weights: Sequence[Tensor], stride: int,
+            norm: Optional[Tuple[Tensor, Tensor]] = None) -> Tensor:
+    """Depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last.
+
+    With ``norm``, slope and shift of each channel, (C, ) both, of ``relu(x * slope + shift)``.
+    """
+    y = _empty(x, out_shape(x, stride))
+    _call('forward', x.shape, y.shape, stride, weights, norm=norm, x=x, y=y)
+    return y
+
+
+def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Tensor],
+                   stride: int) -> Tensor:
+    """Gradient of the input of ``shape``, from that of the output."""
+    found = _empty(gradient, shape)
+    _call('backward', shape, gradient.shape, stride, weights, x_gradient=found,
+          y_gradient=gradient)
+    return found
+
+
+def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor], stride: int,
+                     norm: Optional[Tuple[Tensor, Tensor]] = None) -> List[Tensor]:
+    """Gradients of the weights, from those of the output; ``norm`` as it was given to ``forward``."""
+    found = [torch.empty_like(w, memory_format=torch.contiguous_format) for w in weights]
+    _call('backward', x.shape, gradient.shape, stride, weights, found, norm, x=x,
+          y_gradient=gradient)
+    return found
+
+
+def out_shape(x: Tensor, stride: int) -> Tuple[int, int, int, int]:
+    """Shape of the output: sizes round up."""
+    images, channels, height, width = x.shape
+    return images, channels, -(-height // stride), -(-width // stride)
+
+
+def _empty(like: Tensor, shape: Sequence[int]) -> Tensor:
+    return torch.empty(shape, dtype=like.dtype, device=like.device,
+                       memory_format=torch.channels_last)
+
+
+def _call(name: str, in_shape: Sequence[int], shape: Sequence[int], stride: int,
+          weights: Sequence[Tensor], gradients: Sequence[Tensor] = (),
+          norm: Optional[Tuple[Tensor, Tensor]] = None, **maps: Tensor) -> None:
+    weights = [w.detach().contiguous() for w in weights]
+    maps = {key: t.contiguous(memory_format=torch.channels_last) for key, t in maps.items()}
+    slices, start = (Slice * len(weights))(), 0
+    for i, w in enumerate(weights):
+        gradient = gradients[i].data_ptr() if gradients else None
+        slices[i] = Slice(w.shape[-1], start, w.shape[0], w.data_ptr(), gradient)
+        start += w.shape[0]
+    images, channels, height, width = in_shape
+    slope, shift = (None, None) if norm is None else (t.data_ptr() for t in norm)
+    call = Maps(images, height, width, channels, *shape[2:], stride, len(weights), slices, slope,
+                shift, **{key: t.data_ptr() for key, t in maps.items()})
+    function = getattr(kernel(), f'{name}_{TYPES[weights[0].dtype]}')
+    function(ctypes.byref(call), torch.get_num_threads())

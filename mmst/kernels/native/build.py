@@ -1,0 +1,183 @@
+"""Compiling a kernel, once per machine and version of its source."""
+import ctypes
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Iterator, List, Optional, Sequence
+
+from mmengine.logging import print_log
+
+from ... import files
+from ...errors import TrainingError
+
+#: Headers that kernels share.
+INCLUDE = Path(__file__).parent / 'include'
+#: No -ffast-math: it would let a shared library change how the whole process rounds.
+FLAGS = ('-O3', '-std=c++17', '-fPIC', '-shared', '-pthread', '-fno-math-errno',
+         '-fno-trapping-math', '-fno-signed-zeros')
+#: Ending of the file that holds a library's SHA-256.
+DIGEST = '.sha256'
+COMPILERS = ('c++', 'g++', 'clang++')
+#: ``MMST_KERNEL=none`` does without kernels; ``MMST_KERNEL_CACHE`` is the folder of the builds;
+#: ``MMST_KERNEL_TARGET`` holds the compiler's flags for the processor, e.g. ``-mavx2 -mfma``.
+SWITCH, CACHE, TARGET = 'MMST_KERNEL', 'MMST_KERNEL_CACHE', 'MMST_KERNEL_TARGET'
+
+
+class BuildError(RuntimeError):
+    """There is no compiler, or it cannot compile the kernel."""
+
+
+def build(source: Path) -> ctypes.CDLL:
+    """The library of a kernel: from the cache, or compiled into it.
+
+    Of several processes that start at once, one compiles. What lies in the cache is used only where
+    its digest is the one that was written with it; without a compiler, whichever has built it.
+
+    Args:
+        source (Path): Its C++ file; headers lie beside it or in ``INCLUDE``.
+
+    Raises:
+        BuildError: In one line.
+    """
+    if os.environ.get(SWITCH, '').lower() == 'none':
+        raise BuildError(f'{SWITCH}=none')
+    try:
+        compiler, name = find_compiler(), f'{source.stem}_{fingerprint(source)}'
+        if compiler is None:
+            return _load_any(cache_folder(), name)
+        path = cache_folder() / f'{name}_{compiler_fingerprint(compiler)}.so'
+        library = _load(path)  # a cache that is complete may be read-only
+        if library is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(path.with_suffix('.lock')):
+                library = _load(path)
+                if library is None:
+                    compile_to(path, source, compiler)
+                    library = ctypes.CDLL(str(path))
+        return library
+    except (OSError, RuntimeError, TrainingError) as error:  # no home folder: a RuntimeError
+        raise BuildError(str(error)) from error
+
+
+def _load(path: Path) -> Optional[ctypes.CDLL]:
+    """The library of a file that is whole; a damaged one would end the process when it is loaded."""
+    try:
+        told = path.with_suffix(DIGEST).read_text().strip()
+        if hashlib.sha256(path.read_bytes()).hexdigest() == told:
+            return ctypes.CDLL(str(path))
+    except (OSError, UnicodeDecodeError):  # missing, or for another kind of machine
+        pass
+    return None
+
+
+def _load_any(folder: Path, name: str) -> ctypes.CDLL:
+    """The library that some compiler has built from the same source for this processor."""
+    for path in sorted(folder.glob(f'{name}_*.so')):
+        library = _load(path)
+        if library is not None:
+            return library
+    raise BuildError('no C++ compiler found (set CXX, or install g++ or clang++)')
+
+
+def build_or_tell(source: Path, instead: str) -> Optional[ctypes.CDLL]:
+    """The library of a kernel, or None: then the log tells ``instead`` and why."""
+    try:
+        return build(source)
+    except BuildError as error:
+        print_log(f'{instead}: {error}.', logger='current')
+        return None
+
+
+def find_compiler() -> Optional[List[str]]:
+    """$CXX, else the first that is installed, as a program and its arguments (``ccache g++``).
+
+    Raises:
+        BuildError: $CXX has a quotation mark without its partner.
+    """
+    asked = os.environ.get('CXX')
+    try:
+        # As a shell splits it, unless the whole is the path of a program.
+        commands = ([[name] for name in COMPILERS] if not asked else
+                    [[asked], shlex.split(asked)])
+    except ValueError as error:
+        raise BuildError(f'CXX = {asked!r}: {error}') from error
+    for program, *arguments in filter(None, commands):
+        found = shutil.which(program)
+        if found:
+            return [found, *arguments]
+    return None
+
+
+def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
+    """Compile to ``path``, whole or not at all; for this very processor where that works.
+
+    The digest is written after it, beside it.
+
+    With flags of ``MMST_KERNEL_TARGET`` it is compiled with them or not at all.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        product = Path(folder) / 'kernel.so'
+        for target in (target_flags(), *([] if os.environ.get(TARGET) else [[]])):
+            command = [*compiler, *FLAGS, *target, f'-I{INCLUDE}', str(source), '-o', str(product)]
+            result = subprocess.run(command, capture_output=True, text=True)
+            if not result.returncode:
+                data = product.read_bytes()
+                files.write_bytes(path, data)
+                told = hashlib.sha256(data).hexdigest()
+                return files.write_bytes(path.with_suffix(DIGEST), told.encode())
+    lines = result.stderr.strip().splitlines() or ['no message']
+    raise BuildError(f'{shlex.join(compiler)} failed: {lines[0]}')
+
+
+def target_flags() -> List[str]:
+    """The flags asked for; else all instructions that this processor has."""
+    if os.environ.get(TARGET):
+        return os.environ[TARGET].split()
+    return ['-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else '-march=native']
+
+
+def fingerprint(source: Path) -> str:
+    """Of all that decides about the library but the compiler: source, flags, processor."""
+    found = hashlib.sha256(repr((FLAGS, target_flags(), processor())).encode())
+    for file in sorted(source.parent.iterdir()) + sorted(INCLUDE.iterdir()):
+        found.update(file.read_bytes())
+    return found.hexdigest()[:24]
+
+
+def compiler_fingerprint(compiler: Sequence[str]) -> str:
+    """Of a compiler's version and of the arguments that it is called with."""
+    version = subprocess.run([*compiler, '--version'], capture_output=True, text=True).stdout
+    return hashlib.sha256(repr((version, compiler[1:])).encode()).hexdigest()[:8]
+
+
+def processor() -> str:
+    """Model and instructions: a home folder may be shared by different machines."""
+    cpuinfo = Path('/proc/cpuinfo')
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    wanted = ('model name', 'flags', 'Features', 'CPU part')
+    told = {line.partition(':')[0].strip(): line for line in lines if line.startswith(wanted)}
+    return repr((platform.platform(), platform.processor(), sorted(told.values())))
+
+
+def cache_folder() -> Path:
+    """Where builds are kept."""
+    if os.environ.get(CACHE):
+        return Path(os.environ[CACHE])
+    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'mmst'
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait for other processes that hold the file; a process that dies lets go of it."""
+    import fcntl  # not on Windows, where the build ends in a BuildError before
+    with open(path, 'w') as file:
+        # Some network file systems have no locks: two builds then replace each other, whole.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield  # closing the file unlocks it

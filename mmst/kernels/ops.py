@@ -1,0 +1,66 @@
+"""A MixConv path's layers computed by kernels."""
+from dataclasses import dataclass
+from typing import Tuple
+
+import torch
+from torch import Tensor, nn
+
+from ..models.hrnas.ops import Ops
+from ..models.plain import is_compiling, is_plain
+from . import batch_norm, depthwise, pointwise
+from .depthwise import normalized
+
+
+@dataclass(frozen=True)
+class KernelOps(Ops):
+    """Computes what kernels can compute, and leaves the rest to torch's layers.
+
+    Results differ from the layers' by rounding only. Kernels compute in training, and on a GPU in
+    evaluation as well; export keeps to the layers, and so do layers with hooks.
+
+    Args:
+        devices (tuple[str]): Where kernels compute: ``'cpu'``, ``'cuda'``.
+        kernels (tuple[str]): ``'depthwise'``: convolutions of all kernel sizes in one pass;
+            ``'batch_norm'``: BN with its ReLU in one pass; ``'pointwise'``: 1x1 convolutions as
+            products of matrices. Defaults to all of them.
+    """
+    devices: Tuple[str, ...]
+    kernels: Tuple[str, ...] = ('depthwise', 'batch_norm', 'pointwise')
+
+    def pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        if self._takes('pointwise', conv, x) and pointwise.can_run(x, conv):
+            return pointwise.pointwise(x, conv)
+        return super().pointwise(conv, x)
+
+    def norm_relu(self, bn: nn.Module, x: Tensor) -> Tensor:
+        if self._takes('batch_norm', bn, x) and batch_norm.can_run(x, bn):
+            return batch_norm.batch_norm(x, bn, relu=True)
+        return super().norm_relu(bn, x)
+
+    def depthwise(self, convs: nn.ModuleList, x: Tensor) -> Tensor:
+        weights, stride = _weights(convs), convs[0].stride[0]
+        if (self._takes('depthwise', convs, x) and _are_plain(convs)
+                and depthwise.can_run(x, weights, stride)):
+            return depthwise.mixed_depthwise(x, weights, stride)
+        return super().depthwise(convs, x)
+
+    def norm_relu_depthwise(self, bn: nn.Module, convs: nn.ModuleList, x: Tensor) -> Tensor:
+        weights, stride = _weights(convs), convs[0].stride[0]
+        if (self._takes('depthwise', convs, x) and self._takes('batch_norm', bn, x)
+                and _are_plain(convs) and normalized.can_run(x, bn, weights, stride)):
+            return normalized.normalized_depthwise(x, bn, weights, stride)
+        return super().norm_relu_depthwise(bn, convs, x)
+
+    def _takes(self, kernel: str, layer: nn.Module, x: Tensor) -> bool:
+        # After a search torch plans every changed convolution anew on a GPU, in evaluation too.
+        here = layer.training or (x.device.type == 'cuda' and not is_compiling()
+                                  and not torch.jit.is_tracing())
+        return here and x.device.type in self.devices and kernel in self.kernels
+
+
+def _weights(convs: nn.ModuleList):
+    return [conv.weight for conv in convs if conv.weight.shape[0]]
+
+
+def _are_plain(convs: nn.ModuleList) -> bool:
+    return all(is_plain(conv, nn.Conv2d) and conv.bias is None for conv in convs)

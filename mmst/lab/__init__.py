@@ -1,0 +1,1 @@
+"""What studies the method: studies, reports, pictures, generated data. Nothing outside imports it."""

@@ -1,0 +1,182 @@
+"""Time on a sparse accelerator: an analytical model of SIGMA (Qin et al., HPCA 2020).
+
+SIGMA computes matrix products on a grid of multipliers. Its distribution network brings any operand
+to any multiplier and its reduction network sums groups of any size, so that multipliers hold
+non-zero operands only, whatever their pattern. What is left to model for a product of
+(rows, depth) weights of density d with a dense (depth, columns) operand, weights held still:
+
+* non-zeros:         nz = d * rows * depth
+* folds:             f = ceil(nz / PEs), times the weights fill the grid
+* loading weights:   nz words through ``load_width`` words a cycle
+* streaming:         each fold takes every column once; a cycle brings ``stream_width`` words of the
+  columns to the grid. A fold holds weights of at most min(depth, nz in it) rows of the operand:
+  cycles = f * columns * max(1, operands of a fold / stream_width)
+* reduction:         a tree of depth ceil(log2 PEs) is filled once a fold
+* memory:            non-zero weights with a bit a position (SIGMA's bitmap), operand and result
+  each once, at ``bandwidth`` bytes a second
+
+A layer takes the longer of its computing and its memory time (they overlap). With a large stream
+width and one fold per PEs this is the roofline max(MACs / (PEs * frequency), bytes / bandwidth).
+"""
+import math
+from dataclasses import dataclass
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple
+
+from torch import Tensor, nn
+
+from ...costs.cost import trace
+from ...errors import config_error
+from ...models.hrnas.attention import Attention
+
+
+@dataclass(frozen=True)
+class Sigma:
+    """The accelerator.
+
+    From the paper (Qin et al., HPCA 2020): a grid of 128 x 128 multipliers at 500 MHz in 28 nm, as
+    the TPU that it is compared with: 16.4 TFLOPS at best, of which it is said to reach 10.8. The
+    widths of the networks and the memory's bandwidth are assumptions: 128 words a cycle is one for
+    each of its 128 dot-product engines, and 64 GB/s is half of what that width takes at 2 bytes a
+    word. The SuperTickets supplement names none of these.
+
+    Its Table 4 has 48.3 ms for a ticket of 1.0 G multiply-adds on Cityscapes. The whole grid would
+    need 0.12 ms, so that the paper's simulation is of far fewer multipliers or of much more than one
+    image: compare ratios between networks with it, not milliseconds.
+
+    Attributes:
+        rows, columns (int): Of the grid of multipliers.
+        frequency (float): Cycles a second.
+        stream_width (int): Operand words that reach the grid a cycle; 0: as many as it holds.
+        load_width (int): Weights that are loaded a cycle.
+        bandwidth (float): Bytes a second from memory.
+        word (int): Bytes of an operand and of a result. bfloat16's 2.
+    """
+    rows: int = 128
+    columns: int = 128
+    frequency: float = 500e6
+    stream_width: int = 128
+    load_width: int = 128
+    bandwidth: float = 64e9
+    word: int = 2
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            least = 0 if name == 'stream_width' else 1
+            if not value >= least:
+                raise config_error(f'Sigma.{name}', value, f'must be at least {least}',
+                                   'use the default')
+
+    @property
+    def multipliers(self) -> int:
+        """Multiply-adds a cycle at best."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class Product:
+    """A matrix product of a layer, ``count`` times (once a group of a convolution).
+
+    Attributes:
+        name (str): Of the layer.
+        rows, depth, columns (int): (rows, depth) weights times a (depth, columns) operand.
+        nonzero (int): Non-zero weights of all ``count`` products together.
+        operand (int): Words of the feature maps that are read: less than ``depth * columns`` where
+            a kernel reads each of them several times.
+        count (int): Products.
+    """
+    name: str
+    rows: int
+    depth: int
+    columns: int
+    nonzero: int
+    operand: int
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """Seconds of one layer; it takes the longer of the two."""
+    name: str
+    computing: float
+    memory: float
+
+    @property
+    def seconds(self) -> float:
+        """Time of the layer."""
+        return max(self.computing, self.memory)
+
+
+def layer_time(product: Product, sigma: Sigma = Sigma()) -> LayerTime:
+    """Time of a product; those of a layer's groups share the grid."""
+    if not product.nonzero:
+        return LayerTime(product.name, 0., 0.)
+    folds = math.ceil(product.nonzero / sigma.multipliers)
+    in_fold = min(product.nonzero, sigma.multipliers)
+    # Rows of the operand that the weights of a fold meet, at most one a weight.
+    operands = min(in_fold, product.depth * product.count)
+    stream = 1. if not sigma.stream_width else max(1., operands / sigma.stream_width)
+    cycles = (product.nonzero / sigma.load_width + folds * product.columns * stream +
+              folds * math.ceil(math.log2(sigma.multipliers)))
+    bitmap = product.rows * product.depth * product.count / 8
+    results = product.rows * product.columns * product.count
+    moved = bitmap + sigma.word * (product.nonzero + product.operand + results)
+    return LayerTime(product.name, cycles / sigma.frequency, moved / sigma.bandwidth)
+
+
+def network_time(products: Iterable[Product],
+                 sigma: Sigma = Sigma()) -> Tuple[float, List[LayerTime]]:
+    """Seconds of all products one after another, and of each."""
+    times = [layer_time(product, sigma) for product in products]
+    return sum(t.seconds for t in times), times
+
+
+def roofline(product: Product, sigma: Sigma = Sigma()) -> float:
+    """The least seconds that a product can take."""
+    moved = sigma.word * (product.nonzero + product.operand +
+                          product.rows * product.columns * product.count)
+    macs = product.nonzero * product.columns
+    return max(macs / sigma.multipliers / sigma.frequency, moved / sigma.bandwidth)
+
+
+def products(model: nn.Module, input_shape: Tuple[int, int],
+             mask: Optional[Mapping[str, Tensor]] = None) -> List[Product]:
+    """The products of a network for one image: convolutions, linears, attention.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model or any part of one.
+        input_shape (Tuple[int, int]): Height and width of the image.
+        mask (Mapping[str, Tensor], optional): Parameter name to bool; without it weights that are
+            not 0 count.
+    """
+    weights: Dict[str, int] = {}
+    for name, module in model.named_modules():
+        weight = getattr(module, 'weight', None)
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            kept = (mask or {}).get(f'{name}.weight')
+            weights[name] = int((weight != 0 if kept is None else kept).sum())
+    found: List[Product] = []
+
+    def record(name, module, inputs, output):
+        found.extend(_products(name, module, inputs, output, weights.get(name, 0)))
+
+    trace(model, input_shape, record, lambda m: isinstance(m, (nn.Conv2d, nn.Linear, Attention)))
+    return found
+
+
+def _products(name, module, inputs, output, nonzero) -> List[Product]:
+    if isinstance(module, Attention):
+        queries, memory = inputs
+        count, keys, dim = queries.shape[-2], memory.shape[-2], memory.shape[-1]
+        # Neither operand is a weight: the keys' one is held still, and dense.
+        return [Product(f'{name}.scores', keys, dim, count, keys * dim, count * dim),
+                Product(f'{name}.mix', dim, keys, count, keys * dim, count * keys)]
+    weight = module.weight
+    if not weight.numel():
+        return []
+    words = inputs[0].numel()
+    if isinstance(module, nn.Linear):
+        return [Product(name, weight.shape[0], weight.shape[1], words // weight.shape[1], nonzero,
+                        words)]
+    groups = module.groups
+    return [Product(name, weight.shape[0] // groups, weight[0].numel(),
+                    output.shape[-2] * output.shape[-1], nonzero, words, groups)]

@@ -1,0 +1,236 @@
+"""A work directory as plain data for the page."""
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+from mmengine.config import Config
+
+from ... import files
+from ...engine.run import timeline
+from ...engine.run.events import KEY
+from ...engine.run.resume import find_checkpoint
+from ...errors import TicketError, config_error
+from ...openmmlab.compat import safe_load
+from . import logs
+from .supernet import supernet_widths, widths_of_survivors
+
+Entry = Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run, finished or not.
+
+    Attributes:
+        name (str): Of the work directory.
+        run (Mapping): First line of the timeline; where the run had no ``TimelineHook``, what
+            config and checkpoint tell.
+        entries (List[Mapping]): Events, oldest first.
+        summary (Mapping, optional): ``ticket.json``; None while the run has not ended.
+        losses (List): Steps done, a fraction of an epoch too, and the loss.
+        before, after (Mapping): Widths of the search blocks by part, of the supernet and now; empty
+            where the network has none.
+        layers (Mapping): Share pruned of each weight.
+        cfg (Config, optional): The run's config.
+        config_path (Path, optional): Its file.
+        starts (List[str]): When processes began to work at it.
+        weights (Path, optional): Ticket or checkpoint that the network can be taken from.
+        notes (List[str]): What is missing, in sentences.
+    """
+    name: str
+    run: Mapping[str, Any]
+    entries: List[Entry]
+    summary: Optional[Mapping[str, Any]]
+    losses: List[Tuple[float, float]]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    layers: Mapping[str, float]
+    cfg: Optional[Config]
+    config_path: Optional[Path]
+    starts: List[str]
+    weights: Optional[Path]
+    notes: List[str] = field(default_factory=list)
+
+    @property
+    def unit(self) -> str:
+        """What steps are: ``'epoch'`` or ``'iteration'``."""
+        return self.run.get('unit', 'epoch')
+
+    @property
+    def last_step(self) -> int:
+        """The step of the last event."""
+        return max((e['step'] for e in self.entries), default=0)
+
+    @property
+    def reached(self) -> float:
+        """How far the run is known to have come: its last event or logged loss."""
+        return max([self.last_step, *(step for step, _ in self.losses[-1:])])
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended with a ticket."""
+        return self.summary is not None
+
+    @property
+    def mask_step(self) -> int:
+        """The step whose mask ``layers`` tells of: since then, weights may be reactivated."""
+        if self.summary is not None:
+            return self.summary['step']
+        return max((e['step'] for e in self.entries if e.get('state', {}).get('layers')), default=0)
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The network after the last event that changed it; empty where nobody has looked."""
+        return next((e['state'] for e in self.entries[::-1] if 'state' in e), {})
+
+    @property
+    def supernet(self) -> Optional[Mapping[str, float]]:
+        """``params`` and ``macs`` before the search."""
+        if self.summary is not None:
+            return {key: self.summary[key]['supernet'] for key in ('params', 'macs')}
+        return self.run.get('supernet')
+
+    def of_kind(self, *kinds: str) -> List[Entry]:
+        """Events of one of ``kinds``."""
+        return [entry for entry in self.entries if entry['kind'] in kinds]
+
+
+def collect(work_dir: Union[str, Path]) -> RunData:
+    """Read all that a run has left; nothing is written.
+
+    Raises:
+        ConfigError: There is no run in the folder.
+        TicketError: ``ticket.json`` is damaged.
+    """
+    folder = Path(work_dir)
+    if not folder.is_dir():
+        raise config_error('WORK_DIR', str(work_dir), 'no such folder',
+                           'give the work directory of a training run')
+    notes: List[str] = []
+    run, entries = timeline.read(folder)
+    weights, checkpoint = _checkpoint(folder, run is None, notes)
+    if run is None:
+        entries = _plain(_events(checkpoint))
+    if not entries and weights is None and not (folder / 'ticket.json').is_file():
+        raise config_error('WORK_DIR', str(work_dir), 'holds no run: neither timeline.jsonl nor a '
+                           'checkpoint nor ticket.json', 'give the work directory of a training '
+                           'run that has begun')
+    summary = _summary(folder, entries, notes)
+    path = logs.config_file(folder)
+    cfg = _config(path, notes)
+    run = run or _described(cfg, checkpoint)
+    before = run.get('widths') or _before(cfg, notes)
+    return RunData(
+        folder.resolve().name, run, entries, summary, _losses(folder, run), before,
+        _after(before, entries, summary, checkpoint), _layers(entries, summary), cfg, path,
+        logs.starts(folder),
+        folder / 'ticket.pth' if summary and (folder / 'ticket.pth').is_file() else weights, notes)
+
+
+def _checkpoint(folder: Path, needed: bool, notes: List[str]):
+    """Path of the last whole checkpoint and, where it is needed, its content."""
+    try:
+        found = find_checkpoint(folder)
+    except TicketError as error:
+        notes.append(str(error).partition(' Remedy:')[0])
+        return None, {}
+    if needed:
+        notes.append('The run has no timeline.jsonl (mmst.TimelineHook was not among its hooks): '
+                     'events are those of its last checkpoint, without histograms and without '
+                     'costs after each of them.')
+    return Path(found) if found else None, safe_load(found, 'cpu') if found and needed else {}
+
+
+def _events(checkpoint: Mapping[str, Any]) -> List[Entry]:
+    hub = checkpoint.get('message_hub') or {}
+    return list((hub.get('runtime_info') or {}).get(KEY, []))
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from a JSON file."""
+    return json.loads(json.dumps(value))
+
+
+def _summary(folder: Path, entries: List[Entry], notes: List[str]) -> Optional[Mapping[str, Any]]:
+    path = folder / 'ticket.json'
+    if not path.is_file():
+        return None
+    try:
+        summary = files.parse_json(path.read_text(encoding='utf-8'))
+        _check_summary(summary)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TicketError(f'{path} cannot be read ({type(error).__name__}: {error}). Remedy: '
+                          'remove it; resuming the finished run writes it again.') from error
+    if entries and max(e['step'] for e in entries) < summary['step']:
+        notes.append(f'ticket.json is of an earlier run, which ended at {summary["step"]}; it is '
+                     'left out.')
+        return None
+    return summary
+
+
+def _check_summary(summary: Mapping[str, Any]) -> None:
+    """Raise where an entry that the page reads is missing or of another kind."""
+    numbers = [summary['step'], summary['sparsity'], *summary['layer_sparsity'].values()]
+    for costs in (summary['params'], summary['macs']):
+        numbers += [costs[name] for name in ('supernet', 'searched', 'sparse')]
+    wrong = [value for value in numbers if type(value) not in (int, float)]
+    wrong += [part for part in summary['widths'].values() if not isinstance(part, dict)]
+    if wrong:
+        raise ValueError(f'{wrong[0]!r} is not what a run writes there')
+
+
+def _config(path: Optional[Path], notes: List[str]) -> Optional[Config]:
+    try:
+        if path is not None:
+            return Config.fromfile(path)
+        notes.append('The work directory has no config.')
+    except Exception as error:  # Reading runs the file: anything can be wrong with it.
+        notes.append(f'The config {path.name} cannot be read: {" ".join(str(error).split())}')
+    return None
+
+
+def _before(cfg: Optional[Config], notes: List[str]) -> Mapping[str, Any]:
+    try:
+        return supernet_widths(cfg.model) if cfg is not None and 'model' in cfg else {}
+    except Exception as error:  # Constructors of a config that may come from elsewhere.
+        notes.append(f'The supernet cannot be built: {" ".join(str(error).split())}')
+        return {}
+
+
+def _after(before: Mapping[str, Any], entries: List[Entry], summary: Optional[Mapping[str, Any]],
+           checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    state = next((e['state'] for e in entries[::-1] if 'state' in e), None)
+    if state is not None:
+        return state['widths']
+    if summary is not None:
+        return summary['widths']
+    survivors = (checkpoint.get('mmst_search') or {}).get('survivors') or {}
+    return widths_of_survivors(before, survivors)
+
+
+def _layers(entries: List[Entry], summary: Optional[Mapping[str, Any]]) -> Mapping[str, float]:
+    """Of the last event with a mask: while weights are reactivated, all of them are there."""
+    if summary is not None:
+        return summary['layer_sparsity']
+    return next((e['state']['layers'] for e in entries[::-1] if e.get('state', {}).get('layers')),
+                {})
+
+
+def _described(cfg: Optional[Config], checkpoint: Mapping[str, Any]) -> Dict[str, Any]:
+    """What config and checkpoint tell of a run whose timeline does not."""
+    loop = dict((cfg or {}).get('train_cfg') or {})
+    meta, search = checkpoint.get('meta') or {}, checkpoint.get('mmst_search') or {}
+    by_epoch = 'max_iters' not in loop
+    found = dict(unit='epoch' if by_epoch else 'iteration', supernet=search.get('supernet'),
+                 steps=loop.get('max_epochs' if by_epoch else 'max_iters'),
+                 iterations_per_step=1 if not by_epoch else None)
+    if by_epoch and meta.get('epoch') and meta.get('iter'):
+        found['iterations_per_step'] = meta['iter'] / meta['epoch']
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _losses(folder: Path, run: Mapping[str, Any]) -> List[Tuple[float, float]]:
+    """By steps; none where nothing says how many iterations a step has."""
+    length = run.get('iterations_per_step')
+    return [(iteration / length, loss) for iteration, loss in logs.losses(folder)] if length else []

@@ -1,0 +1,52 @@
+"""What mmengine has logged of a run, over all the processes that worked at it."""
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from ... import files
+
+#: mmengine names a process's folder by the time at which it started.
+FOLDERS = '[0-9]*_[0-9]*'
+
+
+def starts(work_dir: Path) -> List[str]:
+    """When the run was started and resumed, e.g. ``'20240131_120000'``, oldest first."""
+    return sorted(path.name for path in work_dir.glob(FOLDERS) if path.is_dir())
+
+
+def losses(work_dir: Path) -> List[Tuple[int, float]]:
+    """Iterations done and the loss that was logged then.
+
+    A resumed process repeats iterations that the one before had logged after its checkpoint: the
+    later one counts.
+    """
+    found: Dict[int, float] = {}
+    for start in starts(work_dir):
+        new = {int(line['step']): float(line['loss']) for line in _scalars(work_dir / start)
+               if 'loss' in line and 'step' in line}
+        if new:
+            found = {step: loss for step, loss in found.items() if step < min(new)}
+            found.update(new)
+    return sorted(found.items())
+
+
+def config_file(work_dir: Path) -> Optional[Path]:
+    """The run's whole config as mmengine has written it, the last process's; None without."""
+    named = sorted(work_dir.glob('*.py'))
+    if len(named) == 1:  # others are of runs before
+        return named[0]
+    written = [work_dir / start / 'vis_data' / 'config.py' for start in starts(work_dir)]
+    return next((path for path in [*written[::-1], *named] if path.is_file()), None)
+
+
+def _scalars(folder: Path) -> List[Dict[str, Any]]:
+    """Lines of a process's ``scalars.json``; half-written ones are left out."""
+    path, found = folder / 'vis_data' / 'scalars.json', []
+    if not path.is_file():
+        return []
+    for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
+        try:
+            content = files.parse_json(line)
+        except ValueError:
+            continue
+        found += [content] if isinstance(content, dict) else []
+    return found

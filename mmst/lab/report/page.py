@@ -1,0 +1,128 @@
+"""The report as one HTML page that needs nothing but itself."""
+import base64
+import hashlib
+from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
+
+from ...tickets.ticket import plain
+from .assets import SCRIPT, STYLE
+from .collect import RunData
+from .html import fold, pairs
+from .network_section import architecture_section, cost_section, heat_section, importance_section
+from .samples import Sample
+from .svg import tag, text
+from .timeline_section import primary_metric, timeline_section
+
+#: Settings that decide how a run goes; the whole config follows below them.
+_SETTINGS = ('default_hooks.search', 'default_hooks.prune', 'default_hooks.recalibrate',
+             'default_hooks.ema', 'optim_wrapper', 'train_cfg', 'param_scheduler',
+             'train_dataloader.batch_size', 'model.backbone', 'model.neck')
+
+
+def page(data: RunData, samples: Sequence[Sample]) -> str:
+    """The whole page; the same run gives the same page."""
+    sections = [
+        ('timeline', 'Timeline', timeline_section(data)),
+        ('architecture', 'Architecture', architecture_section(data)),
+        ('layers', 'Layers', heat_section(data)),
+        ('importance', 'Importance', importance_section(data)),
+        ('costs', 'Costs', cost_section(data)),
+        ('samples', 'Samples', ''.join(map(_sample, samples))),
+        ('settings', 'Settings', _settings(data)),
+        ('provenance', 'Provenance', _provenance(data))]
+    links = tag('nav', *(tag('a', name, href=f'#{key}') for key, name, _ in sections))
+    body = [tag('section', tag('h2', name), content, id=key) for key, name, content in sections]
+    title = f'Run {data.name}'
+    return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            # Without an icon of its own, a browser would ask for one.
+            '<link rel="icon" href="data:,">'
+            f'<title>{text(title)}</title><style>{STYLE}</style></head><body>'
+            f'<header><h1>{text(title)}</h1>{_head(data)}</header>{links}'
+            f'<main>{"".join(body)}</main><p class="tip" aria-live="polite"></p>'
+            f'<script>{SCRIPT}</script></body></html>\n')
+
+
+def status(data: RunData) -> str:
+    """How far the run is, in a sentence."""
+    steps = data.run.get('steps')
+    if data.finished:
+        return f'Finished at {data.unit} {data.summary["step"]}' + (
+            f' of {steps}: stopped early.' if steps and data.summary['step'] < steps else '.')
+    of = f' of {steps}' if steps else ''
+    return (f'Not finished: the last event was at {data.unit} {data.last_step}{of}. All figures '
+            'are those of that moment; there is no ticket yet.')
+
+
+def _head(data: RunData) -> str:
+    """Status, what is missing, and the figures that readers look for first."""
+    notes = [tag('p', text(note), class_='note warning') for note in data.notes]
+    tiles = [tag('div', tag('span', text(value), class_='value'), tag('span', text(name)),
+                 class_='tile') for name, value in _figures(data)]
+    return ''.join([tag('p', text(status(data)), class_='status'), *notes,
+                    tag('div', *tiles, class_='tiles')])
+
+
+def _figures(data: RunData) -> Iterator[Tuple[str, str]]:
+    metric = primary_metric(data.entries)
+    found = [e for e in data.of_kind('evaluate') if metric in e['metrics']]
+    if found:
+        kind = '' if found[-1]['at_target'] else ', interim'
+        yield f'{metric}{kind}', f'{found[-1]["metrics"][metric]:.4g}'
+    state, summary = data.state, data.summary
+    sparsity = summary['sparsity'] if summary else state.get('sparsity')
+    if sparsity is not None:
+        yield 'sparsity', f'{sparsity:.1%}'
+    kept = (summary['params']['sparse'], summary['macs']['sparse']) if summary else (
+        state.get('nonzero'), state.get('sparse_macs'))
+    if kept[0] is not None:
+        yield 'parameters kept', f'{kept[0] / 1e6:.3f} M'
+        yield 'MACs of kept weights', f'{kept[1] / 1e9:.4f} G'
+
+
+def _sample(sample: Sample) -> str:
+    if sample.png is None:
+        return tag('p', text(sample.text), class_='note')
+    source = f'data:image/png;base64,{base64.b64encode(sample.png).decode()}'
+    return tag('figure', f'<img alt="{text(sample.text)}" src="{source}">',
+               tag('figcaption', text(sample.text)), class_='sample')
+
+
+def _settings(data: RunData) -> str:
+    if data.cfg is None:
+        return tag('p', 'The run\'s config is not there.', class_='note')
+    cfg = plain(data.cfg.to_dict())
+    flat = {key: value for name in _SETTINGS
+            for key, value in flatten(name, _find(cfg, name)).items()}
+    source = data.config_path.read_text(encoding='utf-8', errors='replace')
+    return pairs(flat.items()) + fold('The whole config', tag('pre', text(source), tabindex='0'))
+
+
+def _provenance(data: RunData) -> str:
+    told: Dict[str, Any] = {'work directory': data.name}
+    meta = data.summary or data.run
+    told['seed'] = meta.get('seed', 'not recorded')
+    for name, version in (meta.get('versions') or {}).items():
+        told[f'{name} version'] = version
+    if data.config_path is not None:
+        content = data.config_path.read_bytes()
+        told['config'] = data.config_path.name
+        told['SHA-256 of the config'] = hashlib.sha256(content).hexdigest()
+    if data.weights is not None:
+        told['weights'] = data.weights.name
+    told['started, and resumed'] = ', '.join(data.starts) or 'not recorded'
+    return pairs(told.items())
+
+
+def _find(cfg: Any, name: str) -> Any:
+    """A setting by its dotted name; None where there is none."""
+    for key in name.split('.'):
+        cfg = cfg.get(key) if isinstance(cfg, Mapping) else None
+    return cfg
+
+
+def flatten(name: str, value: Any) -> Dict[str, Any]:
+    """Dotted names to the values of nested settings; None is left out."""
+    if isinstance(value, Mapping):
+        return {key: item for inner, content in value.items()
+                for key, item in flatten(f'{name}.{inner}', content).items()}
+    return {} if value is None else {name: value}

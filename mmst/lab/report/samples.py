@@ -1,0 +1,96 @@
+"""What the network says of a few validation images."""
+import copy
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, List, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, MODELS, VISUALIZERS, init_default_scope
+from torch import nn
+
+from ...openmmlab.compat import safe_load
+from ...search.adapters import prepare
+from ...tickets import Ticket
+from ..gallery import segmentation_gallery
+from .collect import RunData
+
+#: Shorter side of a classified image, in pixels: its label is written into it.
+_SIZE = 320
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture with what it shows; ``png`` is None where there is none, ``text`` says why."""
+    png: Optional[bytes]
+    text: str
+
+
+def draw_samples(data: RunData, count: int) -> List[Sample]:
+    """Labels and predictions of ``count`` images of the run's validation set, evenly chosen.
+
+    Where data, weights or packages are missing, one sample without a picture says so.
+    """
+    if not count:
+        return [Sample(None, 'No samples were asked for (--samples 0).')]
+    if data.cfg is None or data.weights is None or not data.cfg.get('val_dataloader'):
+        missing = ('config' if data.cfg is None else 'ticket or checkpoint'
+                   if data.weights is None else 'validation set')
+        return [Sample(None, f'The run has no {missing} to draw samples with.')]
+    try:
+        return _draw(data, count)
+    except Exception as error:  # Data sets and models of any toolbox: anything can come.
+        line = ' '.join(str(error).split())[:300]
+        return [Sample(None, f'Samples could not be drawn ({type(error).__name__}: {line}). '
+                       'Remedy: make the report from the folder that the run was started in, with '
+                       'its data in place.')]
+
+
+def _draw(data: RunData, count: int) -> List[Sample]:
+    cfg = copy.deepcopy(data.cfg)
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    dataset = DATASETS.build(cfg.val_dataloader.dataset)
+    chosen = [i * len(dataset) // count for i in range(min(count, len(dataset)))]
+    model, name = _network(cfg, data.weights), data.weights.name
+    if 'palette' in (getattr(dataset, 'metainfo', None) or {}) and hasattr(model, 'decode_head'):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, 'samples.png')
+            segmentation_gallery(model, dataset, chosen, path, '', name)
+            return [Sample(path.read_bytes(), f'image, labels and prediction of {name}, images '
+                           f'{", ".join(map(str, chosen))} of the validation set')]
+    with tempfile.TemporaryDirectory() as folder:
+        drawer = VISUALIZERS.build(dict(cfg.visualizer, vis_backends=[], save_dir=folder,
+                                        name='mmst_report'))
+        drawer.dataset_meta = dataset.metainfo
+        if hasattr(drawer, 'set_dataset_meta'):
+            drawer.set_dataset_meta(dataset.metainfo)
+        return [_sample(drawer, model, dataset[i], i, name) for i in chosen]
+
+
+def _network(cfg: Config, path: Path) -> nn.Module:
+    """Of a ticket, or of a checkpoint: there the averaged weights where the run has averages."""
+    if path.name == 'ticket.pth':
+        return Ticket.load(path).build()
+    model = prepare(MODELS.build(cfg.model))
+    model.load_state_dict(safe_load(str(path), 'cpu')['state_dict'])
+    model.eval()
+    return model
+
+
+@torch.no_grad()
+def _sample(drawer: Any, model: nn.Module, sample: Any, index: int, name: str) -> Sample:
+    """Drawn by the toolbox's own visualizer."""
+    import cv2
+    result = model.test_step(pseudo_collate([sample]))[0]
+    # Key points are told in the file's pixels, not in those of the network's input.
+    image = cv2.imread(result.metainfo['img_path'])[..., ::-1].copy()
+    if hasattr(drawer, 'visualize_cls'):
+        classes = drawer.dataset_meta.get('classes')
+        drawer.visualize_cls(image, result, classes=classes, resize=_SIZE)
+    else:
+        drawer.add_datasample('sample', image, result, kpt_thr=0., show=False)
+    done, encoded = cv2.imencode('.png', drawer.get_image()[..., ::-1])
+    return Sample(encoded.tobytes() if done else None,
+                  f'image {index} of the validation set: labels and prediction of {name}')

@@ -1,0 +1,48 @@
+"""The supernet that a run began with, where its timeline does not tell."""
+import copy
+from typing import Any, Dict, Mapping, Sequence
+
+from mmengine.config import ConfigDict
+from torch import nn
+
+from ...engine.run.snapshot import PARTS, part_widths
+from ...registry import MODELS
+from ...tickets.plain import plain
+
+
+def supernet_widths(model: Mapping[str, Any]) -> Dict[str, Any]:
+    """Widths of the search blocks by part, before any search; empty for other networks.
+
+    Args:
+        model (Mapping): The whole model's config.
+    """
+    parts = {}
+    for part in PARTS:
+        cfg = plain(model.get(part))
+        if isinstance(cfg, Mapping) and str(cfg.get('type', '')).startswith('mmst.'):
+            settings = {key: value for key, value in cfg.items() if key != 'widths'}
+            parts[part] = MODELS.build(ConfigDict(copy.deepcopy(settings)))
+    return part_widths(nn.ModuleDict(parts))
+
+
+def widths_of_survivors(before: Mapping[str, Any],
+                        survivors: Mapping[str, Sequence[int]]) -> Dict[str, Any]:
+    """What is left of the supernet by a ``SearchHook``'s list of surviving units.
+
+    Args:
+        before (Mapping): Of ``supernet_widths``.
+        survivors (Mapping): Group of units to the indices left; channels are counted through, one
+            kernel size after the other.
+    """
+    after = copy.deepcopy(dict(before))
+    for part, blocks in after.items():
+        for name, widths in blocks.items():
+            path, start = f'{part}.{name}', 0
+            channels = survivors.get(f'{path}.mixconv.channels')
+            for label, width in list(widths['channels'].items()):
+                if channels is not None:
+                    widths['channels'][label] = sum(start <= i < start + width for i in channels)
+                start += width
+            tokens = survivors.get(f'{path}.transformer.tokens')
+            widths['tokens'] = widths['tokens'] if tokens is None else len(tokens)
+    return after

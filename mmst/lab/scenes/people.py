@@ -1,0 +1,240 @@
+"""Generated pictures of people with key points in the files of COCO.
+
+A pixel knows which part of which person it shows; that tells visible, occluded and cut-off key
+points, boxes, areas and outlines apart exactly.
+"""
+import json
+
+import cv2
+import numpy as np
+
+from .drawing import Canvas, between, draw_clutter, exposed, pick, textured, write_image
+from .figures import KEYPOINTS, PARTS, Outfit, draw_figure, pose
+
+#: Limbs as pairs of key points, counted from 1, as COCO lists them.
+SKELETON = [[16, 14], [14, 12], [17, 15], [15, 13], [12, 13], [6, 12], [7, 13], [6, 7], [6, 8],
+            [7, 9], [8, 10], [9, 11], [2, 3], [1, 2], [1, 3], [2, 4], [3, 5], [4, 6], [5, 7]]
+CATEGORY = dict(supercategory='person', id=1, name='person', keypoints=list(KEYPOINTS),
+                skeleton=SKELETON)
+#: Labels: number of the person times this, plus number of the part; a crowd is one person.
+STEP = 16
+#: Parts that show a key point where they show its pixel.
+_SHOWS = [{PARTS.index(part) for part in parts} for parts in (
+    *[('head',)] * 5, ('torso', 'left_arm'), ('torso', 'right_arm'),
+    ('left_arm', 'left_forearm'), ('right_arm', 'right_forearm'), ('left_forearm',),
+    ('right_forearm',), ('torso', 'left_thigh'), ('torso', 'right_thigh'),
+    ('left_thigh', 'left_shin'), ('right_thigh', 'right_shin'), ('left_shin',), ('right_shin',))]
+#: Smallest area in pixels a person is annotated with.
+LEAST = 40
+
+
+def _stand(rng, foot, unit, kind):
+    """Pose a figure before the camera.
+
+    Args:
+        foot (ndarray): Where its middle meets the ground, pixels (2,).
+        unit (float): Pixels a body height.
+        kind (str): A pose of :data:`~mmst.lab.scenes.figures.KINDS`.
+
+    Returns:
+        tuple: Key points (17, 2) in pixels and how far away they are (17,), in body heights.
+    """
+    points = pose(rng, kind, 1.0)
+    turn, tilt = between(rng, 0, 2 * np.pi), rng.normal(0, 0.06)
+    right = np.cos(turn) * points[:, 0] + np.sin(turn) * points[:, 2]
+    away = np.cos(turn) * points[:, 2] - np.sin(turn) * points[:, 0]
+    flat = np.stack([np.cos(tilt) * right - np.sin(tilt) * points[:, 1],
+                     -np.sin(tilt) * right - np.cos(tilt) * points[:, 1]], 1)
+    return foot + unit * flat, away
+
+
+def _draw_crowd(canvas, rng, number):
+    """A row of small people far behind, annotated as one."""
+    row, unit = canvas.height * between(rng, 0.35, 0.6), canvas.height * between(rng, 0.14, 0.2)
+    left = canvas.width * between(rng, 0.05, 0.5)
+    for place in range(int(rng.integers(6, 10))):
+        foot = np.array([left + place * 0.42 * unit, row + rng.normal(0, 0.1 * unit)])
+        flat, away = _stand(rng, foot, unit, 'stand')
+        draw_figure(canvas, flat, away, unit, Outfit.draw(rng), [number * STEP] * len(PARTS))
+
+
+def _draw_block(canvas, rng):
+    """A crate, a board or a post that hides what is behind it."""
+    left, top = between(rng, 0, 0.9) * canvas.width, between(rng, 0.3, 0.85) * canvas.height
+    wide, high = rng.uniform(0.05, 0.28, 2) * canvas.height
+    corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)]) + (left, top)
+    color = pick(rng)
+    canvas.polygon(corners, color, 0)
+    canvas.stroke(corners, 0.01 * canvas.height, color * 0.6, 0, closed=True)
+    canvas.stroke(corners[[0, 2]], 0.01 * canvas.height, color * 0.6, 0)
+
+
+def _visibility(label, number, flat, away):
+    """COCO's flags of key points (17,): 0 not labelled, 1 hidden, 2 visible.
+
+    Args:
+        label (ndarray): Label map (H, W).
+        number (int): The person's number.
+        flat (ndarray): Key points (17, 2) in pixels.
+        away (ndarray): How far away they are (17,), in body heights.
+    """
+    height, width = label.shape
+    flags = np.zeros(17, int)
+    for index, (column, row) in enumerate(np.floor(flat).astype(int)):
+        if not (0 <= column < width and 0 <= row < height):
+            continue
+        owner, part = divmod(int(label[row, column]), STEP)
+        shown = owner == number and part in _SHOWS[index]
+        if index < 3:  # nose and eyes are not labelled where the face is turned away
+            flags[index] = (1 + shown) if away[index] < away[3:5].mean() else 0
+        elif index < 5:
+            flags[index] = 1 + (shown and away[index] < away[3:5].mean() + 0.02)
+        else:
+            trunk = away[[5, 6, 11, 12]].mean()
+            beyond = index in (5, 6, 11, 12) and away[index] > trunk + 0.06
+            flags[index] = 1 + (shown and not beyond)
+    return flags
+
+
+def _outlines(mask):
+    """A mask (H, W) as COCO's polygons."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL,
+                                   cv2.CHAIN_APPROX_SIMPLE)
+    return [contour.reshape(-1).astype(float).tolist() for contour in contours
+            if len(contour) >= 3]
+
+
+def _runs(mask):
+    """A mask (H, W) as COCO's uncompressed run lengths, column by column."""
+    flat = mask.T.reshape(-1).astype(np.int8)
+    cuts = np.flatnonzero(np.diff(np.concatenate([[0], flat, [2]])))
+    counts = np.diff(np.concatenate([[0], cuts])).tolist()
+    return dict(counts=counts, size=list(mask.shape))
+
+
+def _annotation(mask, crowd, points=None):
+    """An annotation of a mask (H, W) and key points (17, 3), without ids."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    points = np.zeros((17, 3)) if points is None else points
+    box = [columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]]
+    return dict(
+        segmentation=_runs(mask) if crowd else _outlines(mask),
+        area=float(mask.sum()), bbox=[float(value) for value in box], iscrowd=int(crowd),
+        category_id=CATEGORY['id'], num_keypoints=int((points[:, 2] > 0).sum()),
+        keypoints=points.reshape(-1).round(1).tolist())
+
+
+def _draw_figures(canvas, rng, first):
+    """Draw two to five people, small ones first, and things before them.
+
+    Returns:
+        dict: Key points (17, 2) in pixels and how far away they are (17,), by the person's
+        number, from ``first`` on.
+    """
+    figures, height = {}, canvas.height
+    sizes = np.sort(rng.uniform(0.4, 0.95, int(rng.integers(2, 6)))) * height
+    spots = (np.arange(len(sizes)) + rng.uniform(0.1, 0.9, len(sizes))) / len(sizes)
+    for number, (unit, spot) in enumerate(zip(sizes, rng.permutation(spots)), first):
+        row = (0.64 + 0.38 * unit / height + rng.normal(0, 0.06)) * height
+        kind = str(rng.choice(['stand', 'walk', 'run', 'reach', 'reach', 'sit']))
+        flat, away = _stand(rng, np.array([spot * canvas.width, row]), unit, kind)
+        labels = number * STEP + np.arange(len(PARTS))
+        draw_figure(canvas, flat, away, unit, Outfit.team(rng), labels)
+        figures[number] = flat, away
+        if rng.random() < 0.25:
+            _draw_block(canvas, rng)
+    return figures
+
+
+def _annotate(label, figures, crowd):
+    """Annotations (list of dict) of all that a label map (H, W) shows enough of."""
+    annotations = []
+    for number, (flat, away) in figures.items():
+        mask = label // STEP == number
+        if mask.sum() >= LEAST:
+            flags = _visibility(label, number, flat, away)
+            points = np.column_stack([flat, flags]) * (flags > 0)[:, None]
+            annotations.append(_annotation(mask, False, points))
+    if crowd and (label // STEP == crowd).sum() >= LEAST:
+        annotations.append(_annotation(label // STEP == crowd, True))
+    return annotations
+
+
+def draw_people(seed, height=240, width=320):
+    """Draw two to five people, at times a crowd behind them and things before them.
+
+    Args:
+        seed (Sequence[int]): Seed of this image.
+        height (int): Height in pixels. Defaults to 240.
+        width (int): Width in pixels. Defaults to 320.
+
+    Returns:
+        tuple: Image (height, width, 3) uint8, BGR, and the annotations (list of dict) without ids.
+    """
+    rng = np.random.default_rng(seed)
+    canvas = Canvas(height, width, background=0, dtype=np.int32)
+    draw_clutter(canvas, rng, int(rng.integers(8, 20)))
+    crowd = 1 if rng.random() < 0.15 else 0
+    if crowd:
+        _draw_crowd(canvas, rng, crowd)
+    figures = _draw_figures(canvas, rng, crowd + 1)
+    image, label = canvas.finish()
+    amount = np.array([0.03, 0.05, 0.06]) * between(rng, 0.3, 1.3)
+    cells = np.array([1.5, 4.0, 16.0]) * max(1.0, height / 128)
+    image = exposed(rng, textured(rng, image, amount[:, None, None], cells), 0.15)
+    return image, _annotate(label, figures, crowd)
+
+
+def _detections(rng, annotations):
+    """Boxes as a detector would find them: a little off, with scores."""
+    found = []
+    for item in annotations:
+        if not item['iscrowd']:
+            x, y, wide, high = item['bbox']
+            off = rng.normal(0, 0.03, 4) * (wide, high, wide, high)
+            box = [x + off[0], y + off[1], wide + off[2], high + off[3]]
+            found.append(dict(
+                image_id=item['image_id'], category_id=CATEGORY['id'],
+                bbox=[round(float(value), 2) for value in box],
+                score=round(between(rng, 0.6, 1.0), 4)))
+    return found
+
+
+def write_coco(root, size, train, val, seed):
+    """Write people under ``root`` as COCO lays its key points out.
+
+    ``person_detection_results`` holds boxes for validation, slightly off the true ones.
+
+    Args:
+        root (Path): Folder that gets ``train2017``, ``val2017`` and ``annotations``.
+        size (tuple[int, int]): Height and width in pixels.
+        train (int): Number of training images.
+        val (int): Number of validation images.
+        seed (int): Seed of all images.
+    """
+    height, width = size
+    for number, (split, count) in enumerate((('train', train), ('val', val))):
+        images, annotations, first = [], [], number * 500000 + 1
+        for index in range(count):
+            image, found = draw_people((seed, number, index), height, width)
+            image_id = first + index
+            name = f'{image_id:012d}.jpg'
+            write_image(root / f'{split}2017' / name, image)
+            images.append(dict(id=image_id, file_name=name, height=height, width=width, license=1,
+                               coco_url='', flickr_url='', date_captured='2022-10-23 00:00:00'))
+            for item in found:
+                item.update(id=number * 500000 + len(annotations) + 1, image_id=image_id)
+                annotations.append(item)
+        _dump(root / 'annotations' / f'person_keypoints_{split}2017.json', dict(
+            info=dict(description='Generated people', url='', version='1.0', year=2022,
+                      contributor='mmst', date_created='2022/10/23'),
+            licenses=[dict(id=1, name='Generated', url='')],
+            images=images, annotations=annotations, categories=[CATEGORY]))
+    rng = np.random.default_rng((seed, 2))
+    _dump(root / 'person_detection_results' / 'COCO_val2017_detections_AP_H_56_person.json',
+          _detections(rng, annotations))
+
+
+def _dump(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))

@@ -1,0 +1,36 @@
+"""Which run comes before which."""
+from typing import Dict, Iterable, List, Mapping
+
+from ...errors import config_error
+from .spec import Run
+
+
+def ordered(runs: Mapping[str, Run], wanted: Iterable[str]) -> List[str]:
+    """The runs that ``wanted`` are or need, each after those that it needs.
+
+    Raises:
+        ConfigError: One of them does not exist, or runs need each other.
+    """
+    found: Dict[str, None] = {}
+    for name in wanted:
+        _visit(runs, name, 'rows', [], found)
+    return list(found)
+
+
+def _visit(runs: Mapping[str, Run], name: str, by: str, path: List[str],
+           found: Dict[str, None]) -> None:
+    if name in found:
+        return
+    if name not in runs:
+        raise config_error(by, name, 'there is no such run', 'add it to runs, or correct the name')
+    if name in path:
+        circle = ' -> '.join([*path[path.index(name):], name])
+        raise config_error('runs', name, f'needs itself ({circle})', 'break the circle')
+    for role, other in runs[name].needs.items():
+        _visit(runs, other, f'runs.{name}.{role}', [*path, name], found)
+    found[name] = None
+
+
+def needing(runs: Mapping[str, Run], name: str) -> List[str]:
+    """Runs that need ``name`` directly."""
+    return [run.name for run in runs.values() if name in run.needs.values()]

@@ -1,0 +1,33 @@
+"""The short form of figures: methods over pruning ratios on some data sets."""
+from typing import Any, Dict, List, Mapping, Tuple
+
+from ...errors import config_error
+
+
+def expand(grid: Mapping[str, Any]) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
+    """The sections and claims that ``grid`` stands for.
+
+    Args:
+        grid (Mapping): ``data``: data set to its title; ``ratios``: in percent; ``curves``: label
+            to the end of the runs' names, ``{}`` for the ratio, e.g. ``'st_p{}'``; ``above``: pairs
+            of labels, the first of which is reported to score higher at every ratio.
+
+    Raises:
+        ConfigError: ``above`` names no curve.
+    """
+    curves, ratios = grid['curves'], grid['ratios']
+    for label in sum(map(list, grid['above']), []):
+        if label not in curves:
+            raise config_error('grid.above', label, 'is no curve',
+                               f'use some of {", ".join(curves)}')
+    sections = [
+        dict(title=title, data=data, curves=[
+            dict(label=label, runs=[f'{data}.{run.format(ratio)}' for ratio in ratios])
+            for label, run in curves.items()])
+        for data, title in grid['data'].items()]
+    claims = [
+        dict(text=f'{ratio}%: {higher} above {lower}',
+             higher=f'{data}.{curves[higher].format(ratio)}',
+             lower=f'{data}.{curves[lower].format(ratio)}')
+        for data in grid['data'] for higher, lower in grid['above'] for ratio in ratios]
+    return sections, claims

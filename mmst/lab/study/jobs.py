@@ -1,0 +1,236 @@
+"""A run under one seed: its settings, its digest and its command."""
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from mmengine.config import Config
+
+from ... import cli
+from ...engine.run.resume import find_checkpoint
+from ...engine.run.retrain import hook_settings, input_shape
+from ...errors import TicketError
+from ...tickets.ticket import plain
+from .size import Size
+from .spec import Run
+
+#: Settings that change nothing of what a run computes, or that belong to the machine.
+IGNORED = ('work_dir', 'log_level', 'log_processor', 'env_cfg', 'visualizer', 'vis_backends',
+           'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'data_root',
+           'logger', 'launcher', 'max_keep_ckpts')
+LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
+#: Tools whose runs differ from seed to seed in more than their config.
+SEEDED = dict(prune=0, lottery=1000, transfer=1000)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run under a seed.
+
+    Attributes:
+        run (Run): What is run.
+        seed (int): Of the config's randomness.
+        folder (Path): Its work directory.
+        config (Path): Its config file.
+        options (Mapping): All changes to the config.
+        arguments (Mapping): All arguments of the tool.
+        needs (Mapping[str, Job]): By role.
+        digest (str): Of all settings, those of the runs that it needs included.
+        length (float): How long it takes, in epochs, roughly.
+    """
+    run: Run
+    seed: int
+    folder: Path
+    config: Path
+    options: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+    needs: Mapping[str, 'Job']
+    digest: str
+    length: float
+
+    @property
+    def key(self) -> str:
+        """Name of run and seed in one."""
+        return f'{self.run.name}-seed{self.seed}'
+
+    @property
+    def result(self) -> Path:
+        """What the tool writes last."""
+        return self.folder / ('chance.json' if self.run.tool == 'chance' else 'ticket.json')
+
+
+def make_jobs(runs: Mapping[str, Run], names: Sequence[str], seeds: Sequence[int], size: Size,
+              work_dir: Path, options: Mapping[str, Any]) -> Dict[str, Job]:
+    """Jobs of runs that are ordered by their needs, by key.
+
+    Args:
+        runs (Mapping[str, Run]): All runs.
+        names (Sequence[str]): Those to make jobs of; what a run needs comes before it.
+        seeds (Sequence[int]): Each run is done under each; chance under one.
+        size (Size): Which configs.
+        work_dir (Path): Work directories are made below it.
+        options (Mapping): Changes to all configs.
+    """
+    jobs: Dict[str, Job] = {}
+    for name in names:
+        run = runs[name]
+        for seed in seeds if run.tool != 'chance' else [0]:
+            needs = {role: jobs[f'{other}-seed{seed}'] for role, other in run.needs.items()}
+            job = _make(run, seed, size, work_dir, options, needs)
+            jobs[job.key] = job
+    return jobs
+
+
+def _make(run: Run, seed: int, size: Size, work_dir: Path, options: Mapping[str, Any],
+          needs: Mapping[str, Job]) -> Job:
+    path = size.configs[run.data]
+    arguments = {**run.arguments, **size.arguments_of(run.name)}
+    if run.tool in SEEDED:
+        arguments['seed'] = SEEDED[run.tool] + seed
+    changes = {**run.options, **size.options_of(run.name), **options}
+    if run.tool != 'chance':
+        changes['randomness.seed'] = seed
+    base = _base(path)
+    if run.tool == 'train' and base.shape:
+        # Also where there is no search, costs are counted at the data set's resolution.
+        changes.setdefault('default_hooks.ticket.input_shape', list(base.shape))
+    settings = dict(tool=run.tool, arguments=arguments, config=base.digest,
+                    options=essence_of_options(changes),
+                    needs={role: job.digest for role, job in needs.items()})
+    length = _length(run.tool, {**base.lengths, **changes}, arguments)
+    return Job(run, seed, work_dir / run.name / f'seed{seed}', path, changes, arguments, needs,
+               digest_of(settings), length)
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What is needed of a config file; reading one that inherits a toolbox's takes a second."""
+    digest: str
+    shape: Optional[Sequence[int]]
+    lengths: Mapping[str, Any]
+
+
+@lru_cache(maxsize=None)
+def _base(path: Path) -> _Base:
+    cfg = cli.read_config(str(path))
+    return _Base(digest_of(essence(cfg)), input_shape(cfg) if hook_settings(cfg, 'TicketHook')
+                 else None, {key: (cfg.get('train_cfg') or {}).get(key.rpartition('.')[2])
+                             for key in LENGTHS})
+
+
+def _length(tool: str, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> float:
+    """Epochs that a run takes; pruning and evaluating count as half of one."""
+    if tool in ('prune', 'chance') or arguments.get('setting') == 'rp':
+        return 0.5
+    if tool != 'train':
+        return float(arguments.get('epochs') or 50)
+    return float(next((settings[key] for key in LENGTHS if settings.get(key)), 1))
+
+
+# ------------------------------------------------------------------------------------ digests
+
+
+def essence(cfg: Config) -> Any:
+    """What a config computes: plain data without logging, and without where the data lie."""
+    content = plain(cfg.to_dict())
+    return _essence(content, sorted(_roots(content), key=len, reverse=True))
+
+
+def essence_of_options(options: Mapping[str, Any]) -> Dict[str, Any]:
+    """The same of changes to a config, by dotted key."""
+    roots = [value for key, value in options.items() if key.endswith('data_root')]
+    return {key: _essence(plain(value), roots) for key, value in options.items()
+            if not set(key.split('.')) & set(IGNORED)}
+
+
+def digest_of(settings: Any) -> str:
+    """SHA-256 over plain data, shortened; the order of keys does not matter."""
+    text = json.dumps(settings, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _roots(value: Any) -> set:
+    if isinstance(value, dict):
+        own = {value['data_root']} if isinstance(value.get('data_root'), str) else set()
+        return own.union(*(_roots(item) for item in value.values()))
+    return set().union(*map(_roots, value)) if isinstance(value, list) else set()
+
+
+def _essence(value: Any, roots: List[str]) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _essence(item, roots) for key, item in value.items()
+                if key not in IGNORED}
+    if isinstance(value, list):
+        return [_essence(item, roots) for item in value]
+    if isinstance(value, str):
+        root = next((root for root in roots if root and value.startswith(root)), None)
+        return value if root is None else f'<data>/{value[len(root):].lstrip("/")}'
+    return value
+
+
+# ----------------------------------------------------------------------------------- commands
+
+
+def command(job: Job, tools: str) -> List[str]:
+    """Arguments for Python that do the job, or go on with it.
+
+    Args:
+        job (Job): Those that it needs are finished.
+        tools (str): Folder of the tools.
+
+    Raises:
+        TicketError: A checkpoint that it starts from cannot be read.
+    """
+    words = [f'{tools}/{job.run.tool}.py', str(job.config)]
+    if 'ticket' in job.needs:
+        words.append(str(job.needs['ticket'].folder / 'ticket.pth'))
+    arguments = dict(job.arguments)
+    if job.run.tool == 'lottery':
+        words.append(arguments.pop('setting'))
+    for role, flag in (('checkpoint', '--from-checkpoint'), ('rewind', '--rewind-dir'),
+                       ('neck', '--neck-ticket')):
+        if role in job.needs:
+            words += [flag, str(supply(job.needs[role], role))]
+    for key, value in arguments.items():
+        flag = f'--{key.replace("_", "-")}'
+        words += [flag] if value is True else [flag, str(value)]
+    words += ['--work-dir', str(job.folder)]
+    if job.run.tool not in ('prune', 'chance'):
+        words.append('--resume')
+    if job.options:
+        words += ['--cfg-options', *(f'{key}={spelled(v)}' for key, v in job.options.items())]
+    return words
+
+
+def supply(job: Job, role: str) -> Path:
+    """The file or folder that a finished run gives to another one.
+
+    Raises:
+        TicketError: It is not there.
+    """
+    if role == 'checkpoint':
+        found = find_checkpoint(job.folder)
+        if found is None:
+            raise TicketError(f'{job.folder}: no checkpoint to go on from. Remedy: run '
+                              f'{job.run.name} again.')
+        return Path(found)
+    return job.folder / ('rewind' if role == 'rewind' else 'ticket.pth')
+
+
+def has_supplies(job: Job, role: str) -> bool:
+    """Whether a run's files are there for another one."""
+    if role == 'checkpoint':
+        return any(job.folder.glob('epoch_*.pth')) or any(job.folder.glob('iter_*.pth'))
+    if role == 'rewind':
+        return any((job.folder / 'rewind').glob('*.pth'))
+    return (job.folder / 'ticket.pth').is_file()
+
+
+def spelled(value: Any) -> str:
+    """A setting as ``--cfg-options`` reads it: no spaces in lists."""
+    if isinstance(value, (list, tuple)):
+        left, right = '[]' if isinstance(value, list) else '()'
+        return left + ','.join(map(spelled, value)) + right
+    return str(value)

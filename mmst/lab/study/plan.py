@@ -1,0 +1,71 @@
+"""What is left to do of a study."""
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Sequence, Set
+
+from ...errors import ConfigError
+from .jobs import Job, has_supplies
+from .records import check_folder, marked, read_record, record_path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs that must be done, in an order that their needs allow, and records of the others."""
+    todo: Sequence[Job]
+    records: Dict[str, Dict[str, Any]]
+
+
+def make_plan(jobs: Mapping[str, Job], wanted: Sequence[str], folder: Path,
+              rerun_changed: bool = False) -> Plan:
+    """Which jobs have no record, or are needed for their files.
+
+    Args:
+        jobs (Mapping[str, Job]): All jobs by key, each after those that it needs.
+        wanted (Sequence[str]): Keys of the jobs whose results are wanted.
+        folder (Path): Of the records.
+        rerun_changed (bool): Do runs again whose settings have changed, rather than to refuse.
+
+    Raises:
+        ConfigError: Settings have changed since a record or a work directory was made.
+    """
+    records = {}
+    for key, job in jobs.items():
+        if rerun_changed:
+            drop_changed(job, folder)
+        record = read_record(folder, job)
+        if record is not None:
+            records[key] = record
+    needed: Set[str] = set()
+    for key in wanted:
+        if key not in records:
+            _need(jobs[key], needed, records)
+    todo = [job for key, job in jobs.items() if key in needed]
+    for job in todo:
+        check_folder(job)
+    return Plan(todo, records)
+
+
+def drop_changed(job: Job, folder: Path) -> None:
+    """Remove record and files of a job that come from other settings."""
+    try:
+        read_record(folder, job)
+    except ConfigError:
+        record_path(folder, job).unlink()
+    if marked(job) not in (None, job.digest):
+        shutil.rmtree(job.folder)
+
+
+def _need(job: Job, needed: Set[str], records: Mapping[str, Any]) -> None:
+    if job.key in needed:
+        return
+    needed.add(job.key)
+    for role, other in job.needs.items():
+        finished = other.key in records and marked(other) == other.digest
+        if not finished or not has_supplies(other, role):
+            _need(other, needed, records)
+
+
+def blocked_by(job: Job, failed: Set[str]) -> List[str]:
+    """Keys of failed jobs that a job needs."""
+    return [other.key for other in job.needs.values() if other.key in failed]

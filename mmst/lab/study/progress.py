@@ -1,0 +1,100 @@
+"""What a study shows while it runs."""
+import time
+from typing import Any, Dict, Mapping, Optional, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from ...costs.table import SHOWN
+from .jobs import Job
+
+
+class Progress:
+    """A bar, a line for each run that ends, and the time that is left.
+
+    Args:
+        jobs (Sequence[Job]): What is to do.
+        console (Console, optional): Where to; the terminal by default.
+    """
+
+    def __init__(self, jobs: Sequence[Job], console: Optional[Console] = None):
+        self.lengths = {job.key: job.length for job in jobs}
+        self.done: Dict[str, float] = {}
+        self.begun: Dict[str, float] = {}
+        self.ended = 0
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.bars = Bars(TextColumn('{task.description}'), BarColumn(), TimeElapsedColumn(),
+                         TextColumn('{task.fields[left]}'), console=self.console)
+        self.task = self.bars.add_task('', total=sum(self.lengths.values()) or 1, left='')
+        self.start = time.monotonic()
+
+    def __enter__(self) -> 'Progress':
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bars.stop()
+
+    def started(self, job: Job) -> None:
+        """A run has begun, or goes on."""
+        self.begun[job.key] = self.done.get(job.key, 0.)
+        self._show()
+
+    def moved(self, job: Job, epochs: float) -> None:
+        """A run has trained so many epochs in all; those before it was resumed cost nothing."""
+        before = self.done.get(job.key)
+        self.done[job.key] = min(epochs, self.lengths[job.key])
+        if before in (None, 0.) and epochs > 1:
+            self.begun[job.key] = self.done[job.key]
+        self._show()
+
+    def finished(self, job: Job, record: Mapping[str, Any]) -> None:
+        """A run has ended well."""
+        self._count(job)
+        metrics = record['metrics']
+        shown = ', '.join(f'{name} {metrics[name]:.2f}' for name in SHOWN if name in metrics)
+        spent = f', {record["seconds"]:.0f} s' if record.get('seconds') is not None else ''
+        self._say(f'{job.key}: {shown or "done"}{spent}')
+
+    def failed(self, job: Job, reason: str) -> None:
+        """A run has ended otherwise, or cannot begin."""
+        self._count(job)
+        self._say(f'{job.key}: FAILED: {reason}')
+
+    def _count(self, job: Job) -> None:
+        self.ended += 1
+        self.done[job.key] = self.lengths[job.key]
+
+    def _say(self, text: str) -> None:
+        self._show()
+        text = f'[{self.ended}/{len(self.lengths)}] {text}; {self.left()}'
+        self.console.print(text, markup=False)
+
+    def _show(self) -> None:
+        running = [k for k in self.begun if self.done.get(k, 0.) < self.lengths[k]]
+        names = escape(', '.join(running[:3])) or 'done'
+        self.bars.update(self.task, completed=sum(self.done.values()), left=self.left(),
+                         description=f'{self.ended}/{len(self.lengths)} {names}')
+
+    def left(self) -> str:
+        """The time that is left, at the speed so far."""
+        seconds = remaining(sum(self.lengths.values()), sum(self.done.values()),
+                            sum(self.begun.values()), time.monotonic() - self.start)
+        return '' if seconds is None else f'ETA {duration(seconds)}'
+
+
+def remaining(total: float, done: float, given: float, spent: float) -> Optional[float]:
+    """Seconds that ``total`` still takes; ``given`` of what is ``done`` took no time.
+
+    None as long as nothing was done.
+    """
+    worked = done - given
+    return None if worked <= 0 else spent * max(total - done, 0.) / worked
+
+
+def duration(seconds: float) -> str:
+    """``'1:05:00'``."""
+    whole = round(seconds)
+    return f'{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}'

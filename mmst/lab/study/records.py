@@ -1,0 +1,115 @@
+"""Results of finished runs as small files, which a study can be continued from elsewhere."""
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional
+
+from ... import files
+from ...errors import TrainingError, config_error
+from ...version import __version__
+from ..machine import machine
+from .jobs import Job
+
+#: In a run's work directory: the settings that its files come from.
+MARK = 'mmst_study.json'
+_FIELDS = dict(run=str, seed=int, digest=str, metrics=dict)
+
+
+def record_path(folder: Path, job: Job) -> Path:
+    """Where a job's record lies."""
+    return folder / f'{job.key}.json'
+
+
+def read_record(folder: Path, job: Job) -> Optional[Dict[str, Any]]:
+    """A job's record of its present settings; None where there is none.
+
+    Raises:
+        ConfigError: The file is damaged, or its settings were others.
+    """
+    path = record_path(folder, job)
+    if not path.is_file():
+        return None
+    record = _read(path)
+    if record is None or any(not isinstance(record.get(k), t) for k, t in _FIELDS.items()):
+        raise config_error('--records', str(path), 'is no record of a run',
+                           'remove it: the run is done again')
+    if record['digest'] != job.digest:
+        raise config_error(
+            '--records', str(path), f'was made under other settings ({record["digest"]}, and now '
+            f'{job.digest})', 'go back to its settings, give another folder, or let the run be '
+            'done again with --rerun-changed')
+    return record
+
+
+def write_record(folder: Path, job: Job, size: str, words: List[str],
+                 seconds: Optional[float] = None, root: str = '.') -> Dict[str, Any]:
+    """Write the record of a job that has ended well, whole or not at all.
+
+    Args:
+        folder (Path): Of the records.
+        job (Job): Its result file is there.
+        size (str): Name of the size.
+        words (List[str]): The command.
+        seconds (float, optional): What the last call took; None where it had ended before.
+        root (str): The project's folder, which the command is written down without.
+    """
+    summary = _read(job.result)
+    if summary is None or not isinstance(summary.get('metrics'), dict):
+        raise TrainingError(f'{job.result} has no metrics. Remedy: remove {job.folder} and run the '
+                            'study again.')
+    record = dict(
+        run=job.run.name, seed=job.seed, size=size, digest=job.digest, tool=job.run.tool,
+        metrics=summary['metrics'],
+        classes_without_label=len(summary.get('classes_without_label') or ()), sparsity=summary.get('sparsity'),
+        params=summary.get('params'), macs=summary.get('macs'),
+        input_shape=summary.get('input_shape'), before_last_prune=summary.get('before_last_prune'),
+        command=' '.join(shortened(word, root) for word in words), seconds=seconds,
+        mmst=__version__, machine=machine())
+    _write(record_path(folder, job), record)
+    return record
+
+
+def shortened(word: str, root: str) -> str:
+    """A word of a command without the project's folder and the current one before its paths."""
+    for folder in (root, '.'):
+        word = word.replace(os.path.abspath(folder) + os.sep, '')
+    return word
+
+
+# ------------------------------------------------------------------------- work directories
+
+
+def mark(job: Job) -> None:
+    """Note in a job's work directory which settings its files come from."""
+    _write(job.folder / MARK, dict(run=job.run.name, seed=job.seed, digest=job.digest))
+
+
+def marked(job: Job) -> Optional[str]:
+    """Digest that a job's work directory was marked with; None where it is new."""
+    return (_read(job.folder / MARK) or {}).get('digest')
+
+
+def check_folder(job: Job) -> None:
+    """Refuse a work directory whose files come from other settings.
+
+    Raises:
+        ConfigError: With the remedy.
+    """
+    there = marked(job)
+    if there not in (None, job.digest):
+        raise config_error(
+            '--work-dir', str(job.folder), f'holds a run of other settings ({there}, and now '
+            f'{job.digest})', 'go back to its settings, give another folder, or let the run be '
+            'done again with --rerun-changed')
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    files.write_bytes(path, (json.dumps(content, indent=2) + '\n').encode())
+
+
+def _read(path: Path) -> Optional[Dict[str, Any]]:
+    try:
+        content = files.parse_json(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,116 @@
+"""A filled table as Markdown, CSV and JSON."""
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any, Iterable, List, Mapping, Optional, Sequence
+
+from ... import files
+
+NOTES = '''\
+Scores are means over seeds, the smallest and the largest value in brackets. MACs in millions: of
+the network after the search as if it were dense; times the share of weights kept, as the paper
+counts; counted layer by layer. An ordering is "not resolved" where the ranges over seeds meet, or
+where there is one seed only.'''
+SMALL = '''\
+These runs are of another size than the paper's (other data, a narrower network, fewer steps):
+orderings can be compared with the paper's, levels cannot.'''
+
+ABSENT = '''\
+{} classes of the head have no label in the evaluated data. One pixel predicted as such a class counts
+with an IoU of 0, so the means over classes (mIoU) are too low, by more in one run than in another:
+until they are measured anew with a head of the classes that occur, no ordering of them is resolved.'''
+
+
+def write_tables(table: Mapping[str, Any], folder: Path) -> List[Path]:
+    """Write ``STUDY.md``, ``.csv`` and ``.json`` into a folder; returns their paths."""
+    written = []
+    for ending, text in (('md', markdown(table)), ('csv', as_csv(table)),
+                         ('json', json.dumps(table, indent=2) + '\n')):
+        path = folder / f'{table["study"]}.{ending}'
+        files.write_bytes(path, text.encode())
+        written.append(path)
+    return written
+
+
+def markdown(table: Mapping[str, Any]) -> str:
+    """The table for readers."""
+    lines = [f'# {table["title"]}', '', f'Size: {table["size"]}. {NOTES}']
+    if table['size'] != 'full':
+        lines += ['', SMALL]
+    absent = max((row.get('classes_without_label', 0) for section in table['sections']
+                  for row in section['rows']), default=0)
+    if absent:
+        lines += ['', ABSENT.format(absent)]
+    if table['source']:
+        lines += ['', f'Columns "paper": {table["source"]}.']
+    for section in table['sections']:
+        lines += ['', f'## {section["title"]}', '', *_section(section)]
+    if table['claims']:
+        header = ['ordering in the paper', 'metric', 'paper', 'ours', 'verdict']
+        lines += ['', '## Orderings', '', *pipes(header, map(_claim, table['claims']))]
+    return '\n'.join(lines) + '\n'
+
+
+def _section(section: Mapping[str, Any]) -> List[str]:
+    names = section['metrics']
+    header = ['run', 'sparsity', 'parameters (M)', 'MACs dense', 'x density', 'per layer', 'seeds']
+    for name in names:
+        header += [name, f'{name}, paper']
+    rows = []
+    for row in section['rows']:
+        cost = row['costs']
+        cells = [row['label'], '-' if cost['sparsity'] is None else f'{cost["sparsity"]:.1%}',
+                 _millions(cost['params'], 3), _millions(cost['macs_dense']),
+                 _millions(cost['macs_density']), _millions(cost['macs_layers']),
+                 str(len(row['seeds']))]
+        for name in names:
+            cells += [score(row['metrics'][name]), number(row['paper'].get(name))]
+        rows.append(cells)
+    return pipes(header, rows)
+
+
+def _claim(claim: Mapping[str, Any]) -> List[str]:
+    return [claim['text'], claim['metric'], ' > '.join(map(number, claim['paper'])),
+            ' vs '.join(map(number, claim['ours'])), claim['verdict']]
+
+
+def pipes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> List[str]:
+    """Lines of a Markdown table."""
+    lines = [header, ['---'] * len(header), *rows]
+    return ['| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |' for line in lines]
+
+
+def score(values: Mapping[str, Any]) -> str:
+    """``'12.34 (12.01-12.66)'``; the mean alone of one seed."""
+    if values['mean'] is None:
+        return '-'
+    if len(values['values']) < 2:
+        return number(values['mean'])
+    return f'{number(values["mean"])} ({number(values["min"])}-{number(values["max"])})'
+
+
+def number(value: Optional[float]) -> str:
+    """Two digits, or a dash."""
+    return '-' if value is None else f'{value:.2f}'
+
+
+def _millions(value: Optional[float], digits: int = 1) -> str:
+    return '-' if value is None else f'{value / 1e6:.{digits}f}'
+
+
+def as_csv(table: Mapping[str, Any]) -> str:
+    """One line a row and metric, for spreadsheets."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator='\n')
+    kinds = ('sparsity', 'params', 'macs_dense', 'macs_density', 'macs_layers')
+    writer.writerow(['section', 'row', 'run', *kinds, 'metric', 'seeds', 'mean', 'min', 'max',
+                     'paper'])
+    for section in table['sections']:
+        for row in section['rows']:
+            for name, values in row['metrics'].items():
+                writer.writerow([
+                    section['title'], row['label'], row['run'], *(row['costs'][k] for k in kinds),
+                    name, len(values['values']), values['mean'], values['min'], values['max'],
+                    row['paper'].get(name)])
+    return out.getvalue()

@@ -1,0 +1,86 @@
+"""The tickets that are compared."""
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Mapping, Optional, Sequence
+
+from torch import nn
+
+from ...deploy.open import open_ticket
+from ...errors import TicketError, config_error
+from ...tickets import Ticket
+from .view import View
+
+
+@dataclass(frozen=True)
+class Column:
+    """A ticket's network, in eval mode, and what stands above its column."""
+    label: str
+    network: nn.Module
+
+
+def open_columns(view: View, paths: Sequence[str], labels: Optional[Sequence[str]] = None,
+                 device: str = 'cpu') -> List[Column]:
+    """Open tickets (compact ones and sparse files too) and check that they belong to the config.
+
+    Args:
+        view (View): Of the config.
+        paths (Sequence[str]): One file a column.
+        labels (Sequence[str], optional): One a file. By default its name, or its folder's where it
+            is called ticket, and its sparsity.
+        device (str): Where the networks run.
+
+    Raises:
+        ConfigError: Another number of labels than of tickets, or no such device.
+        TicketError: A file that is no ticket, or one of another task.
+    """
+    if labels is not None and len(labels) != len(paths):
+        raise config_error('--labels', list(labels), f'there are {len(paths)} tickets',
+                           'give one label a ticket')
+    tickets = [open_ticket(path) for path in paths]
+    for path, ticket in zip(paths, tickets):
+        check_task(path, ticket, view.cfg)
+    labels = labels or [default_label(path, ticket) for path, ticket in zip(paths, tickets)]
+    return [Column(label, _placed(view.prepared(ticket), device))
+            for label, ticket in zip(labels, tickets)]
+
+
+def _placed(network: nn.Module, device: str) -> nn.Module:
+    try:
+        return network.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise config_error('--device', device, f'cannot be used ({str(error).splitlines()[0]})',
+                           'give cpu, or a device that torch lists') from None
+
+
+def default_label(path: str, ticket: Ticket) -> str:
+    """``st_hrnas_coco_p90, 90%`` for ``work_dirs/st_hrnas_coco_p90/ticket.pth``.
+
+    ``step 45, 30%`` for a prune's ``tickets/45.pth``.
+    """
+    path = Path(path)
+    name = path.resolve().parent.name if path.stem == 'ticket' else path.stem
+    if path.stem.isdigit():
+        name = f'step {path.stem}'
+    return f'{name}, {ticket.meta.get("sparsity", ticket.sparsity):.0%}'
+
+
+def check_task(path: str, ticket: Ticket, cfg: Mapping) -> None:
+    """Refuse a ticket of another toolbox, or of other classes, than the config's.
+
+    Raises:
+        TicketError: Naming both.
+    """
+    told, wanted = ticket.meta.get('default_scope'), cfg.get('default_scope')
+    if told != wanted:
+        raise TicketError(f'{path} is a ticket of {told}, and the config is of {wanted}. Remedy: '
+                          'give the config of its run, or tickets of one task.')
+    told, wanted = outputs(ticket.model), outputs(cfg['model'])
+    if told != wanted:
+        raise TicketError(f'{path} tells {told} classes apart, and the config\'s model {wanted}. '
+                          'Remedy: give the config of its run, or tickets of one data set.')
+
+
+def outputs(model: Mapping) -> Optional[int]:
+    """Classes or key points of a model's config."""
+    head = model.get('decode_head') or model.get('head') or {}
+    return head.get('num_classes', head.get('out_channels'))

@@ -1,0 +1,89 @@
+"""Key points of people."""
+from typing import Any, Dict, Iterator, List, Sequence
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+from torch import nn
+
+from ...registry import VIEWS
+from ...tickets import Ticket
+from .view import Subject, View
+
+#: Pixels that an image is enlarged to, roughly.
+WIDTH = 640
+
+
+@VIEWS.register_module('mmpose')
+class KeyPointView(View):
+    """mmpose's ``inference_topdown`` and ``PoseLocalVisualizer`` (supplement, Figs. 2 and 3).
+
+    The network looks into the subject's boxes; without any, the whole image is one box.
+    """
+
+    def prepared(self, ticket: Ticket) -> nn.Module:
+        network = super().prepared(ticket)
+        network.cfg = Config(dict(
+            default_scope='mmpose', test_dataloader=dict(dataset=dict(pipeline=self.pipeline))))
+        network.dataset_meta = self.meta
+        return network
+
+    def predict(self, network: nn.Module, subject: Subject) -> Any:
+        from mmpose.apis import inference_topdown
+        from mmpose.structures import PoseDataSample, merge_data_samples
+        if subject.boxes is not None and not len(subject.boxes):  # mmpose would take the image
+            return PoseDataSample()
+        return merge_data_samples(inference_topdown(network, subject.image, subject.boxes))
+
+    def draw(self, image: np.ndarray, sample: Any, truth: bool = False) -> np.ndarray:
+        """Small images are enlarged, so that lines are thin beside the people."""
+        from mmpose.visualization import PoseLocalVisualizer
+        factor = max(1, round(WIDTH / image.shape[1]))
+        image = cv2.resize(image, None, fx=factor, fy=factor)
+        size = min(image.shape[:2])
+        visualizer = PoseLocalVisualizer(radius=max(3, size // 100), alpha=1.,
+                                         line_width=max(1, size // 160))
+        visualizer.set_dataset_meta(self.meta)
+        # Annotations have no scores but say which points are labelled: 0 or 1.
+        visualizer.add_datasample('', image, _enlarged(sample, factor), draw_gt=truth,
+                                  draw_pred=not truth, kpt_thr=0.5 if truth else self.threshold)
+        return visualizer.get_image()
+
+    def remark(self, samples: Sequence[Any]) -> str:
+        people = [sample.pred_instances for sample in samples if 'pred_instances' in sample]
+        scores = [float(found.keypoint_scores.max()) for found in people if len(found)]
+        if not scores or max(scores) >= self.threshold:
+            return ''
+        return (f'No key point was drawn: the highest score is {max(scores):.3f}, and --threshold '
+                f'is {self.threshold}.')
+
+    def images(self, dataset: Any) -> List[str]:
+        return list(dict.fromkeys(found['img_path'] for found in _people(dataset)))
+
+    def labelled(self, dataset: Any, path: str) -> Subject:
+        from mmpose.structures import PoseDataSample
+        people = [found for found in _people(dataset) if found['img_path'] == path]
+        boxes = np.concatenate([found['bbox'] for found in people]).astype(np.float32)
+        truth = PoseDataSample(gt_instances=InstanceData(bboxes=boxes, **_joined(people)))
+        return Subject(path, mmcv.imread(path), boxes, truth)
+
+
+def _people(dataset: Any) -> Iterator[Dict[str, Any]]:
+    """mmpose's samples are people, several an image."""
+    return (dataset.get_data_info(i) for i in range(len(dataset)))
+
+
+def _joined(people: List[Dict[str, Any]]) -> Dict[str, np.ndarray]:
+    return {key: np.concatenate([found[key] for found in people])
+            for key in ('keypoints', 'keypoints_visible')}
+
+
+def _enlarged(sample: Any, factor: int) -> Any:
+    sample = sample.clone()
+    for name in ('pred_instances', 'gt_instances'):
+        people = sample.get(name)
+        if people is not None and 'keypoints' in people:
+            people.keypoints = people.keypoints * factor
+    return sample

@@ -1,0 +1,141 @@
+"""What it takes to draw a task's predictions."""
+import copy
+import functools
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS, TRANSFORMS
+from torch import nn
+
+from ...errors import DataError, config_error
+from ...registry import VIEWS
+from ...settings.kinds import kind_name
+from ...settings.resolve import resolve
+from ...tickets import Ticket
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An image to predict on.
+
+    Attributes:
+        name (str): For messages, and to look boxes up.
+        image (np.ndarray): (H, W, 3) uint8, blue first.
+        boxes (np.ndarray, optional): (N, 4) float32, x1 y1 x2 y2 in pixels; for key points.
+        truth: The toolbox's data sample with the annotations, where there are any.
+    """
+    name: str
+    image: np.ndarray
+    boxes: Optional[np.ndarray] = None
+    truth: Any = None
+
+
+class View(ABC):
+    """Predicts and draws with the inference functions and visualizers of a task's toolbox.
+
+    To add a task: a file beside this one with a subclass that is registered in ``VIEWS`` under the
+    toolbox's scope, imported in ``__init__.py``.
+
+    Args:
+        cfg (Config): The whole config; its test pipeline is used.
+        threshold (float): Score from which a prediction is drawn, where a task has such scores.
+        opacity (float): Of what is painted over the image, 0 to 1.
+    """
+
+    def __init__(self, cfg: Config, threshold: float = 0.3, opacity: float = 0.6):
+        self.cfg, self.threshold, self.opacity = cfg, threshold, opacity
+
+    @abstractmethod
+    def predict(self, network: nn.Module, subject: Subject) -> Any:
+        """The toolbox's data sample with the prediction."""
+
+    @abstractmethod
+    def draw(self, image: np.ndarray, sample: Any, truth: bool = False) -> np.ndarray:
+        """The picture of a prediction, or of the annotations.
+
+        Args:
+            image (np.ndarray): (H, W, 3) uint8, red first.
+            sample: From :meth:`predict`, or ``Subject.truth``.
+            truth (bool): Whether ``sample`` has annotations rather than a prediction.
+
+        Returns:
+            np.ndarray: (H', W', 3) uint8, red first; the same size for all samples of an image.
+        """
+
+    @abstractmethod
+    def labelled(self, dataset: Any, image: Any) -> Subject:
+        """An image of the config's data, one of :meth:`images`, with its annotations."""
+
+    def images(self, dataset: Any) -> Sequence[Any]:
+        """What stands for each image of the data: the number of its sample."""
+        return range(len(dataset))
+
+    def legend(self, samples: Sequence[Any]) -> List[Tuple[str, Sequence[int]]]:
+        """Names and colours (red, green, blue) to explain, of all that the samples show."""
+        return []
+
+    def remark(self, samples: Sequence[Any]) -> str:
+        """What the user should know about predictions that were drawn; empty if nothing."""
+        return ''
+
+    @property
+    def pipeline(self) -> List[Dict[str, Any]]:
+        """A copy of the test pipeline's settings, its classes by the names that toolboxes expect."""
+        steps = copy.deepcopy(_loader(self.cfg).dataset.get('pipeline', []))
+        for step in steps:
+            kind, name = step.get('type'), kind_name(step)
+            if not isinstance(kind, str) and resolve(TRANSFORMS, name) is kind:
+                step['type'] = name
+        return steps
+
+    def prepared(self, ticket: Ticket) -> nn.Module:
+        """The ticket's network with what the toolboxes' inference functions look for.
+
+        Raises:
+            TicketError: The network cannot be built.
+        """
+        return ticket.build()
+
+    @functools.cached_property
+    def meta(self) -> Dict[str, Any]:
+        """What the validation data say of themselves: classes, colours, skeleton; none is read."""
+        return DATASETS.build(dict(self.cfg.val_dataloader.dataset, lazy_init=True)).metainfo
+
+    def subjects(self, indices: Sequence[int]) -> List[Subject]:
+        """Images of the validation data with their annotations.
+
+        Raises:
+            DataError: There is no image of such an index.
+        """
+        dataset = DATASETS.build(self.cfg.val_dataloader.dataset)
+        images = self.images(dataset)
+        for index in indices:
+            if not 0 <= index < len(images):
+                raise DataError(f'--indices {index}: the validation data have {len(images)} '
+                                f'images. Remedy: give indices from 0 to {len(images) - 1}.')
+        return [self.labelled(dataset, images[index]) for index in indices]
+
+
+def view_of(cfg: Config, **settings: Any) -> View:
+    """The view of a config's task. The default scope must be the config's.
+
+    Raises:
+        ConfigError: Nothing is known to draw this task.
+    """
+    VIEWS.import_from_location()
+    scope = cfg.get('default_scope')
+    if scope not in VIEWS.module_dict:
+        raise config_error('default_scope', scope, 'no view draws this task',
+                           f'use a config of {", ".join(sorted(VIEWS.module_dict))}')
+    return VIEWS.module_dict[scope](cfg, **settings)
+
+
+def _loader(cfg: Config) -> Any:
+    for name in ('test_dataloader', 'val_dataloader'):
+        if cfg.get(name) is not None:
+            return cfg[name]
+    raise config_error('test_dataloader', None, 'its pipeline prepares the images',
+                       'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')

@@ -1,0 +1,92 @@
+"""Neck for classification."""
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from ...errors import config_error
+from ...registry import MODELS
+from .hrnas_supernet import ConvBNReLU, check_search_space
+from .loading import check_blocks
+from .search_block import SearchBlock
+from .widths import check_widths, get_widths, search_blocks, set_widths
+
+
+@MODELS.register_module()
+class ClassificationNeck(BaseModule):
+    """Widens the branches and gathers them at the lowest resolution, as HRNet's head does.
+
+    A search block widens each branch; from the highest resolution on, a stride-2 search block takes
+    the sum so far to the next branch, to which it is added. A 1x1 conv-BN-ReLU follows, then global
+    average pooling and dropout: OpenMMLab's linear heads have neither. Use it with
+    ``LinearClsHead(in_channels=1600)`` and no other neck.
+
+    Args:
+        in_channels (Sequence[int]): Channels of the branches. Defaults to (18, 36, 72, 144).
+        channels (Sequence[int]): Channels of the widened branches. Defaults to (36, 72, 144, 320).
+        out_channels (int): Defaults to 1600.
+        pool (bool): Whether to average over the positions. Defaults to True.
+        dropout (float): On the output, in training. Defaults to 0.2.
+        kernel_sizes, expand_ratio, transformer, tokens, momentum, eps, widths, init_cfg: As in
+            :class:`HRNASSupernet`.
+
+    Shape:
+        Maps of strides 4, 8, 16, 32 to a tuple of one (N, out_channels); without ``pool``
+        (N, out_channels, H / 32, W / 32).
+    """
+
+    def __init__(self,
+                 in_channels: Sequence[int] = (18, 36, 72, 144),
+                 channels: Sequence[int] = (36, 72, 144, 320),
+                 out_channels: int = 1600,
+                 pool: bool = True,
+                 dropout: float = 0.2,
+                 kernel_sizes: Sequence[int] = (3, 5, 7),
+                 expand_ratio: int = 4,
+                 transformer: str = 'all',
+                 tokens: int = 64,
+                 momentum: float = 0.01,
+                 eps: float = 1e-3,
+                 widths: Optional[Dict[str, Any]] = None,
+                 init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
+        super().__init__(init_cfg)
+        check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
+        _check_head(in_channels, channels, dropout)
+        space = (kernel_sizes, expand_ratio, transformer, tokens, momentum, eps)
+        self.widen = nn.ModuleList(
+            SearchBlock(narrow, wide, 1, *space) for narrow, wide in zip(in_channels, channels))
+        self.downsample = nn.ModuleList(
+            SearchBlock(high, low, 2, *space) for high, low in zip(channels, channels[1:]))
+        self.final = ConvBNReLU(channels[-1], out_channels, momentum=momentum, eps=eps)
+        self.pool = nn.AdaptiveAvgPool2d(1) if pool else None
+        self.dropout = nn.Dropout(dropout)
+        if widths is not None:
+            check_widths(self, widths, 'neck.widths')
+            set_widths(self, widths)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+        total = self.widen[0](inputs[0])
+        for downsample, widen, x in zip(self.downsample, self.widen[1:], inputs[1:]):
+            total = downsample(total) + widen(x)
+        out = self.final(total)
+        if self.pool is not None:
+            out = self.pool(out).flatten(1)
+        return (self.dropout(out), )
+
+    def get_widths(self) -> Dict[str, Any]:
+        """The architecture as plain data, to be given back as ``widths``."""
+        return get_widths(self)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Refuse other blocks: mmengine would only log them."""
+        check_blocks(state_dict, prefix, search_blocks(self))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _check_head(in_channels: Sequence[int], channels: Sequence[int], dropout: float) -> None:
+    if not in_channels or len(in_channels) != len(channels):
+        raise config_error('neck.channels', channels, 'there must be one entry a branch of '
+                           f'in_channels = {in_channels!r}', 'give as many entries as branches')
+    if not 0 <= dropout < 1:
+        raise config_error('neck.dropout', dropout, 'must be at least 0 and below 1',
+                           'use the paper\'s 0.2')

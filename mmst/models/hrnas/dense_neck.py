@@ -1,0 +1,58 @@
+"""Neck for dense prediction."""
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from ...registry import MODELS
+from .hrnas_supernet import check_search_space
+from .search_block import SearchBlock
+from .widths import check_widths, get_widths, set_widths
+
+
+@MODELS.register_module()
+class DensePredictionNeck(BaseModule):
+    """Resizes all branches to the highest resolution, concatenates them, one search block.
+
+    Args:
+        in_channels (Sequence[int]): Channels of the branches. Defaults to (18, 36, 72, 144).
+        out_channels (int): Defaults to 90 (Cityscapes and COCO; 180 for ADE20K).
+        kernel_sizes, expand_ratio, transformer, tokens, momentum, eps, widths, init_cfg: As in
+            :class:`HRNASSupernet`.
+
+    Shape:
+        Maps of strides 4, 8, 16, 32 to a tuple of one (N, out_channels, H / 4, W / 4).
+    """
+
+    def __init__(self,
+                 in_channels: Sequence[int] = (18, 36, 72, 144),
+                 out_channels: int = 90,
+                 kernel_sizes: Sequence[int] = (3, 5, 7),
+                 expand_ratio: int = 4,
+                 transformer: str = 'all',
+                 tokens: int = 64,
+                 momentum: float = 0.01,
+                 eps: float = 1e-3,
+                 widths: Optional[Dict[str, Any]] = None,
+                 init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
+        super().__init__(init_cfg)
+        check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
+        self.in_channels = tuple(in_channels)
+        self.block = SearchBlock(
+            sum(in_channels), out_channels, 1, kernel_sizes, expand_ratio, transformer, tokens,
+            momentum, eps)
+        if widths is not None:
+            check_widths(self, widths, 'neck.widths')
+            set_widths(self, widths)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+        size = inputs[0].shape[-2:]
+        resized = [inputs[0]] + [
+            F.interpolate(x, size, mode='bilinear', align_corners=False) for x in inputs[1:]]
+        return (self.block(torch.cat(resized, dim=1)), )
+
+    def get_widths(self) -> Dict[str, Any]:
+        """The architecture as plain data, to be given back as ``widths``."""
+        return get_widths(self)

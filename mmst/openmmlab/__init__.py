@@ -1,0 +1,1 @@
+"""What mmst needs of OpenMMLab beyond its public interfaces."""

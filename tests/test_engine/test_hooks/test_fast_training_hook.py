@@ -1,0 +1,168 @@
+"""Runs that compute their steps in other ways."""
+import pytest
+import torch
+from graphs import stand_in
+from tiny import WEAKEN, averaged, find_hook, make, run, timeline, unwrapped
+
+from mmst.engine import FastTrainingHook, SearchHook
+from mmst.engine.hooks import fast_training_hook
+from mmst.errors import ConfigError
+from mmst.kernels import batch_norm, depthwise, pointwise
+from mmst.kernels.depthwise import normalized
+from mmst.kernels.ops import KernelOps
+from mmst.models import get_widths, search_blocks
+from mmst.models.hrnas.mixconv import MixConv
+from mmst.models.hrnas.ops import Ops
+
+needs_kernel = pytest.mark.skipif(
+    depthwise.library.kernel() is None, reason='no C++ compiler')
+
+
+def fast(**settings):
+    """The hook, as a run's config names it."""
+    return [dict(type='mmst.FastTrainingHook', **settings)]
+
+
+@pytest.fixture
+def maps(monkeypatch):
+    """Whether autograd was on, for each map that a kernel took."""
+    taken = []
+    for module, name in ((depthwise, 'mixed_depthwise'), (normalized, 'normalized_depthwise'),
+                         (batch_norm, 'batch_norm'), (pointwise, 'pointwise')):
+        kernel = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, kernel=kernel, **kwargs: taken.append(
+            torch.is_grad_enabled()) or kernel(*args, **kwargs))
+    return taken
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch):
+    """Calls of what would change the memory of the process that tests."""
+    calls = []
+    monkeypatch.setattr(fast_training_hook, 'keep_freed_memory', lambda: calls.append(True))
+    return calls
+
+
+def assert_close(first, second):
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values()):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3, msg=name)
+
+
+@needs_kernel
+def test_a_run_by_the_kernel_ends_like_one_by_convolutions(tmp_path, maps):
+    settings = dict(probes=[WEAKEN], val=1)
+    plain = run(tmp_path / 'plain', 2, **settings)
+    assert not maps
+    other = run(tmp_path / 'fast', 2, custom_hooks=fast(), **settings)
+    assert len(maps) > 20 and all(maps)  # training alone: no evaluation, no recalibration
+    assert timeline(plain) == timeline(other) and ('search', 2) in timeline(plain)
+    assert get_widths(unwrapped(plain)) == get_widths(unwrapped(other))
+    assert_close(unwrapped(plain), unwrapped(other))
+    assert_close(averaged(plain).module, averaged(other).module)
+
+
+@needs_kernel
+def test_a_resumed_run_by_the_kernel_equals_an_uninterrupted_one_to_the_bit(tmp_path, maps, kept):
+    settings = dict(probes=[WEAKEN], noise=0.1, checkpoint=dict(interval=1),
+                    custom_hooks=[dict(type='mmst.SeedHook'), *fast()])
+    whole = run(tmp_path / 'whole', 4, **settings)
+    again = run(tmp_path / 'again', 4, resume=True,
+                load_from=str(tmp_path / 'whole' / 'epoch_2.pth'), **settings)
+    assert maps and len(kept) == 2
+    for model in (unwrapped, lambda runner: averaged(runner).module):
+        first, second = model(whole).state_dict(), model(again).state_dict()
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_switched_off_it_changes_nothing(tmp_path, maps, kept):
+    runner = run(tmp_path, 2, custom_hooks=fast(kernel=False, keep_memory=False))
+    assert not maps and not kept
+    paths = [m for m in unwrapped(runner).modules() if isinstance(m, MixConv)]
+    assert paths and all(type(path.ops) is Ops for path in paths)
+    assert not any(block.compiled for block in search_blocks(unwrapped(runner)).values())
+
+
+def test_compiled_blocks_follow_a_search(tmp_path):
+    torch._dynamo.reset()
+    functions = []
+
+    def keep(runner):
+        functions.append(dict(find_hook(runner, FastTrainingHook).compiler.functions))
+
+    runner = run(tmp_path, 2, search=dict(interval=1), custom_hooks=fast(
+        kernel=False, compile='eager'), probes=[WEAKEN, (80, dict(after_train_epoch=keep))])
+    blocks = search_blocks(unwrapped(runner)).values()
+    assert all(block.compiled in functions[-1].values() for block in blocks)
+    assert set(functions[0]) != set(functions[1])
+    assert find_hook(runner, SearchHook).last_search == 2
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize('settings, ops', [
+    ({}, KernelOps(('cpu', 'cuda'))), (dict(cuda_graph=False), KernelOps(('cpu', ))),
+    (dict(cuda_graph=False, kernel=True), KernelOps(('cpu', 'cuda')))])
+def test_kernels_run_on_a_gpu_where_graphs_launch_them_or_where_asked_for(tmp_path, settings,
+                                                                         ops):
+    runner = run(tmp_path, 2, custom_hooks=fast(**settings))
+    for model in (unwrapped(runner), averaged(runner).module):  # both are recalibrated
+        assert {m.ops for m in model.modules() if isinstance(m, MixConv)} == {ops}
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """The graphs of a run, though there may be no GPU."""
+    if not torch.cuda.is_available():
+        stand_in(monkeypatch)
+        monkeypatch.setattr(fast_training_hook, 'devices', lambda runner: {'cuda'})
+    found = []
+    make_graphs = fast_training_hook.graph_parts
+    monkeypatch.setattr(fast_training_hook, 'graph_parts',
+                        lambda model: found.extend(make_graphs(model)) or found)
+    return found
+
+
+def test_a_run_by_graphs_ends_like_one_without(tmp_path, graphs):
+    settings = dict(probes=[WEAKEN], val=1)
+    plain = run(tmp_path / 'plain', 3, custom_hooks=fast(kernel=False, cuda_graph=False), **settings)
+    assert not graphs
+    other = run(tmp_path / 'graphs', 3, custom_hooks=fast(kernel=False), **settings)
+    assert [graph.captures for graph in graphs] == [3, 3]  # each epoch ends with a validation
+    assert timeline(plain) == timeline(other) and ('search', 2) in timeline(plain)
+    assert get_widths(unwrapped(plain)) == get_widths(unwrapped(other))
+    assert_close(unwrapped(plain), unwrapped(other))
+    assert_close(averaged(plain).module, averaged(other).module)
+
+
+def test_a_validation_has_the_graphs_memory_and_the_end_of_training_removes_them(tmp_path, graphs):
+    held = []
+
+    def look(runner):
+        held.append([graph.replay is not None for graph in graphs])
+
+    runner = run(tmp_path, 1, length=16, val=1, search=False, prune=False,
+                 custom_hooks=fast(kernel=False),
+                 probes=[(80, dict(after_train_epoch=look, after_val_epoch=look))])
+    assert held == [[True, True], [False, False]]
+    assert not any('forward' in vars(part) for part in unwrapped(runner).children())
+
+
+@pytest.mark.parametrize('settings, told', [
+    (dict(kernel='yes'), 'FastTrainingHook.kernel'), (dict(compile=2), 'FastTrainingHook.compile'),
+    (dict(compile=''), 'FastTrainingHook.compile'),
+    (dict(keep_memory=1), 'FastTrainingHook.keep_memory'),
+    (dict(cuda_graph='auto'), 'FastTrainingHook.cuda_graph')])
+def test_settings_that_make_no_sense_are_refused(settings, told):
+    with pytest.raises(ConfigError, match=told):
+        FastTrainingHook(**settings)
+
+
+def test_an_unknown_backend_is_refused_before_training(tmp_path):
+    with pytest.raises(ConfigError, match='no_such_backend'):
+        make(tmp_path, 2, custom_hooks=fast(compile='no_such_backend')).train()
+
+
+def test_compiling_twice_is_refused(tmp_path):
+    runner = make(tmp_path, 2, custom_hooks=fast(compile='eager'))
+    runner.cfg.compile = True
+    with pytest.raises(ConfigError, match='compiles the whole model already'):
+        runner.train()

@@ -1,0 +1,145 @@
+"""Training passes as CUDA graphs: what they give, and what they refuse."""
+from contextlib import nullcontext
+from unittest import mock
+
+import pytest
+import torch
+from torch import nn
+
+from mmst.errors import TrainingError
+from mmst.kernels import captured_pass
+from mmst.kernels.captured_pass import CapturedPass
+
+
+def test_a_second_backward_pass_is_refused(device):
+    module = captured(device, lambda x, weight: (x * weight).square())
+    x = torch.randn(4, device=device)
+    first = module(x).sum()
+    first.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match='one backward pass.*cuda_graph=False'):
+        first.backward()
+
+
+def test_a_backward_pass_after_the_next_pass_is_refused(device):
+    module = captured(device, lambda x, weight: (x * weight).square())
+    first = module(torch.randn(4, device=device)).sum()
+    module(torch.randn(4, device=device))
+    with pytest.raises(RuntimeError, match='before the next one'):
+        first.backward()
+
+
+def test_no_two_gradients_share_memory(device):
+    class Sum(nn.Module):
+
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+
+        def forward(self, x):
+            return x + (self.a + self.b)
+
+    module, x = Sum().to(device), torch.ones(3, device=device, requires_grad=True)
+    own = CapturedPass(module, [x])
+    own(x).sum().backward()
+    places = [t.grad.data_ptr() for t in (x, module.a, module.b)]
+    assert len(set(places)) == 3
+    first, x.grad = x.grad, None
+    own(x).mul(2).sum().backward()
+    assert torch.equal(first, torch.ones_like(x)) and torch.equal(x.grad, 2 * first)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_gradients_are_computed_outside_of_autocast(device):
+    class Island(nn.Module):
+
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(8, 8, bias=False)
+
+        def forward(self, x):
+            with torch.autocast(x.device.type, enabled=False):
+                return self.linear(x)
+
+    module, x = Island().to(device), torch.randn(4, 8, device=device)
+    with torch.autocast(device, torch.bfloat16, cache_enabled=False):
+        own = CapturedPass(module, [x])
+        out = own(x)
+    given = torch.randn(4, 8, device=device)
+    out.backward(given)
+    torch.testing.assert_close(module.linear.weight.grad, given.t() @ x, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('output', [lambda x: dict(x=x), lambda x: (x, None), lambda x: (x, [x])])
+def test_other_outputs_than_tensors_are_not_captured(device, output):
+    with pytest.raises(RuntimeError, match='returns'):
+        captured(device, lambda x, weight: output(x * weight))
+
+
+def test_a_list_stays_a_list(device):
+    module = captured(device, lambda x, weight: [x * weight, x + weight])
+    assert type(module(torch.ones(4, device=device))) is list
+
+
+def test_what_trains_nothing_is_not_captured(device):
+    frozen = nn.Linear(4, 4).to(device).requires_grad_(False)
+    with pytest.raises(RuntimeError, match='nothing in it is trained'):
+        CapturedPass(frozen, [torch.ones(4, device=device)])
+
+
+def captured(device, function):
+    class Module(nn.Module):
+
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(4))
+
+        def forward(self, x):
+            return function(x, self.weight)
+
+    return CapturedPass(Module().to(device), [torch.ones(4, device=device)])
+
+
+# ----------------------------------- how torch is asked, with its functions replaced
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    """What torch.cuda was asked for, in order."""
+    asked = []
+    monkeypatch.setattr(torch.cuda, 'Stream', mock.MagicMock())
+    monkeypatch.setattr(torch.cuda, 'current_stream', mock.MagicMock())
+    monkeypatch.setattr(torch.cuda, 'stream', lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, 'get_sync_debug_mode', lambda: 0)
+    monkeypatch.setattr(torch.cuda, 'set_sync_debug_mode', asked.append)
+    monkeypatch.setattr(torch.cuda, 'CUDAGraph', mock.MagicMock())
+    monkeypatch.setattr(torch.cuda, 'graph', lambda graph, **kwargs: nullcontext(
+        asked.append(kwargs)))
+    return asked
+
+
+def test_the_last_warm_up_refuses_what_waits_for_the_gpu(cuda):
+    captured_pass.warm_up(lambda: cuda.append('forward'), lambda: cuda.append('backward'))
+    assert cuda == ['forward', 'backward'] * 2 + ['error', 'forward', 'backward', 0]
+
+
+def test_a_warm_up_that_fails_leaves_torchs_mode_as_it_was(cuda):
+    def fail():
+        raise RuntimeError('called a synchronizing CUDA operation')
+
+    with pytest.raises(RuntimeError, match='synchronizing'):
+        captured_pass.warm_up(fail)
+    assert cuda == [0]
+
+
+def test_other_threads_do_not_end_a_capture(cuda):
+    found, replay = captured_pass.record(lambda: 3, 'pool')
+    assert found == 3 and replay is torch.cuda.CUDAGraph.return_value.replay
+    assert cuda == [dict(pool='pool', capture_error_mode='thread_local')]
+
+
+def test_a_capture_that_fails_ends_the_run_with_a_remedy(cuda):
+    def fail():
+        raise RuntimeError('out of memory\nand more')
+
+    with pytest.raises(TrainingError, match=r'out of memory\)\. Remedy: .*cuda_graph=False'):
+        captured_pass.record(fail, None)

@@ -1,0 +1,276 @@
+"""CUDA graphs of training passes: when they are captured, and that nothing else changes."""
+import copy
+from contextlib import contextmanager
+
+import pytest
+import torch
+from small_nets import NarrowModel, input_image
+from torch import nn
+
+from mmst.errors import TrainingError
+from mmst.kernels import graphed, parts
+from mmst.kernels.graphed import GraphedForward, graph_parts
+
+
+class Part(nn.Module):
+    """A part with parameters and a buffer, for the decisions alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.bn = nn.Linear(3, 3), nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        return self.bn(self.linear(x))
+
+
+@pytest.fixture
+def part(monkeypatch):
+    """A part in training whose captures are counted and replay by its own forward."""
+    monkeypatch.setattr(GraphedForward, '_on_gpu', staticmethod(lambda leaves: True))
+    monkeypatch.setattr(graphed, 'capture', lambda module, leaves: counted(module))
+    module = Part()
+    module.forward = GraphedForward(module)
+    return module
+
+
+def counted(module):
+    def replay(*leaves):
+        replay.calls += 1
+        return module(*leaves)
+
+    replay.calls = 0
+    return replay
+
+
+def step(module, rows=4):
+    module(torch.randn(rows, 3)).sum().backward()
+    module.zero_grad()
+    return module.forward.captures, module.forward.replay and module.forward.replay.calls
+
+
+# ------------------------------------------------------------------------------- decisions
+
+
+def test_a_pass_is_captured_when_it_comes_twice_in_a_row(part):
+    assert [step(part) for _ in range(3)] == [(0, None), (1, 1), (1, 2)]
+
+
+def test_a_smaller_last_batch_runs_without_and_leaves_the_graph(part):
+    found = [step(part, rows) for rows in (4, 4, 2, 4, 4)]
+    assert found == [(0, None), (1, 1), (1, 1), (1, 2), (1, 3)]
+
+
+def test_another_size_that_stays_is_captured_in_its_place(part):
+    found = [step(part, rows) for rows in (4, 4, 2, 2, 2)]
+    assert found == [(0, None), (1, 1), (1, 1), (2, 1), (2, 2)]
+
+
+def test_a_parameter_in_another_place_leads_to_a_new_capture(part):
+    step(part), step(part)
+    with torch.no_grad():
+        part.linear.weight.set_(torch.randn(3, 3))
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+def test_a_parameter_that_is_frozen_leads_to_a_new_capture(part):
+    step(part), step(part)
+    part.linear.bias.requires_grad_(False)
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+def test_a_layer_that_is_frozen_leads_to_a_new_capture(part):
+    step(part), step(part)
+    part.bn.eval()
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+@pytest.mark.parametrize('replace', [
+    lambda part: setattr(part, 'linear', nn.Linear(3, 3)),
+    lambda part: setattr(part.linear, 'weight', nn.Parameter(part.linear.weight.data))])
+def test_a_part_or_a_parameter_that_is_replaced_leads_to_a_new_capture(part, replace):
+    step(part), step(part)
+    replace(part)
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+def test_another_precision_runs_without_and_is_captured_when_it_stays(part):
+    step(part), step(part)
+    with monkeypatched_autocast(), torch.autocast('cpu', torch.bfloat16):
+        assert [step(part) for _ in range(2)] == [(1, 1), (2, 1)]
+
+
+@contextmanager
+def monkeypatched_autocast():
+    """The CPU's autocast in the place of the GPU's."""
+    own = graphed._autocast
+    graphed._autocast = lambda: (torch.is_autocast_enabled('cpu'), torch.bfloat16)
+    try:
+        yield
+    finally:
+        graphed._autocast = own
+
+
+def test_evaluation_and_passes_without_gradients_run_as_before(part):
+    step(part), step(part)
+    with torch.no_grad():
+        part(torch.randn(4, 3))
+    assert part.forward.replay.calls == 1
+    replay = part.forward.replay
+    part.eval()
+    part(torch.randn(4, 3))
+    assert replay.calls == 1
+
+
+def test_a_second_pass_before_the_backward_pass_of_the_first_runs_without(part):
+    step(part), step(part)
+    first, second = part(torch.randn(4, 3)), part(torch.randn(4, 3))
+    assert part.forward.replay.calls == 2
+    (first + second).sum().backward()
+    part(torch.randn(4, 3))  # though the outputs of the first are still there
+    assert part.forward.replay.calls == 3
+
+
+def test_a_pass_whose_loss_was_dropped_does_not_hinder_the_next(part):
+    step(part), step(part)
+    part(torch.randn(4, 3))
+    part(torch.randn(4, 3))
+    assert part.forward.replay.calls == 3
+
+
+def test_accumulated_gradients_are_moved_out_of_the_graphs_buffers(part):
+    step(part), step(part)
+    part(torch.randn(4, 3)).sum().backward()
+    before = part.linear.weight.grad
+    value = before.clone()
+    part(torch.randn(4, 3))
+    assert part.linear.weight.grad is not before
+    assert torch.equal(part.linear.weight.grad, value)
+
+
+def test_a_copy_of_a_part_captures_for_itself(part):
+    step(part), step(part)
+    other = copy.deepcopy(part)
+    assert other.forward.module is other and other.forward.replay is None
+    assert [step(other) for _ in range(2)] == [(0, None), (1, 1)]
+    assert part.forward.replay.calls == 1
+
+
+def test_parts_with_search_blocks_are_graphed_and_run_as_before_on_a_cpu():
+    plain = NarrowModel().train()
+    model = copy.deepcopy(plain)
+    assert [g.module for g in graph_parts(model)] == [model.backbone, model.neck]
+    for _ in range(3):
+        torch.manual_seed(1)
+        expected = plain(input_image())
+        torch.manual_seed(1)
+        assert torch.equal(model(input_image()), expected)
+    assert not any(part.forward.captures for part in (model.backbone, model.neck))
+
+
+def test_what_cannot_be_captured_runs_as_before_and_the_log_says_why(part, monkeypatch):
+    def fail(module, leaves):
+        raise RuntimeError('out of memory\nand more')
+
+    monkeypatch.setattr(graphed, 'capture', fail)
+    told = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    assert [step(part) for _ in range(4)] == [(0, None), (1, None), (1, None), (1, None)]
+    assert told == ['Training Part without a CUDA graph: out of memory']
+    monkeypatch.setattr(graphed, 'capture', lambda module, leaves: counted(module))
+    assert [step(part, 2) for _ in range(2)] == [(1, None), (2, 1)]  # a smaller one may fit
+
+
+def test_a_failure_while_capturing_ends_the_run_with_a_remedy(part, monkeypatch):
+    def fail(run, pool):
+        raise TrainingError('could not be captured')
+
+    monkeypatch.setattr(graphed, 'capture', lambda *_: fail(None, None))
+    step(part)
+    with pytest.raises(TrainingError, match='captured'):
+        step(part)
+
+
+def test_inner_hooks_are_not_passed_over(part, monkeypatch):
+    told, seen = [], []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    part.linear.register_forward_hook(lambda *_: seen.append(True))
+    for _ in range(3):
+        step(part)
+    assert len(seen) == 3 and part.forward.replay is None
+    assert len(told) == 1 and 'linear has hooks' in told[0]
+
+
+def test_hooks_that_come_and_go_are_called(part, monkeypatch):
+    monkeypatch.setattr(graphed, 'print_log', lambda *_: None)
+    step(part), step(part)
+    seen = []
+    handle = part.linear.register_forward_hook(lambda *_: seen.append(True))
+    step(part), step(part)
+    handle.remove()
+    assert len(seen) == 2
+    assert [step(part) for _ in range(2)] == [(2, 1), (2, 2)]
+    everywhere = nn.modules.module.register_module_forward_hook(lambda *_: seen.append(True))
+    step(part)
+    everywhere.remove()
+    assert len(seen) > 2
+
+
+def test_the_parts_own_hooks_are_no_obstacle(part):
+    seen = []
+    part.register_forward_hook(lambda *_: seen.append(True))
+    assert [step(part) for _ in range(2)] == [(0, None), (1, 1)]
+    assert len(seen) >= 2
+
+
+def test_ranks_that_wait_for_each_other_are_not_captured(part, monkeypatch):
+    told = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    part.other = nn.SyncBatchNorm(3)
+    assert [step(part) for _ in range(2)][1][0] == 1  # by itself
+    part.other = nn.SyncBatchNorm(3)
+    monkeypatch.setattr(parts.dist, 'get_world_size', lambda: 2)
+    assert [step(part) for _ in range(3)] == [(1, None)] * 3
+    assert 'other is a SyncBatchNorm' in told[0]
+
+
+def test_a_pass_that_torch_compiles_runs_as_before(part, monkeypatch):
+    step(part), step(part)
+    monkeypatch.setattr(graphed, 'is_compiling', lambda: True)
+    part(torch.randn(4, 3))
+    assert part.forward.replay.calls == 1
+
+
+def test_a_model_with_graphs_can_be_saved_whole_and_goes_on_without(part, tmp_path):
+    step(part), step(part)
+    torch.save(part, tmp_path / 'whole.pth')
+    other = torch.load(tmp_path / 'whole.pth', weights_only=False)
+    assert other.forward.module is other and other.forward.replay is None
+    part.eval(), other.eval()
+    x = torch.randn(4, 3)
+    assert torch.equal(other(x), part(x))
+
+
+def test_memory_is_given_back_and_the_next_passes_capture_anew(part):
+    step(part), step(part)
+    part.forward.release()
+    assert part.forward.replay is None
+    assert [step(part) for _ in range(2)] == [(1, None), (2, 1)]
+
+
+def test_a_call_with_other_arguments_runs_as_before(part):
+    step(part), step(part)
+    assert part(x=torch.randn(4, 3)).shape == (4, 3)
+    assert part.forward.replay.calls == 1
+
+
+def test_a_part_whose_forward_was_replaced_is_left_alone():
+    model = NarrowModel()
+    model.neck.forward = lambda x: x
+    assert [g.module for g in graph_parts(model)] == [model.backbone]
+
+
+def test_removed_a_part_runs_by_its_own_forward(part):
+    step(part), step(part)
+    part.forward.remove()
+    assert 'forward' not in vars(part)
+    assert part(torch.randn(4, 3)).shape == (4, 3)

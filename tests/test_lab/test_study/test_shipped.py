@@ -1,0 +1,86 @@
+"""The shipped studies: every run exists, at every size, and is what the ablation's configs say."""
+import fnmatch
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmst import cli
+from mmst.errors import ConfigError
+from mmst.lab.study.graph import ordered
+from mmst.lab.study.size import load_size
+from mmst.lab.study.spec import parse_study, read_settings
+from mmst.lab.study.sweep import METHODS, RATIOS, sweep_of
+
+CONFIGS = Path(__file__).parents[3] / 'configs'
+STUDIES = sorted((CONFIGS / 'studies').glob('*.py'))
+
+
+def read(path):
+    return parse_study(path.stem, read_settings(path, 'STUDY', ''))
+
+
+@pytest.mark.parametrize('path', STUDIES, ids=lambda path: path.stem)
+def test_a_shipped_study_is_whole(path):
+    study = read(path)
+    rows = study.wanted()
+    assert set(rows) <= set(ordered(study.runs, rows))
+    for section in study.sections:
+        assert [row.run.rpartition('.')[2] for row in section.rows[:3]] == ['chance', 'dense',
+                                                                            'search']
+    assert study.claims
+    for claim in study.claims:
+        assert {claim.higher, claim.lower} <= set(rows) and claim.higher != claim.lower
+
+
+def test_all_tables_and_figures_are_there():
+    assert [path.stem for path in STUDIES] == [
+        *(f'fig{i}' for i in range(2, 9)), 'irp_interval', 'irp_revive',
+        *(f'supplement_table{i}' for i in (1, 2, 3)),
+        'table1', 'table2']
+
+
+@pytest.mark.parametrize('size', ['full', 'demo', 'camvid', 'camvid_rare_prunes'])
+def test_every_pattern_of_a_size_means_some_run(size):
+    size = load_size(CONFIGS / 'studies' / 'sizes' / f'{size}.py')
+    runs = read(CONFIGS / 'studies' / 'table1.py').runs
+    for pattern in [*size.options, *size.arguments]:
+        assert any(fnmatch.fnmatchcase(name, pattern) for name in runs), pattern
+
+
+def test_papers_claims_agree_with_its_numbers():
+    for path in STUDIES:
+        study = read(path)
+        told = {row.run: row.paper for section in study.sections for row in section.rows}
+        for claim in study.claims:
+            high, low = told[claim.higher], told[claim.lower]
+            for metric in ('mIoU', 'AP'):
+                if metric in high and metric in low:
+                    assert high[metric] > low[metric], (path.stem, claim.text)
+
+
+@pytest.mark.parametrize('config, run', [
+    ('two_in_one', 'two_in_one_p90'), ('two_in_one_pp', 'two_in_one_pp_p90'),
+    ('two_in_one_pp_irp', 'two_in_one_pp_irp_p90'), ('two_in_one_pp_irs', 'st_p90')])
+def test_table_1s_runs_prune_like_the_configs_of_the_ablation(config, run):
+    options = read(CONFIGS / 'studies' / 'table1.py').runs[f'cityscapes.{run}'].options
+    cfg = Config.fromfile(CONFIGS / 'st_hrnas_cityscapes_p90.py')
+    cli.merge_options(cfg, options)
+    assert cfg.default_hooks == Config.fromfile(CONFIGS / f'ablation/{config}.py').default_hooks
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_a_sweep_covers_all_ratios_of_a_method(method):
+    base = read_settings(CONFIGS / 'studies' / '_base_' / 'catalogue.py', 'STUDY', '')
+    study = parse_study(*sweep_of(base, method, 'coco', RATIOS, retrained=True))
+    assert len(study.sections[0].curves) == 2
+    assert all(len(runs) == 12 for runs in study.sections[0].curves.values())
+    assert set(study.wanted()) <= set(ordered(study.runs, study.wanted()))
+
+
+@pytest.mark.parametrize('data, ratios, said', [('mnist', RATIOS, '--data'),
+                                                ('coco', (10, 55), '--ratios = 55')])
+def test_a_sweep_of_nothing_known_is_refused(data, ratios, said):
+    base = read_settings(CONFIGS / 'studies' / '_base_' / 'catalogue.py', 'STUDY', '')
+    with pytest.raises(ConfigError, match=said):
+        sweep_of(base, 'st', data, ratios)

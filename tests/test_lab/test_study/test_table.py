@@ -1,0 +1,103 @@
+"""Means, ranges, costs, orderings and the files that a table is written to."""
+import csv
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from mmst.lab.study.claims import verdict
+from mmst.lab.study.figure import write_figures
+from mmst.lab.study.spec import parse_study
+from mmst.lab.study.table import fill, fill_claim
+from mmst.lab.study.write import markdown, write_tables
+
+
+def study(**more):
+    runs = [dict(name=f'd.{name}', tool='train')
+            for name in ('chance', 'dense', 'search', 'a_p50', 'a_p90', 'b_p90')]
+    return parse_study('t', dict(dict(
+        title='A | title', source='a book', runs=runs, metrics=dict(d=[('x/AP', 'AP', 100)]),
+        paper={'d.a_p90': dict(AP=50., macs=2e6)},
+        sections=[dict(title='S', data='d', rows=[dict(label='b', run='d.b_p90')],
+                       curves=[dict(label='a', runs=['d.a_p50', 'd.a_p90'])])],
+        claims=[dict(text='a above b', higher='d.a_p90', lower='d.b_p90'),
+                dict(text='b above a', higher='d.b_p90', lower='d.a_p90'),
+                dict(text='not run', higher='d.a_p50', lower='d.b_p90')]), **more))
+
+
+def record(run, seed, score, sparsity=0.5):
+    return dict(run=run, seed=seed, metrics={'x/AP': score}, sparsity=sparsity,
+                params=dict(supernet=40, searched=20, sparse=2e6),
+                macs=dict(supernet=40e6, searched=(10 + 2 * seed) * 1e6, sparse=3e6))
+
+
+RECORDS = {str(i): r for i, r in enumerate([
+    record('d.a_p90', 1, 0.5), record('d.a_p90', 0, 0.4), record('d.b_p90', 0, 0.1),
+    record('d.b_p90', 1, 0.3), record('other', 0, 9.)])}
+
+
+@pytest.mark.parametrize('higher, lower, said', [
+    ([2., 3.], [0., 1.], 'holds'), ([0., 1.], [2., 3.], 'does not hold'),
+    ([1., 3.], [0., 2.], 'not resolved'), ([2., 3.], [1., 2.], 'not resolved'),
+    ([0., 2.], [1., 1.5], 'not resolved'), ([5.], [1.], 'not resolved'),
+    ([5., 6.], [1.], 'not resolved'), ([], [1., 2.], 'not run')])
+def test_an_ordering_holds_only_beyond_the_spread_over_seeds(higher, lower, said):
+    assert verdict(higher, lower) == said
+
+
+def test_rows_have_means_ranges_costs_and_the_papers_figures():
+    table = fill(study(), RECORDS, 'demo')
+    rows = {row['label']: row for row in table['sections'][0]['rows']}
+    assert list(rows) == ['Chance (constant answer)', 'Dense supernet', 'Searched, not pruned',
+                          'a, 50%', 'a, 90%', 'b']
+    row = rows['a, 90%']
+    assert row['metrics']['AP'] == dict(mean=45., min=40., max=50., values=[40., 50.])
+    assert row['seeds'] == [0, 1] and row['paper']['AP'] == 50.
+    assert row['costs']['macs_dense'] == 11e6 and row['costs']['macs_layers'] == 3e6
+    assert row['costs']['macs_density'] == pytest.approx(5.5e6)
+    assert rows['a, 50%']['metrics']['AP']['mean'] is None
+    assert [claim['verdict'] for claim in table['claims']] == ['holds', 'does not hold', 'not run']
+    assert table['claims'][0]['paper'] == [50., None]
+
+
+def test_files_say_the_same(tmp_path):
+    table = fill(study(), RECORDS, 'demo')
+    write_tables(table, tmp_path)
+    assert json.loads((tmp_path / 't.json').read_text()) == json.loads(json.dumps(table))
+    text = (tmp_path / 't.md').read_text()
+    assert text == markdown(table)
+    line = next(line for line in text.splitlines() if line.startswith('| a, 90%'))
+    assert '| 50.0% | 2.000 | 11.0 | 5.5 | 3.0 | 2 | 45.00 (40.00-50.00) | 50.00 |' in line
+    assert '| a above b | AP | 50.00 > - | 45.00 vs 20.00 | holds |' in text
+    with open(tmp_path / 't.csv') as file:
+        rows = {row['row']: row for row in csv.DictReader(file)}
+    assert (float(rows['a, 90%']['mean']), rows['a, 90%']['seeds']) == (45., '2')
+    assert rows['a, 50%']['mean'] == ''
+
+
+def test_only_other_sizes_than_the_papers_carry_a_warning():
+    warned = 'levels cannot'
+    assert warned in markdown(fill(study(), RECORDS, 'demo'))
+    assert warned not in markdown(fill(study(), RECORDS, 'full'))
+
+
+def test_figures_are_drawn_of_curves_rows_and_of_nothing(tmp_path):
+    points = study(sections=[dict(title='S', data='d', rows=[dict(label='b', run='d.b_p90')])])
+    for i, (spec, records) in enumerate(((study(), RECORDS), (points, RECORDS), (points, {}))):
+        folder = tmp_path / str(i)
+        for path in write_figures(fill(spec, records, 'demo'), folder)[:2]:
+            assert path.stat().st_size > 5000
+    again = tmp_path / 'again'
+    write_figures(fill(study(), RECORDS, 'demo'), again)
+    assert (again / 't.png').read_bytes() == (tmp_path / '0' / 't.png').read_bytes()
+
+
+def test_scores_over_classes_without_a_label_resolve_nothing():
+    higher, lower = (dict(run=run, seeds=[0, 1], metrics=dict(m=dict(mean=n, values=[n, n])),
+                          paper={}, classes_without_label=0) for run, n in (('a', 9.), ('b', 1.)))
+    claim = SimpleNamespace(text='a above b', higher='a', lower='b')
+    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'holds'
+    lower['classes_without_label'] = 8
+    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'not resolved'
+    lower['metrics']['m']['values'] = []
+    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'not run'
