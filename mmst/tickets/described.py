@@ -1,5 +1,5 @@
 """Does a config describe the network in training, so that a ticket of it can be opened again?"""
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -7,6 +7,7 @@ from torch import nn
 from ..errors import TicketError, config_error
 from ..pruning.mask import Mask
 from ..randomness import isolated_random_state
+from .names import dotted_name, is_kind
 from .ticket import Ticket, model_settings
 
 
@@ -55,10 +56,27 @@ def check_described(model: nn.Module, cfg: Mapping[str, Any]) -> None:
     ticket = Ticket(settings, model.state_dict(), Mask({}), dict(default_scope=default_scope()))
     try:
         with isolated_random_state(0):
-            ticket.build()
+            twin = ticket.build()
     except TicketError as error:
         raise config_error(
             'model', settings.get('type'), 'no ticket of it could be opened: '
             + str(error).partition(' Remedy:')[0].rstrip('.'),
             'let the config describe the network that is trained, its classes by their registered '
             'names (type=...)') from error
+    changed = _became_a_word(model, twin)
+    if changed is not None:
+        raise config_error(
+            f'model ({changed[0]})', dotted_name(changed[1]),
+            'of classes and functions a ticket holds the names, and the network takes this one as '
+            'it is', 'give it as a word that the network looks up, or as dict(type=...)')
+
+
+def _became_a_word(model: nn.Module, twin: nn.Module) -> Optional[Tuple[str, Any]]:
+    """The first attribute that is a class or function, and its name in the twin; with its path."""
+    others = dict(twin.named_modules())
+    for path, module in model.named_modules():
+        found = vars(others[path]) if path in others else {}
+        for name, value in vars(module).items():
+            if is_kind(value) and isinstance(found.get(name), str):
+                return f'{path}.{name}'.lstrip('.'), value
+    return None

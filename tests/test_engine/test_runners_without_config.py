@@ -4,6 +4,7 @@ import tiny
 import torch
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
+from torch import nn
 
 from mmst.errors import ConfigError
 from mmst.tickets import Ticket
@@ -53,6 +54,25 @@ def test_a_network_that_its_config_does_not_describe_is_refused_before_training(
         with pytest.raises(ConfigError, match='model = .*no ticket of it could be opened'):
             runner(tmp_path, model, cfg, ticket).train()
     assert not list(tmp_path.rglob('*.pth'))
+
+
+@MODELS.register_module(force=True)
+class WithActivation(tiny.TinySegmentor):
+    """Takes the class of its activation, as some networks do."""
+
+    def __init__(self, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.activation = activation
+
+
+def test_a_class_that_would_be_a_word_in_the_ticket_is_refused_before_training(tmp_path):
+    cfg = dict(described(), type=WithActivation, activation=nn.ReLU)
+    with pytest.raises(ConfigError, match=r'model \(activation\) = .torch.nn.*ReLU.*Remedy'):
+        runner(tmp_path, cfg, tiny.PlainConfig(dict(model=cfg))).train()
+    assert not list(tmp_path.rglob('*.pth'))
+    cfg['activation'] = 'ReLU'
+    runner(tmp_path, cfg, tiny.PlainConfig(dict(model=cfg))).train()
+    assert Ticket.load(tmp_path / 'ticket.pth').build().activation == 'ReLU'
 
 
 def test_rewind_points_take_the_description_of_the_ticket_hook(tmp_path):
