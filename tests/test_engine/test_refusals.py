@@ -77,6 +77,12 @@ RUNS = {
     'warm-up beyond the run': (dict(search=dict(warmup=5)), 'SearchHook.warmup = 5.*4 epochs'),
     'IR-S without a search': (dict(search=False), 'PruneHook.reactivation = .search.*SearchHook'),
     'nothing to prune': (dict(prune=dict(parts=['head'])), 'PruneHook.parts'),
+    'prune a typo': (dict(prune=dict(parts=['backbone', 'nek'])),
+                     "PruneHook.parts = 'nek'(?=.*'backbone', 'neck', 'classifier')"),
+    'a layer as a part': (dict(prune=dict(parts=['backbone.stem'])),
+                          'PruneHook.parts = .backbone.stem'),
+    'an average that comes late': (dict(ema=dict(priority='VERY_LOW')),
+                                   'EMAHook.priority = .VERY_LOW'),
     'leave a typo alone': (dict(prune=dict(leave_alone=['bakbone'])), 'PruneHook.leave_alone'),
 }
 

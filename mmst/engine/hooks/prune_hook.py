@@ -12,6 +12,7 @@ from ...pruning.acting import check_zeros_act
 from ...pruning.build import build_registered, scores_of
 from ...pruning.draw import count_to_prune, draw_mask
 from ...pruning.mask import Mask
+from ...pruning.matrices import find_matrices
 from ...pruning.prunable import prunable_weights, with_new_kinds
 from ...pruning.reactivation import REVIVE
 from ...pruning.scope import check_scope
@@ -29,6 +30,8 @@ from .interval_hook import IntervalHook, check_interval, counts_iterations, max_
 from .search_hook import SearchHook
 
 REACTIVATION = ('search', 'prune', None)
+#: Parts that are pruned by default, as far as a model has them.
+PARTS = ('backbone', 'neck')
 
 
 @HOOKS.register_module()
@@ -52,8 +55,8 @@ class PruneHook(IntervalHook):
         revive (str): Reactivated weights start from ``'zero'`` or from the ``'value'`` that they
             had when pruned; a value that was not trained after its return enters no ticket.
             Defaults to ``'zero'``.
-        parts (Sequence[str]): Parts of the model to prune. Defaults to backbone and neck. The log
-            says at the start which share of all parameters that is, and what is left out.
+        parts (Sequence[str]): Parts of the model to prune, by the names of its attributes; others
+            than it has are refused. Defaults to backbone and neck, where there are. The log says at the start which share of all parameters that is, and what is left out.
         transformers (bool): Whether Transformers are pruned too. Defaults to True.
         leave_alone (Sequence[str]): Paths of layers not to prune, with wildcards.
         debug (bool): Check after every step that pruned weights are exactly 0, the averaged ones
@@ -64,7 +67,7 @@ class PruneHook(IntervalHook):
     def __init__(self, sparsity: float, interval: int = 25, schedule: str = 'progressive',
                  criterion: str = 'magnitude', scope: str = 'global',
                  reactivation: Optional[str] = 'search', revive: str = 'zero',
-                 parts: Sequence[str] = ('backbone', 'neck'), transformers: bool = True,
+                 parts: Sequence[str] = PARTS, transformers: bool = True,
                  leave_alone: Sequence[str] = (), debug: bool = False):
         if not isinstance(sparsity, (int, float)) or not 0 < sparsity < 1:
             raise config_error('PruneHook.sparsity', sparsity, 'must lie between 0 and 1',
@@ -93,6 +96,7 @@ class PruneHook(IntervalHook):
         if self.reactivation == 'search' and not plan.has(SearchHook):
             raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
                                'add a SearchHook or set reactivation=None')
+        _check_parts(plan.model, self.select['parts'])
         weights = prunable_weights(plan.model, **self.select)
         check_zeros_act(plan.model, weights)
         sizes = [weight.numel() for weight in weights.values()]
@@ -167,6 +171,8 @@ class PruneHook(IntervalHook):
                               dict(ema.module.named_parameters()) if ema is not None else None)
 
     def on_step(self, runner: Runner, step: int) -> None:
+        if self._averages is not None:
+            self._averages.update()  # some EMA hooks average at the ends of epochs
         searched, last = _searched_at(runner, step), step == max_steps(runner)
         # No training follows the last search: old values would enter the ticket as they are.
         if searched and self.reactivation == 'search' and not (last and self.revive == 'value'):
@@ -267,6 +273,16 @@ def _broadcast(tensor: torch.Tensor) -> None:
 def _names(names) -> Sequence[str]:
     """A single name stands for a list of one; its letters are no names."""
     return [names] if isinstance(names, str) else names
+
+
+def _check_parts(model: nn.Module, parts: Sequence[str]) -> None:
+    """Refuse a part that the model lacks; backbone and neck stand for what it has of them."""
+    for part in parts:
+        if part not in PARTS and part not in model._modules:
+            has = dict.fromkeys(matrix.path.partition('.')[0] for matrix in find_matrices(model))
+            raise config_error('PruneHook.parts', part, 'the model has no part of this name',
+                               f'name some of {", ".join(map(repr, has))}; layers within them are '
+                               'spared by leave_alone')
 
 
 def _check_choice(key: str, value, choices: Sequence) -> None:

@@ -6,6 +6,8 @@ from mmengine.model import BaseAveragedModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from ...errors import config_error
+
 H = TypeVar('H', bound=Hook)
 
 
@@ -20,8 +22,16 @@ def find_hook(runner: Runner, kind: Type[H]) -> Optional[H]:
 
 
 def averaged(runner: Runner) -> Optional[BaseAveragedModel]:
-    """The EMA model, or None."""
+    """The EMA model, or None.
+
+    Raises:
+        ConfigError: The hook is to act after those of this project, which need its copy.
+    """
     hook = find_hook(runner, EMAHook)
+    if hook is not None and not hasattr(hook, 'ema_model'):
+        raise config_error(f'{type(hook).__name__}.priority', hook.priority,
+                           'it acts after hooks that need its average',
+                           'give it priority=49')
     return hook.ema_model if hook is not None else None
 
 

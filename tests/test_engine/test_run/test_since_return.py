@@ -5,7 +5,8 @@ import pytest
 import rank_jobs
 import ranks
 import torch
-from mmengine.registry import MODELS
+from mmengine.hooks import EMAHook
+from mmengine.registry import HOOKS, MODELS
 from tiny import WEAKEN, averaged, events, find_hook, make, pruned_weights, run, shipped_hooks
 from torch import nn
 
@@ -156,6 +157,23 @@ def test_a_run_that_is_resumed_between_return_and_prune_ends_alike(tmp_path):
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     share = torch.load(tmp_path / 'epoch_5.pth', weights_only=True)['mmst_returned']['share']
     assert 0 < share < 1
+
+
+@HOOKS.register_module(force=True)
+class AverageOfEpochs(EMAHook):
+    """Averages at the ends of epochs alone."""
+
+    def after_train_iter(self, *args, **kwargs):
+        """Nothing."""
+
+    def after_train_epoch(self, runner):
+        self.ema_model.update_parameters(self.src_model)
+
+
+def test_it_stands_there_where_an_average_is_one_of_epochs(tmp_path):
+    run(tmp_path, **dict(STILL, search=dict(interval=5)), prune=PRUNE, probes=[jump(5)],
+        ema=dict(EMAS['constant'], update_buffers=True, type='AverageOfEpochs'))
+    check_ticket(tmp_path / 'ticket.pth')
 
 
 def test_it_stands_there_on_two_processes(tmp_path):
