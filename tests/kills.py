@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 
 import forks
@@ -241,6 +242,9 @@ def _serve(folder, arguments) -> None:
     os.chdir(folder)
     sys.stdout = sys.stderr = open('log', 'w')
     torch.set_num_threads(1)
+    # mmengine warns of workers' start method after a fork server, and of accumulation. What is
+    # printed apart from warnings is what a user reads.
+    warnings.simplefilter('ignore')
     try:
         train(**arguments)
     except SystemExit:
