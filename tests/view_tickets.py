@@ -38,6 +38,7 @@ def view_ticket(task, seed, sparsity=0.5):
     state = dict(ticket.state_dict)
     for name, value in state.items():
         if name.startswith(('head.', 'decode_head.')) and value.is_floating_point():
-            classes = 10 if task == 'imagenet' else value.shape[0]
-            state[name] = 0.1 * torch.randn(classes, *value.shape[1:])  # scores stay below 1
+            classes, scale = (10, 1.) if task == 'imagenet' else (value.shape[0], 0.1)
+            # Scores of key points stay below 1; those of classes tell images apart.
+            state[name] = scale * torch.randn(classes, *value.shape[1:])
     return Ticket(model, state, ticket.mask, ticket.meta)
