@@ -9,10 +9,14 @@ from contextlib import suppress
 import kills
 import pytest
 from mmengine.runner import Runner
+from torch import nn
 
+from mmst.engine import PruneHook
 from mmst.engine.run import work_dir
+from mmst.engine.run.warmup_ema import WarmupEMA
 from mmst.engine.run.work_dir import RECORD, check, claim, describe, differences, release, run_id
 from mmst.errors import TrainingError
+from mmst.models import HRNASSupernet
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +65,27 @@ def test_settings_that_leave_no_mark_may_change():
     train()
     runner = train(resume=True, epochs=3, length=16, noise=0.2, wrapper=dict(clip_grad=None))
     assert runner.epoch == 3
+
+
+def test_a_record_of_a_former_version_tells_classes_in_other_words(tmp_path):
+    """Of a config with classes as ``type``; whatever else differs is still told."""
+    cfg = kills.settings(2)
+    cfg.model = dict(type=HRNASSupernet, necks=[dict(type=nn.Conv2d, size=1), dict(type=nn.ReLU)])
+    cfg.default_hooks.prune['type'], cfg.default_hooks.ema['ema_type'] = PruneHook, WarmupEMA
+    (tmp_path / 'epoch_1.pth').touch()
+    model = dict(type="<class 'mmst.models.hrnas.hrnas_supernet.HRNASSupernet'>", necks=[
+        dict(type="<class 'torch.nn.modules.conv.Conv2d'>", size=1),
+        dict(type="<class 'torch.nn.modules.activation.ReLU'>")])
+    former = dict(describe(cfg), model=model)
+    former['default_hooks']['prune']['type'] = "<class 'mmst.engine.hooks.prune_hook.PruneHook'>"
+    former['default_hooks']['ema']['ema_type'] = "<class 'mmst.engine.warmup_ema.WarmupEMA'>"
+    work_dir.write_record(tmp_path, dict(run='one', config=former))
+    check(tmp_path, cfg)
+    for kind, size in (('Linear', 1), ('Conv2d', 2)):
+        model['necks'][0] = dict(type=f"<class 'torch.nn.modules.conv.{kind}'>", size=size)
+        work_dir.write_record(tmp_path, dict(run='one', config=former))
+        with pytest.raises(TrainingError, match='model.necks was'):
+            check(tmp_path, cfg)
 
 
 def test_checking_alone_writes_nothing(tmp_path):

@@ -56,7 +56,8 @@ class PruneHook(IntervalHook):
             had when pruned; a value that was not trained after its return enters no ticket.
             Defaults to ``'zero'``.
         parts (Sequence[str]): Parts of the model to prune, by the names of its attributes; others
-            than it has are refused. Defaults to backbone and neck, where there are. The log says at the start which share of all parameters that is, and what is left out.
+            than it has are refused. Defaults to backbone and neck, where there are. The log says at
+            the start which share of all parameters that is, and what is left out.
         transformers (bool): Whether Transformers are pruned too. Defaults to True.
         leave_alone (Sequence[str]): Paths of layers not to prune, with wildcards.
         debug (bool): Check after every step that pruned weights are exactly 0, the averaged ones

@@ -18,7 +18,7 @@ from .access import find_hook
 from .processes import stop_together
 from .resume import find_checkpoint
 from .retrain import retraining_config
-from .stop import Stopped
+from .stop import Stopped, StopSignals
 from .work_dir import claim
 
 
@@ -33,34 +33,36 @@ def train(cfg: Config) -> Runner:
         Stopped: SIGTERM or SIGINT has asked the run to end, see ``StopHook``.
     """
     problem = None
-    try:
-        preflight.check(cfg)
-        rehearse(cfg, cli.local_rank())
-    except MMSTError as error:
-        problem = error
-    cli.start_processes(cfg)
-    stop_together(problem)
-    claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
-    runner = build_runner(cfg)
-    runner.register_hook(LabelsHook())
-    try:
-        with _stop_hook(runner).signals, holding(cfg):
-            runner.train()
-    except Stopped as stopped:
-        if stopped.told:  # else the other processes may not be there any more
-            cli.stop_processes()
-        raise
+    with StopSignals() as signals:  # A rehearsal that is ended removes its folder, too.
+        try:
+            preflight.check(cfg)
+            rehearse(cfg, cli.local_rank())
+        except MMSTError as error:
+            problem = error
+        cli.start_processes(cfg)
+        stop_together(problem)
+        claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
+        runner = build_runner(cfg)
+        runner.register_hook(LabelsHook())
+        _listen(runner, signals)
+        try:
+            with holding(cfg):
+                runner.train()
+        except Stopped as stopped:
+            if stopped.told:  # else the other processes may not be there any more
+                cli.stop_processes()
+            raise
     cli.stop_processes()
     return runner
 
 
-def _stop_hook(runner: Runner) -> StopHook:
-    """The hook that the config has; else one that is registered now, after all others."""
+def _listen(runner: Runner, signals: StopSignals) -> None:
+    """Let the config's hook heed the signals; else one that is registered after all others."""
     hook = find_hook(runner, StopHook)
     if hook is None:
         hook = StopHook()
         runner.register_hook(hook)
-    return hook
+    hook.signals = signals
 
 
 def build_runner(cfg: Config) -> Runner:
