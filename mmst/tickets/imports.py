@@ -64,7 +64,7 @@ def _is_name(name: Any) -> bool:
 
 
 def _definers(settings: Any) -> Iterator[str]:
-    """Modules of the registered classes that settings name."""
+    """Modules of the registered classes that settings name, under any key."""
     kinds = set(_kinds(settings))
     for registry in registries():
         for name, value in registry.module_dict.items():
@@ -73,10 +73,10 @@ def _definers(settings: Any) -> Iterator[str]:
 
 
 def _kinds(settings: Any) -> Iterator[str]:
+    """All words in settings: networks look up others than ``type``, too (``layer='OwnBlock'``)."""
+    if isinstance(settings, str):
+        yield settings
     if isinstance(settings, Mapping):
-        kind = settings.get('type')
-        if isinstance(kind, str):
-            yield kind
         settings = list(settings.values())
     if isinstance(settings, (list, tuple)):
         for item in settings:

@@ -9,7 +9,7 @@ import torch
 from mmst.errors import LIMIT, TicketError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
-from mmst.tickets.imports import missing_imports
+from mmst.tickets.imports import missing_imports, needed_imports
 
 MODULE = '''
 import torch
@@ -52,6 +52,14 @@ def ticket(own, tmp_path):
 
 def test_it_names_the_module_that_defines_its_class(own, ticket):
     assert Ticket.load(ticket).meta['imports'] == [own[0]]
+
+
+@pytest.mark.parametrize('settings', [dict(layer='OwnNet'), dict(stages=[('OwnNet', 2)]),
+                                      dict(layer='mmengine.OwnNet')])
+def test_it_names_the_module_of_a_class_that_the_network_looks_up_by_another_key(own, settings):
+    assert needed_imports(torch.nn.Identity(), settings) == []
+    __import__(own[0])
+    assert needed_imports(torch.nn.Identity(), settings) == [own[0]]
 
 
 def test_the_error_names_the_module_in_one_line_and_nothing_is_imported(own, ticket):
