@@ -3,9 +3,11 @@ from typing import Dict, List, Tuple
 
 import torch
 from mmengine.hooks import EMAHook
+from mmengine.model import BaseAveragedModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from ...errors import config_error, one_line, shorten
 from ...pruning.reactivation import Masks
 
 
@@ -24,12 +26,15 @@ class SinceReturn:
 
     Args:
         hook (EMAHook): The hook that averages the model; it has built its copy.
+
+    Raises:
+        ConfigError: Its class averages none but certain networks.
     """
 
     def __init__(self, hook: EMAHook):
         self.average = hook.ema_model
         self._one = _Number(1.)
-        self._witness = MODELS.build(hook.ema_cfg, default_args=dict(model=_Number(0.)))
+        self._witness = _witness(hook)
         self._pairs: List[Tuple[nn.Parameter, Tensor]] = []
         self._returned: Masks = {}
 
@@ -83,6 +88,18 @@ class SinceReturn:
         if 'factor' not in state:
             state['factor'] = torch.empty_like(weight).copy_(state['returned'])
         return state['factor']
+
+
+def _witness(hook: EMAHook) -> BaseAveragedModel:
+    """The same kind of average, of one number."""
+    try:
+        return MODELS.build(hook.ema_cfg, default_args=dict(model=_Number(0.)))
+    except Exception as error:  # of the user's own class anything can come
+        raise config_error(
+            f'{type(hook).__name__}.ema_type', type(hook.ema_model).__name__,
+            'averages of returned weights are measured by one of a number, and it takes no such '
+            f'network ({shorten(one_line(error), 100)})',
+            'let its constructor take any nn.Module, or set PruneHook.reactivation=None') from error
 
 
 class _Number(nn.Module):

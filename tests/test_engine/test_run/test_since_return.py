@@ -6,12 +6,14 @@ import rank_jobs
 import ranks
 import torch
 from mmengine.hooks import EMAHook
+from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import HOOKS, MODELS
 from tiny import WEAKEN, averaged, events, find_hook, make, pruned_weights, run, shipped_hooks
 from torch import nn
 
 from mmst.engine import PruneHook
 from mmst.engine.run.since_return import SinceReturn
+from mmst.errors import ConfigError
 from mmst.tickets import Ticket
 
 #: With each decay that mmengine offers, and the shipped one.
@@ -174,6 +176,23 @@ def test_it_stands_there_where_an_average_is_one_of_epochs(tmp_path):
     run(tmp_path, **dict(STILL, search=dict(interval=5)), prune=PRUNE, probes=[jump(5)],
         ema=dict(EMAS['constant'], update_buffers=True, type='AverageOfEpochs'))
     check_ticket(tmp_path / 'ticket.pth')
+
+
+@MODELS.register_module(force=True)
+class AverageOfBackbones(ExponentialMovingAverage):
+    """Of networks with a backbone alone."""
+
+    def __init__(self, model, **settings):
+        super().__init__(model, **settings)
+        self.followed = list(self.module.backbone.parameters())
+
+
+def test_an_average_of_certain_networks_alone_is_refused_where_weights_return(tmp_path):
+    ema = dict(ema_type='AverageOfBackbones', update_buffers=True)
+    settings = dict(STILL, epochs=4, length=4, ema=ema)
+    with pytest.raises(ConfigError, match='EMAHook.ema_type = .AverageOfB.*backbone.*Remedy'):
+        run(tmp_path, **settings, prune=PRUNE)
+    run(tmp_path, **dict(settings, search=False), prune=dict(PRUNE, reactivation=None))
 
 
 def test_it_stands_there_on_two_processes(tmp_path):
