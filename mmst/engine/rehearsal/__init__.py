@@ -62,6 +62,7 @@ def _steps(cfg: Config, folder: str, made: List[Runner]) -> Iterator[Tuple[str, 
     yield 'val_dataloader', lambda: steps.build_loader(runner, 'val', processes)
     yield 'val_cfg', lambda: steps.build_val_loop(runner)
     yield 'val_evaluator', lambda: steps.evaluate_one_image(runner)
+    yield 'custom_hooks', lambda: steps.start_hooks(runner)
     yield 'model', lambda: steps.train_one_batch(runner)
     yield 'param_scheduler', lambda: steps.run_schedulers(runner)
     yield 'model', runner._init_model_weights

@@ -17,6 +17,8 @@ _ELSEWHERE = (
     ('Expected more than 1 value per channel', 'train_dataloader.batch_size',
      'let each batch have 2 images or more: a larger batch_size, or drop_last=True where the last '
      'batch has one image'),
+    (r"^'inputs'$", 'train_dataloader.dataset.pipeline',
+     'end the pipeline with the transform that packs inputs for the model, e.g. PackSegInputs'),
     (r"no attribute '_?gt_|^'gt_\w+'$", 'train_dataloader.dataset.pipeline',
      'let the pipeline load annotations before a transform or the model needs them'),
     ("missing 1 .*: 'closure'", 'optim_wrapper.optimizer.type',
@@ -43,7 +45,8 @@ def explained(cfg: Config, section: str, names: Optional[Dict[int, str]] = None,
     except MMSTError as error:
         raise type(error)(_named_as_in_config(str(error), cfg)) from error
     except Exception as error:  # Anything can be wrong with a config.
-        place, remedy = _cause(error, cfg, find(cfg, section, names or {}, error), hint)
+        place = find(cfg, section, names or {}, error)
+        place, remedy = _cause(error, cfg, section, place, hint)
         value = place.value.get('type', place.value) if isinstance(
             place.value, dict) else place.value
         problem, _, own = _message(error).partition('. Remedy: ')
@@ -70,11 +73,14 @@ def suggestion(name: Any, known: Iterable[str]) -> Optional[str]:
     return f'did you mean {lower[close[0]]!r}?' if close else None
 
 
-def _cause(error: Exception, cfg: Config, place: Place, hint: str) -> Tuple[Place, str]:
+def _cause(error: Exception, cfg: Config, section: str, place: Place,
+           hint: str) -> Tuple[Place, str]:
     """The setting that is to blame, as far as can be told, and what to do."""
     text = str(error)
     for pattern, key, remedy in _ELSEWHERE:
         if re.search(pattern, text):
+            if section.startswith('val'):
+                key = key.replace('train_', 'val_', 1)
             return Place('', cfg).inner(key), remedy
     unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
     missing = re.search(r"missing .*arguments?: '(\w+)'", text)
@@ -89,13 +95,15 @@ def _cause(error: Exception, cfg: Config, place: Place, hint: str) -> Tuple[Plac
     if missing:
         return place.inner(missing[1]), f'set {place.inner(missing[1]).key}'
     if 'must contain the key "type"' in text:
-        parent = place.key.rpartition('.')[0]
-        siblings = [f'{parent}.{name}' for name in Place('', cfg).inner(parent).value or ()]
-        return place, suggestion(place.key, set(siblings) - {place.key}) or 'give its type'
+        parent, _, name = place.key.rpartition('.')
+        siblings = set(Place('', cfg).inner(parent).value or ()) - {name}
+        near = [] if name[-1] == ']' else difflib.get_close_matches(name, siblings, 1)
+        return place, f"did you mean '{parent}.{near[0]}'?" if near else 'give its type'
     if 'is not in the' in text and place.frame is not None:
         kind = place.inner('type')
         return kind, _other_name(kind.value, place.frame.f_locals['registry'])
-    if isinstance(error, KeyError) and re.search(r'pipeline\[\d+\]$', place.key):
+    if (isinstance(error, KeyError) and re.search(r'pipeline\[\d+\]$', place.key)
+            and 'results' in frames(error)[0][0].f_locals):
         return place, f'an earlier transform must give {text}: check their order'
     guilty = _argument(error, place)
     place = place.inner(guilty) if guilty else place
@@ -113,12 +121,15 @@ def _argument(error: Exception, place: Place) -> Optional[str]:
     text = _words_of(error)
     by_value = [key for key, value in leaves(settings) if isinstance(value, str)
                 and len(value) > 3 and value in text and not key.endswith('.type')]
+    failed = _line(error)
     by_line = set(re.findall(r'self\.(\w+)', place.line)) & set(settings)
-    named = [word for word in dict.fromkeys(words(text)) if word in settings]
-    # Of a line of code the left side comes first.
+    named = [word for word in words(text) if word in settings][:1]  # what is wrong comes first
+    if isinstance(error, (RuntimeError, IndexError)) and not failed.startswith('raise'):
+        # An operation has failed, and speaks of sizes and weights of its own.
+        named, by_line = [], by_line if place.line.strip() == failed else set()
     in_use = {name for frame, _ in frames(error) for name in settings
               if frame.f_locals.get(name) is settings[name] is not None}
-    for found in (named if str(error) else named[:1], by_value, by_line, in_use):
+    for found in (named, by_value, by_line, in_use):
         if len(found) == 1:
             return [*found][0].partition('[')[0]
     kind, given = _kind(place), (place.frame.f_locals.get('args') if place.frame else None) or {}
@@ -184,8 +195,13 @@ def _words_of(error: Exception) -> str:
         return 'it has no type'
     if isinstance(error, KeyError) and ' ' in str(error):
         return str(error.args[0])  # str() of these is a quotation.
+    return str(error) or _line(error)
+
+
+def _line(error: Exception) -> str:
+    """The line of code that raised it."""
     frame, number = frames(error)[0]
-    return str(error) or linecache.getline(frame.f_code.co_filename, number).strip()
+    return linecache.getline(frame.f_code.co_filename, number).strip()
 
 
 def _named_as_in_config(message: str, cfg: Config) -> str:

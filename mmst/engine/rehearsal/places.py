@@ -12,7 +12,8 @@ _BUILDERS = dict(build_from_cfg='cfg', build_scheduler_from_cfg='cfg', look_up='
 #: What the runner does with a section of the config.
 _METHODS = dict(set_randomness='randomness', build_log_processor='log_processor',
                 build_visualizer='visualizer', register_hooks='default_hooks',
-                build_model='model')
+                register_custom_hooks='custom_hooks', build_model='model',
+                setup_env='env_cfg', build_logger='log_level')
 
 
 @dataclass

@@ -11,9 +11,15 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS, VISBACKENDS
 from mmengine.runner import Runner
+from mmengine.utils.dl_utils import set_multi_processing
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 
+from ...errors import config_error
 from ...settings.resolve import resolve
+from .explain import check_name, suggestion
+
+#: What mmengine reads of ``env_cfg``.
+_ENVIRONMENT = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
 
 
 def build(cfg: Config, folder: str) -> Runner:
@@ -26,6 +32,7 @@ def build(cfg: Config, folder: str) -> Runner:
                experiment_name='rehearsal', model_wrapper_cfg=None)
     _stay_local(cfg.model)
     _redirect(cfg.get('val_evaluator'), folder)
+    check_name(RUNNERS, 'runner_type', cfg.get('runner_type'))
     kind = resolve(RUNNERS, cfg.get('runner_type'))
     usual = inspect.isclass(kind) and issubclass(kind, Runner)
     return type('RehearsalRunner', (_Alone, kind if usual else Runner), {}).from_cfg(cfg)
@@ -58,10 +65,15 @@ class _Alone:
     """Runner without processes, log files and visualization on servers."""
 
     def setup_env(self, env_cfg: dict) -> None:
+        for name in env_cfg:
+            if name not in _ENVIRONMENT:
+                raise config_error(f'env_cfg.{name}', env_cfg[name], 'nothing reads it', suggestion(
+                    name, _ENVIRONMENT) or f'use one of {", ".join(_ENVIRONMENT)}')
+        set_multi_processing(**env_cfg.get('mp_cfg', {}))
         self._rank, self._world_size, self._timestamp = 0, 1, 'rehearsal'
 
-    def build_logger(self, *args, **kwargs) -> MMLogger:
-        return MMLogger.get_instance(self._experiment_name)
+    def build_logger(self, log_level='INFO', *args, **kwargs) -> MMLogger:
+        return MMLogger.get_instance(self._experiment_name, log_level=log_level)
 
     def _log_env(self, env_cfg: dict) -> None:
         pass

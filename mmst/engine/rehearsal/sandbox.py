@@ -2,12 +2,14 @@
 import gc
 import io
 import logging
+import multiprocessing
 import os
 import warnings
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from tempfile import TemporaryDirectory
 from typing import Iterator
 
+import cv2
 import torch
 from mmengine.utils import ManagerMixin
 
@@ -71,12 +73,15 @@ def _torch_settings() -> Iterator[None]:
 @contextmanager
 def _process_settings() -> Iterator[None]:
     environment, folder, silenced = dict(os.environ), os.getcwd(), logging.root.manager.disable
+    method, threads = multiprocessing.get_start_method(allow_none=True), cv2.getNumThreads()
     logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
         logging.disable(silenced)
         os.chdir(folder)
+        multiprocessing.set_start_method(method, force=True)
+        cv2.setNumThreads(threads)
         os.environ.clear()
         os.environ.update(environment)
 

@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterator, Tuple
 
 import torch
 from mmengine.config import Config
+from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 from mmengine.runner import Runner
@@ -35,8 +36,12 @@ def check(cfg: Config) -> None:
 
 
 def check_loop(runner: Runner) -> None:
-    """Refuse an interval of evaluations that is no whole number."""
+    """Refuse an interval of evaluations that is no whole number, and epochs without an end."""
     _check_interval('train_cfg.val_interval', runner.train_loop.val_interval, 1)
+    if not counts_iterations(runner) and isinstance(runner.train_dataloader.sampler,
+                                                    InfiniteSampler):
+        raise config_error('train_dataloader.sampler.type', 'InfiniteSampler', 'its epochs have no '
+                           'end', 'use DefaultSampler, or train_cfg.type=IterBasedTrainLoop')
 
 
 def check_hooks(runner: Runner) -> None:

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import utils
-from mmengine.hooks import EMAHook
+from mmengine.hooks import CheckpointHook, EMAHook, NPUProfilerHook, ProfilerHook, RuntimeInfoHook
 from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner, autocast
 from torch.utils.data import DataLoader
@@ -90,6 +90,19 @@ def check_hooks(runner: Runner) -> None:
     for hook in runner.hooks:
         if isinstance(hook, IntervalHook):
             hook.check_plan(plan_of(runner))
+
+
+def start_hooks(runner: Runner) -> None:
+    """Let hooks of the config begin; this project's own check their settings themselves."""
+    others = [hook for hook in runner.hooks if (
+        isinstance(hook, CheckpointHook) or not type(hook).__module__.startswith('mmst.'))
+              and not isinstance(hook, (ProfilerHook, NPUProfilerHook))]  # which would go on
+    for hook in others:
+        # Formatting a config takes longer than a step; copies of the model are made already.
+        if not isinstance(hook, (EMAHook, RuntimeInfoHook)):
+            hook.before_run(runner)
+    for hook in others:
+        hook.before_train(runner)
 
 
 def train_one_batch(runner: Runner) -> None:

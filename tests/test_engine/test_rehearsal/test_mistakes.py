@@ -1,5 +1,10 @@
 """Each mistake in a config ends in one line: key, value, the error's own words, a remedy."""
 import pytest
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS as HOOKS_REGISTRY
+
+from mmst.engine.rehearsal.checks.sections import check_sections
+from mmst.errors import ConfigError
 
 HOOKS, LOADER, OPTIM = 'default_hooks', 'train_dataloader', 'optim_wrapper'
 PIPELINE = f'{LOADER}.dataset.pipeline'
@@ -77,6 +82,29 @@ VALUES = [
     (f'{HOOKS}.search.target_flops', 0.5, None, 'between'),
     (f'{HOOKS}.search.target_flops', 1e15, None, 'leave it away'),
     (f'{HOOKS}.search.target_params', 3, None, 'between'),
+    ('resume', 'no', None, 'load_from'),
+    ('load_from', 5, None, 'give a path'),
+    ('log_procesor', dict(window_size=3), None, "'log_processor'"),
+    ('default_scope', 'mmsegg', None, "'mmseg'"),
+    ('runner_type', 'Runer', None, "'Runner'"),
+    ('log_level', 'INFOO', None, 'correct log_level'),
+    ('env_cfg.cudn_benchmark', True, None, "'cudnn_benchmark'"),
+    ('env_cfg.mp_cfg.mp_start_method', 'forkk', None, 'mp_start_method'),
+    (f'{HOOKS}.timer', 5, None, f'{HOOKS}.timer=dict('),
+    (f'{HOOKS}.checkpoint.max_keep_ckpts', 'three', None, 'correct'),
+    ('custom_hooks', dict(type='EmptyCacheHook'), None, 'custom_hooks=['),
+    ('custom_hooks', [dict(type='EmptyCacheHook', priority='HIHG')], None, 'correct custom_hooks'),
+    ('param_scheduler', 'OneCycleLR', None, 'param_scheduler=dict('),
+    (f'{LOADER}.dataset', None, None, 'data_root'),
+    (f'{LOADER}.sampler', 'DefaultSampler', None, f'{LOADER}.sampler=dict('),
+    (f'{LOADER}.sampler', dict(type='InfiniteSampler'), f'{LOADER}.sampler.type', 'IterBased'),
+    (f'{LOADER}.persistent_workers', True, None, 'persistent_workers'),
+    (f'{PIPELINE}.1', dict(reduce=True), f'{PIPELINE}[1]', 'give its type'),
+    (f'{PIPELINE}.1', 'LoadAnnotations', f'{PIPELINE}[1]', f'{PIPELINE}[1]=dict('),
+    (f'{PIPELINE}.0.backend_args', dict(backend='locall'), f'{PIPELINE}[0].backend_args.backend',
+     'correct'),
+    ('model.decode_head.loss_decode.class_weight', [1., 2.], 'model.decode_head.loss_decode',
+     'correct model.decode_head.loss_decode '),
 ]
 
 
@@ -114,11 +142,35 @@ def test_misspelt_hook_is_compared_with_the_hooks_of_the_config(cfg, refusal):
     assert line.startswith('default_hooks.prun = ') and "did you mean 'default_hooks.prune'" in line
 
 
-def test_pipeline_without_annotations_is_named(cfg, refusal):
-    steps = cfg.train_dataloader.dataset.pipeline
-    cfg.train_dataloader.dataset.pipeline = [steps[0], steps[2]]
+@pytest.mark.parametrize('split', ['train', 'val'])
+@pytest.mark.parametrize('left_out, remedy', [(1, 'load annotations'), (2, 'PackSegInputs')])
+def test_incomplete_pipeline_is_named_with_its_split(cfg, refusal, split, left_out, remedy):
+    dataset = cfg[f'{split}_dataloader'].dataset
+    dataset.pipeline = [step for i, step in enumerate(dataset.pipeline) if i != left_out]
     line = refusal(cfg)
-    assert line.startswith(f'{PIPELINE} = ') and 'load annotations' in line
+    assert line.startswith(f'{split}_dataloader.dataset.pipeline = ') and remedy in line
+
+
+@pytest.mark.parametrize('moment', ['before_run', 'before_train'])
+def test_hook_of_the_users_own_that_cannot_begin_is_named(cfg, refusal, moment):
+    def fail(self, runner):
+        raise OSError('no such camera')
+
+    kind = type('CameraHook', (Hook, ), {moment: fail})
+    with HOOKS_REGISTRY.switch_scope_and_registry(None):
+        HOOKS_REGISTRY.register_module(name='CameraHook', force=True, module=kind)
+    cfg.custom_hooks = [dict(type='EmptyCacheHook'), dict(type='CameraHook')]
+    line = refusal(cfg)
+    assert line.startswith("custom_hooks[1] = 'CameraHook': no such camera. ")
+
+
+def test_variables_that_the_config_uses_may_be_named_like_sections(cfg):
+    cfg.custom_hook = dict(type='EmptyCacheHook')
+    cfg.custom_hooks = [dict(type='EmptyCacheHook')]
+    check_sections(cfg)
+    cfg.custom_hooks = []
+    with pytest.raises(ConfigError, match='^custom_hook = .*custom_hooks'):
+        check_sections(cfg)
 
 
 @pytest.mark.parametrize('order, place', [((1, 2, 0), 2), ((2, 0, 1), 0)])

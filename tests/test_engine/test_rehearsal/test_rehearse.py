@@ -1,8 +1,10 @@
 """A run that can work passes its rehearsal, which leaves nothing behind."""
 import logging
+import multiprocessing
 import os
 import random
 
+import cv2
 import numpy as np
 import pytest
 import rank_jobs
@@ -40,6 +42,7 @@ def state():
         torch=torch.get_rng_state().tolist(), managers=managers, environ=dict(os.environ),
         folder=os.getcwd(), algorithms=torch.are_deterministic_algorithms_enabled(),
         cudnn=(torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
+        start=multiprocessing.get_start_method(), picture_threads=cv2.getNumThreads(),
         threads=torch.get_num_threads(), gradients=torch.is_grad_enabled(),
         dtype=torch.get_default_dtype(), silenced=logging.root.manager.disable)
 
@@ -48,6 +51,7 @@ def state():
 def test_nothing_is_left_behind(cfg, tmp_path, capfd, wrong):
     hub = MessageHub.get_instance('earlier')
     cfg.randomness = dict(seed=3, deterministic=True)
+    cfg.env_cfg.mp_cfg = dict(mp_start_method='spawn', opencv_num_threads=cv2.getNumThreads() + 1)
     if wrong:
         cfg.val_evaluator.iou_metrics = ['mIou']
     before, text = state(), cfg.pretty_text

@@ -12,7 +12,6 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from ....errors import config_error
 from ....search.adapters import prepare
 from ....settings.length import run_length
 from ....tickets import Ticket
@@ -25,6 +24,7 @@ from .images import check_images
 from .label_maps import check_label_maps
 from .labels import check_labels
 from .paths import check_evaluator_files, check_paths
+from .sections import check_sections
 from .sources import find_sources
 from .toolbox import check_toolbox
 
@@ -37,7 +37,7 @@ def check(cfg: Config) -> None:
     Raises:
         MMSTError: The first thing that is wrong.
     """
-    _check_sections(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
+    check_sections(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
     check_toolbox(cfg)
     check_config(cfg)
     with _looking(cfg):
@@ -59,7 +59,7 @@ def check_test(cfg: Config, path: str) -> Tuple[Dict[str, Any], Optional[Ticket]
     Raises:
         MMSTError: The first thing that is wrong.
     """
-    _check_sections(cfg, 'test_dataloader', 'test_evaluator')
+    check_sections(cfg, 'test_dataloader', 'test_evaluator')
     check_toolbox(cfg)
     with _looking(cfg):
         found = check_tested(path, build_model(cfg))
@@ -105,10 +105,3 @@ def _looking(cfg: Config) -> Iterator[None]:
     with warnings.catch_warnings(), DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         warnings.simplefilter('ignore')
         yield
-
-
-def _check_sections(cfg: Config, *names: str) -> None:
-    for name in names:
-        if cfg.get(name) is None:
-            raise config_error(name, None, 'the config has no such section',
-                               'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')

@@ -66,7 +66,8 @@ def read(path: str) -> Dict[str, Any]:
     """
     path = osp.expanduser(path)
     if not osp.isfile(path):
-        raise TicketError(f'{path}: no such file. Remedy: give the path of a ticket or a '
+        problem = 'is a folder' if osp.isdir(path) else 'no such file'
+        raise TicketError(f'{path}: {problem}. Remedy: give the path of a ticket or a '
                           'checkpoint.')
     if not os.access(path, os.R_OK):
         raise TicketError(f'{path} may not be read. Remedy: change its permissions.')

@@ -1,11 +1,14 @@
 """Is the toolbox of the config's task installed?"""
 import importlib
+from importlib.util import find_spec
 from typing import Optional
 
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.registry import MODELS
 
 from ....errors import ConfigError, config_error
+from ..explain import suggestion
 
 #: Import name to the command that installs it. mmpose declares a package that no longer builds and
 #: that it never imports.
@@ -27,6 +30,10 @@ def check_toolbox(cfg: Config) -> None:
             importlib.import_module(scope)
         except ImportError as error:
             raise _not_installed(scope, f'cannot be imported ({error})') from error
+    elif isinstance(scope, str) and scope not in MODELS.children and not find_spec(scope):
+        known = [*INSTALL, *MODELS.children]
+        raise config_error('default_scope', scope, 'no package and no registry has this name',
+                           suggestion(scope, known) or 'import what registers it: custom_imports')
 
 
 def missing_toolbox(error: Exception) -> Optional[ConfigError]:
