@@ -107,8 +107,17 @@ def differences(before: Any, now: Any, key: str = '') -> Iterator[Tuple[str, Any
     if isinstance(before, dict) and isinstance(now, dict):
         for name in sorted(before.keys() | now.keys()):
             yield from differences(before.get(name), now.get(name), f'{key}.{name}' if key else name)
-    elif before != now:
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        if any(list(differences(*pair)) for pair in zip(before, now)):
+            yield key, before, now
+    elif before != now and not _is_same_class(before, now):
         yield key, before, now
+
+
+def _is_same_class(before: Any, now: Any) -> bool:
+    """Whether a record of a former version, "<class 'package.file.Class'>", means the name ``now``."""
+    return (isinstance(before, str) and before.startswith('<class ') and isinstance(now, str)
+            and kind_name(dict(type=before)) == kind_name(dict(type=now)))
 
 
 def _record(work_dir: Path, cfg: Config, resume: bool) -> None:
