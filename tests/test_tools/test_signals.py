@@ -33,3 +33,20 @@ def test_the_group_ends_with_a_checkpoint_one_line_and_nobody_left(tmp_path, con
     time.sleep(0.5)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+@pytest.mark.parametrize('number, code', [(signal.SIGTERM, 143)])
+def test_a_rehearsal_that_is_ended_leaves_nothing(tmp_path, config, number, code):
+    scratch = tmp_path / 'scratch'
+    scratch.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, '-W', 'ignore', str(ROOT / 'tools/train.py'), config, '--work-dir',
+         str(tmp_path / 'work')], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env=dict(os.environ, TMPDIR=str(scratch)))
+    while not list(scratch.glob('mmst_rehearsal_*')) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(number)
+    told = process.communicate(timeout=120)[1]
+    assert process.returncode == code, told
+    assert told.splitlines()[-1] == f'train.py: ended by {signal.Signals(number).name}'
+    assert not list(scratch.glob('mmst_rehearsal_*')) and not (tmp_path / 'work').exists()
