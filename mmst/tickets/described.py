@@ -1,5 +1,5 @@
 """Does a config describe the network in training, so that a ticket of it can be opened again?"""
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -77,6 +77,19 @@ def _became_a_word(model: nn.Module, twin: nn.Module) -> Optional[Tuple[str, Any
     for path, module in model.named_modules():
         found = vars(others[path]) if path in others else {}
         for name, value in vars(module).items():
-            if is_kind(value) and isinstance(found.get(name), str):
-                return f'{path}.{name}'.lstrip('.'), value
+            changed = _words_for(value, found.get(name))
+            if changed:
+                return f'{path}.{name}'.lstrip('.'), changed[0]
     return None
+
+
+def _words_for(value: Any, twin: Any) -> List[Any]:
+    """Classes and functions in ``value`` that are names in ``twin``; those of a ``type`` may be."""
+    if is_kind(value):
+        return [value] if isinstance(twin, str) else []
+    pairs: List[Tuple[Any, Any]] = []
+    if isinstance(value, (list, tuple)) and isinstance(twin, (list, tuple)):
+        pairs = list(zip(value, twin))
+    elif isinstance(value, dict) and isinstance(twin, dict):
+        pairs = [(value[key], twin[key]) for key in value if key != 'type' and key in twin]
+    return [kind for pair in pairs for kind in _words_for(*pair)]

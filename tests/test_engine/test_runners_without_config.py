@@ -65,14 +65,21 @@ class WithActivation(tiny.TinySegmentor):
         self.activation = activation
 
 
-def test_a_class_that_would_be_a_word_in_the_ticket_is_refused_before_training(tmp_path):
-    cfg = dict(described(), type=WithActivation, activation=nn.ReLU)
+@pytest.mark.parametrize('given', [nn.ReLU, [dict(type=nn.Conv2d), (2, nn.ReLU)],
+                                   dict(inner=dict(type=nn.Conv2d, then=nn.ReLU))])
+def test_a_class_that_would_be_a_word_in_the_ticket_is_refused_before_training(tmp_path, given):
+    cfg = dict(described(), type=WithActivation, activation=given)
     with pytest.raises(ConfigError, match=r'model \(activation\) = .torch.nn.*ReLU.*Remedy'):
         runner(tmp_path, cfg, tiny.PlainConfig(dict(model=cfg))).train()
     assert not list(tmp_path.rglob('*.pth'))
-    cfg['activation'] = 'ReLU'
+
+
+@pytest.mark.parametrize('given', ['ReLU', dict(inner=[dict(type=nn.ReLU)])])
+def test_words_and_types_are_taken_as_they_are(tmp_path, given):
+    cfg = dict(described(), type=WithActivation, activation=given)
     runner(tmp_path, cfg, tiny.PlainConfig(dict(model=cfg))).train()
-    assert Ticket.load(tmp_path / 'ticket.pth').build().activation == 'ReLU'
+    found = Ticket.load(tmp_path / 'ticket.pth').build().activation
+    assert found == ('ReLU' if given == 'ReLU' else dict(inner=[dict(type='mmengine.ReLU')]))
 
 
 def test_rewind_points_take_the_description_of_the_ticket_hook(tmp_path):
