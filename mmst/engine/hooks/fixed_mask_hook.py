@@ -109,6 +109,7 @@ class FixedMaskHook(PruneHook):
             self._start(runner)
         else:
             self.mask = Mask(self._loaded['kept'])
+            self._warn_of_another(runner)
             for scheduler in _listed(runner.param_schedulers):
                 # It stood still where its former length had ended.
                 if scheduler._global_step >= scheduler.begin:
@@ -152,6 +153,20 @@ class FixedMaskHook(PruneHook):
             self.search_state = {key: meta.get(key) for key in ('survivors', 'supernet')}
         origins = {part: self._origin(part) for part in sources}
         runner.logger.info(carried_table(unwrapped(runner), self.mask, origins))
+
+    def _warn_of_another(self, runner: Runner) -> None:
+        """Tell of a checkpoint that is not of this ticket, e.g. of the middle of its own run."""
+        if self.ticket is None or self.start != 'ticket':
+            return
+        told = Ticket.load(self.ticket).mask
+        names = [name for name in self.mask if name in told
+                 and not (self.neck_ticket and name.startswith('neck.'))]
+        if any(not torch.equal(self.mask[name].cpu(), told[name]) for name in names):
+            runner.logger.warning(
+                f'FixedMaskHook.ticket = {self.ticket!r}: the run goes on with the mask of its '
+                f'checkpoint, of {self.mask.sparsity:.2%} sparsity; that of the ticket is another, '
+                f'of {told.sparsity:.2%}. To train the ticket itself, start anew (resume=False), or '
+                'from the last checkpoint of its run.')
 
     def _origin(self, part: str) -> str:
         if part == 'neck' and self.neck_ticket:

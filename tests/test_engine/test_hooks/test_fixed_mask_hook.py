@@ -89,6 +89,16 @@ def test_a_checkpoint_of_the_run_continues_with_its_optimizer_state(tmp_path, se
     assert after.meta['survivors'] == before.meta['survivors'] and after.meta['epoch'] == 5
 
 
+@pytest.mark.parametrize('at, warned', [(1, True), (3, False)])
+def test_a_checkpoint_with_another_mask_than_the_ticket_is_told(tmp_path, searched, capfd, at, warned):
+    runner = retrain(tmp_path, searched / 'ticket.pth', at + 1, resume=True, log_level='WARNING',
+                     load_from=str(searched / f'epoch_{at}.pth'))
+    mask = torch.load(searched / f'epoch_{at}.pth', weights_only=True)['mmst_mask']['kept']
+    found = Ticket.load(tmp_path / 'ticket.pth').mask
+    assert runner.epoch == at + 1 and all(torch.equal(found[name], mask[name]) for name in mask)
+    assert ('that of the ticket is another, of 60' in ''.join(capfd.readouterr())) == warned
+
+
 def test_a_schedule_that_was_stretched_follows_the_new_length(tmp_path, searched):
     def one_cycle(epochs):
         return dict(param_scheduler=dict(type='OneCycleLR', eta_max=0.05, total_steps=epochs,
