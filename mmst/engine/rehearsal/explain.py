@@ -106,7 +106,12 @@ def _cause(error: Exception, cfg: Config, section: str, place: Place,
             and 'results' in frames(error)[0][0].f_locals):
         return place, f'an earlier transform must give {text}: check their order'
     guilty = _argument(error, place)
-    place = place.inner(guilty) if guilty else place
+    quoted = [key for key, value in leaves(cfg) if isinstance(value, str) and re.search(
+        rf'(["\'`]){re.escape(value)}\1', text) and not key.endswith('.type')]
+    if guilty:
+        place = place.inner(guilty)
+    elif len(quoted) == 1:  # A part may read the settings of another, e.g. a head model.test_cfg.
+        place = Place('', cfg).inner(quoted[0])
     return place, f'correct {place.key or "the config"}{hint}'
 
 

@@ -41,6 +41,7 @@ def train(cfg: Config) -> Runner:
             problem = error
         cli.start_processes(cfg)
         stop_together(problem)
+        cli.check_writable(cfg.work_dir)
         claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
         runner = build_runner(cfg)
         runner.register_hook(LabelsHook())

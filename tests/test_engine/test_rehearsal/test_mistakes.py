@@ -2,7 +2,9 @@
 import pytest
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS as HOOKS_REGISTRY
+from short_runs import short_run
 
+from mmst.engine.rehearsal import rehearse
 from mmst.engine.rehearsal.checks.sections import check_sections
 from mmst.errors import ConfigError
 
@@ -93,7 +95,8 @@ VALUES = [
     (f'{HOOKS}.timer', 5, None, f'{HOOKS}.timer=dict('),
     (f'{HOOKS}.checkpoint.max_keep_ckpts', 'three', None, 'correct'),
     ('custom_hooks', dict(type='EmptyCacheHook'), None, 'custom_hooks=['),
-    ('custom_hooks', [dict(type='EmptyCacheHook', priority='HIHG')], None, 'correct custom_hooks'),
+    ('custom_hooks', [dict(type='EmptyCacheHook', priority='HIHG')], 'custom_hooks[0].priority',
+     'correct custom_hooks[0].priority'),
     ('param_scheduler', 'OneCycleLR', None, 'param_scheduler=dict('),
     (f'{LOADER}.dataset', None, None, 'data_root'),
     (f'{LOADER}.sampler', 'DefaultSampler', None, f'{LOADER}.sampler=dict('),
@@ -149,6 +152,14 @@ def test_incomplete_pipeline_is_named_with_its_split(cfg, refusal, split, left_o
     dataset.pipeline = [step for i, step in enumerate(dataset.pipeline) if i != left_out]
     line = refusal(cfg)
     assert line.startswith(f'{split}_dataloader.dataset.pipeline = ') and remedy in line
+
+
+def test_setting_that_another_part_reads_is_named_by_its_value(tmp_path):
+    cfg = short_run('coco', tmp_path)
+    cfg.launcher = 'none'
+    cfg.model.test_cfg.flip_mode = 'heatmp'
+    with pytest.raises(ConfigError, match="^model.test_cfg.flip_mode = 'heatmp': "):
+        rehearse(cfg)
 
 
 @pytest.mark.parametrize('moment', ['before_run', 'before_train'])

@@ -22,6 +22,7 @@ from mmst.engine.rehearsal import rehearse
 from mmst.engine.rehearsal.sandbox import sandbox
 from mmst.engine.run import training
 from mmst.engine.run.processes import stop_together
+from mmst.errors import ConfigError
 
 
 @pytest.mark.parametrize('task', ['imagenet', 'coco', 'cityscapes'])
@@ -112,6 +113,13 @@ def test_run_ends_with_the_same_weights_as_without_rehearsal(tmp_path):
 
     with_it, without = final('a'), final('b', rehearsal=False)
     assert all(torch.equal(value, without[name]) for name, value in with_it.items())
+
+
+def test_work_directory_that_cannot_be_made_is_named(cfg, tmp_path):
+    (tmp_path / 'file').touch()
+    cfg.update(work_dir=str(tmp_path / 'file' / 'work'), rehearsal=False)
+    with pytest.raises(ConfigError, match='^work_dir = .*Remedy: give another --work-dir'):
+        training.train(cfg)
 
 
 @pytest.mark.parametrize('tool', ['train', 'retrain', 'transfer', 'lottery'])
