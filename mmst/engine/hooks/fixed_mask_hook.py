@@ -165,7 +165,7 @@ class FixedMaskHook(PruneHook):
             runner.logger.warning(
                 f'FixedMaskHook.ticket = {self.ticket!r}: the run goes on with the mask of its '
                 f'checkpoint, of {self.mask.sparsity:.2%} sparsity; that of the ticket is another, '
-                f'of {told.sparsity:.2%}. To train the ticket itself, start anew (resume=False), or '
+                f'of {told.sparsity:.2%}. To train the ticket itself, start anew (resume=False) or '
                 'from the last checkpoint of its run.')
 
     def _origin(self, part: str) -> str:

@@ -115,7 +115,7 @@ def differences(before: Any, now: Any, key: str = '') -> Iterator[Tuple[str, Any
 
 
 def _is_same_class(before: Any, now: Any) -> bool:
-    """Whether a record of a former version, "<class 'package.file.Class'>", means the name ``now``."""
+    """Whether ``before``, "<class 'package.file.Class'>" of a former version, means ``now``."""
     return (isinstance(before, str) and before.startswith('<class ') and isinstance(now, str)
             and kind_name(dict(type=before)) == kind_name(dict(type=now)))
 

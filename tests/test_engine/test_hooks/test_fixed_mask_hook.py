@@ -90,7 +90,8 @@ def test_a_checkpoint_of_the_run_continues_with_its_optimizer_state(tmp_path, se
 
 
 @pytest.mark.parametrize('at, warned', [(1, True), (3, False)])
-def test_a_checkpoint_with_another_mask_than_the_ticket_is_told(tmp_path, searched, capfd, at, warned):
+def test_a_checkpoint_of_another_mask_than_the_tickets_is_told(tmp_path, searched, capfd, at,
+                                                              warned):
     runner = retrain(tmp_path, searched / 'ticket.pth', at + 1, resume=True, log_level='WARNING',
                      load_from=str(searched / f'epoch_{at}.pth'))
     mask = torch.load(searched / f'epoch_{at}.pth', weights_only=True)['mmst_mask']['kept']
