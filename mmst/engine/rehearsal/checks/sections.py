@@ -13,7 +13,8 @@ from ..places import leaves
 #: Keys of what is built from a dict, and never from a plain text or number.
 _DICTS = re.compile(
     r'(model|randomness|env_cfg|log_processor|visualizer|auto_scale_lr|(train|val)_cfg'
-    r'|(train|val)_dataloader(\.(dataset|sampler|batch_sampler|collate_fn|dataset\.pipeline\[\d+\]))?'
+    r'|(train|val)_dataloader(\.(dataset|sampler|batch_sampler|collate_fn))?'
+    r'|(train|val)_dataloader\.dataset\.pipeline\[\d+\]'
     r'|optim_wrapper(\.(optimizer|clip_grad|paramwise_cfg))?|default_hooks(\.\w+)?|val_evaluator'
     r'|(custom_hooks|param_scheduler|val_evaluator|visualizer\.vis_backends)(\[\d+\])'
     r'|param_scheduler)')
@@ -45,7 +46,7 @@ def check_sections(cfg: Config, *required: str) -> None:
         raise config_error('load_from', cfg.load_from, 'must be a path', 'give a path, or None')
     for key, value in leaves(cfg):
         if _DICTS.fullmatch(key) and isinstance(value, (str, bool, int, float)):
-            raise config_error(key, value, 'must be a dict', f'write {key}=dict(…) with its settings')
+            raise config_error(key, value, 'must be a dict', f'write {key}=dict(…)')
         if _LISTS.fullmatch(key) and isinstance(value, (dict, str)):
             raise config_error(key, value, 'must be a list', f'write {key}=[…]')
     if 'runner_type' not in cfg:
