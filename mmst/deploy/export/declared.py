@@ -30,20 +30,25 @@ def check_declared(content: Mapping[str, Any]) -> None:
            for name, v in values.items()) or content['positions'].dtype != torch.uint8 \
             or content['positions'].dim() != 1:
         raise _refused('its values are not as they were written')
-    layers = content['layers']
-    for layer in layers:
-        if not _is_layer(layer, values):
+    names: List[str] = []
+    layers: Dict[str, Mapping[str, Any]] = {}  # less those that are another layer's weight
+    for layer in content['layers']:
+        shared = isinstance(layer, dict) and isinstance(layer.get('name'), str) \
+            and isinstance(layer.get('same'), str) and layer['same'] in layers
+        if not shared and not _is_layer(layer, values):
             raise _refused('a layer is not as it was written')
-    names = [layer['name'] for layer in layers]
+        names.append(layer['name'])
+        if not shared:
+            layers[layer['name']] = layer
     if len(set(names)) < len(names):
         raise _refused('two layers have one name')
     stored = len(content['positions']) + sum(v.numel() * v.element_size() for v in values.values())
     claimed = sum(math.prod(layer['shape']) * values[layer['dtype']].element_size()
-                  for layer in layers)
+                  for layer in layers.values())
     if claimed > EXPANSION * stored + ROOM:
         raise _refused(f'its weights claim {claimed:,} bytes, and it stores {stored:,}')
     if claimed > USUAL * stored + ROOM:
-        _check_architecture(content, layers)
+        _check_architecture(content, list(layers.values()))
 
 
 def _check_architecture(content: Mapping[str, Any], layers: List[Mapping[str, Any]]) -> None:
@@ -64,7 +69,7 @@ def _is_layer(layer: Any, values: Mapping[Any, Tensor]) -> bool:
         return False
     shape, length = layer.get('shape'), layer.get('bytes', 0)
     coding = layer.get('coding', '')
-    return isinstance(shape, list) and len(shape) <= 16 and isinstance(coding, str) and all(
+    return 'same' not in layer and isinstance(shape, list) and len(shape) <= 16 and isinstance(coding, str) and all(
         type(n) is int and 0 <= n < 2**48 for n in [*shape, length])
 
 
