@@ -54,7 +54,7 @@ def test_compact_tickets_are_counted_as_cost_py_counts_them(tmp_path, capsys):
     assert work == round(total['macs'] / 1e9, 4) and left == round(total['sparse_macs'] / 1e9, 4)
     assert fast <= slow
     load_tool('accelerator').main([str(tmp_path / 'whole.pth')])
-    assert columns(capsys.readouterr().out, 'ticket, 80%')[0] > kept
+    assert columns(capsys.readouterr().out, 'ticket, 80%')[0] >= kept  # in thousands of weights
 
 
 def test_products_of_a_compact_ticket_hold_as_many_weights_as_its_costs(capsys):

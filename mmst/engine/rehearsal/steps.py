@@ -24,6 +24,8 @@ from .explain import check_name
 
 #: Images of a training batch: enough for BN, few enough for any device.
 IMAGES = 2
+#: Packages whose hooks are known to stay within the work directory when they begin.
+OPENMMLAB = ('mmengine', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
 
 
 def build_loader(runner: Runner, split: str, processes: int) -> None:
@@ -93,9 +95,12 @@ def check_hooks(runner: Runner) -> None:
 
 
 def start_hooks(runner: Runner) -> None:
-    """Let hooks of the config begin; this project's own check their settings themselves."""
+    """Let hooks of OpenMMLab's packages begin; this project's own check their settings themselves.
+
+    Hooks of others are built alone: what they begin may reach beyond the temporary folder.
+    """
     others = [hook for hook in runner.hooks if (
-        isinstance(hook, CheckpointHook) or not type(hook).__module__.startswith('mmst.'))
+        isinstance(hook, CheckpointHook) or type(hook).__module__.split('.')[0] in OPENMMLAB)
               and not isinstance(hook, (ProfilerHook, NPUProfilerHook))]  # which would go on
     for hook in others:
         # Formatting a config takes longer than a step; copies of the model are made already.
