@@ -1,7 +1,7 @@
 """How the files beside this one were made, by the code of commit 4e6601a.
 
-    git worktree add /tmp/old 4e6601a
-    PYTHONPATH=/tmp/old:/tmp/old/tests python tests/old_files/make.py FOLDER
+    git worktree add ../old 4e6601a
+    PYTHONPATH=../old:../old/tests python tests/old_files/make.py FOLDER
 
 A run of two epochs with AdamW, averages and a mask from the first step on; its first checkpoint, its
 ticket, that ticket compacted and as a sparse file, and what the networks of all of them give.
