@@ -12,9 +12,19 @@ import torch  # noqa: E402
 from forget import forget_runners  # noqa: E402
 
 
+@pytest.fixture(autouse=True, scope='module')
+def seeded_module():
+    """What the tests of a file share starts from the same random numbers, too."""
+    seed()
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """Every test starts from the same random numbers, whichever tests ran before."""
+    seed()
+
+
+def seed():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
