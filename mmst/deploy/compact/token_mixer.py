@@ -85,9 +85,6 @@ class CompactAttention(Attention):
         query = self.query(queries).expand(key.shape[0], -1, -1)
         return self.out(F.scaled_dot_product_attention(query, key, value, scale=self.scale))
 
-    def product_macs(self, queries: int, keys: int, dim: int) -> int:
-        return queries * keys * (self.query.out_features + self.value.out_features)
-
 
 def _rows(x: Tensor, rows: Sequence[int]) -> Tensor:
     if list(rows) == list(range(x.shape[1])):

@@ -29,11 +29,6 @@ class Attention(nn.Module):
         dropout = self.dropout if self.training else 0.
         return self.out(F.scaled_dot_product_attention(query, key, value, dropout_p=dropout))
 
-    @staticmethod
-    def product_macs(queries: int, keys: int, dim: int) -> int:
-        """Multiply-adds of the two products that have no weights."""
-        return 2 * queries * keys * dim
-
 
 class FeedForward(nn.Sequential):
     """Linear, ReLU, dropout, linear."""

@@ -21,7 +21,6 @@ def prepare(model: nn.Module) -> nn.Module:
             setattr(module, _FULL, full)
             module._register_load_state_dict_pre_hook(_rebuild, with_module=True)
     return model
-    return model
 
 
 def _rebuild(module: nn.Module, state_dict, prefix: str, *_) -> None:
