@@ -1,4 +1,5 @@
 """Installation of mmst. The pinned set that is known to work is in ``requirements.txt``."""
+import itertools
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -33,7 +34,8 @@ EXTRAS = {
     # never imports. Install it with `pip install --no-deps mmpose`; here is the rest it needs.
     'pose': ['mmdet>=3.0.0', 'xtcocotools>=1.12', 'json-tricks', 'munkres'],
 }
-EXTRAS['all'] = sorted(set(sum((EXTRAS[task] for task in ('seg', 'cls', 'pose')), [])))
+EXTRAS['all'] = sorted(
+    set(itertools.chain.from_iterable(EXTRAS[task] for task in ('seg', 'cls', 'pose'))))
 # torch's ONNX exporter is written in onnxscript; onnxruntime checks what it has written.
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
 # ruff formats the signatures in the API pages.

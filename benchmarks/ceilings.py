@@ -3,7 +3,6 @@ import ctypes
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Dict, Optional
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from mmst.kernels.native.build import FLAGS, find_compiler, target_flags
 LARGE, SMALL = 1 << 24, 1 << 16
 
 
-def ceilings() -> Optional[Dict[str, float]]:
+def ceilings() -> dict[str, float] | None:
     """Multiply-adds and bytes a second of one thread; None without a compiler."""
     compiler = find_compiler()
     if compiler is None:

@@ -12,21 +12,21 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict, List
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
-import torch  # noqa: E402
-from machine import machine  # noqa: E402
-from pairing import load, measure, summary  # noqa: E402
-from training_tasks import make_batch, network  # noqa: E402
+import torch
+from machine import machine
+from pairing import load, measure, summary
+from training_tasks import make_batch, network
 
-from mmst.models import search_blocks  # noqa: E402
-from mmst.kernels.compiled import BlockCompiler  # noqa: E402
-from mmst.kernels.ops import KernelOps  # noqa: E402
-from mmst.models.hrnas.mixconv import MixConv  # noqa: E402
-from mmst.search.surgery import Cut  # noqa: E402
+from mmst.kernels.compiled import BlockCompiler
+from mmst.kernels.ops import KernelOps
+from mmst.models import search_blocks
+from mmst.models.hrnas.mixconv import MixConv
+from mmst.search.surgery import Cut
 
 COLD = 'TORCHINDUCTOR_FORCE_DISABLE_CACHES'
 RESULTS = Path(__file__).resolve().parent / 'results' / 'compiling.json'
@@ -88,7 +88,7 @@ def processor() -> float:
     return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, kinds))
 
 
-def markdown(cases: Dict[str, dict]) -> str:
+def markdown(cases: dict[str, dict]) -> str:
     """The record for people."""
     lines = ['# torch.compile, block by block']
     for name, found in sorted(cases.items()):
@@ -96,7 +96,7 @@ def markdown(cases: Dict[str, dict]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _case(found: dict) -> List[str]:
+def _case(found: dict) -> list[str]:
     eager, compiled = found['steps']['eager'], found['steps']['compiled']
     size = ' '.join(map(str, found['size']))
     return [

@@ -11,18 +11,18 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict, List
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
-import torch  # noqa: E402
-from machine import machine  # noqa: E402
-from pairing import load, measure, summary  # noqa: E402
-from training_report import table  # noqa: E402
+import torch
+from machine import machine
+from pairing import load, measure, summary
+from training_report import table
 
-from mmst.kernels.captured_pass import record, warm_up  # noqa: E402
-from mmst.kernels.depthwise import can_run, mixed_depthwise, separate  # noqa: E402
+from mmst.kernels.captured_pass import record, warm_up
+from mmst.kernels.depthwise import can_run, mixed_depthwise, separate
 
 RESULTS = Path(__file__).resolve().parent / 'results'
 #: Channels of each kernel size, height, width and stride, for images of 256x512.
@@ -68,7 +68,7 @@ def row(args: argparse.Namespace, width: int, height: int, breadth: int, stride:
                 **summary(times, 'torch, NHWC', 'clock' if args.device == 'cuda' else 'processor'))
 
 
-def both_passes(function: Callable, x: torch.Tensor, weights: List[torch.Tensor],
+def both_passes(function: Callable, x: torch.Tensor, weights: list[torch.Tensor],
                 stride: int) -> Callable:
     """A call that computes the output, then all gradients."""
     gradient = torch.randn_like(function(x, weights, stride))
@@ -82,7 +82,7 @@ def both_passes(function: Callable, x: torch.Tensor, weights: List[torch.Tensor]
     return record(run, None)[1]  # as training replays it: Python would launch too slowly to tell
 
 
-def markdown(found: Dict) -> str:
+def markdown(found: dict) -> str:
     """The record for people."""
     # A process that waits for a GPU takes no processor time.
     kind, digits = ('clock_ms', 3) if found['device'] == 'cuda' else ('processor_ms', 1)

@@ -1,5 +1,5 @@
 """Two-in-one training in this project's form, without a Runner: the parts as the hooks use them."""
-from typing import Callable, Dict, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ class ForeachTraining:
     def __init__(self, model: nn.Module, scales: Sequence[nn.Parameter], costs: Sequence[Tensor],
                  loss: Callable, optimizer: Callable, rho: float = 1.4e-4,
                  weight_decay: float = 1e-5, decay: float = 0.9999,
-                 masks: Dict[nn.Parameter, Tensor] = None):
+                 masks: dict[nn.Parameter, Tensor] | None = None):
         self.model, self.loss = model, loss
         self.wrapper = MaskedOptimWrapper(
             optimizer=optimizer(decay_groups(model, weight_decay)))
@@ -54,7 +54,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list:
 
 
 def all_masks(model: nn.Module, share: float = 0.5,
-              parts: Sequence[str] = ('backbone', 'neck')) -> Dict[nn.Parameter, Tensor]:
+              parts: Sequence[str] = ('backbone', 'neck')) -> dict[nn.Parameter, Tensor]:
     """A mask for each prunable weight: True (pruned) for a random share."""
     return {m.weight: torch.rand(m.weight.shape).to(m.weight.device) < share for part in parts
             for m in getattr(model, part).modules() if isinstance(m, PRUNABLE)}

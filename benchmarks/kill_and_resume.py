@@ -17,9 +17,9 @@ import time
 from itertools import product
 from pathlib import Path
 
-import toolbox_runs  # first: it makes the helpers of the tests importable
 import forks
 import kills
+import toolbox_runs  # first: it makes the helpers of the tests importable
 from machine import machine
 
 from mmst.engine.run.resume import find_checkpoint
@@ -202,8 +202,9 @@ def markdown(content: dict) -> str:
         f'{host["python"]}, torch {host["torch"]}, mmengine {host["mmengine"]}.', '',
         '## The configs as shipped', '',
         'Of each run: iterations done when it was killed, the checkpoint that it went on from, and '
-        'how it ended.', '',
-        f'| kill | place | {" | ".join(toolbox_runs.TASKS)} |', '| --- | --- ' + '| --- ' * 3 + '|']
+        'how it ended.', '', f'| kill | place | {" | ".join(toolbox_runs.TASKS)} |',
+        '| --- | --- ' + '| --- ' * 3 + '|'
+    ]
     shipped = {(row['toolbox'], row['kill']): row for row in rows if not row['changes']}
     for kill, (place, _) in KILLS.items():
         cells = [cell(shipped.get((task, kill))) for task in toolbox_runs.TASKS]

@@ -16,25 +16,24 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
-import torch  # noqa: E402
-from ceilings import bytes_moved, ceilings  # noqa: E402
-from latency_report import markdown  # noqa: E402
-from latency_runtimes import Run, make_candidates, versions  # noqa: E402
-from machine import machine  # noqa: E402
-from networks import describe, kept_by_kind, load_networks, random_image  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
+import torch
+from ceilings import bytes_moved, ceilings
+from latency_report import markdown
+from latency_runtimes import Run, make_candidates, versions
+from machine import machine
+from networks import describe, kept_by_kind, load_networks, random_image
+from torch import Tensor, nn
 
-from mmst.deploy.sparse import SparseModel  # noqa: E402
+from mmst.deploy.sparse import SparseModel
 
 ROOT = Path(__file__).resolve().parent
 RESULTS, RUN = ROOT / 'results', ROOT.parent / 'work_dirs/full_width'
 #: Candidate to the times of each round in milliseconds: of its second call by the clock and of
 #: processor, and of its first call, of processor.
-Times = Dict[str, List[Tuple[float, float, float]]]
+Times = dict[str, list[tuple[float, float, float]]]
 #: What speed-ups are told against: the first of these that could be run.
 REFERENCES = ('onnxruntime, searched', 'torch, searched', 'sparse kernel, 50% global')
 #: Row, the row that it is compared with, and how often faster it is meant to be at 512x1024.
@@ -104,7 +103,7 @@ def pin(threads: int) -> None:
 # ------------------------------------------------------------------------------- measurement
 
 
-def errors_of(model: nn.Module, kernel: Optional[Run], image: Tensor) -> Dict[str, float]:
+def errors_of(model: nn.Module, kernel: Run | None, image: Tensor) -> dict[str, float]:
     """Largest differences to the network in float64, relative to its largest output.
 
     Of the kernel, and of torch in float32, which is the noise of that precision.
@@ -116,7 +115,7 @@ def errors_of(model: nn.Module, kernel: Optional[Run], image: Tensor) -> Dict[st
                 for name, run in runs.items()}
 
 
-def measure(candidates: Dict[str, Run], image: Tensor, rounds: int) -> Times:
+def measure(candidates: dict[str, Run], image: Tensor, rounds: int) -> Times:
     """Two calls of each candidate in each round; the first rounds warm up."""
     times: Times = {name: [] for name in candidates}
     for number in range(rounds + 2):
@@ -127,7 +126,7 @@ def measure(candidates: Dict[str, Run], image: Tensor, rounds: int) -> Times:
     return times
 
 
-def timed(run: Run, image: Tensor) -> Tuple[float, float]:
+def timed(run: Run, image: Tensor) -> tuple[float, float]:
     """Milliseconds of a call, by the clock and of processor."""
     start, busy = time.perf_counter(), time.process_time()
     run(image)
@@ -141,10 +140,11 @@ def reference(names) -> str:
 
 def speedup(times: Times, name: str, other: str, kind: int) -> float:
     """Median over the rounds of the other's time over this one's."""
-    return statistics.median(b[kind] / a[kind] for a, b in zip(times[name], times[other]))
+    return statistics.median(b[kind] / a[kind]
+                             for a, b in zip(times[name], times[other], strict=True))
 
 
-def goals(times: Times) -> List[dict]:
+def goals(times: Times) -> list[dict]:
     """What was meant to be reached, and what was, by processor time."""
     return [dict(row=name, other=other, goal=goal, measured=speedup(times, name, other, 1),
                  first=speedup(times, name, other, 2))

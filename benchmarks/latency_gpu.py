@@ -13,8 +13,8 @@ import itertools
 import json
 import statistics
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence
 
 import torch
 from machine import machine
@@ -40,7 +40,7 @@ def main() -> int:
               + '; tickets of 2:4 masks in fp16 with compressed weights.')
         return 0
     networks = load_networks(args.config, args.checkpoint, args.tickets, compacted=True)
-    rows: List[dict] = []
+    rows: list[dict] = []
     for batch, precision, graph in cases:
         dense = {name: model for name, model in networks.items()
                  if name in ('supernet', 'searched') or 'compacted' in name}
@@ -69,8 +69,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measured(networks: Dict[str, nn.Module], batch: int, size: Sequence[int], precision: str,
-             graph: bool, rounds: int, compress: bool = False) -> List[dict]:
+def measured(networks: dict[str, nn.Module], batch: int, size: Sequence[int], precision: str,
+             graph: bool, rounds: int, compress: bool = False) -> list[dict]:
     """A row for each network, the networks in turn."""
     runs = {name: prepare(net, batch, size, PRECISIONS[precision], graph, compress)
             for name, net in networks.items()}
@@ -106,9 +106,9 @@ def prepare(model: nn.Module, batch: int, size: Sequence[int], dtype: torch.dtyp
     return captured.replay
 
 
-def measure(runs: Dict[str, Callable[[], Tensor]], rounds: int) -> Dict[str, List[float]]:
+def measure(runs: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each call by the GPU's own clock, the networks in turn."""
-    times: Dict[str, List[float]] = {name: [] for name in runs}
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))

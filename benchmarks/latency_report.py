@@ -1,5 +1,4 @@
 """The record of ``benchmarks/latency.py`` as Markdown."""
-from typing import List
 
 from training_report import table
 
@@ -23,28 +22,27 @@ def markdown(record: dict) -> str:
         'all weights (global) or in each layer. Its averaged weights hold zeros of the mask that '
         'was just lifted (about half of them, so that the 50% tickets differ from it by little): '
         'only runtimes that gain nothing from zeros run it. Speed is what these networks are for; '
-        'their accuracy is next to none.',
-        '', *table(('runtime', 'network', 'parameters kept (M)', 'GMACs', 'of kept weights',
-                    'processor time (ms)', 'quartiles (ms)', 'speed-up', 'clock time (ms)',
-                    'speed-up by the clock', 'right after others (ms)', 'speed-up then'),
-                   [_cells(r, record['networks'][r['network']]) for r in record['rows']]),
-        '', '## Goals', '',
-        *table(('row', 'against', 'goal', 'measured', 'right after others'),
-               [(g['row'], g['other'], f'{g["goal"]:g}x', f'{g["measured"]:.2f}x',
-                 f'{g["first"]:.2f}x') for g in record['goals']]),
-        '', *_bounds(record), '', '## Rounding', '',
+        'their accuracy is next to none.', '', *table(
+            ('runtime', 'network', 'parameters kept (M)', 'GMACs', 'of kept weights',
+             'processor time (ms)', 'quartiles (ms)', 'speed-up', 'clock time (ms)',
+             'speed-up by the clock', 'right after others (ms)', 'speed-up then'),
+            [_cells(r, record['networks'][r['network']]) for r in record['rows']]), '', '## Goals',
+        '', *table(('row', 'against', 'goal', 'measured', 'right after others'), [
+            (g['row'], g['other'], f'{g["goal"]:g}x', f'{g["measured"]:.2f}x', f'{g["first"]:.2f}x')
+            for g in record['goals']
+        ]), '', *_bounds(record), '', '## Rounding', '',
         'Largest difference to the network in float64 over the largest output, 64x128: torch\'s '
-        'own in float32 is the noise of that precision.', '',
-        *table(('network', 'sparse kernel', 'torch, float32'),
-               [(name, f'{e["kernel"]:.1e}', f'{e["float32"]:.1e}')
-                for name, e in record['errors'].items()]),
-        '', '## Share of weights kept', '', *table(
-            ('network', *kinds), [(name, *(f'{kept.get(k, 0):.1%}' for k in kinds))
-                                  for name, kept in record['kept'].items()
-                                  if 'compacted' not in name]),
-        '', f'{where["cpu"]}, {where["cores"]} cores, load average {record["load"]:.1f} at '
-        'the end: ratios of processor time can be trusted more than times. '
-        + ', '.join(f'{name} {number}' for name, number in tools) + '.', '']
+        'own in float32 is the noise of that precision.', '', *table(
+            ('network', 'sparse kernel', 'torch, float32'),
+            [(name, f'{e["kernel"]:.1e}', f'{e["float32"]:.1e}')
+             for name, e in record['errors'].items()]), '', '## Share of weights kept', '', *table(
+                 ('network', *kinds),
+                 [(name, *(f'{kept.get(k, 0):.1%}' for k in kinds))
+                  for name, kept in record['kept'].items() if 'compacted' not in name]), '',
+        f'{where["cpu"]}, {where["cores"]} cores, load average {record["load"]:.1f} at '
+        'the end: ratios of processor time can be trusted more than times. ' +
+        ', '.join(f'{name} {number}' for name, number in tools) + '.', ''
+    ]
     return '\n'.join(lines)
 
 
@@ -57,7 +55,7 @@ def _cells(r: dict, net: dict) -> tuple:
             f'{first["milliseconds"]:.1f}', f'{first["speedup"]:.2f}')
 
 
-def _bounds(record: dict) -> List[str]:
+def _bounds(record: dict) -> list[str]:
     """What the kernel's times are made of at least."""
     best = record['ceilings']
     if best is None:

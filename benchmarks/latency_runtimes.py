@@ -1,10 +1,10 @@
 """The runtimes that ``benchmarks/latency.py`` compares, each as a call that takes an image."""
 import copy
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Callable, Dict, Iterator, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,10 @@ DENSE = {
 Run = Callable[[Tensor], Tensor]
 
 
-def make_candidates(networks: Dict[str, nn.Module], threads: int, image: Tensor,
-                    only: Optional[Sequence[str]] = None) -> Dict[str, Run]:
+def make_candidates(networks: dict[str, nn.Module], threads: int, image: Tensor,
+                    only: Sequence[str] | None = None) -> dict[str, Run]:
     """Name (runtime, network) to a call of it."""
-    found: Dict[str, Run] = {}
+    found: dict[str, Run] = {}
 
     def wanted(runtime: str, name: str) -> bool:
         return (not only or runtime in only) and name in DENSE[runtime]
@@ -74,7 +74,7 @@ def csr_run(model: nn.Module) -> Run:
 
 
 def from_onnx(model: nn.Module, name: str, runtimes: Sequence[str], threads: int,
-              image: Tensor) -> Dict[str, Run]:
+              image: Tensor) -> dict[str, Run]:
     """The network in runtimes that read ONNX files."""
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/model.onnx'

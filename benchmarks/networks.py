@@ -1,13 +1,13 @@
 """The networks whose speed is measured: supernet, searched network, tickets of shipped commands."""
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, Sequence, Union
 
-import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
+import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst.costs.cost import layer_costs, total
 from mmst.deploy.compact import compact
 from mmst.deploy.open import open_ticket
@@ -18,7 +18,7 @@ from mmst.tickets import Ticket
 
 
 def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
-                  compacted: Union[bool, Sequence[str]] = False) -> Dict[str, nn.Module]:
+                  compacted: bool | Sequence[str] = False) -> dict[str, nn.Module]:
     """Name to network, in eval mode.
 
     Args:
@@ -37,7 +37,7 @@ def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
         ticket = open_ticket(path)
         name = ticket_name(ticket, path)
         networks[name] = ticket.build()
-        if compacted is True or compacted and name in compacted:
+        if compacted is True or (compacted and name in compacted):
             networks[f'{name} compacted'] = compact(ticket).build()
     return {name: model.eval() for name, model in networks.items()}
 
@@ -54,15 +54,15 @@ def nonzero(model: nn.Module) -> Mask:
                  if isinstance(m, (nn.Conv2d, nn.Linear))})
 
 
-def describe(model: nn.Module, size: Sequence[int]) -> Dict[str, float]:
+def describe(model: nn.Module, size: Sequence[int]) -> dict[str, float]:
     """Parameters and multiply-adds, those of kept weights too."""
     costs = total(layer_costs(model, tuple(size), nonzero(model)))
     return {key: float(value) for key, value in costs.items()}
 
 
-def kept_by_kind(model: nn.Module) -> Dict[str, float]:
+def kept_by_kind(model: nn.Module) -> dict[str, float]:
     """Share of weights that are not 0, by kind of layer."""
-    kinds: Dict[str, list] = {}
+    kinds: dict[str, list] = {}
     for name, kept in nonzero(model).items():
         kind = next((k for k in ('expand', 'depthwise', 'project.', 'residual', 'stem', 'head')
                      if k in name.replace('_proj', '')), 'Transformers')

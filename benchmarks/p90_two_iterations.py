@@ -7,6 +7,7 @@ config trains in a process of its own, which stops after two iterations. The rec
 ``benchmarks/results/p90_two_iterations.json`` and ``.md``.
 """
 import argparse
+import contextlib
 import json
 import platform
 import resource
@@ -64,9 +65,10 @@ def run_child(dataset: str, batch_size: int, folder: Path) -> dict:
 
 def train(dataset: str, batch_size: int, folder: Path) -> None:
     """Two iterations of one config; what was measured goes to ``row.json``."""
-    import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
     import torch
     from mmengine.runner import Runner
+
+    import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
     from mmst import cli
     from mmst.engine.rehearsal import checks as preflight
     from mmst.lab.scenes import generate
@@ -83,10 +85,8 @@ def train(dataset: str, batch_size: int, folder: Path) -> None:
     runner = Runner.from_cfg(cfg)
     watch = stopwatch()
     runner.register_hook(watch, 'VERY_LOW')
-    try:
+    with contextlib.suppress(Finished):
         runner.train()
-    except Finished:
-        pass
     params = sum(p.numel() for p in runner.model.parameters())
     row = dict(
         config=f'configs/{name}', batch_size=batch_size, input_shape=watch.input_shape,
@@ -186,10 +186,8 @@ def versions() -> dict:
     """Versions of what took part."""
     found = dict(Python=platform.python_version())
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            pass
     return found
 
 

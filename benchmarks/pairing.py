@@ -2,15 +2,15 @@
 import os
 import statistics
 import time
-from typing import Callable, Dict, List, Tuple
+from collections.abc import Callable
 
 import torch
 
 #: Candidate to (clock, processor) in seconds, one a round.
-Times = Dict[str, List[Tuple[float, float]]]
+Times = dict[str, list[tuple[float, float]]]
 
 
-def measure(candidates: Dict[str, Callable[[], object]], rounds: int, warmup: int = 1,
+def measure(candidates: dict[str, Callable[[], object]], rounds: int, warmup: int = 1,
             prepare: Callable[[str], object] = lambda name: None) -> Times:
     """Seconds of each call, by the clock and of processor; the first rounds are dropped.
 
@@ -32,7 +32,7 @@ def measure(candidates: Dict[str, Callable[[], object]], rounds: int, warmup: in
     return times
 
 
-def summary(times: Times, reference: str, by: str = 'processor') -> Dict[str, dict]:
+def summary(times: Times, reference: str, by: str = 'processor') -> dict[str, dict]:
     """Medians in milliseconds, and the median over the rounds of the ratio to ``reference``.
 
     ``by`` tells which time ratios are of: ``'processor'``, or ``'clock'``, since a process that
@@ -40,7 +40,9 @@ def summary(times: Times, reference: str, by: str = 'processor') -> Dict[str, di
     """
     found, kind = {}, ('clock', 'processor').index(by)
     for name, own in times.items():
-        ratios = [theirs[kind] / mine[kind] for mine, theirs in zip(own, times[reference])]
+        ratios = [
+            theirs[kind] / mine[kind] for mine, theirs in zip(own, times[reference], strict=True)
+        ]
         found[name] = dict(
             ms=1e3 * statistics.median(t[kind] for t in own),
             clock_ms=1e3 * statistics.median(t for t, _ in own),

@@ -7,7 +7,7 @@ compare outputs, gradients and whole steps in double precision) and is what
 ``benchmarks/training.py`` measures that form against.
 """
 import copy
-from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ class SeparateBranches(nn.Module):
     def __init__(self, joint: MixConv):
         super().__init__()
         self.branches, start = nn.ModuleList(), 0
-        for depthwise, width in zip(joint.depthwise, joint.widths):
+        for depthwise, width in zip(joint.depthwise, joint.widths, strict=True):
             if width:
                 self.branches.append(_branch(joint, depthwise, slice(start, start + width)))
             start += width
@@ -38,7 +38,7 @@ class SeparateBranches(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.bn(sum(branch(x) for branch in self.branches))
 
-    def joint_tensors(self, of: Callable[[Tensor], Tensor] = Tensor.detach) -> Dict[str, Tensor]:
+    def joint_tensors(self, of: Callable[[Tensor], Tensor] = Tensor.detach) -> dict[str, Tensor]:
         """The tensors by the names of the joint layout; ``of`` gives one of each parameter."""
         found = {}
         for name, i, dim in (('expand', 0, 0), ('project', 6, 1)):
@@ -112,7 +112,7 @@ def published(joint: nn.Module, parts: Sequence[str] = ('backbone', 'neck')) -> 
 
 
 def joint_tensors(model: nn.Module, of: Callable[[Tensor], Tensor] = Tensor.detach
-                  ) -> Dict[str, Tensor]:
+                  ) -> dict[str, Tensor]:
     """Parameters of a network in separate branches by their names in the joint network."""
     found = {}
     for path, module in model.named_modules():
@@ -138,7 +138,7 @@ class PublishedTraining:
         decay (float): Of the averages.
     """
 
-    def __init__(self, model: nn.Module, penalised: Sequence[Tuple[nn.Parameter, Tensor]],
+    def __init__(self, model: nn.Module, penalised: Sequence[tuple[nn.Parameter, Tensor]],
                  loss: Callable, optimizer: Callable, rho: float = 1.4e-4,
                  weight_decay: float = 1e-5, decay: float = 0.9999):
         self.model, self.loss, self.penalised = model, loss, list(penalised)
@@ -175,13 +175,13 @@ class PublishedTraining:
         for name, tensor in self._averaged():
             self.averages[name].mul_(self.decay).add_(tensor, alpha=1 - self.decay)
 
-    def _averaged(self) -> Iterator[Tuple[str, Tensor]]:
+    def _averaged(self) -> Iterator[tuple[str, Tensor]]:
         return ((name, t.detach()) for name, t in self.model.state_dict().items()
                 if t.is_floating_point() and not name.endswith('mask'))
 
 
 def penalised_scales(joint: nn.Module, model: nn.Module, sizes: Mapping
-                     ) -> List[Tuple[nn.Parameter, Tensor]]:
+                     ) -> list[tuple[nn.Parameter, Tensor]]:
     """Importance factors of the published form of ``joint`` with their relative costs.
 
     Args:
@@ -192,10 +192,11 @@ def penalised_scales(joint: nn.Module, model: nn.Module, sizes: Mapping
     groups = find_units(joint)
     macs = unit_macs(groups, sizes)
     mean, found = mean_macs(macs), []
-    for name, group in groups.items():
+    for name, _group in groups.items():
         module = model.get_submodule(name.rpartition('.')[0])
         scales = ([b[4].weight for b in module.branches]
                   if isinstance(module, SeparateBranches) else [module.input_bn.weight])
         costs = (macs[name] / mean).split([len(scale) for scale in scales])
-        found += zip(scales, (cost.to(scale) for cost, scale in zip(costs, scales)))
+        found += zip(scales, (cost.to(scale) for cost, scale in zip(costs, scales, strict=True)),
+                     strict=True)
     return found

@@ -13,30 +13,30 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict, List
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
-import torch  # noqa: E402
-import torch.multiprocessing as mp  # noqa: E402
-from machine import machine  # noqa: E402
-from mmengine import dist  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
-from pairing import load, measure, summary  # noqa: E402
-from training_forms import form  # noqa: E402
-from training_report import table  # noqa: E402
-from training_tasks import clean, make_batch, network, runner, step  # noqa: E402
+import torch
+import torch.multiprocessing as mp
+from machine import machine
+from mmengine import dist
+from mmengine.config import Config
+from mmengine.runner import Runner
+from pairing import load, measure, summary
+from training_forms import form
+from training_report import table
+from training_tasks import clean, make_batch, network, runner, step
 
-from mmst.costs.cost import layer_costs, total  # noqa: E402
-from mmst.cli import start_processes, stop_processes  # noqa: E402
-from mmst.engine import PruneHook, SearchHook  # noqa: E402
-from mmst.engine.run.access import find_hook, unwrapped  # noqa: E402
-from mmst.pruning.prunable import prunable_weights  # noqa: E402
-from mmst.search.recalibrate import batch_norms  # noqa: E402
-from mmst.search.surgery import Cut  # noqa: E402
-from mmst.search.units import find_units  # noqa: E402
+from mmst.cli import start_processes, stop_processes
+from mmst.costs.cost import layer_costs, total
+from mmst.engine import PruneHook, SearchHook
+from mmst.engine.run.access import find_hook, unwrapped
+from mmst.pruning.prunable import prunable_weights
+from mmst.search.recalibrate import batch_norms
+from mmst.search.surgery import Cut
+from mmst.search.units import find_units
 
 RESULTS = Path(__file__).resolve().parent / 'results' / 'shrinking.json'
 SHARES = (1., 0.8, 0.6, 0.4, 0.2, 0.1)
@@ -122,7 +122,7 @@ def scaling(args: argparse.Namespace) -> dict:
     return dict(rows=rows)
 
 
-def events(args: argparse.Namespace, run: Runner, size) -> Dict[str, Callable[[], object]]:
+def events(args: argparse.Namespace, run: Runner, size) -> dict[str, Callable[[], object]]:
     """A step, a prune and a search that removes a tenth of the units, and what these two need."""
     batch = make_batch(args.task, *size)
     prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
@@ -188,7 +188,7 @@ def loading(args: argparse.Namespace) -> dict:
     if not logs:
         sys.exit(f'{args.work_dir}: no log of a run. Remedy: make demo, or give --work-dir.')
     lines = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
-    epochs: Dict[int, List[float]] = {}
+    epochs: dict[int, list[float]] = {}
     for line in lines:
         if 'data_time' in line and 'loss' in line:
             epochs.setdefault(line['epoch'], []).append(line['data_time'] / line['time'])
@@ -208,14 +208,14 @@ def communication(args: argparse.Namespace) -> dict:
     return dict(gradients=gradients, ring=gpus, mask=mask, statistics=statistics_, units=units)
 
 
-PARTS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
+PARTS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
     shrink=shrink, scaling=scaling, processes=processes, communication=communication,
     loading=loading)
 
 # -------------------------------------------------------------------------------- the record
 
 
-def draw(rows: List[dict]) -> None:
+def draw(rows: list[dict]) -> None:
     """Step time against remaining MACs."""
     import matplotlib
     matplotlib.use('Agg')
@@ -235,7 +235,7 @@ def draw(rows: List[dict]) -> None:
     pyplot.close(figure)
 
 
-def markdown(parts: Dict[str, dict]) -> str:
+def markdown(parts: dict[str, dict]) -> str:
     """The record for people."""
     lines = ['# A shrinking network', '',
              'Medians of interleaved rounds, of processor time unless the clock is named.']
@@ -247,7 +247,7 @@ def markdown(parts: Dict[str, dict]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _shrink(found: dict) -> List[str]:
+def _shrink(found: dict) -> list[str]:
     full = found['rows'][0]
     return ['![Step time against multiply-adds left](shrinking.png)', '', *table(
         ('units left', 'GMACs', 'share', 'step (ms)', 'share of the time'),
@@ -259,24 +259,24 @@ def _shrink(found: dict) -> List[str]:
 ROUNDS = 'A search removes a tenth of the units; the rounds after it go on with the rest.'
 
 
-def _scaling(found: dict) -> List[str]:
+def _scaling(found: dict) -> list[str]:
     return [ROUNDS, '', *table(
         ('width', 'batch', 'parameters (M)', 'step (ms)', 'search (ms)', 'prune (ms)'),
         [(f'{r["width"]:g}', 'x'.join(map(str, r['size'])), f'{r["params"] / 1e6:.1f}',
           *_milliseconds(r)) for r in found['rows']])]
 
 
-def _processes(found: dict) -> List[str]:
+def _processes(found: dict) -> list[str]:
     return [ROUNDS, '', *table(
         ('processes', 'step by the clock (ms)', 'search (ms)', 'prune (ms)'),
         [(str(r['processes']), *_milliseconds(r)) for r in found['rows']])]
 
 
-def _milliseconds(row: dict) -> List[str]:
+def _milliseconds(row: dict) -> list[str]:
     return [f'{row[name]:.0f}' for name in EVENTS]
 
 
-def _communication(found: dict) -> List[str]:
+def _communication(found: dict) -> list[str]:
     def mega(n):
         return f'{n / 1e6:.1f} MB'
 
@@ -290,7 +290,7 @@ def _communication(found: dict) -> List[str]:
             '', *table(('what a GPU sends', 'when', 'size'), rows)]
 
 
-def _loading(found: dict) -> List[str]:
+def _loading(found: dict) -> list[str]:
     return [f'Steps of {found["run"]} waited for data {found["mean"]:.1%} of their time (mean over '
             f'{found["epochs"]} epochs; at most {found["largest"]:.1%}).']
 

@@ -6,17 +6,18 @@ three iterations, each of which prunes; the second and the fourth search and val
 import ast
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tests'))
 
-import mmst  # noqa: E402,F401  first: it prepares OpenMMLab's packages
-import mmpose.models  # noqa: E402,F401
-import mmpretrain.datasets  # noqa: E402,F401
-import mmseg.models  # noqa: E402,F401
+import mmpose.models  # noqa: E402, F401
+import mmpretrain.datasets  # noqa: E402, F401
+import mmseg.models  # noqa: E402, F401
 from short_runs import short_run  # noqa: E402
 from tiny import PlainConfig  # noqa: E402
+
+import mmst  # noqa: E402, F401
 
 #: Toolbox to the data set of its config, and the images for training: twelve samples at least.
 TASKS = dict(segmentation=('cityscapes', 12), classification=('imagenet', 12), pose=('coco', 6))
@@ -52,7 +53,7 @@ def write(task: str, folder: Path) -> None:
     (folder / 'config.txt').write_text(repr(cfg))
 
 
-def narrow(model: Dict[str, Any]) -> None:
+def narrow(model: dict[str, Any]) -> None:
     """Two branches are enough, with all kinds of units."""
     model['backbone'].update(channels=(CHANNELS[:1], CHANNELS), depths=((1, ), (1, 1)))
     model['neck'].update(in_channels=CHANNELS)
@@ -60,7 +61,7 @@ def narrow(model: Dict[str, Any]) -> None:
         model['neck'].update(channels=model['neck']['channels'][:2])
 
 
-def settings(task_folder: str, optimizer: Optional[str] = None, ema: bool = True,
+def settings(task_folder: str, optimizer: str | None = None, ema: bool = True,
              bf16: bool = False) -> PlainConfig:
     """The config that :func:`write` has left, with the variant's changes.
 

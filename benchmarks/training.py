@@ -19,25 +19,25 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
-import torch  # noqa: E402
-from foreach_form import ForeachTraining  # noqa: E402
-from machine import machine  # noqa: E402
-from pairing import load, measure, summary  # noqa: E402
-from published_form import PublishedTraining  # noqa: E402
-from training_forms import RUNGS, form, published_training  # noqa: E402
-from training_report import markdown  # noqa: E402
-from training_tasks import DEVICE, SIZES, TIME, clean, make_batch, runner, step  # noqa: E402
+import torch
+from foreach_form import ForeachTraining
+from machine import machine
+from pairing import load, measure, summary
+from published_form import PublishedTraining
+from training_forms import RUNGS, form, published_training
+from training_report import markdown
+from training_tasks import DEVICE, SIZES, TIME, clean, make_batch, runner, step
 
 from mmst.engine import PruneHook, SearchHook
-from mmst.engine.run import memory  # noqa: E402
-from mmst.engine.run.access import averaged, find_hook, unwrapped  # noqa: E402
-from mmst.pruning.reactivation import mask_gradients, zero_pruned  # noqa: E402
-from mmst.search.units import find_units  # noqa: E402
+from mmst.engine.run import memory
+from mmst.engine.run.access import averaged, find_hook, unwrapped
+from mmst.pruning.reactivation import mask_gradients, zero_pruned
+from mmst.search.units import find_units
 
 RESULTS = Path(__file__).resolve().parent / 'results' / 'training.json'
 
@@ -123,7 +123,7 @@ def events(args: argparse.Namespace) -> dict:
 
     def weaken():
         for group, copy in zip(find_units(unwrapped(run)).values(),
-                               find_units(averaged(run).module).values()):
+                               find_units(averaged(run).module).values(), strict=True):
             weak = (torch.rand(len(group)) < 0.2).to(group.gamma.device)
             group.gamma.data[weak] = copy.gamma.data[weak] = 0.
 
@@ -208,14 +208,14 @@ def extras(args: argparse.Namespace) -> dict:
             p.grad = torch.full_like(p, 1e-6)
     candidates = {**published_extras(theirs), **foreach_extras(ours)}
     times = summary(measure(candidates, max(args.rounds, 5)), next(iter(candidates)), TIME)
-    table: Dict[str, dict] = defaultdict(dict)
+    table: dict[str, dict] = defaultdict(dict)
     for name, found in times.items():
         what, which = name.split(', ')
         table[what][which] = found['ms']
     return dict(extras=table)
 
 
-def published_extras(training: PublishedTraining) -> Dict[str, Callable]:
+def published_extras(training: PublishedTraining) -> dict[str, Callable]:
     """Calls of the five costs, the published form's."""
     masked = [m for m in training.model.modules() if hasattr(m, 'mask')]
 
@@ -230,7 +230,7 @@ def published_extras(training: PublishedTraining) -> Dict[str, Callable]:
             'optimizer, published': training.optimizer.step}
 
 
-def foreach_extras(training: ForeachTraining) -> Dict[str, Callable]:
+def foreach_extras(training: ForeachTraining) -> dict[str, Callable]:
     """The same in this project's form; the optimizer includes weight decay."""
     wrapper = training.wrapper
 
@@ -272,7 +272,7 @@ ACTIVITY = getattr(torch.profiler.ProfilerActivity, DEVICE.upper())
 WARMUP = 2 if DEVICE == 'cuda' else 1
 #: What ``peak_memory`` compares.
 PEAKS = ('plain', 'two-in-one', 'two-in-one, memory returned')
-SECTIONS: Dict[str, Callable[[argparse.Namespace], dict]] = dict(
+SECTIONS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
     overhead=overhead, events=events, memory=peak_memory, ladder=ladder, extras=extras,
     profile=profile)
 

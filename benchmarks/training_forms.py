@@ -1,6 +1,5 @@
 """The full supernet in training, in each form that ``benchmarks/training.py`` compares."""
 import argparse
-from typing import Dict
 
 import torch
 from foreach_form import ForeachTraining, all_masks
@@ -26,7 +25,7 @@ _CPU = {'products, BN kernel': dict(separate=False, channels_last=True, kernel='
         'memory kept': dict(separate=False, channels_last=True, kernel='all')}
 _GPU = {'CUDA graphs': dict(separate=False, channels_last=True, kernel='all', graph=True)}
 #: From the published form to this project's, one change after the other: arguments of ``form``.
-RUNGS: Dict[str, dict] = {'published form': {}, **_FORMS, **(_GPU if DEVICE == 'cuda' else _CPU)}
+RUNGS: dict[str, dict] = {'published form': {}, **_FORMS, **(_GPU if DEVICE == 'cuda' else _CPU)}
 
 
 def loss(model: BenchmarkNetwork, batch: dict) -> torch.Tensor:
@@ -55,7 +54,7 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool, kernel: 
     scales, costs = [g.gamma for g in groups.values()], [m / mean_macs(macs) for m in macs.values()]
     if separate:
         joint, model = model, separate_branches(model)
-        scales, costs = zip(*penalised_scales(joint, model, sizes))
+        scales, costs = zip(*penalised_scales(joint, model, sizes), strict=True)
     for module in model.modules():
         if isinstance(module, MixConv):
             module.ops = OPS[kernel]

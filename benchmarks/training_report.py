@@ -1,12 +1,12 @@
 """The record of ``benchmarks/training.py`` for people."""
-from typing import Dict, Iterable, List, Sequence
+from collections.abc import Iterable, Sequence
 
 #: Milliseconds a step on one thread of the machine on which this was first measured.
 FIRST = {'L1 penalty': (23, 0.5), 'weight decay': (252, 7.5), 'averages': (115, 8.7),
          'masks': (86, 4.6), 'optimizer': (169, 18)}
 
 
-def markdown(cases: Dict[str, dict]) -> str:
+def markdown(cases: dict[str, dict]) -> str:
     """All cases with their sections."""
     lines = ['# Training steps', '',
              'Medians of interleaved rounds; ratios are medians over the rounds, of processor '
@@ -19,7 +19,7 @@ def markdown(cases: Dict[str, dict]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _where(found: dict) -> List[str]:
+def _where(found: dict) -> list[str]:
     machine = found['machine']
     place = f'{machine["cpu"]}, {machine["cores"]} cores'
     if found.get('device') == 'cuda':
@@ -33,13 +33,13 @@ def _ms(summary: dict) -> float:
     return summary.get('ms', summary['processor_ms'])
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> List[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A Markdown table."""
     return [f'| {" | ".join(header)} |', '|' + ' --- |' * len(header),
             *(f'| {" | ".join(map(str, row))} |' for row in rows)]
 
 
-def _overhead(found: dict) -> List[str]:
+def _overhead(found: dict) -> list[str]:
     plain, both = found['steps']['plain'], found['steps']['two_in_one']
     share = found['own_ms'] / _ms(plain)
     low, high = (100 * (1 / ratio - 1) for ratio in reversed(both['speedups']))
@@ -50,7 +50,7 @@ def _overhead(found: dict) -> List[str]:
             f'{found["own_ms"]:.1f} ms, {share:.2%} of a step.']
 
 
-def _events(found: dict) -> List[str]:
+def _events(found: dict) -> list[str]:
     steps = found['steps']
     return ['Events without recalibration, in milliseconds:', '', *table(
         ('event', 'time', 'in steps'),
@@ -58,7 +58,7 @@ def _events(found: dict) -> List[str]:
          for name, s in steps.items()])]
 
 
-def _memory(found: dict) -> List[str]:
+def _memory(found: dict) -> list[str]:
     plain, both = found['peak_mib']['plain'], found['peak_mib']['two-in-one']
     whose = 'torch\'s allocator on the GPU' if found.get('device') == 'cuda' else 'the process'
     text = (f'Peak memory of {whose}: {plain:.0f} MiB plain, {both:.0f} MiB two-in-one '
@@ -69,7 +69,7 @@ def _memory(found: dict) -> List[str]:
     return [f'{text}.']
 
 
-def _ladder(found: dict) -> List[str]:
+def _ladder(found: dict) -> list[str]:
     rows, before = [], None
     for name, s in found['steps'].items():
         gain = '' if before is None else f'{s["speedup"] / before:.2f}'
@@ -80,12 +80,12 @@ def _ladder(found: dict) -> List[str]:
         ('form', 'step (ms)', 'speed-up', 'of this change', 'speed-up, rounds'), rows)]
 
 
-def _extras(found: dict) -> List[str]:
+def _extras(found: dict) -> list[str]:
     rows, sums = [], [0., 0., 0., 0.]
     for what, (slow, fast) in FIRST.items():
         here = found['extras'][what]
         values = (here['published'], here.get('foreach', 0.), slow, fast)
-        sums = [a + b for a, b in zip(sums, values)]
+        sums = [a + b for a, b in zip(sums, values, strict=True)]
         rows.append((what, *(f'{v:.1f}' for v in values)))
     rows.append(('together', *(f'{v:.1f}' for v in sums)))
     return ['Costs that do not depend on the images, in milliseconds a step (weight decay is part '
@@ -94,7 +94,7 @@ def _extras(found: dict) -> List[str]:
                  'this project, first machine'), rows)]
 
 
-def _profile(found: dict) -> List[str]:
+def _profile(found: dict) -> list[str]:
     lines = []
     for name, p in found['profiles'].items():
         calls = f', {p["milliseconds"]:.1f} ms in {p["calls"]} calls' if 'calls' in p else ''

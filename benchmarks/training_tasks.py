@@ -2,7 +2,7 @@
 import itertools
 import shutil
 import tempfile
-from typing import Any, Dict, Optional
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-import mmst  # noqa: F401  registers the modules and the configs
+import mmst
 from mmst.models import ClassificationNeck, DensePredictionNeck, HRNASSupernet
 
 #: Task to its batch size, height and width.
@@ -38,7 +38,7 @@ class BenchmarkNetwork(BaseModel):
 
     def __init__(self, task: str, transformer: str = 'all', width: float = 1.):
         super().__init__()
-        def wide(channels):  # noqa: E306
+        def wide(channels):
             return tuple(max(1, round(width * c)) for c in channels)
 
         stages = ((24, ), (18, 36), (18, 36, 72), (18, 36, 72, 144), (18, 36, 72, 144))
@@ -58,7 +58,7 @@ class BenchmarkNetwork(BaseModel):
             part._dump_init_info = lambda: None  # mmengine's log of it has thousands of lines
             part.init_weights()
 
-    def forward(self, inputs: Tensor, labels: Optional[Tensor] = None, mode: str = 'tensor'):
+    def forward(self, inputs: Tensor, labels: Tensor | None = None, mode: str = 'tensor'):
         out = self.classifier(self.neck(self.backbone(inputs))[0])
         return dict(loss=self.loss(out, labels)) if mode == 'loss' else out
 
@@ -80,13 +80,13 @@ class RandomImages(Dataset):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Dict[str, Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
         shape = self.size if self.task == 'segmentation' else ()
         return dict(inputs=torch.randn(3, *self.size),
                     labels=torch.randint(CLASSES[self.task], shape))
 
 
-def make_batch(task: str, batch: int, height: int, width: int) -> Dict[str, Tensor]:
+def make_batch(task: str, batch: int, height: int, width: int) -> dict[str, Tensor]:
     """A batch on ``DEVICE``, the same each time."""
     torch.manual_seed(1)
     images = RandomImages(task, height, width, batch)
@@ -116,7 +116,7 @@ class PausedLoop(EpochBasedTrainLoop):
         return self.runner.model
 
 
-def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optional[dict] = None,
+def runner(task: str, transformer: str, size, two_in_one: bool, changes: dict | None = None,
            width: float = 1., **settings: Any) -> Runner:
     """A run that waits in its first epoch: two-in-one as shipped, or plain training as fast.
 
@@ -155,12 +155,12 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: Optiona
     return found
 
 
-def clean(runners: Dict[str, Runner]) -> None:
+def clean(runners: dict[str, Runner]) -> None:
     """Remove what runners have written."""
     for run in runners.values():
         shutil.rmtree(run.work_dir, ignore_errors=True)
 
 
-def step(runner_: Runner, batch: Dict[str, Any]) -> None:
+def step(runner_: Runner, batch: dict[str, Any]) -> None:
     """One iteration with all hooks; what comes at every tenth only does so here."""
     runner_.train_loop.run_iter(1 + runner_.iter % 10, batch)

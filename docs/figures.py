@@ -8,17 +8,19 @@ and reactivations are theirs; what a search removes depends on the data and is n
 """
 import argparse
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any
 
-import mmst
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
+
+import mmst
 from mmst.engine import PruneHook
 from mmst.engine.run.access import find_hook
 from mmst.engine.run.events import events
@@ -34,9 +36,9 @@ BLUE, ORANGE, GREEN, GREY = '#0072B2', '#D55E00', '#009E73', '#999999'
 class Timeline:
     """What happened in a run: after each step the share of weights that is 0, and all events."""
     sparsity: Sequence[float]
-    events: List[Dict[str, Any]]
+    events: list[dict[str, Any]]
 
-    def steps(self, kind: str) -> List[int]:
+    def steps(self, kind: str) -> list[int]:
         """Steps at which there was an event of a kind."""
         return [event['step'] for event in self.events if event['kind'] == kind]
 

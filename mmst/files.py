@@ -4,14 +4,14 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from mmengine.fileio import LocalBackend, register_backend
 
 from .errors import TrainingError
 
 
-def write_bytes(path: Union[str, Path], data: bytes) -> None:
+def write_bytes(path: str | Path, data: bytes) -> None:
     """Write beside, then rename: ``path`` holds its old or its new content, never half of it.
 
     A symbolic link stays: the file that it names is written. Only regular files are replaced.
@@ -48,14 +48,14 @@ def parse_json(text: str) -> Any:
         raise ValueError('it is nested too deeply') from None
 
 
-def cannot_write(path: Union[str, Path], error: OSError) -> TrainingError:
+def cannot_write(path: str | Path, error: OSError) -> TrainingError:
     """What a run says before it ends for want of room or permission."""
     return TrainingError(f'{path} cannot be written ({error.strerror}); nothing was lost. Remedy: '
                          'make room there, or let it be written, then start again (a training run '
                          'with --resume).')
 
 
-def replaceable(path: Union[str, Path]) -> Path:
+def replaceable(path: str | Path) -> Path:
     """``path`` without symbolic links, once it is sure that nothing but a regular file lies there.
 
     To be called before work whose result would have no place.
@@ -75,7 +75,7 @@ def replaceable(path: Union[str, Path]) -> Path:
     return path
 
 
-def sweep(folder: Union[str, Path]) -> None:
+def sweep(folder: str | Path) -> None:
     """Remove what killed processes have left of files that they were writing in ``folder``."""
     for path in Path(folder).glob('.*.tmp'):
         pid = path.name.split('.')[-2]

@@ -6,10 +6,10 @@ import random
 # fight for the cores, and one thread adds in the same order everywhere.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
-from forget import forget_runners  # noqa: E402
+import numpy as np
+import pytest
+import torch
+from forget import forget_runners
 
 
 @pytest.fixture(autouse=True, scope='module')

@@ -19,7 +19,7 @@ def cases(number):
                     suppress_health_check=list(HealthCheck))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def small_ticket():
     """A ticket of a whole network of one block and a head."""
     torch.manual_seed(0)

@@ -47,6 +47,6 @@ def small_config(task):
     return cfg
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _shipped(task):
     return Config.fromfile(ROOT / 'configs' / f'st_hrnas_{task}_p90.py')

@@ -19,7 +19,7 @@ def _remember(run, pool):
     def replay():
         with torch.enable_grad():
             again = run()
-        for old, new in zip(found, again):
+        for old, new in zip(found, again, strict=False):
             if old is not None:
                 old.detach().copy_(new)
 

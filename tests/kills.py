@@ -28,7 +28,6 @@ from mmengine.registry import DATASETS, METRICS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from tiny import Probe, TinyImages, config, weaken
 
-from mmst import files
 from mmst.engine import PruneHook, StopHook, WarmupEMA
 from mmst.engine.hooks import prune_hook
 from mmst.engine.optim import masked_optim_wrapper
@@ -240,7 +239,7 @@ def _process(folder, **arguments) -> int:
 
 def _serve(folder, arguments) -> None:
     os.chdir(folder)
-    sys.stdout = sys.stderr = open('log', 'w')
+    sys.stdout = sys.stderr = open('log', 'w')  # noqa: SIM115
     torch.set_num_threads(1)
     # mmengine warns of workers' start method after a fork server, and of accumulation. What is
     # printed apart from warnings is what a user reads.
@@ -318,7 +317,7 @@ def differences(left, right, path='') -> list:
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         if len(left) != len(right):
             return [f'{path} (length)']
-        return [line for i, pair in enumerate(zip(left, right))
+        return [line for i, pair in enumerate(zip(left, right, strict=True))
                 for line in differences(*pair, f'{path}/{i}')]
     return [] if _bits(left) == _bits(right) else [path]
 

@@ -156,9 +156,9 @@ class JsonFile:
         self.load(False)
 
     def damages(self):
-        return st.one_of(st.tuples(DAMAGE, st.just(None)), st.tuples(CHANGE_OF_JSON, st.just(False)),
-                         st.tuples(st.sampled_from(['[' * 10**5, '{"a":' * 10**5, '1' * 10**5]),
-                                   st.just(True)))
+        return st.one_of(
+            st.tuples(DAMAGE, st.just(None)), st.tuples(CHANGE_OF_JSON, st.just(False)),
+            st.tuples(st.sampled_from(['[' * 10**5, '{"a":' * 10**5, '1' * 10**5]), st.just(True)))
 
     def damaged(self, damage, seals):
         if seals is None:

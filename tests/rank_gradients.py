@@ -65,7 +65,7 @@ def gradients(*args, probes=(), **kwargs) -> list:
 def assert_same_gradients(ours, reference) -> None:
     """Equal up to rounding in double precision, at every step and for every parameter."""
     assert len(ours) == len(reference)
-    for step, (a, b) in enumerate(zip(ours, reference)):
+    for step, (a, b) in enumerate(zip(ours, reference, strict=True)):
         assert set(a) == set(b)
         scale = max(np.abs(value).max(initial=0.) for value in b.values())
         for name in b:

@@ -123,7 +123,7 @@ class Group:
 
 def _serve(rank, size, store, patience, pipe) -> None:
     import torch
-    sys.stdout = sys.stderr = open(os.devnull, 'w')
+    sys.stdout = sys.stderr = open(os.devnull, 'w')  # noqa: SIM115
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(size))
     torch.set_num_threads(1)
     torch.distributed.init_process_group(

@@ -4,7 +4,7 @@
 without weights; ``killed=True`` those of a run that was killed after its third event.
 """
 import json
-from functools import lru_cache
+from functools import cache
 
 from small_nets import NarrowModel, cut_at_random
 
@@ -34,7 +34,7 @@ def run_and_events():
     return json.loads(_run_and_events())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _run_and_events():
     model, entries = NarrowModel(), []
     run = dict(kind='run', step=0, unit='epoch', steps=8, iterations_per_step=10,

@@ -21,7 +21,7 @@ from mmst.search.units import find_units
 from mmst.tickets import Ticket
 
 sys.path.insert(0, str(Path(__file__).parent / 'downstream'))
-import report as downstream  # noqa: E402
+import report as downstream
 
 NETWORKS = downstream.CONFIGS
 SEARCHED = 'foreign_mobilenetv2'

@@ -12,13 +12,13 @@ from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS
+from mmengine.registry import DATASETS, METRICS, MODELS
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
 import mmst  # noqa: F401
-from mmst.engine import PruneHook, SearchHook
+from mmst.engine import PruneHook
 from mmst.engine.run.access import averaged, find_hook, unwrapped
 from mmst.engine.run.events import events
 from mmst.registry import MODELS as MMST_MODELS
@@ -137,7 +137,7 @@ def config(work_dir, epochs=4, *, ema=True, search=True, prune=True, recalibrate
         optim_wrapper=dict(optim, **(wrapper or {})),
         default_hooks=default_hooks(ema, search, prune, recalibrate, ticket, checkpoint))
     if val:
-        cfg.update(val_cfg=dict(), val_evaluator=dict(type='ScriptedMetric', values=scores),
+        cfg.update(val_cfg={}, val_evaluator=dict(type='ScriptedMetric', values=scores),
                    val_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)))
     return PlainConfig(dict(cfg, **more))
 

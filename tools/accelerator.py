@@ -2,7 +2,6 @@
 import sys
 import warnings
 from pathlib import Path
-from typing import Tuple
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
@@ -60,7 +59,7 @@ def main(args=None) -> None:
                       for t in slowest], width=120))
 
 
-def ticket_rows(ticket: Ticket, shape: Tuple[int, int], sigma: Sigma) -> Tuple[list, list]:
+def ticket_rows(ticket: Ticket, shape: tuple[int, int], sigma: Sigma) -> tuple[list, list]:
     """Rows of the table for a ticket before and after pruning, and the times of its layers.
 
     Weights are counted as tools/cost.py counts them: where no mask says so, all of a layer's.

@@ -36,11 +36,12 @@ def hold(path, name, kind):
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.read(descriptor, 200).decode(errors='replace').strip() or 'another call'
-            print('{}: waits for {} to end'.format(name, owner), file=sys.stderr, flush=True)
+            print(f'{name}: waits for {owner} to end', file=sys.stderr, flush=True)
             fcntl.flock(descriptor, kind)
     except OSError as error:
-        print('{}: {} cannot be locked ({}); do not run two at once'.format(
-            name, path, error.strerror), file=sys.stderr, flush=True)
+        print(f'{name}: {path} cannot be locked ({error.strerror}); do not run two at once',
+              file=sys.stderr,
+              flush=True)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, '{} (process {}, since {})'.format(
         name, os.getpid(), time.strftime('%H:%M:%S')).encode(), 0)

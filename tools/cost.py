@@ -32,7 +32,7 @@ def parse_args(args=None):
 def report(args) -> CostReport:
     """The costs of what the command line names."""
     shape = check_shape(args.shape)
-    if not osp.splitext(args.file)[1] == '.py':
+    if osp.splitext(args.file)[1] != '.py':
         return ticket_costs(open_ticket(args.file), shape)
     cfg = cli.read_config(args.file)
     check_toolbox(cfg)

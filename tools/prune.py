@@ -27,10 +27,15 @@ def parse_args(args=None):
                         help='its arguments, e.g. strength=0.5')
     parser.add_argument('--sparsity', type=float, default=0.9,
                         help='share of the prunable weights to prune (default: 0.9)')
-    parser.add_argument('--scope', default='global',
-                        help='global: over all weights together (default); layer: the same share of '
-                        'each layer; n:m, e.g. 2:4: n of every m weights in a row stay')
-    parser.add_argument('--seed', type=int, default=0, help='of a criterion that takes one, e.g. random')
+    parser.add_argument(
+        '--scope',
+        default='global',
+        help='global: over all weights together (default); layer: the same share of '
+        'each layer; n:m, e.g. 2:4: n of every m weights in a row stay')
+    parser.add_argument('--seed',
+                        type=int,
+                        default=0,
+                        help='of a criterion that takes one, e.g. random')
     parser.add_argument('--batches', type=int, default=100,
                         help='training batches of a criterion that needs gradients (default: 100)')
     parser.add_argument('--out', metavar='FILE.pth',

@@ -14,7 +14,7 @@ from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 
 import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst import cli
-from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
+from mmst.engine import MaskedOptimWrapper
 from mmst.engine.run.training import apply_retraining, leave_out_rehearsal, train
 from mmst.errors import config_error
 from mmst.settings.kinds import kind_name

@@ -1,9 +1,10 @@
 """A pruning criterion: how large a weight is beside the others of its layer."""
-from typing import Dict, Mapping
+from collections.abc import Mapping
+
+from torch import Tensor
 
 from mmst.pruning.criteria.base import Criterion
 from mmst.registry import CRITERIA
-from torch import Tensor
 
 
 @CRITERIA.register_module('relative_magnitude')
@@ -21,7 +22,7 @@ class RelativeMagnitude(Criterion):
         self.strength = strength
 
     def score(self, weights: Mapping[str, Tensor],
-              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+              gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         scores = {name: weight.detach().abs() for name, weight in weights.items()}
         return {name: score / score.mean().clamp(min=1e-12)**self.strength
                 for name, score in scores.items()}

@@ -1,13 +1,13 @@
 """A block whose hidden channels can be searched, and a backbone made of it."""
-from typing import Dict, Tuple
 
 import torch
 from mmengine.model import BaseModule
+from torch import Tensor, nn
+
 from mmst.models.hrnas.loading import check_shapes, incoming_length
 from mmst.registry import MODELS
 from mmst.search.surgery import Cut, resize, resize_norm
 from mmst.search.units import UnitGroup
-from torch import Tensor, nn
 
 
 class Bottleneck(nn.Module):
@@ -28,12 +28,12 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + self.narrow(self.bn(self.widen(x)).relu())
 
-    def search_units(self) -> Dict[str, UnitGroup]:
+    def search_units(self) -> dict[str, UnitGroup]:
         """What the search asks: the units, their importance (the BN's scales), costs, removal."""
         labels = [3] * len(self.bn.weight)
         return dict(hidden=UnitGroup('channel', self.bn, labels, self.keep, self.macs, minimum=1))
 
-    def macs(self, in_hw: Tuple[int, int], out_hw: Tuple[int, int]) -> Tensor:
+    def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Multiply-adds of each hidden channel."""
         channels = self.narrow.out_channels
         one = (9 * channels + channels) * out_hw[0] * out_hw[1]
@@ -79,5 +79,5 @@ class BottleneckNet(BaseModule):
         self.stem = nn.Conv2d(3, channels, 4, stride=4)
         self.blocks = nn.Sequential(*(Bottleneck(channels, hidden) for _ in range(depth)))
 
-    def forward(self, x: Tensor) -> Tuple[Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor]:
         return (self.blocks(self.stem(x)), )

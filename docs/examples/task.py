@@ -1,5 +1,5 @@
 """A task that no toolbox has here: how far away each pixel is."""
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,9 +8,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import METRICS, MODELS
 from mmengine.structures import BaseDataElement
-from mmst.registry import VIEWS
-from mmst.lab.visualize import Subject, View
 from torch import Tensor, nn
+
+from mmst.lab.visualize import Subject, View
+from mmst.registry import VIEWS
 
 
 @MODELS.register_module()
@@ -27,12 +28,12 @@ class DepthEstimator(BaseModel):
     """
 
     def __init__(self, backbone: dict, neck: dict, channels: int,
-                 data_preprocessor: Optional[dict] = None, init_cfg: Optional[dict] = None):
+                 data_preprocessor: dict | None = None, init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone, self.neck = MODELS.build(backbone), MODELS.build(neck)
         self.head = nn.Conv2d(channels, 1, 1)
 
-    def forward(self, inputs: Tensor, distance: Optional[Tensor] = None, mode: str = 'tensor'
+    def forward(self, inputs: Tensor, distance: Tensor | None = None, mode: str = 'tensor'
                 ) -> Any:
         """inputs (N, 3, H, W); distance (N, H, W) to a loss, or a list of (H, W) predictions."""
         out = self.head(self.neck(self.backbone(inputs))[0])
@@ -48,7 +49,7 @@ class MeanDistanceError(BaseMetric):
     default_prefix = 'depth'
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
-        for found, right in zip(data_samples, data_batch['distance']):
+        for found, right in zip(data_samples, data_batch['distance'], strict=True):
             self.results.append(float((found.cpu() - right).abs().mean()))
 
     def compute_metrics(self, results: list) -> dict:

@@ -13,15 +13,16 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
 
 from ..engine.rehearsal.checks.toolbox import missing_toolbox
 from ..engine.run.stop import Stopped
-from ..errors import ConfigError, MMSTError, config_error, one_line
+from ..errors import MMSTError, config_error, one_line
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
 #: Hooks that mmengine's Runner has of itself.
@@ -138,7 +139,7 @@ def waiting(what: str, every: float = 15.) -> Iterator[None]:
 # ----------------------------------------------------------------------------------- configs
 
 
-def read_config(path: str, options: Optional[Mapping[str, Any]] = None) -> Config:
+def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     """Read a config file and put ``options`` into it.
 
     Raises:

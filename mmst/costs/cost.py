@@ -1,8 +1,8 @@
 """Parameters and multiply-adds (MACs) per layer, dense and sparse."""
 import copy
 from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import torch
 from mmengine.model import BaseModel
@@ -13,7 +13,7 @@ from ..search.units import offers_units
 from .mac_counter import MacCounter
 from .shapes import ShapesOnly
 
-HW = Tuple[int, int]
+HW = tuple[int, int]
 #: Height and width at which costs are counted where nothing says so: Cityscapes'.
 DEFAULT_SHAPE: HW = (512, 1024)
 
@@ -41,7 +41,7 @@ class LayerCost:
 
 
 def layer_costs(model: nn.Module, input_shape: HW,
-                mask: Optional[Mapping[str, Tensor]] = None) -> List[LayerCost]:
+                mask: Mapping[str, Tensor] | None = None) -> list[LayerCost]:
     """Cost of every layer that has parameters or MACs (paper Sec. 4.1: FLOPs counted as MACs).
 
     Sparsity is counted per layer; scaling the total by the global density would be wrong. A weight
@@ -63,16 +63,16 @@ def layer_costs(model: nn.Module, input_shape: HW,
             if cost.params or cost.macs]
 
 
-def total(costs: Iterable[LayerCost], prefix: str = '') -> Dict[str, float]:
+def total(costs: Iterable[LayerCost], prefix: str = '') -> dict[str, float]:
     """Sums of ``params``, ``macs``, ``nonzero``, ``sparse_macs`` over layers below ``prefix``."""
     chosen = [c for c in costs if c.name.startswith(prefix)]
     fields = ('params', 'macs', 'nonzero', 'sparse_macs')
     return {field: sum(getattr(c, field) for c in chosen) for field in fields}
 
 
-def feature_sizes(model: nn.Module, input_shape: HW) -> Dict[str, Tuple[HW, HW]]:
+def feature_sizes(model: nn.Module, input_shape: HW) -> dict[str, tuple[HW, HW]]:
     """Height and width with which feature maps enter and leave each module that offers units."""
-    sizes: Dict[str, Tuple[HW, HW]] = {}
+    sizes: dict[str, tuple[HW, HW]] = {}
 
     def record(name, module, inputs, output):
         sizes[name] = tuple(inputs[0].shape[-2:]), tuple(output.shape[-2:])

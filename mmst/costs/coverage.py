@@ -1,7 +1,7 @@
 """Of which part of a network a run prunes and searches."""
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Dict, Iterable, Mapping, Sequence
 
 from torch import nn
 
@@ -23,7 +23,7 @@ class Coverage:
     total: int
     prunable: int
     searched: int
-    left_out: Dict[str, int]
+    left_out: dict[str, int]
 
     def line(self, largest: int = 3) -> str:
         """For the log; the ``largest`` parts that are left out are named."""

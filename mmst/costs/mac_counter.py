@@ -1,5 +1,6 @@
 """Multiply-adds of all that torch runs in a pass, layer by layer."""
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,8 @@ aten = torch.ops.aten
 class Owner(NamedTuple):
     """Where a parameter belongs: its module's path, its mask, its memory layout."""
     path: str
-    mask: Optional[Tensor]
-    stride: Tuple[int, ...]
+    mask: Tensor | None
+    stride: tuple[int, ...]
 
 
 class MacCounter(TorchDispatchMode):
@@ -35,16 +36,16 @@ class MacCounter(TorchDispatchMode):
             first of them.
     """
 
-    def __init__(self, model: nn.Module, masks: Optional[Mapping[str, Tensor]] = None):
+    def __init__(self, model: nn.Module, masks: Mapping[str, Tensor] | None = None):
         super().__init__()
-        self.macs: Dict[str, int] = {}
-        self.sparse_macs: Dict[str, float] = {}
-        self._running: List[str] = ['']
-        self._densities: Dict[Tuple, float] = {}
+        self.macs: dict[str, int] = {}
+        self.sparse_macs: dict[str, float] = {}
+        self._running: list[str] = ['']
+        self._densities: dict[tuple, float] = {}
         masks = masks or {}
-        self._owners: Dict[int, Owner] = {}
-        self._weights: Dict[str, Owner] = {}
-        self.names: Set[str] = set()
+        self._owners: dict[int, Owner] = {}
+        self._weights: dict[str, Owner] = {}
+        self.names: set[str] = set()
         for name, p in model.named_parameters():
             self.names.add(name)
             if p.dim() > 1 and p.numel():
@@ -65,7 +66,7 @@ class MacCounter(TorchDispatchMode):
             self._add(formula(out, *args, **(kwargs or {})), args)
         return out
 
-    def _add(self, macs: int, args: Tuple) -> None:
+    def _add(self, macs: int, args: tuple) -> None:
         # The last one: a linear map of a parameter, say of learned queries, is the linear's.
         weight = next((t for t in args[::-1] if isinstance(t, Tensor) and t.dim() > 1
                        and _storage(t) in self._owners), None)
@@ -78,7 +79,7 @@ class MacCounter(TorchDispatchMode):
         self.macs[path] = self.macs.get(path, 0) + macs
         self.sparse_macs[path] = self.sparse_macs.get(path, 0.) + macs * density
 
-    def _density(self, owner: Owner, view: Optional[Tensor]) -> float:
+    def _density(self, owner: Owner, view: Tensor | None) -> float:
         """Share that the mask keeps of the weights that ``view`` sees; None: of all."""
         if owner.mask is None:
             return 1.
@@ -135,7 +136,7 @@ def _trilinear(out: Tensor, one: Tensor, weight: Tensor, two: Tensor, *_, **__) 
     return out.numel() * weight[0].numel()
 
 
-def _formulas() -> Dict[Any, Callable]:
+def _formulas() -> dict[Any, Callable]:
     if hasattr(flop_counter, 'flop_registry'):
         found = {op: _halved(formula) for op, formula in flop_counter.flop_registry.items()}
     else:

@@ -1,6 +1,5 @@
 """Peak memory of the feature maps."""
 import weakref
-from typing import Tuple
 
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -9,7 +8,7 @@ from torch.utils._pytree import tree_leaves
 from .cost import meta_copy, run_image
 
 
-def peak_activations(model: nn.Module, input_shape: Tuple[int, int]) -> int:
+def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
     """Bytes of all feature maps that are alive at once, at most, for one image in evaluation.
 
     The image counts, weights do not; nor does what a kernel needs inside of itself. Nothing is

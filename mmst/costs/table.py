@@ -1,13 +1,17 @@
 """Tables for the log and the terminal."""
 import io
-from typing import Any, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 
-def render(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]], width: int = 80) -> str:
+def render(title: str,
+           header: Sequence[str],
+           rows: Iterable[Sequence[Any]],
+           width: int = 80) -> str:
     """A table as plain text: first column left, the others right."""
     table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):

@@ -1,6 +1,7 @@
 """Opening what is to be deployed, with one clear error where it cannot be."""
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any
 
 from ..engine.run.retrain import hook_settings
 from ..errors import TicketError, config_error
@@ -32,7 +33,7 @@ def open_ticket(path: str) -> Ticket:
     return ticket
 
 
-def check_shape(shape: Optional[Sequence[int]], key: str = '--shape') -> Optional[Tuple[int, int]]:
+def check_shape(shape: Sequence[int] | None, key: str = '--shape') -> tuple[int, int] | None:
     """Height and width from the command line; one number stands for both.
 
     Raises:

@@ -1,12 +1,11 @@
 """Packages that only some exports need."""
 from importlib import import_module
 from types import ModuleType
-from typing import Optional
 
 from ..errors import ConfigError
 
 
-def need(module: str, why: str, install: Optional[str] = None) -> ModuleType:
+def need(module: str, why: str, install: str | None = None) -> ModuleType:
     """Import an optional package.
 
     Raises:

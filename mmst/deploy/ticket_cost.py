@@ -1,7 +1,8 @@
 """What a ticket costs: supernet, searched network and kept weights; per layer, block and part."""
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any
 
 from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
@@ -30,23 +31,23 @@ class NetworkCost:
             positions, layer by layer.
         peak_bytes (int): Feature maps alive at once, at most.
     """
-    layers: List[LayerCost]
+    layers: list[LayerCost]
     peak_bytes: int
 
-    def total(self) -> Dict[str, float]:
+    def total(self) -> dict[str, float]:
         """Sums over all layers."""
         return total(self.layers)
 
-    def parts(self) -> Dict[str, Dict[str, float]]:
+    def parts(self) -> dict[str, dict[str, float]]:
         """Sums over backbone, neck, head, whatever the model has."""
         return self._sums(lambda name: original_name(name).partition('.')[0])
 
-    def blocks(self) -> Dict[str, Dict[str, float]]:
+    def blocks(self) -> dict[str, dict[str, float]]:
         """Sums over search blocks, and over the layers between them."""
         return self._sums(lambda name: block_of(original_name(name)))
 
-    def _sums(self, key) -> Dict[str, Dict[str, float]]:
-        groups: Dict[str, List[LayerCost]] = {}
+    def _sums(self, key) -> dict[str, dict[str, float]]:
+        groups: dict[str, list[LayerCost]] = {}
         for cost in self.layers:
             groups.setdefault(key(cost.name), []).append(cost)
         return {name: total(costs) for name, costs in groups.items()}
@@ -62,11 +63,11 @@ class CostReport:
         searched (NetworkCost, optional): The ticket's network; its layers also say what is left of
             them under the mask. None for a config.
     """
-    input_shape: Tuple[int, int]
-    supernet: Optional[NetworkCost] = None
-    searched: Optional[NetworkCost] = None
+    input_shape: tuple[int, int]
+    supernet: NetworkCost | None = None
+    searched: NetworkCost | None = None
 
-    def plain(self) -> Dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """Everything as plain data, e.g. for JSON."""
         networks = dict(supernet=self.supernet, searched=self.searched)
         return dict(input_shape=list(self.input_shape), **{
@@ -88,7 +89,7 @@ class CostReport:
         return '\n'.join([*lines, f'feature maps alive at once, at most: {", ".join(memory)}'])
 
 
-def ticket_costs(ticket: Ticket, input_shape: Optional[Sequence[int]] = None) -> CostReport:
+def ticket_costs(ticket: Ticket, input_shape: Sequence[int] | None = None) -> CostReport:
     """Costs of a ticket, its network before the search and under its mask.
 
     Args:
@@ -106,15 +107,15 @@ def ticket_costs(ticket: Ticket, input_shape: Optional[Sequence[int]] = None) ->
     return CostReport(shape, network_cost(ticket.supernet(), shape), searched)
 
 
-def config_cost(model: Mapping[str, Any], input_shape: Tuple[int, int],
-                scope: Optional[str] = None) -> NetworkCost:
+def config_cost(model: Mapping[str, Any], input_shape: tuple[int, int],
+                scope: str | None = None) -> NetworkCost:
     """Costs of the network of a model's config before any search."""
     with DefaultScope.overwrite_default_scope(scope):
         network = prepare(MODELS.build(ConfigDict(without_widths(model))))
     return network_cost(network, tuple(input_shape))
 
 
-def network_cost(model: nn.Module, input_shape: Tuple[int, int], mask=None) -> NetworkCost:
+def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None) -> NetworkCost:
     """Costs of a network; ``mask`` as in ``layer_costs``.
 
     Raises:
@@ -129,7 +130,7 @@ def network_cost(model: nn.Module, input_shape: Tuple[int, int], mask=None) -> N
                            'give height and width in pixels, e.g. 512 1024') from None
 
 
-def kept_weights(ticket: Ticket, network: nn.Module) -> Dict[str, Any]:
+def kept_weights(ticket: Ticket, network: nn.Module) -> dict[str, Any]:
     """The ticket's mask; of a compact one, which of its weights are not 0."""
     kept = dict(ticket.mask)
     if is_compact(ticket):
@@ -152,7 +153,7 @@ def block_of(name: str) -> str:
     return name[:found.start()] if found else '.'.join(name.split('.')[:3])
 
 
-def _rows(network: Optional[NetworkCost], by: str) -> Dict[str, Dict[str, float]]:
+def _rows(network: NetworkCost | None, by: str) -> dict[str, dict[str, float]]:
     if network is None:
         return {}
     rows = {original_name(cost.name): total([cost]) for cost in network.layers} \
@@ -160,15 +161,15 @@ def _rows(network: Optional[NetworkCost], by: str) -> Dict[str, Dict[str, float]
     return {**rows, 'total': network.total()}
 
 
-def _order(before: Mapping[str, Any], found: Mapping[str, Any]) -> List[str]:
+def _order(before: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     return [*(name for name in {**before, **found} if name != 'total'), 'total']
 
 
-def _numbers(before: Optional[Dict], found: Optional[Dict]) -> List[str]:
+def _numbers(before: dict | None, found: dict | None) -> list[str]:
     return [_cell(before, 'params', 1e6, 4), _cell(found, 'params', 1e6, 4),
             _cell(found, 'nonzero', 1e6, 4), _cell(before, 'macs', 1e9, 5),
             _cell(found, 'macs', 1e9, 5), _cell(found, 'sparse_macs', 1e9, 5)]
 
 
-def _cell(sums: Optional[Mapping[str, float]], field: str, unit: float, digits: int) -> str:
+def _cell(sums: Mapping[str, float] | None, field: str, unit: float, digits: int) -> str:
     return '-' if sums is None else f'{sums[field] / unit:.{digits}f}'

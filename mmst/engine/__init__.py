@@ -31,8 +31,8 @@ from .run.warmup_ema import WarmupEMA
 
 __all__ = [
     'DecayGroupsConstructor', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
-    'InterimMetricsHook', 'LabelsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper', 'OneCycleBetaLR',
-    'PartSampler', 'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook', 'RewindHook',
-    'SearchHook', 'SeedHook', 'StaircaseLR', 'StopHook', 'TicketCheckpointHook', 'TicketHook',
-    'TimelineHook', 'WarmupEMA', 'seed_worker'
+    'InterimMetricsHook', 'LabelsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper',
+    'OneCycleBetaLR', 'PartSampler', 'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook',
+    'RewindHook', 'SearchHook', 'SeedHook', 'StaircaseLR', 'StopHook', 'TicketCheckpointHook',
+    'TicketHook', 'TimelineHook', 'WarmupEMA', 'seed_worker'
 ]

@@ -1,14 +1,14 @@
 """The directory of a zip archive that torch wrote: parts lie there as they are, one after another."""
 import struct
 import zipfile
-from typing import BinaryIO, Dict, Tuple
+from typing import BinaryIO
 
 from .measure import Unsafe
 
 _END, _END64, _LOCATOR = 22, 56, 20
 
 
-def read_directory(file: BinaryIO, size: int) -> Tuple[Dict[str, int], bytes]:
+def read_directory(file: BinaryIO, size: int) -> tuple[dict[str, int], bytes]:
     """Check the directory, then compare checksums.
 
     Args:

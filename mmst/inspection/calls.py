@@ -1,8 +1,9 @@
 """What a checkpoint may call, and with what: each name that torch, mmengine and NumPy write."""
 import math
 import re
+from collections.abc import Callable
 from pickle import UnpicklingError
-from typing import Any, Callable, Dict, List
+from typing import Any
 
 import torch
 
@@ -85,7 +86,8 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, requires_grad: An
         raise UnpicklingError('a tensor is more than a tensor')
     item = element_size(kind)
     count = math.prod(size)
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride)) if count else offset - 1
+    last = offset + sum(
+        (n - 1) * step for n, step in zip(size, stride, strict=False)) if count else offset - 1
     if (last + 1) * item > held:
         raise Unsafe(f'a tensor of shape {tuple(size)} is larger than what is stored of it')
     return Node('tensor', (), count * item)
@@ -104,7 +106,7 @@ def _of_type(function: Any, kind: Any, arguments: Any, state: Any) -> Node:
     return Node('tensor', [state], tensor.value)
 
 
-def _numbers(value: Any) -> List[Any]:
+def _numbers(value: Any) -> list[Any]:
     if not _is(value, 'tuple'):
         raise UnpicklingError('a shape is no tuple')
     return list(value)
@@ -118,7 +120,7 @@ def _plain(*arguments: Any) -> Node:
 
 
 def _mapping(*arguments: Any) -> Node:
-    if len(arguments) > 1 or arguments and not isinstance(arguments[0], Node):
+    if len(arguments) > 1 or (arguments and not isinstance(arguments[0], Node)):
         raise UnpicklingError('a dictionary of something else')
     return Node('dict', arguments)
 
@@ -150,8 +152,8 @@ def _check_dtype_state(state: Any) -> None:
 
 def _check_array_state(state: Any) -> None:
     # NumPy compares the bytes with shape and type before it takes any memory.
-    if not _is(state, 'tuple') or len(state) != 5 or isinstance(state[4], Node) and _is(
-            state[4], 'list'):
+    if not _is(state, 'tuple') or len(state) != 5 or (isinstance(state[4], Node) and _is(
+            state[4], 'list')):
         raise UnpicklingError('an array of objects')
 
 
@@ -169,7 +171,7 @@ def _bytearray(*arguments: Any) -> Node:
 
 
 def _set(items: Any = ()) -> Node:
-    if any(isinstance(item, Node) or isinstance(item, int) and item.bit_length() > 63
+    if any(isinstance(item, Node) or (isinstance(item, int) and item.bit_length() > 63)
            for item in items):
         raise Unsafe('it has a set of something else than texts and numbers')
     return Node('set', items)
@@ -188,7 +190,7 @@ def _sparse(layout: Any, data: Any) -> Node:
     return Node('object', [data])
 
 
-CALLS: Dict[str, Callable[..., Node]] = {
+CALLS: dict[str, Callable[..., Node]] = {
     'collections.OrderedDict': _mapping, 'collections.Counter': _mapping,
     'torch._utils._rebuild_tensor': _tensor, 'torch._utils._rebuild_tensor_v2': _tensor,
     'torch._utils._rebuild_tensor_v3': _tensor, 'torch._utils._rebuild_parameter': _parameter,
@@ -214,7 +216,7 @@ def _is_torch_type(name: str) -> bool:
     return last.endswith('Storage') or isinstance(getattr(torch, last, None), torch.dtype)
 
 
-def _added() -> List[str]:
+def _added() -> list[str]:
     """Names that the user has allowed torch to read, besides mmengine's."""
     from ..openmmlab.compat import safe_globals
     if not hasattr(torch.serialization, 'get_safe_globals'):

@@ -2,9 +2,10 @@
 import io
 import os
 import tarfile
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pickle import UnpicklingError
-from typing import Any, BinaryIO, Callable, Dict
+from typing import Any, BinaryIO
 
 from .archive import read_directory
 from .calls import element_size
@@ -47,7 +48,7 @@ def _inspect_plain(file: BinaryIO, size: int) -> None:
     """Files without an archive, as torch wrote them before version 1.6."""
     if _is_tar(file):
         raise Unsafe('it is an archive that torch no longer writes')
-    sizes: Dict[str, int] = {}
+    sizes: dict[str, int] = {}
     room = [size]
 
     def storage(kind: str, key: str, bytes_: int) -> None:
@@ -67,7 +68,7 @@ def _inspect_plain(file: BinaryIO, size: int) -> None:
 
 
 def _storage_reader(check: Callable[[str, str, int], None], length: int) -> Callable[[Any], Node]:
-    known: Dict[str, Node] = {}
+    known: dict[str, Node] = {}
 
     def read(reference: Any) -> Node:
         if not isinstance(reference, Node) or len(reference) != length \
@@ -90,9 +91,8 @@ def _storage_reader(check: Callable[[str, str, int], None], length: int) -> Call
 
 
 def _is_tar(file: BinaryIO) -> bool:
-    with suppress(Exception):
-        with closing(tarfile.open(fileobj=file, mode='r:')):
-            file.seek(0)
-            return True
+    with suppress(Exception), closing(tarfile.open(fileobj=file, mode='r:')):
+        file.seek(0)
+        return True
     file.seek(0)
     return False

@@ -1,7 +1,8 @@
 """A pickle read symbolically: nothing is imported, called or built."""
 import pickletools
+from collections.abc import Callable
 from pickle import UnpicklingError
-from typing import Any, BinaryIO, Callable, Dict, List
+from typing import Any, BinaryIO
 
 from .calls import build, call, name_of
 from .measure import Node, Unsafe
@@ -31,9 +32,9 @@ class Machine:
         Raises:
             Unsafe, pickle.UnpicklingError, ValueError, LookupError: It is no such pickle.
         """
-        stack: List[Any] = []
-        marks: List[List[Any]] = []
-        memo: Dict[int, Any] = {}
+        stack: list[Any] = []
+        marks: list[list[Any]] = []
+        memo: dict[int, Any] = {}
         for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
             if name == 'STOP':
@@ -92,7 +93,7 @@ class Machine:
         return Node(kind, items, value)
 
 
-def _extend(target: Any, opcode: str, items: List[Any]) -> None:
+def _extend(target: Any, opcode: str, items: list[Any]) -> None:
     kind = 'list' if opcode.startswith('APPEND') else 'dict'
     if not isinstance(target, Node) or target.kind != kind:
         raise UnpicklingError(f'{opcode} on something else')
@@ -105,8 +106,8 @@ def _extend(target: Any, opcode: str, items: List[Any]) -> None:
 def check_key(key: Any) -> None:
     """Refuse keys that could be chosen to fall all into one place of a hash table."""
     if isinstance(key, Node):
-        plain = key.kind == 'name' or key.kind == 'tuple' and len(key) <= 4 and not any(
-            isinstance(item, Node) for item in key)
+        plain = key.kind == 'name' or (key.kind == 'tuple' and len(key) <= 4 and not any(
+            isinstance(item, Node) for item in key))
     else:
         plain = not isinstance(key, int) or key.bit_length() <= 63
     if not plain:

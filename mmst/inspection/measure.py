@@ -1,5 +1,5 @@
 """The size of described content, with everything that is shared counted as often as it appears."""
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 #: Texts and tensors together may come to so many times the file's bytes: tied weights are stored
 #: once and appear twice.
@@ -44,16 +44,17 @@ def check_size(root: Any, pickled: int, stored: int) -> None:
     if depth > DEPTH:
         raise Unsafe(f'its content is nested deeper than {DEPTH} levels')
     if items > SHARING * pickled + ROOM / 64:
-        raise Unsafe('its lists name each other so often that they unfold to far more than the file')
+        raise Unsafe(
+            'its lists name each other so often that they unfold to far more than the file')
     if size > SHARING * stored + ROOM:
         raise Unsafe(f'its tensors and texts claim {size:,} bytes, and the file has {stored:,}')
 
 
-def _unfolded(root: Any) -> Tuple[int, int, int]:
+def _unfolded(root: Any) -> tuple[int, int, int]:
     """Items, bytes and depth below ``root``; iterative, as recursion could be exhausted."""
-    found: Dict[int, Tuple[int, int, int]] = {}
+    found: dict[int, tuple[int, int, int]] = {}
     entered = set()
-    pending: List[Any] = [root]
+    pending: list[Any] = [root]
     while pending:
         node = pending[-1]
         if id(node) in found or not isinstance(node, Node):
@@ -69,7 +70,7 @@ def _unfolded(root: Any) -> Tuple[int, int, int]:
     return found.get(id(root), (1, _length(root), 0))
 
 
-def _sum(node: Node, found: Dict[int, Tuple[int, int, int]]) -> Tuple[int, int, int]:
+def _sum(node: Node, found: dict[int, tuple[int, int, int]]) -> tuple[int, int, int]:
     items, size, depth = 1, node.value if node.kind == 'tensor' else 0, 0
     for item in node:
         if isinstance(item, Node):

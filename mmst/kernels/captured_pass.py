@@ -1,6 +1,7 @@
 """A training pass as two CUDA graphs."""
 import warnings
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +43,12 @@ class CapturedPass:
             raise RuntimeError('nothing in it is trained')
         self.passes, self.open = 0, False
 
-        def forward() -> List[Tensor]:
+        def forward() -> list[Tensor]:
             found = functional_call(module, aliases, tuple(self.inputs))
             self._form, self._ends = taken_apart(found)
             return [t.detach() for t in self._ends]
 
-        def backward() -> List[Optional[Tensor]]:
+        def backward() -> list[Tensor | None]:
             ends, self._ends = self._ends, []  # frees what autograd has kept for it
             # As after an ordinary pass, whose backward pass is called outside of autocast.
             with torch.autocast('cuda', enabled=False):
@@ -68,10 +69,10 @@ class CapturedPass:
 class _Replay(torch.autograd.Function):
 
     @staticmethod
-    def forward(ctx, captured: CapturedPass, *tensors: Tensor) -> Tuple[Tensor, ...]:
+    def forward(ctx, captured: CapturedPass, *tensors: Tensor) -> tuple[Tensor, ...]:
         captured.passes, captured.open = captured.passes + 1, True
         ctx.captured, ctx.number = captured, captured.passes
-        for own, given in zip(captured.inputs, tensors):
+        for own, given in zip(captured.inputs, tensors, strict=True):
             own.detach().copy_(given)
         captured.replay_forward()
         return tuple(t.clone() for t in captured.outputs)
@@ -85,7 +86,7 @@ class _Replay(torch.autograd.Function):
                 'a CUDA graph has one backward pass for each pass, before the next one. Remedy: set '
                 'default_hooks.fast.cuda_graph=False')
         captured.open = False
-        for own, gradient in zip(captured.given, given):
+        for own, gradient in zip(captured.given, given, strict=True):
             own.copy_(gradient)
         captured.replay_backward()
         found = iter(captured.gradients)
@@ -95,7 +96,7 @@ class _Replay(torch.autograd.Function):
                 *(g if g is None else g.detach() for g in gradients[kept:]))
 
 
-def taken_apart(found) -> Tuple[Callable, List[Tensor]]:
+def taken_apart(found) -> tuple[Callable, list[Tensor]]:
     """What puts an output together, and its tensors.
 
     Raises:
@@ -108,8 +109,8 @@ def taken_apart(found) -> Tuple[Callable, List[Tensor]]:
     return type(found), list(found)
 
 
-def apart(gradients: Sequence[Optional[Tensor]], others: Sequence[Tensor]
-          ) -> List[Optional[Tensor]]:
+def apart(gradients: Sequence[Tensor | None], others: Sequence[Tensor]
+          ) -> list[Tensor | None]:
     """Each in memory of its own: what is changed in place (clipping) would change two."""
     seen, found = {t.data_ptr() for t in others}, []
     for g in gradients:
@@ -137,7 +138,7 @@ def warm_up(*runs: Callable[[], Any]) -> None:
     torch.cuda.current_stream().wait_stream(stream)
 
 
-def record(run: Callable[[], Any], pool) -> Tuple[Any, Callable[[], None]]:
+def record(run: Callable[[], Any], pool) -> tuple[Any, Callable[[], None]]:
     """Result of a run, and a function that writes it anew. ``pool`` holds the graph's memory."""
     graph = torch.cuda.CUDAGraph()
     try:

@@ -1,6 +1,7 @@
 """torch.compile for search blocks, one by one."""
+from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Callable, Dict, Tuple, Union
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,9 +23,9 @@ class BlockCompiler:
         backend (str or Callable): Of torch.compile. Defaults to ``'inductor'``.
     """
 
-    def __init__(self, backend: Union[str, Callable] = 'inductor'):
+    def __init__(self, backend: str | Callable = 'inductor'):
         self.backend = backend
-        self.functions: Dict[Tuple, Callable] = {}
+        self.functions: dict[tuple, Callable] = {}
         self.count = 0
 
     def __call__(self, model: nn.Module) -> None:
@@ -36,7 +37,7 @@ class BlockCompiler:
                 block.transformer.compiled = self._function(
                     before, mixing_shape_of(block.transformer), LightweightTransformer.mix, path)
 
-    def _function(self, before: Dict[Tuple, Callable], key: Tuple, method: FunctionType,
+    def _function(self, before: dict[tuple, Callable], key: tuple, method: FunctionType,
                   path: str) -> Callable:
         if key not in self.functions:
             self.functions[key] = before.get(key) or self._compile(method, path)
@@ -51,19 +52,19 @@ class BlockCompiler:
         return torch.compile(FunctionType(code, method.__globals__, name), backend=self.backend)
 
 
-def shape_of(block: SearchBlock) -> Tuple[Any, ...]:
+def shape_of(block: SearchBlock) -> tuple[Any, ...]:
     """What the graph of a block without its Transformer depends on, its input excepted."""
     path = block.mixconv
     return (_tensors(block.residual), _tensors(path), path.in_channels, path.out_channels,
             path.stride, path.ops)
 
 
-def mixing_shape_of(transformer: LightweightTransformer) -> Tuple[Any, ...]:
+def mixing_shape_of(transformer: LightweightTransformer) -> tuple[Any, ...]:
     """What the graph of encoder and decoder depends on, its input excepted."""
     queries = transformer.queries
     return (tuple(queries.shape), queries.requires_grad, _tensors(transformer.encoder),
             _tensors(transformer.decoder))
 
 
-def _tensors(module: nn.Module) -> Tuple[Any, ...]:
+def _tensors(module: nn.Module) -> tuple[Any, ...]:
     return tuple((name, tuple(p.shape), p.requires_grad) for name, p in module.named_parameters())

@@ -2,7 +2,8 @@
 import copy
 import logging
 import weakref
-from typing import Any, Callable, List, Optional, Sequence, Set, Tuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -39,12 +40,12 @@ class GraphedForward:
     def __init__(self, module: nn.Module):
         self.module = module
         self.eager: Callable = type(module).forward.__get__(module)
-        self.replay: Optional[Callable] = None
+        self.replay: Callable | None = None
         self.captures = 0
         self._last = self._captured = self._refused = None
-        self._waits: Callable[[], Optional[object]] = nothing
-        self._parts: Optional[Parts] = None
-        self._told: Set[str] = set()
+        self._waits: Callable[[], object | None] = nothing
+        self._parts: Parts | None = None
+        self._told: set[str] = set()
 
     def __call__(self, *args, **kwargs):
         if not self.module.training:
@@ -97,7 +98,7 @@ class GraphedForward:
         self._captured, self._refused = case, None if self.replay else case
         return self.replay is not None
 
-    def _capture(self, inputs, leaves: Sequence[Tensor]) -> Optional[Callable]:
+    def _capture(self, inputs, leaves: Sequence[Tensor]) -> Callable | None:
         self.captures += 1
         try:
             return capture(_Flat(self.module, self.eager, torch.is_tensor(inputs)), leaves)
@@ -123,7 +124,7 @@ class GraphedForward:
                 and not torch.cuda.is_current_stream_capturing())
 
     @staticmethod
-    def _describe(leaves: Sequence[Tensor]) -> Tuple:
+    def _describe(leaves: Sequence[Tensor]) -> tuple:
         """What a pass depends on beside the module."""
         return ([(t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves], *_autocast())
 
@@ -145,7 +146,7 @@ class _Flat(nn.Module):
         return self._forward(leaves[0] if self._single else leaves)
 
 
-def leaves_of(inputs) -> List[Any]:
+def leaves_of(inputs) -> list[Any]:
     """The tensors of an input: itself, or its items; none of anything else."""
     if torch.is_tensor(inputs):
         return [inputs]
@@ -163,17 +164,17 @@ def capture(module: nn.Module, leaves: Sequence[Tensor]) -> Callable:
             return CapturedPass(module, leaves)
     finally:
         with torch.no_grad():
-            for buffer, value in zip(buffers, before):
+            for buffer, value in zip(buffers, before, strict=True):
                 buffer.copy_(value)
 
 
-def _autocast() -> Tuple[bool, torch.dtype]:
+def _autocast() -> tuple[bool, torch.dtype]:
     if hasattr(torch, 'get_autocast_dtype'):  # from torch 2.4 on
         return torch.is_autocast_enabled('cuda'), torch.get_autocast_dtype('cuda')
     return torch.is_autocast_enabled(), torch.get_autocast_gpu_dtype()
 
 
-def waiting(outputs) -> Callable[[], Optional[object]]:
+def waiting(outputs) -> Callable[[], object | None]:
     """Tells whether the backward pass of these outputs may still come: an object, or None."""
     leaves = [outputs] if torch.is_tensor(outputs) else outputs
     node = next(t.grad_fn for t in leaves if t.grad_fn is not None)
@@ -191,7 +192,7 @@ class _Mark:
     """Lives as long as a node of autograd, or until its backward pass."""
 
 
-def graph_parts(model: nn.Module) -> List[GraphedForward]:
+def graph_parts(model: nn.Module) -> list[GraphedForward]:
     """Let the parts of ``model`` that are searched replay their training passes.
 
     Returns:

@@ -1,6 +1,5 @@
 """A MixConv path's layers computed by kernels."""
 from dataclasses import dataclass
-from typing import Tuple
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +23,8 @@ class KernelOps(Ops):
             ``'batch_norm'``: BN with its ReLU in one pass; ``'pointwise'``: 1x1 convolutions as
             products of matrices. Defaults to all of them.
     """
-    devices: Tuple[str, ...]
-    kernels: Tuple[str, ...] = ('depthwise', 'batch_norm', 'pointwise')
+    devices: tuple[str, ...]
+    kernels: tuple[str, ...] = ('depthwise', 'batch_norm', 'pointwise')
 
     def pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         if self._takes('pointwise', conv, x) and pointwise.can_run(x, conv):

@@ -1,6 +1,5 @@
 """What a captured training pass depends on of its module."""
 import operator
-from typing import List, Optional, Tuple
 
 from mmengine import dist
 from torch import Tensor, nn
@@ -21,18 +20,18 @@ class Parts:
         self._parameters = [m._parameters for m in self.modules]
         self._buffers = [m._buffers for m in self.modules]
         self._hooks = hooks_of(*self.modules[1:])
-        self._sync_bn = next((name for name, m in zip(self._names, self.modules)
+        self._sync_bn = next((name for name, m in zip(self._names, self.modules, strict=True)
                               if isinstance(m, nn.SyncBatchNorm)), None)
 
     def complete(self) -> bool:
         """Whether no part was replaced, added or removed."""
         return self._child_ids() == self._ids
 
-    def parameters(self) -> List[nn.Parameter]:
+    def parameters(self) -> list[nn.Parameter]:
         """Its parameters."""
         return [t for named in self._parameters for t in named.values() if t is not None]
 
-    def state(self) -> Tuple:
+    def state(self) -> tuple:
         """What of it a captured pass depends on: tensors in their places, modes.
 
         Not so rates of dropout and settings of BN: who changes them must ``release`` the graph.
@@ -43,14 +42,17 @@ class Parts:
         places = [list(map(each, tensors)) for each in (id, Tensor.data_ptr, Tensor.numel, TRAINED)]
         return (*places, [m.training for m in self.modules])
 
-    def obstacle(self) -> Optional[str]:
+    def obstacle(self) -> str | None:
         """Why it should not be captured now, or None."""
         if any(self._hooks) or has_global_hooks():
-            names = [name for name, m in zip(self._names, self.modules) if name and has_hooks(m)]
+            names = [
+                name for name, m in zip(self._names, self.modules, strict=True)
+                if name and has_hooks(m)
+            ]
             return f'{(names or ["torch"])[0]} has hooks, which a graph would pass over'
         if self._sync_bn is not None and dist.get_world_size() > 1:
             return f'{self._sync_bn} is a SyncBatchNorm, whose ranks wait for each other'
         return None
 
-    def _child_ids(self) -> List[int]:
+    def _child_ids(self) -> list[int]:
         return [id(m) for children in self._children for m in children.values()]

@@ -1,5 +1,6 @@
 """What a constant answer scores: the floor beside which a network's accuracy is read."""
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def _mean_pose(dataset: Any) -> np.ndarray:
     return (places * seen[..., None]).sum(0) / np.maximum(seen.sum(0), 1)[:, None]
 
 
-def _answers(pose: np.ndarray, dataset: Any) -> List[Dict[str, Any]]:
+def _answers(pose: np.ndarray, dataset: Any) -> list[dict[str, Any]]:
     """The pose in each box, in the form of COCO's result files."""
     answers = []
     for info in (dataset.get_data_info(i) for i in range(len(dataset))):

@@ -1,5 +1,5 @@
 """All metrics of a constant answer on a config's data, under the toolboxes' names."""
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -9,7 +9,7 @@ from ..errors import config_error
 from .chance import mean_pose_ap
 
 
-def constant_answer(cfg: Config) -> Dict[str, float]:
+def constant_answer(cfg: Config) -> dict[str, float]:
     """Scores of always answering the most frequent class or, for key points, the mean pose.
 
     Args:
@@ -34,13 +34,13 @@ def constant_answer(cfg: Config) -> Dict[str, float]:
                        'use data of mmseg, mmpretrain or COCO key points')
 
 
-def of_pixels(counts: np.ndarray) -> Dict[str, float]:
+def of_pixels(counts: np.ndarray) -> dict[str, float]:
     """mIoU, mAcc, aAcc in percent from the pixels of each class; absent classes do not count."""
     share, present = counts.max() / counts.sum(), int((counts > 0).sum())
     return dict(mIoU=100 * share / present, mAcc=100 / present, aAcc=100 * share)
 
 
-def of_images(counts: np.ndarray) -> Dict[str, float]:
+def of_images(counts: np.ndarray) -> dict[str, float]:
     """Top-1 and top-5 accuracy in percent from the images of each class."""
     shares = 100 * np.sort(counts)[::-1] / counts.sum()
     return {'accuracy/top1': float(shares[0]), 'accuracy/top5': float(shares[:5].sum())}

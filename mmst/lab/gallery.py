@@ -1,6 +1,7 @@
 """Pictures of what a segmentation network sees."""
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, List, Mapping, Sequence, Union
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import pseudo_collate
@@ -8,7 +9,7 @@ from torch import nn
 
 
 def segmentation_gallery(model: nn.Module, dataset: Any, indices: Sequence[int],
-                         path: Union[str, Path], title: str, name: str = 'ticket') -> None:
+                         path: str | Path, title: str, name: str = 'ticket') -> None:
     """Draw image, labels and prediction of some images below each other.
 
     Args:
@@ -25,18 +26,18 @@ def segmentation_gallery(model: nn.Module, dataset: Any, indices: Sequence[int],
     palette = np.array(dataset.metainfo['palette'], dtype=np.uint8)
     figure, axes = plt.subplots(len(indices), 3, squeeze=False, layout='constrained',
                                 figsize=(10, 1.9 * len(indices) + 0.5))
-    for row, index in zip(axes, indices):
-        for axis, picture in zip(row, _pictures(model, dataset[index], palette)):
+    for row, index in zip(axes, indices, strict=True):
+        for axis, picture in zip(row, _pictures(model, dataset[index], palette), strict=True):
             axis.imshow(picture)
             axis.set_axis_off()
-    for axis, heading in zip(axes[0], ('image', 'labels', name)):
+    for axis, heading in zip(axes[0], ('image', 'labels', name), strict=True):
         axis.set_title(heading)
     figure.suptitle(title)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def _pictures(model: nn.Module, sample: Mapping[str, Any], palette: np.ndarray) -> List[np.ndarray]:
+def _pictures(model: nn.Module, sample: Mapping[str, Any], palette: np.ndarray) -> list[np.ndarray]:
     image = sample['inputs'].permute(1, 2, 0).numpy()[..., ::-1]
     result = model.test_step(pseudo_collate([sample]))[0]
     labels = sample['data_samples'].gt_sem_seg.data[0].numpy()

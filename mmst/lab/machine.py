@@ -1,13 +1,12 @@
 """What a result was computed on."""
 import platform
 from pathlib import Path
-from typing import Dict
 
 import mmengine
 import torch
 
 
-def machine() -> Dict[str, str]:
+def machine() -> dict[str, str]:
     """CPU, cores, GPU and versions, as plain data."""
     cpuinfo = Path('/proc/cpuinfo')
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []

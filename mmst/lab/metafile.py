@@ -1,6 +1,7 @@
 """Metafiles of configs, as OpenMMLab's tools read them (``mim search``, ``mim download``)."""
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any
 
 from mmengine.config import Config
 
@@ -18,7 +19,7 @@ DATA = dict(ImageNet='ImageNet-1k', CityscapesDataset='Cityscapes', ADE20KDatase
 GENERATED = 'data/demo/'
 
 
-def metafile(collection: str, configs: Mapping[str, Config]) -> Dict[str, Any]:
+def metafile(collection: str, configs: Mapping[str, Config]) -> dict[str, Any]:
     """A collection and its models, as plain data for YAML.
 
     No model has results or weights: none of the full settings has been trained here.
@@ -35,13 +36,13 @@ def metafile(collection: str, configs: Mapping[str, Config]) -> Dict[str, Any]:
         Models=models)
 
 
-def model_entry(collection: str, path: str, cfg: Config) -> Dict[str, Any]:
+def model_entry(collection: str, path: str, cfg: Config) -> dict[str, Any]:
     """What is known of a config's model without training it."""
     return {'Name': Path(path).stem, 'In Collection': collection, 'Config': path,
             'Metadata': {key: value for key, value in _metadata(cfg).items() if value is not None}}
 
 
-def _metadata(cfg: Config) -> Dict[str, Any]:
+def _metadata(cfg: Config) -> dict[str, Any]:
     prune, search = hook_settings(cfg, 'PruneHook'), hook_settings(cfg, 'SearchHook')
     retrain = cfg.get('retrain') or {}
     return {
@@ -62,7 +63,7 @@ def training_data(dataset: Mapping[str, Any]) -> str:
     return f'generated, as {name}' if generated else name
 
 
-def _techniques(search: Optional[Mapping], prune: Optional[Mapping], retrain: Mapping
+def _techniques(search: Mapping | None, prune: Mapping | None, retrain: Mapping
                 ) -> Sequence[str]:
     if retrain:
         return ['retraining under a fixed mask']

@@ -3,10 +3,11 @@
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; in print without colour,
 markers and lines differ as well. Shares are shown in cividis, whose lightness rises steadily.
 """
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from itertools import cycle, islice
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any
 
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'osD^vPX'
@@ -33,9 +34,9 @@ def styled() -> Iterator[Any]:
         yield plt
 
 
-def curve_styles(count: int) -> Tuple[Dict[str, Any], ...]:
+def curve_styles(count: int) -> tuple[dict[str, Any], ...]:
     """Colour, marker and line of each of ``count`` curves; the first seven differ in all three."""
-    styles = cycle(zip(COLOURS, MARKERS, LINES))
+    styles = cycle(zip(COLOURS, MARKERS, LINES, strict=True))
     return tuple(dict(color=colour, marker=marker, linestyle=line)
                  for colour, marker, line in islice(styles, count))
 
@@ -45,8 +46,8 @@ def shade(share: float) -> str:
     return _cividis()[round(255 * min(1., max(0., share)))]
 
 
-@lru_cache(maxsize=None)
-def _cividis() -> Tuple[str, ...]:
+@cache
+def _cividis() -> tuple[str, ...]:
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
     return tuple(to_hex(colormaps['cividis'](i)) for i in range(256))

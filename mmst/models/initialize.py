@@ -27,7 +27,7 @@ class SupernetInit:
             Transformer (0.001 for pose). Defaults to None (by fan_out).
     """
 
-    def __init__(self, conv_std: float = None):
+    def __init__(self, conv_std: float | None = None):
         if conv_std is not None and not conv_std > 0:
             raise config_error('init_cfg.conv_std', conv_std, 'must be above 0',
                                'use 0.001 for pose, None elsewhere')
@@ -82,6 +82,6 @@ def _init_joint(m: Attention) -> None:
 
 
 def _init_slices(m: MixConv) -> None:
-    for part, width in zip(m.expand.weight.split(m.widths), m.widths):
+    for part, width in zip(m.expand.weight.split(m.widths), m.widths, strict=True):
         if width:
             nn.init.normal_(part.data, std=sqrt(2 / width))

@@ -1,5 +1,5 @@
 """When a kernel may take the place of a layer: nobody else may notice."""
-from typing import List, Mapping, Type
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from torch.nn.modules import module as torch_module
 _HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pre_hooks')
 
 
-def is_plain(layer: nn.Module, kind: Type[nn.Module]) -> bool:
+def is_plain(layer: nn.Module, kind: type[nn.Module]) -> bool:
     """Whether calling ``layer`` does what torch's class ``kind`` does and nothing besides.
 
     Not so for subclasses (SyncBN, parametrised layers), layers with hooks of any sort
@@ -24,7 +24,7 @@ def has_hooks(layer: nn.Module) -> bool:
     return any(hooks_of(layer))
 
 
-def hooks_of(*layers: nn.Module) -> List[Mapping]:
+def hooks_of(*layers: nn.Module) -> list[Mapping]:
     """Where layers keep their hooks; these stay the same objects as hooks come and go."""
     return [found for layer in layers for name in _HOOKS
             for found in (getattr(layer, name, None), ) if found is not None]

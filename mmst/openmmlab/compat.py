@@ -18,8 +18,9 @@ import re
 import sys
 import types
 from collections import Counter
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
@@ -32,14 +33,14 @@ if importlib.util.find_spec('mmcv') is None:
     raise ImportError('mmst needs mmcv. Remedy: pip install mmcv-lite (nothing to compile), or a '
                       'full mmcv for operations that need compiled code.')
 
-from mmengine import dist  # noqa: E402
-from mmengine.config import config as mmengine_config  # noqa: E402
-from mmengine.config import utils as mmengine_config_utils  # noqa: E402
-from mmengine.hub import hub as mmengine_hub  # noqa: E402
-from mmengine.logging import HistoryBuffer  # noqa: E402
-from mmengine.runner import checkpoint as mmengine_checkpoint  # noqa: E402
-from mmengine.runner.checkpoint import CheckpointLoader  # noqa: E402
-from mmengine.utils import package_utils  # noqa: E402
+from mmengine import dist
+from mmengine.config import config as mmengine_config
+from mmengine.config import utils as mmengine_config_utils
+from mmengine.hub import hub as mmengine_hub
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmengine.utils import package_utils
 
 PACKAGE_DIR = osp.dirname(osp.dirname(osp.abspath(__file__)))
 
@@ -121,8 +122,8 @@ def _named(function: Callable, module: str, name: str) -> Callable:
     return call
 
 
-@functools.lru_cache(maxsize=None)
-def safe_globals() -> Tuple[Callable, ...]:
+@functools.cache
+def safe_globals() -> tuple[Callable, ...]:
     """All that a checkpoint of mmengine names besides what torch allows by itself."""
     try:
         from numpy._core import multiarray
@@ -150,14 +151,14 @@ def register_safe_globals() -> None:
         torch.serialization.add_safe_globals(list(safe_globals()))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def restricted_pickle() -> types.ModuleType:
     """A pickle module that resolves only what torch and :func:`safe_globals` allow.
 
     For torch before 2.4, whose own check cannot be extended.
     """
     from torch._weights_only_unpickler import _get_allowed_globals
-    allowed: Dict[str, Any] = dict(_get_allowed_globals())
+    allowed: dict[str, Any] = dict(_get_allowed_globals())
     allowed.update((f'{item.__module__}.{item.__qualname__}', item) for item in safe_globals())
 
     class Unpickler(pickle.Unpickler):
@@ -197,7 +198,7 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
             raise TicketError(f'{filename}: {problem}') from error
 
 
-def _describe_unreadable(error: Exception) -> Optional[str]:
+def _describe_unreadable(error: Exception) -> str | None:
     """One line about why a checkpoint was not read; None where the file is not to blame."""
     if isinstance(error, Unsafe):
         return (f'is refused: {error}. Remedy: copy it anew, or pass a file that this project or '
@@ -211,8 +212,9 @@ def _describe_unreadable(error: Exception) -> Optional[str]:
     if isinstance(error, MemoryError) or re.search('deserialize object on|CUDA|out of memory',
                                                    str(error)):
         return None
-    return ('is truncated, damaged or no checkpoint. Remedy: copy it anew, or pass a file that this '
-            'project or mmengine has written.')
+    return (
+        'is truncated, damaged or no checkpoint. Remedy: copy it anew, or pass a file that this '
+        'project or mmengine has written.')
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
@@ -297,7 +299,7 @@ _mmengine_get_cfg_path = mmengine_config.Config._get_cfg_path
 _mmengine_get_package_and_cfg_path = mmengine_config_utils._get_package_and_cfg_path
 
 
-def _get_cfg_path(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+def _get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
     """Path and scope of a base config.
 
     This package's configs get no scope: mmengine would write ``_scope_='mmst'`` into each outer
@@ -310,7 +312,7 @@ def _get_cfg_path(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
     return _mmengine_get_cfg_path(cfg_path, filename)
 
 
-def _get_package_and_cfg_path(cfg_path: str) -> Tuple[str, str]:
+def _get_package_and_cfg_path(cfg_path: str) -> tuple[str, str]:
     """mmengine wants a folder in ``package::folder/name.py``; this package's configs have none."""
     package, separator, name = cfg_path.partition('::')
     if package == 'mmst' and separator:
@@ -329,7 +331,7 @@ def _get_config(cfg_path: str, pretrained: bool = False) -> Any:
     return found
 
 
-def _find_package(package: str) -> Optional[ModuleSpec]:
+def _find_package(package: str) -> ModuleSpec | None:
     """Spec of the module of an OpenMMLab distribution, e.g. mmseg for mmsegmentation."""
     modules = {dist: module for module, dist in mmengine_config_utils.MODULE2PACKAGE.items()}
     return importlib.util.find_spec(modules.get(package, package))

@@ -1,6 +1,6 @@
 """Whether a weight of 0 is a connection that is not there."""
 import copy
-from typing import Dict, List, Mapping, Type
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +21,10 @@ def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter]) -> No
     Raises:
         ConfigError: Naming the layer.
     """
-    tried: Dict[Type[nn.Module], bool] = {}
-    refused: List[str] = []
+    tried: dict[type[nn.Module], bool] = {}
+    refused: list[str] = []
     chosen = {id(p) for p in weights.values()}
-    for path, module, name in find_matrices(model):
+    for path, module, _name in find_matrices(model):
         kind = type(module)
         if (isinstance(module, PRUNABLE) and id(module.weight) in chosen
                 and not computes_as_torch(kind)):
@@ -40,7 +40,7 @@ def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter]) -> No
             f'name such layers in PruneHook.leave_alone, e.g. [{refused[0]!r}], or use plain ones')
 
 
-def computes_as_torch(kind: Type[nn.Module]) -> bool:
+def computes_as_torch(kind: type[nn.Module]) -> bool:
     """Whether a class of convolutions or linears computes what torch's own class does."""
     base = next(k for k in kind.__mro__ if k.__module__.startswith('torch.nn.modules.'))
     return all(getattr(kind, name, None) is getattr(base, name, None)
@@ -72,11 +72,11 @@ def zeros_act(layer: nn.Module) -> bool:
         return True
 
 
-def _input_shape(layer: nn.Module) -> List[int]:
+def _input_shape(layer: nn.Module) -> list[int]:
     if isinstance(layer, nn.Linear):
         return [2, layer.in_features]
     return [1, layer.in_channels, *(d * (k - 1) + 4 for k, d in zip(layer.kernel_size,
-                                                                   layer.dilation))]
+                                                                   layer.dilation, strict=True))]
 
 
 def _tensor(output) -> Tensor:

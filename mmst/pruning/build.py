@@ -1,7 +1,8 @@
 """Criteria and schedules as a config, or a command line, names them."""
 import contextlib
 import inspect
-from typing import Any, Dict, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmengine.registry import Registry
@@ -59,7 +60,7 @@ def criterion_name(criterion: Any) -> str:
 
 
 def scores_of(criterion: Any, weights: Mapping[str, Tensor],
-              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+              gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The criterion's scores, each of its weight's shape.
 
     Raises:
@@ -75,9 +76,10 @@ def scores_of(criterion: Any, weights: Mapping[str, Tensor],
                                f'weight has shape {tuple(values.shape)}',
                                'let score() return a tensor of its shape for each weight')
         if not bool(found.isfinite().all()):
-            raise config_error('criterion', name, f'its scores of {weight} are not finite: training '
-                               'has diverged, or the criterion saw no usable batch',
-                               'resume from the last good checkpoint, or use another criterion')
+            raise config_error(
+                'criterion', name, f'its scores of {weight} are not finite: training '
+                'has diverged, or the criterion saw no usable batch',
+                'resume from the last good checkpoint, or use another criterion')
     return {weight: scores[weight] for weight in weights}
 
 

@@ -1,6 +1,6 @@
 """Drawing a mask from scores."""
+from collections.abc import Mapping
 from math import ceil
-from typing import Dict, Mapping, Optional
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ def count_to_prune(total: int, ratio: float) -> int:
 
 
 def draw_mask(scores: Mapping[str, Tensor], ratio: float, scope: str = 'global',
-              previous: Optional[Mask] = None) -> Mask:
+              previous: Mask | None = None) -> Mask:
     """Prune the lowest scores until the sparsity reaches ``ratio``, to within one weight.
 
     Ties go by position (parameter order, then index), so that every rank and every resumed run
@@ -42,7 +42,7 @@ def draw_mask(scores: Mapping[str, Tensor], ratio: float, scope: str = 'global',
 
 
 def draw_in_groups(score: Tensor, ratio: float, size: int,
-                   previous: Optional[Tensor] = None) -> Tensor:
+                   previous: Tensor | None = None) -> Tensor:
     """Kept weights of one parameter, of which every group of a row loses its share, rounded up.
 
     Args:
@@ -69,7 +69,7 @@ def draw_in_groups(score: Tensor, ratio: float, size: int,
 
 
 def _draw(scores: Mapping[str, Tensor], ratio: float,
-          previous: Optional[Mask]) -> Dict[str, Tensor]:
+          previous: Mask | None) -> dict[str, Tensor]:
     flat = torch.cat([score.detach().flatten().float() for score in scores.values()])
     _check_finite(flat)
     already = 0
@@ -81,7 +81,7 @@ def _draw(scores: Mapping[str, Tensor], ratio: float,
     kept = ~lowest(flat, count)
     sizes = [score.numel() for score in scores.values()]
     return {name: part.view_as(score)
-            for (name, score), part in zip(scores.items(), kept.split(sizes))}
+            for (name, score), part in zip(scores.items(), kept.split(sizes), strict=True)}
 
 
 def _check_finite(scores: Tensor) -> None:

@@ -1,6 +1,6 @@
 """Gradients of the training loss, for criteria that want them."""
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from typing import Dict, Iterable, Mapping
 
 import torch
 from mmengine import dist
@@ -10,7 +10,7 @@ from ..errors import config_error
 
 
 def loss_gradients(model: nn.Module, weights: Mapping[str, nn.Parameter],
-                   batches: Iterable[dict]) -> Dict[str, Tensor]:
+                   batches: Iterable[dict]) -> dict[str, Tensor]:
     """Sum over batches of the gradients of the model's own loss, averaged over ranks.
 
     The model is in eval mode, as SNIP's scores are taken here (statistics fixed, no dropout). It is
@@ -28,12 +28,12 @@ def loss_gradients(model: nn.Module, weights: Mapping[str, nn.Parameter],
     names, parameters = list(weights), list(weights.values())
     sums, count = [torch.zeros_like(p, dtype=torch.float32) for p in parameters], 0
     with _eval_mode(model), torch.enable_grad():
-        for count, batch in enumerate(batches, 1):
+        for count, batch in enumerate(batches, 1):  # noqa: B007
             losses = model(**model.data_preprocessor(batch, True), mode='loss')
             loss, _ = model.parse_losses(losses)
             # Not backward(): it would touch .grad and, where there is one, DDP's reducer.
             found = torch.autograd.grad(loss, parameters, allow_unused=True)
-            for total, gradient in zip(sums, found):
+            for total, gradient in zip(sums, found, strict=True):
                 if gradient is not None:
                     total += gradient
     if not count:
@@ -43,7 +43,7 @@ def loss_gradients(model: nn.Module, weights: Mapping[str, nn.Parameter],
                            'needs no data')
     for total in sums:
         dist.all_reduce(total, op='mean')
-    return dict(zip(names, sums))
+    return dict(zip(names, sums, strict=True))
 
 
 @contextmanager

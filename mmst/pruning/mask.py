@@ -1,6 +1,5 @@
 """The mask: which weights are kept."""
-from collections.abc import Mapping
-from typing import Dict, Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ class Mask(Mapping):
             if not torch.is_tensor(tensor) or tensor.dtype != torch.bool:
                 raise TicketError(f'mask of {name} is not a bool tensor. Remedy: use the file as '
                                   'the training run wrote it.')
-        self._kept: Dict[str, Tensor] = dict(kept)
+        self._kept: dict[str, Tensor] = dict(kept)
 
     def __getitem__(self, name: str) -> Tensor:
         return self._kept[name]
@@ -51,7 +50,7 @@ class Mask(Mapping):
         """Share of the prunable weights that is pruned."""
         return self.pruned / self.total if self.total else 0.
 
-    def layer_sparsity(self) -> Dict[str, float]:
+    def layer_sparsity(self) -> dict[str, float]:
         """Share of each layer's weights that is pruned."""
         return {name: 1 - float(t.sum()) / t.numel() for name, t in self._kept.items()}
 
@@ -64,5 +63,6 @@ class Mask(Mapping):
         for name, tensor in self._kept.items():
             if name not in shapes or tuple(shapes[name]) != tuple(tensor.shape):
                 found = tuple(shapes[name]) if name in shapes else 'no such parameter'
-                raise TicketError(f'mask of {name} has shape {tuple(tensor.shape)}, the network has '
-                                  f'{found}. Remedy: use mask and weights of one ticket.')
+                raise TicketError(
+                    f'mask of {name} has shape {tuple(tensor.shape)}, the network has '
+                    f'{found}. Remedy: use mask and weights of one ticket.')

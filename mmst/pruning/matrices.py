@@ -1,5 +1,6 @@
 """Where modules keep the matrices of their linear maps."""
-from typing import Iterator, List, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from torch import nn
 
@@ -50,7 +51,7 @@ def find_matrices(model: nn.Module) -> Iterator[Matrix]:
             yield Matrix(path, module, name)
 
 
-def matrix_names(module: nn.Module) -> List[str]:
+def matrix_names(module: nn.Module) -> list[str]:
     """Names of a module's own matrices, those that are computed from other parameters, too."""
     if isinstance(module, PRUNABLE):
         return ['weight']
@@ -64,7 +65,7 @@ def matrix_names(module: nn.Module) -> List[str]:
     return [name for name in _parameter_names(module) if name.startswith(starts)] if starts else []
 
 
-def _parameter_names(module: nn.Module) -> List[str]:
+def _parameter_names(module: nn.Module) -> list[str]:
     own = [name for name, p in module._parameters.items() if p is not None]
     # weight_norm of one name stands in the place of it: weight_g and weight_v, or a list.
     for name in list(own):

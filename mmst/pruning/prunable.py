@@ -1,6 +1,6 @@
 """Which weights may be pruned: what "90%" is a share of."""
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
-from typing import Dict, List, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ __all__ = ['PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
 
 def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck'),
                      transformers: bool = True,
-                     leave_alone: Sequence[str] = ()) -> Dict[str, nn.Parameter]:
+                     leave_alone: Sequence[str] = ()) -> dict[str, nn.Parameter]:
     """Matrices of the linear maps of a model's parts, by parameter name.
 
     They are the weights of convolutions and linears, the input projections of attention, the
@@ -54,7 +54,7 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
 
 
 def with_new_kinds(kept: Mapping[str, Tensor], weights: Mapping[str, nn.Parameter],
-                   model: nn.Module) -> Dict[str, Tensor]:
+                   model: nn.Module) -> dict[str, Tensor]:
     """A mask of a version that pruned convolutions and linears alone, with the other ``weights``.
 
     Args:
@@ -80,7 +80,7 @@ def _check_patterns(model: nn.Module, leave_alone: Sequence[str]) -> None:
                                'take names from model.named_modules(), e.g. \'backbone.stem*\'')
 
 
-def _check_own(matrices: List[Matrix], leave_alone: Sequence[str]) -> None:
+def _check_own(matrices: list[Matrix], leave_alone: Sequence[str]) -> None:
     computed = [matrix for matrix in matrices if not matrix.is_own]
     if computed:
         more = f' (and {len(computed) - 1} more)' if len(computed) > 1 else ''

@@ -1,5 +1,5 @@
 """Masks in force on living parameters: holding weights at zero, and reviving them."""
-from typing import Dict, Iterable, List, Mapping, Set, Tuple
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from ..search.optimizer_state import restart
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
 #: as they were when they were pruned; and what zeroing uses: on a CPU ``'bits'`` (int8), -1 where
 #: kept, elsewhere ``'kept'``, 1 or 0. A companion of ``Cut``: it shrinks with its parameter.
-Masks = Dict[nn.Parameter, Dict[str, Tensor]]
+Masks = dict[nn.Parameter, dict[str, Tensor]]
 
 REVIVE = ('zero', 'value')
 
@@ -27,7 +27,7 @@ def zero_pruned(masks: Masks) -> None:
     _zero(masks.items())
 
 
-def _zero(pairs: Iterable[Tuple[Tensor, Dict[str, Tensor]]]) -> None:
+def _zero(pairs: Iterable[tuple[Tensor, dict[str, Tensor]]]) -> None:
     elsewhere = []
     for tensor, state in pairs:
         if tensor.device.type == 'cpu' or tensor.element_size() not in _INTEGERS:
@@ -39,7 +39,7 @@ def _zero(pairs: Iterable[Tuple[Tensor, Dict[str, Tensor]]]) -> None:
 
 
 @torch.no_grad()
-def zero_at_once(pairs: List[Tuple[Tensor, Dict[str, Tensor]]]) -> None:
+def zero_at_once(pairs: list[tuple[Tensor, dict[str, Tensor]]]) -> None:
     """``zero_pruned_of`` for many tensors in one call: a GPU is told of them faster than one by one.
 
     Their bits are multiplied by 1 or 0 as integers: a product of numbers would leave inf * 0 = nan.
@@ -55,7 +55,7 @@ def zero_at_once(pairs: List[Tuple[Tensor, Dict[str, Tensor]]]) -> None:
 
 
 @torch.no_grad()
-def zero_pruned_of(tensor: Tensor, state: Dict[str, Tensor]) -> None:
+def zero_pruned_of(tensor: Tensor, state: dict[str, Tensor]) -> None:
     """Set entries of a parameter, or of what has its shape, to exactly 0 where they are pruned.
 
     On a CPU by their bits: ``masked_fill_`` branches at each entry, and a mask cannot be foretold.
@@ -103,12 +103,12 @@ def reactivate(masks: Masks, optimizer: Optimizer) -> None:
     masks.clear()
 
 
-def sizes(masks: Masks, optimizer_state: Mapping[nn.Parameter, dict]) -> Set[str]:
+def sizes(masks: Masks, optimizer_state: Mapping[nn.Parameter, dict]) -> set[str]:
     """Entries of an optimizer's state that measure sizes, as second moments do: none is negative.
 
     No list of names is complete; a first moment is negative somewhere among all masked weights.
     """
-    lowest: Dict[str, List[Tensor]] = {}
+    lowest: dict[str, list[Tensor]] = {}
     for parameter in masks:
         for key, value in optimizer_state.get(parameter, {}).items():
             if torch.is_tensor(value) and value.shape == parameter.shape and value.numel():

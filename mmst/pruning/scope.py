@@ -1,13 +1,12 @@
 """Among which weights pruning chooses."""
 import re
-from typing import Optional, Tuple
 
 from ..errors import config_error
 
 SCOPES = ('global', 'layer')
 
 
-def group_of(scope: str) -> Optional[Tuple[int, int]]:
+def group_of(scope: str) -> tuple[int, int] | None:
     """(n, m) of a scope ``'n:m'`` (n of every m weights stay), None of another."""
     found = re.fullmatch(r'(\d+):(\d+)', scope) if isinstance(scope, str) else None
     return (int(found[1]), int(found[2])) if found else None

@@ -1,15 +1,15 @@
 """Relative costs of search units."""
-from typing import Dict, Mapping, Tuple
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from .units import UnitGroup, module_path
 
-Sizes = Mapping[str, Tuple[Tuple[int, int], Tuple[int, int]]]
+Sizes = Mapping[str, tuple[tuple[int, int], tuple[int, int]]]
 
 
-def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> Dict[str, Tensor]:
+def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> dict[str, Tensor]:
     """Multiply-adds of every unit.
 
     Args:

@@ -1,5 +1,5 @@
 """How important the units of a network are, as counts in fixed bins."""
-from typing import Dict, List, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ from .units import UnitGroup
 #: Bins of equal width in log10 |γ|. What lies outside counts in the first or the last one.
 LOWEST, HIGHEST, BINS = -6., 1., 35
 #: Kernel size, 0 for tokens, to the number of units in each bin.
-Histogram = Dict[int, List[int]]
+Histogram = dict[int, list[int]]
 
 
-def edges() -> List[float]:
+def edges() -> list[float]:
     """Lower ends of the bins and the upper end of the last one, as |γ|."""
     return [10**(LOWEST + i * (HIGHEST - LOWEST) / BINS) for i in range(BINS + 1)]
 
@@ -26,7 +26,7 @@ def importance_histogram(groups: Mapping[str, UnitGroup],
         groups (Mapping[str, UnitGroup]): Of ``find_units``.
         importance (Mapping[str, Tensor]): |γ| of each group's units, 1-D and finite.
     """
-    values: Dict[int, List[Tensor]] = {}
+    values: dict[int, list[Tensor]] = {}
     for name, group in groups.items():
         labels = torch.tensor(group.labels, device=importance[name].device)
         for label in group.count_by_label():
@@ -34,17 +34,17 @@ def importance_histogram(groups: Mapping[str, UnitGroup],
     return {label: _counts(torch.cat(parts)) for label, parts in sorted(values.items())}
 
 
-def quantile(counts: List[int], share: float) -> float:
+def quantile(counts: list[int], share: float) -> float:
     """|γ| below which ``share`` of the units lie, to within a bin; nan of none."""
     reached, wanted = 0, share * sum(counts)
-    for edge, count in zip(edges()[1:], counts):
+    for edge, count in zip(edges()[1:], counts, strict=True):
         reached += count
         if count and reached >= wanted:
             return edge
     return float('nan')
 
 
-def _counts(importance: Tensor) -> List[int]:
+def _counts(importance: Tensor) -> list[int]:
     exponent = importance.float().clamp(min=1e-30).log10()
     index = ((exponent - LOWEST) / (HIGHEST - LOWEST) * BINS).floor().long()
     return torch.bincount(index.clamp(0, BINS - 1), minlength=BINS).tolist()

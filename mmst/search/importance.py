@@ -1,5 +1,5 @@
 """Which search units stay, by their importance factors."""
-from typing import Dict, List, Mapping, Optional
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -8,10 +8,10 @@ from ..errors import TrainingError
 from .units import UnitGroup
 
 #: For each group that loses a unit the indices of the units that stay.
-Keep = Dict[str, List[int]]
+Keep = dict[str, list[int]]
 
 
-def units_to_keep(groups: Mapping[str, UnitGroup], averaged: Optional[Mapping[str, UnitGroup]],
+def units_to_keep(groups: Mapping[str, UnitGroup], averaged: Mapping[str, UnitGroup] | None,
                   threshold: float, last: bool = False) -> Keep:
     """Indices of the units that stay, for every group that loses one (paper Sec. 3.1).
 
@@ -37,8 +37,8 @@ def units_to_keep(groups: Mapping[str, UnitGroup], averaged: Optional[Mapping[st
     return keep
 
 
-def importances(groups: Mapping[str, UnitGroup], averaged: Optional[Mapping[str, UnitGroup]],
-                last: bool = False) -> Dict[str, Tensor]:
+def importances(groups: Mapping[str, UnitGroup], averaged: Mapping[str, UnitGroup] | None,
+                last: bool = False) -> dict[str, Tensor]:
     """Importance of every unit: |γ|.
 
     A unit goes where it is below the threshold: with an averaged model only if both the current

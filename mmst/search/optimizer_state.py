@@ -6,18 +6,10 @@ their own. An entry is cut along the dimension that is the parameter's where tha
 cannot, the parameter's whole state is dropped, and the optimizer begins it anew.
 """
 import inspect
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import partial
 from typing import (
     Any,
-    Callable,
-    Dict,
-    Iterator,
-    Mapping,
-    MutableMapping,
-    Optional,
-    Set,
-    Tuple,
-    Union,
 )
 
 import torch
@@ -27,10 +19,10 @@ from torch.optim import Optimizer
 #: What happens to an entry where a dimension of its parameter is cut: it stays, the whole state is
 #: dropped, or (a number) that dimension of the entry is cut.
 LEAVE, DROP = 'leave', 'drop'
-Action = Union[str, int]
-Shape = Tuple[int, ...]
+Action = str | int
+Shape = tuple[int, ...]
 State = MutableMapping[nn.Parameter, MutableMapping[str, Any]]
-Path = Tuple[Any, ...]
+Path = tuple[Any, ...]
 
 
 class OptimizerState:
@@ -49,8 +41,8 @@ class OptimizerState:
 
     def __init__(self, optimizer: Optimizer):
         self.optimizer = optimizer
-        self.dropped: Dict[str, int] = {}
-        self._forms: Optional[Dict[Path, Set[str]]] = None
+        self.dropped: dict[str, int] = {}
+        self._forms: dict[Path, set[str]] | None = None
 
     @torch.no_grad()
     def cut(self, parameter: nn.Parameter, dim: int, index: Tensor) -> None:
@@ -70,7 +62,7 @@ class OptimizerState:
                 name = str(entries[actions.index(DROP)][0][0])
                 self.dropped[name] = self.dropped.get(name, 0) + 1
             return
-        for (path, tensor), action in zip(entries, actions):
+        for (path, tensor), action in zip(entries, actions, strict=True):
             if action != LEAVE:
                 _replaced(own, path, select(tensor, action, index.to(tensor.device)))
 
@@ -93,7 +85,7 @@ def restart(optimizer: Optimizer, parameter: nn.Parameter) -> None:
         optimizer.state[parameter] = filled
 
 
-def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[Tuple[Path, Tensor]]:
+def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
     """Tensors in nested dicts, lists and tuples that a cut of ``shape`` may concern, with places.
 
     One element is a count or a factor of the whole parameter, unless that has one element, too.
@@ -109,9 +101,9 @@ def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[Tuple[Path, Te
             yield from leaves(item, shape, (*path, i))
 
 
-def find_forms(state: State) -> Dict[Path, Set[str]]:
+def find_forms(state: State) -> dict[Path, set[str]]:
     """For each place in the state the forms that fit there for every parameter that has it."""
-    forms: Dict[Path, Set[str]] = {}
+    forms: dict[Path, set[str]] = {}
     for parameter, own in state.items():
         if not isinstance(parameter, Tensor):
             continue
@@ -126,7 +118,7 @@ def find_forms(state: State) -> Dict[Path, Set[str]]:
     return forms
 
 
-def action_of(forms: Set[str], shape: Shape, entry: Shape, dim: int, nested: bool) -> Action:
+def action_of(forms: set[str], shape: Shape, entry: Shape, dim: int, nested: bool) -> Action:
     """What to do with an entry of one of ``forms`` where dimension ``dim`` of ``shape`` is cut.
 
     Where forms disagree an entry of the parameter's shape is taken for what it looks like, unless
@@ -138,14 +130,14 @@ def action_of(forms: Set[str], shape: Shape, entry: Shape, dim: int, nested: boo
     return actions.pop() if len(actions) == 1 else DROP
 
 
-def aligned(shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
+def aligned(shape: Shape, entry: Shape) -> dict[int, Action] | None:
     """Of the parameter's dimensions, 1 where averaged over: Adam's, torch's Adafactor's."""
-    if len(shape) != len(entry) or any(e not in (s, 1) for s, e in zip(shape, entry)):
+    if len(shape) != len(entry) or any(e not in (s, 1) for s, e in zip(shape, entry, strict=True)):
         return None
     return {dim: dim if size == entry[dim] else LEAVE for dim, size in enumerate(shape)}
 
 
-def without(which: int, shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
+def without(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
     """Averages over one dimension, counted from the last one: other Adafactors'."""
     at = len(shape) + which
     if len(shape) < 2 or shape[:at] + shape[at + 1:] != entry:
@@ -153,14 +145,14 @@ def without(which: int, shape: Shape, entry: Shape) -> Optional[Dict[int, Action
     return {dim: LEAVE if dim == at else dim - (dim > at) for dim in range(len(shape))}
 
 
-def along(which: int, shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
+def along(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
     """A number for each index of one dimension: scales of rows or columns."""
     if len(shape) <= max(which, 1) or entry != shape[which:which + 1]:
         return None
     return {dim: 0 if dim == which else LEAVE for dim in range(len(shape))}
 
 
-def gram(which: int, shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
+def gram(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
     """A matrix of one dimension with itself: Shampoo's. A part of its root is no root of a part."""
     if len(shape) <= which or entry != (shape[which], ) * 2:
         return None
@@ -169,7 +161,7 @@ def gram(which: int, shape: Shape, entry: Shape) -> Optional[Dict[int, Action]]:
 
 #: Maps a parameter's and an entry's shape to what is done with the entry, for each dimension of the
 #: parameter that may be cut; to None where the entry cannot be of this form.
-FORMS: Dict[str, Callable[[Shape, Shape], Optional[Dict[int, Action]]]] = {
+FORMS: dict[str, Callable[[Shape, Shape], dict[int, Action] | None]] = {
     'aligned': aligned,
     **{f'without {n}': partial(without, n) for n in (-1, -2)},
     **{f'along {n}': partial(along, n) for n in range(2)},

@@ -1,5 +1,5 @@
 """Resource-aware L1 penalty on the importance factors."""
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +18,16 @@ class L1Penalty:
 
     def __init__(self, scales: Sequence[nn.Parameter], costs: Sequence[Tensor], rho: float = 0.):
         self.scales = list(scales)
-        self.costs = [cost.to(scale) for cost, scale in zip(costs, scales)]
+        self.costs = [cost.to(scale) for cost, scale in zip(costs, scales, strict=True)]
         self.rho = rho
 
     @torch.no_grad()
     def add_gradients(self) -> None:
         """Add the sub-gradient; at γ = 0 it is 0. Scales without a gradient are passed over."""
-        chosen = [(s, c) for s, c in zip(self.scales, self.costs) if s.grad is not None]
+        chosen = [(s, c) for s, c in zip(self.scales, self.costs, strict=True)
+                  if s.grad is not None]
         if self.rho and chosen:
-            scales, costs = map(list, zip(*chosen))
+            scales, costs = map(list, zip(*chosen, strict=True))
             signs = torch._foreach_sign(scales)
             torch._foreach_mul_(signs, costs)
             torch._foreach_add_([s.grad for s in scales], signs, alpha=self.rho)
@@ -34,10 +35,10 @@ class L1Penalty:
     @torch.no_grad()
     def value(self) -> float:
         """The penalty's value now."""
-        chosen = [(s, c) for s, c in zip(self.scales, self.costs) if s.numel()]
+        chosen = [(s, c) for s, c in zip(self.scales, self.costs, strict=True) if s.numel()]
         if not chosen or not self.rho:
             return 0.
-        sums = torch._foreach_norm(torch._foreach_mul(*map(list, zip(*chosen))), 1)
+        sums = torch._foreach_norm(torch._foreach_mul(*map(list, zip(*chosen, strict=True))), 1)
         return self.rho * float(torch.stack(sums).sum())
 
 

@@ -1,6 +1,6 @@
 """Recalibration of BN statistics after the network has changed."""
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
-from typing import Iterable, List, Sequence
 
 import torch
 from mmengine import dist
@@ -9,7 +9,7 @@ from torch import nn
 from .norms import tracks_statistics
 
 
-def batch_norms(model: nn.Module) -> List[nn.Module]:
+def batch_norms(model: nn.Module) -> list[nn.Module]:
     """BN layers of ``model`` that track statistics and still hold a channel."""
     return [m for m in model.modules() if tracks_statistics(m) and m.num_features]
 
@@ -56,7 +56,7 @@ def average_statistics(models: Sequence[nn.Module]) -> None:
     flat -= first
     dist.all_reduce(flat, op='mean')
     flat += first
-    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
+    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
         tensor.copy_(part.view_as(tensor))
 
 
@@ -80,7 +80,7 @@ def _collecting(models: Sequence[nn.Module]):
     try:
         yield
     finally:
-        for bn, momentum, seen, (mean, var) in zip(norms, momenta, counts, before):
+        for bn, momentum, seen, (mean, var) in zip(norms, momenta, counts, before, strict=True):
             if not bn.num_batches_tracked:
                 bn.running_mean.copy_(mean)
                 bn.running_var.copy_(var)

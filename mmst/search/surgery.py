@@ -1,5 +1,5 @@
 """Changing the shape of living tensors in place, with all that belongs to them."""
-from typing import Dict, List, Mapping, MutableMapping, Sequence, Union
+from collections.abc import Mapping, MutableMapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -24,12 +24,12 @@ class Cut:
         companions (Optimizer | Companions): E.g. the optimizer, the masks.
     """
 
-    def __init__(self, *companions: Union[Optimizer, Companions]):
+    def __init__(self, *companions: Optimizer | Companions):
         self.companions = [c for c in companions if not isinstance(c, Optimizer)]
         self.optimizers = [OptimizerState(c) for c in companions if isinstance(c, Optimizer)]
 
     @property
-    def dropped(self) -> Dict[str, int]:
+    def dropped(self) -> dict[str, int]:
         """Names of optimizers' entries that could not be cut, with the number of parameters whose
         state was dropped for each."""
         return {name: n for state in self.optimizers for name, n in state.dropped.items()}
@@ -93,7 +93,7 @@ def resize_norm(bn: nn.Module, size: int) -> None:
     bn.num_features = size
 
 
-def norm_tensors(bn: nn.Module) -> List[str]:
+def norm_tensors(bn: nn.Module) -> list[str]:
     """Names of a BN's tensors of one number a channel; without statistics it has fewer."""
     names = ('weight', 'bias', 'running_mean', 'running_var')
     return [name for name in names if getattr(bn, name, None) is not None]

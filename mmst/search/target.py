@@ -1,7 +1,7 @@
 """Letting a search end at a network of a wanted cost."""
 import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Mapping, Optional
 
 import torch
 from torch import nn
@@ -24,8 +24,8 @@ class SearchTarget:
         macs (float, optional): Multiply-adds for one image.
         params (float, optional): Learnable parameters.
     """
-    macs: Optional[float] = None
-    params: Optional[float] = None
+    macs: float | None = None
+    params: float | None = None
 
     def __bool__(self) -> bool:
         return self.macs is not None or self.params is not None
@@ -54,7 +54,7 @@ def limit_removal(model: nn.Module, keep: Keep, importance: Mapping[str, torch.T
     gone.sort(key=lambda entry: entry[0])
 
     def after(count: int) -> Keep:
-        dropped: Dict[str, set] = {}
+        dropped: dict[str, set] = {}
         for _, name, unit in gone[:count]:
             dropped.setdefault(name, set()).add(unit)
         return {name: [u for u in range(len(importance[name])) if u not in units]
@@ -100,8 +100,8 @@ def adapted(factor: float, ratio: float, start: float, done: float) -> float:
     return min(max(factor, 1 / LIMIT), LIMIT)
 
 
-def rounded(labels: List[int], stays: List[int], importance: torch.Tensor, divisor: int = 1,
-            minimum: int = 0) -> List[int]:
+def rounded(labels: list[int], stays: list[int], importance: torch.Tensor, divisor: int = 1,
+            minimum: int = 0) -> list[int]:
     """The units that stay, with the most important of the others until the counts are right.
 
     Args:

@@ -4,8 +4,9 @@ A module takes part in the search by a method ``search_units() -> Dict[str, Unit
 adapter for its class where the class is not ours. Nothing is found by name patterns or tracing, so
 necks and other backbones can offer units too.
 """
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Optional
 
 from torch import Tensor, nn
 
@@ -35,9 +36,9 @@ class UnitGroup:
     """
     kind: str
     bn: nn.Module
-    labels: List[int]
+    labels: list[int]
     keep: Callable[[Tensor, Cut], None]
-    macs: Callable[[Tuple[int, int], Tuple[int, int]], Tensor]
+    macs: Callable[[tuple[int, int], tuple[int, int]], Tensor]
     minimum: int = 0
 
     @property
@@ -48,12 +49,12 @@ class UnitGroup:
     def __len__(self) -> int:
         return self.bn.weight.shape[0]
 
-    def count_by_label(self) -> Dict[int, int]:
+    def count_by_label(self) -> dict[int, int]:
         """Units left per kernel size (0: tokens)."""
         return {label: self.labels.count(label) for label in sorted(set(self.labels))}
 
 
-def find_units(model: nn.Module) -> Dict[str, UnitGroup]:
+def find_units(model: nn.Module) -> dict[str, UnitGroup]:
     """All groups of search units of ``model`` that still hold a unit.
 
     A module that shares a weight with one outside of it is left alone: a removal would change both.
@@ -72,9 +73,9 @@ def find_units(model: nn.Module) -> Dict[str, UnitGroup]:
     return groups
 
 
-def shared_owners(model: nn.Module) -> Dict[int, List[str]]:
+def shared_owners(model: nn.Module) -> dict[int, list[str]]:
     """``id`` of each parameter that several modules own to their paths."""
-    owners: Dict[int, List[str]] = {}
+    owners: dict[int, list[str]] = {}
     for path, module in model.named_modules():
         for p in module._parameters.values():
             if p is not None:
@@ -82,13 +83,13 @@ def shared_owners(model: nn.Module) -> Dict[int, List[str]]:
     return {key: paths for key, paths in owners.items() if len(paths) > 1}
 
 
-def _shares_outside(path: str, module: nn.Module, owners: Dict[int, List[str]]) -> bool:
+def _shares_outside(path: str, module: nn.Module, owners: dict[int, list[str]]) -> bool:
     inside = f'{path}.' if path else ''
     return any(not f'{owner}.'.startswith(inside)
                for p in module.parameters() for owner in owners.get(id(p), ()))
 
 
-def units_of(module: nn.Module) -> Dict[str, UnitGroup]:
+def units_of(module: nn.Module) -> dict[str, UnitGroup]:
     """Groups that ``module`` offers, itself or through its adapter."""
     if hasattr(module, 'search_units'):
         return module.search_units()

@@ -4,7 +4,8 @@
 in mmengine's configs of the lazy style.
 """
 import functools
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config.lazy import LazyAttr, LazyObject
 

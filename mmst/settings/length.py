@@ -1,5 +1,4 @@
 """How long is the run?"""
-from typing import Tuple
 
 from mmengine.config import Config
 from mmengine.registry import LOOPS
@@ -9,7 +8,7 @@ from ..errors import config_error
 from .resolve import resolve
 
 
-def run_length(cfg: Config) -> Tuple[int, str]:
+def run_length(cfg: Config) -> tuple[int, str]:
     """Length of the run and its unit, ``'epochs'`` or ``'iterations'``.
 
     Raises:

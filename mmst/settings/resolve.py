@@ -1,10 +1,10 @@
 """Classes behind the names in a config."""
-from typing import Any, Optional, Union
+from typing import Any
 
 from mmengine.registry import Registry
 
 
-def resolve(registry: Registry, kind: Union[str, type, None]) -> Optional[Any]:
+def resolve(registry: Registry, kind: str | type | None) -> Any | None:
     """What ``type=kind`` of a config stands for, looked up as ``registry.build`` does.
 
     ``Registry.get`` alone passes the toolbox of ``default_scope`` over.

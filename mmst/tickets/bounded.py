@@ -1,6 +1,7 @@
 """Networks whose size is bounded by the weights that came with them."""
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode

@@ -1,6 +1,7 @@
 """Building the network that a file describes, with nothing but what the file may ask for."""
 import copy
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
@@ -12,7 +13,7 @@ from .bounded import bounded
 from .registered import check_settings, registered_only
 
 
-def build_network(cfg: Any, scope: Optional[str],
+def build_network(cfg: Any, scope: str | None,
                   state: Mapping[str, Tensor]) -> nn.Module:
     """The network of a config that came with a file, without the file's weights.
 

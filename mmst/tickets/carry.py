@@ -1,8 +1,9 @@
 """Carrying a ticket's architecture, weights and mask into a network."""
 import copy
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,7 +35,7 @@ def carry_over(model: nn.Module, sources: Mapping[str, Ticket]) -> Mask:
     Raises:
         TicketError: A ticket of another search space, or without that part.
     """
-    kept: Dict[str, torch.Tensor] = {}
+    kept: dict[str, torch.Tensor] = {}
     for part, ticket in sources.items():
         load_part(model, part, ticket)
         kept.update((n, keep) for n, keep in ticket.mask.items() if n.startswith(f'{part}.'))
@@ -71,12 +72,12 @@ def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
     model.load_state_dict(state, strict=False)
 
 
-def parts_of(ticket: Ticket) -> List[str]:
+def parts_of(ticket: Ticket) -> list[str]:
     """Parts that a ticket holds weights of, in its order."""
     return list(dict.fromkeys(name.partition('.')[0] for name in ticket.state_dict))
 
 
-def fitting_parts(ticket: Ticket, settings: Mapping[str, Any]) -> List[str]:
+def fitting_parts(ticket: Ticket, settings: Mapping[str, Any]) -> list[str]:
     """Parts that can be carried into a model with another classifier.
 
     The backbone always; the neck if it has weights and the model has one of the same class.
@@ -90,7 +91,7 @@ def fitting_parts(ticket: Ticket, settings: Mapping[str, Any]) -> List[str]:
     return ['backbone', 'neck'] if same else ['backbone']
 
 
-def _kinds(part: Any) -> List[str]:
+def _kinds(part: Any) -> list[str]:
     """Names of a part's classes: of one, of several in a row, of none."""
     return [kind_name(one) for one in (part if isinstance(part, (list, tuple)) else [part]) if one]
 
@@ -109,8 +110,8 @@ def open_neck(path: str) -> Ticket:
     return Ticket.load(path)
 
 
-def choose_parts(ticket: Ticket, parts: Optional[Sequence[str]],
-                 neck_ticket: Optional[Ticket]) -> Dict[str, Ticket]:
+def choose_parts(ticket: Ticket, parts: Sequence[str] | None,
+                 neck_ticket: Ticket | None) -> dict[str, Ticket]:
     """Which part comes from which ticket; all of ``ticket`` where ``parts`` is None.
 
     Raises:

@@ -1,5 +1,6 @@
 """Does a config describe the network in training, so that a ticket of it can be opened again?"""
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any
 
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -11,8 +12,8 @@ from .names import dotted_name, is_kind
 from .ticket import Ticket, model_settings
 
 
-def model_config(cfg: Mapping[str, Any], given: Optional[Mapping[str, Any]] = None
-                 ) -> Dict[str, Any]:
+def model_config(cfg: Mapping[str, Any], given: Mapping[str, Any] | None = None
+                 ) -> dict[str, Any]:
     """The model's settings as a runner builds it: with the config's ``data_preprocessor``.
 
     Args:
@@ -71,7 +72,7 @@ def check_described(model: nn.Module, cfg: Mapping[str, Any]) -> None:
             'it is', 'give it as a word that the network looks up, or as dict(type=...)')
 
 
-def _became_a_word(model: nn.Module, twin: nn.Module) -> Optional[Tuple[str, Any]]:
+def _became_a_word(model: nn.Module, twin: nn.Module) -> tuple[str, Any] | None:
     """The first attribute that is a class or function, and its name in the twin; with its path."""
     others = dict(twin.named_modules())
     for path, module in model.named_modules():
@@ -83,13 +84,13 @@ def _became_a_word(model: nn.Module, twin: nn.Module) -> Optional[Tuple[str, Any
     return None
 
 
-def _words_for(value: Any, twin: Any) -> List[Any]:
+def _words_for(value: Any, twin: Any) -> list[Any]:
     """Classes and functions in ``value`` that are names in ``twin``; those of a ``type`` may be."""
     if is_kind(value):
         return [value] if isinstance(twin, str) else []
-    pairs: List[Tuple[Any, Any]] = []
+    pairs: list[tuple[Any, Any]] = []
     if isinstance(value, (list, tuple)) and isinstance(twin, (list, tuple)):
-        pairs = list(zip(value, twin))
+        pairs = list(zip(value, twin, strict=False))
     elif isinstance(value, dict) and isinstance(twin, dict):
         pairs = [(value[key], twin[key]) for key in value if key != 'type' and key in twin]
     return [kind for pair in pairs for kind in _words_for(*pair)]

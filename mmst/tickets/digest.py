@@ -1,6 +1,7 @@
 """Numbers for all that a ticket or a checkpoint says."""
 import hashlib
-from typing import Any, Dict, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +25,12 @@ def digest(value: Any) -> str:
     return found.hexdigest()
 
 
-def part_digests(content: Mapping[str, Any]) -> Dict[str, str]:
+def part_digests(content: Mapping[str, Any]) -> dict[str, str]:
     """The digest of each part of a checkpoint."""
     return {key: digest(value) for key, value in content.items() if key != DIGESTS}
 
 
-def find_changed_part(content: Mapping[str, Any]) -> Optional[str]:
+def find_changed_part(content: Mapping[str, Any]) -> str | None:
     """The first part of a checkpoint that is not as it was written, or None.
 
     Checkpoints without digests (of other writers) count as they are, and so does what others have
@@ -46,7 +47,7 @@ def find_changed_part(content: Mapping[str, Any]) -> Optional[str]:
 
 
 def _is_read(key: Any) -> bool:
-    return key in _READ or str(key).startswith('mmst_') and key != DIGESTS
+    return key in _READ or (str(key).startswith('mmst_') and key != DIGESTS)
 
 
 def _has_digest(value: Any, told: Any) -> bool:

@@ -5,7 +5,8 @@ is the user's act (``import MODULE``, or ``--import MODULE`` of the tools).
 """
 import re
 import sys
-from typing import Any, Iterator, List, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -18,14 +19,14 @@ _MOST, _LONGEST = 5, 80
 SCRIPT = '__main__'
 
 
-def listed_imports(cfg: Mapping[str, Any]) -> List[str]:
+def listed_imports(cfg: Mapping[str, Any]) -> list[str]:
     """What a config's ``custom_imports`` names, besides this project."""
     listed = (cfg.get('custom_imports') or {}).get('imports') or ()
     listed = [listed] if isinstance(listed, str) else listed
     return [name for name in listed if name.partition('.')[0] != 'mmst']
 
 
-def needed_imports(model: nn.Module, settings: Any, listed: Sequence[str] = ()) -> List[str]:
+def needed_imports(model: nn.Module, settings: Any, listed: Sequence[str] = ()) -> list[str]:
     """Modules other than the toolboxes that a ticket of ``model`` needs.
 
     Args:
@@ -35,12 +36,12 @@ def needed_imports(model: nn.Module, settings: Any, listed: Sequence[str] = ()) 
     """
     found = list(listed)
     for module in [*_definers(settings), *_adapters(model)]:
-        if module.partition('.')[0] not in TOOLBOXES + ('torch', 'torchvision', 'builtins'):
+        if module.partition('.')[0] not in (*TOOLBOXES, 'torch', 'torchvision', 'builtins'):
             found.append(module)
     return list(dict.fromkeys(found))
 
 
-def missing_imports(meta: Mapping[str, Any]) -> List[str]:
+def missing_imports(meta: Mapping[str, Any]) -> list[str]:
     """What a ticket's ``meta`` lists and nobody has imported here; names of modules only."""
     listed = meta.get('imports')
     names = listed if isinstance(listed, (list, tuple)) else ()

@@ -1,7 +1,8 @@
 """Names under which mmengine's registries find classes and functions again."""
 import inspect
 import sys
-from typing import Any, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any
 
 import mmcv.cnn  # noqa: F401  registers torch's layers, which a config may name by their classes
 from mmengine.registry import Registry
@@ -18,7 +19,7 @@ def registries() -> Iterator[Registry]:
     yield from sorted(found.values(), key=lambda registry: registry.scope not in TOOLBOXES)
 
 
-def registered_name(kind: Any) -> Optional[str]:
+def registered_name(kind: Any) -> str | None:
     """``'scope.Name'`` of a class or function; None where no registry holds it.
 
     The scope makes the name hold under every ``default_scope``.

@@ -1,7 +1,8 @@
 """Configs as plain data, which load without unpickling anything."""
 import os
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch

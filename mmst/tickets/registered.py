@@ -3,8 +3,9 @@ import importlib
 import inspect
 import re
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, Iterator, Optional
+from typing import Any
 from unittest.mock import patch
 
 from mmengine.config import Config
@@ -19,7 +20,7 @@ from ..errors import TicketError
 TOOLBOXES = ('mmengine', 'mmst', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
 
 
-def check_settings(cfg: Any, scope: Optional[str]) -> Any:
+def check_settings(cfg: Any, scope: str | None) -> Any:
     """Refuse a config that leads out of the toolboxes; take out, in place, the files it names.
 
     Args:
@@ -55,7 +56,8 @@ def registered_only() -> Iterator[None]:
     with ExitStack() as stack:
         for owner, name in doors:
             stack.enter_context(patch.object(owner, name, _closed(name)))
-        stack.enter_context(patch.object(mmengine_registry, 'get_object_from_string', lambda _: None))
+        stack.enter_context(
+            patch.object(mmengine_registry, 'get_object_from_string', lambda _: None))
         stack.enter_context(patch.object(mmengine_registry, 'import_module', _import))
         stack.enter_context(patch.object(Registry, 'get', _getter(Registry.get)))
         yield
@@ -71,7 +73,7 @@ def _check_entries(settings: dict) -> None:
         raise TicketError('the config has trust_remote_code, and a file may not ask for that')
     for key, value in settings.items():
         names_file = isinstance(value, str) and re.search('checkpoint|ckpt|pretrained', str(key))
-        if names_file and key != 'type' or key == 'pretrained':
+        if (names_file and key != 'type') or key == 'pretrained':
             settings[key] = None
     init = settings.get('init_cfg')
     if isinstance(init, dict) and 'checkpoint' in init:

@@ -1,6 +1,6 @@
 """Rewinding a ticket to weights of its own training run (supplement, Table 3)."""
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Dict, List, Mapping, Union
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from ..search.units import find_units
 from .ticket import Ticket
 
 #: Group of search units to the indices, in the initial supernet, of the units that are left.
-Survivors = Mapping[str, List[int]]
+Survivors = Mapping[str, list[int]]
 
 
 def rewind(ticket: Ticket, point: Ticket) -> Ticket:
@@ -43,7 +43,7 @@ def shrink(network: nn.Module, before: Survivors, after: Survivors) -> None:
             groups[name].keep(torch.tensor(index, dtype=torch.long), Cut())
 
 
-def positions(before: Survivors, after: Survivors) -> Dict[str, List[int]]:
+def positions(before: Survivors, after: Survivors) -> dict[str, list[int]]:
     """Where the units of ``after`` lie among those of ``before``, both numbered in the supernet.
 
     Raises:
@@ -60,12 +60,12 @@ def positions(before: Survivors, after: Survivors) -> Dict[str, List[int]]:
     return found
 
 
-def saved_points(folder: Union[str, Path]) -> List[int]:
+def saved_points(folder: str | Path) -> list[int]:
     """Epochs, or iterations, whose weights lie in a folder of rewind points; ascending."""
     return sorted(int(p.stem) for p in Path(folder).glob('*.pth') if p.stem.isdigit())
 
 
-def load_point(path: Union[str, Path]) -> Ticket:
+def load_point(path: str | Path) -> Ticket:
     """Read a rewind point.
 
     Raises:

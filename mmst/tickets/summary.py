@@ -1,5 +1,6 @@
 """The readable summary beside a ticket file."""
-from typing import Any, Dict, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..costs.cost import layer_costs, total
 from ..models.hrnas.widths import searched_parts
@@ -7,7 +8,7 @@ from .ticket import Ticket
 
 
 def summarize(ticket: Ticket, input_shape: Sequence[int],
-              supernet: Optional[Mapping[str, float]] = None) -> Dict[str, Any]:
+              supernet: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Sparsity, cost and architecture of a ticket as plain data.
 
     Args:

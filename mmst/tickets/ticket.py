@@ -1,8 +1,9 @@
 """The SuperTicket f(x; m ⊙ θ) as a value and as a file."""
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,14 +42,14 @@ class Ticket:
         mask (Mask): Which of the prunable weights are kept.
         meta (dict): Plain data: epoch, sparsity, settings, versions, the data set's classes.
     """
-    model: Dict[str, Any]
+    model: dict[str, Any]
     state_dict: Mapping[str, Tensor]
     mask: Mask
-    meta: Dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_model(cls, model: nn.Module, cfg: Mapping[str, Any], mask: Mask,
-                   meta: Dict[str, Any]) -> 'Ticket':
+                   meta: dict[str, Any]) -> 'Ticket':
         """Take the ticket of a model in training: a copy of its weights under ``mask``.
 
         Args:
@@ -72,7 +73,7 @@ class Ticket:
         state, kept = _masked(self.state_dict, mask)
         return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity, **meta))
 
-    def save(self, path: Union[str, Path]) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the file whole or not at all."""
         content = dict(model=plain(self.model), state_dict=dict(self.state_dict),
                        mask=dict(self.mask), meta=plain(self.meta))
@@ -82,7 +83,7 @@ class Ticket:
         files.write_bytes(path, buffer.getvalue())
 
     @classmethod
-    def load(cls, path: Union[str, Path]) -> 'Ticket':
+    def load(cls, path: str | Path) -> 'Ticket':
         """Read and check a ticket file; nothing in it is executed.
 
         Raises:
@@ -91,7 +92,7 @@ class Ticket:
         return cls.from_content(path, _read(path))
 
     @classmethod
-    def from_content(cls, path: Union[str, Path], content: Any,
+    def from_content(cls, path: str | Path, content: Any,
                      unsealed: bool = False) -> 'Ticket':
         """Check the content of a ticket file that :func:`~mmst.openmmlab.compat.safe_load` has read.
 
@@ -114,8 +115,9 @@ class Ticket:
         except TicketError as error:
             raise TicketError(f'{path}: {error}') from None
         except Exception as error:  # e.g. a tensor of another kind: not what save has written
-            raise TicketError(f'{path} is not a ticket: {_line(error)}. Remedy: give the ticket.pth '
-                              'that a training run wrote.') from error
+            raise TicketError(
+                f'{path} is not a ticket: {_line(error)}. Remedy: give the ticket.pth '
+                'that a training run wrote.') from error
 
     def check(self) -> None:
         """Refuse weights that are no finite tensors, or that contradict the mask.
@@ -142,7 +144,7 @@ class Ticket:
         """Share of the prunable weights that is pruned."""
         return self.mask.sparsity
 
-    def build(self, part: Optional[str] = None) -> nn.Module:
+    def build(self, part: str | None = None) -> nn.Module:
         """Rebuild the network with its weights, in eval mode; no config is needed.
 
         Args:
@@ -201,9 +203,9 @@ def _unchecked(content: Mapping[str, Any]) -> Ticket:
     return Ticket(content['model'], content['state_dict'], Mask(content['mask']), content['meta'])
 
 
-def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> Tuple[Dict[str, Tensor], Mask]:
+def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> tuple[dict[str, Tensor], Mask]:
     """Copies of both, the pruned weights exactly 0. A shared weight is copied once."""
-    copies: Dict[Any, Tensor] = {}
+    copies: dict[Any, Tensor] = {}
     state = {name: copies.setdefault(place(t) or name, t.detach().cpu().clone())
              for name, t in state_dict.items()}
     kept = Mask({name: t.cpu() for name, t in mask.items()})
@@ -213,7 +215,7 @@ def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> Tuple[Dict[str, Ten
     return state, kept
 
 
-def place(tensor: Tensor) -> Optional[Tuple]:
+def place(tensor: Tensor) -> tuple | None:
     """Where a tensor lies in memory: the same for the names of a weight that layers share.
 
     None of an empty one, which lies nowhere.
@@ -230,7 +232,7 @@ def _line(error: Exception) -> str:
     return shorten(text.partition(' Remedy:')[0], 300).rstrip('.')
 
 
-def _check_format(path: Union[str, Path], content: Any, unsealed: bool) -> None:
+def _check_format(path: str | Path, content: Any, unsealed: bool) -> None:
     """Refuse what is no ticket, or one of a format that cannot be checked or is not known."""
     if not isinstance(content, dict):
         raise TicketError(f'{path} is not a ticket but holds a {type(content).__name__}. Remedy: '
@@ -244,9 +246,10 @@ def _check_format(path: Union[str, Path], content: Any, unsealed: bool) -> None:
         raise TicketError(f'{path} has format {content["format"]!r} version {version}. Remedy: '
                           'update mmst to read it.')
     if version < SEALED and not unsealed:
-        raise TicketError(f'{path} has format 1, without a digest: nothing tells whether it is what '
-                          'was written. Remedy: if you trust it, write it anew with '
-                          'tools/seal.py, or take the ticket from the training run again.')
+        raise TicketError(
+            f'{path} has format 1, without a digest: nothing tells whether it is what '
+            'was written. Remedy: if you trust it, write it anew with '
+            'tools/seal.py, or take the ticket from the training run again.')
 
 
 def _check_digest(content: Mapping[str, Any]) -> None:
@@ -257,7 +260,7 @@ def _check_digest(content: Mapping[str, Any]) -> None:
                           'ticket from the training run again.')
 
 
-def model_settings(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:
+def model_settings(model: nn.Module, cfg: Mapping[str, Any]) -> dict[str, Any]:
     """The model's config as plain data, with the widths that its search blocks have now.
 
     Args:
@@ -273,18 +276,18 @@ def model_settings(model: nn.Module, cfg: Mapping[str, Any]) -> Dict[str, Any]:
         if isinstance(described, dict):
             _set_widths(described, module)
         elif isinstance(described, (list, tuple)) and isinstance(module, Iterable):
-            for settings_of_one, one in zip(described, module):
+            for settings_of_one, one in zip(described, module, strict=False):
                 _set_widths(settings_of_one, one)
     return settings
 
 
-def _set_widths(settings: Any, module: Optional[nn.Module]) -> None:
+def _set_widths(settings: Any, module: nn.Module | None) -> None:
     # Other networks made of search blocks take their widths from the weights alone.
     if hasattr(module, 'get_widths') and isinstance(settings, dict):
         settings['widths'] = module.get_widths()
 
 
-def _read(path: Union[str, Path]) -> Any:
+def _read(path: str | Path) -> Any:
     if not Path(path).is_file():
         raise TicketError(f'{path}: no such file. Remedy: give the path of a ticket.pth.')
     return safe_load(str(path), 'cpu')

@@ -1,5 +1,5 @@
 """What a transfer carries over, as a table (paper Sec. 3.3)."""
-from typing import Mapping
+from collections.abc import Mapping
 
 from torch import nn
 

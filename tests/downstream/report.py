@@ -10,7 +10,6 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List
 
 import torch
 from mmengine.config import Config
@@ -35,10 +34,10 @@ class Report:
     """A finished run."""
     name: str
     runner: Runner
-    before: Dict[int, float] = field(default_factory=dict)
-    after: Dict[int, float] = field(default_factory=dict)
+    before: dict[int, float] = field(default_factory=dict)
+    after: dict[int, float] = field(default_factory=dict)
 
-    def of(self, kind: str) -> List[dict]:
+    def of(self, kind: str) -> list[dict]:
         """The run's searches or prunes."""
         return [event for event in events(self.runner) if event['kind'] == kind]
 
@@ -63,7 +62,7 @@ class Report:
 class Evaluate(Hook):
     """Notes the accuracy of the network as it is at the end of each epoch."""
 
-    def __init__(self, scores: Dict[int, float]):
+    def __init__(self, scores: dict[int, float]):
         self.scores = scores
 
     def after_train_epoch(self, runner: Runner) -> None:

@@ -170,7 +170,7 @@ def assert_holds(pipeline, wanted):
     types = [t['type'] for t in pipeline]
     places = [types.index(transform['type']) for transform in wanted]
     assert places == sorted(places)
-    for place, transform in zip(places, wanted):
+    for place, transform in zip(places, wanted, strict=True):
         assert dict(pipeline[place], **transform) == pipeline[place]
 
 

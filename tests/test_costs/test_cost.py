@@ -198,7 +198,7 @@ def test_sums_can_be_those_of_a_part():
 
 def test_costs_grow_with_the_image_where_they_should():
     small, large = (layer_costs(narrow_backbone(**SMALL), size) for size in ((64, 64), (128, 64)))
-    for a, b in zip(small, large):
+    for a, b in zip(small, large, strict=True):
         inner = 'transformer' in a.name
         assert b.macs == (a.macs if inner else 2 * a.macs)
 

@@ -47,7 +47,8 @@ class Count(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize('name', ['relu_in_place', 'torch_relu', 'layer_norm', 'bilinear', 'by_name'])
+@pytest.mark.parametrize('name',
+                         ['relu_in_place', 'torch_relu', 'layer_norm', 'bilinear', 'by_name'])
 def test_no_decomposition_is_run(name):
     x = torch.empty(2, 6, 8, 12, device='meta')
     with Count() as count, ShapesOnly():

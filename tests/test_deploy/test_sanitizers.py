@@ -59,7 +59,7 @@ def watched(tmp_path_factory):
         pytest.skip('the compiler has neither AddressSanitizer nor UBSan')
     flags, library = found
 
-    def run(*arguments, target='-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else
+    def run(*arguments, target='-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else  # noqa: B008
             '-march=native'):
         env = environment(library, MMST_KERNEL_CACHE=str(folder / 'cache'),
                           MMST_KERNEL_TARGET=' '.join([target, *flags, STRICT]))

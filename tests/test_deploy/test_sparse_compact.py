@@ -26,7 +26,7 @@ def assert_runs(ticket, sizes=((64, 64), (45, 70)), **settings):
         x = torch.randn(2, 3, *size)
         with torch.no_grad():
             exact = tree_leaves(copy.deepcopy(model).double()(x.double(), None))
-        for found, wanted in zip(tree_leaves(sparse(x)), exact):
+        for found, wanted in zip(tree_leaves(sparse(x)), exact, strict=True):
             assert found.shape == wanted.shape
             assert float((found - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
     return sparse

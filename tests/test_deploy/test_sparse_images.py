@@ -65,7 +65,7 @@ def test_pixels_that_are_no_numbers_reach_the_outputs_that_torch_says(value):
     x = input_image(2, 96, 128)
     x[0, 1, 40, 70] = value
     with torch.no_grad():
-        pairs = list(zip(sparse(x), model(x)))
+        pairs = list(zip(sparse(x), model(x), strict=True))
     assert any(bool(exact[0].isnan().any()) and bool(exact[0].isfinite().any())
                for _, exact in pairs)
     for found, exact in pairs:
@@ -101,7 +101,7 @@ def test_images_of_another_type_are_refused_with_both_named(sparse, dtype):
 @pytest.mark.parametrize('images', [torch.zeros(1, 3, 32, 32, device='meta'),
                                     torch.zeros(1, 3, 32, 32).to_sparse()])
 def test_images_that_are_not_in_ordinary_memory_are_refused(sparse, images):
-    with pytest.raises(ConfigError, match='must be an ordinary tensor on the CPU. Remedy: '):
+    with pytest.raises(ConfigError, match=r'must be an ordinary tensor on the CPU. Remedy: '):
         sparse(images)
 
 
@@ -113,7 +113,7 @@ def test_what_is_no_tensor_is_refused(sparse):
 @pytest.mark.parametrize('x', [torch.zeros(1, 4, 8, 8, device='meta'),
                                torch.zeros(1, 4, 8, 8, dtype=torch.half)])
 def test_the_kernel_gets_no_address_of_anything_but_float32_in_memory(x):
-    with pytest.raises(TrainingError, match='the sparse kernel was given a .*Remedy: '):
+    with pytest.raises(TrainingError, match=r'the sparse kernel was given a .*Remedy: '):
         as_map(x)
 
 
@@ -125,7 +125,7 @@ def test_modules_called_alone_refuse_other_channels(sparse, shape):
 
 def test_sizes_beyond_32_bits_are_refused(sparse):
     x = torch.zeros(1).expand(1, 3, 60000, 60000)  # one number in memory
-    with pytest.raises(ConfigError, match='counts them in 32 bits. Remedy: '):
+    with pytest.raises(ConfigError, match=r'counts them in 32 bits. Remedy: '):
         sparse.model.backbone.stem(x)
     with pytest.raises(ConfigError, match='32 bits'):
         fill(Conv, outputs=2**31)

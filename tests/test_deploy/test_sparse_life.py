@@ -60,7 +60,7 @@ def test_an_unpickled_network_without_a_kernel_says_what_is_missing(sparse, monk
     library.kernel.cache_clear()
     monkeypatch.setenv('MMST_KERNEL', 'none')
     try:
-        with pytest.raises(TrainingError, match='the sparse kernel, which cannot be had .*Remedy'):
+        with pytest.raises(TrainingError, match=r'the sparse kernel, which cannot be had .*Remedy'):
             pickle.loads(data)(input_image(1))
     finally:
         library.kernel.cache_clear()
@@ -175,7 +175,7 @@ def test_torch_compile_leaves_it_alone(sparse):
 def test_tracers_are_refused(sparse):
     for trace in (lambda: torch.jit.trace(sparse, input_image(1)),
                   lambda: torch.export.export(sparse, (input_image(1), ), strict=False)):
-        with pytest.raises(TrainingError, match='cannot be traced or exported: .*Remedy: export'):
+        with pytest.raises(TrainingError, match=r'cannot be traced or exported: .*Remedy: export'):
             trace()
 
 

@@ -79,7 +79,7 @@ def test_threads_that_make_no_sense_are_refused(threads):
 
 
 def test_image_without_batch_is_refused():
-    with pytest.raises(ConfigError, match='images.shape'):
+    with pytest.raises(ConfigError, match=r'images.shape'):
         SparseModel(nn.Conv2d(3, 3, 1))(torch.zeros(3, 8, 8))
 
 

@@ -128,7 +128,7 @@ def test_any_input_size(ticket, size):
 
 
 def test_sizes_that_a_network_cannot_take_are_refused():
-    with pytest.raises(ConfigError, match='--shape = .*Remedy: '):
+    with pytest.raises(ConfigError, match=r'--shape = .*Remedy: '):
         network_cost(nn.Conv2d(3, 3, 9), (4, 4))
 
 

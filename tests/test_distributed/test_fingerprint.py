@@ -48,7 +48,7 @@ def test_statistics_may_differ_where_nothing_averages_them(tmp_path, recalibrate
                               prune=dict(interval=3), recalibrate=recalibrate, **FINGERPRINT)
     differ = [{part for part, name in a['digests']
                if a['digests'][part, name] != b['digests'][part, name]}
-              for a, b in zip(first, second)]
+              for a, b in zip(first, second, strict=True)]
     assert differ == [local] * 3
 
 

@@ -20,7 +20,7 @@ def test_a_moved_run_starts_from_the_same_bits_and_ends_at_the_target(tmp_path, 
     for states, _ in answers:
         assert states[0]['digests'] == stopped['digests']
         assert [s['step'] for s in states] == [STOP + 1, STOP + 1, STOP + 2]
-    for states in zip(*(states[1:] for states, _ in answers)):
+    for states in zip(*(states[1:] for states, _ in answers), strict=True):
         assert all(s['digests'] == states[0]['digests'] for s in states)
     done = [(e['kind'], e['step']) for e in answers[0][0][-1]['events']
             if e['kind'] in ('search', 'prune')]
@@ -38,7 +38,7 @@ def test_schedules_and_warm_up_go_on_where_they_were(tmp_path, before, after):
     expected = expected[-len(places):]
     assert len(places) == (EPOCHS - STOP) * 4 // after
     assert [iteration for iteration, _, _ in places] == [iteration for iteration, _, _ in expected]
-    for place, other in zip(places, expected):
+    for place, other in zip(places, expected, strict=True):
         assert place == pytest.approx(other, rel=1e-9)
 
 
@@ -48,6 +48,6 @@ def test_on_as_many_processes_it_ends_as_if_never_stopped(tmp_path):
     resumed = ranks.run(2, rank_moves.go_on, tmp_path / 'stopped')
     for rank in range(2):
         at_ends = begun[rank] + resumed[rank][0][1:]
-        for uninterrupted, other in zip(whole[rank][0][1:], at_ends):
+        for uninterrupted, other in zip(whole[rank][0][1:], at_ends, strict=True):
             assert uninterrupted['digests'] == other['digests'], uninterrupted['step']
             assert uninterrupted['events'] == other['events']

@@ -16,6 +16,6 @@ def test_all_stop_at_the_same_step_and_go_on_alike(tmp_path, uninterrupted, rank
     stopped = ranks.run(2, rank_stops.train, tmp_path, stop=(rank, 2), rate=rate)
     assert stopped[0] == stopped[1] and stopped[0][0] == 143 and name in stopped[0][2]
     resumed = ranks.run(2, rank_stops.train, tmp_path, resume=True)
-    for before, after in zip(uninterrupted, resumed):
+    for before, after in zip(uninterrupted, resumed, strict=True):
         assert after[:2] == before[:2]
         assert after[2] == before[2][-len(after[2]):] and after[2]

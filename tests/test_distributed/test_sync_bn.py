@@ -20,7 +20,7 @@ def test_processes_agree_on_all_statistics_at_every_epoch_end(tmp_path):
     (first, norms), (second, _) = ranks.run(
         2, rank_gradients.synchronised, rank_jobs.train, tmp_path, 4, probes=[WEAKEN],
         keep=rank_gradients.count_norms)
-    for a, b in zip(first, second):
+    for a, b in zip(first, second, strict=True):
         assert a['digests'] == b['digests']
     assert any(e['removed'] for e in first[-1]['events'] if e['kind'] == 'search')
     assert all(total == synced > 0 for total, synced in norms)

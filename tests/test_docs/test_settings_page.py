@@ -57,7 +57,8 @@ def test_counts_of_blocks_are_those_of_the_network():
     with torch.device('meta'):
         parts = [HRNASSupernet(), DensePredictionNeck()]
     blocks = [block for part in parts for block in search_blocks(part).values()]
-    assert (len(blocks), sum(isinstance(block.residual, nn.Identity) for block in blocks)) == (61, 44)
+    assert (len(blocks), sum(isinstance(block.residual, nn.Identity)
+                             for block in blocks)) == (61, 44)
 
 
 def test_deviations_of_the_scale_are_those_of_the_distributions():

@@ -107,7 +107,7 @@ def diverged(folder):
 
 def another_task(folder):
     check_task('x.pth', Ticket({}, {}, None, dict(default_scope='mmseg')),
-               Config(dict(default_scope='mmpose', model=dict())))
+               Config(dict(default_scope='mmpose', model={})))
 
 
 def unseen_image(folder):

@@ -124,7 +124,7 @@ def test_damaged_ones_are_refused(tmp_path, damage):
     saved = wrapper.state_dict()
     damage(saved['gathered_gradients'])
     wrapper.load_state_dict(saved)
-    with pytest.raises(TicketError, match='gathered_gradients do not fit.*Remedy') as error:
+    with pytest.raises(TicketError, match=r'gathered_gradients do not fit.*Remedy') as error:
         wrapper.initialize_count_status(runner.model, 2, 10)
     assert '\n' not in str(error.value)
 

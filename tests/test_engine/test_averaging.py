@@ -81,7 +81,7 @@ def test_the_average_goes_on_after_the_network_has_shrunk(tmp_path, ema):
                                    dict(prune=False)], ids=['prune', 'search'])
 def test_an_average_without_averaged_buffers_is_refused(tmp_path, hooks):
     runner = make(tmp_path, ema=dict(update_buffers=False), **hooks)
-    with pytest.raises(ConfigError, match='EMAHook.update_buffers = False.*Remedy'):
+    with pytest.raises(ConfigError, match=r'EMAHook.update_buffers = False.*Remedy'):
         runner.train()
     assert not timeline(runner)
 

@@ -18,7 +18,7 @@ def stopping(tmp_path, scores, epochs=9, stop=None, **settings):
 
 
 @pytest.mark.parametrize('settings', [
-    dict(), dict(train_cfg=dict(by_epoch=False, max_iters=9, val_interval=1),
+    {}, dict(train_cfg=dict(by_epoch=False, max_iters=9, val_interval=1),
                  probes=[(60, dict(after_train_iter=weaken(0.2)))])],
     ids=['epochs', 'iterations'])
 def test_a_stopped_run_leaves_the_ticket_of_its_last_evaluation(tmp_path, settings):
@@ -61,5 +61,5 @@ def test_a_run_that_is_stopped_below_the_target_is_pruned_recalibrated_and_evalu
 
 
 def test_a_strict_hook_is_refused_before_training(tmp_path):
-    with pytest.raises(ConfigError, match='EarlyStoppingHook.strict = True: .* Remedy: '):
+    with pytest.raises(ConfigError, match=r'EarlyStoppingHook.strict = True: .* Remedy: '):
         stopping(tmp_path, [], stop=dict(strict=True)).train()

@@ -110,7 +110,7 @@ def test_validation_alone_is_not_renamed_and_needs_no_optimizer(tmp_path):
 
 def test_testing_with_the_config_of_a_run_works(tmp_path):
     cfg = make(tmp_path, val=1, ticket=True).cfg
-    runner = make(tmp_path, val=1, ticket=True, scores=[0.4], test_cfg=dict(),
+    runner = make(tmp_path, val=1, ticket=True, scores=[0.4], test_cfg={},
                   test_dataloader=cfg.val_dataloader, test_evaluator=cfg.val_evaluator)
     assert set(runner.test()) == {'score'}
 

@@ -58,7 +58,7 @@ def test_resumed_in_the_middle_it_ends_with_the_same_bits(whole, tmp_path, itera
     again = run(tmp_path, resume=True, load_from=f'{whole.work_dir}/iter_{iteration}.pth')
     assert timeline(whole) == timeline(again)
     for first, second in zip((unwrapped(whole), averaged(whole).module),
-                             (unwrapped(again), averaged(again).module)):
+                             (unwrapped(again), averaged(again).module), strict=True):
         second = second.state_dict()
         assert all(torch.equal(value, second[name]) for name, value in first.state_dict().items())
     first, second = (Ticket.load(f'{runner.work_dir}/ticket.pth') for runner in (whole, again))

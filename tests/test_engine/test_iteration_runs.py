@@ -94,7 +94,7 @@ def test_a_resumed_run_ends_like_one_that_was_not_interrupted(tmp_path):
         second = second.state_dict()
         assert all(torch.equal(value, second[name]) for name, value in first.state_dict().items())
     masks = [[pruned for *_, pruned in pruned_weights(runner)] for runner in (whole, again)]
-    assert masks[0] and all(torch.equal(*pair) for pair in zip(*masks))
+    assert masks[0] and all(torch.equal(*pair) for pair in zip(*masks, strict=True))
 
 
 def test_epoch_based_runs_of_the_toolboxes_give_the_same_order(tmp_path):

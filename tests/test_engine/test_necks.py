@@ -84,7 +84,7 @@ def test_the_ticket_is_the_network_that_was_trained(tickets, name):
     if has_neck:
         assert Ticket.load(path).build('neck') is not None
     else:
-        with pytest.raises(TicketError, match="no 'neck'.*backbone"):
+        with pytest.raises(TicketError, match=r"no 'neck'.*backbone"):
             Ticket.load(path).build('neck')
 
 
@@ -117,14 +117,15 @@ def test_a_neck_of_another_class_or_none_stays_behind(tickets):
     for settings in ({}, dict(neck=None), dict(neck=[]), dict(neck=[tiny.NECK, tiny.NECK]),
                      dict(neck=dict(type='NothingNeck'))):
         assert fitting_parts(ticket, settings) == ['backbone']
-    assert fitting_parts(ticket, dict(neck=dict(type='DensePredictionNeck'))) == ['backbone', 'neck']
+    assert fitting_parts(ticket,
+                         dict(neck=dict(type='DensePredictionNeck'))) == ['backbone', 'neck']
 
 
 def test_where_the_targets_own_ticket_is_missing_the_remedy_is_a_new_neck(tickets, tmp_path):
     cfg = config(tmp_path, 'one', search=False)
     cfg.default_hooks.prune = dict(type='mmst.FixedMaskHook', ticket=str(tickets['one'][0]),
                                    parts=['backbone'], neck_ticket=str(tmp_path / 'none.pth'))
-    with pytest.raises(TicketError, match='none.pth.*no such file.*--new-neck'):
+    with pytest.raises(TicketError, match=r'none.pth.*no such file.*--new-neck'):
         Runner.from_cfg(cfg).train()
 
 

@@ -176,7 +176,7 @@ def test_the_averaged_copy_is_masked_like_the_model(tmp_path):
     runner = run(tmp_path, prune=prune('search'), probes=[WEAKEN], **ORDER)
     names = [name for name, *_ in pruned_weights(runner)]
     assert names and averaged(runner) is not None
-    for name, weight, copy, pruned in pruned_weights(runner):
+    for _name, weight, copy, pruned in pruned_weights(runner):
         assert weight.shape == copy.shape
         assert (copy[pruned] == 0).all()
         assert pruned.all() or (copy[~pruned] != 0).any()

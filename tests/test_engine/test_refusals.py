@@ -102,14 +102,14 @@ def test_a_model_without_search_units_is_refused(tmp_path):
     cfg.model.backbone = dict(type='WithoutUnits')
     cfg.model.neck = dict(type='WithoutUnits', out_channels=4)
     cfg.experiment_name += '_without_units'
-    with pytest.raises(ConfigError, match='WithoutUnits.*no search units.*Remedy'):
+    with pytest.raises(ConfigError, match=r'WithoutUnits.*no search units.*Remedy'):
         type(runner).from_cfg(cfg).train()
 
 
 def test_intervals_of_iteration_based_runs_are_measured_in_iterations(tmp_path):
     runner = make(tmp_path, search=dict(interval=7), prune=False,
                   train_cfg=dict(by_epoch=False, max_iters=6))
-    with pytest.raises(ConfigError, match='SearchHook.interval = 7.*6 iterations'):
+    with pytest.raises(ConfigError, match=r'SearchHook.interval = 7.*6 iterations'):
         runner.train()
 
 
@@ -121,6 +121,6 @@ def test_scores_that_are_not_finite_stop_the_run(tmp_path):
 
     runner = make(tmp_path, 1, length=4, search=False, prune=ALONE,
                   probes=[(60, dict(after_train_epoch=diverge))])
-    with pytest.raises(ConfigError, match='not finite.*Remedy'):
+    with pytest.raises(ConfigError, match=r'not finite.*Remedy'):
         runner.train()
     assert not runner.optim_wrapper.masks

@@ -51,7 +51,7 @@ def test_a_network_that_its_config_does_not_describe_is_refused_before_training(
     other['backbone']['stem_channels'] = (8, 4)
     model = MODELS.build(described())
     for cfg, ticket in ((dict(model=other), True), (None, dict(model=other))):
-        with pytest.raises(ConfigError, match='model = .*no ticket of it could be opened'):
+        with pytest.raises(ConfigError, match=r'model = .*no ticket of it could be opened'):
             runner(tmp_path, model, cfg, ticket).train()
     assert not list(tmp_path.rglob('*.pth'))
 
@@ -94,7 +94,7 @@ def test_looking_whether_a_ticket_can_be_opened_draws_no_random_number_of_the_ru
     with_ticket = tiny.run(tmp_path / 'a', 2, ticket=True)
     without = tiny.run(tmp_path / 'b', 2)
     assert all(torch.equal(a, b) for a, b in zip(
-        with_ticket.model.state_dict().values(), without.model.state_dict().values()))
+        with_ticket.model.state_dict().values(), without.model.state_dict().values(), strict=True))
 
 
 def test_the_preprocessor_of_the_config_is_the_tickets_too(tmp_path):

@@ -17,8 +17,12 @@ from mmst.openmmlab.compat import safe_load
 
 def make(epochs=4, damage=None, **changes):
     """A run whose images are damaged at the beginning of an epoch (of an iteration, if so)."""
-    cfg = kills.settings(epochs, workers=0, **dict(
-        dict(val=0, checkpoint=dict(interval=1, max_keep_ckpts=1), param_scheduler=None), **changes))
+    cfg = kills.settings(epochs,
+                         workers=0,
+                         **dict(
+                             dict(val=0,
+                                  checkpoint=dict(interval=1, max_keep_ckpts=1),
+                                  param_scheduler=None), **changes))
     runner = Runner.from_cfg(cfg)
     runner.register_hook(Probe(after_train_epoch=WEAKEN[1]['after_train_epoch']), 60)
     runner.register_hook(Probe(before_train_iter=lambda r: r.iter == damage and spoil(r)), 1)
@@ -121,7 +125,9 @@ def test_the_hook_is_not_needed_to_keep_units(tmp_path):
 def test_what_the_remedy_says_is_so(tmp_path):
     """A resumed run takes on gradient clipping, and keeps its learning rate."""
     make(2).train()
-    runner = make(3, optimizer=dict(type='AdamW', lr=123.), wrapper=dict(clip_grad=dict(max_norm=.1)))
+    runner = make(3,
+                  optimizer=dict(type='AdamW', lr=123.),
+                  wrapper=dict(clip_grad=dict(max_norm=.1)))
     runner._resume = True
     runner.train()
     assert runner.epoch == 3

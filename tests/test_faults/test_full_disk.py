@@ -88,7 +88,7 @@ def test_a_ticket_that_finds_no_room_leaves_the_old_one(small_disk, monkeypatch)
     path = small_disk / kills.WORK / 'ticket.pth'
     before = path.read_bytes()
     fill(small_disk, len(before) // 2)
-    with pytest.raises(TrainingError, match='ticket.pth cannot be written .No space left'):
+    with pytest.raises(TrainingError, match=r'ticket.pth cannot be written .No space left'):
         Ticket.load(path).save(path)
     assert path.read_bytes() == before and not list(small_disk.rglob('*.tmp'))
 
@@ -112,5 +112,5 @@ def test_a_limit_on_the_size_of_files_is_told(limit, tmp_path, monkeypatch):
 
 def test_a_directory_that_may_not_be_written_is_told(tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(TrainingError, match='cannot be written .File exists.'):
+    with pytest.raises(TrainingError, match=r'cannot be written .File exists.'):
         write_bytes(tmp_path / 'file' / 'ticket.pth', b'')

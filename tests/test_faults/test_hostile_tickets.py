@@ -74,8 +74,9 @@ NAMED = dict(
 def test_nothing_that_a_ticket_names_is_imported_or_read(evil, name):
     ticket_with(NAMED[name]).save(evil / 'ticket.pth')
     ticket = Ticket.load(evil / 'ticket.pth')
-    for use in (ticket.build, lambda: ticket_costs(ticket, (32, 32)), lambda: reinitialize(ticket, 1)):
-        with pytest.raises(TicketError, match='cannot be built.*Remedy: '):
+    for use in (ticket.build, lambda: ticket_costs(ticket,
+                                                   (32, 32)), lambda: reinitialize(ticket, 1)):
+        with pytest.raises(TicketError, match=r'cannot be built.*Remedy: '):
             use()
     assert 'evil_scope' not in sys.modules
 
@@ -109,13 +110,14 @@ def test_pretrained_weights_are_not_fetched_for_a_ticket(tmp_path, settings):
 
 def test_importing_a_ticket_of_a_toolbox_leaves_the_doors_open():
     """Toolboxes are first imported while a network is built: they keep nothing that is closed."""
-    code = ('import mmst, torch\n'
-            'from mmengine.config import Config\n'
-            'from mmst.tickets.build import build_network\n'
-            'build_network(dict(type="mmseg.ResNet", depth=18), "mmseg", {"w": torch.ones(10**7)})\n'
-            'Config.fromstring("a = 1", ".py")\n'
-            'from mmengine.registry import MODELS\n'
-            'assert MODELS.get("torch.nn.Linear") is torch.nn.Linear\n')
+    code = (
+        'import mmst, torch\n'
+        'from mmengine.config import Config\n'
+        'from mmst.tickets.build import build_network\n'
+        'build_network(dict(type="mmseg.ResNet", depth=18), "mmseg", {"w": torch.ones(10**7)})\n'
+        'Config.fromstring("a = 1", ".py")\n'
+        'from mmengine.registry import MODELS\n'
+        'assert MODELS.get("torch.nn.Linear") is torch.nn.Linear\n')
     subprocess.run([sys.executable, '-W', 'ignore', '-c', code], check=True, timeout=300)
 
 
@@ -132,7 +134,7 @@ HUGE = dict(
 
 
 def refuses_to_build(path):
-    with pytest.raises(TicketError, match='cannot be built.*Remedy: '):
+    with pytest.raises(TicketError, match=r'cannot be built.*Remedy: '):
         Ticket.load(path).build()
 
 
@@ -221,7 +223,7 @@ def test_a_ticket_without_its_digest_is_refused_whatever_its_label(tmp_path):
             Ticket.load(tmp_path / 'other.pth')
     for version in (1, 2):
         torch.save(dict(content, version=version), tmp_path / 'other.pth')
-        with pytest.raises(TicketError, match='format 1|was changed'):
+        with pytest.raises(TicketError, match=r'format 1|was changed'):
             Ticket.load(tmp_path / 'other.pth')
 
 

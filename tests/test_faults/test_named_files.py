@@ -25,8 +25,9 @@ def trained(tmp_path_factory):
 def place(tmp_path, trained, monkeypatch):
     """A copy of the run, and beside it files and a folder that are none of its business."""
     shutil.copytree(trained, tmp_path / 'run' / kills.WORK)
-    for name in ('precious', 'precious/epoch_1.pth', 'run/epoch_1.pth', 'run/best_score_epoch_1.pth',
-                 f'run/{kills.WORK}/notes.txt', f'run/{kills.WORK}/best_of_all.txt'):
+    for name in ('precious', 'precious/epoch_1.pth', 'run/epoch_1.pth',
+                 'run/best_score_epoch_1.pth', f'run/{kills.WORK}/notes.txt',
+                 f'run/{kills.WORK}/best_of_all.txt'):
         path = tmp_path / name
         if path.suffix:
             path.parent.mkdir(exist_ok=True)

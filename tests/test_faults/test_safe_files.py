@@ -36,7 +36,11 @@ def made(tmp_path, monkeypatch):
 
 
 def settings(epochs=3, **changes):
-    cfg = kills.settings(epochs, workers=0, val=0, checkpoint=dict(interval=1), param_scheduler=None)
+    cfg = kills.settings(epochs,
+                         workers=0,
+                         val=0,
+                         checkpoint=dict(interval=1),
+                         param_scheduler=None)
     cfg.update(changes)
     return cfg
 
@@ -71,12 +75,12 @@ def test_the_payload_would_run(tmp_path):
 @pytest.mark.parametrize('resume', [True, False])
 def test_no_run_starts_from_it(trained, made, name, resume):
     path = spoiled(trained / name, made)
-    with pytest.raises(TicketError, match='refers to .*mkdir.*refused. Remedy'):
+    with pytest.raises(TicketError, match=r'refers to .*mkdir.*refused. Remedy'):
         train(load_from=path, resume=resume)
 
 
 def test_it_is_no_ticket(trained, made):
-    with pytest.raises(TicketError, match='refused. Remedy'):
+    with pytest.raises(TicketError, match=r'refused. Remedy'):
         Ticket.load(spoiled(trained / 'ticket.pth', made))
 
 
@@ -120,7 +124,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 def test_a_download_is_read_like_a_file(trained, made, address):
     spoiled(trained / 'epoch_2.pth', made)
-    with pytest.raises(TicketError, match='refused. Remedy'):
+    with pytest.raises(TicketError, match=r'refused. Remedy'):
         CheckpointLoader.load_checkpoint(f'{address}/spoiled.pth', 'cpu')
     torch.save(safe_load(str(trained / 'epoch_2.pth')), 'good.pth')
     content = CheckpointLoader.load_checkpoint(f'{address}/good.pth?version=1', 'cpu')

@@ -84,7 +84,7 @@ def test_a_record_of_a_former_version_tells_classes_in_other_words(tmp_path):
     for kind, size in (('Linear', 1), ('Conv2d', 2)):
         model['necks'][0] = dict(type=f"<class 'torch.nn.modules.conv.{kind}'>", size=size)
         work_dir.write_record(tmp_path, dict(run='one', config=former))
-        with pytest.raises(TrainingError, match='model.necks was'):
+        with pytest.raises(TrainingError, match=r'model.necks was'):
             check(tmp_path, cfg)
 
 

@@ -51,5 +51,5 @@ def test_two_moments_that_changed_places_are_told_before_anything_is_built(conte
     torch.save(changed, tmp_path / 'epoch_2.pth')
     cfg = kills.settings()
     cfg.update(resume=True, load_from=str(tmp_path / 'epoch_2.pth'), work_dir=str(tmp_path / 'w'))
-    with pytest.raises(TicketError, match='was changed .*: its optimizer is another. Remedy: '):
+    with pytest.raises(TicketError, match=r'was changed .*: its optimizer is another. Remedy: '):
         check_start(cfg, None)

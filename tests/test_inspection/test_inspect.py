@@ -52,9 +52,9 @@ def test_what_runs_save_is_read(tmp_path, name, archive):
     torch.save(content, tmp_path / 'x.pth', _use_new_zipfile_serialization=archive)
     found = safe_load(str(tmp_path / 'x.pth'))
     if name in ('plain', 'others'):
-        pairs = zip(found, content)
+        pairs = zip(found, content, strict=True)
         assert all(torch.equal(a, b) if torch.is_tensor(a) else a == b for a, b in pairs)
-    assert type(found) is type(content) and repr(found)[:40] == repr(content)[:40] or name in (
+    assert (type(found) is type(content) and repr(found)[:40] == repr(content)[:40]) or name in (
         'history', 'others')
 
 
@@ -128,9 +128,11 @@ def test_packed_archives_are_refused_at_once(tmp_path):
 
 @pytest.mark.parametrize('change', [
     lambda name, data: data[:8] if name.endswith('data/0') else data,
-    lambda name, data: data.replace(struct.pack('<B', 4) + b't', b'\xfft') if 'pkl' in name else data,
-    lambda name, data: data.replace(b'K\x04', b'K\xf0') if name.endswith('pkl') else data,
-    lambda name, data: data.replace(b'K\x04', b'J\xff\xff\xff\x7f') if 'pkl' in name else data])
+    lambda name, data: data.replace(struct.pack('<B', 4) + b't', b'\xfft')
+    if 'pkl' in name else data, lambda name, data: data.replace(b'K\x04', b'K\xf0')
+    if name.endswith('pkl') else data,
+    lambda name, data: data.replace(b'K\x04', b'J\xff\xff\xff\x7f') if 'pkl' in name else data
+])
 def test_tensors_larger_than_their_storage_are_refused(tmp_path, change):
     rewritten(tmp_path / 'x.pth', change)
     limited(refused, str(tmp_path / 'x.pth'))

@@ -16,7 +16,7 @@ def test_a_second_backward_pass_is_refused(device):
     x = torch.randn(4, device=device)
     first = module(x).sum()
     first.backward(retain_graph=True)
-    with pytest.raises(RuntimeError, match='one backward pass.*cuda_graph=False'):
+    with pytest.raises(RuntimeError, match=r'one backward pass.*cuda_graph=False'):
         first.backward()
 
 

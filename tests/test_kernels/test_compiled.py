@@ -52,7 +52,7 @@ def assert_same_gradients(model, plain):
     x = image()
     for net in (model, plain):
         net(x).square().sum().backward()
-    for (name, p), q in zip(plain.named_parameters(), model.parameters()):
+    for (name, p), q in zip(plain.named_parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(q.grad, p.grad, rtol=1e-4, atol=1e-4, msg=name)
 
 
@@ -88,7 +88,7 @@ def test_gradients_and_statistics_are_those_of_the_plain_network():
     model = three_blocks()
     _, plain = compiled(model, 'aot_eager')
     assert_same_gradients(model, plain)
-    for (name, p), q in zip(plain.named_buffers(), model.buffers()):
+    for (name, p), q in zip(plain.named_buffers(), model.buffers(), strict=True):
         torch.testing.assert_close(q, p, msg=name)
 
 

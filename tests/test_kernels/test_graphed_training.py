@@ -41,7 +41,7 @@ def train(model, steps, batch=2, passes=1, dtype=None, set_to_none=True):
 
 
 def assert_same(plain, other, tolerance=1e-9):
-    for (name, a), b in zip(plain.state_dict().items(), other.state_dict().values()):
+    for (name, a), b in zip(plain.state_dict().items(), other.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, msg=name)
 
 
@@ -86,7 +86,7 @@ def test_a_capture_leaves_statistics_and_random_numbers_as_they_were(device):
         ends.append([*outs, torch.rand(3, device=device), *model.buffers()])
     if device == 'cuda':  # a graph draws its numbers in another order
         ends = [end[3:] for end in ends]
-    for a, b in zip(*ends):
+    for a, b in zip(*ends, strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -96,7 +96,7 @@ def test_outputs_of_a_step_outlive_the_next(pair):
         outs.append(pair[1].backbone(input_image().to(pair[1].classifier.weight) * (1 + i))[0])
         kept.append(outs[-1].detach().clone())
         outs[-1].sum().backward()
-    for out, copy_of_it in zip(outs, kept):
+    for out, copy_of_it in zip(outs, kept, strict=True):
         assert torch.equal(out, copy_of_it)
 
 
@@ -125,4 +125,4 @@ def test_random_numbers_differ_from_step_to_step_and_follow_the_seed():
             out.sum().backward()
         ends.append(outs)
     assert not torch.equal(ends[0][3], ends[0][4])
-    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(*ends))
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(*ends, strict=True))

@@ -22,7 +22,7 @@ def test_product_equals_the_convolution_in_output_and_gradients(shape, bias):
     gradient = torch.randn_like(expected)
     wanted = [x, *conv.parameters()]
     for a, b in zip(torch.autograd.grad(found, wanted, gradient),
-                    torch.autograd.grad(expected, wanted, gradient)):
+                    torch.autograd.grad(expected, wanted, gradient), strict=True):
         torch.testing.assert_close(a, b)
         assert a.shape == b.shape
 

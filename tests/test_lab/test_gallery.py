@@ -39,5 +39,8 @@ def test_majority_miou_is_the_majority_share_over_the_classes_that_occur():
 
 def test_the_gallery_is_a_picture_with_the_colours_of_the_classes(tmp_path):
     segmentation_gallery(_Model(), _Data(), [0, 1], tmp_path / 'g.png', 'title')
-    colours = {colour for _, colour in Image.open(tmp_path / 'g.png').convert('RGB').getcolors(1 << 24)}
+    colours = {
+        colour
+        for _, colour in Image.open(tmp_path / 'g.png').convert('RGB').getcolors(1 << 24)
+    }
     assert {(255, 0, 0), (0, 255, 0)} <= colours

@@ -67,7 +67,7 @@ def test_joint_expansion_is_initialised_per_kernel_size():
 
 def test_joint_depthwise_convolutions_are_initialised_by_their_own_size():
     mixconv = initialised(MixConv(128, 8))
-    for k, conv in zip((3, 5, 7), mixconv.depthwise):
+    for k, conv in zip((3, 5, 7), mixconv.depthwise, strict=True):
         assert_normal(conv.weight, sqrt(2 / (k * k)))
 
 

@@ -60,7 +60,7 @@ def build_runner(work_dir, name, epochs=2, **kwargs):
         optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
         param_scheduler=dict(type='MultiStepLR', milestones=[1]),
         train_cfg=dict(by_epoch=True, max_epochs=epochs),
-        val_cfg=dict(),
+        val_cfg={},
         default_hooks=dict(
             checkpoint=dict(type='CheckpointHook', interval=1, save_best='score', rule='greater')),
         custom_hooks=[dict(type='EMAHook')],
@@ -194,17 +194,17 @@ def test_getattr_stand_in_returns_statistics():
 
 @extensible_check
 def test_arrays_of_objects_are_refused(tmp_path):
-    torch.save(np.array([dict()], object), tmp_path / 'a.pth')
+    torch.save(np.array([{}], object), tmp_path / 'a.pth')
     with pytest.raises(TicketError):
         compat.safe_load(tmp_path / 'a.pth')
 
 
 @pytest.mark.parametrize('share', [0, 0.01, 0.3, 0.9, 0.99])
 def test_truncated_checkpoint_is_named_in_one_line(checkpoint, tmp_path, share):
-    whole = open(checkpoint, 'rb').read()
+    whole = open(checkpoint, 'rb').read()  # noqa: SIM115
     path = tmp_path / 'short.pth'
     path.write_bytes(whole[:int(share * len(whole))])
-    with pytest.raises(TicketError, match='short.pth: is truncated, damaged or no') as error:
+    with pytest.raises(TicketError, match=r'short.pth: is truncated, damaged or no') as error:
         load_checkpoint(ToyModel(), str(path))
     assert '\n' not in str(error.value)
 
@@ -213,7 +213,7 @@ def test_truncated_checkpoint_is_named_in_one_line(checkpoint, tmp_path, share):
 def test_other_files_are_named_in_one_line(tmp_path, content):
     path = tmp_path / 'notes.pth'
     path.write_bytes(content)
-    with pytest.raises(TicketError, match='notes.pth: is truncated, damaged or no'):
+    with pytest.raises(TicketError, match=r'notes.pth: is truncated, damaged or no'):
         compat.safe_load(path)
 
 
@@ -227,7 +227,7 @@ def test_device_that_is_not_there_is_no_fault_of_the_file(checkpoint, monkeypatc
 
 
 def test_missing_file_is_named():
-    with pytest.raises(FileNotFoundError, match='nowhere.pth'):
+    with pytest.raises(FileNotFoundError, match=r'nowhere.pth'):
         load_checkpoint(ToyModel(), 'nowhere.pth')
 
 

@@ -21,7 +21,7 @@ without_compiled_ops = pytest.mark.skipif(mmcv_full_available(), reason='mmcv is
 @without_compiled_ops
 def test_placeholder_op_raises_only_when_called():
     from mmcv.ops import nms
-    with pytest.raises(RuntimeError, match="'nms' needs the compiled operations.*Remedy"):
+    with pytest.raises(RuntimeError, match=r"'nms' needs the compiled operations.*Remedy"):
         nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
 
 
@@ -76,7 +76,7 @@ def test_cfg_names_the_nearest_config(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / 'st_hrnas.py').touch()
     assert mmst.cfg('st_hrnas.py') == str(folder / 'st_hrnas.py')
-    with pytest.raises(ConfigError, match="config = 'st_hrns.py': .* for example st_hrnas.py"):
+    with pytest.raises(ConfigError, match=r"config = 'st_hrns.py': .* for example st_hrnas.py"):
         mmst.cfg('st_hrns.py')
 
 
@@ -92,7 +92,7 @@ def test_config_by_name_means_the_same_as_by_path(tmp_path, monkeypatch):
         assert Config.fromfile(child).model == dict(
             type='EncoderDecoder', head=dict(type='A'), depth=1)
     child.write_text("_base_ = 'mmst::bas.py'\n")
-    with pytest.raises(ConfigError, match='for example base.py'):
+    with pytest.raises(ConfigError, match=r'for example base.py'):
         Config.fromfile(child)
 
 

@@ -46,14 +46,14 @@ def test_all_ways_to_ask_for_a_criterion_give_it(kind):
 
 @pytest.mark.parametrize('kind', ['nothing', 'no.such.thing', dict(type=None), None, 5, object()])
 def test_an_unknown_one_is_refused_with_those_that_exist(kind):
-    with pytest.raises(ConfigError, match="PruneHook.criterion = .*unknown name.*'magnitude'"):
+    with pytest.raises(ConfigError, match=r"PruneHook.criterion = .*unknown name.*'magnitude'"):
         build_registered(CRITERIA, 'PruneHook.criterion', kind)
 
 
 def test_arguments_that_it_does_not_take_are_named():
-    with pytest.raises(ConfigError, match="criterion = .*strength.*Random: seed"):
+    with pytest.raises(ConfigError, match=r"criterion = .*strength.*Random: seed"):
         build_registered(CRITERIA, 'criterion', dict(type='random', strength=1))
-    with pytest.raises(ConfigError, match='schedule = .*prunes'):
+    with pytest.raises(ConfigError, match=r'schedule = .*prunes'):
         build_registered(SCHEDULES, 'schedule', dict(type='one_shot', prunes=1), sparsity=0.5)
 
 
@@ -75,7 +75,8 @@ def test_one_that_needs_gradients_may_say_nothing_of_batches(tmp_path):
     assert set(criterion_gradients(runner, bare, weights, 0)) == set(weights)
 
 
-@pytest.mark.parametrize('criterion, name', [(Sensitivity(), 'sensitivity'), (Gradient(), 'gradient')])
+@pytest.mark.parametrize('criterion, name', [(Sensitivity(), 'sensitivity'),
+                                             (Gradient(), 'gradient')])
 def test_without_training_data_the_error_names_the_criterion(criterion, name):
     runner = SimpleNamespace(_train_dataloader=None)
     with pytest.raises(ConfigError, match=f"criterion = '{name}': it needs training data"):
@@ -88,5 +89,5 @@ def test_several_optimizers_are_refused_by_what_the_config_says():
     from mmst.engine.run.plan import RunPlan
     plan = RunPlan(2, 'epochs', OptimWrapperDict, [], torch.nn.Linear(1, 1), cfg=dict(
         optim_wrapper=dict(constructor='Own', generator=dict(type='OptimWrapper'), lower={})))
-    with pytest.raises(ConfigError, match="optim_wrapper = 'generator, lower': .*several optim"):
+    with pytest.raises(ConfigError, match=r"optim_wrapper = 'generator, lower': .*several optim"):
         plan.check_wrapper('pruning needs a wrapper')

@@ -21,13 +21,13 @@ def test_gradient_is_the_absolute_product_of_weight_and_summed_gradient():
 
 
 def test_gradient_without_gradients_is_refused_with_a_remedy():
-    with pytest.raises(ConfigError, match='training batches.*magnitude'):
+    with pytest.raises(ConfigError, match=r'training batches.*magnitude'):
         Gradient().score(WEIGHTS, {})
 
 
 @pytest.mark.parametrize('batches', [0, -1, 1.5, True, 'all'])
 def test_gradient_needs_a_whole_number_of_batches(batches):
-    with pytest.raises(ConfigError, match='criterion.batches'):
+    with pytest.raises(ConfigError, match=r'criterion.batches'):
         Gradient(batches=batches)
 
 

@@ -44,7 +44,7 @@ def test_every_layer_has_the_ratio_in_scope_layer(kind, ratio):
 
 
 @pytest.mark.parametrize('total', [1, 3, 10, 1000, 30_000_000])
-@pytest.mark.parametrize('ratio', RATIOS + [0., 1 / 3])
+@pytest.mark.parametrize('ratio', [*RATIOS, 0.0, 1 / 3])
 def test_the_number_to_prune_is_the_first_that_reaches_the_ratio(total, ratio):
     exact = count_to_prune(total, ratio)
     assert exact <= total
@@ -118,7 +118,7 @@ def test_lowest_marks_exactly_as_many_as_asked(count):
     values = torch.tensor([2., 0., 2., float('-inf'), 2.])
     chosen = lowest(values, count)
     assert chosen.dtype == torch.bool and int(chosen.sum()) == max(count, 0)
-    if 0 < count:
+    if count > 0:
         assert chosen[3]
 
 

@@ -52,7 +52,7 @@ def test_model_and_gradients_are_left_as_they_were():
 
 def test_no_batch_is_refused():
     model = segmentor()
-    with pytest.raises(ConfigError, match='training data.*Remedy'):
+    with pytest.raises(ConfigError, match=r'training data.*Remedy'):
         loss_gradients(model, prunable_weights(model), [])
 
 
@@ -75,6 +75,6 @@ def test_a_run_prunes_by_criterion_and_repeats(tmp_path, criterion):
         runner = run(tmp_path / name, 2, length=4, noise=0.1, prune=dict(
             sparsity=0.7, criterion=criterion, schedule='one_shot', reactivation=None))
         masks.append([state['pruned'] for state in runner.optim_wrapper.masks.values()])
-    assert all(torch.equal(a, b) for a, b in zip(*masks))
+    assert all(torch.equal(a, b) for a, b in zip(*masks, strict=True))
     share = sum(int(m.sum()) for m in masks[0]) / sum(m.numel() for m in masks[0])
     assert abs(share - 0.7) < 0.01

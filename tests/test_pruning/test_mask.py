@@ -31,7 +31,7 @@ def test_it_is_a_mapping_that_does_not_follow_its_source():
 
 @pytest.mark.parametrize('bad', [torch.tensor([1, 0]), torch.tensor([1.]), [True], None])
 def test_entries_that_are_no_bool_tensors_are_refused(bad):
-    with pytest.raises(TicketError, match='neck.w.*bool'):
+    with pytest.raises(TicketError, match=r'neck.w.*bool'):
         Mask({'neck.w': bad})
 
 

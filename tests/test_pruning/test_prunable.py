@@ -70,7 +70,7 @@ def test_layers_are_left_alone_by_path_and_wildcard(model, pattern, gone):
 
 
 def test_a_pattern_covers_whole_names_only(model):
-    with pytest.raises(ConfigError, match='backbone.ste\''):
+    with pytest.raises(ConfigError, match=r'backbone.ste\''):
         prunable_weights(model, leave_alone=['backbone.ste'])
 
 

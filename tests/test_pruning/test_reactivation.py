@@ -185,8 +185,8 @@ def test_many_tensors_are_zeroed_in_one_call_whatever_their_sizes_and_layouts():
     other = torch.ones(4, 3, 2, 2).contiguous(memory_format=torch.channels_last)
     states = [dict(pruned=torch.rand(t.shape) < 0.5) for t in tensors]
     for found in (tensors, [*tensors[:2], other]):  # a gradient may be laid out in another way
-        zero_at_once(list(zip(found, states)))
-        for tensor, state in zip(found, states):
+        zero_at_once(list(zip(found, states, strict=True)))
+        for tensor, state in zip(found, states, strict=True):
             assert torch.equal(tensor == 0, state['pruned'])
 
 

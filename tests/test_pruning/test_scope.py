@@ -69,7 +69,7 @@ def test_scopes_that_fit_their_sparsity_pass(scope, sparsity, group):
 
 @pytest.mark.parametrize('scope', ['4:2', '4:4', '0:4', '2-4', '2:4:8', 'layers', 4, None])
 def test_scopes_that_do_not_exist_are_refused(scope):
-    with pytest.raises(ConfigError, match='scope.*2:4'):
+    with pytest.raises(ConfigError, match=r'scope.*2:4'):
         check_scope('scope', scope, 0.5)
 
 

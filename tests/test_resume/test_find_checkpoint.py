@@ -86,7 +86,7 @@ def test_one_that_is_not_there_is_passed_over(work, warnings):
 def test_where_all_are_damaged_the_run_does_not_silently_begin_anew(work):
     for path in work.glob('*.pth'):
         truncate(path)
-    with pytest.raises(TicketError, match='epoch_10.pth.*no other checkpoint.*Remedy'):
+    with pytest.raises(TicketError, match=r'epoch_10.pth.*no other checkpoint.*Remedy'):
         find_checkpoint(work)
 
 

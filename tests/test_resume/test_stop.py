@@ -69,7 +69,8 @@ def test_a_plain_config_of_mmengine_stops_and_goes_on(tmp_path):
     assert not list(tmp_path.rglob('epoch_*_iter_*'))
 
 
-def test_in_a_notebook_the_hook_in_the_config_is_enough_and_leaves_no_handler(tmp_path, monkeypatch):
+def test_in_a_notebook_the_hook_in_the_config_is_enough_and_leaves_no_handler(
+        tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cfg = kills.plain(custom_hooks=[dict(type='mmst.StopHook')])
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -107,19 +108,21 @@ def test_a_random_state_is_plain_data_and_comes_back(tmp_path):
     dict(done=4, length=3, begin=[{}], now=[{}]), dict(done=-1, length=3, begin=[{}], now=[{}]),
     dict(done=1, length=3, begin=[], now=[]), dict(done=1, length=3, begin=[{}], now=7)])
 def test_a_place_that_makes_no_sense_is_refused_in_one_line(found):
-    with pytest.raises(TicketError, match='place in its epoch.*Remedy'):
+    with pytest.raises(TicketError, match=r'place in its epoch.*Remedy'):
         read(dict(meta={KEY: found}))
 
 
 @pytest.mark.parametrize('state', [{}, None, dict(python=1), dict(random_state(), torch='x'), dict(
     random_state(), torch=torch.zeros(3, dtype=torch.uint8))])
 def test_a_random_state_that_is_none_is_refused_in_one_line(state):
-    with pytest.raises(TicketError, match='random state.*Remedy'):
+    with pytest.raises(TicketError, match=r'random state.*Remedy'):
         set_random_state(state)
 
 
 def test_only_files_of_stops_in_the_work_directory_are_removed(tmp_path):
-    others = ['epoch_3.pth', 'epoch_2_iter_1.pth.bak', 'my_epoch_2_iter_1.pth', 'epoch_x_iter_1.pth']
+    others = [
+        'epoch_3.pth', 'epoch_2_iter_1.pth.bak', 'my_epoch_2_iter_1.pth', 'epoch_x_iter_1.pth'
+    ]
     for name in [*others, 'epoch_2_iter_1.pth', 'epoch_0_iter_7.pth']:
         (tmp_path / name).write_bytes(b'')
     (tmp_path / 'epoch_9_iter_9.pth').mkdir()

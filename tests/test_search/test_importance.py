@@ -53,5 +53,5 @@ def test_without_an_average_the_last_search_is_like_the_others():
 def test_factors_that_are_not_finite_are_an_error_with_a_remedy(bad, where):
     good, diverged = group(1., 0.), group(bad, 0.)
     current, averaged = (diverged, good) if where == 'current' else (good, diverged)
-    with pytest.raises(TrainingError, match='b.*not finite.*no unit was removed.*Remedy'):
+    with pytest.raises(TrainingError, match=r'b.*not finite.*no unit was removed.*Remedy'):
         units_to_keep(dict(a=good, b=current), dict(a=good, b=averaged), 1e-3)

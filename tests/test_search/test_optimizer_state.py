@@ -139,13 +139,13 @@ def test_training_goes_on_after_a_removal_and_after_a_resume(make_optimizer):
     twin.load_state_dict(block.state_dict())
     resumed = make_optimizer(twin.parameters())
     if make_optimizer is EightBit:  # torch gives all states the parameter's type
-        pairs = zip(block.parameters(), twin.parameters())
+        pairs = zip(block.parameters(), twin.parameters(), strict=True)
         resumed.state.update({q: copy.deepcopy(optimizer.state[p]) for p, q in pairs})
     else:
         resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     for network, its in ((block, optimizer), (twin, resumed)):
         train(network, its, seed=2)
-    for ours, theirs in zip(block.state_dict().values(), twin.state_dict().values()):
+    for ours, theirs in zip(block.state_dict().values(), twin.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs)
 
 

@@ -27,9 +27,10 @@ def test_the_sub_gradient_is_that_of_the_loss_term():
     penalty.add_gradients()
     with_term = scales()
     loss = sum(g.square().sum() for g in with_term)
-    loss = loss + 0.1 * sum((cost * g.abs()).sum() for g, cost in zip(with_term, COSTS))
+    loss = loss + 0.1 * sum(
+        (cost * g.abs()).sum() for g, cost in zip(with_term, COSTS, strict=True))
     loss.backward()
-    for gamma, expected in zip(gammas, with_term):
+    for gamma, expected in zip(gammas, with_term, strict=True):
         torch.testing.assert_close(gamma.grad, expected.grad)
 
 

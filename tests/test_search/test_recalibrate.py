@@ -56,7 +56,7 @@ def expected(model, data):
             shape = (1, -1, 1, 1)
             x = (x - mean.view(shape)) / (var.view(shape) + bn.eps).sqrt()
             x = (x * bn.weight.view(shape) + bn.bias.view(shape)).relu()
-    return {name: [torch.stack(values).mean(0) for values in zip(*pairs)]
+    return {name: [torch.stack(values).mean(0) for values in zip(*pairs, strict=True)]
             for name, pairs in found.items()}
 
 
@@ -77,7 +77,7 @@ def test_every_model_is_recalibrated_by_its_own_weights_on_the_same_batches():
         second.conv.weight.mul_(3.)
     want = [expected(model, batches()) for model in (first, second)]
     recalibrate([first, second], batches())
-    for model, figures in zip((first, second), want):
+    for model, figures in zip((first, second), want, strict=True):
         for name in ('first', 'second'):
             torch.testing.assert_close(getattr(model, name).running_mean, figures[name][0])
 

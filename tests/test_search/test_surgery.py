@@ -110,7 +110,7 @@ def test_every_companion_is_indexed_where_it_has_the_parameters_shape():
 
 def test_parameters_stay_the_same_objects():
     model = NarrowModel()
-    before = {name: p for name, p in model.named_parameters()}
+    before = dict(model.named_parameters())
     cut_at_random(model)
     after = dict(model.named_parameters())
     assert list(after) == list(before)

@@ -77,7 +77,7 @@ def small_twin(block, optimizer, cuts):
     twin.load_state_dict({name: sliced(name, t) for name, t in block.state_dict().items()})
     twin_optimizer = type(optimizer)(twin.parameters(), **{
         key: value for key, value in optimizer.defaults.items() if key != 'decoupled_weight_decay'})
-    for (name, p), q in zip(block.named_parameters(), twin.parameters()):
+    for (name, p), q in zip(block.named_parameters(), twin.parameters(), strict=True):
         twin_optimizer.state[q] = {
             key: sliced(name, value) if value.shape == p.shape else value.clone()
             for key, value in optimizer.state[p].items() if torch.is_tensor(value)}
@@ -102,7 +102,7 @@ def test_training_goes_on_as_that_of_a_small_network_with_sliced_state(cls, sett
     expected = twin.state_dict()
     for name, value in block.state_dict().items():
         assert torch.equal(value, expected[name]), name
-    for p, q in zip(block.parameters(), twin.parameters()):
+    for p, q in zip(block.parameters(), twin.parameters(), strict=True):
         for key, value in optimizer.state[p].items():
             assert not torch.is_tensor(value) or torch.equal(value, twin_optimizer.state[q][key])
 

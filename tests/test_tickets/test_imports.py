@@ -45,7 +45,8 @@ def ticket(own, tmp_path):
     __import__(name)
     model = tiny.MODELS.build(dict(type='OwnNet'))
     path = tmp_path / 'ticket.pth'
-    Ticket.from_model(model, dict(type='OwnNet'), Mask({}), dict(default_scope='mmengine')).save(path)
+    Ticket.from_model(model, dict(type='OwnNet'), Mask({}),
+                      dict(default_scope='mmengine')).save(path)
     sys.modules.pop(name), tiny.MODELS.module_dict.pop('OwnNet'), trace.unlink()
     return path
 
@@ -78,7 +79,7 @@ def test_it_opens_once_the_user_has_imported_the_module(own, ticket):
 def test_without_a_record_the_error_stays_short(own, ticket):
     bare = Ticket.load(ticket)
     bare = Ticket(bare.model, bare.state_dict, bare.mask, dict(default_scope='mmengine'))
-    with pytest.raises(TicketError, match='OwnNet is not in the .*Remedy: import the packages'):
+    with pytest.raises(TicketError, match=r'OwnNet is not in the .*Remedy: import the packages'):
         bare.build()
 
 

@@ -75,7 +75,7 @@ def test_rewound_weights_are_those_of_the_survivors(searched, step):
     compared = 0
     for name, value in rewound.state_dict.items():
         full = '.mixconv.' in name and value.numel() and wanted[name].shape == value.shape
-        if full or '.transformer.' not in name and '.mixconv.' not in name:
+        if full or ('.transformer.' not in name and '.mixconv.' not in name):
             kept = ticket.mask.get(name, torch.ones_like(value, dtype=torch.bool))
             assert torch.equal(value, wanted[name].where(kept, torch.zeros(()))), name
             compared += 1
@@ -128,7 +128,7 @@ def test_positions_count_among_those_left_before():
 
 @pytest.mark.parametrize('before, after', [({'a': [0]}, {'b': [0]}), ({'a': [0]}, {'a': [1]})])
 def test_survivors_of_another_run_are_refused(before, after):
-    with pytest.raises(TicketError, match='not of one run.*Remedy'):
+    with pytest.raises(TicketError, match=r'not of one run.*Remedy'):
         positions(before, after)
 
 
@@ -149,11 +149,11 @@ def test_a_resumed_run_keeps_the_initial_weights_of_its_start(tmp_path):
 
 
 def test_a_point_that_was_not_saved_is_refused_with_those_that_were(searched):
-    with pytest.raises(MMSTError, match='not saved; the run kept 0, 1, 2, 4.*Remedy'):
+    with pytest.raises(MMSTError, match=r'not saved; the run kept 0, 1, 2, 4.*Remedy'):
         starting_point(str(searched / 'ticket.pth'), str(searched / 'rewind' / '3.pth'))
 
 
 @pytest.mark.parametrize('epochs', [[-1], [1.5], 'all', [True], [9]])
 def test_epochs_that_make_no_sense_are_refused(tmp_path, epochs):
-    with pytest.raises(MMSTError, match='RewindHook.epochs.*Remedy'):
+    with pytest.raises(MMSTError, match=r'RewindHook.epochs.*Remedy'):
         run(tmp_path, 2, custom_hooks=[dict(type='mmst.RewindHook', epochs=epochs)])

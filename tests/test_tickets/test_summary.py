@@ -63,7 +63,7 @@ def test_sparsity_is_that_of_the_ticket_and_of_its_zeros(trained):
 
 def test_parameters_are_those_of_supernet_searched_network_and_ticket(trained):
     runner, ticket, summary = trained
-    searched = [p for p in ticket.build().parameters()]
+    searched = list(ticket.build().parameters())
     pruned = ticket.mask.pruned
     assert summary['params'] == dict(
         supernet=sum(p.numel() for p in supernet(runner).parameters()),

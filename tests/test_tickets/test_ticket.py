@@ -27,7 +27,7 @@ def test_it_rebuilds_the_backbone_alone(trained):
     _, path, seen = trained
     maps = Ticket.load(path).build('backbone')(seen['image'])
     assert len(maps) == len(seen['maps'])
-    assert all(torch.equal(a, b) for a, b in zip(maps, seen['maps']))
+    assert all(torch.equal(a, b) for a, b in zip(maps, seen['maps'], strict=True))
 
 
 @torch.no_grad()
@@ -55,7 +55,7 @@ def test_another_process_reads_it_with_torch_alone_and_needs_no_config(trained, 
     subprocess.run([sys.executable, '-c', SCRIPT, path, tmp_path / 'image.pth',
                     tmp_path / 'maps.pth'], check=True, cwd=tmp_path)
     maps = torch.load(tmp_path / 'maps.pth', weights_only=True)
-    assert all(torch.equal(a, b) for a, b in zip(maps, seen['maps']))
+    assert all(torch.equal(a, b) for a, b in zip(maps, seen['maps'], strict=True))
 
 
 def test_it_holds_plain_data_and_tensors_only(content):
@@ -87,7 +87,7 @@ def test_weights_and_mask_agree_and_are_those_of_the_average(trained):
 
 
 def test_taking_it_copies_and_masks_the_weights(trained):
-    runner, path, _ = trained
+    runner, _path, _ = trained
     model = unwrapped(runner)
     name = 'backbone.stem.0.conv.weight'
     mask = Mask({name: torch.zeros_like(model.get_parameter(name), dtype=torch.bool)})
@@ -100,7 +100,7 @@ def test_taking_it_copies_and_masks_the_weights(trained):
 def test_a_mask_of_another_network_is_refused_when_it_is_taken(trained):
     runner, *_ = trained
     mask = Mask({'backbone.nothing.weight': torch.ones(3, dtype=torch.bool)})
-    with pytest.raises(TicketError, match='backbone.nothing.weight'):
+    with pytest.raises(TicketError, match=r'backbone.nothing.weight'):
         Ticket.from_model(unwrapped(runner), runner.cfg.model, mask, {})
 
 
@@ -140,7 +140,7 @@ def test_a_failure_while_saving_leaves_the_old_file_and_nothing_else(trained, tm
         class Full:
 
             def __init__(self, path, mode):
-                self.file = open(path, mode)
+                self.file = open(path, mode)  # noqa: SIM115
 
             def __enter__(self):
                 self.file.write(b'half')

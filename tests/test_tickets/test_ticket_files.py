@@ -151,7 +151,7 @@ def test_architecture_and_weights_that_do_not_fit_are_refused_when_it_is_built(c
 
 
 def test_a_part_that_the_model_lacks_is_refused(trained):
-    with pytest.raises(TicketError, match='head.*Remedy'):
+    with pytest.raises(TicketError, match=r'head.*Remedy'):
         Ticket.load(trained[1]).build('head')
 
 

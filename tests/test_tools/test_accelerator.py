@@ -21,7 +21,8 @@ def ticket(tmp_path_factory):
 def test_ticket_stands_beside_its_dense_network(ticket, capsys):
     load_tool('accelerator').main([ticket, '--shape', '32', '64', '--layers'])
     told = capsys.readouterr().out
-    assert all(word in told for word in ('params', 'FLOPs', 'GPU FPS', 'accelerator', 'dense', '50%'))
+    assert all(word in told
+               for word in ('params', 'FLOPs', 'GPU FPS', 'accelerator', 'dense', '50%'))
     dense, sparse = (next(line for line in told.splitlines() if word in line).split()[-1]
                      for word in ('searched, dense', 'ticket, 50%'))
     assert 0 < float(sparse) <= float(dense)

@@ -51,19 +51,17 @@ def test_two_processes_train_search_and_prune_to_the_exact_target(distributed):
 def test_the_p90_config_itself_trains_two_iterations_on_two_processes(tmp_path):
     """Full width; its data are generated and its crops small, as one epoch of two iterations."""
     data = generate('cityscapes', tmp_path / 'data', (64, 128), 4, 1).path
-    done = call(ROOT / 'tools' / 'dist_train.sh', ROOT / 'configs' / 'st_hrnas_cityscapes_p90.py', 2,
-                '--work-dir', tmp_path / 'work', '--cfg-options',
-                f'train_dataloader.dataset.data_root={data}',
-                f'val_dataloader.dataset.data_root={data}',
-                'train_dataloader.batch_size=1', 'train_dataloader.num_workers=1',
-                'val_dataloader.num_workers=1',
-                'train_dataloader.dataset.pipeline.3.crop_size=(64,128)',
-                'val_dataloader.dataset.pipeline.1.scale=(128,64)',
-                'model.data_preprocessor.size=(64,128)',
-                'train_cfg.max_epochs=1', 'param_scheduler.0.total_steps=1',
-                'default_hooks.search.interval=1', 'default_hooks.search.warmup=1',
-                'default_hooks.prune.interval=1', 'default_hooks.recalibrate.batches=1',
-                'default_hooks.recalibrate.batch_size=2', 'default_hooks.logger.interval=1')
+    done = call(
+        ROOT / 'tools' / 'dist_train.sh', ROOT / 'configs' / 'st_hrnas_cityscapes_p90.py', 2,
+        '--work-dir', tmp_path / 'work', '--cfg-options',
+        f'train_dataloader.dataset.data_root={data}', f'val_dataloader.dataset.data_root={data}',
+        'train_dataloader.batch_size=1', 'train_dataloader.num_workers=1',
+        'val_dataloader.num_workers=1', 'train_dataloader.dataset.pipeline.3.crop_size=(64,128)',
+        'val_dataloader.dataset.pipeline.1.scale=(128,64)', 'model.data_preprocessor.size=(64,128)',
+        'train_cfg.max_epochs=1', 'param_scheduler.0.total_steps=1',
+        'default_hooks.search.interval=1', 'default_hooks.search.warmup=1',
+        'default_hooks.prune.interval=1', 'default_hooks.recalibrate.batches=1',
+        'default_hooks.recalibrate.batch_size=2', 'default_hooks.logger.interval=1')
     assert done.returncode == 0, done.stderr[-3000:]
     log = done.stdout + done.stderr
     assert '[1][2/2]' in log and '[1][3/' not in log

@@ -28,11 +28,11 @@ class OwnNetOfTools(nn.Module):
 def folder(tmp_path, monkeypatch):
     """A folder with the module and a ticket of it, which nobody has imported here."""
     (tmp_path / 'own_net_of_tools.py').write_text(TEXT)
-    code = f"""
+    code = """
 import mmst, own_net_of_tools
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
-Ticket.from_model(own_net_of_tools.OwnNetOfTools(), dict(type='OwnNetOfTools'), Mask({{}}),
+Ticket.from_model(own_net_of_tools.OwnNetOfTools(), dict(type='OwnNetOfTools'), Mask({}),
                   dict(default_scope='mmengine')).save('ticket.pth')
 """
     subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path, check=True)
@@ -54,8 +54,8 @@ def test_the_tool_names_the_module_and_works_once_it_is_imported(folder):
     assert done.returncode == 0 and 'total' in done.stdout
 
 
-TOOLS = ('accelerator', 'compact', 'cost', 'export', 'visualize', 'report', 'test', 'train', 'prune',
-         'retrain', 'lottery', 'transfer')
+TOOLS = ('accelerator', 'compact', 'cost', 'export', 'visualize', 'report', 'test', 'train',
+         'prune', 'retrain', 'lottery', 'transfer')
 
 
 @pytest.mark.parametrize('name', TOOLS)

@@ -61,12 +61,12 @@ def test_hooks_given_as_classes_are_found_by_their_names(lazy):
 
 def test_a_class_that_no_registry_holds_is_refused_before_training(lazy, train, refused, tmp_path):
     own = tmp_path / 'own.py'
-    text = open(lazy).read().replace(
+    text = open(lazy).read().replace(  # noqa: SIM115
         'from mmseg.models.decode_heads.fcn_head import FCNHead as LazyFCNHead',
         'from own_head_of_test import OwnHead as LazyFCNHead')
     (tmp_path / 'own_head_of_test.py').write_text(
         'from mmseg.models import FCNHead\nclass OwnHead(FCNHead):\n    pass\n')
-    base = open(lazy.replace('.py', '_base.py')).read()
+    base = open(lazy.replace('.py', '_base.py')).read()  # noqa: SIM115
     (tmp_path / 'lazy_base.py').write_text(base)
     own.write_text(text)
     line = refused(config=str(own))

@@ -1,4 +1,5 @@
 """Two calls of make at once: the second waits for the first, and says so."""
+import contextlib
 import os
 import shutil
 import signal
@@ -45,10 +46,8 @@ def checkout(tmp_path):
     yield tmp_path
     for line in (tmp_path / 'log').read_text().splitlines():
         if line.startswith('begin'):  # what a failed test has left
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(int(line.split()[1]), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
 
 def start(checkout, goal, **variables):

@@ -36,12 +36,14 @@ def test_curves_and_bars_are_drawn_into_one_figure(tmp_path, capsys):
     assert 'no such file' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('damage, told', [
-    (lambda lines: [*lines[:2], '{"kind": "pru\n', *lines[2:]], 'line 3 is no event'),
-    (lambda lines: [*lines[:1], '{"kind": "prune", "step": 1}\n', *lines[1:]], 'line 2 has no ratio'),
-    (lambda lines: [*lines, '{"kind": "search", "step": "x"}\n'], 'is no event'),
-    (lambda lines: [*lines, '\x00\x00\n'], 'is no event'), (lambda lines: lines[1:], 'first line'),
-    (lambda lines: [lines[0].replace('"epoch"', '7'), *lines[1:]], 'line 1 has no unit')])
+@pytest.mark.parametrize(
+    'damage, told',
+    [(lambda lines: [*lines[:2], '{"kind": "pru\n', *lines[2:]], 'line 3 is no event'),
+     (lambda lines: [*lines[:1], '{"kind": "prune", "step": 1}\n', *lines[1:]],
+      'line 2 has no ratio'),
+     (lambda lines: [*lines, '{"kind": "search", "step": "x"}\n'], 'is no event'),
+     (lambda lines: [*lines, '\x00\x00\n'], 'is no event'), (lambda lines: lines[1:], 'first line'),
+     (lambda lines: [lines[0].replace('"epoch"', '7'), *lines[1:]], 'line 1 has no unit')])
 def test_a_damaged_timeline_ends_in_one_line(tmp_path, capsys, damage, told):
     write_run(tmp_path)
     path = tmp_path / 'timeline.jsonl'

@@ -179,8 +179,8 @@ def test_hooks_switched_off_with_none_are_left_out(build):
 
 def test_mmpretrain_configs_get_the_loaders_of_its_own_tool():
     from mmst import cli
-    loader = dict(num_workers=0, dataset=dict())
-    cfg = Config(dict(default_scope='mmpretrain', train_dataloader=loader, default_hooks=dict()))
+    loader = dict(num_workers=0, dataset={})
+    cfg = Config(dict(default_scope='mmpretrain', train_dataloader=loader, default_hooks={}))
     cli.complete(cfg)
     assert cfg.train_dataloader.collate_fn == dict(type='default_collate')
     assert cfg.train_dataloader.persistent_workers is False

@@ -1,6 +1,6 @@
 """Which channels depend on the image, which are constant, and which are needed."""
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Tuple
 
 import torch
 from torch import Tensor
@@ -32,15 +32,15 @@ class Channels:
         return Channels(self.kind[index], self.value[index], self.high[index])
 
 
-def classify(graph: Graph) -> Dict[str, Channels]:
+def classify(graph: Graph) -> dict[str, Channels]:
     """Kinds of all channels, from the image on."""
-    found: Dict[str, Channels] = {}
+    found: dict[str, Channels] = {}
     for node in graph:
         found[node.name] = _RULES[node.op](node, [found[name] for name in node.inputs])
     return found
 
 
-def needed(graph: Graph, known: Dict[str, Channels]) -> Dict[str, Tensor]:
+def needed(graph: Graph, known: dict[str, Channels]) -> dict[str, Tensor]:
     """Bool tensors: channels of which an output depends; from the outputs back.
 
     Uniform channels need nothing before them: their number goes into biases.
@@ -56,13 +56,13 @@ def needed(graph: Graph, known: Dict[str, Channels]) -> Dict[str, Tensor]:
     return need
 
 
-def fillers(graph: Graph, known: Dict[str, Channels],
-             need: Dict[str, Tensor]) -> Dict[str, List[int]]:
+def fillers(graph: Graph, known: dict[str, Channels],
+             need: dict[str, Tensor]) -> dict[str, list[int]]:
     """Channels that a convolution gives as zeros because a sum with live ones wants them.
 
     A row of zeros costs less than sorting the others into their places.
     """
-    found: Dict[str, List[int]] = {name: [] for name in graph.nodes}
+    found: dict[str, list[int]] = {name: [] for name in graph.nodes}
     readers = graph.consumers()
     for node in reversed(list(graph)):
         if node.op == 'add':
@@ -93,13 +93,13 @@ def _all(count: int, kind: int) -> Channels:
                     torch.full((count, ), torch.inf, dtype=torch.float64))
 
 
-def _cat(parts: List[Channels]) -> Channels:
+def _cat(parts: list[Channels]) -> Channels:
     return Channels(*(torch.cat([getattr(p, name) for p in parts])
                       for name in ('kind', 'value', 'high')))
 
 
-def _conv(node: Node, inputs: List[Channels]) -> Channels:
-    weight, bias = node.tensors['weight'].double(), node.tensors['bias'].double()
+def _conv(node: Node, inputs: list[Channels]) -> Channels:
+    _weight, bias = node.tensors['weight'].double(), node.tensors['bias'].double()
     connected = live_inputs(node)
     source = gathered(node, inputs[0].kind)
     kind = (source * connected).amax(1) if connected.shape[1] else source.new_zeros(len(bias))
@@ -115,37 +115,37 @@ def _conv(node: Node, inputs: List[Channels]) -> Channels:
     return Channels(kind, value, high)
 
 
-def _relu(node: Node, inputs: List[Channels]) -> Channels:
+def _relu(node: Node, inputs: list[Channels]) -> Channels:
     x = inputs[0]
     off = (x.kind == EDGE) & (x.high <= 0)
     return Channels(torch.where(off, UNIFORM, x.kind), x.value.clamp(min=0), x.high.clamp(min=0))
 
 
-def _add(node: Node, inputs: List[Channels]) -> Channels:
+def _add(node: Node, inputs: list[Channels]) -> Channels:
     kind = torch.stack([x.kind for x in inputs]).amax(0)
     value = torch.stack([x.value for x in inputs]).sum(0)
     return Channels(kind, torch.where(kind == UNIFORM, value, 0.),
                     torch.full_like(value, torch.inf))
 
 
-def _bias(node: Node, inputs: List[Channels]) -> Channels:
+def _bias(node: Node, inputs: list[Channels]) -> Channels:
     x, bias = inputs[0], node.tensors['bias'].double()
     return Channels(x.kind, torch.where(x.kind == UNIFORM, x.value + bias, 0.), x.high + bias)
 
 
-def _place(node: Node, inputs: List[Channels]) -> Channels:
+def _place(node: Node, inputs: list[Channels]) -> Channels:
     found = uniform(torch.zeros(node.settings['channels']))
     for name in ('kind', 'value', 'high'):
         getattr(found, name)[node.settings['index']] = getattr(inputs[0], name)
     return found
 
 
-def _mixer(node: Node, inputs: List[Channels]) -> Channels:
+def _mixer(node: Node, inputs: list[Channels]) -> Channels:
     live = bool((inputs[0].kind == LIVE).any())
     return _all(len(node.settings['decoder_rows']), LIVE if live else EDGE)
 
 
-_RULES: Dict[str, Callable[[Node, List[Channels]], Channels]] = dict(
+_RULES: dict[str, Callable[[Node, list[Channels]], Channels]] = dict(
     image=lambda node, inputs: _all(node.settings['channels'], LIVE),
     ones=lambda node, inputs: uniform(torch.ones(1)),
     coordinates=lambda node, inputs: _all(2, EDGE),
@@ -160,13 +160,13 @@ _RULES: Dict[str, Callable[[Node, List[Channels]], Channels]] = dict(
 # ------------------------------------------------------------------------------ backward rules
 
 
-def _asked(node: Node, wanted: Tensor, known: Dict[str, Channels],
-           need: Dict[str, Tensor]) -> List[Tuple[str, Tensor]]:
+def _asked(node: Node, wanted: Tensor, known: dict[str, Channels],
+           need: dict[str, Tensor]) -> list[tuple[str, Tensor]]:
     if node.op == 'add':
         return [(name, wanted) for name in node.inputs]
     if node.op == 'concat':
         sizes = [len(known[name].kind) for name in node.inputs]
-        return list(zip(node.inputs, wanted.split(sizes)))
+        return list(zip(node.inputs, wanted.split(sizes), strict=True))
     source = node.inputs[0]
     if node.op == 'conv':
         return [(source, _asked_by_conv(node, wanted))]

@@ -1,6 +1,6 @@
 """A ticket into a compact one."""
 import json
-from typing import Any, Dict, Optional
+from typing import Any
 
 import torch
 from torch import nn
@@ -58,7 +58,7 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
     return Ticket(cfg, state, Mask(kept), dict(meta, compacted=_origin(ticket, multiple)))
 
 
-def compacted_graph(backbone: nn.Module, neck: Optional[nn.Module] = None,
+def compacted_graph(backbone: nn.Module, neck: nn.Module | None = None,
                     multiple: int = 1) -> Graph:
     """The compacted graph of a backbone and, where given, its neck; see :func:`compact`."""
     if not isinstance(multiple, int) or isinstance(multiple, bool) or not 1 <= multiple <= MOST:
@@ -88,13 +88,13 @@ def use_compact(model: Any, ticket: Ticket) -> None:
         model.pop('neck', None)
 
 
-def nonzero(network: nn.Module) -> Dict[str, torch.Tensor]:
+def nonzero(network: nn.Module) -> dict[str, torch.Tensor]:
     """Which weights of convolutions and linears are not 0, by parameter name."""
     return {f'{name}.weight': m.weight.detach() != 0 for name, m in network.named_modules()
             if isinstance(m, PRUNABLE) and m.weight.numel()}
 
 
-def _origin(ticket: Ticket, multiple: int) -> Dict[str, Any]:
+def _origin(ticket: Ticket, multiple: int) -> dict[str, Any]:
     """What the ticket was before; of one that is compact already, what it was in the beginning."""
     before = ticket.meta.get('compacted')
     return dict(before, multiple=multiple) if before else dict(

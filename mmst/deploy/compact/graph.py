@@ -1,6 +1,7 @@
 """A network as a list of few kinds of operations, with its weights: what compaction works on."""
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,9 +45,9 @@ class Node:
     """
     name: str
     op: str
-    inputs: List[str] = field(default_factory=list)
-    settings: Dict[str, Any] = field(default_factory=dict)
-    tensors: Dict[str, Tensor] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Graph:
@@ -57,14 +58,14 @@ class Graph:
     """
 
     def __init__(self, flatten: bool = False):
-        self.nodes: Dict[str, Node] = {}
-        self.outputs: List[str] = []
+        self.nodes: dict[str, Node] = {}
+        self.outputs: list[str] = []
         self.flatten = flatten
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes.values())
 
-    def add(self, op: str, name: str, *inputs: str, tensors: Optional[Dict[str, Tensor]] = None,
+    def add(self, op: str, name: str, *inputs: str, tensors: dict[str, Tensor] | None = None,
             **settings: Any) -> str:
         """Append a node and return its name, which gets a number where it is taken."""
         base, number = name, 2
@@ -73,9 +74,9 @@ class Graph:
         self.nodes[name] = Node(name, op, list(inputs), settings, dict(tensors or {}))
         return name
 
-    def consumers(self) -> Dict[str, List[str]]:
+    def consumers(self) -> dict[str, list[str]]:
         """Node to the nodes that read it; outputs count as read by ``''``."""
-        found: Dict[str, List[str]] = {name: [] for name in self.nodes}
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
         for node in self:
             for source in node.inputs:
                 found[source].append(node.name)
@@ -83,24 +84,24 @@ class Graph:
             found[name].append('')
         return found
 
-    def static(self) -> Dict[str, bool]:
+    def static(self) -> dict[str, bool]:
         """Which nodes do not depend on the image."""
-        found: Dict[str, bool] = {}
+        found: dict[str, bool] = {}
         for node in self:
             found[node.name] = (node.op != 'image' if node.op in SOURCES else
                                 all(found[name] for name in node.inputs))
         return found
 
-    def widths(self) -> Dict[str, int]:
+    def widths(self) -> dict[str, int]:
         """Channels of every node."""
-        found: Dict[str, int] = {}
+        found: dict[str, int] = {}
         for node in self:
             found[node.name] = _width(node, found)
         return found
 
-    def levels(self) -> Dict[str, Union[int, List[int]]]:
+    def levels(self) -> dict[str, int | list[int]]:
         """How often each map's height and width are halved, rounding up; or its fixed size."""
-        found: Dict[str, Union[int, List[int]]] = {}
+        found: dict[str, int | list[int]] = {}
         for node in self:
             before = found[node.inputs[0]] if node.inputs else 0
             if node.op in ('ones', 'upsample'):
@@ -125,14 +126,14 @@ class Graph:
         self.nodes = {name: node for name, node in self.nodes.items() if name in needed}
         return self
 
-    def plain(self) -> Dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """The architecture without its weights, as plain data."""
         nodes = [dict(name=n.name, op=n.op, inputs=list(n.inputs), **n.settings,
                       **({'shapes': {k: list(t.shape) for k, t in n.tensors.items()}}
                          if n.tensors else {})) for n in self]
         return dict(version=VERSION, nodes=nodes, outputs=list(self.outputs), flatten=self.flatten)
 
-    def form(self) -> List[Any]:
+    def form(self) -> list[Any]:
         """The architecture without names: equal for networks that differ in names and weights."""
         number = {name: i for i, name in enumerate(self.nodes)}
         return [(n.op, [number[x] for x in n.inputs], n.settings,
@@ -149,7 +150,7 @@ class Graph:
         graph = cls()
         try:
             graph.flatten = bool(data['flatten'])
-            swapped: Dict[str, str] = {}
+            swapped: dict[str, str] = {}
             for entry in data['nodes']:
                 _check_entry(entry, graph.nodes)
                 tensors = {k: torch.zeros(list(shape))
@@ -168,7 +169,7 @@ class Graph:
         return graph
 
 
-def plain_list(index: Sequence[int]) -> List[int]:
+def plain_list(index: Sequence[int]) -> list[int]:
     """Whole numbers as a list, from any sequence or tensor."""
     return [int(i) for i in index]
 

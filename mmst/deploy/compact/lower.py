@@ -1,5 +1,4 @@
 """Networks of this project as graphs, BN folded into the convolutions."""
-from typing import Dict, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from .graph import Graph
 from .network import CompactNetwork
 
 
-def lower(backbone: nn.Module, neck: Optional[nn.Module] = None) -> Graph:
+def lower(backbone: nn.Module, neck: nn.Module | None = None) -> Graph:
     """The graph of a backbone, with a neck behind it where one is given.
 
     Its weights are in the precision of the modules; BN is folded in double precision.
@@ -42,7 +41,7 @@ def lower(backbone: nn.Module, neck: Optional[nn.Module] = None) -> Graph:
     return graph.sweep()
 
 
-def can_lower_neck(neck: Optional[nn.Module]) -> bool:
+def can_lower_neck(neck: nn.Module | None) -> bool:
     """Whether a neck becomes part of the graph; others stay as they are."""
     return isinstance(neck, (DensePredictionNeck, ClassificationNeck))
 
@@ -52,12 +51,12 @@ def _unknown(module: nn.Module) -> TicketError:
                        'mmst.HRNASSupernet; those of other networks can be exported as they are.')
 
 
-def _backbone(graph: Graph, backbone: HRNASSupernet, image: str) -> List[str]:
+def _backbone(graph: Graph, backbone: HRNASSupernet, image: str) -> list[str]:
     x = image
     for i, layer in enumerate(backbone.stem):
         x = _conv_bn_relu(graph, layer, f'stem/{i}', x)
     branches = [x]
-    for i, (fusion, parallel) in enumerate(zip(backbone.fusions, backbone.parallels)):
+    for i, (fusion, parallel) in enumerate(zip(backbone.fusions, backbone.parallels, strict=True)):
         branches = _fusion(graph, fusion, f'fusions/{i}', branches)
         for j, blocks in enumerate(parallel):
             for k, block in enumerate(blocks):
@@ -65,7 +64,7 @@ def _backbone(graph: Graph, backbone: HRNASSupernet, image: str) -> List[str]:
     return branches
 
 
-def _fusion(graph: Graph, fusion: FusionModule, path: str, inputs: List[str]) -> List[str]:
+def _fusion(graph: Graph, fusion: FusionModule, path: str, inputs: list[str]) -> list[str]:
     outputs = []
     for i, blocks in enumerate(fusion.blocks):
         # In the order of the original, so that sums round alike.
@@ -85,14 +84,14 @@ def _fusion(graph: Graph, fusion: FusionModule, path: str, inputs: List[str]) ->
     return outputs
 
 
-def _dense_neck(graph: Graph, neck: DensePredictionNeck, maps: List[str]) -> str:
+def _dense_neck(graph: Graph, neck: DensePredictionNeck, maps: list[str]) -> str:
     level = _level(graph, maps[0])
     resized = [maps[0]] + [graph.add('resize', f'neck/resize{i}', x, size=level)
                            for i, x in enumerate(maps[1:], 1)]
     return add_block(graph, neck.block, 'neck/block', graph.add('concat', 'neck/concat', *resized))
 
 
-def _classification_neck(graph: Graph, neck: ClassificationNeck, maps: List[str]) -> str:
+def _classification_neck(graph: Graph, neck: ClassificationNeck, maps: list[str]) -> str:
     total = add_block(graph, neck.widen[0], 'neck/widen/0', maps[0])
     for i, x in enumerate(maps[1:], 1):
         down = add_block(graph, neck.downsample[i - 1], f'neck/downsample/{i - 1}', total)
@@ -121,12 +120,12 @@ def add_block(graph: Graph, block: SearchBlock, path: str, x: str) -> str:
     return _sum(graph, f'{path}/sum', terms)
 
 
-def _mixconv(graph: Graph, path: MixConv, name: str, x: str) -> List[str]:
+def _mixconv(graph: Graph, path: MixConv, name: str, x: str) -> list[str]:
     """A term for each kernel size: sums of the projections are projections of the parts."""
     expand, expand_bias = fold(path.expand.weight, path.expand_bn)
     project, project_bias = fold(path.project.weight, path.project_bn)
     terms, start = [], 0
-    for conv, width in zip(path.depthwise, path.widths):
+    for conv, width in zip(path.depthwise, path.widths, strict=True):
         part = slice(start, start + width)
         start += width
         if not width:
@@ -159,7 +158,7 @@ def _transformer(graph: Graph, path: LightweightTransformer, name: str, x: str,
     return graph.add('resize', f'{name}/resize', out, size=level)
 
 
-def fold(weight: Tensor, bn: nn.Module, part: slice = slice(None)) -> Tuple[Tensor, Tensor]:
+def fold(weight: Tensor, bn: nn.Module, part: slice = slice(None)) -> tuple[Tensor, Tensor]:
     """Weight and bias of a convolution with the BN (or its channels ``part``) that follows it."""
     gamma, beta, mean, var = (t.detach().double()[part] for t in (
         bn.weight, bn.bias, bn.running_mean, bn.running_var))
@@ -169,7 +168,7 @@ def fold(weight: Tensor, bn: nn.Module, part: slice = slice(None)) -> Tuple[Tens
 
 
 def _conv(graph: Graph, name: str, x: str, conv: nn.Conv2d, weight: Tensor,
-          bias: Optional[Tensor]) -> str:
+          bias: Tensor | None) -> str:
     bias = torch.zeros(weight.shape[0], dtype=weight.dtype) if bias is None else bias
     return graph.add('conv', name, x, tensors=_tensors(weight, bias), stride=conv.stride[0],
                      padding=conv.padding[0], groups=conv.groups)
@@ -179,11 +178,11 @@ def _pointwise(graph: Graph, name: str, x: str, weight: Tensor, bias: Tensor) ->
     return graph.add('conv', name, x, tensors=_tensors(weight, bias), stride=1, padding=0, groups=1)
 
 
-def _tensors(weight: Tensor, bias: Tensor) -> Dict[str, Tensor]:
+def _tensors(weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
     return dict(weight=weight.detach().contiguous().clone(), bias=bias.detach().clone())
 
 
-def _sum(graph: Graph, name: str, terms: List[str]) -> str:
+def _sum(graph: Graph, name: str, terms: list[str]) -> str:
     return terms[0] if len(terms) == 1 else graph.add('add', name, *terms)
 
 

@@ -1,5 +1,5 @@
 """What is dead inside a Transformer's two layers."""
-from typing import Dict, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from .graph import Node, plain_list
 LAYERS = ('encoder', 'decoder')
 
 
-def reduced(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def reduced(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Tensors of a mixer without dead inner dimensions.
 
     They go in pairs: a query's with the key's, a value's with its column of the output, the
@@ -46,7 +46,7 @@ def keep_tokens(node: Node, kept: Sequence[int], wanted: Sequence[int]) -> Node:
     return Node(node.name, 'mixer', list(node.inputs), settings, tensors)
 
 
-def _reduce_attention(tensors: Dict[str, Tensor], path: str) -> None:
+def _reduce_attention(tensors: dict[str, Tensor], path: str) -> None:
     names = {part: f'{path}.{part}.weight' for part in ('query', 'key', 'value', 'out')}
     if names['out'] not in tensors:
         return
@@ -63,7 +63,7 @@ def _reduce_attention(tensors: Dict[str, Tensor], path: str) -> None:
                     names['value']: value[values], names['out']: out[:, values].contiguous()})
 
 
-def _reduce_feedforward(tensors: Dict[str, Tensor], path: str) -> None:
+def _reduce_feedforward(tensors: dict[str, Tensor], path: str) -> None:
     names = (f'{path}.0.weight', f'{path}.3.weight')
     if names[0] not in tensors:
         return

@@ -1,7 +1,8 @@
 """The compacted network as a backbone."""
 import json
 from collections import OrderedDict
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -38,8 +39,8 @@ class CompactNetwork(BaseModule):
     #: For the count of costs: the first image of a size costs more than the others.
     computes_once = True
 
-    def __init__(self, graph: Union[str, Mapping[str, Any]], channels_last: bool = True,
-                 init_cfg: Optional[dict] = None):
+    def __init__(self, graph: str | Mapping[str, Any], channels_last: bool = True,
+                 init_cfg: dict | None = None):
         super().__init__(init_cfg)
         self._set_graph(Graph.from_plain(_read(graph)))
         self.channels_last = channels_last
@@ -65,7 +66,7 @@ class CompactNetwork(BaseModule):
                 node.tensors['bias'] = torch.zeros_like(node.tensors['weight'][:, 0, 0, 0])
         return graph
 
-    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         if self.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         size = tuple(x.shape[-2:])
@@ -77,7 +78,7 @@ class CompactNetwork(BaseModule):
         outputs = [values[name].expand(x.shape[0], -1, -1, -1) for name in self._outputs]
         return tuple(out.flatten(1) if self._flatten else out for out in outputs)
 
-    def freeze(self, size: Tuple[int, int]) -> None:
+    def freeze(self, size: tuple[int, int]) -> None:
         """Turn the maps that do not depend on the image into constants for one input size.
 
         For export. Rows and columns that repeat are stored once.
@@ -95,7 +96,7 @@ class CompactNetwork(BaseModule):
         static, widths = graph.static(), graph.widths()
         self.architecture = graph.plain()
         self.nodes = nn.ModuleDict()
-        self.frozen: Optional[nn.ModuleDict] = None
+        self.frozen: nn.ModuleDict | None = None
         for node in graph:
             if node.tensors:
                 source = widths[node.inputs[0]]
@@ -108,9 +109,9 @@ class CompactNetwork(BaseModule):
         read = {name for n in self._dynamic for name in n.inputs} | set(graph.outputs)
         self._borders = [n.name for n in self._static if n.name in read]
         self._last_use = _last_uses(self._dynamic, graph.outputs)
-        self._maps: 'OrderedDict[tuple, Dict[str, Tensor]]' = OrderedDict()
+        self._maps: OrderedDict[tuple, dict[str, Tensor]] = OrderedDict()
 
-    def _static_maps(self, x: Tensor, size: Tuple[int, int]) -> Dict[str, Tensor]:
+    def _static_maps(self, x: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
         if self.frozen is not None:
             return {name: constant() for name, constant in self.frozen.items()}
         if not self._static:
@@ -124,8 +125,8 @@ class CompactNetwork(BaseModule):
                 self._maps.popitem(last=False)
         return self._maps[key]
 
-    def _compute_static(self, x: Tensor, size: Tuple[int, int]) -> Dict[str, Tensor]:
-        values: Dict[str, Tensor] = {}
+    def _compute_static(self, x: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
+        values: dict[str, Tensor] = {}
         for node in self._static:
             if node.op == 'ones':
                 values[node.name] = x.new_ones(1, 1, *_at(size, node.settings['level']))
@@ -135,7 +136,7 @@ class CompactNetwork(BaseModule):
                 values[node.name] = self._compute(node, values, size)
         return {name: values[name] for name in self._borders}
 
-    def _compute(self, node: Node, values: Mapping[str, Tensor], size: Tuple[int, int]) -> Tensor:
+    def _compute(self, node: Node, values: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         inputs = [values[name] for name in node.inputs]
         if node.name in self.nodes:
             return self.nodes[node.name](inputs[0])
@@ -150,7 +151,7 @@ class CompactNetwork(BaseModule):
 class StaticConv(nn.Module):
     """A convolution of maps that do not depend on the image: it costs nothing per image."""
 
-    def __init__(self, weight: Tensor, bias: Optional[Tensor], **settings: int):
+    def __init__(self, weight: Tensor, bias: Tensor | None, **settings: int):
         super().__init__()
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(bias) if bias is not None else None
@@ -255,7 +256,7 @@ def _without_zero_biases(graph: Graph) -> Graph:
     return new
 
 
-def _read(graph: Union[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+def _read(graph: str | Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         return json.loads(graph) if isinstance(graph, str) else graph
     except ValueError:
@@ -263,15 +264,15 @@ def _read(graph: Union[str, Mapping[str, Any]]) -> Mapping[str, Any]:
                           'anew with tools/compact.py.') from None
 
 
-def _at(size: Tuple[int, int], level: int) -> Tuple[int, int]:
+def _at(size: tuple[int, int], level: int) -> tuple[int, int]:
     """Height and width after ``level`` halvings that round up."""
     height, width = size
     return -(-height // 2**level), -(-width // 2**level)
 
 
-def _last_uses(nodes: List[Node], outputs: List[str]) -> Dict[str, List[str]]:
+def _last_uses(nodes: list[Node], outputs: list[str]) -> dict[str, list[str]]:
     last = {name: node.name for node in nodes for name in node.inputs if name not in outputs}
-    found: Dict[str, List[str]] = {}
+    found: dict[str, list[str]] = {}
     for name, reader in last.items():
         found.setdefault(reader, []).append(name)
     return found

@@ -1,12 +1,11 @@
 """Channel counts that are multiples of a number, by channels that are 0 throughout."""
-from typing import Dict, List, Set
 
 from torch import Tensor
 
 from .graph import Graph, Node
 
 #: Layout of a node: for each of its channels the old channel, or None where it is padding.
-Layout = List
+Layout = list
 
 _THROUGH = ('add', 'relu', 'bias', 'resize', 'upsample', 'mean')
 
@@ -25,7 +24,7 @@ class _Padder:
     def __init__(self, graph: Graph, multiple: int):
         self.old, self.new, self.multiple = graph, Graph(graph.flatten), multiple
         self.widths, self.exact = graph.widths(), _exact(graph)
-        self.layouts: Dict[str, Layout] = {}
+        self.layouts: dict[str, Layout] = {}
 
     def pad(self) -> Graph:
         for node in self.old:
@@ -110,7 +109,7 @@ class _Padder:
         return self.new.add('select', f'{name}/strip', name, index=[i for _, i in real])
 
 
-def _exact(graph: Graph) -> Set[str]:
+def _exact(graph: Graph) -> set[str]:
     """Nodes whose channels are tokens or outputs, and what feeds nothing else."""
     readers = graph.consumers()
     found = {name for name in graph.outputs if len(readers[name]) == 1}

@@ -1,5 +1,5 @@
 """What compaction has changed, measured."""
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from ..ticket_cost import kept_weights, network_cost
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 
 
-def compare(before: Ticket, after: Ticket, input_shape: Tuple[int, int]) -> Dict[str, Any]:
+def compare(before: Ticket, after: Ticket, input_shape: tuple[int, int]) -> dict[str, Any]:
     """Costs of a ticket and of its compact form, and how far their outputs differ.
 
     Returns:
@@ -27,8 +27,8 @@ def compare(before: Ticket, after: Ticket, input_shape: Tuple[int, int]) -> Dict
         ConfigError: The network cannot take images of that size.
     """
     networks = [ticket.build() for ticket in (before, after)]
-    found: Dict[str, Any] = {}
-    for name, ticket, network in zip(('before', 'after'), (before, after), networks):
+    found: dict[str, Any] = {}
+    for name, ticket, network in zip(('before', 'after'), (before, after), networks, strict=True):
         cost = network_cost(network, input_shape, kept_weights(ticket, network))
         found[name] = dict(cost.total(), peak_bytes=cost.peak_bytes)
     found['difference'] = largest_difference(*networks, input_shape)
@@ -38,11 +38,11 @@ def compare(before: Ticket, after: Ticket, input_shape: Tuple[int, int]) -> Dict
     return found
 
 
-def largest_difference(first: nn.Module, second: nn.Module, input_shape: Tuple[int, int]) -> float:
+def largest_difference(first: nn.Module, second: nn.Module, input_shape: tuple[int, int]) -> float:
     """Between the outputs of two models for one random image, relative to the largest output."""
     image = torch.randn(1, image_channels(first), *input_shape,
                         generator=torch.Generator().manual_seed(0))
-    pairs = list(zip(outputs(first, image), outputs(second, image)))
+    pairs = list(zip(outputs(first, image), outputs(second, image), strict=True))
     largest = max(float(a.abs().max()) for a, _ in pairs)
     return max(float((a - b).abs().max()) for a, b in pairs) / max(largest, 1e-30)
 
@@ -53,11 +53,11 @@ def outputs(model: nn.Module, image: Tensor) -> list:
     return [out for out in tree_leaves(model(image, None)) if torch.is_tensor(out)]
 
 
-def comparison_table(found: Dict[str, Any], sizes: Tuple[int, int],
-                     input_shape: Tuple[int, int]) -> str:
+def comparison_table(found: dict[str, Any], sizes: tuple[int, int],
+                     input_shape: tuple[int, int]) -> str:
     """:func:`compare`'s result and the sizes of both files, as a table."""
     rows = []
-    for name, size in zip(('before', 'after'), sizes):
+    for name, size in zip(('before', 'after'), sizes, strict=True):
         cost = found[name]
         rows.append([name, f'{cost["params"]:,}', f'{cost["nonzero"]:,}',
                      f'{cost["macs"] / 1e9:.5f}', f'{cost["sparse_macs"] / 1e9:.5f}',

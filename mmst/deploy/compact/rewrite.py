@@ -1,6 +1,7 @@
 """A graph written anew without what is dead or constant in it."""
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,8 +31,8 @@ class Part:
 
     Channels may be among them that are 0 throughout: fillers.
     """
-    name: Optional[str] = None
-    index: List[int] = field(default_factory=list)
+    name: str | None = None
+    index: list[int] = field(default_factory=list)
 
 
 def fixed_point(graph: Graph) -> Graph:
@@ -67,9 +68,9 @@ class _Writer:
         self.shared = {name for name, found in graph.consumers().items() if len(found) > 1}
         self.dtype = next((t.dtype for n in graph for t in n.tensors.values()), torch.float32)
         #: New nodes to the number of their readers; nodes that must stay as they are count as read.
-        self.readers: Dict[str, int] = {}
-        self.live: Dict[str, Part] = {}
-        self.edge: Dict[str, Part] = {}
+        self.readers: dict[str, int] = {}
+        self.live: dict[str, Part] = {}
+        self.edge: dict[str, Part] = {}
 
     def write(self) -> Graph:
         for node in self.old:
@@ -117,7 +118,7 @@ class _Writer:
             part = self._fixed(node, edge, kernel, borders, name)
             self.edge[node.name] = self._biased(part, {c: float(bias[c]) for c in edge}, node)
 
-    def _fixed(self, node: Node, rows: List[int], kernel: Tensor, borders: Tensor,
+    def _fixed(self, node: Node, rows: list[int], kernel: Tensor, borders: Tensor,
                name: str) -> Part:
         """What a convolution makes of inputs that do not depend on the image."""
         source, parts = node.inputs[0], []
@@ -218,7 +219,7 @@ class _Writer:
         name = f'ones/{level}'
         return name if name in self.new.nodes else self._make('ones', name, level=level)
 
-    def _wanted(self, node: Node, kind: int) -> List[int]:
+    def _wanted(self, node: Node, kind: int) -> list[int]:
         chosen = self.need[node.name] & (self.known[node.name].kind == kind)
         return plain_list(chosen.nonzero().flatten())
 
@@ -227,7 +228,7 @@ class _Writer:
         marks[list(index)] = True
         return marks
 
-    def _connect(self, node: Node, source: Part, rows: List[int], name: str) -> Part:
+    def _connect(self, node: Node, source: Part, rows: list[int], name: str) -> Part:
         """The convolution between the channels of ``source`` and the output channels ``rows``."""
         settings, tensors = dict(node.settings), {}
         weight, groups = node.tensors['weight'], node.settings['groups']
@@ -274,7 +275,7 @@ class _Writer:
                             index=[place[c] for c in part.index])
         return Part(name, index)
 
-    def _biased(self, part: Part, numbers: Dict[int, float], node: Node) -> Part:
+    def _biased(self, part: Part, numbers: dict[int, float], node: Node) -> Part:
         """``part`` with numbers added to its channels."""
         bias = torch.tensor([numbers.get(c, 0.) for c in part.index], dtype=torch.float64)
         if part.name is None or not bool(bias.any()):
@@ -291,7 +292,7 @@ class _Writer:
     def _ends_in_conv(self, part: Part) -> bool:
         return self._conv_behind(part) is not None
 
-    def _conv_behind(self, part: Part) -> Optional[str]:
+    def _conv_behind(self, part: Part) -> str | None:
         """A convolution that only ``part`` shows, through resizing at most."""
         name, allowed = part.name, 0
         while self.readers.get(name, 0) <= allowed:
@@ -309,7 +310,7 @@ class _Writer:
         fixed = self._placed(fixed, part.index)
         return Part(self._make('add', name, part.name, fixed.name), part.index)
 
-    def _sum(self, parts: List[Part], index: Sequence[int], name: str) -> Part:
+    def _sum(self, parts: list[Part], index: Sequence[int], name: str) -> Part:
         parts = [part for part in parts if part.name is not None]
         if len(parts) < 2:
             return parts[0] if parts else Part()
@@ -340,7 +341,7 @@ class _Writer:
         return Part(conv, list(index))
 
 
-_WRITERS: Dict[str, Callable[[_Writer, Node], None]] = dict(
+_WRITERS: dict[str, Callable[[_Writer, Node], None]] = dict(
     image=_Writer._image, ones=_Writer._ones, coordinates=_Writer._coordinates,
     conv=_Writer._conv, add=_Writer._add, concat=_Writer._concat, place=_Writer._relabel,
     select=_Writer._relabel, bias=_Writer._bias, mixer=_Writer._mixer)

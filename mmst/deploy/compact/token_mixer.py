@@ -1,5 +1,5 @@
 """A Transformer's encoder and decoder layer with what is dead in them removed."""
-from typing import Dict, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +55,7 @@ class MixerLayer(nn.Module):
             nn.Linear(dim, width[0], bias=False), nn.ReLU(), nn.Identity(),
             nn.Linear(width[0], dim, bias=False)) if width else None
 
-    def forward(self, x: Tensor, queries: Optional[Tensor], memory: Tensor) -> Tensor:
+    def forward(self, x: Tensor, queries: Tensor | None, memory: Tensor) -> Tensor:
         if self.attention is not None:
             x = x + self.attention(queries, memory)
         x = self.norm1(x)
@@ -93,9 +93,9 @@ def _rows(x: Tensor, rows: Sequence[int]) -> Tensor:
     return x.index_select(1, torch.tensor(rows, device=x.device))
 
 
-def _below(shapes: Mapping[str, Sequence[int]], prefix: str) -> Dict[str, Sequence[int]]:
+def _below(shapes: Mapping[str, Sequence[int]], prefix: str) -> dict[str, Sequence[int]]:
     return {name[len(prefix):]: shape for name, shape in shapes.items() if name.startswith(prefix)}
 
 
-def _parameter(shapes: Mapping[str, Sequence[int]], name: str) -> Optional[nn.Parameter]:
+def _parameter(shapes: Mapping[str, Sequence[int]], name: str) -> nn.Parameter | None:
     return nn.Parameter(torch.zeros(tuple(shapes[name]))) if name in shapes else None

@@ -1,6 +1,5 @@
 """Positions of the kept weights of a layer, in as few bytes as possible."""
 import zlib
-from typing import Optional, Tuple
 
 import numpy as np
 
@@ -11,19 +10,20 @@ from ...errors import TicketError
 CODINGS = ('bits', 'gaps', 'bits+zlib', 'gaps+zlib')
 
 
-def encode(kept: np.ndarray) -> Tuple[str, bytes]:
+def encode(kept: np.ndarray) -> tuple[str, bytes]:
     """The smallest coding of a flat bool array and its name.
 
     At density d no coding of random positions needs less than
     -d log2(d) - (1 - d) log2(1 - d) bits a weight.
     """
     bits, gaps = np.packbits(kept).tobytes(), _gaps(kept)
-    found = dict(zip(CODINGS, (bits, gaps, zlib.compress(bits, 9), zlib.compress(gaps, 9))))
+    found = dict(
+        zip(CODINGS, (bits, gaps, zlib.compress(bits, 9), zlib.compress(gaps, 9)), strict=True))
     best = min(CODINGS, key=lambda name: len(found[name]))
     return best, found[best]
 
 
-def decode(coding: str, data: bytes, count: int, most: Optional[int] = None) -> np.ndarray:
+def decode(coding: str, data: bytes, count: int, most: int | None = None) -> np.ndarray:
     """The flat bool array of ``count`` weights that :func:`encode` was given.
 
     Args:

@@ -1,6 +1,7 @@
 """What a sparse file declares, before any of it is unpacked."""
 import math
-from typing import Any, Dict, List, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,13 +26,13 @@ def check_declared(content: Mapping[str, Any]) -> None:
     Raises:
         TicketError: Saying which layer, or what is too much.
     """
-    values: Dict[Any, Any] = content['values']
+    values: dict[Any, Any] = content['values']
     if any(not isinstance(v, Tensor) or v.dim() != 1 or str(v.dtype) != f'torch.{name}'
            for name, v in values.items()) or content['positions'].dtype != torch.uint8 \
             or content['positions'].dim() != 1:
         raise _refused('its values are not as they were written')
-    names: List[str] = []
-    layers: Dict[str, Mapping[str, Any]] = {}  # less those that are another layer's weight
+    names: list[str] = []
+    layers: dict[str, Mapping[str, Any]] = {}  # less those that are another layer's weight
     for layer in content['layers']:
         shared = isinstance(layer, dict) and isinstance(layer.get('name'), str) \
             and isinstance(layer.get('same'), str) and layer['same'] in layers
@@ -51,14 +52,14 @@ def check_declared(content: Mapping[str, Any]) -> None:
         _check_architecture(content, list(layers.values()))
 
 
-def _check_architecture(content: Mapping[str, Any], layers: List[Mapping[str, Any]]) -> None:
+def _check_architecture(content: Mapping[str, Any], layers: list[Mapping[str, Any]]) -> None:
     """Compare with the network, which may be larger: units are removed when weights are loaded."""
     state = {layer['name']: torch.empty(layer['shape'], device='meta') for layer in layers}
     network = build_network(content['model'], content['meta'].get('default_scope'), state)
     own = {name: value.shape for name, value in network.state_dict().items()}
     for name, value in state.items():
         if name not in own or len(own[name]) != value.dim() or any(
-                claimed > allowed for claimed, allowed in zip(value.shape, own[name])):
+                claimed > allowed for claimed, allowed in zip(value.shape, own[name], strict=True)):
             raise _refused(f'{name} has shape {tuple(value.shape)}, which its architecture does '
                            'not have')
 
@@ -69,8 +70,8 @@ def _is_layer(layer: Any, values: Mapping[Any, Tensor]) -> bool:
         return False
     shape, length = layer.get('shape'), layer.get('bytes', 0)
     coding = layer.get('coding', '')
-    return 'same' not in layer and isinstance(shape, list) and len(shape) <= 16 and isinstance(coding, str) and all(
-        type(n) is int and 0 <= n < 2**48 for n in [*shape, length])
+    return 'same' not in layer and isinstance(shape, list) and len(shape) <= 16 and isinstance(
+        coding, str) and all(type(n) is int and 0 <= n < 2**48 for n in [*shape, length])
 
 
 def _refused(problem: str) -> TicketError:

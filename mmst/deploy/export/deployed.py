@@ -1,6 +1,7 @@
 """What is exported: a whole network that maps an image to the head's output."""
+from collections.abc import Sequence
 from types import MethodType
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ class Deployed(nn.Module):
     def __init__(self, ticket: Ticket, input_shape: Sequence[int]):
         super().__init__()
         self.model = ticket.build()
-        self.input_shape: Tuple[int, int] = tuple(input_shape)
+        self.input_shape: tuple[int, int] = tuple(input_shape)
         if isinstance(getattr(self.model, 'backbone', None), CompactNetwork):
             self.model.backbone.freeze(self.input_shape)
         for module in self.modules():
@@ -67,8 +68,8 @@ def smallest(ticket: Ticket) -> Ticket:
         return ticket
 
 
-def preprocessing(ticket: Ticket) -> Dict[str, Any]:
+def preprocessing(ticket: Ticket) -> dict[str, Any]:
     """How an image becomes the network's input: mean, deviation, order of colours; plain data."""
-    settings: Optional[Dict[str, Any]] = ticket.model.get('data_preprocessor')
+    settings: dict[str, Any] | None = ticket.model.get('data_preprocessor')
     keys = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr', 'to_rgb')
     return {key: settings[key] for key in keys if key in (settings or {})}

@@ -1,7 +1,7 @@
 """Images to check an exported network with."""
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from .deployed import preprocessing
 ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
 
-def sample_images(ticket: Ticket, input_shape: Tuple[int, int], folder: Optional[str] = None,
+def sample_images(ticket: Ticket, input_shape: tuple[int, int], folder: str | None = None,
                   count: int = 2) -> Tensor:
     """(count, 3, height, width) of a folder's first images, or of generated street scenes.
 
@@ -47,7 +47,7 @@ def normalise(batch: Tensor, settings) -> Tensor:
     return ((batch - mean) / std).contiguous()
 
 
-def _find(folder: str) -> List[Path]:
+def _find(folder: str) -> list[Path]:
     found = sorted(scandir(folder, ENDINGS, recursive=True, case_sensitive=False)) \
         if Path(folder).is_dir() else []
     if not found:

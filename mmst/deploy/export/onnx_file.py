@@ -6,7 +6,7 @@ import logging
 import re
 import warnings
 from pathlib import Path
-from typing import Any, Dict, Optional, Union
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,8 +22,8 @@ OPSETS = range(18, 24)
 TOLERANCE = 1e-4
 
 
-def export_onnx(network: Deployed, path: Union[str, Path], opset: int = 18,
-                metadata: Optional[Dict[str, Any]] = None) -> None:
+def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
+                metadata: dict[str, Any] | None = None) -> None:
     """Write an ONNX file with weights inside; the batch is dynamic, height and width are fixed.
 
     Args:
@@ -60,7 +60,7 @@ def export_onnx(network: Deployed, path: Union[str, Path], opset: int = 18,
     files.write_bytes(path, model.SerializeToString())
 
 
-def check_onnx(path: Union[str, Path], network: Deployed, images: Tensor) -> float:
+def check_onnx(path: str | Path, network: Deployed, images: Tensor) -> float:
     """Run the file with onnxruntime, for batches of all images and of one.
 
     Returns:
@@ -102,7 +102,7 @@ def plain_words(error: Exception) -> str:
     return re.sub(r'\x1b\[[0-9;]*m', '', ' '.join(str(error).split()))[:200]
 
 
-def accept(difference: float, path: Union[str, Path]) -> float:
+def accept(difference: float, path: str | Path) -> float:
     """Refuse a file whose outputs differ by more than rounding."""
     if not difference <= TOLERANCE:
         raise TicketError(f'{path} differs from PyTorch by {difference:.1e} of the largest output. '

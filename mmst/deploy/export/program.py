@@ -1,7 +1,6 @@
 """A ticket as a program of torch.export."""
 import io
 from pathlib import Path
-from typing import Union
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from .deployed import Deployed
 from .onnx_file import accept, plain_words, silent, try_out
 
 
-def export_program(network: Deployed, path: Union[str, Path]) -> None:
+def export_program(network: Deployed, path: str | Path) -> None:
     """Write a ``.pt2`` file: ``torch.export.load(path).module()(images)``; the batch is dynamic.
 
     Raises:
@@ -35,7 +34,7 @@ def export_program(network: Deployed, path: Union[str, Path]) -> None:
 
 
 @torch.no_grad()
-def check_program(path: Union[str, Path], network: Deployed, images: Tensor) -> float:
+def check_program(path: str | Path, network: Deployed, images: Tensor) -> float:
     """Run the file for batches of all images and of one; see ``check_onnx``."""
     with silent():
         program = torch.export.load(str(path)).module()

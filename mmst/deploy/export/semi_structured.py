@@ -1,5 +1,5 @@
 """n:m masks on hardware that skips their zeros: 2:4 on NVIDIA GPUs from Ampere on."""
-from typing import Callable, Dict
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ class SemiStructuredPointwise(nn.Module):
         return F.linear(x.permute(0, 2, 3, 1), self.weight, self.bias).permute(0, 3, 1, 2)
 
 
-def semi_structured(model: nn.Module) -> Dict[str, int]:
+def semi_structured(model: nn.Module) -> dict[str, int]:
     """Store the 2:4 weights of 1x1 convolutions and linears in their compressed form, in place.
 
     Args:
@@ -47,7 +47,7 @@ def semi_structured(model: nn.Module) -> Dict[str, int]:
     return convert_layers(model, to_sparse_semi_structured)
 
 
-def convert_layers(model: nn.Module, convert: Callable[[Tensor], Tensor]) -> Dict[str, int]:
+def convert_layers(model: nn.Module, convert: Callable[[Tensor], Tensor]) -> dict[str, int]:
     """:func:`semi_structured` with any conversion of a (rows, columns) weight."""
     counts = dict(sparse=0, mask=0, size=0)
     for parent in list(model.modules()):

@@ -1,8 +1,9 @@
 """A ticket as a file of its kept weights and their positions."""
 import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ _FIELDS = dict(format=str, version=int, digest=str, model=dict, meta=dict, layer
 SMALL = 64
 
 
-def save_sparse(ticket: Ticket, path: Union[str, Path]) -> Dict[str, float]:
+def save_sparse(ticket: Ticket, path: str | Path) -> dict[str, float]:
     """Write the file; :func:`load_sparse` gives the same ticket, bit by bit.
 
     A layer takes four bytes a kept weight in single precision, and a bit a weight, or a byte a kept
@@ -40,11 +41,11 @@ def save_sparse(ticket: Ticket, path: Union[str, Path]) -> Dict[str, float]:
         dict: ``weights`` and ``kept``: of the sparse layers; ``position_bits``: a weight of theirs;
         ``bytes``: of the file.
     """
-    layers: List[Dict[str, Any]] = []
-    positions: List[bytes] = []
-    values: Dict[str, List[Tensor]] = {}
+    layers: list[dict[str, Any]] = []
+    positions: list[bytes] = []
+    values: dict[str, list[Tensor]] = {}
     sums = dict(weights=0, kept=0)
-    first: Dict[Tuple, str] = {}
+    first: dict[tuple, str] = {}
     for name, tensor in ticket.state_dict.items():
         same = first.setdefault(place(tensor) or (name, ), name)
         if same != name:  # a weight that layers share
@@ -74,7 +75,7 @@ def save_sparse(ticket: Ticket, path: Union[str, Path]) -> Dict[str, float]:
                 bytes=len(buffer.getvalue()))
 
 
-def load_sparse(path: Union[str, Path]) -> Ticket:
+def load_sparse(path: str | Path) -> Ticket:
     """Read and check a file of :func:`save_sparse`; nothing in it is executed.
 
     Raises:
@@ -85,7 +86,7 @@ def load_sparse(path: Union[str, Path]) -> Ticket:
     return from_content(path, safe_load(str(path), 'cpu'))
 
 
-def from_content(path: Union[str, Path], content: Any) -> Ticket:
+def from_content(path: str | Path, content: Any) -> Ticket:
     """Check the content of a sparse file that :func:`~mmst.openmmlab.compat.safe_load` has read.
 
     Raises:
@@ -116,7 +117,7 @@ def is_sparse_file(content: Any) -> bool:
     return isinstance(content, dict) and content.get('format') == FORMAT
 
 
-def _kept(name: str, tensor: Tensor, mask: Mapping[str, Tensor]) -> Optional[np.ndarray]:
+def _kept(name: str, tensor: Tensor, mask: Mapping[str, Tensor]) -> np.ndarray | None:
     """Flat positions whose values are stored; None: of all, without positions."""
     if name in mask:
         return mask[name].cpu().numpy().reshape(-1)
@@ -128,11 +129,11 @@ def _kept(name: str, tensor: Tensor, mask: Mapping[str, Tensor]) -> Optional[np.
     return kept if kept.mean() < 0.9 else None
 
 
-def _unpack(content: Mapping[str, Any]) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
+def _unpack(content: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     data = content['positions'].numpy().tobytes()
     at, used = 0, dict.fromkeys(content['values'], 0)
-    state: Dict[str, Tensor] = {}
-    mask: Dict[str, Tensor] = {}
+    state: dict[str, Tensor] = {}
+    mask: dict[str, Tensor] = {}
     for layer in content['layers']:
         if 'same' in layer:
             state[layer['name']] = state[layer['same']]
@@ -164,7 +165,7 @@ def _digest(ticket: Ticket, version: int) -> str:
     return digest(parts if version < 2 else dict(version=version, **parts))
 
 
-def _check_format(path: Union[str, Path], content: Any) -> None:
+def _check_format(path: str | Path, content: Any) -> None:
     broken = [key for key, kind in _FIELDS.items()
               if not isinstance(content, dict) or not isinstance(content.get(key), kind)]
     if broken or content['format'] != FORMAT:

@@ -1,5 +1,4 @@
 """A folded search block laid out for one size of feature map."""
-from typing import Tuple
 
 import numpy as np
 import torch
@@ -31,7 +30,7 @@ class BlockPlan:
     """
 
     def __init__(self, live: FoldedMixConv, constant: FoldedMixConv, residual: np.ndarray,
-                 size: Tuple[int, int], gap: int, threads: int = 1):
+                 size: tuple[int, int], gap: int, threads: int = 1):
         stride = live.stride
         self.out_layout = layout = Layout(*halved(size, stride), gap)
         phases = 4 if stride == 2 else 1
@@ -56,9 +55,9 @@ class BlockPlan:
             project=_by_chunks(live.project.numpy(), chunk, chunks).at(tile),
             expand_bias=live.expand_bias.numpy(), depthwise_bias=live.depthwise_bias.numpy(),
             low=low, high=high, live_phases=phase_bits,
-            **dict(zip(('rows', 'columns'), phase_sizes(size, stride))),
+            **dict(zip(('rows', 'columns'), phase_sizes(size, stride), strict=True)),
             **_constants(constant, size, layout))
-        self.nonzeros = tuple(map(len, (reduced, expand, taps))) + (int((live.project != 0).sum()),)
+        self.nonzeros = (*tuple(map(len, (reduced, expand, taps))), int((live.project != 0).sum()))
 
 
 def _tile(plane: int, threads: int) -> int:
@@ -66,7 +65,7 @@ def _tile(plane: int, threads: int) -> int:
     return -(-share // ALIGNMENT) * ALIGNMENT
 
 
-def _taps(folded: FoldedMixConv, layout: Layout) -> Tuple[SparseRows, np.ndarray, np.ndarray]:
+def _taps(folded: FoldedMixConv, layout: Layout) -> tuple[SparseRows, np.ndarray, np.ndarray]:
     """Live taps of each channel; of each tap its phase and its offset in that phase's plane."""
     size = folded.taps.shape[-1]
     step = np.arange(size) - size // 2
@@ -78,7 +77,7 @@ def _taps(folded: FoldedMixConv, layout: Layout) -> Tuple[SparseRows, np.ndarray
 
 
 def _reach(taps: SparseRows, phase_of: np.ndarray, shift: np.ndarray,
-           chunk: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+           chunk: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lowest and highest offset of each chunk's taps; the phases that a channel reads, as bits."""
     if not len(taps):
         none = np.zeros(len(taps.start) - 1, np.int32)
@@ -97,13 +96,13 @@ def _by_chunks(project: np.ndarray, chunk: int, chunks: int) -> SparseRows:
     return SparseRows.of(padded.reshape(out, chunks, chunk).swapaxes(0, 1).reshape(-1, chunk))
 
 
-def phase_sizes(size: Tuple[int, int], stride: int) -> np.ndarray:
+def phase_sizes(size: tuple[int, int], stride: int) -> np.ndarray:
     """(2, phases): how many rows, and columns, of an image have each phase under a stride."""
     first = np.indices((stride, stride)).reshape(2, -1)
     return -(-(np.array(size)[:, None] - first) // stride)
 
 
-def _constants(constant: FoldedMixConv, size: Tuple[int, int], layout: Layout) -> dict:
+def _constants(constant: FoldedMixConv, size: tuple[int, int], layout: Layout) -> dict:
     """What is added to every output: a number, and whole planes or rims where it is not one."""
     share = constant_share(constant, *size)
     rows, columns = (place_in_proxy(length, constant) for length in size)

@@ -1,6 +1,5 @@
 """What of a compacted network's graph the kernel can run in one call each."""
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
 
 import torch
 import torch.nn.functional as F
@@ -27,18 +26,18 @@ class Step:
         relu (bool): Whether a ReLU ends it.
     """
     node: str
-    paths: List[List[str]] = field(default_factory=list)
-    source: Optional[str] = None
+    paths: list[list[str]] = field(default_factory=list)
+    source: str | None = None
     identity: bool = False
-    residual: Optional[str] = None
-    conv: Optional[str] = None
-    stem: List[str] = field(default_factory=list)
-    terms: List[str] = field(default_factory=list)
-    halves: List[str] = field(default_factory=list)
+    residual: str | None = None
+    conv: str | None = None
+    stem: list[str] = field(default_factory=list)
+    terms: list[str] = field(default_factory=list)
+    halves: list[str] = field(default_factory=list)
     relu: bool = False
 
 
-def find_steps(graph: Graph) -> List[Step]:
+def find_steps(graph: Graph) -> list[Step]:
     """The nodes that depend on the image, in order, as few steps as can be."""
     return _Finder(graph).find()
 
@@ -49,8 +48,8 @@ class _Finder:
         self.graph, self.nodes = graph, graph.nodes
         self.readers, self.static = graph.consumers(), graph.static()
 
-    def find(self) -> List[Step]:
-        steps: Dict[str, Step] = {}
+    def find(self) -> list[Step]:
+        steps: dict[str, Step] = {}
         for node in self.graph:
             if self.static[node.name] or node.op == 'image':
                 continue
@@ -79,9 +78,9 @@ class _Finder:
             return self._joined(Step(node.name), node.inputs)
         return Step(node.name), []
 
-    def _joined(self, step: Step, terms: List[str]):
+    def _joined(self, step: Step, terms: list[str]):
         """Paths of one input among the terms of a sum become one block."""
-        inside: List[str] = []
+        inside: list[str] = []
         for name in terms:
             path = self._path(self.nodes[name]) if name == step.node or self._alone(name) else None
             source = path and self.nodes[path[0]].inputs[0]
@@ -101,7 +100,7 @@ class _Finder:
                 inside.append(name)
         return step, [name for name in inside if name != step.node]
 
-    def _add_residual(self, step: Step, name: str, inside: List[str]) -> None:
+    def _add_residual(self, step: Step, name: str, inside: list[str]) -> None:
         node, stride = self.nodes[name], self._stride(step.paths[0][1])
         if name == step.source and stride == 1 and not step.identity:
             step.identity = True
@@ -114,7 +113,7 @@ class _Finder:
             return
         step.terms.remove(name)
 
-    def _path(self, project: Node) -> Optional[List[str]]:
+    def _path(self, project: Node) -> list[str] | None:
         """Expansion and depthwise convolution before a projection, if that is what it is."""
         depthwise = self._behind_relu(project) if _is_pointwise(project) else None
         if depthwise is None or not _is_depthwise(depthwise):
@@ -122,7 +121,7 @@ class _Finder:
         expand = self._behind_relu(depthwise)
         return [expand.name, depthwise.name] if expand and _is_pointwise(expand) else None
 
-    def _stem(self, relu: Node) -> Optional[List[str]]:
+    def _stem(self, relu: Node) -> list[str] | None:
         second = self.nodes[relu.inputs[0]]
         first = self._behind_relu(second) if second.op == 'conv' else None
         if first is None or self.nodes[first.inputs[0]].op != 'image' or not all(
@@ -130,7 +129,7 @@ class _Finder:
             return None
         return [second.name, *second.inputs, first.name]
 
-    def _behind_relu(self, node: Node) -> Optional[Node]:
+    def _behind_relu(self, node: Node) -> Node | None:
         """The convolution before a convolution, a ReLU between them, that nothing else reads."""
         relu = self.nodes[node.inputs[0]]
         if relu.op != 'relu' or not self._alone(relu.name) or self.static[relu.name]:
@@ -162,7 +161,7 @@ def joined_paths(graph: Graph, step: Step) -> FoldedMixConv:
         sum(t['bias'].double() for t in project), graph.nodes[step.paths[0][1]].settings['stride'])
 
 
-def _joined(parts: List[Tensor], dim: int = 0) -> Tensor:
+def _joined(parts: list[Tensor], dim: int = 0) -> Tensor:
     return torch.cat([part.double() for part in parts], dim)
 
 

@@ -4,7 +4,6 @@ The depthwise convolution pads with zeros, so a channel that is constant after i
 fewer of its taps there. What all such channels of a block add to its outputs depends on the size of
 the image only, and only on the distance to the border: a few rows and columns tell all of it.
 """
-from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +12,7 @@ from torch import Tensor
 from .fold import FoldedMixConv
 
 
-def split_constant(folded: FoldedMixConv) -> Tuple[FoldedMixConv, FoldedMixConv]:
+def split_constant(folded: FoldedMixConv) -> tuple[FoldedMixConv, FoldedMixConv]:
     """Channels that an input reaches, and those that are constant; dead ones are in neither."""
     used = (folded.project != 0).any(0)
     reached = (folded.expand != 0).any(1) & (folded.taps != 0).flatten(1).any(1)

@@ -1,6 +1,5 @@
 """Search blocks with their BNs folded into the weights, in float64."""
 from dataclasses import dataclass
-from typing import Tuple
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +35,7 @@ class FoldedMixConv:
                              self.stride)
 
 
-def bn_scale_shift(bn: nn.Module) -> Tuple[Tensor, Tensor]:
+def bn_scale_shift(bn: nn.Module) -> tuple[Tensor, Tensor]:
     """A BN in eval mode as y = scale * x + shift."""
     scale = bn.weight.detach().double() / (bn.running_var.double() + bn.eps).sqrt()
     return scale, bn.bias.detach().double() - bn.running_mean.double() * scale
@@ -65,7 +64,7 @@ def fold_mixconv(mixconv: MixConv) -> FoldedMixConv:
 
 
 @torch.no_grad()
-def fold_conv(conv: nn.Conv2d, bn: nn.Module = None) -> Tuple[Tensor, Tensor]:
+def fold_conv(conv: nn.Conv2d, bn: nn.Module = None) -> tuple[Tensor, Tensor]:
     """Weight with its groups spread out, (out, in, k, k), and bias, after folding ``bn``."""
     weight = conv.weight.double()
     outputs, per_group = weight.shape[:2]

@@ -1,7 +1,8 @@
 """The check of what a sparse network is called with."""
 import sys
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, Callable, Optional
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from ...models.hrnas.hrnas_supernet import HRNASSupernet
 from ..compact import CompactNetwork
 
 
-def channels_of(model: nn.Module) -> Optional[int]:
+def channels_of(model: nn.Module) -> int | None:
     """Channels of the images of a network of this project; None: of another one."""
     for module in model.modules():
         if isinstance(module, HRNASSupernet):
@@ -22,7 +23,7 @@ def channels_of(model: nn.Module) -> Optional[int]:
     return None
 
 
-def checked(images: Any, channels: Optional[int]) -> Tensor:
+def checked(images: Any, channels: int | None) -> Tensor:
     """The images as an ordinary tensor in float32, where ``channels`` are known.
 
     Half precision is taken under autocast, as torch's layers do.
@@ -67,8 +68,9 @@ def _refuse_tracing(images: Any) -> None:
                            'give a batch of images')
     followed = type(images).__torch_dispatch__ is not Tensor.__torch_dispatch__
     if followed or torch.jit.is_tracing():
-        raise TrainingError('a SparseModel cannot be traced or exported: its kernel is no '
-                            'operation of torch. Remedy: export the ticket itself, with tools/export.py.')
+        raise TrainingError(
+            'a SparseModel cannot be traced or exported: its kernel is no '
+            'operation of torch. Remedy: export the ticket itself, with tools/export.py.')
 
 
 def not_compiled(forward: Callable) -> Callable:

@@ -1,6 +1,6 @@
 """What all modules that call the kernel have in common."""
 from collections import OrderedDict
-from typing import Any, Dict
+from typing import Any
 
 from torch import nn
 
@@ -19,5 +19,5 @@ class KernelModule(nn.Module):
         """Forget the plans; the next call makes those that it needs."""
         self._plans.clear()
 
-    def __getstate__(self) -> Dict[str, Any]:
+    def __getstate__(self) -> dict[str, Any]:
         return dict(self.__dict__, _plans=OrderedDict())

@@ -1,9 +1,9 @@
 """The kernel's functions and structures, as ctypes; fields as in ``kernel/*.h``."""
 import ctypes
 from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -119,8 +119,8 @@ def _check_int32(low: int, high: int) -> None:
                            'bits', 'cut the images into parts')
 
 
-@lru_cache(maxsize=None)
-def kernel() -> Optional[ctypes.CDLL]:
+@cache
+def kernel() -> ctypes.CDLL | None:
     """The compiled functions, or None where they cannot be had; the log says why."""
     library = build_or_tell(
         SOURCE, 'Sparse inference without its kernel, by torch\'s dense layers')

@@ -1,5 +1,5 @@
 """Fusion modules and classification necks around sparse blocks."""
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from .planes import as_map, in_planes, pointer
 from .sparse_block import SparseSearchBlock
 
 
-def finish(total: Tensor, half: Optional[Tensor], relu: bool, options: Options) -> Tensor:
+def finish(total: Tensor, half: Tensor | None, relu: bool, options: Options) -> Tensor:
     """total += half, half enlarged twice (nearest) where it is given; then ReLU; in place."""
     source = as_map(half) if half is not None else None
     functions().finish(pointer(source) if source else None, as_map(total), relu, options.threads)
@@ -26,7 +26,7 @@ class SparseFusion(nn.Module):
         super().__init__()
         self.blocks, self.new_branch, self.options = module.blocks, module.new_branch, options
 
-    def forward(self, inputs: Sequence[Tensor]) -> List[Tensor]:
+    def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         inputs = [in_planes(x, self.options.gap) for x in inputs]
         outputs = [self._fuse(i, inputs) for i in range(len(self.blocks))]
         if self.new_branch is not None:
@@ -65,9 +65,9 @@ class SparseClassificationNeck(nn.Module):
         self.widen, self.downsample = module.widen, module.downsample
         self.final, self.pool = module.final, module.pool
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         total = self.widen[0](inputs[0])
-        for downsample, widen, x in zip(self.downsample, self.widen[1:], inputs[1:]):
+        for downsample, widen, x in zip(self.downsample, self.widen[1:], inputs[1:], strict=True):
             total = _add(widen, x, in_planes(downsample(total), self.options.gap))
         out = self.final(total)
         return (out if self.pool is None else self.pool(out).flatten(1), )

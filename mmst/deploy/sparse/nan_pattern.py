@@ -37,7 +37,7 @@ class NaNPattern:
         marks = tree_flatten(call(self.model, images))[0]
         return tree_unflatten([
             x.masked_fill(mark.isnan(), torch.nan) if isinstance(x, Tensor) and
-            x.is_floating_point() else x for x, mark in zip(found, marks)], form)
+            x.is_floating_point() else x for x, mark in zip(found, marks, strict=True)], form)
 
 
 def _one_number(x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What the modules of one sparse network share."""
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Iterator
 
 import torch
 

@@ -1,7 +1,7 @@
 """Feature maps as the kernel wants them: planes with a gap after each row."""
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -97,6 +97,6 @@ def pointer(structure: ctypes.Structure) -> int:
     return ctypes.addressof(structure)
 
 
-def halved(size: Sequence[int], stride: int) -> Tuple[int, int]:
+def halved(size: Sequence[int], stride: int) -> tuple[int, int]:
     """Height and width after a stride."""
     return -(-size[0] // stride), -(-size[1] // stride)

@@ -1,6 +1,7 @@
 """What is made once for each size of feature map."""
 from collections import OrderedDict
-from typing import Callable, Hashable, TypeVar
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 T = TypeVar('T')
 

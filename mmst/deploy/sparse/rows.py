@@ -1,6 +1,5 @@
 """Sparse matrices by rows, as numpy arrays."""
 from dataclasses import dataclass
-from typing import Union
 
 import numpy as np
 from torch import Tensor
@@ -22,7 +21,7 @@ class SparseRows:
     value: np.ndarray
 
     @classmethod
-    def of(cls, matrix: Union[Tensor, np.ndarray]) -> 'SparseRows':
+    def of(cls, matrix: Tensor | np.ndarray) -> 'SparseRows':
         """The non-zeros of a dense (rows, columns) matrix."""
         matrix = np.asarray(matrix)
         row, column = matrix.nonzero()
@@ -30,7 +29,7 @@ class SparseRows:
         start = np.concatenate([[0], counts.cumsum()]).astype(np.int32)
         return cls(start, column.astype(np.int32), matrix[row, column].astype(np.float32))
 
-    def at(self, offset: Union[int, np.ndarray]) -> Rows:
+    def at(self, offset: int | np.ndarray) -> Rows:
         """For the kernel: column c's values lie at ``offset[c]``, or at ``c * offset``."""
         column = self.column.astype(np.int64)
         place = column * offset if np.isscalar(offset) else np.asarray(offset)[column]

@@ -1,6 +1,6 @@
 """A search block that runs by the kernel."""
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -50,8 +50,8 @@ class SparseSearchBlock(KernelModule):
             self.transformer, self.sampled = plan.structure, plan.channels
             self.constant.bias.add_(torch.from_numpy(plan.constant))
 
-    def forward(self, x: Tensor, out: Optional[Tensor] = None,
-                coarser: Sequence[Coarse] = (), sampled: Optional[Tensor] = None) -> Tensor:
+    def forward(self, x: Tensor, out: Tensor | None = None,
+                coarser: Sequence[Coarse] = (), sampled: Tensor | None = None) -> Tensor:
         """With ``out``, a map in planes, the result is added to it.
 
         ``coarser`` are maps whose share in hidden channels and outputs is added (stride 1 only).
@@ -73,7 +73,7 @@ class SparseSearchBlock(KernelModule):
             None if sampled is None else sampled.data_ptr(), add, threads)
         return out
 
-    def plan(self, size: Tuple[int, int]) -> BlockPlan:
+    def plan(self, size: tuple[int, int]) -> BlockPlan:
         """The plan for inputs of a size; the last few are kept."""
         key = size, self.options.gap, self.options.threads
         return recent(self._plans, key, lambda: BlockPlan(
@@ -88,7 +88,7 @@ class SparseSearchBlock(KernelModule):
             self.residual, self.overwrites = np.zeros_like(self.residual), True
             self._plans.clear()
 
-    def split_off(self, first: int) -> Tuple[Tensor, np.ndarray]:
+    def split_off(self, first: int) -> tuple[Tensor, np.ndarray]:
         """Stop reading input channels from ``first`` on; returns what they went into.
 
         Returns:

@@ -1,6 +1,5 @@
 """A compacted network by the kernel."""
 from types import SimpleNamespace
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 from torch import Tensor, nn
@@ -40,7 +39,7 @@ class SparseCompactNetwork(nn.Module):
         graph = network.to_graph()
         self.inputs = {node.name: list(node.inputs) for node in graph}
         self.image = next((node.name for node in graph if node.op == 'image'), None)
-        self.steps: List[Step] = find_steps(graph)
+        self.steps: list[Step] = find_steps(graph)
         self.parts = nn.ModuleDict()
         for number, step in enumerate(self.steps):
             part = self._part(graph, step, max_density)
@@ -55,22 +54,21 @@ class SparseCompactNetwork(nn.Module):
         return max((m.kernel_size[0] // 2 for m in network.modules() if isinstance(m, nn.Conv2d)),
                    default=0)
 
-    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         network, size = self.network, tuple(x.shape[-2:])
         with self.options.torch_aside():
-            values: Dict[str, Tensor] = dict(network._static_maps(x, size))
+            values: dict[str, Tensor] = dict(network._static_maps(x, size))
         values[self.image] = x
         for number, step in enumerate(self.steps):
-            part = self.parts[str(number)] if str(number) in self.parts else None
+            part = self.parts.get(str(number), None)
             values[step.node] = self._run(step, part, values, size)
             for name in self.last_use.get(step.node, ()):
                 values.pop(name, None)
         outputs = [values[name].expand(x.shape[0], -1, -1, -1) for name in network._outputs]
         return tuple(out.flatten(1) if network._flatten else out for out in outputs)
 
-    def _run(self, step: Step, part: Optional[nn.Module], values: Dict[str, Tensor],
-             size: Tuple[int, int]) -> Tensor:
-        network = self.network
+    def _run(self, step: Step, part: nn.Module | None, values: dict[str, Tensor],
+             size: tuple[int, int]) -> Tensor:
         if part is not None and not step.paths:  # its ReLU is in it
             return part(values[step.source])
         if part is None:
@@ -89,14 +87,14 @@ class SparseCompactNetwork(nn.Module):
                     total.add_(upsample_to(x, total.shape[-2:]))
         return finish(total, half, step.relu, self.options) if step.relu or step.halves else total
 
-    def _by_torch(self, step: Step, values: Dict[str, Tensor], size: Tuple[int, int]) -> Tensor:
+    def _by_torch(self, step: Step, values: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
         """The nodes of a step one by one, as the compacted network computes them."""
-        found: Dict[str, Tensor] = dict(values)
+        found: dict[str, Tensor] = dict(values)
         for node in self.nodes[step.node]:
             found[node.name] = self.network._compute(node, found, size)
         return found[step.node]
 
-    def _within(self, step: Step) -> List[Node]:
+    def _within(self, step: Step) -> list[Node]:
         """All nodes of a step, in order."""
         wanted, found = {step.node}, []
         outside = {s.node for s in self.steps} - {step.node} | {self.image}
@@ -106,7 +104,7 @@ class SparseCompactNetwork(nn.Module):
                 wanted |= set(node.inputs) - outside
         return found
 
-    def _part(self, graph: Graph, step: Step, max_density: float) -> Optional[nn.Module]:
+    def _part(self, graph: Graph, step: Step, max_density: float) -> nn.Module | None:
         """The module that runs a step, None where torch does."""
         modules = self.network.nodes
         if step.stem:
@@ -133,13 +131,13 @@ class SparseCompactNetwork(nn.Module):
             return SparseConv(conv, None, step.relu, self.options)
         return None
 
-    def _last_uses(self) -> Dict[str, List[str]]:
+    def _last_uses(self) -> dict[str, list[str]]:
         """Step to the maps that no later one reads."""
-        last: Dict[str, str] = {}
+        last: dict[str, str] = {}
         for step in self.steps:
             for node in self.nodes[step.node]:
                 last.update((source, step.node) for source in node.inputs)
-        found: Dict[str, List[str]] = {}
+        found: dict[str, list[str]] = {}
         for name, reader in last.items():
             if name not in self.network._outputs:
                 found.setdefault(reader, []).append(name)

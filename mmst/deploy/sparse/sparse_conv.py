@@ -1,5 +1,4 @@
 """Convolutions that run by the kernel: the stem, 1x1 layers."""
-from typing import Optional, Tuple
 
 import numpy as np
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ class SparseConv(KernelModule):
         contiguous (bool): Whether other layers follow, which may want contiguous maps.
     """
 
-    def __init__(self, conv: nn.Conv2d, bn: Optional[nn.Module], relu: bool, options: Options,
+    def __init__(self, conv: nn.Conv2d, bn: nn.Module | None, relu: bool, options: Options,
                  contiguous: bool = False):
         super().__init__()
         weight, bias = fold_conv(conv, bn)
@@ -56,11 +55,11 @@ class SparseConv(KernelModule):
         with self.options.torch_aside():
             return out.contiguous()
 
-    def _plan(self, size: Tuple[int, int]) -> Tuple[Conv, Layout]:
+    def _plan(self, size: tuple[int, int]) -> tuple[Conv, Layout]:
         return recent(self._plans, (size, self.options.gap), lambda: self._lay_out(size),
                       self.options.sizes_kept)
 
-    def _lay_out(self, size: Tuple[int, int]) -> Tuple[Conv, Layout]:
+    def _lay_out(self, size: tuple[int, int]) -> tuple[Conv, Layout]:
         layout = Layout(*halved(size, self.stride), self.options.gap)
         outputs, inputs = self.weight.shape[:2]
         phases = self.stride**2

@@ -4,7 +4,7 @@ import logging
 import weakref
 from math import isfinite
 from pathlib import Path
-from typing import Any, Dict, Optional, Union
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -49,17 +49,17 @@ class SparseModel(nn.Module):
         self.model = copy.deepcopy(model).cpu()
         self.model.eval()  # not chained: some toolboxes' backbones return nothing from it
         self.channels = channels_of(self.model)
-        self.pattern: Optional[NaNPattern] = None
+        self.pattern: NaNPattern | None = None
         if self.channels is not None:
             self.pattern = NaNPattern(self.model)
-        self.blocks: Dict[str, int] = sparsify(self.model, self.options, max_density)
+        self.blocks: dict[str, int] = sparsify(self.model, self.options, max_density)
         if self.channels is not None:
             self.model.float()
         tell(self.blocks, self.channels is not None)
         weakref.finalize(self, free_scratch).atexit = False
 
     @classmethod
-    def from_ticket(cls, ticket: Union[str, Path, Ticket], **settings: Any) -> 'SparseModel':
+    def from_ticket(cls, ticket: str | Path | Ticket, **settings: Any) -> 'SparseModel':
         """The network of a ticket or of its file.
 
         Raises:
@@ -104,7 +104,7 @@ class SparseModel(nn.Module):
                 module.release()
         free_scratch()
 
-    def __setstate__(self, state: Dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         weakref.finalize(self, free_scratch).atexit = False
 
@@ -113,7 +113,7 @@ class SparseModel(nn.Module):
         return super().train(False)
 
 
-def tell(blocks: Dict[str, int], ours: bool) -> None:
+def tell(blocks: dict[str, int], ours: bool) -> None:
     """Log how much of a network the kernel runs; a warning where that is nothing."""
     if blocks['sparse'] or kernel() is None:
         print_log('Sparse inference: {sparse} blocks by the kernel, {dense} dense ones.'.format(

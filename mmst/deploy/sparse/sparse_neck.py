@@ -1,6 +1,6 @@
 """The neck for dense prediction, its coarser inputs enlarged as late as possible."""
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Sequence, Tuple
 
 import numpy as np
 import torch
@@ -39,13 +39,15 @@ class SparseDenseNeck(nn.Module):
             start += count
         self.sampled = torch.tensor(self.block.sampled, dtype=torch.long, device='cpu')
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         size = inputs[0].shape[-2:]
-        for x, count in zip(inputs, self.counts):
+        for x, count in zip(inputs, self.counts, strict=True):
             check_channels(x, count)
         inputs = [in_planes(x, self.options.gap) for x in inputs]
-        coarser = [c(x, size[1]) for c, x in zip(self.coarser, inputs[1:])]
-        structures = [c.structure(y) for c, y in zip(self.coarser, coarser) if y is not None]
+        coarser = [c(x, size[1]) for c, x in zip(self.coarser, inputs[1:], strict=True)]
+        structures = [
+            c.structure(y) for c, y in zip(self.coarser, coarser, strict=True) if y is not None
+        ]
         with self.options.torch_aside():
             sampled = self._sample(inputs) if len(self.sampled) else None
         return (self.block(inputs[0], coarser=structures, sampled=sampled), )
@@ -56,7 +58,8 @@ class SparseDenseNeck(nn.Module):
         for x in inputs:
             end = start + x.shape[1]
             own = self.sampled[(self.sampled >= start) & (self.sampled < end)] - start
-            (row, rows), (column, columns) = (_resampling(*n) for n in zip(x.shape[-2:], size))
+            (row, rows), (column, columns) = (_resampling(*n)
+                                              for n in zip(x.shape[-2:], size, strict=True))
             pixels = x.index_select(2, row).index_select(3, column)
             grids.append((rows.T @ pixels @ columns).index_select(1, own))
             start = end
@@ -64,13 +67,15 @@ class SparseDenseNeck(nn.Module):
 
 
 @lru_cache(maxsize=64)
-def _resampling(length: int, enlarged: int) -> Tuple[Tensor, Tensor]:
+def _resampling(length: int, enlarged: int) -> tuple[Tensor, Tensor]:
     """A row of pixels resized to ``enlarged`` and then to the grid, as a product.
 
     Returns:
         Tuple[Tensor, Tensor]: The pixels that the grid reads, (used,), and the matrix, (used, 8).
     """
-    once = F.interpolate(torch.eye(length, dtype=torch.float64, device='cpu')[None], enlarged, mode='linear')
+    once = F.interpolate(torch.eye(length, dtype=torch.float64, device='cpu')[None],
+                         enlarged,
+                         mode='linear')
     matrix = F.interpolate(once, GRID, mode='linear')[0].float()
     used = (matrix != 0).any(1).nonzero().flatten()
     return used, matrix[used]

@@ -1,5 +1,4 @@
 """The stem by the kernel: two convolutions of stride 2 in one pass."""
-from typing import Tuple
 
 import numpy as np
 from torch import Tensor, nn
@@ -52,11 +51,11 @@ class SparseStem(KernelModule):
         functions().stem(plan, as_map(x), as_map(out), self.options.threads)
         return out
 
-    def _plan(self, size: Tuple[int, int]) -> Tuple[Stem, Layout]:
+    def _plan(self, size: tuple[int, int]) -> tuple[Stem, Layout]:
         return recent(self._plans, (size, self.options.gap), lambda: self._lay_out(size),
                       self.options.sizes_kept)
 
-    def _lay_out(self, size: Tuple[int, int]) -> Tuple[Stem, Layout]:
+    def _lay_out(self, size: tuple[int, int]) -> tuple[Stem, Layout]:
         between = halved(size, 2)
         layout = Layout(*halved(between, 2), self.options.gap)
         # Inner channels: a channel between the two at even or odd rows and columns.
@@ -86,7 +85,7 @@ class SparseStem(KernelModule):
             columns=columns, channels=used), layout
 
     def _first_rows(self, channel: np.ndarray, of_phase: np.ndarray,
-                    stride: int) -> Tuple[SparseRows, np.ndarray, np.ndarray]:
+                    stride: int) -> tuple[SparseRows, np.ndarray, np.ndarray]:
         """The first convolution's weights for each inner channel, over 16 phases of the image.
 
         Columns are input channels, each with all places (phase and shift) that a tap can read;
@@ -109,7 +108,7 @@ class SparseStem(KernelModule):
         return SparseRows.of(rows), origin, shift
 
 
-def _taps(size: int, stride: int, row: int) -> Tuple[np.ndarray, np.ndarray]:
+def _taps(size: int, stride: int, row: int) -> tuple[np.ndarray, np.ndarray]:
     """Of each tap of a (size, size) kernel its phase and its offset in that phase's plane."""
     step = np.arange(size) - size // 2
     phase = step % stride

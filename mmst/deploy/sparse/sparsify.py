@@ -1,5 +1,5 @@
 """Turning a network into its sparse form, layer by layer."""
-from typing import Callable, Dict
+from collections.abc import Callable
 
 from torch import nn
 
@@ -24,7 +24,7 @@ MAX_DENSITY = 1.
 
 
 def sparsify(model: nn.Module, options: Options,
-             max_density: float = MAX_DENSITY) -> Dict[str, int]:
+             max_density: float = MAX_DENSITY) -> dict[str, int]:
     """Replace what the kernel runs, in place; the rest stays torch's.
 
     Args:
@@ -74,7 +74,7 @@ def is_classifier(module: nn.Module) -> bool:
 
 def replace(model: nn.Module, kind: type, make: Callable[[nn.Module], nn.Module]) -> None:
     """Put ``make(module)`` in the place of every module of a kind, once where it is shared."""
-    made: Dict[nn.Module, nn.Module] = {}
+    made: dict[nn.Module, nn.Module] = {}
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if isinstance(child, kind):

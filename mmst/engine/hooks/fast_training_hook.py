@@ -1,5 +1,4 @@
 """How training is computed."""
-from typing import List, Optional, Set, Union
 
 from mmengine.runner import Runner
 
@@ -41,12 +40,12 @@ class FastTrainingHook(IntervalHook):
     """
     priority = 75
 
-    def __init__(self, kernel: Union[bool, str] = 'auto', compile: Union[bool, str] = False,
+    def __init__(self, kernel: bool | str = 'auto', compile: bool | str = False,
                  keep_memory: bool = True, cuda_graph: bool = True):
         if not isinstance(kernel, (bool, str)) or kernel not in DEVICES:
             raise config_error('FastTrainingHook.kernel', kernel, 'unknown choice',
                                f'use one of {", ".join(map(repr, DEVICES))}')
-        if not isinstance(compile, (bool, str)) or not compile and compile is not False:
+        if not isinstance(compile, (bool, str)) or (not compile and compile is not False):
             raise config_error('FastTrainingHook.compile', compile, 'must be True, False or the '
                                'name of a backend', 'use True for torch\'s inductor')
         for name, value in (('keep_memory', keep_memory), ('cuda_graph', cuda_graph)):
@@ -54,12 +53,12 @@ class FastTrainingHook(IntervalHook):
                 raise config_error(f'FastTrainingHook.{name}', value, 'must be True or False',
                                    'use True, or False where memory is short')
         self.keep_memory, self.cuda_graph = keep_memory, cuda_graph
-        self.graphs: List[GraphedForward] = []
+        self.graphs: list[GraphedForward] = []
         # Python launches Triton's kernels more slowly than torch's: they pay where graphs do.
         devices = DEVICES[True if kernel == 'auto' and cuda_graph else kernel]
         self.ops = KernelOps(devices) if devices else Ops()
         backend = 'inductor' if compile is True else compile
-        self.compiler: Optional[BlockCompiler] = BlockCompiler(backend) if backend else None
+        self.compiler: BlockCompiler | None = BlockCompiler(backend) if backend else None
 
     def check_plan(self, plan: RunPlan) -> None:
         if self.compiler is None:
@@ -103,6 +102,6 @@ class FastTrainingHook(IntervalHook):
             self.compiler(unwrapped(runner))
 
 
-def devices(runner: Runner) -> Set[str]:
+def devices(runner: Runner) -> set[str]:
     """Types of the devices that hold the model."""
     return {p.device.type for p in runner.model.parameters()}

@@ -1,5 +1,4 @@
 """Runs that have diverged."""
-from typing import Optional
 
 import numpy as np
 import torch
@@ -65,7 +64,7 @@ class FiniteHook(IntervalHook):
             raise diverged(f'the loss is not finite since iteration {first}{unit}')
 
 
-def first_infinite(runner: Runner, count: int) -> Optional[int]:
+def first_infinite(runner: Runner, count: int) -> int | None:
     """How many of the last ``count`` losses come since the first that is not finite; None: all are.
 
     Where a loss scaler passes over steps, None unless all of them are not finite.

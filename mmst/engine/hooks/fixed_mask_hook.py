@@ -1,6 +1,8 @@
 """Training a ticket under its own architecture and mask."""
 import copy
-from typing import Any, Dict, Optional, Sequence, Union
+import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.runner import Runner
@@ -47,8 +49,8 @@ class FixedMaskHook(PruneHook):
     """
     priority = 71
 
-    def __init__(self, ticket: Optional[str] = None, start: str = 'ticket', seed: int = 1,
-                 parts: Optional[Sequence[str]] = None, neck_ticket: Optional[str] = None):
+    def __init__(self, ticket: str | None = None, start: str = 'ticket', seed: int = 1,
+                 parts: Sequence[str] | None = None, neck_ticket: str | None = None):
         super().__init__(sparsity=0.5, schedule='one_shot', reactivation=None)
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise config_error('FixedMaskHook.seed', seed, 'must be a whole number, 0 or above',
@@ -57,15 +59,15 @@ class FixedMaskHook(PruneHook):
         self.parts = [parts] if isinstance(parts, str) else parts
         self.neck_ticket = neck_ticket
         self.mask = Mask({})
-        self.search_state: Dict[str, Any] = {}
+        self.search_state: dict[str, Any] = {}
 
     @property
-    def survivors(self) -> Dict[str, list]:
+    def survivors(self) -> dict[str, list]:
         """Group of search units to the indices, in the supernet, of those that are left."""
         return self.search_state.get('survivors') or {}
 
     @property
-    def supernet(self) -> Optional[Dict[str, float]]:
+    def supernet(self) -> dict[str, float] | None:
         """Costs before the search; None where they are not known."""
         return self.search_state.get('supernet')
 
@@ -79,7 +81,7 @@ class FixedMaskHook(PruneHook):
         if self.ticket is not None:
             carry_over(copy.deepcopy(plan.model), self.sources())
 
-    def sources(self) -> Dict[str, Ticket]:
+    def sources(self) -> dict[str, Ticket]:
         """Parts of the model to the tickets that they come from.
 
         Raises:
@@ -125,11 +127,11 @@ class FixedMaskHook(PruneHook):
             add_event(runner, 'prune', 0, ratio=self.sparsity, sparsity=self.sparsity,
                       total=self.mask.total, pruned=self.mask.pruned)
 
-    def weights(self, runner: Runner) -> Dict[str, nn.Parameter]:
+    def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
         parameters = dict(unwrapped(runner).named_parameters())
         return {name: parameters[name] for name in self.mask}
 
-    def mask_in_force(self, runner: Runner) -> Optional[Mask]:
+    def mask_in_force(self, runner: Runner) -> Mask | None:
         return self.mask
 
     def on_step(self, runner: Runner, step: int) -> None:
@@ -174,6 +176,7 @@ class FixedMaskHook(PruneHook):
         return self.ticket if self.start == 'ticket' else f'{self.ticket} ({self.start})'
 
 
-def _listed(schedulers: Union[list, dict, None]) -> list:
+def _listed(schedulers: list | dict | None) -> list:
     """Schedulers, or their states; several optimizers have a list each."""
-    return sum(schedulers.values(), []) if isinstance(schedulers, dict) else schedulers or []
+    return list(itertools.chain.from_iterable(schedulers.values())) if isinstance(
+        schedulers, dict) else schedulers or []

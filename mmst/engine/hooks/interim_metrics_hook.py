@@ -1,5 +1,6 @@
 """Names for evaluations that do not count."""
-from typing import Dict, List, Optional, Set, Tuple
+
+import itertools
 
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.runner import Runner
@@ -29,8 +30,8 @@ class InterimMetricsHook(Hook):
 
     def __init__(self):
         self._checked = False
-        self._names: Set[str] = set()
-        self._passed_over: List[Tuple[CheckpointHook, object]] = []
+        self._names: set[str] = set()
+        self._passed_over: list[tuple[CheckpointHook, object]] = []
 
     def before_run(self, runner: Runner) -> None:
         stopping = find_hook(runner, EarlyStoppingHook)
@@ -39,7 +40,7 @@ class InterimMetricsHook(Hook):
                 'EarlyStoppingHook.strict', True, 'evaluations below the target sparsity do not '
                 f'have the metric {stopping.monitor!r}', 'set strict=False; they are passed over')
 
-    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         if not trains(runner):
             return
         metrics = {} if metrics is None else metrics
@@ -74,10 +75,11 @@ class InterimMetricsHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """What holds during one evaluation is no state of a scheduler."""
         states = checkpoint.get('param_schedulers') or []
-        for state in sum(states.values(), []) if isinstance(states, dict) else states:
+        for state in list(itertools.chain.from_iterable(states.values())) if isinstance(
+                states, dict) else states:
             state.pop('need_val_args', None)
 
-    def _forget_stale(self, runner: Runner, metrics: Dict[str, float]) -> None:
+    def _forget_stale(self, runner: Runner, metrics: dict[str, float]) -> None:
         """The log shows all that the message hub remembers: drop what earlier evaluations had and
         this one lacks. What other hooks write there is theirs."""
         scalars = runner.message_hub.log_scalars

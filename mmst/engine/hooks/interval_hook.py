@@ -1,4 +1,5 @@
 """Base of hooks that act at the end of epochs, or of iterations in iteration-based runs."""
+import itertools
 from abc import abstractmethod
 from bisect import bisect
 
@@ -72,7 +73,8 @@ def convert_resumed(runner: Runner, checkpoint: dict) -> None:
 def drop_functions(checkpoint: dict) -> None:
     """Leave out functions, which some schedulers count as state: they are no safe data."""
     schedulers = checkpoint.get('param_schedulers', [])
-    for state in schedulers if isinstance(schedulers, list) else sum(schedulers.values(), []):
+    for state in schedulers if isinstance(schedulers, list) else list(
+            itertools.chain.from_iterable(schedulers.values())):
         for key in [key for key, value in state.items() if callable(value)]:
             del state[key]
 

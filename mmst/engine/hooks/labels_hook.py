@@ -1,5 +1,6 @@
 """Evaluations whose head knows classes that the data lack."""
-from typing import Any, Dict, List, Optional, Sequence, Set
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine import dist
@@ -28,8 +29,8 @@ class LabelsHook(Hook):
     priority = 60  # before the TicketHook, which puts it on the timeline
 
     def __init__(self) -> None:
-        self.without_label: Optional[List[str]] = None
-        self._found: Set[int] = set()
+        self.without_label: list[str] | None = None
+        self._found: set[int] = set()
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         if self.without_label is None:
@@ -38,10 +39,10 @@ class LabelsHook(Hook):
 
     after_test_iter = after_val_iter
 
-    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         self._conclude(runner, runner.val_dataloader.dataset)
 
-    def after_test_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         self._conclude(runner, runner.test_dataloader.dataset)
 
     def _conclude(self, runner: Runner, dataset: Any) -> None:
@@ -60,13 +61,13 @@ class LabelsHook(Hook):
                 'occur.')
 
 
-def without_label(runner: Runner) -> Dict[str, List[str]]:
+def without_label(runner: Runner) -> dict[str, list[str]]:
     """The classes for a summary; nothing where each has a label, or nobody has looked."""
     hook = find_hook(runner, LabelsHook)
     return {UNLABELLED: hook.without_label} if hook is not None and hook.without_label else {}
 
 
-def labels_of(sample: Any) -> List[int]:
+def labels_of(sample: Any) -> list[int]:
     """Labels that a prediction of a toolbox carries with it; none where it has none."""
     for name, part in (('gt_sem_seg', 'data'), ('gt_label', None)):
         found = getattr(sample, name, None)
@@ -76,6 +77,6 @@ def labels_of(sample: Any) -> List[int]:
     return []
 
 
-def missing(classes: Sequence[str], found: Set[int]) -> List[str]:
+def missing(classes: Sequence[str], found: set[int]) -> list[str]:
     """Names of the classes that were not found; none where no label was seen at all."""
     return [str(name) for i, name in enumerate(classes) if i not in found] if found else []

@@ -1,5 +1,5 @@
 """The prune half of two-in-one training."""
-from typing import Dict, Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine import dist
@@ -67,7 +67,7 @@ class PruneHook(IntervalHook):
 
     def __init__(self, sparsity: float, interval: int = 25, schedule: str = 'progressive',
                  criterion: str = 'magnitude', scope: str = 'global',
-                 reactivation: Optional[str] = 'search', revive: str = 'zero',
+                 reactivation: str | None = 'search', revive: str = 'zero',
                  parts: Sequence[str] = PARTS, transformers: bool = True,
                  leave_alone: Sequence[str] = (), debug: bool = False):
         if not isinstance(sparsity, (int, float)) or not 0 < sparsity < 1:
@@ -85,10 +85,10 @@ class PruneHook(IntervalHook):
         self.select = dict(parts=_names(parts), transformers=transformers,
                            leave_alone=_names(leave_alone))
         self.debug = debug
-        self.drawn: Optional[Mask] = None
-        self._loaded: Optional[dict] = None
-        self._loaded_returned: Optional[dict] = None
-        self._averages: Optional[SinceReturn] = None
+        self.drawn: Mask | None = None
+        self._loaded: dict | None = None
+        self._loaded_returned: dict | None = None
+        self._averages: SinceReturn | None = None
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_wrapper('pruning needs a wrapper that masks gradients')
@@ -130,11 +130,11 @@ class PruneHook(IntervalHook):
             runner.optim_wrapper.returned = restore_returned(
                 self._loaded_returned, weights, self._averages)
 
-    def weights(self, runner: Runner) -> Dict[str, nn.Parameter]:
+    def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
         """The prunable weights by parameter name."""
         return prunable_weights(unwrapped(runner), **self.select)
 
-    def mask_in_force(self, runner: Runner) -> Optional[Mask]:
+    def mask_in_force(self, runner: Runner) -> Mask | None:
         """The mask that training keeps to, or None while weights are reactivated."""
         masks = runner.optim_wrapper.masks if trains(runner) else {}
         if not masks:

@@ -1,5 +1,4 @@
 """Runs that survive being killed."""
-from typing import List, Optional
 
 from mmengine import dist
 from mmengine.hooks import EarlyStoppingHook, Hook
@@ -45,7 +44,7 @@ class ResumeHook(Hook):
     priority = 100
 
     def __init__(self) -> None:
-        self._position: Optional[Position] = None
+        self._position: Position | None = None
 
     def before_run(self, runner: Runner) -> None:
         if not trains(runner):
@@ -89,9 +88,9 @@ class ResumeHook(Hook):
         release(runner.work_dir)
 
 
-def _find(work_dir: str) -> Optional[str]:
+def _find(work_dir: str) -> str | None:
     """The first process looks for all."""
-    answer: List[object] = [None]
+    answer: list[object] = [None]
     if dist.is_main_process():
         try:
             answer = [find_checkpoint(work_dir)]

@@ -1,6 +1,6 @@
 """Weights of earlier times, for rewinding."""
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from mmengine.dist import master_only
 from mmengine.runner import Runner

@@ -1,5 +1,5 @@
 """The search half of two-in-one training."""
-from typing import Dict, List, Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine import dist
@@ -56,7 +56,7 @@ class SearchHook(IntervalHook):
 
     def __init__(self, input_shape: Sequence[int], interval: int = 10, threshold: float = 1e-3,
                  rho: float = 1.4e-4, warmup: int = 25, resource_aware: bool = True,
-                 target_flops: Optional[float] = None, target_params: Optional[float] = None,
+                 target_flops: float | None = None, target_params: float | None = None,
                  divisor: int = 1, minimum: int = 0, leave_alone: Sequence[str] = ()):
         self.interval = check_interval('SearchHook.interval', interval, 'use the paper\'s 10')
         _check_settings(input_shape, threshold, rho, warmup)
@@ -70,10 +70,10 @@ class SearchHook(IntervalHook):
         self.rho_factor = 1.
         self.last_search = 0
         self._told_of_dropped = False
-        self.mean_macs: Optional[float] = None
-        self.supernet: Optional[Dict[str, float]] = None
-        self.survivors: Dict[str, List[int]] = {}
-        self._loaded: Optional[dict] = None
+        self.mean_macs: float | None = None
+        self.supernet: dict[str, float] | None = None
+        self.survivors: dict[str, list[int]] = {}
+        self._loaded: dict | None = None
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_wrapper('the search needs a wrapper that adds its penalty')
@@ -176,7 +176,7 @@ class SearchHook(IntervalHook):
         return limit_removal(unwrapped(runner), keep, importance,
                              lambda model: self.target.ratio(self._costs(model)))
 
-    def _adapt(self, runner: Runner, step: int, costs: Dict[str, float]) -> None:
+    def _adapt(self, runner: Runner, step: int, costs: dict[str, float]) -> None:
         """Change ρ by how far the search is; end the penalty where the target is met."""
         if not self.target:
             return
@@ -192,7 +192,7 @@ class SearchHook(IntervalHook):
                 f'search at {step}: the network costs {ratio:.3f} of its target, and this was the '
                 'last search. Train anew with a higher SearchHook.rho or threshold, or longer.')
 
-    def _costs(self, model) -> Dict[str, float]:
+    def _costs(self, model) -> dict[str, float]:
         return total(layer_costs(model, self.input_shape))
 
     def leaves_alone(self, group: str) -> bool:
@@ -256,14 +256,14 @@ class SearchHook(IntervalHook):
         runner.optim_wrapper.penalty = L1Penalty([g.gamma for g in groups.values()], costs)
 
 
-def _removal(name: str, group, index: List[int]) -> dict:
+def _removal(name: str, group, index: list[int]) -> dict:
     left = [group.labels[i] for i in index]
     counts = {label: group.labels.count(label) - left.count(label) for label in set(group.labels)}
     return dict(group=name, kind=group.kind, removed={k: n for k, n in counts.items() if n},
                 left=len(left))
 
 
-def _warn_of_emptied(runner: Runner, step: int, removed: List[dict]) -> None:
+def _warn_of_emptied(runner: Runner, step: int, removed: list[dict]) -> None:
     emptied = [removal['group'] for removal in removed if not removal['left']]
     if emptied:
         more = f' and {len(emptied) - 3} more' if len(emptied) > 3 else ''
@@ -275,7 +275,8 @@ def _warn_of_emptied(runner: Runner, step: int, removed: List[dict]) -> None:
 def _check_settings(input_shape, threshold, rho, warmup_epochs) -> None:
     pair = isinstance(input_shape, (list, tuple)) and len(input_shape) == 2
     if not pair or not all(isinstance(n, int) and n > 0 for n in input_shape):
-        raise config_error('SearchHook.input_shape', input_shape, 'must be (height, width) in pixels',
+        raise config_error('SearchHook.input_shape', input_shape,
+                           'must be (height, width) in pixels',
                            'use the size that the network is deployed at, e.g. (512, 1024)')
     if not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
         raise config_error('SearchHook.threshold', threshold, 'must lie between 0 and 1',

@@ -1,6 +1,6 @@
 """Randomness that does not depend on when a run was stopped."""
+from collections.abc import Iterator
 from itertools import count
-from typing import Iterator
 
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook

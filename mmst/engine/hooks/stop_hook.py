@@ -2,7 +2,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 import torch
 from mmengine import dist
@@ -43,8 +43,8 @@ class StopHook(Hook):
         self._position = self._begin = None
         self._until_exchange, self._steps, self._moment = 1, 0, 0.
         self._shared_batches = 0
-        self._known: Optional[str] = None  # the last ordinary checkpoint
-        self._written: Optional[Path] = None  # the same, if this process has written it
+        self._known: str | None = None  # the last ordinary checkpoint
+        self._written: Path | None = None  # the same, if this process has written it
 
     def before_run(self, runner: Runner) -> None:
         if trains(runner) and not self.signals.active:
@@ -111,7 +111,7 @@ class StopHook(Hook):
     def after_train(self, runner: Runner) -> None:
         self.signals.deferring = False
 
-    def _agreed(self, now: bool = False) -> Optional[int]:
+    def _agreed(self, now: bool = False) -> int | None:
         """The signal that ends the run now, on all processes alike.
 
         Args:
@@ -131,7 +131,7 @@ class StopHook(Hook):
         return -negative or None
 
     def _stop(self, runner: Runner, number: int, epoch: int, done: int,
-              meta: Dict[str, Any]) -> None:
+              meta: dict[str, Any]) -> None:
         """Save the run as it will be after ``epoch`` epochs and ``done`` batches, and end."""
         path = self._ordinary(runner, epoch, done)
         if path is None:
@@ -151,7 +151,7 @@ class StopHook(Hook):
                   f'{path} holds all of it. Go on with --resume.', file=sys.stderr, flush=True)
         raise stopped
 
-    def _ordinary(self, runner: Runner, epoch: int, done: int) -> Optional[Path]:
+    def _ordinary(self, runner: Runner, epoch: int, done: int) -> Path | None:
         """The checkpoint of this very place that the run has just written by itself."""
         names = ([f'iter_{done}.pth'] if counts_iterations(runner) else
                  [f'epoch_{epoch}.pth'] if not done else [])

@@ -1,8 +1,9 @@
 """Checkpoints of runs whose evaluations do not all count."""
 import copy
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
@@ -50,7 +51,7 @@ class TicketCheckpointHook(CheckpointHook):
             if is_main_process():
                 self._remove(outdated)
 
-    def _check_names(self, known: Dict[str, Any]) -> List[str]:
+    def _check_names(self, known: dict[str, Any]) -> list[str]:
         """Leave no file name in a checkpoint's message hub that this run cannot have given.
 
         Returns:
@@ -66,13 +67,13 @@ class TicketCheckpointHook(CheckpointHook):
         names += [self.filename_tmpl.format(step) for step in gone]
         return [name for name in names if name and self._may_go(name, steps[len(gone):])]
 
-    def _may_go(self, name: str, kept: List[int]) -> bool:
+    def _may_go(self, name: str, kept: list[int]) -> bool:
         """Whether a run with these settings removes a file of that name at all."""
         if name.startswith('best_'):
             return bool(self.save_best)
         return self.max_keep_ckpts > 0 and name not in map(self.filename_tmpl.format, kept)
 
-    def _own_path(self, told: Any) -> Optional[str]:
+    def _own_path(self, told: Any) -> str | None:
         """A file that a checkpoint names, in this run's own folder; None where it is not there."""
         # Those of runs that were asked to end have names of their own.
         name = own_name(told, self.filename_tmpl) or own_name(told, STOPPED)
@@ -125,11 +126,11 @@ class TicketCheckpointHook(CheckpointHook):
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
 
-    def _current(self) -> List[Optional[str]]:
+    def _current(self) -> list[str | None]:
         """Checkpoints that are named as the last and the best."""
         best = getattr(self, 'best_ckpt_path_dict', {})
         return [self.last_ckpt, getattr(self, 'best_ckpt_path', None), *best.values()]
 
 
-def _texts(value: Any) -> List[str]:
+def _texts(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,7 +1,8 @@
 """Saving tickets."""
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Union
+from typing import Any
 
 import mmengine
 import torch
@@ -58,8 +59,8 @@ class TicketHook(IntervalHook):
     """
     priority = 73
 
-    def __init__(self, keep_each: bool = True, input_shape: Optional[Sequence[int]] = None,
-                 model: Optional[dict] = None):
+    def __init__(self, keep_each: bool = True, input_shape: Sequence[int] | None = None,
+                 model: dict | None = None):
         self.keep_each = keep_each
         self.input_shape = input_shape
         self.model = model
@@ -104,7 +105,7 @@ class TicketHook(IntervalHook):
                                f'network of that step, at {mask.sparsity:.2%} sparsity')
             self._save(runner, mask, step, Path(runner.work_dir, 'ticket.pth'))
 
-    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Put the evaluation on the timeline; interim ones without their prefix."""
         prune = find_hook(runner, PruneHook)
         mask = _mask(runner)
@@ -130,7 +131,11 @@ class TicketHook(IntervalHook):
             summary = summarize(Ticket.load(path), self.input_shape, search and search.supernet)
             evaluations = [e for e in events(runner) if e['kind'] == 'evaluate']
             summary['metrics'] = evaluations[-1]['metrics'] if evaluations else {}
-            summary.update({k: v for e in evaluations[-1:] for k, v in e.items() if k == UNLABELLED})
+            summary.update({
+                k: v
+                for e in evaluations[-1:]
+                for k, v in e.items() if k == UNLABELLED
+            })
             summary['before_last_prune'] = next(
                 (e for e in evaluations[::-1] if not e['at_target']), None)
             text = json.dumps(summary, indent=2, default=str)
@@ -153,17 +158,17 @@ class TicketHook(IntervalHook):
         Ticket.from_model(evaluated(runner), described_model(runner), mask, plain(meta)).save(path)
 
 
-def described_model(runner: Runner) -> Dict[str, Any]:
+def described_model(runner: Runner) -> dict[str, Any]:
     """The config of the runner's model that tickets and rewind points hold."""
     hook = find_hook(runner, TicketHook)
     return model_config(runner.cfg, hook.model if hook else None)
 
 
-def _architecture(runner: Runner) -> Union[SearchHook, FixedMaskHook, None]:
+def _architecture(runner: Runner) -> SearchHook | FixedMaskHook | None:
     """The hook that knows what is left of the supernet."""
     return find_hook(runner, SearchHook) or find_hook(runner, FixedMaskHook)
 
 
-def _mask(runner: Runner) -> Optional[Mask]:
+def _mask(runner: Runner) -> Mask | None:
     hook = find_hook(runner, PruneHook)
     return Mask({}) if hook is None else hook.drawn or hook.mask_in_force(runner)

@@ -1,5 +1,7 @@
 """A run that can be watched, and reported on later."""
-from typing import Any, Dict, List, Optional, Sequence
+import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import mmengine
 import torch
@@ -50,10 +52,10 @@ class TimelineHook(IntervalHook):
     """
     priority = 75
 
-    def __init__(self, input_shape: Optional[Sequence[int]] = None):
+    def __init__(self, input_shape: Sequence[int] | None = None):
         self.input_shape = input_shape
-        self._run: Dict[str, Any] = {}
-        self._entries: List[Dict[str, Any]] = []
+        self._run: dict[str, Any] = {}
+        self._entries: list[dict[str, Any]] = []
         self._loaded: Any = None
 
     def before_train(self, runner: Runner) -> None:
@@ -82,7 +84,7 @@ class TimelineHook(IntervalHook):
     def on_step(self, runner: Runner, step: int) -> None:
         self._write(runner, step)
 
-    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         # The last evaluation may come after the loop's own end.
         if trains(runner):
             self._write(runner, events(runner)[-1]['step'] if events(runner) else 0)
@@ -104,13 +106,13 @@ class TimelineHook(IntervalHook):
         timeline.append(runner.work_dir, new)
         self._entries = self._entries + new
 
-    def _look(self, runner: Runner) -> Dict[str, Any]:
+    def _look(self, runner: Runner) -> dict[str, Any]:
         prune = find_hook(runner, PruneHook)
         mask = (prune.drawn or prune.mask_in_force(runner)) if prune is not None else None
         return snapshot(unwrapped(runner), mask or Mask({}), self.input_shape)
 
-    def _log(self, runner: Runner, step: int, new: List[Dict[str, Any]],
-             state: Dict[str, Any]) -> None:
+    def _log(self, runner: Runner, step: int, new: list[dict[str, Any]],
+             state: dict[str, Any]) -> None:
         search, prune = find_hook(runner, SearchHook), find_hook(runner, PruneHook)
         progress = Progress(
             'iteration' if counts_iterations(runner) else 'epoch', step, max_steps(runner), new,
@@ -142,7 +144,7 @@ class TimelineHook(IntervalHook):
             return None
         return tuple(shape)
 
-    def _describe(self, runner: Runner) -> Dict[str, Any]:
+    def _describe(self, runner: Runner) -> dict[str, Any]:
         search, prune = find_hook(runner, SearchHook), find_hook(runner, PruneHook)
         return plain(dict(
             kind='run', step=0, unit='iteration' if counts_iterations(runner) else 'epoch',
@@ -159,8 +161,9 @@ def _add_histogram(runner: Runner, name: str, counts: Sequence[int], step: int) 
     for backend in runner.visualizer._vis_backends.values():
         writer = getattr(backend, 'experiment', None)
         if hasattr(writer, 'add_histogram_raw'):
-            ends, middles = edges(), [(a * b)**0.5 for a, b in zip(edges(), edges()[1:])]
-            writer.add_histogram_raw(
-                name, ends[0], ends[-1], sum(counts),
-                sum(n * m for n, m in zip(counts, middles)),
-                sum(n * m * m for n, m in zip(counts, middles)), ends[1:], list(counts), step)
+            ends, middles = edges(), [(a * b)**0.5
+                                      for a, b in itertools.pairwise(edges())]
+            writer.add_histogram_raw(name, ends[0], ends[-1], sum(counts),
+                                     sum(n * m for n, m in zip(counts, middles, strict=True)),
+                                     sum(n * m * m for n, m in zip(counts, middles, strict=True)),
+                                     ends[1:], list(counts), step)

@@ -1,6 +1,5 @@
 """Parameter groups by weight decay."""
 import inspect
-from typing import Dict, List, Optional, Set
 
 import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
@@ -27,7 +26,7 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
     the config says otherwise. Arguments as in mmengine's constructor.
     """
 
-    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None):
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None):
         if paramwise_cfg:
             optim_wrapper_cfg = with_decay(optim_wrapper_cfg)
         super().__init__(optim_wrapper_cfg, paramwise_cfg)
@@ -42,7 +41,7 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
             self.optimizer_cfg = dict(dict(fused=True), **self.optimizer_cfg)
         return super().__call__(model)
 
-    def add_params(self, params: List[dict], module: nn.Module, prefix: str = '',
+    def add_params(self, params: list[dict], module: nn.Module, prefix: str = '',
                    **kwargs) -> None:
         if self.by_rules:
             super().add_params(params, module, prefix, **kwargs)  # comes back here for children
@@ -69,14 +68,14 @@ def with_decay(optim_wrapper_cfg: dict) -> dict:
     return dict(optim_wrapper_cfg, optimizer=optimizer)
 
 
-def merged(groups: List[dict], base: dict) -> List[dict]:
+def merged(groups: list[dict], base: dict) -> list[dict]:
     """One group for all parameters of equal settings, ``base`` where they have none of their own.
 
     Raises:
         ConfigError: A parameter is in two groups: two layers share it.
     """
-    found: Dict[str, dict] = {}
-    seen: Set[int] = set()
+    found: dict[str, dict] = {}
+    seen: set[int] = set()
     for group in groups:
         settings = {**base, **{key: value for key, value in group.items() if key != 'params'}}
         first = found.setdefault(repr(sorted(settings.items())), dict(settings, params=[]))

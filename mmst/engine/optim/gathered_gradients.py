@@ -1,6 +1,6 @@
 """Gradients that were gathered for a step that is not taken yet, in checkpoints."""
 import logging
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import torch
 from mmengine import dist
@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from ...errors import TicketError
 
 KEY = 'gathered_gradients'
-Gradients = Dict[int, Tensor]
+Gradients = dict[int, Tensor]
 
 
 class GatheredGradients:
@@ -25,7 +25,7 @@ class GatheredGradients:
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self._collected: Optional[Dict[str, Any]] = None
+        self._collected: dict[str, Any] | None = None
         self._to_restore: Any = None
 
     @property
@@ -41,7 +41,7 @@ class GatheredGradients:
             self._collected = dict(gathered=self.gathered, of=self._accumulative_counts,
                                    iteration=self._inner_count, ranks=ranks)
 
-    def state_dict(self) -> Dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """The optimizer's state, with the gradients that were gathered since its last step."""
         if dist.get_world_size() == 1:
             self.collect()
@@ -50,7 +50,7 @@ class GatheredGradients:
             state[KEY] = {key: collected[key] for key in ('gathered', 'of', 'ranks')}
         return state
 
-    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Gradients are put back when the run's counters are known, ``initialize_count_status``."""
         state_dict = dict(state_dict)
         self._to_restore = state_dict.pop(KEY, None)
@@ -85,7 +85,7 @@ class GatheredGradients:
         return True
 
 
-def _parameters(optimizer: Optimizer) -> List[Tensor]:
+def _parameters(optimizer: Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group['params']]
 
 
@@ -95,7 +95,7 @@ def _own(optimizer: Optimizer) -> Gradients:
             if p.grad is not None}
 
 
-def _mean(ranks: List[Gradients]) -> Gradients:
+def _mean(ranks: list[Gradients]) -> Gradients:
     """For another number of processes: the step averages over all of them."""
     found: Gradients = {}
     for gradients in ranks:
@@ -104,7 +104,7 @@ def _mean(ranks: List[Gradients]) -> Gradients:
     return found
 
 
-def _checked(saved: Any, optimizer: Optimizer) -> List[Gradients]:
+def _checked(saved: Any, optimizer: Optimizer) -> list[Gradients]:
     shapes = {index: p.shape for index, p in enumerate(_parameters(optimizer))}
     try:
         ranks = saved['ranks']

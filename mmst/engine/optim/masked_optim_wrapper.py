@@ -1,5 +1,4 @@
 """Optimizer wrappers that hold pruned weights at zero and add the penalty."""
-from typing import Dict, Optional
 
 import torch
 from mmengine.device import is_cuda_available
@@ -29,7 +28,7 @@ class MaskedStep:
         super().__init__(**kwargs)
         self.masks: Masks = {}
         self.returned: Masks = {}
-        self.penalty: Optional[L1Penalty] = None
+        self.penalty: L1Penalty | None = None
 
     def adjust_gradients(self) -> None:
         """Add the penalty, then mask. Gradients must be unscaled."""
@@ -37,7 +36,7 @@ class MaskedStep:
             self.penalty.add_gradients()
         mask_gradients(self.masks)
 
-    def set_masks(self, pruned: Dict[torch.nn.Parameter, torch.Tensor],
+    def set_masks(self, pruned: dict[torch.nn.Parameter, torch.Tensor],
                   keep_values: bool = False) -> None:
         """Put masks (True where pruned) in force; weights become 0 at once.
 

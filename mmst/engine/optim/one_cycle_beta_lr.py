@@ -1,5 +1,5 @@
 """The one-cycle schedule that moves beta1 against the learning rate."""
-from typing import Any, Dict
+from typing import Any
 
 from mmengine.optim import OneCycleLR
 
@@ -57,7 +57,7 @@ class OneCycleBetaLR(OneCycleLR):
                                 (self.last_step - start) / (end - start))
 
 
-def _set_momentum(group: Dict[str, Any], value: float) -> None:
+def _set_momentum(group: dict[str, Any], value: float) -> None:
     if 'betas' in group:
         group['betas'] = (value, *group['betas'][1:])
     else:

@@ -1,5 +1,5 @@
 """RMSProp as TensorFlow computes it."""
-from typing import Callable, Dict, List, Optional
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class RMSpropTF(Optimizer):
         super().__init__(params, settings)
 
     @torch.no_grad()
-    def step(self, closure: Optional[Callable] = None) -> Optional[Tensor]:
+    def step(self, closure: Callable | None = None) -> Tensor | None:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -47,7 +47,7 @@ class RMSpropTF(Optimizer):
                 self._update(params, group)
         return loss
 
-    def _update(self, params: List[Tensor], group: Dict) -> None:
+    def _update(self, params: list[Tensor], group: dict) -> None:
         grads = [p.grad for p in params]
         if group['weight_decay']:
             grads = torch._foreach_add(grads, params, alpha=group['weight_decay'])

@@ -1,5 +1,4 @@
 """Step decay whose steps need not be whole epochs."""
-from typing import List
 
 from mmengine.optim import StepLR
 
@@ -25,7 +24,7 @@ class StaircaseLR(StepLR):
                                'use the paper\'s 2.4 epochs')
         super().__init__(optimizer, *args, step_size=step_size, **kwargs)
 
-    def _get_value(self) -> List[float]:
+    def _get_value(self) -> list[float]:
         steps = self._stairs(self.last_step) - self._stairs(self.last_step - 1)
         return [group[self.param_name] * self.gamma**steps
                 for group in self.optimizer.param_groups]

@@ -4,7 +4,8 @@ Everything in the config is built by the registries that the run will use, one b
 image evaluated, and the schedules are stepped to their end. Whatever raises becomes one line.
 """
 import os
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -36,15 +37,15 @@ def rehearse(cfg: Config, device: int = 0) -> None:
     if not cfg.get('rehearsal', True):
         return
     with sandbox(device) as folder:
-        names: Dict[int, str] = {}
-        runner: List[Runner] = []
+        names: dict[int, str] = {}
+        runner: list[Runner] = []
         for section, step in _steps(cfg, folder, runner):
             with explained(cfg, section, names, HINT):
                 step()
             names.update(steps.names_of(runner[0], cfg) if runner else {})
 
 
-def _steps(cfg: Config, folder: str, made: List[Runner]) -> Iterator[Tuple[str, Callable[[], Any]]]:
+def _steps(cfg: Config, folder: str, made: list[Runner]) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Section of the config and what is done with it, in the order of a run."""
     yield '', lambda: settings.check(cfg)
     processes = 1 if cfg.get('launcher', 'none') == 'none' else int(os.environ['WORLD_SIZE'])

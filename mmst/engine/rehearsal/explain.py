@@ -3,8 +3,9 @@ import difflib
 import inspect
 import linecache
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import Registry
@@ -27,7 +28,7 @@ _ELSEWHERE = (
 
 
 @contextmanager
-def explained(cfg: Config, section: str, names: Optional[Dict[int, str]] = None,
+def explained(cfg: Config, section: str, names: dict[int, str] | None = None,
               hint: str = '') -> Iterator[None]:
     """Turn whatever is raised inside the block into an error that says in one line what is wrong.
 
@@ -66,7 +67,7 @@ def check_name(registry: Registry, key: str, kind: Any) -> None:
                 kind, scoped))
 
 
-def suggestion(name: Any, known: Iterable[str]) -> Optional[str]:
+def suggestion(name: Any, known: Iterable[str]) -> str | None:
     """``did you mean …`` for a misspelt name, or None where none is like it."""
     lower = {str(other).lower(): str(other) for other in known}
     close = difflib.get_close_matches(str(name).lower(), lower, n=1)
@@ -74,7 +75,7 @@ def suggestion(name: Any, known: Iterable[str]) -> Optional[str]:
 
 
 def _cause(error: Exception, cfg: Config, section: str, place: Place,
-           hint: str) -> Tuple[Place, str]:
+           hint: str) -> tuple[Place, str]:
     """The setting that is to blame, as far as can be told, and what to do."""
     text = str(error)
     for pattern, key, remedy in _ELSEWHERE:
@@ -115,7 +116,7 @@ def _cause(error: Exception, cfg: Config, section: str, place: Place,
     return place, f'correct {place.key or "the config"}{hint}'
 
 
-def _argument(error: Exception, place: Place) -> Optional[str]:
+def _argument(error: Exception, place: Place) -> str | None:
     """The one setting that is to blame.
 
     It is the one that the error names, by key or by value, that the failing line of code uses, that
@@ -136,7 +137,7 @@ def _argument(error: Exception, place: Place) -> Optional[str]:
               if frame.f_locals.get(name) is settings[name] is not None}
     for found in (named, by_value, by_line, in_use):
         if len(found) == 1:
-            return [*found][0].partition('[')[0]
+            return next(iter(found)).partition('[')[0]
     kind, given = _kind(place), (place.frame.f_locals.get('args') if place.frame else None) or {}
     for name in set(settings) & set(given) if callable(kind) else ():
         try:
@@ -147,7 +148,7 @@ def _argument(error: Exception, place: Place) -> Optional[str]:
     return None
 
 
-def _arguments(place: Place, error: Exception) -> List[str]:
+def _arguments(place: Place, error: Exception) -> list[str]:
     """Settings that the class or function takes which complained."""
     kind, frame = _kind(place), frames(error)[0][0]
     if kind is None:
@@ -155,7 +156,7 @@ def _arguments(place: Place, error: Exception) -> List[str]:
         seen = [*frame.f_globals.values(), *getattr(frame.f_locals.get('self'), '__dict__',
                                                     {}).values()]
         kind = next((value for value in seen if getattr(value, '__name__', None) == called), None)
-    found: Dict[str, None] = {}
+    found: dict[str, None] = {}
     for taker in kind.__mro__[:-1] if inspect.isclass(kind) else [kind] if callable(kind) else []:
         arguments = inspect.signature(taker).parameters.items()
         found.update({name: None for name, argument in arguments if argument.kind in (
@@ -189,7 +190,7 @@ def _message(error: Exception) -> str:
     text = re.sub(r'\x1b\[[0-9;]*m', '', _words_of(error)).split('\nException raised from')[0]
     text = re.sub(r'^(class `\w+` in \S+\.py: )+', '', ' '.join(text.split()))
     text = re.sub(r'[.:]? Please check whether the value of .*', '', text)
-    if not str(error) or isinstance(error, LookupError) and len(words(text)) < 4:
+    if not str(error) or (isinstance(error, LookupError) and len(words(text)) < 4):
         text = f'{type(error).__name__}: {text}'
     return _short(text, 300).rstrip('. ')
 

@@ -1,9 +1,10 @@
 """Where in a config something stands that has failed."""
 import linecache
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
@@ -28,7 +29,7 @@ class Place:
     """
     key: str
     value: Any
-    frame: Optional[FrameType] = None
+    frame: FrameType | None = None
     line: str = ''
 
     def inner(self, name: str) -> 'Place':
@@ -42,7 +43,7 @@ def join(key: str, name: str) -> str:
     return f'{key}.{name}'.strip('.').replace('.[', '[')
 
 
-def leaves(value: Any, key: str = '') -> Iterator[Tuple[str, Any]]:
+def leaves(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
     """Key and value of everything in a config, from the outside inwards."""
     yield key, value
     if isinstance(value, (dict, Config)):
@@ -53,7 +54,7 @@ def leaves(value: Any, key: str = '') -> Iterator[Tuple[str, Any]]:
             yield from leaves(item, f'{key}[{i}]')
 
 
-def find(cfg: Config, section: str, names: Dict[int, str], error: BaseException) -> Place:
+def find(cfg: Config, section: str, names: dict[int, str], error: BaseException) -> Place:
     """The innermost part of the config that an error comes from.
 
     It is the part that was being built, or the one from which the object was made in whose methods
@@ -84,7 +85,7 @@ def find(cfg: Config, section: str, names: Dict[int, str], error: BaseException)
     return Place(section, known.get(section))
 
 
-def frames(error: BaseException) -> List[Tuple[FrameType, int]]:
+def frames(error: BaseException) -> list[tuple[FrameType, int]]:
     """Frames of the traceback with their line, innermost first."""
     found, step = [], error.__traceback__
     while step is not None:
@@ -93,9 +94,9 @@ def frames(error: BaseException) -> List[Tuple[FrameType, int]]:
     return found[::-1]
 
 
-def _most_alike(known: Dict[str, Any], settings: Any, section: str) -> Optional[str]:
+def _most_alike(known: dict[str, Any], settings: Any, section: str) -> str | None:
     """Key of the part that ``settings`` were copied from; those of ``section`` come first."""
-    def likeness(key: str) -> Tuple[int, bool]:
+    def likeness(key: str) -> tuple[int, bool]:
         shared = sum(name in known[key] and _same(known[key][name], value)
                      for name, value in settings.items())
         return shared, bool(section) and key.startswith(section)
@@ -115,7 +116,7 @@ def _same(a: Any, b: Any) -> bool:
         return False
 
 
-def _named_by(known: Dict[str, Any], name: str, section: str) -> Optional[str]:
+def _named_by(known: dict[str, Any], name: str, section: str) -> str | None:
     """Key of a setting of the section that names a class, e.g. ``optim_wrapper.constructor``."""
     settings = known.get(section)
     for key, value in settings.items() if isinstance(settings, dict) else ():
@@ -124,6 +125,6 @@ def _named_by(known: Dict[str, Any], name: str, section: str) -> Optional[str]:
     return None
 
 
-def words(text: str) -> List[str]:
+def words(text: str) -> list[str]:
     """The names in a text."""
     return re.findall(r'[A-Za-z_]\w*', text)

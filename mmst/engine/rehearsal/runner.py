@@ -89,7 +89,7 @@ class _Alone:
         local = [backend for backend in listed if not look_up(backend)]
         built = super().build_visualizer(dict(visualizer, vis_backends=local))
         for backend in built._vis_backends.values():
-            backend.experiment  # noqa: B018  starts it
+            backend.experiment  # noqa: B018
         built.add_config = lambda config: None  # Formatting a config takes longer than a step.
         return built
 

@@ -5,9 +5,9 @@ import logging
 import multiprocessing
 import os
 import warnings
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from tempfile import TemporaryDirectory
-from typing import Iterator
 
 import cv2
 import torch
@@ -62,7 +62,7 @@ def _torch_settings() -> Iterator[None]:
     try:
         yield
     finally:
-        for (owner, name), value in zip(_FLAGS, flags):
+        for (owner, name), value in zip(_FLAGS, flags, strict=True):
             setattr(owner, name, value)
         torch.use_deterministic_algorithms(algorithms[0], warn_only=algorithms[1])
         torch.set_num_threads(threads)

@@ -2,7 +2,8 @@
 import ast
 import inspect
 import sys
-from typing import Any, Dict, Iterator, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -46,7 +47,7 @@ def check_loop(runner: Runner) -> None:
 
 def check_hooks(runner: Runner) -> None:
     """Refuse hooks that never act, that act twice, or that count other steps than the run."""
-    found: Dict[Any, str] = {}
+    found: dict[Any, str] = {}
     for key, hook in hooks(runner):
         interval = getattr(hook, 'interval', 1)
         _check_interval(f'{key}.interval', interval, -1 if isinstance(hook, CheckpointHook) else 1)
@@ -61,7 +62,7 @@ def check_hooks(runner: Runner) -> None:
                                f'set {key}.by_epoch=False; its interval then counts iterations')
 
 
-def hooks(runner: Runner) -> Iterator[Tuple[str, Hook]]:
+def hooks(runner: Runner) -> Iterator[tuple[str, Hook]]:
     """The runner's hooks with their keys in the config."""
     written = [(f'default_hooks.{name}', part)
                for name, part in (runner.cfg.get('default_hooks') or {}).items()]
@@ -114,7 +115,7 @@ def check_rules(runner: Runner) -> None:
                                    'rule', suggestion(name, likely) or 'remove it')
 
 
-def schedulers(runner: Runner) -> Iterator[Tuple[str, Any]]:
+def schedulers(runner: Runner) -> Iterator[tuple[str, Any]]:
     """The schedules that are built, with their keys in the config."""
     built = runner.param_schedulers
     listed = isinstance(runner.cfg.get('param_scheduler'), (list, tuple))
@@ -141,7 +142,7 @@ def check_cycle(runner: Runner, key: str, scheduler: Any) -> None:
                            f'set it to {steps}, e.g. --cfg-options {option}')
 
 
-def check_metrics(runner: Runner, metrics: Dict[str, Any]) -> None:
+def check_metrics(runner: Runner, metrics: dict[str, Any]) -> None:
     """Refuse names of metrics that the evaluator does not give."""
     wanted = [(f'{key}.save_best', name) for key, hook in hooks(runner)
               for name in getattr(hook, 'save_best', None) or () if name != 'auto']

@@ -1,8 +1,9 @@
 """What a rehearsal does with a runner: each part of a run once, in small."""
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -148,7 +149,7 @@ def run_schedulers(runner: Runner) -> None:
                 scheduler.step()
 
 
-def names_of(runner: Runner, cfg: Config) -> Dict[int, str]:
+def names_of(runner: Runner, cfg: Config) -> dict[int, str]:
     """Identity of all that has been built so far to the key in the config that it was made from."""
     names = {id(runner.optim_wrapper): 'optim_wrapper',
              id(getattr(runner.optim_wrapper, 'optimizer', None)): 'optim_wrapper.optimizer'}
@@ -179,7 +180,7 @@ def _batch(loader: DataLoader, most: int) -> Any:
     return loader.collate_fn([loader.dataset[index] for index in indices])
 
 
-def _data_names(dataset: Any, key: str) -> Iterator[Tuple[int, str]]:
+def _data_names(dataset: Any, key: str) -> Iterator[tuple[int, str]]:
     yield id(dataset), key
     for i, transform in enumerate(getattr(getattr(dataset, 'pipeline', None), 'transforms', ())):
         yield id(transform), f'{key}.pipeline[{i}]'

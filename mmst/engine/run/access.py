@@ -1,5 +1,5 @@
 """Finding what hooks share: the unwrapped model, the averaged model, each other."""
-from typing import List, Optional, Type, TypeVar
+from typing import TypeVar
 
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import BaseAveragedModel, is_model_wrapper
@@ -16,12 +16,12 @@ def unwrapped(runner: Runner) -> nn.Module:
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
-def find_hook(runner: Runner, kind: Type[H]) -> Optional[H]:
+def find_hook(runner: Runner, kind: type[H]) -> H | None:
     """The runner's hook of a class, or None."""
     return next((hook for hook in runner.hooks if isinstance(hook, kind)), None)
 
 
-def averaged(runner: Runner) -> Optional[BaseAveragedModel]:
+def averaged(runner: Runner) -> BaseAveragedModel | None:
     """The EMA model, or None.
 
     Raises:
@@ -35,7 +35,7 @@ def averaged(runner: Runner) -> Optional[BaseAveragedModel]:
     return hook.ema_model if hook is not None else None
 
 
-def models(runner: Runner) -> List[nn.Module]:
+def models(runner: Runner) -> list[nn.Module]:
     """The model in training and, where there is one, its averaged copy."""
     ema = averaged(runner)
     return [unwrapped(runner)] + ([ema.module] if ema is not None else [])

@@ -1,5 +1,5 @@
 """Training batches outside training."""
-from typing import Dict, Iterator, Mapping, Optional
+from collections.abc import Iterator, Mapping
 
 from mmengine.dataset import DefaultSampler
 from mmengine.runner import Runner
@@ -15,7 +15,7 @@ from .access import unwrapped
 
 
 def training_batches(runner: Runner, count: int, seed: int,
-                     batch_size: Optional[int] = None) -> Iterator[dict]:
+                     batch_size: int | None = None) -> Iterator[dict]:
     """Up to ``count`` shuffled batches of the runner's training set, on each rank its own.
 
     The training loader itself and its iterator are not touched.
@@ -30,12 +30,12 @@ def training_batches(runner: Runner, count: int, seed: int,
     sampler = DefaultSampler(train.dataset, shuffle=True, seed=seed)
     loader = DataLoader(train.dataset, batch_size or train.batch_size or 1, sampler=sampler,
                         collate_fn=train.collate_fn)
-    for _, batch in zip(range(count), loader):
+    for _, batch in zip(range(count), loader, strict=False):
         yield batch
 
 
 def criterion_gradients(runner: Runner, criterion: Criterion,
-                        weights: Mapping[str, nn.Parameter], seed: int) -> Dict[str, Tensor]:
+                        weights: Mapping[str, nn.Parameter], seed: int) -> dict[str, Tensor]:
     """The gradients that ``criterion`` wants; none where it needs none.
 
     Raises:
@@ -44,7 +44,8 @@ def criterion_gradients(runner: Runner, criterion: Criterion,
     if not getattr(criterion, 'needs_gradients', False):
         return {}
     if runner._train_dataloader is None:
-        raise config_error('criterion', criterion_name(criterion), 'it needs training data, and the config has no '
+        raise config_error('criterion', criterion_name(criterion),
+                           'it needs training data, and the config has no '
                            'train_dataloader', 'add one, or use the criterion \'magnitude\'')
     batches = getattr(criterion, 'batches', Criterion.batches)
     with isolated_random_state(seed):

@@ -2,9 +2,10 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any
 
 import numpy as np
 from mmengine import dist
@@ -28,7 +29,7 @@ def check_data(runner: Runner) -> None:
     Raises:
         TrainingError: The settings are the same, and the data are not; on all ranks.
     """
-    problem: List[Optional[MMSTError]] = [None]
+    problem: list[MMSTError | None] = [None]
     if dist.is_main_process():
         try:
             _check(runner)
@@ -56,7 +57,7 @@ def _check(runner: Runner) -> None:
         write_record(Path(runner.work_dir), dict(record, **{KEY: now}))
 
 
-def describe_data(runner: Runner) -> Dict[str, Any]:
+def describe_data(runner: Runner) -> dict[str, Any]:
     """Settings of the data set, number of samples, and a digest of names and sizes.
 
     Names count as seen from ``data_root``, so that data may move.

@@ -1,5 +1,5 @@
 """Going on with another number of processes: an epoch then has another number of iterations."""
-from typing import Any, Dict
+from typing import Any
 
 from mmengine.optim import _ParamScheduler
 from mmengine.runner import Runner
@@ -9,13 +9,13 @@ from ..hooks.interval_hook import counts_iterations
 KEY = 'mmst_epoch_length'
 
 
-def note_epoch_length(runner: Runner, checkpoint: Dict[str, Any]) -> None:
+def note_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
     """Write into a checkpoint how many iterations its epochs have."""
     if not counts_iterations(runner):
         checkpoint[KEY] = len(runner.train_dataloader)
 
 
-def adapt_to_epoch_length(runner: Runner, checkpoint: Dict[str, Any]) -> None:
+def adapt_to_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
     """Convert what a checkpoint counts in iterations, if its epochs had another number of them.
 
     The run goes on at the same epoch; schedules that were converted to iterations go on at the same
@@ -35,11 +35,11 @@ def adapt_to_epoch_length(runner: Runner, checkpoint: Dict[str, Any]) -> None:
     if isinstance(states, list) and isinstance(schedulers, list):
         checkpoint['param_schedulers'] = [
             state if state['by_epoch'] else _converted(scheduler, state, before, now)
-            for scheduler, state in zip(schedulers, states)]
+            for scheduler, state in zip(schedulers, states, strict=False)]
 
 
-def _converted(scheduler: _ParamScheduler, state: Dict[str, Any], before: int,
-               now: int) -> Dict[str, Any]:
+def _converted(scheduler: _ParamScheduler, state: dict[str, Any], before: int,
+               now: int) -> dict[str, Any]:
     """The new scheduler's own lengths at the old one's place, with its values."""
     done = _convert(state['_global_step'], before, now)
     kept = {key: state[key] for key in ('base_values', '_last_value') if key in state}

@@ -1,5 +1,4 @@
 """Is the network that an evaluation sees the one that becomes the ticket?"""
-from typing import Dict, Optional
 
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
@@ -14,7 +13,7 @@ class EvaluatedNetwork:
     """Compares the two at each evaluation, whatever hooks exchange weights before it."""
 
     def __init__(self):
-        self._ticket: Optional[Dict[str, int]] = None
+        self._ticket: dict[str, int] | None = None
 
     def expect(self, runner: Runner) -> None:
         """Remember the network that is to be evaluated; call it at the end of training steps."""
@@ -40,5 +39,5 @@ class EvaluatedNetwork:
                 'weights before an evaluation')
 
 
-def _sums(model: nn.Module) -> Dict[str, int]:
+def _sums(model: nn.Module) -> dict[str, int]:
     return checksums((n, t) for n, t in model.state_dict().items() if t.is_floating_point())

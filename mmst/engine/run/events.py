@@ -1,5 +1,5 @@
 """The run's timeline of searches, prunes, reactivations and evaluations, in the message hub."""
-from typing import Any, Dict, List
+from typing import Any
 
 from mmengine.runner import Runner
 
@@ -8,7 +8,7 @@ from .search_advice import describe_nearness
 KEY = 'mmst_events'
 
 
-def events(runner: Runner) -> List[Dict[str, Any]]:
+def events(runner: Runner) -> list[dict[str, Any]]:
     """All events so far, oldest first, as plain data; they travel in checkpoints."""
     return runner.message_hub.runtime_info.get(KEY, [])
 
@@ -16,7 +16,7 @@ def events(runner: Runner) -> List[Dict[str, Any]]:
 def add_event(runner: Runner, kind: str, step: int, **details: Any) -> None:
     """Record an event and log it."""
     event = dict(kind=kind, step=step, **details)
-    runner.message_hub.update_info(KEY, events(runner) + [event])
+    runner.message_hub.update_info(KEY, [*events(runner), event])
     if kind in _DESCRIBE:
         runner.logger.info(describe(event))
 
@@ -32,13 +32,13 @@ def follows(runner: Runner, kind: str, *others: str) -> bool:
     return bool(kinds) and kinds[-1] == kind
 
 
-def describe(event: Dict[str, Any]) -> str:
+def describe(event: dict[str, Any]) -> str:
     """An event as text for the log."""
     return _DESCRIBE[event['kind']](event)
 
 
-def _search(event: Dict[str, Any]) -> str:
-    counts: Dict[str, int] = {}
+def _search(event: dict[str, Any]) -> str:
+    counts: dict[str, int] = {}
     for removal in event['removed']:
         for label, number in removal['removed'].items():
             name = 'tokens' if removal['kind'] == 'token' else f'{label}x{label} channels'
@@ -49,17 +49,17 @@ def _search(event: Dict[str, Any]) -> str:
             f'{describe_nearness(event)}')
 
 
-def _prune(event: Dict[str, Any]) -> str:
+def _prune(event: dict[str, Any]) -> str:
     return (f'prune at {event["step"]}: sparsity {event["sparsity"]:.4%} (target '
             f'{event["ratio"]:.2%}), {event["total"] - event["pruned"]:,} of {event["total"]:,} '
             'prunable weights left')
 
 
-def _reactivate(event: Dict[str, Any]) -> str:
+def _reactivate(event: dict[str, Any]) -> str:
     return f'reactivate at {event["step"]}: {event["revived"]:,} pruned weights train again'
 
 
-def _recalibrate(event: Dict[str, Any]) -> str:
+def _recalibrate(event: dict[str, Any]) -> str:
     return f'recalibrate at {event["step"]}: BN statistics from {event["batches"]} batches'
 
 

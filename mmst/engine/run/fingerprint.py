@@ -1,8 +1,8 @@
 """Do all processes of a run hold the same network? Checksums, compared across ranks."""
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from itertools import chain
-from typing import Dict, Iterable, List, Optional, Tuple
 
 import torch
 from mmengine import dist
@@ -14,10 +14,10 @@ from .access import models, unwrapped
 #: What is compared, in the order in which a difference is reported.
 PARTS = ('shapes', 'masks', 'BN statistics', 'weights')
 
-Named = Dict[str, int]
+Named = dict[str, int]
 
 
-def fingerprint(runner: Runner, statistics: bool = True) -> Dict[str, Named]:
+def fingerprint(runner: Runner, statistics: bool = True) -> dict[str, Named]:
     """Checksum of each tensor of a run, for each of ``PARTS``.
 
     The averaged copy is included. Every bit counts, and the cost is far below that of a training
@@ -28,7 +28,7 @@ def fingerprint(runner: Runner, statistics: bool = True) -> Dict[str, Named]:
         statistics (bool): Whether BN statistics are to agree now: between recalibrations each
             process has those of its own batches. Defaults to True.
     """
-    networks = list(zip(('model', 'EMA'), models(runner)))
+    networks = list(zip(('model', 'EMA'), models(runner), strict=True))
     weights = [(f'{kind}.{name}', p) for kind, m in networks for name, p in m.named_parameters()]
     buffers = [(f'{kind}.{name}', b) for kind, m in networks for name, b in m.named_buffers()
                if name.endswith(('running_mean', 'running_var'))]
@@ -42,7 +42,7 @@ def fingerprint(runner: Runner, statistics: bool = True) -> Dict[str, Named]:
         'weights': checksums(weights)}
 
 
-def checksums(tensors: Iterable[Tuple[str, Tensor]]) -> Named:
+def checksums(tensors: Iterable[tuple[str, Tensor]]) -> Named:
     """Name to checksum of the tensor's bits; memory format does not matter."""
     return {name: zlib.crc32(_bits(tensor)) for name, tensor in tensors}
 
@@ -52,19 +52,19 @@ def _bits(tensor: Tensor) -> bytes:
     return flat.view(torch.uint8).cpu().numpy().tobytes() if flat.numel() else b''
 
 
-def find_difference(found: Dict[str, Named]) -> Optional[str]:
+def find_difference(found: dict[str, Named]) -> str | None:
     """Compare across ranks; the first difference in words, or None. All ranks must call this.
 
     Only one number for each part travels unless there is a difference.
     """
     summary = [zlib.crc32(repr(sorted(found[part].items())).encode()) for part in PARTS]
-    for part, values in zip(PARTS, zip(*dist.all_gather_object(summary))):
+    for part, values in zip(PARTS, zip(*dist.all_gather_object(summary), strict=True), strict=True):
         if len(set(values)) > 1:
             return _describe(part, values, dist.all_gather_object(found[part]))
     return None
 
 
-def _describe(part: str, values: Tuple[int, ...], everywhere: List[Named]) -> str:
+def _describe(part: str, values: tuple[int, ...], everywhere: list[Named]) -> str:
     usual, count = Counter(values).most_common(1)[0]  # of equally frequent ones the first
     others = [rank for rank, value in enumerate(values) if value != usual]
     base, other = everywhere[values.index(usual)], everywhere[others[0]]

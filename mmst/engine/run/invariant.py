@@ -1,5 +1,5 @@
 """What must hold after every step of sparse training."""
-from typing import Mapping, Optional
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from ...pruning.reactivation import Masks
 
 @torch.no_grad()
 def check_pruned_are_zero(weights: Mapping[str, nn.Parameter], masks: Masks,
-                          copies: Optional[Mapping[str, Tensor]] = None) -> None:
+                          copies: Mapping[str, Tensor] | None = None) -> None:
     """Refuse pruned weights that are not exactly 0.
 
     Args:

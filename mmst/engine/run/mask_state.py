@@ -1,5 +1,6 @@
 """What a checkpoint holds of masks, and of the weights that have returned since the last one."""
-from typing import Any, Dict, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
@@ -12,7 +13,7 @@ MASK, RETURNED = 'mmst_mask', 'mmst_returned'
 Weights = Mapping[str, nn.Parameter]
 
 
-def mask_state(masks: Masks, weights: Weights) -> Dict[str, Any]:
+def mask_state(masks: Masks, weights: Weights) -> dict[str, Any]:
     """The mask in force, and the values under it, by parameter name."""
     kept = {name: ~masks[w]['pruned'] for name, w in weights.items() if w in masks}
     values = {n: masks[w]['value'] for n, w in weights.items() if 'value' in masks.get(w, ())}
@@ -20,13 +21,13 @@ def mask_state(masks: Masks, weights: Weights) -> Dict[str, Any]:
 
 
 def returned_state(returned: Masks, weights: Weights,
-                   averages: Optional[SinceReturn]) -> Dict[str, Any]:
+                   averages: SinceReturn | None) -> dict[str, Any]:
     """Which weights have returned, and how much of their averages' decay is done."""
     return dict(returned={name: returned[w]['returned'] for name, w in weights.items()},
                 share=averages.share if averages is not None else 0.)
 
 
-def restore_returned(saved: Any, weights: Weights, averages: Optional[SinceReturn]) -> Masks:
+def restore_returned(saved: Any, weights: Weights, averages: SinceReturn | None) -> Masks:
     """Go on with the averages of returned weights as ``returned_state`` found them.
 
     Raises:

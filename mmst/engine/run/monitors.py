@@ -1,6 +1,8 @@
 """Settings that name a metric: do evaluations have it?"""
 import difflib
-from typing import Any, Iterable, Iterator, List, Tuple
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.runner import Runner
@@ -28,14 +30,15 @@ def check_monitors(runner: Runner, known: Iterable[str]) -> None:
                                f'{meant}use one of {", ".join(map(repr, known))}')
 
 
-def plateau_schedulers(runner: Runner) -> List[Any]:
+def plateau_schedulers(runner: Runner) -> list[Any]:
     """Parameter schedulers that look at a metric."""
     found = runner.param_schedulers or []
-    listed = sum(found.values(), []) if isinstance(found, dict) else found
+    listed = list(itertools.chain.from_iterable(found.values())) if isinstance(found,
+                                                                               dict) else found
     return [scheduler for scheduler in listed if hasattr(scheduler, 'need_val_args')]
 
 
-def _monitored(runner: Runner) -> Iterator[Tuple[str, str]]:
+def _monitored(runner: Runner) -> Iterator[tuple[str, str]]:
     """Keys in the config, and the metrics that they name."""
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook) and hook.save_best:

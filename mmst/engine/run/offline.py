@@ -2,7 +2,7 @@
 import copy
 import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -97,7 +97,7 @@ def open_runner(cfg: Config, ticket: Ticket) -> Runner:
 
 
 def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
-           **origin: Any) -> Dict[str, Any]:
+           **origin: Any) -> dict[str, Any]:
     """Recalibrate, evaluate, save the ticket and its summary, and print that.
 
     Args:

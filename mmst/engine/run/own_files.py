@@ -6,13 +6,13 @@ could name anything: a name counts if the run could have given it, and its folde
 import re
 from pathlib import PurePath
 from string import Formatter
-from typing import Any, List, Optional
+from typing import Any
 
 #: A run of more steps does not end; a number of more digits is slow to write.
 _MAX_STEP = 10**15
 
 
-def own_name(path: Any, template: str) -> Optional[str]:
+def own_name(path: Any, template: str) -> str | None:
     """The base name of a checkpoint of this run; None where ``path`` is none.
 
     Args:
@@ -25,7 +25,7 @@ def own_name(path: Any, template: str) -> Optional[str]:
     return name if re.fullmatch(f'(best_.+_)?{_pattern(template)}', name) else None
 
 
-def own_steps(value: Any) -> List[int]:
+def own_steps(value: Any) -> list[int]:
     """The whole numbers, from 0 on, of a list of steps; others are left out."""
     if not isinstance(value, (list, tuple)):
         return []

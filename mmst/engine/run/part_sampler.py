@@ -1,5 +1,6 @@
 """Short epochs."""
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from mmengine.dataset import DefaultSampler
 

@@ -1,6 +1,7 @@
 """Tickets are loaded whole or not at all."""
 import copy
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 

@@ -1,6 +1,7 @@
 """A run before it trains: all that settings can contradict."""
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Sequence, Type
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import BaseAveragedModel
@@ -31,10 +32,10 @@ class RunPlan:
     wrapper: type
     hooks: Sequence[Hook]
     model: nn.Module
-    averaged: Optional[BaseAveragedModel] = None
-    cfg: Optional[Mapping[str, Any]] = None
+    averaged: BaseAveragedModel | None = None
+    cfg: Mapping[str, Any] | None = None
 
-    def has(self, kind: Type[Hook]) -> bool:
+    def has(self, kind: type[Hook]) -> bool:
         """Whether the run has a hook of a class."""
         return any(isinstance(hook, kind) for hook in self.hooks)
 

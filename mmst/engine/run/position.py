@@ -3,7 +3,7 @@ import random
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,11 +29,11 @@ class Position:
     """
     done: int
     length: int
-    begin: List[Dict[str, Any]]
-    now: List[Dict[str, Any]]
+    begin: list[dict[str, Any]]
+    now: list[dict[str, Any]]
 
 
-def random_state() -> Dict[str, Any]:
+def random_state() -> dict[str, Any]:
     """The state of Python's, NumPy's and torch's generators in this process, as plain data."""
     version, words, spare = random.getstate()
     _, keys, *place = np.random.get_state()
@@ -43,7 +43,7 @@ def random_state() -> Dict[str, Any]:
                 cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])
 
 
-def set_random_state(state: Dict[str, Any]) -> None:
+def set_random_state(state: dict[str, Any]) -> None:
     """Put the generators into a state of :func:`random_state`.
 
     Raises:
@@ -68,13 +68,13 @@ def can_stop_inside(runner: Runner) -> bool:
             and type(loop).run_epoch is EpochBasedTrainLoop.run_epoch)
 
 
-def describe(runner: Runner, done: int, begin: Dict[str, Any]) -> Dict[str, Any]:
+def describe(runner: Runner, done: int, begin: dict[str, Any]) -> dict[str, Any]:
     """The position as plain data for a checkpoint. All ranks must call this."""
     return dict(done=done, length=len(runner.train_dataloader),
                 begin=dist.all_gather_object(begin), now=dist.all_gather_object(random_state()))
 
 
-def read(checkpoint: Dict[str, Any]) -> Position:
+def read(checkpoint: dict[str, Any]) -> Position:
     """The position in a checkpoint; ``done`` is 0 where it was written between two epochs.
 
     Raises:

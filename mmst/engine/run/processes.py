@@ -1,5 +1,4 @@
 """Settings of distributed runs that cannot work with networks that shrink."""
-from typing import Optional
 
 from mmengine import dist
 from mmengine.config import Config
@@ -36,7 +35,7 @@ def check_config(cfg: Config) -> None:
                            'recalibration anyhow')
 
 
-def stop_together(problem: Optional[MMSTError]) -> None:
+def stop_together(problem: MMSTError | None) -> None:
     """Raise on all processes what one of them has found.
 
     All ranks must call this.
@@ -71,7 +70,7 @@ def check_processes(runner: Runner) -> None:
     _check_batches(dist.all_gather_object(len(runner.train_dataloader)))
 
 
-def _check_wrapper(kind: Optional[type]) -> None:
+def _check_wrapper(kind: type | None) -> None:
     """An unknown one is mmengine's to report."""
     one_reducer = kind is None or (issubclass(kind, DistributedDataParallel)
                                    and kind is not MMSeparateDistributedDataParallel)

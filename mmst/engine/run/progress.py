@@ -1,7 +1,8 @@
 """What an event has changed, as a table for the log."""
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any
 
 from ...costs.table import render
 
@@ -31,9 +32,9 @@ class Progress:
     steps: int
     events: Sequence[Mapping[str, Any]]
     state: Mapping[str, Any]
-    supernet: Optional[Mapping[str, float]] = None
-    due: Optional[float] = None
-    target: Optional[float] = None
+    supernet: Mapping[str, float] | None = None
+    due: float | None = None
+    target: float | None = None
     upcoming: Sequence[str] = ()
 
     def table(self) -> str:
@@ -100,13 +101,13 @@ def unit_name(label: int) -> str:
     return f'{label}x{label}' if label else 'tokens'
 
 
-def _add(sums: Dict[str, Dict[int, int]], path: str, counts: Mapping[Any, int]) -> None:
+def _add(sums: dict[str, dict[int, int]], path: str, counts: Mapping[Any, int]) -> None:
     found = sums.setdefault(stage_of(path), {})
     for label, number in counts.items():
         found[int(label)] = found.get(int(label), 0) + number
 
 
-def _sum(sums: Mapping[str, Mapping[int, int]]) -> Dict[int, int]:
+def _sum(sums: Mapping[str, Mapping[int, int]]) -> dict[int, int]:
     labels = {label for counts in sums.values() for label in counts}
     return {k: sum(counts.get(k, 0) for counts in sums.values()) for k in labels}
 
@@ -118,8 +119,8 @@ def _cell(left: Mapping[int, int], gone: Mapping[int, int], label: int) -> str:
     return f'{left.get(label, 0):,}{removed}'
 
 
-def _costs_table(state: Mapping[str, float], supernet: Optional[Mapping[str, float]]) -> str:
-    def row(name: str, key: str, kept: str, unit: float) -> List[str]:
+def _costs_table(state: Mapping[str, float], supernet: Mapping[str, float] | None) -> str:
+    def row(name: str, key: str, kept: str, unit: float) -> list[str]:
         before = f'{supernet[key] / unit:.4f}' if supernet else '-'
         return [name, before, f'{state[key] / unit:.4f}', f'{state[kept] / unit:.4f}']
 

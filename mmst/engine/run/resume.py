@@ -2,7 +2,6 @@
 import logging
 import re
 from pathlib import Path
-from typing import List, Optional, Tuple, Union
 
 from mmengine.logging import print_log
 
@@ -16,7 +15,7 @@ STOPPED = 'epoch_{}_iter_{}.pth'
 _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 
 
-def find_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
+def find_checkpoint(work_dir: str | Path) -> str | None:
     """The last checkpoint of a work directory's run that is whole; None where there is none.
 
     The file ``last_checkpoint`` says which is the last. Where that one is missing or damaged the
@@ -36,12 +35,13 @@ def find_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
             return str(path)
         problems.append(problem)
     if problems:
-        raise TicketError(f'{problems[0]} There is no other checkpoint in {work_dir}. Remedy: start '
-                          'anew in another --work-dir.')
+        raise TicketError(
+            f'{problems[0]} There is no other checkpoint in {work_dir}. Remedy: start '
+            'anew in another --work-dir.')
     return None
 
 
-def remove_outdated(work_dir: Union[str, Path], kept: Union[str, Path]) -> None:
+def remove_outdated(work_dir: str | Path, kept: str | Path) -> None:
     """Remove what earlier stops have saved in a work directory, where ``kept`` is there instead."""
     pattern = re.compile(STOPPED.format(r'\d+', r'\d+'))
     for path in Path(work_dir).glob(STOPPED.format('*', '*')) if Path(kept).is_file() else ():
@@ -49,7 +49,7 @@ def remove_outdated(work_dir: Union[str, Path], kept: Union[str, Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _newest_first(work_dir: Path) -> List[Path]:
+def _newest_first(work_dir: Path) -> list[Path]:
     """The named checkpoint, those before it from the newest on, then any later ones."""
     named = _named(work_dir)
     if named is None:
@@ -60,7 +60,7 @@ def _newest_first(work_dir: Path) -> List[Path]:
     return [named, *sorted(before, key=_number, reverse=True), *sorted(after, key=_number)]
 
 
-def _named(work_dir: Path) -> Optional[Path]:
+def _named(work_dir: Path) -> Path | None:
     """What ``last_checkpoint`` names; beside it, if the directory was moved."""
     try:
         text = (work_dir / 'last_checkpoint').read_text(encoding='utf-8').strip()
@@ -72,7 +72,7 @@ def _named(work_dir: Path) -> Optional[Path]:
         return None
 
 
-def _number(path: Path) -> Tuple[int, int]:
+def _number(path: Path) -> tuple[int, int]:
     """Epochs and iterations that a checkpoint has done, as far as its name tells."""
     found = re.fullmatch(r'(?:epoch_(\d+))?_?(?:iter_(\d+))?', path.stem)
     if found is None:
@@ -80,7 +80,7 @@ def _number(path: Path) -> Tuple[int, int]:
     return int(found.group(1) or 0), int(found.group(2) or 0)
 
 
-def _examine(path: Path) -> Tuple[Optional[str], Optional[str]]:
+def _examine(path: Path) -> tuple[str | None, str | None]:
     """What is wrong with a checkpoint, if anything, and the run that wrote it."""
     if not path.is_file():
         return f'{path} is not there.', None

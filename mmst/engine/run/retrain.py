@@ -1,5 +1,6 @@
 """A config of a training run turned into one that trains a ticket with its mask fixed."""
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
@@ -10,8 +11,8 @@ from ...settings.length import run_length
 _REPLACED = ('SearchHook', 'PruneHook', 'FixedMaskHook', 'RewindHook')
 
 
-def retraining_config(cfg: Config, fixed: Mapping[str, Any], epochs: Optional[int] = None,
-                      checkpoint: Optional[str] = None) -> None:
+def retraining_config(cfg: Config, fixed: Mapping[str, Any], epochs: int | None = None,
+                      checkpoint: str | None = None) -> None:
     """Let ``cfg`` train a ticket, in place: no search, the mask fixed (paper Sec. 4.1, "w/ RT").
 
     Schedules are given the run's length: cycles and ends are stretched, the milestones of a fresh
@@ -30,18 +31,18 @@ def retraining_config(cfg: Config, fixed: Mapping[str, Any], epochs: Optional[in
     length = before + more if checkpoint else more
     _replace_hooks(cfg, fixed)
     _set_length(cfg, length, unit, fresh=checkpoint is None)
-    for key, scheduler in _schedulers(cfg):
+    for _key, scheduler in _schedulers(cfg):
         _stretch(scheduler, before, length, unit, fresh=checkpoint is None)
     cfg.load_from, cfg.resume = checkpoint, checkpoint is not None
 
 
-def hook_settings(cfg: Mapping[str, Any], name: str) -> Optional[Dict[str, Any]]:
+def hook_settings(cfg: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """Settings of the config's hook of a class name, or None."""
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
     return next((hook for hook in hooks if kind_name(hook) == name), None)
 
 
-def input_shape(cfg: Mapping[str, Any]) -> Optional[Tuple[int, int]]:
+def input_shape(cfg: Mapping[str, Any]) -> tuple[int, int] | None:
     """Height and width at which a config counts costs, where it says so."""
     for name in ('TicketHook', 'SearchHook'):
         shape = (hook_settings(cfg, name) or {}).get('input_shape')
@@ -68,7 +69,7 @@ def _set_length(cfg: Config, length: int, unit: str, fresh: bool) -> None:
             cfg.train_cfg[key] = length
 
 
-def _schedulers(cfg: Config) -> Iterator[Tuple[str, Any]]:
+def _schedulers(cfg: Config) -> Iterator[tuple[str, Any]]:
     found = cfg.get('param_scheduler') or []
     for i, scheduler in enumerate(found if isinstance(found, (list, tuple)) else [found]):
         yield f'param_scheduler[{i}]', scheduler

@@ -1,11 +1,12 @@
 """How near a search is to removing anything, and what to change where it never does."""
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def nearness(importance: Iterable[Tensor], threshold: float) -> Dict[str, Any]:
+def nearness(importance: Iterable[Tensor], threshold: float) -> dict[str, Any]:
     """How far the smallest importance factors are from ε, as entries of a search's event.
 
     Args:
@@ -30,13 +31,14 @@ def describe_nearness(event: Mapping[str, Any]) -> str:
     if 'smallest' not in event:
         return ''
     epsilon = event['threshold']
-    return (f'; importance of the {event["units"]} units: {event["below"]} below threshold '
-            f'{epsilon:g}, smallest {event["smallest"]:.3g} ({event["smallest"] / epsilon:.3g} times that), a '
-            f'tenth below {event["tenth"]:.3g}')
+    return (
+        f'; importance of the {event["units"]} units: {event["below"]} below threshold '
+        f'{epsilon:g}, smallest {event["smallest"]:.3g} ({event["smallest"] / epsilon:.3g} times that), a '
+        f'tenth below {event["tenth"]:.3g}')
 
 
-def advice(searches: List[Mapping[str, Any]], rho: float, warmup: int,
-           target_met: bool = False) -> Optional[str]:
+def advice(searches: list[Mapping[str, Any]], rho: float, warmup: int,
+           target_met: bool = False) -> str | None:
     """What to change after a run whose searches removed nothing; None where one did.
 
     Args:
@@ -58,20 +60,22 @@ def advice(searches: List[Mapping[str, Any]], rho: float, warmup: int,
         return (f'{start}, although units fell below the threshold ({last["below"]} at the last '
                 'search): each group keeps its minimum and whole multiples of the divisor. Remedy: '
                 'lower SearchHook.divisor or minimum, or raise rho or threshold.')
-    return (f'{start}: the smallest importance factor is {last["smallest"]:.3g} at the last '
-            f'search, {last["smallest"] / last["threshold"]:.3g} times SearchHook.threshold = '
-            f'{last["threshold"]:g}. Remedy: raise SearchHook.rho (now {rho:g}), train longer, or '
-            f'shorten SearchHook.warmup (now {warmup}); factors fall by about the learning rate '
-            f'times rho in each iteration. With threshold = {last["tenth"]:.2g} a tenth of the units '
-            'would have gone.')
+    return (
+        f'{start}: the smallest importance factor is {last["smallest"]:.3g} at the last '
+        f'search, {last["smallest"] / last["threshold"]:.3g} times SearchHook.threshold = '
+        f'{last["threshold"]:g}. Remedy: raise SearchHook.rho (now {rho:g}), train longer, or '
+        f'shorten SearchHook.warmup (now {warmup}); factors fall by about the learning rate '
+        f'times rho in each iteration. With threshold = {last["tenth"]:.2g} a tenth of the units '
+        'would have gone.')
 
 
-def dropped_state(optimizer: Any, dropped: Mapping[str, int]) -> Optional[str]:
+def dropped_state(optimizer: Any, dropped: Mapping[str, int]) -> str | None:
     """That an optimizer's state could not be cut with the parameters, or None."""
     if not dropped:
         return None
     names = ', '.join(sorted(dropped))
-    return (f'{type(optimizer).__name__} keeps state ({names}) of another form than its '
-            f'parameters: that of {sum(dropped.values())} parameters could not be cut with them and '
-            'begins anew. '
-            'This is said once; later searches do the same.')
+    return (
+        f'{type(optimizer).__name__} keeps state ({names}) of another form than its '
+        f'parameters: that of {sum(dropped.values())} parameters could not be cut with them and '
+        'begins anew. '
+        'This is said once; later searches do the same.')

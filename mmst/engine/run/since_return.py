@@ -1,5 +1,4 @@
 """Averages of returned weights over the time since their return."""
-from typing import Dict, List, Tuple
 
 import torch
 from mmengine.hooks import EMAHook
@@ -35,7 +34,7 @@ class SinceReturn:
         self.average = hook.ema_model
         self._one = _Number(1.)
         self._witness = _witness(hook)
-        self._pairs: List[Tuple[nn.Parameter, Tensor]] = []
+        self._pairs: list[tuple[nn.Parameter, Tensor]] = []
         self._returned: Masks = {}
 
     @property
@@ -44,7 +43,7 @@ class SinceReturn:
         return float(self._witness.module.value)
 
     @torch.no_grad()
-    def begin(self, weights: Dict[str, nn.Parameter], returned: Masks, share: float = 0.) -> None:
+    def begin(self, weights: dict[str, nn.Parameter], returned: Masks, share: float = 0.) -> None:
         """Follow weights that have just returned; at first their averages are the weights.
 
         Args:

@@ -1,5 +1,6 @@
 """A network at one moment of its run, as plain data."""
-from typing import Any, Dict, Mapping, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ PARTS = ('backbone', 'neck')
 
 
 def snapshot(model: nn.Module, mask: Mapping[str, Tensor],
-             input_shape: Optional[Tuple[int, int]]) -> Dict[str, Any]:
+             input_shape: tuple[int, int] | None) -> dict[str, Any]:
     """Sparsity, costs and what is left of each block; the model is not touched.
 
     Args:
@@ -35,7 +36,7 @@ def snapshot(model: nn.Module, mask: Mapping[str, Tensor],
                 widths=part_widths(model), **costs)
 
 
-def part_widths(model: nn.Module) -> Dict[str, Any]:
+def part_widths(model: nn.Module) -> dict[str, Any]:
     """Widths of the search blocks of backbone and neck, where they have any."""
     found = {part: get_widths(getattr(model, part)) for part in PARTS if hasattr(model, part)}
     return {part: {name: dict(w, channels={str(k): n for k, n in w['channels'].items()})

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import active_children
 from multiprocessing.util import register_after_fork
 from types import FrameType
-from typing import Any, Dict, Optional, Sequence, Type
+from typing import Any
 
 #: What asks a run to end. A shell sees 128 + their number as exit status.
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -57,10 +58,10 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self.asked: Optional[int] = None
+        self.asked: int | None = None
         self.deferring = False
         self.active = False
-        self._before: Dict[int, Any] = {}
+        self._before: dict[int, Any] = {}
         self._moment = 0.
         register_after_fork(self, StopSignals._guard_child)
 
@@ -70,7 +71,7 @@ class StopSignals:
             self.active = True
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         if kind is not None and issubclass(kind, Stopped):
             for child in active_children():  # they would be waited for, some seconds each
                 child.terminate()
@@ -79,7 +80,7 @@ class StopSignals:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._before, self.active = {}, False
 
-    def _note(self, number: int, frame: Optional[FrameType]) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         if self.asked is not None:
             if time.monotonic() - self._moment > ECHO:
                 signal.signal(number, signal.SIG_DFL)

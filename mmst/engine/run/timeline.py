@@ -6,8 +6,9 @@ work and after it was killed.
 """
 import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 from ... import files
 from ...tickets.ticket import plain
@@ -21,12 +22,12 @@ _FIELDS = dict(
     prune=dict(ratio=_NUMBER, sparsity=_NUMBER, total=int, pruned=int),
     reactivate=dict(revived=int), recalibrate=dict(batches=int),
     evaluate=dict(sparsity=_NUMBER, at_target=bool, metrics=dict))
-Entry = Dict[str, Any]
+Entry = dict[str, Any]
 #: Of checkpoints: what the file would say; of the run, what nobody knows after a search.
 KEY, KEPT = 'mmst_timeline', ('widths', )
 
 
-def read(work_dir: Union[str, Path]) -> Tuple[Optional[Entry], List[Entry]]:
+def read(work_dir: str | Path) -> tuple[Entry | None, list[Entry]]:
     """The run and its events, oldest first; (None, []) where there is no such file.
 
     Lines from the first one on that is not whole are left out: a kill can strike while one is
@@ -36,7 +37,7 @@ def read(work_dir: Union[str, Path]) -> Tuple[Optional[Entry], List[Entry]]:
         lines = (Path(work_dir) / FILE).read_text(encoding='utf-8').splitlines(keepends=True)
     except (OSError, UnicodeDecodeError):
         return None, []
-    entries: List[Entry] = []
+    entries: list[Entry] = []
     for line in lines:
         entry = _entry(line)
         if entry is None:
@@ -47,7 +48,7 @@ def read(work_dir: Union[str, Path]) -> Tuple[Optional[Entry], List[Entry]]:
     return entries[0], entries[1:]
 
 
-def find_damage(work_dir: Union[str, Path]) -> Optional[str]:
+def find_damage(work_dir: str | Path) -> str | None:
     """What is wrong with the file, in words; None where nothing is, or there is none.
 
     A last line that is cut off is no damage: a kill can strike while it is written.
@@ -71,7 +72,7 @@ def find_damage(work_dir: Union[str, Path]) -> Optional[str]:
     return None
 
 
-def begin(work_dir: Union[str, Path], run: Entry, entries: Iterable[Entry]) -> None:
+def begin(work_dir: str | Path, run: Entry, entries: Iterable[Entry]) -> None:
     """Write the file anew, whole or not at all.
 
     Raises:
@@ -80,7 +81,7 @@ def begin(work_dir: Union[str, Path], run: Entry, entries: Iterable[Entry]) -> N
     files.write_bytes(Path(work_dir) / FILE, _lines([run, *entries]))
 
 
-def append(work_dir: Union[str, Path], entries: Sequence[Entry]) -> None:
+def append(work_dir: str | Path, entries: Sequence[Entry]) -> None:
     """Add events at the end.
 
     Raises:
@@ -96,14 +97,16 @@ def append(work_dir: Union[str, Path], entries: Sequence[Entry]) -> None:
         raise files.cannot_write(path, error) from error
 
 
-def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> List[Entry]:
+def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
     """The entries of ``events`` alone: those written already, bare events where there is none.
 
     A run that goes on from a checkpoint knows the events up to that; what was written after it
     happens again.
     """
     found = list(entries[:len(events)]) + [{}] * (len(events) - len(entries))
-    return [entry if _same(entry, event) else event for entry, event in zip(found, events)]
+    return [
+        entry if _same(entry, event) else event for entry, event in zip(found, events, strict=True)
+    ]
 
 
 def as_read(entry: Entry) -> Entry:
@@ -111,14 +114,14 @@ def as_read(entry: Entry) -> Entry:
     return json.loads(json.dumps(plain(entry)))
 
 
-def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> List[Entry]:
+def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
     """Entries without the network after them, from those that a checkpoint has kept."""
     found = list(kept[:len(entries)]) + [{}] * (len(entries) - len(kept))
     return [dict(old, **entry) if _same(old, entry) else entry
-            for entry, old in zip(entries, found)]
+            for entry, old in zip(entries, found, strict=True)]
 
 
-def checked(content: Any) -> Tuple[Entry, List[Entry]]:
+def checked(content: Any) -> tuple[Entry, list[Entry]]:
     """Run and entries of a checkpoint; nothing where they are not what a run would write."""
     run, entries = (content.get('run'), content.get('entries')) if isinstance(content, dict) else (
         None, None)
@@ -132,7 +135,7 @@ def _same(entry: Entry, event: Entry) -> bool:
     return all(entry.get(key) == event[key] for key in ('kind', 'step'))
 
 
-def _entry(line: str) -> Optional[Entry]:
+def _entry(line: str) -> Entry | None:
     try:
         entry = files.parse_json(line) if line.endswith('\n') else None
     except ValueError:

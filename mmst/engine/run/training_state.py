@@ -1,5 +1,6 @@
 """What a run goes on from besides the weights."""
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ...errors import TicketError
 

@@ -1,5 +1,4 @@
 """What a run will do next."""
-from typing import List, Optional
 
 from mmengine.runner import Runner
 
@@ -10,7 +9,7 @@ from ..hooks.search_hook import SearchHook
 from .access import find_hook
 
 
-def upcoming(runner: Runner, step: int) -> List[str]:
+def upcoming(runner: Runner, step: int) -> list[str]:
     """The next search, prune and evaluation after ``step``, in words."""
     search, prune, steps = find_hook(runner, SearchHook), drawing_hook(runner), max_steps(runner)
     found, unit = [], 'iteration' if counts_iterations(runner) else 'epoch'
@@ -23,7 +22,7 @@ def upcoming(runner: Runner, step: int) -> List[str]:
     return found + ([f'evaluation in {unit} {evaluation}'] if evaluation else [])
 
 
-def due_sparsity(runner: Runner, step: int) -> Optional[float]:
+def due_sparsity(runner: Runner, step: int) -> float | None:
     """The sparsity that the schedule asks for at the end of ``step``; None without pruning."""
     prune = drawing_hook(runner)
     if prune is None:
@@ -32,7 +31,7 @@ def due_sparsity(runner: Runner, step: int) -> Optional[float]:
     return prune.sparsity if last else prune.schedule.at(step // prune.interval)
 
 
-def drawing_hook(runner: Runner) -> Optional[PruneHook]:
+def drawing_hook(runner: Runner) -> PruneHook | None:
     """The hook that draws masks; None where there is none or the mask is fixed."""
     hook = find_hook(runner, PruneHook)
     return None if isinstance(hook, FixedMaskHook) else hook

@@ -1,6 +1,5 @@
 """The released exponential moving average, in foreach form."""
 from itertools import chain
-from typing import List, Optional, Tuple
 
 import torch
 from mmengine.model import MomentumAnnealingEMA
@@ -26,9 +25,9 @@ class WarmupEMA(MomentumAnnealingEMA):
     """
 
     def __init__(self, model: nn.Module, momentum: float, gamma: int = 9, interval: int = 1,
-                 device: Optional[torch.device] = None, update_buffers: bool = True):
+                 device: torch.device | None = None, update_buffers: bool = True):
         super().__init__(model, momentum, gamma, interval, device, update_buffers)
-        self._pairs: Optional[Tuple[List[Tensor], List[Tensor]]] = None
+        self._pairs: tuple[list[Tensor], list[Tensor]] | None = None
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
@@ -42,5 +41,5 @@ class WarmupEMA(MomentumAnnealingEMA):
         self.steps += 1
 
 
-def _floating(model: nn.Module) -> List[Tensor]:
+def _floating(model: nn.Module) -> list[Tensor]:
     return [t for t in chain(model.parameters(), model.buffers()) if t.is_floating_point()]

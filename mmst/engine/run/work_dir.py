@@ -6,8 +6,9 @@ under another config is neither of the two. A lock and a small record prevent bo
 import json
 import os
 import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any
 
 from mmengine import dist
 from mmengine.config import Config
@@ -22,10 +23,10 @@ RECORD, LOCK = 'mmst_run.json', '.mmst_lock'
 #: Hooks whose settings may not change within a run: they have left their mark on the weights.
 HOOKS = ('SearchHook', 'PruneHook', 'FixedMaskHook', 'RecalibrateHook', 'EMAHook')
 
-_held: Dict[str, int] = {}
+_held: dict[str, int] = {}
 
 
-def claim(work_dir: Union[str, Path], cfg: Config, resume: bool) -> None:
+def claim(work_dir: str | Path, cfg: Config, resume: bool) -> None:
     """Take a work directory for this process, before anything is written into it.
 
     The first process decides for all. The lock ends with the process, however that ends.
@@ -38,7 +39,7 @@ def claim(work_dir: Union[str, Path], cfg: Config, resume: bool) -> None:
     Raises:
         TrainingError: Another run is at work there, or it holds checkpoints of another config.
     """
-    problem: List[Optional[MMSTError]] = [None]
+    problem: list[MMSTError | None] = [None]
     if _rank() == 0:
         try:
             _lock(Path(work_dir))
@@ -51,7 +52,7 @@ def claim(work_dir: Union[str, Path], cfg: Config, resume: bool) -> None:
         raise problem[0]
 
 
-def check(work_dir: Union[str, Path], cfg: Config) -> None:
+def check(work_dir: str | Path, cfg: Config) -> None:
     """Refuse a directory that holds checkpoints of another config; nothing is written.
 
     Raises:
@@ -68,19 +69,19 @@ def check(work_dir: Union[str, Path], cfg: Config) -> None:
             'Remedy: give another --work-dir, or the config that the run began with.')
 
 
-def release(work_dir: Union[str, Path]) -> None:
+def release(work_dir: str | Path) -> None:
     """Let others have it. A process that ends releases by itself."""
     held = _held.pop(_key(work_dir), None)
     if held is not None:
         os.close(held)
 
 
-def run_id(work_dir: Union[str, Path]) -> Optional[str]:
+def run_id(work_dir: str | Path) -> str | None:
     """Name of the run that a work directory belongs to; its checkpoints bear it too."""
     return (read_record(Path(work_dir)) or {}).get('run')
 
 
-def checkpoints(work_dir: Union[str, Path]) -> List[Path]:
+def checkpoints(work_dir: str | Path) -> list[Path]:
     """Files that a run could go on from."""
     folder = Path(work_dir)
     return sorted([*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')])
@@ -89,7 +90,7 @@ def checkpoints(work_dir: Union[str, Path]) -> List[Path]:
 # -------------------------------------------------------------------------------------- record
 
 
-def describe(cfg: Config) -> Dict[str, Any]:
+def describe(cfg: Config) -> dict[str, Any]:
     """What must not change within a run, as plain data: model, hooks, kind of optimizer."""
     default = (cfg.get('default_hooks') or {}).items()
     custom = [(kind_name(hook), hook) for hook in cfg.get('custom_hooks') or ()]
@@ -102,13 +103,14 @@ def describe(cfg: Config) -> Dict[str, Any]:
     return json.loads(json.dumps(plain(described), default=str))
 
 
-def differences(before: Any, now: Any, key: str = '') -> Iterator[Tuple[str, Any, Any]]:
+def differences(before: Any, now: Any, key: str = '') -> Iterator[tuple[str, Any, Any]]:
     """Key, former and present value of each setting that differs; None where there is none."""
     if isinstance(before, dict) and isinstance(now, dict):
         for name in sorted(before.keys() | now.keys()):
-            yield from differences(before.get(name), now.get(name), f'{key}.{name}' if key else name)
+            yield from differences(before.get(name), now.get(name),
+                                   f'{key}.{name}' if key else name)
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        if any(list(differences(*pair)) for pair in zip(before, now)):
+        if any(list(differences(*pair)) for pair in zip(before, now, strict=True)):
             yield key, before, now
     elif before != now and not _is_same_class(before, now):
         yield key, before, now
@@ -128,7 +130,7 @@ def _record(work_dir: Path, cfg: Config, resume: bool) -> None:
         write_record(work_dir, record)
 
 
-def write_record(work_dir: Path, record: Dict[str, Any]) -> None:
+def write_record(work_dir: Path, record: dict[str, Any]) -> None:
     """Write a run's record, whole or not at all.
 
     Raises:
@@ -137,7 +139,7 @@ def write_record(work_dir: Path, record: Dict[str, Any]) -> None:
     files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode())
 
 
-def read_record(work_dir: Path) -> Optional[Dict[str, Any]]:
+def read_record(work_dir: Path) -> dict[str, Any] | None:
     """A run's record; None where there is none that is whole."""
     try:
         record = files.parse_json((work_dir / RECORD).read_text(encoding='utf-8'))
@@ -179,8 +181,9 @@ def _lock(work_dir: Path) -> None:
     if not _lock_file(descriptor):
         owner = os.read(descriptor, 100).decode(errors='replace').strip()
         os.close(descriptor)
-        raise TrainingError(f'work_dir = {str(work_dir)!r}: another run ({owner}) is at work there. '
-                            'Remedy: wait for its end, or give another --work-dir.')
+        raise TrainingError(
+            f'work_dir = {str(work_dir)!r}: another run ({owner}) is at work there. '
+            'Remedy: wait for its end, or give another --work-dir.')
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f'process {os.getpid()}'.encode())
     _held[_key(work_dir)] = descriptor
@@ -203,7 +206,7 @@ def _lock_file(descriptor: int) -> bool:
     return True
 
 
-def _key(work_dir: Union[str, Path]) -> str:
+def _key(work_dir: str | Path) -> str:
     return os.path.realpath(work_dir)
 
 

@@ -1,9 +1,9 @@
 """The compiled kernel's functions on tensors."""
 import ctypes
+from collections.abc import Sequence
 from ctypes import Structure, byref, c_double, c_int32, c_int64, c_void_p
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +25,13 @@ class Norm(Structure):
                     'bias_gradient'))]
 
 
-@lru_cache(maxsize=None)
-def kernel() -> Optional[ctypes.CDLL]:
+@cache
+def kernel() -> ctypes.CDLL | None:
     """The compiled functions, or None where they cannot be had; the log says why."""
     return build_or_tell(SOURCE, 'Training without the BN kernel, by torch\'s layers')
 
 
-def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> Tuple[Tensor, Tensor, Tensor]:
+def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The normalised map, and mean and 1 / standard deviation of each channel, (C, ) both.
 
     Running statistics of ``bn`` are updated.
@@ -41,7 +41,7 @@ def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> Tuple[Tensor, Tensor, 
     return y, mean, inverse_std
 
 
-def statistics(x: Tensor, bn: nn.BatchNorm2d) -> List[Tensor]:
+def statistics(x: Tensor, bn: nn.BatchNorm2d) -> list[Tensor]:
     """Mean, 1 / standard deviation, and slope and shift of the normalisation, (C, ) each.
 
     Running statistics of ``bn`` are updated.
@@ -50,7 +50,7 @@ def statistics(x: Tensor, bn: nn.BatchNorm2d) -> List[Tensor]:
 
 
 def _forward(x: Tensor, bn: nn.BatchNorm2d, wanted: Sequence[str], relu: bool = False,
-             **maps: Tensor) -> List[Tensor]:
+             **maps: Tensor) -> list[Tensor]:
     found = {name: torch.empty_like(bn.weight) for name in wanted}
     _call('forward', x, relu, bn.eps, bn.momentum, weight=bn.weight, bias=bn.bias,
           running_mean=bn.running_mean, running_var=bn.running_var, **found, **maps)
@@ -58,7 +58,7 @@ def _forward(x: Tensor, bn: nn.BatchNorm2d, wanted: Sequence[str], relu: bool = 
 
 
 def backward(gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor,
-             inverse_std: Tensor, relu: bool, input_wanted: bool) -> List[Optional[Tensor]]:
+             inverse_std: Tensor, relu: bool, input_wanted: bool) -> list[Tensor | None]:
     """Gradients of the input (if it is wanted), weight and bias, from that of the output."""
     # Hooks that pack saved tensors may have changed their memory format.
     x, gradient = (t.contiguous(memory_format=torch.channels_last) for t in (x, gradient))

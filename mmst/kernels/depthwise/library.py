@@ -1,9 +1,9 @@
 """The compiled kernel's functions on tensors."""
 import ctypes
+from collections.abc import Sequence
 from ctypes import POINTER, Structure, c_int32, c_void_p
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -32,8 +32,8 @@ class Maps(Structure):
                                                 'y'))]
 
 
-@lru_cache(maxsize=None)
-def kernel() -> Optional[ctypes.CDLL]:
+@cache
+def kernel() -> ctypes.CDLL | None:
     """The compiled functions, or None where they cannot be had; the log says why."""
     return build_or_tell(SOURCE, 'Training without the depthwise kernel, by torch\'s convolutions')
 
@@ -45,7 +45,7 @@ def available() -> bool:
 
 
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int,
-            norm: Optional[Tuple[Tensor, Tensor]] = None) -> Tensor:
+            norm: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """Depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last.
 
     With ``norm``, slope and shift of each channel, (C, ) both, of ``relu(x * slope + shift)``.
@@ -65,7 +65,7 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
 
 
 def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor], stride: int,
-                     norm: Optional[Tuple[Tensor, Tensor]] = None) -> List[Tensor]:
+                     norm: tuple[Tensor, Tensor] | None = None) -> list[Tensor]:
     """Gradients of the weights, from those of the output; ``norm`` as it was given to ``forward``."""
     found = [torch.empty_like(w, memory_format=torch.contiguous_format) for w in weights]
     _call('backward', x.shape, gradient.shape, stride, weights, found, norm, x=x,
@@ -73,7 +73,7 @@ def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor], str
     return found
 
 
-def out_shape(x: Tensor, stride: int) -> Tuple[int, int, int, int]:
+def out_shape(x: Tensor, stride: int) -> tuple[int, int, int, int]:
     """Shape of the output: sizes round up."""
     images, channels, height, width = x.shape
     return images, channels, -(-height // stride), -(-width // stride)
@@ -86,7 +86,7 @@ def _empty(like: Tensor, shape: Sequence[int]) -> Tensor:
 
 def _call(name: str, in_shape: Sequence[int], shape: Sequence[int], stride: int,
           weights: Sequence[Tensor], gradients: Sequence[Tensor] = (),
-          norm: Optional[Tuple[Tensor, Tensor]] = None, **maps: Tensor) -> None:
+          norm: tuple[Tensor, Tensor] | None = None, **maps: Tensor) -> None:
     weights = [w.detach().contiguous() for w in weights]
     maps = {key: t.contiguous(memory_format=torch.channels_last) for key, t in maps.items()}
     slices, start = (Slice * len(weights))(), 0

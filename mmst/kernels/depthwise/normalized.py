@@ -3,7 +3,7 @@
 The normalised map is never stored: the kernel normalises what it loads, forward and for the weights'
 gradients. That spares a pass over the largest maps of a block, and a quarter of their memory.
 """
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn

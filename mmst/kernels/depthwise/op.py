@@ -1,6 +1,6 @@
 """The operator: for autograd, and as ``mmst::mixed_depthwise`` for torch.compile."""
+from collections.abc import Sequence
 from types import ModuleType
-from typing import List, Sequence
 
 import torch
 from torch import Tensor
@@ -86,7 +86,7 @@ def _input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Te
 
 
 def _weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
-                      stride: int) -> List[Tensor]:
+                      stride: int) -> list[Tensor]:
     return _backend(x).weight_gradients(gradient, x, weights, stride)
 
 

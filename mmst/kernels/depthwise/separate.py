@@ -1,5 +1,5 @@
 """The same by torch's own convolutions: one for each kernel size, and a concatenation."""
-from typing import List, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from torch import Tensor
 
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
     """Depthwise convolutions of slices of ``x`` (N, C, H, W)."""
-    parts = zip(x.split([len(w) for w in weights], dim=1), weights)
+    parts = zip(x.split([len(w) for w in weights], dim=1), weights, strict=True)
     return torch.cat([F.conv2d(part, w, None, stride, w.shape[-1] // 2, 1, len(w))
                       for part, w in parts], dim=1)
 
@@ -16,16 +16,16 @@ def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
 def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Tensor],
                    stride: int) -> Tensor:
     """Gradient of the input of ``shape``, from that of the output."""
-    parts = zip(gradient.split([len(w) for w in weights], dim=1), weights)
+    parts = zip(gradient.split([len(w) for w in weights], dim=1), weights, strict=True)
     return torch.cat([torch.nn.grad.conv2d_input(
         (shape[0], len(w), *shape[2:]), w, part, stride, w.shape[-1] // 2, 1, len(w))
         for part, w in parts], dim=1)
 
 
 def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
-                     stride: int) -> List[Tensor]:
+                     stride: int) -> list[Tensor]:
     """Gradients of the weights, from those of the output."""
     widths = [len(w) for w in weights]
-    parts = zip(gradient.split(widths, dim=1), x.split(widths, dim=1), weights)
+    parts = zip(gradient.split(widths, dim=1), x.split(widths, dim=1), weights, strict=True)
     return [torch.nn.grad.conv2d_weight(given, w.shape, part, stride, w.shape[-1] // 2, 1, len(w))
             for part, given, w in parts]

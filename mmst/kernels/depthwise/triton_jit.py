@@ -20,7 +20,7 @@ _SIZES = ('height', 'width', 'channels', 'out_height', 'out_width', 'rows', 'wei
 def pack(w1, w3, w5, w7, taps, plan, BLOCK_C: tl.constexpr):
     """A program lays a tap of BLOCK_C channels in a row; in the weights they lie far apart."""
     tap, size = tl.program_id(0), tl.load(plan + tl.program_id(1) * COLUMNS)
-    start, to, step, c, there = _channels(plan, taps, BLOCK_C)
+    _start, to, step, c, there = _channels(plan, taps, BLOCK_C)
     inside = tl.load(plan + tl.program_id(1) * COLUMNS + 2)
     weight = w1
     if size == 7:

@@ -1,7 +1,7 @@
 """Triton kernels on tensors."""
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache
 from types import ModuleType
-from typing import Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ SIZES = (1, 3, 5, 7)
 
 
 @torch.compiler.assume_constant_result
-@lru_cache(maxsize=None)
+@cache
 def available() -> bool:
     """Whether Triton is installed (on Linux it comes with torch for CUDA)."""
     try:
@@ -56,7 +56,7 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
 
 
 def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
-                     stride: int) -> List[Tensor]:
+                     stride: int) -> list[Tensor]:
     """Gradients of the weights, from those of the output: partial sums, then their sum."""
     gradient, x = _last(gradient), _last(x)
     plan = _plan(_shapes(weights), True, x.device)
@@ -67,17 +67,17 @@ def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
         gradient, x, partial, plan, *_sizes(x, gradient), rows, sum(sizes), stride, BLOCK_SUM,
         BLOCK_C)
     sums = partial.sum(0).to(weights[0].dtype).split(sizes)
-    return [part.view(w.shape) for part, w in zip(sums, weights)]
+    return [part.view(w.shape) for part, w in zip(sums, weights, strict=True)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _jit() -> ModuleType:
     from . import triton_jit
     return triton_jit
 
 
-@lru_cache(maxsize=None)  # CUDA graphs hold their addresses; they are small
-def _plan(shapes: Tuple[Tuple[int, int], ...], by_row: bool, device: torch.device) -> Tensor:
+@cache  # CUDA graphs hold their addresses; they are small
+def _plan(shapes: tuple[tuple[int, int], ...], by_row: bool, device: torch.device) -> Tensor:
     """Rows of ``triton_jit``'s plan, for each block of channels or each of its rows of taps."""
     found, start, weights = [], 0, 0
     for width, size in shapes:
@@ -88,14 +88,14 @@ def _plan(shapes: Tuple[Tuple[int, int], ...], by_row: bool, device: torch.devic
     return torch.tensor(found, dtype=torch.int32, device=device)
 
 
-def _shapes(weights: Sequence[Tensor]) -> Tuple[Tuple[int, int], ...]:
+def _shapes(weights: Sequence[Tensor]) -> tuple[tuple[int, int], ...]:
     return tuple((len(w), w.shape[-1]) for w in weights)
 
 
 def _pack(weights: Sequence[Tensor], plan: Tensor) -> Tensor:
     """All taps, in the order in which the kernels read them."""
     taps = torch.empty(sum(w.numel() for w in weights), dtype=weights[0].dtype, device=plan.device)
-    by_size: Dict[int, Tensor] = {w.shape[-1]: w.contiguous() for w in weights if len(w)}
+    by_size: dict[int, Tensor] = {w.shape[-1]: w.contiguous() for w in weights if len(w)}
     pointers = [by_size.get(size, taps) for size in SIZES]  # of the others nothing is read
     _jit().pack[SIZES[-1]**2, len(plan)](*pointers, taps, plan, BLOCK_C)
     return taps

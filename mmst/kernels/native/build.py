@@ -7,9 +7,9 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
 
 from mmengine.logging import print_log
 
@@ -65,7 +65,7 @@ def build(source: Path) -> ctypes.CDLL:
         raise BuildError(str(error)) from error
 
 
-def _load(path: Path) -> Optional[ctypes.CDLL]:
+def _load(path: Path) -> ctypes.CDLL | None:
     """The library of a file that is whole; a damaged one would end the process when it is loaded."""
     try:
         told = path.with_suffix(DIGEST).read_text().strip()
@@ -85,7 +85,7 @@ def _load_any(folder: Path, name: str) -> ctypes.CDLL:
     raise BuildError('no C++ compiler found (set CXX, or install g++ or clang++)')
 
 
-def build_or_tell(source: Path, instead: str) -> Optional[ctypes.CDLL]:
+def build_or_tell(source: Path, instead: str) -> ctypes.CDLL | None:
     """The library of a kernel, or None: then the log tells ``instead`` and why."""
     try:
         return build(source)
@@ -94,7 +94,7 @@ def build_or_tell(source: Path, instead: str) -> Optional[ctypes.CDLL]:
         return None
 
 
-def find_compiler() -> Optional[List[str]]:
+def find_compiler() -> list[str] | None:
     """$CXX, else the first that is installed, as a program and its arguments (``ccache g++``).
 
     Raises:
@@ -135,7 +135,7 @@ def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
     raise BuildError(f'{shlex.join(compiler)} failed: {lines[0]}')
 
 
-def target_flags() -> List[str]:
+def target_flags() -> list[str]:
     """The flags asked for; else all instructions that this processor has."""
     if os.environ.get(TARGET):
         return os.environ[TARGET].split()

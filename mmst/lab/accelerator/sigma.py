@@ -19,8 +19,8 @@ A layer takes the longer of its computing and its memory time (they overlap). Wi
 width and one fold per PEs this is the roofline max(MACs / (PEs * frequency), bytes / bandwidth).
 """
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
 from torch import Tensor, nn
 
@@ -124,7 +124,7 @@ def layer_time(product: Product, sigma: Sigma = Sigma()) -> LayerTime:
 
 
 def network_time(products: Iterable[Product],
-                 sigma: Sigma = Sigma()) -> Tuple[float, List[LayerTime]]:
+                 sigma: Sigma = Sigma()) -> tuple[float, list[LayerTime]]:
     """Seconds of all products one after another, and of each."""
     times = [layer_time(product, sigma) for product in products]
     return sum(t.seconds for t in times), times
@@ -138,8 +138,8 @@ def roofline(product: Product, sigma: Sigma = Sigma()) -> float:
     return max(macs / sigma.multipliers / sigma.frequency, moved / sigma.bandwidth)
 
 
-def products(model: nn.Module, input_shape: Tuple[int, int],
-             mask: Optional[Mapping[str, Tensor]] = None) -> List[Product]:
+def products(model: nn.Module, input_shape: tuple[int, int],
+             mask: Mapping[str, Tensor] | None = None) -> list[Product]:
     """The products of a network for one image: convolutions, linears, attention.
 
     Args:
@@ -148,13 +148,13 @@ def products(model: nn.Module, input_shape: Tuple[int, int],
         mask (Mapping[str, Tensor], optional): Parameter name to bool; without it weights that are
             not 0 count.
     """
-    weights: Dict[str, int] = {}
+    weights: dict[str, int] = {}
     for name, module in model.named_modules():
         weight = getattr(module, 'weight', None)
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             kept = (mask or {}).get(f'{name}.weight')
             weights[name] = int((weight != 0 if kept is None else kept).sum())
-    found: List[Product] = []
+    found: list[Product] = []
 
     def record(name, module, inputs, output):
         found.extend(_products(name, module, inputs, output, weights.get(name, 0)))
@@ -163,7 +163,7 @@ def products(model: nn.Module, input_shape: Tuple[int, int],
     return found
 
 
-def _products(name, module, inputs, output, nonzero) -> List[Product]:
+def _products(name, module, inputs, output, nonzero) -> list[Product]:
     if isinstance(module, Attention):
         queries, memory = inputs
         count, keys, dim = queries.shape[-2], memory.shape[-2], memory.shape[-1]

@@ -1,7 +1,8 @@
 """Where a search block stands in the supernet (supplement, Fig. 1), by its path."""
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any
 
 _FUSION = re.compile(r'fusions\.(\d+)\.blocks\.(\d+)\.(\d+)')
 _NEW = re.compile(r'fusions\.(\d+)\.new_branch')
@@ -33,7 +34,7 @@ class Block:
     depth: int = 0
 
 
-def blocks_of(widths: Mapping[str, Mapping[str, Any]]) -> List[Block]:
+def blocks_of(widths: Mapping[str, Mapping[str, Any]]) -> list[Block]:
     """All blocks, in the order in which images pass them.
 
     Args:
@@ -46,9 +47,9 @@ def blocks_of(widths: Mapping[str, Mapping[str, Any]]) -> List[Block]:
                                         b.depth, b.source))
 
 
-def _new_branches(paths: Mapping[str, Any]) -> Dict[int, int]:
+def _new_branches(paths: Mapping[str, Any]) -> dict[int, int]:
     """Stage to the branch that its fusion module opens."""
-    branches: Dict[int, int] = {}
+    branches: dict[int, int] = {}
     for path in paths:
         found = _FUSION.fullmatch(path)
         if found:
@@ -84,7 +85,7 @@ def _block(part: str, path: str, new: Mapping[int, int]) -> Block:
                  int(kind == 'downsample'))
 
 
-def _match(path: str) -> Optional[tuple]:
+def _match(path: str) -> tuple | None:
     for kind, pattern in (('fusion', _FUSION), ('new', _NEW), ('parallel', _PARALLEL)):
         found = pattern.fullmatch(path)
         if found:

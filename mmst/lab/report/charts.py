@@ -1,6 +1,6 @@
 """Line charts as SVG, legible from phones to wide screens."""
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
 
 from ..style import COLOURS
 from .scales import Scale, limits, short
@@ -28,12 +28,12 @@ class Series:
         tips (Sequence[str], optional): What each mark tells.
     """
     label: str
-    points: Sequence[Tuple[float, float]]
+    points: Sequence[tuple[float, float]]
     colour: str
-    line: Optional[str] = '-'
+    line: str | None = '-'
     stepped: bool = False
-    marks: Optional[Sequence[bool]] = None
-    tips: Optional[Sequence[str]] = None
+    marks: Sequence[bool] | None = None
+    tips: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ def _line(series: Series, x: Scale, y: Scale) -> str:
     if series.line and places:
         parts.append(tag('path', d=_path(places, series.stepped), fill='none', stroke=series.colour,
                          stroke_width=1.8, stroke_dasharray=_DASHES[series.line]))
-    for i, (filled, place) in enumerate(zip(series.marks or (), places)):
+    for i, (filled, place) in enumerate(zip(series.marks or (), places, strict=False)):
         disc = tag('circle', cx=place[0], cy=place[1], r=4, stroke=series.colour, stroke_width=1.6,
                    fill=series.colour if filled else '#ffffff')
         parts.append(spot(series.tips[i], disc) if series.tips else disc)
     return ''.join(parts)
 
 
-def _path(places: Sequence[Tuple[float, float]], stepped: bool) -> str:
+def _path(places: Sequence[tuple[float, float]], stepped: bool) -> str:
     start, *rest = places
     drawn = [f'M{start[0]:.2f} {start[1]:.2f}']
     for a, b in rest:
@@ -123,9 +123,9 @@ def _shape(shape: str, x: float, y: float, size: float = 4.) -> str:
     return f'M{x - size:.2f} {y:.2f}{arcs}z'
 
 
-def _key(series: Sequence[Series]) -> Tuple[str, float]:
+def _key(series: Sequence[Series]) -> tuple[str, float]:
     """Sample and label of each line, in rows that fit; and their height."""
-    parts: List[str] = []
+    parts: list[str] = []
     x, y = float(LEFT), 10.
     for s in series if len(series) > 1 else ():
         width = 38 + 6.2 * len(s.label)

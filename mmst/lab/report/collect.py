@@ -1,8 +1,9 @@
 """A work directory as plain data for the page."""
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any
 
 from mmengine.config import Config
 
@@ -15,7 +16,7 @@ from ...openmmlab.compat import safe_load
 from . import logs
 from .supernet import supernet_widths, widths_of_survivors
 
-Entry = Dict[str, Any]
+Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,17 @@ class RunData:
     """
     name: str
     run: Mapping[str, Any]
-    entries: List[Entry]
-    summary: Optional[Mapping[str, Any]]
-    losses: List[Tuple[float, float]]
+    entries: list[Entry]
+    summary: Mapping[str, Any] | None
+    losses: list[tuple[float, float]]
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     layers: Mapping[str, float]
-    cfg: Optional[Config]
-    config_path: Optional[Path]
-    starts: List[str]
-    weights: Optional[Path]
-    notes: List[str] = field(default_factory=list)
+    cfg: Config | None
+    config_path: Path | None
+    starts: list[str]
+    weights: Path | None
+    notes: list[str] = field(default_factory=list)
 
     @property
     def unit(self) -> str:
@@ -85,18 +86,18 @@ class RunData:
         return next((e['state'] for e in self.entries[::-1] if 'state' in e), {})
 
     @property
-    def supernet(self) -> Optional[Mapping[str, float]]:
+    def supernet(self) -> Mapping[str, float] | None:
         """``params`` and ``macs`` before the search."""
         if self.summary is not None:
             return {key: self.summary[key]['supernet'] for key in ('params', 'macs')}
         return self.run.get('supernet')
 
-    def of_kind(self, *kinds: str) -> List[Entry]:
+    def of_kind(self, *kinds: str) -> list[Entry]:
         """Events of one of ``kinds``."""
         return [entry for entry in self.entries if entry['kind'] in kinds]
 
 
-def collect(work_dir: Union[str, Path]) -> RunData:
+def collect(work_dir: str | Path) -> RunData:
     """Read all that a run has left; nothing is written.
 
     Raises:
@@ -107,7 +108,7 @@ def collect(work_dir: Union[str, Path]) -> RunData:
     if not folder.is_dir():
         raise config_error('WORK_DIR', str(work_dir), 'no such folder',
                            'give the work directory of a training run')
-    notes: List[str] = []
+    notes: list[str] = []
     run, entries = timeline.read(folder)
     weights, checkpoint = _checkpoint(folder, run is None, notes)
     if run is None:
@@ -128,7 +129,7 @@ def collect(work_dir: Union[str, Path]) -> RunData:
         folder / 'ticket.pth' if summary and (folder / 'ticket.pth').is_file() else weights, notes)
 
 
-def _checkpoint(folder: Path, needed: bool, notes: List[str]):
+def _checkpoint(folder: Path, needed: bool, notes: list[str]):
     """Path of the last whole checkpoint and, where it is needed, its content."""
     try:
         found = find_checkpoint(folder)
@@ -142,7 +143,7 @@ def _checkpoint(folder: Path, needed: bool, notes: List[str]):
     return Path(found) if found else None, safe_load(found, 'cpu') if found and needed else {}
 
 
-def _events(checkpoint: Mapping[str, Any]) -> List[Entry]:
+def _events(checkpoint: Mapping[str, Any]) -> list[Entry]:
     hub = checkpoint.get('message_hub') or {}
     return list((hub.get('runtime_info') or {}).get(KEY, []))
 
@@ -152,7 +153,7 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _summary(folder: Path, entries: List[Entry], notes: List[str]) -> Optional[Mapping[str, Any]]:
+def _summary(folder: Path, entries: list[Entry], notes: list[str]) -> Mapping[str, Any] | None:
     path = folder / 'ticket.json'
     if not path.is_file():
         return None
@@ -180,7 +181,7 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
         raise ValueError(f'{wrong[0]!r} is not what a run writes there')
 
 
-def _config(path: Optional[Path], notes: List[str]) -> Optional[Config]:
+def _config(path: Path | None, notes: list[str]) -> Config | None:
     try:
         if path is not None:
             return Config.fromfile(path)
@@ -190,7 +191,7 @@ def _config(path: Optional[Path], notes: List[str]) -> Optional[Config]:
     return None
 
 
-def _before(cfg: Optional[Config], notes: List[str]) -> Mapping[str, Any]:
+def _before(cfg: Config | None, notes: list[str]) -> Mapping[str, Any]:
     try:
         return supernet_widths(cfg.model) if cfg is not None and 'model' in cfg else {}
     except Exception as error:  # Constructors of a config that may come from elsewhere.
@@ -198,7 +199,7 @@ def _before(cfg: Optional[Config], notes: List[str]) -> Mapping[str, Any]:
         return {}
 
 
-def _after(before: Mapping[str, Any], entries: List[Entry], summary: Optional[Mapping[str, Any]],
+def _after(before: Mapping[str, Any], entries: list[Entry], summary: Mapping[str, Any] | None,
            checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
     state = next((e['state'] for e in entries[::-1] if 'state' in e), None)
     if state is not None:
@@ -209,7 +210,7 @@ def _after(before: Mapping[str, Any], entries: List[Entry], summary: Optional[Ma
     return widths_of_survivors(before, survivors)
 
 
-def _layers(entries: List[Entry], summary: Optional[Mapping[str, Any]]) -> Mapping[str, float]:
+def _layers(entries: list[Entry], summary: Mapping[str, Any] | None) -> Mapping[str, float]:
     """Of the last event with a mask: while weights are reactivated, all of them are there."""
     if summary is not None:
         return summary['layer_sparsity']
@@ -217,7 +218,7 @@ def _layers(entries: List[Entry], summary: Optional[Mapping[str, Any]]) -> Mappi
                 {})
 
 
-def _described(cfg: Optional[Config], checkpoint: Mapping[str, Any]) -> Dict[str, Any]:
+def _described(cfg: Config | None, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """What config and checkpoint tell of a run whose timeline does not."""
     loop = dict((cfg or {}).get('train_cfg') or {})
     meta, search = checkpoint.get('meta') or {}, checkpoint.get('mmst_search') or {}
@@ -230,7 +231,7 @@ def _described(cfg: Optional[Config], checkpoint: Mapping[str, Any]) -> Dict[str
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _losses(folder: Path, run: Mapping[str, Any]) -> List[Tuple[float, float]]:
+def _losses(folder: Path, run: Mapping[str, Any]) -> list[tuple[float, float]]:
     """By steps; none where nothing says how many iterations a step has."""
     length = run.get('iterations_per_step')
     return [(iteration / length, loss) for iteration, loss in logs.losses(folder)] if length else []

@@ -3,26 +3,27 @@
 Time goes to the right and branches lie below each other, or, for narrow screens, time goes down and
 branches lie beside each other.
 """
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any
 
 from ...engine.run.progress import unit_name
 from ..style import shade
 from .blocks import Block, blocks_of
 from .svg import picture, spot, tag, words
 
-Place = Tuple[float, float]
+Place = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Form:
     """Sizes of a drawing. Along: in the direction of time; across: over the branches."""
     down: bool
-    block: Tuple[float, float]
+    block: tuple[float, float]
     along: float
     slot: float
     gap: float
-    margin: Tuple[float, float]
+    margin: tuple[float, float]
 
     def place(self, column: float, across: float) -> Place:
         """Upper left corner of a block."""
@@ -64,7 +65,7 @@ def block_tip(block: Block, before: Mapping[str, Any], after: Mapping[str, Any],
                                       if pruned is not None else '')
 
 
-def counts_of(path: str, widths: Mapping[str, Any]) -> Dict[int, int]:
+def counts_of(path: str, widths: Mapping[str, Any]) -> dict[int, int]:
     """Units of a block by kernel size, 0 for tokens."""
     part, _, name = path.partition('.')
     found = widths.get(part, {}).get(name, dict(channels={}, tokens=0))
@@ -80,14 +81,14 @@ def _draw(form: Form, title: str, before, after, sparsity) -> str:
     lines += [_line(form, a, b, beside=True) for a, b in _openings(blocks, places)]
     shown = [spot(block_tip(b, before, after, sparsity), *_strips(form, places[b.path], *(
         counts_of(b.path, widths) for widths in (before, after)))) for b in blocks]
-    far = [max(values) for values in zip(*places.values())]
+    far = [max(values) for values in zip(*places.values(), strict=True)]
     size = [far[i] + form.block[i] + 6 for i in (0, 1)]
     return picture(*size, title, *lines, _box(form, stem, 'stem'), *shown,
                    *_labels(form, blocks, columns), class_='architecture',
                    style=f'max-width:{1.35 * size[0]:.0f}px')
 
 
-def _columns(blocks: Sequence[Block]) -> Dict[Tuple[str, int], int]:
+def _columns(blocks: Sequence[Block]) -> dict[tuple[str, int], int]:
     """(``'fusion'`` or ``'parallel'``, stage) to its first column; ``('neck', -1)`` to its own."""
     column, found = 1, {}
     for stage in sorted({b.stage for b in blocks if b.stage >= 0}):
@@ -111,10 +112,10 @@ def _place(form: Form, block: Block, blocks: Sequence[Block], columns) -> Place:
 
 def _edges(blocks: Sequence[Block], places: Mapping[str, Place], stem: Place):
     """Pairs of places that are connected."""
-    ends: Dict[int, List[Place]] = {0: [stem]}
+    ends: dict[int, list[Place]] = {0: [stem]}
     stages = sorted({b.stage for b in blocks if b.stage >= 0})
     for stage in stages:
-        fused: Dict[int, List[Place]] = {}
+        fused: dict[int, list[Place]] = {}
         for b in (b for b in blocks if b.stage == stage and b.kind in ('fusion', 'new')):
             if b.kind == 'fusion':
                 yield from ((a, places[b.path]) for a in ends.get(b.source, ()))
@@ -151,7 +152,7 @@ def _line(form: Form, a: Place, b: Place, beside: bool = False) -> str:
 
 
 def _strips(form: Form, place: Place, before: Mapping[int, int],
-            after: Mapping[int, int]) -> List[str]:
+            after: Mapping[int, int]) -> list[str]:
     """A strip for each kernel size and the tokens, coloured by the share left."""
     kinds = [k for k, n in before.items() if n]
     x, (wide, high) = place[0], form.block
@@ -172,7 +173,7 @@ def _box(form: Form, place: Place, name: str) -> str:
                     class_='small'))
 
 
-def _labels(form: Form, blocks: Sequence[Block], columns) -> List[str]:
+def _labels(form: Form, blocks: Sequence[Block], columns) -> list[str]:
     """Names of the modules along time (F: fusion, P: parallel), scales across."""
     found = []
     for (kind, stage), column in columns.items():

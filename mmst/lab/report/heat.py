@@ -1,5 +1,5 @@
 """Heat maps as SVG: shares by row and column."""
-from typing import Mapping, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
 
 from ..style import ink_on, shade
 from .svg import picture, spot, tag, words
@@ -10,8 +10,8 @@ MISSING = '#ffffff'
 
 
 def heat_map(title: str, rows: Sequence[str], columns: Sequence[str],
-             cells: Mapping[Tuple[str, str], float],
-             tips: Optional[Mapping[str, str]] = None) -> str:
+             cells: Mapping[tuple[str, str], float],
+             tips: Mapping[str, str] | None = None) -> str:
     """Cells from dark (0) to light (1), with the percentage in each; white where there is none.
 
     Args:
@@ -44,7 +44,7 @@ def colour_key(low: str = '0%', high: str = '100%') -> str:
     return tag('p', low, ' ', drawing, ' ', high, class_='colours')
 
 
-def _cell(share: Optional[float], x: float, y: float) -> str:
+def _cell(share: float | None, x: float, y: float) -> str:
     if share is None:
         return tag('rect', x=x, y=y, width=CELL - 1, height=PITCH - 1, fill=MISSING, class_='none')
     colour = shade(share)
@@ -53,7 +53,7 @@ def _cell(share: Optional[float], x: float, y: float) -> str:
         class_='small')
 
 
-def _tip(row: str, columns: Sequence[str], cells: Mapping[Tuple[str, str], float]) -> str:
+def _tip(row: str, columns: Sequence[str], cells: Mapping[tuple[str, str], float]) -> str:
     told = [f'{name} {cells[row, name]:.1%}' for name in columns if (row, name) in cells]
     return f'{row}: {", ".join(told)}'
 

@@ -1,6 +1,7 @@
 """Importance over the searches as SVG: a row a search, a column a bin of |γ|."""
 import math
-from typing import Any, List, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...engine.run.progress import unit_name
 from ...search.histogram import quantile
@@ -11,7 +12,7 @@ WIDTH, LEFT, TOP, BIN = 400, 46, 8, 9.6
 
 
 def importance_charts(searches: Sequence[Mapping[str, Any]], edges: Sequence[float],
-                      threshold: Optional[float]) -> List[str]:
+                      threshold: float | None) -> list[str]:
     """A figure for each kernel size and for tokens.
 
     Args:
@@ -25,7 +26,7 @@ def importance_charts(searches: Sequence[Mapping[str, Any]], edges: Sequence[flo
 
 
 def _chart(label: str, searches: Sequence[Mapping[str, Any]], edges: Sequence[float],
-           threshold: Optional[float]) -> str:
+           threshold: float | None) -> str:
     pitch = max(7., min(22., 150 / len(searches)))
     bottom = TOP + pitch * len(searches)
     title = f'{unit_name(int(label))}: share of units by |γ|'
@@ -47,13 +48,14 @@ def _chart(label: str, searches: Sequence[Mapping[str, Any]], edges: Sequence[fl
 
 
 def _row(search: Mapping[str, Any], counts: Sequence[int], edges: Sequence[float],
-         threshold: Optional[float], y: float, pitch: float) -> str:
+         threshold: float | None, y: float, pitch: float) -> str:
     units, most = sum(counts), max(counts, default=0)
     boxes = [tag('rect', x=LEFT + BIN * i, y=y, width=BIN, height=pitch - 0.5,
                  fill=shade(math.sqrt(n / most))) for i, n in enumerate(counts) if n]
     ground = tag('rect', x=LEFT, y=y, width=BIN * (len(edges) - 1), height=pitch - 0.5,
                  fill='#eeeeee')
-    gone = sum(n for n, end in zip(counts, edges[1:]) if threshold and end <= threshold * 1.001)
+    gone = sum(n for n, end in zip(counts, edges[1:], strict=True)
+               if threshold and end <= threshold * 1.001)
     below = f', {gone / units:.1%} below the threshold' if threshold and units else ''
     median = f', median {quantile(list(counts), 0.5):.2g}' if units else ''
     return spot(f'before the search at {search["step"]}: {units:,} units{below}{median}',

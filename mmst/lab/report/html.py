@@ -1,5 +1,6 @@
 """Tables and lists of the page."""
-from typing import Any, Iterable, Sequence, Tuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from .svg import tag, text
 
@@ -13,7 +14,7 @@ def table(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
                tabindex='0', role='region', aria_label='table')
 
 
-def pairs(items: Iterable[Tuple[str, Any]]) -> str:
+def pairs(items: Iterable[tuple[str, Any]]) -> str:
     """Names and values."""
     return tag('dl', *(tag('dt', text(name)) + tag('dd', text(value)) for name, value in items))
 

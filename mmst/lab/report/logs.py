@@ -1,6 +1,6 @@
 """What mmengine has logged of a run, over all the processes that worked at it."""
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from ... import files
 
@@ -8,18 +8,18 @@ from ... import files
 FOLDERS = '[0-9]*_[0-9]*'
 
 
-def starts(work_dir: Path) -> List[str]:
+def starts(work_dir: Path) -> list[str]:
     """When the run was started and resumed, e.g. ``'20240131_120000'``, oldest first."""
     return sorted(path.name for path in work_dir.glob(FOLDERS) if path.is_dir())
 
 
-def losses(work_dir: Path) -> List[Tuple[int, float]]:
+def losses(work_dir: Path) -> list[tuple[int, float]]:
     """Iterations done and the loss that was logged then.
 
     A resumed process repeats iterations that the one before had logged after its checkpoint: the
     later one counts.
     """
-    found: Dict[int, float] = {}
+    found: dict[int, float] = {}
     for start in starts(work_dir):
         new = {int(line['step']): float(line['loss']) for line in _scalars(work_dir / start)
                if 'loss' in line and 'step' in line}
@@ -29,7 +29,7 @@ def losses(work_dir: Path) -> List[Tuple[int, float]]:
     return sorted(found.items())
 
 
-def config_file(work_dir: Path) -> Optional[Path]:
+def config_file(work_dir: Path) -> Path | None:
     """The run's whole config as mmengine has written it, the last process's; None without."""
     named = sorted(work_dir.glob('*.py'))
     if len(named) == 1:  # others are of runs before
@@ -38,7 +38,7 @@ def config_file(work_dir: Path) -> Optional[Path]:
     return next((path for path in [*written[::-1], *named] if path.is_file()), None)
 
 
-def _scalars(folder: Path) -> List[Dict[str, Any]]:
+def _scalars(folder: Path) -> list[dict[str, Any]]:
     """Lines of a process's ``scalars.json``; half-written ones are left out."""
     path, found = folder / 'vis_data' / 'scalars.json', []
     if not path.is_file():

@@ -1,7 +1,8 @@
 """The network: drawing, heat maps, importance, costs."""
 import re
 from collections import defaultdict
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...deploy.ticket_cost import ticket_costs
 from ...engine.run.progress import unit_name
@@ -76,7 +77,7 @@ def cost_section(data: RunData) -> str:
 # ------------------------------------------------------------------------------------ figures
 
 
-def block_sparsity(layers: Mapping[str, float]) -> Dict[str, float]:
+def block_sparsity(layers: Mapping[str, float]) -> dict[str, float]:
     """Mean share pruned over the layers of each block that still has any."""
     found = defaultdict(list)
     for name, share in layers.items():
@@ -140,7 +141,7 @@ def _shortened(name: str, length: int = 26) -> str:
     return name if len(name) <= length else f'…{name[1 - length:]}'
 
 
-def _cost_rows(data: RunData) -> List[Sequence[str]]:
+def _cost_rows(data: RunData) -> list[Sequence[str]]:
     if data.summary is not None:
         found = [(name, data.summary['params'][key], data.summary['macs'][key]) for name, key in (
             ('supernet', 'supernet'), ('after the search', 'searched'), ('kept weights', 'sparse'))]
@@ -161,12 +162,12 @@ def _by_part(data: RunData) -> str:
         costs = ticket_costs(Ticket.load(data.weights))
     except (MMSTError, ImportError) as error:
         return tag('p', text(f'Costs by part could not be counted: {error}'), class_='note')
-    names: Tuple[str, ...] = ('', 'parameters', 'searched', 'kept', 'MACs', 'searched', 'kept')
+    names: tuple[str, ...] = ('', 'parameters', 'searched', 'kept', 'MACs', 'searched', 'kept')
     return ''.join(fold(f'Costs by {by[:-1]}', table(names, _rows(costs, by)))
                    for by in ('parts', 'blocks'))
 
 
-def _rows(costs: Any, by: str) -> List[List[str]]:
+def _rows(costs: Any, by: str) -> list[list[str]]:
     before = getattr(costs.supernet, by)() if costs.supernet else {}
     now = getattr(costs.searched, by)()
     return [[name, *(_number(sums, key) for sums, key in (

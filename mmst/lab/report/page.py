@@ -1,7 +1,8 @@
 """The report as one HTML page that needs nothing but itself."""
 import base64
 import hashlib
-from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ...tickets.ticket import plain
 from .assets import SCRIPT, STYLE
@@ -62,7 +63,7 @@ def _head(data: RunData) -> str:
                     tag('div', *tiles, class_='tiles')])
 
 
-def _figures(data: RunData) -> Iterator[Tuple[str, str]]:
+def _figures(data: RunData) -> Iterator[tuple[str, str]]:
     metric = primary_metric(data.entries)
     found = [e for e in data.of_kind('evaluate') if metric in e['metrics']]
     if found:
@@ -98,7 +99,7 @@ def _settings(data: RunData) -> str:
 
 
 def _provenance(data: RunData) -> str:
-    told: Dict[str, Any] = {'work directory': data.name}
+    told: dict[str, Any] = {'work directory': data.name}
     meta = data.summary or data.run
     told['seed'] = meta.get('seed', 'not recorded')
     for name, version in (meta.get('versions') or {}).items():
@@ -120,7 +121,7 @@ def _find(cfg: Any, name: str) -> Any:
     return cfg
 
 
-def flatten(name: str, value: Any) -> Dict[str, Any]:
+def flatten(name: str, value: Any) -> dict[str, Any]:
     """Dotted names to the values of nested settings; None is left out."""
     if isinstance(value, Mapping):
         return {key: item for inner, content in value.items()

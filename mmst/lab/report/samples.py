@@ -3,7 +3,7 @@ import copy
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -24,11 +24,11 @@ _SIZE = 320
 @dataclass(frozen=True)
 class Sample:
     """A picture with what it shows; ``png`` is None where there is none, ``text`` says why."""
-    png: Optional[bytes]
+    png: bytes | None
     text: str
 
 
-def draw_samples(data: RunData, count: int) -> List[Sample]:
+def draw_samples(data: RunData, count: int) -> list[Sample]:
     """Labels and predictions of ``count`` images of the run's validation set, evenly chosen.
 
     Where data, weights or packages are missing, one sample without a picture says so.
@@ -48,7 +48,7 @@ def draw_samples(data: RunData, count: int) -> List[Sample]:
                        'its data in place.')]
 
 
-def _draw(data: RunData, count: int) -> List[Sample]:
+def _draw(data: RunData, count: int) -> list[Sample]:
     cfg = copy.deepcopy(data.cfg)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     dataset = DATASETS.build(cfg.val_dataloader.dataset)

@@ -1,7 +1,7 @@
 """From values to places in a drawing."""
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Scale:
         span = self.high - self.low or 1.
         return self.start + (value - self.low) / span * (self.end - self.start)
 
-    def ticks(self, count: int = 5, whole: bool = False) -> List[float]:
+    def ticks(self, count: int = 5, whole: bool = False) -> list[float]:
         """Round values, about ``count`` of them, within the range; ``whole`` numbers if asked."""
         from matplotlib.ticker import MaxNLocator
         steps = [1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10]
@@ -25,7 +25,7 @@ class Scale:
         return [float(v) for v in found if self.low - slack <= v <= self.high + slack]
 
 
-def limits(values: Sequence[float], zero: bool = True) -> Tuple[float, float]:
+def limits(values: Sequence[float], zero: bool = True) -> tuple[float, float]:
     """Smallest and largest finite value, with some room above; from 0 on where ``zero``."""
     finite = [v for v in values if math.isfinite(v)]
     low, high = min(finite, default=0.), max(finite, default=1.)

@@ -1,6 +1,7 @@
 """The supernet that a run began with, where its timeline does not tell."""
 import copy
-from typing import Any, Dict, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmengine.config import ConfigDict
 from torch import nn
@@ -10,7 +11,7 @@ from ...registry import MODELS
 from ...tickets.plain import plain
 
 
-def supernet_widths(model: Mapping[str, Any]) -> Dict[str, Any]:
+def supernet_widths(model: Mapping[str, Any]) -> dict[str, Any]:
     """Widths of the search blocks by part, before any search; empty for other networks.
 
     Args:
@@ -26,7 +27,7 @@ def supernet_widths(model: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def widths_of_survivors(before: Mapping[str, Any],
-                        survivors: Mapping[str, Sequence[int]]) -> Dict[str, Any]:
+                        survivors: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     """What is left of the supernet by a ``SearchHook``'s list of surviving units.
 
     Args:

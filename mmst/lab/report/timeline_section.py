@@ -1,5 +1,6 @@
 """The run over its steps: events, accuracy, sparsity, MACs, loss."""
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...costs.table import SHOWN
 from ...engine.run.events import describe
@@ -9,7 +10,7 @@ from .collect import RunData
 from .html import fold, table
 from .svg import tag, text
 
-Points = List[Tuple[float, float]]
+Points = list[tuple[float, float]]
 CHANGES = ('search', 'prune', 'reactivate')
 
 
@@ -26,7 +27,7 @@ def timeline_section(data: RunData) -> str:
         tag('p', key, class_='note'), tag('div', *drawn, class_='charts'), _tables(data)])
 
 
-def primary_metric(entries: Sequence[Mapping[str, Any]]) -> Optional[str]:
+def primary_metric(entries: Sequence[Mapping[str, Any]]) -> str | None:
     """The metric that accuracy is shown by: the task's main one."""
     names = {name for e in entries if e['kind'] == 'evaluate' for name in e['metrics']}
     return next((name for name in SHOWN if name in names), min(names, default=None))

@@ -1,6 +1,5 @@
 """From a work directory to the file."""
 from pathlib import Path
-from typing import Optional, Union
 
 from ... import files
 from .collect import collect
@@ -8,7 +7,7 @@ from .page import page
 from .samples import draw_samples
 
 
-def write_report(work_dir: Union[str, Path], out: Optional[Union[str, Path]] = None,
+def write_report(work_dir: str | Path, out: str | Path | None = None,
                  samples: int = 4) -> Path:
     """Write the page; the run's own files are not touched.
 

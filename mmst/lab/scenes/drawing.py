@@ -72,7 +72,7 @@ class Canvas:
         return np.rint(points.clip(-LIMIT << SHIFT, LIMIT << SHIFT)).astype(np.int32)
 
     def _thick(self, width):
-        return max(1, int(round(width * self.scale)))
+        return max(1, round(width * self.scale))
 
     def polygon(self, points, color=None, label=None):
         """Fill a polygon (N, 2); a ``None`` leaves the image or the label map as it is."""
@@ -174,7 +174,7 @@ def textured(rng, image, amount, cells=(1.5, 4.0, 16.0)):
     """
     height, width = image.shape[:2]
     factor = np.ones((height, width), np.float32)
-    for share, cell in zip(amount, cells):
+    for share, cell in zip(amount, cells, strict=True):
         factor += share * value_noise(rng, height, width, cell)
     return image * np.clip(factor, 0.3, 1.8)[..., None]
 

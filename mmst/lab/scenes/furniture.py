@@ -3,6 +3,8 @@
 A piece's own coordinates: x to its right, y up, z to its front; its back is at z = 0, so that it
 can stand against a wall. Labels come as a function of the class' name.
 """
+import itertools
+
 import numpy as np
 
 from .drawing import FOLIAGE, PAINT, between, darker, pick
@@ -62,7 +64,7 @@ def wardrobe(stage, rng, place, name):
     wide, high, deep, color = between(rng, 1.1, 1.7), between(rng, 1.9, 2.2), 0.6, pick(rng)
     doors, details = int(rng.integers(2, 4)), []
     edges = np.linspace(-wide / 2, wide / 2, doors + 1)
-    for left, right in zip(edges, edges[1:]):
+    for left, right in itertools.pairwise(edges):
         details.append(end_panel(left + .03, right - .03, 0.1, high - 0.06, deep, FRONT,
                                  darker(color, 1.15)))
     details += _knobs([(x + 0.1, high / 2) for x in edges[1:-1]], deep)
@@ -73,7 +75,7 @@ def drawers(stage, rng, place, name):
     """A chest of wide flat drawers."""
     wide, high, deep, color = between(rng, 0.8, 1.2), between(rng, 0.8, 1.1), 0.5, pick(rng)
     edges, details = np.linspace(0.06, high, int(rng.integers(4, 6))), []
-    for low, top in zip(edges, edges[1:]):
+    for low, top in itertools.pairwise(edges):
         details.append(end_panel(-wide / 2 + .04, wide / 2 - .04, low + .02, top - .03, deep,
                                  FRONT, darker(color, 1.18)))
         details += _knobs([(-wide / 4, (low + top) / 2), (wide / 4, (low + top) / 2)], deep)
@@ -84,7 +86,7 @@ def cabinet(stage, rng, place, name):
     """A low row of square doors under a top."""
     wide, high, deep, color = between(rng, 1.2, 2.0), between(rng, 0.8, 0.95), 0.5, pick(rng)
     edges, details = np.linspace(-wide / 2, wide / 2, int(rng.integers(3, 5))), []
-    for left, right in zip(edges, edges[1:]):
+    for left, right in itertools.pairwise(edges):
         details.append(end_panel(left + .03, right - .03, 0.12, high - 0.12, deep, FRONT,
                                  darker(color, 0.82)))
         details += _knobs([(right - 0.1, high * 0.7)], deep)
@@ -97,7 +99,7 @@ def bookcase(stage, rng, place, name):
     wide, high, deep, color = between(rng, 0.8, 1.3), between(rng, 1.6, 2.1), 0.32, pick(rng)
     _case(stage, place, wide, high, deep, color, [], name('bookcase'))
     rows = np.linspace(0.1, high, int(rng.integers(5, 7)))
-    for low, top in zip(rows, rows[1:]):
+    for low, top in itertools.pairwise(rows):
         x = -wide / 2 + 0.06
         stage.solid(place, [], name('bookcase'), [end_panel(
             x, wide / 2 - 0.06, low, top - 0.06, deep, FRONT, darker(color, 0.5))])
@@ -206,8 +208,8 @@ def lamp(stage, rng, place, name):
     """A floor lamp: a thin stand under a conical shade."""
     high, color = between(rng, 1.4, 1.7), darker(pick(rng), 1.3)
     foot = place.world([(0, 0, .2)])[0]
-    stage.line([foot, foot + (0, high, 0)], 0.04, (60, 60, 62), name('lamp'))
-    stage.line([foot - (.14, 0, 0), foot + (.14, 0, 0)], 0.05, (60, 60, 62), name('lamp'))
+    stage.line([foot, (*foot, 0, high, 0)], 0.04, (60, 60, 62), name('lamp'))
+    stage.line([foot - (.14, 0, 0), (*foot, 0.14, 0, 0)], 0.05, (60, 60, 62), name('lamp'))
     shade = np.array([(-.25, high - .3, 0), (.25, high - .3, 0), (.14, high + .05, 0),
                       (-.14, high + .05, 0)])
     stage.face(foot + shade, color, name('lamp'))
@@ -229,7 +231,7 @@ def plant(stage, rng, place, name):
     tips = foot + np.column_stack([rng.normal(0, 0.28, 11), rng.uniform(0.6, 1, 11) * high,
                                    rng.normal(0, 0.1, 11)])
     for tip in tips:
-        root = foot + (0, .3, 0)
+        root = (*foot, 0, 0.3, 0)
         middle = (root + tip) / 2 + (0, .12, 0)
         stage.line([root, middle, tip], 0.07, darker(green, between(rng, .7, 1.3)), name('plant'))
     pot = np.array([(-.14, 0, 0), (.14, 0, 0), (.19, .35, 0), (-.19, .35, 0)])

@@ -4,9 +4,9 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Tuple
 
 from mmst.errors import config_error
 
@@ -36,7 +36,7 @@ class Recipe:
         val (int): Number of validation images.
     """
     write: Callable
-    size: Tuple[int, int]
+    size: tuple[int, int]
     train: int
     val: int
 
@@ -52,7 +52,7 @@ DATASETS = dict(
 class Generated:
     """What :func:`generate` leaves: where it lies, its parameters, and whether it is new."""
     path: Path
-    size: Tuple[int, int]
+    size: tuple[int, int]
     train: int
     val: int
     new: bool

@@ -1,8 +1,9 @@
 """Generated data that a run reads must stay as they are: the run holds a lock, a generator looks."""
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Iterator, List, Mapping, Optional
+from typing import Any
 
 try:
     import fcntl
@@ -44,14 +45,14 @@ def is_held(folder: Path) -> bool:
     return False
 
 
-def find_marker(root: str) -> Optional[Path]:
+def find_marker(root: str) -> Path | None:
     """The marker of the generated data set that a ``data_root`` belongs to."""
     # ADE20K's lie in a folder below.
     found = (folder / MARKER for folder in (Path(root), Path(root).absolute().parent))
     return next((path.resolve() for path in found if path.is_file()), None)
 
 
-def data_roots(cfg: Any) -> List[str]:
+def data_roots(cfg: Any) -> list[str]:
     """Every ``data_root`` in a config."""
     if isinstance(cfg, Mapping):
         own = [cfg['data_root']] if isinstance(cfg.get('data_root'), str) else []

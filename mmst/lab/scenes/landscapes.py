@@ -1,4 +1,6 @@
 """Outdoor scenes: a street, the country, a coast and a park."""
+import itertools
+
 import numpy as np
 
 from .drawing import FOLIAGE, PAINT, between, darker, pick, value_noise
@@ -66,7 +68,7 @@ def _mountains(stage, rng, name):
     outline = _ridge(stage, rng, color, name('mountain'), between(rng, 18, 38), 0.9)
     for peak in outline[1:-1:2]:  # faces turned from the light
         foot = peak * (1, 0, 1) + (between(rng, 3, 9), 0, 0)
-        stage.face([peak, foot, foot + (6, 0, 0)], darker(color, 0.8), None)
+        stage.face([peak, foot, (*foot, 6, 0, 0)], darker(color, 0.8), None)
         if peak[1] > 24:
             stage.face([peak, peak - (3, 6, 0), peak - (0, 4, 0), peak - (-3, 6, 0)],
                        (225, 225, 225), None)
@@ -116,10 +118,10 @@ def _palm(stage, rng, x, z, name):
 def draw_boat(stage, rng, x, z, name):
     color, size = pick(rng), between(rng, 1.5, 3.0)
     hull = np.array([(-1, .5, 0), (-.7, 0, 0), (.7, 0, 0), (1.1, .55, 0)]) * size
-    stage.face(hull + (x, 0, z), color, name('boat'))
+    stage.face((*hull, x, 0, z), color, name('boat'))
     stage.line([(x, .5 * size, z), (x, 2.3 * size, z)], .12, (80, 90, 100), name('boat'))
     sail = np.array([(.08, .65, 0), (.9, .65, 0), (.08, 2.2, 0)]) * size
-    stage.face(sail + (x, 0, z), darker(pick(rng), 1.3), name('boat'))
+    stage.face((*sail, x, 0, z), darker(pick(rng), 1.3), name('boat'))
     stage.face(sail * (-.7, .9, 1) + (x, 0, z), darker(pick(rng), 1.2), name('boat'))
 
 
@@ -156,7 +158,7 @@ def _airplane(stage, rng, name):
     shapes = [[(-1, 0), (-.9, .14), (.8, .14), (1, .02), (.8, -.1), (-.8, -.08)],
               [(-1, .1), (-1.1, .5), (-.9, .5), (-.7, .12)],
               [(-.1, 0), (.3, 0), (-.3, -.5), (-.5, -.5)]]
-    for shape, light in zip(shapes, (1, .85, .8)):
+    for shape, light in zip(shapes, (1, .85, .8), strict=True):
         flat = np.array(shape) * size * (side, 1)
         stage.face(np.column_stack([x + flat[:, 0], y + flat[:, 1], np.full(len(flat), 50.0)]),
                    darker(color, light), name('airplane'))
@@ -207,7 +209,7 @@ def draw_town(canvas, rng, name):
         _strip(stage, -.08, .08, z, z + 2.5, (205, 210, 215), name('road'))
     for side in (-1, 1):
         cuts = np.arange(2, 70, between(rng, 7, 12))
-        for z0, z1 in reversed(list(zip(cuts, cuts[1:]))):
+        for z0, z1 in reversed(list(itertools.pairwise(cuts))):
             x = side * (half + walk)
             if rng.random() < 0.75:
                 draw_building(stage, rng, side, x, z0, z1, name('building'))

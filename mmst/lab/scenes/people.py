@@ -62,7 +62,7 @@ def _draw_block(canvas, rng):
     """A crate, a board or a post that hides what is behind it."""
     left, top = between(rng, 0, 0.9) * canvas.width, between(rng, 0.3, 0.85) * canvas.height
     wide, high = rng.uniform(0.05, 0.28, 2) * canvas.height
-    corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)]) + (left, top)
+    corners = (*np.array([(0, 0), (wide, 0), (wide, high), (0, high)]), left, top)
     color = pick(rng)
     canvas.polygon(corners, color, 0)
     canvas.stroke(corners, 0.01 * canvas.height, color * 0.6, 0, closed=True)
@@ -134,7 +134,7 @@ def _draw_figures(canvas, rng, first):
     figures, height = {}, canvas.height
     sizes = np.sort(rng.uniform(0.4, 0.95, int(rng.integers(2, 6)))) * height
     spots = (np.arange(len(sizes)) + rng.uniform(0.1, 0.9, len(sizes))) / len(sizes)
-    for number, (unit, spot) in enumerate(zip(sizes, rng.permutation(spots)), first):
+    for number, (unit, spot) in enumerate(zip(sizes, rng.permutation(spots), strict=False), first):
         row = (0.64 + 0.38 * unit / height + rng.normal(0, 0.06)) * height
         kind = str(rng.choice(['stand', 'walk', 'run', 'reach', 'reach', 'sit']))
         flat, away = _stand(rng, np.array([spot * canvas.width, row]), unit, kind)

@@ -1,4 +1,6 @@
 """Bedrooms, living rooms, offices, bathrooms and kitchens: walls, what hangs and what stands."""
+import itertools
+
 import numpy as np
 
 from .drawing import between, darker, pick
@@ -67,7 +69,7 @@ def _shell(stage, rng, room, name):
     if rng.random() < 0.5:
         stage.lines([[(-half, 0, z), (half, 0, z)] for z in np.arange(1, room.deep, gap)], 0.02,
                     joint)
-    stage.face(flat + (0, room.high, 0), darker(pick(rng), 1.25), name('ceiling'))
+    stage.face((*flat, 0, room.high, 0), darker(pick(rng), 1.25), name('ceiling'))
     normals = dict(back=(0, 0, -1), left=(1, 0, 0), right=(-1, 0, 0))
     for wall, normal in normals.items():
         span = (-half, half) if wall == 'back' else (0.5, room.deep)
@@ -90,7 +92,7 @@ def _window(stage, rng, room, wall, middle, name):
         color, wide = pick(rng), between(rng, 0.25, 0.45)
         for start in (middle - half - wide * 0.6, middle + half - wide * 0.4):
             folds = np.linspace(start, start + wide, 6)
-            for index, (left, right) in enumerate(zip(folds, folds[1:])):
+            for index, (left, right) in enumerate(itertools.pairwise(folds)):
                 stage.face(room.panel(wall, left, right, 0.15, top + .2, 0.06),
                            darker(color, (1.15, 0.8)[index % 2]), name('curtain'))
 

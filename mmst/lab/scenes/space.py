@@ -51,7 +51,7 @@ class Camera:
         if seen[:, 2].min() > NEAR:
             return self.flat(seen)
         kept = []
-        for here, there in zip(seen, np.roll(seen, -1, 0)):
+        for here, there in zip(seen, np.roll(seen, -1, 0), strict=True):
             if here[2] > NEAR:
                 kept.append(here)
             if (here[2] > NEAR) != (there[2] > NEAR):
@@ -86,7 +86,7 @@ class Place:
 
     def world(self, points):
         """An object's own coordinates (N, 3) to world coordinates (N, 3)."""
-        return self.turned(points) + (self.x, 0.0, self.z)
+        return (*self.turned(points), self.x, 0.0, self.z)
 
 
 class Stage:
@@ -116,7 +116,7 @@ class Stage:
             light = 1 - self.contrast * 0.5 * (1 - toward)
         clear = math.exp(-max(away, 0) / self.sight)
         return [min(max(haze + (value * light - haze) * clear, 0), 255)
-                for haze, value in zip(self.haze, color)]
+                for haze, value in zip(self.haze, color, strict=True)]
 
     def _fill(self, seen, color, label, normal):
         flat = self.camera.outline(seen)
@@ -157,7 +157,7 @@ class Stage:
         """Draw balls at world points (N, 3), ``radii`` (N,) in metres, in the order given."""
         seen = self.camera.seen(centres)
         flat = self.camera.flat(np.maximum(seen, (-np.inf, -np.inf, NEAR)))
-        for point, spot, radius, color in zip(seen, flat, radii, colors):
+        for point, spot, radius, color in zip(seen, flat, radii, colors, strict=True):
             if point[2] > NEAR:
                 size = radius * self.camera.focal / point[2]
                 self.canvas.disc(spot, (size, size), self.shaded(color, point[2]), label)
@@ -208,7 +208,7 @@ def prism(profile, left, right, color, top=None):
     side = [np.column_stack([np.full(len(profile), x), profile[:, 1], profile[:, 0]])
             for x in (left, right)]
     faces = [(side[0], np.array([-1.0, 0, 0]), color), (side[1], np.array([1.0, 0, 0]), color)]
-    for here, there in zip(range(len(profile)), np.roll(range(len(profile)), -1)):
+    for here, there in zip(range(len(profile)), np.roll(range(len(profile)), -1), strict=True):
         along = profile[there] - profile[here]
         length = np.linalg.norm(along)
         if length < 1e-9:

@@ -89,7 +89,7 @@ def _ground(stage, rng, half, walk, yards, rails):
     while np.abs(road - paving).sum() < 30:
         paving = pick(rng, _PAVING, 14)
     strip(-300, 300, pick(rng, FOLIAGE), TERRAIN)
-    for side, yard in zip((-1, 1), yards):
+    for side, yard in zip((-1, 1), yards, strict=True):
         grass = yard == 0 and rng.random() < 0.35
         if yard:
             far = side * (half + walk + yard)
@@ -119,7 +119,7 @@ def _side(stage, rng, side, x):
         cuts.append(cuts[-1] + between(rng, 5, 13))
     kinds = rng.choice(['building', 'wall', 'fence', 'hedge', 'open'], len(cuts) - 1,
                        p=[0.28, 0.23, 0.27, 0.08, 0.14])
-    for kind, z0, z1 in reversed(list(zip(kinds, cuts, cuts[1:]))):
+    for kind, z0, z1 in reversed(list(zip(kinds, cuts, cuts[1:], strict=True))):
         if kind == 'building':
             draw_building(stage, rng, side, x, z0, z1, BUILDING)
             continue
@@ -308,7 +308,7 @@ def draw_scene(seed, index, height=128, width=256):
     rail = rng.choice([-1, 1]) * 0.5 * half
     _ground(stage, rng, half, walk, yards, [rail] if index % 3 == 2 else [])
     _backdrop(stage, rng, half)
-    for side, yard in zip((-1, 1), yards):
+    for side, yard in zip((-1, 1), yards, strict=True):
         _side(stage, rng, side, side * (half + walk + yard))
     items = _furniture(stage, rng, half, walk)
     if index % 3 == 2:  # the tram's wire

@@ -2,6 +2,8 @@
 
 A side runs along z at a fixed x; ``side`` is -1 left of the road and 1 right of it.
 """
+import itertools
+
 import numpy as np
 
 from .drawing import FOLIAGE, between, darker, pick
@@ -14,7 +16,7 @@ def _panels(x, z0, z1, y0, y1, columns, rows, fill=0.6):
     dz, dy = (zs[1] - zs[0]) * (1 - fill) / 2, (ys[1] - ys[0]) * (1 - fill) / 2
     return [np.array([(x, low + dy, near + dz), (x, low + dy, far - dz),
                       (x, high - dy, far - dz), (x, high - dy, near + dz)])
-            for near, far in zip(zs, zs[1:]) for low, high in zip(ys, ys[1:])]
+            for near, far in itertools.pairwise(zs) for low, high in itertools.pairwise(ys)]
 
 
 def draw_building(stage, rng, side, x, z0, z1, label):

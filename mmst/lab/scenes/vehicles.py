@@ -3,6 +3,8 @@
 Each function draws one vehicle on a :class:`~mmst.lab.scenes.space.Stage` at a ``Place``; the
 colours come from the paint that houses and clothes share, so its shape is what tells it.
 """
+import itertools
+
 import numpy as np
 
 from .drawing import between, darker, pick
@@ -89,7 +91,7 @@ def draw_bus(stage, rng, place, label):
         stripe = pick(rng)
         details += side_panels(rectangle(-end, end, 0.7, sill - 0.15), half, stripe)
     edges = np.linspace(-end + 0.25, end - 0.3, count + 1)
-    for z0, z1 in zip(edges, edges[1:]):
+    for z0, z1 in itertools.pairwise(edges):
         details += side_panels(rectangle(z0 + 0.06, z1 - 0.06, sill, height - 0.5), half, glass)
     for z in (0.0, 0.8 * end):  # doors
         details += side_panels(rectangle(z - 0.55, z + 0.55, 0.45, height - 0.5), half,
@@ -144,7 +146,7 @@ def _barrel(ring, back, front, color):
     """A lying cylinder: ``ring`` (N, 2) of (x, y), from z ``back`` to ``front``."""
     ends = [np.column_stack([ring, np.full(len(ring), z)]) for z in (back, front)]
     faces = [(ends[0], BACK, color), (ends[1], FRONT, color)]
-    for here, there in zip(range(len(ring)), np.roll(range(len(ring)), -1)):
+    for here, there in zip(range(len(ring)), np.roll(range(len(ring)), -1), strict=True):
         points = np.array([ends[0][here], ends[0][there], ends[1][there], ends[1][here]])
         normal = points.mean(0) - [0, ring[:, 1].mean(), 0]
         normal[2] = 0
@@ -172,7 +174,7 @@ def draw_tram(stage, rng, place, label):
                 for points, normal, paint in prism(profile, -half, half, color)]
         details = side_panels(rectangle(back, front, 0.2, 1.2), half, lower)
         edges = np.linspace(back + 0.5 + 1.0 * first, front - 0.5 - 1.0 * last, 5)
-        for z0, z1 in zip(edges, edges[1:]):
+        for z0, z1 in itertools.pairwise(edges):
             details += side_panels(rectangle(z0 + 0.1, z1 - 0.1, 1.45, height - 0.8), half, glass)
         details += side_panels(rectangle(back, front, height - 0.35, height), half,
                                darker(color, 0.7))

@@ -1,5 +1,5 @@
 """Do the orderings hold that the paper reports?"""
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 HOLDS, FAILS, OPEN, MISSING = 'holds', 'does not hold', 'not resolved', 'not run'
 
@@ -25,6 +25,6 @@ def verdict(higher: Sequence[float], lower: Sequence[float]) -> str:
     return FAILS if max(higher) < min(lower) else OPEN
 
 
-def mean(values: Sequence[float]) -> Optional[float]:
+def mean(values: Sequence[float]) -> float | None:
     """Mean, None of nothing."""
     return sum(values) / len(values) if values else None

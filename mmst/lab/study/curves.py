@@ -1,6 +1,7 @@
 """Several studies' tables in one figure."""
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any
 
 from ... import files
 from ...errors import config_error
@@ -8,7 +9,7 @@ from ...errors import config_error
 _SECTION = ('title', 'data', 'metrics', 'rows', 'curves')
 
 
-def read_table(path: Path) -> Dict[str, Any]:
+def read_table(path: Path) -> dict[str, Any]:
     """A table as ``tools/study.py`` and ``tools/sweep.py`` have written it.
 
     Raises:
@@ -28,7 +29,7 @@ def read_table(path: Path) -> Dict[str, Any]:
     return table
 
 
-def merge(name: str, tables: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+def merge(name: str, tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One table: sections of the same data set and metric become one, with the curves of all.
 
     Args:
@@ -43,7 +44,7 @@ def merge(name: str, tables: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
     if len(sizes) > 1:
         raise config_error('TABLE', ', '.join(sizes), 'are different sizes, whose scores cannot be '
                            'compared', 'give tables of one size')
-    sections: Dict[Any, Dict[str, Any]] = {}
+    sections: dict[Any, dict[str, Any]] = {}
     for table in tables:
         for section in table['sections']:
             key = section['data'], section['metrics'][0], bool(section['curves'])
@@ -54,7 +55,7 @@ def merge(name: str, tables: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
                 sections=list(sections.values()))
 
 
-def _add(merged: Dict[str, Any], section: Mapping[str, Any]) -> None:
+def _add(merged: dict[str, Any], section: Mapping[str, Any]) -> None:
     by_run = {row['run']: row for row in merged['rows']}
     for row in section['rows']:
         known = by_run.get(row['run'])
@@ -64,5 +65,5 @@ def _add(merged: Dict[str, Any], section: Mapping[str, Any]) -> None:
         if known is None:
             merged['rows'].append(row)
     for label, runs in section['curves'].items():
-        known_runs: List[str] = merged['curves'].setdefault(label, [])
+        known_runs: list[str] = merged['curves'].setdefault(label, [])
         known_runs += [run for run in runs if run not in known_runs]

@@ -1,11 +1,10 @@
 """Which device each of several runs side by side gets."""
 import os
-from typing import Dict, List, Optional
 
 import torch
 
 
-def gpus() -> List[str]:
+def gpus() -> list[str]:
     """GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
     given = os.environ.get('CUDA_VISIBLE_DEVICES')
     if given is not None:
@@ -13,7 +12,7 @@ def gpus() -> List[str]:
     return [str(i) for i in range(torch.cuda.device_count())]
 
 
-def slots(jobs: Optional[int]) -> List[Dict[str, str]]:
+def slots(jobs: int | None) -> list[dict[str, str]]:
     """Changes to the environment of each of the runs side by side.
 
     Args:

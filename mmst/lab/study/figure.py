@@ -1,7 +1,8 @@
 """A filled table as a figure: ours on the left, the paper's on the right."""
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any
 
 from ... import files
 from ..style import COLOURS, GREY, HATCHES, PALE, curve_styles, styled
@@ -10,7 +11,7 @@ from .points import OURS, PAPER, Point, as_csv, figure_points, is_reference, sec
 _ACROSS = dict(chance=':', dense='-', search='--')
 
 
-def write_figures(table: Mapping[str, Any], folder: Path) -> List[Path]:
+def write_figures(table: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write ``STUDY.png``, ``.svg``, and the points as ``STUDY_figure.csv``; returns the paths."""
     pictures = _pictures(table)
     written = {f'{table["study"]}.{ending}': data for ending, data in pictures.items()}
@@ -20,14 +21,14 @@ def write_figures(table: Mapping[str, Any], folder: Path) -> List[Path]:
     return [folder / name for name in written]
 
 
-def _pictures(table: Mapping[str, Any]) -> Dict[str, bytes]:
+def _pictures(table: Mapping[str, Any]) -> dict[str, bytes]:
     sections, found = table['sections'], {}
     heights = [4.2 if s['curves'] else 1.3 + 0.32 * len(s['rows']) for s in sections]
     with styled() as plt:
         figure, axes = plt.subplots(len(sections), 2, squeeze=False, layout='constrained',
                                     figsize=(11, sum(heights) + 0.6),
                                     gridspec_kw=dict(height_ratios=heights))
-        for pair, section in zip(axes, sections):
+        for pair, section in zip(axes, sections, strict=True):
             draw = _curves if section['curves'] else _bars
             draw(pair, section)
             pair[0].set_title(f'{section["title"]}: this project, size {table["size"]}')
@@ -70,14 +71,14 @@ def _curves(axes, section: Mapping[str, Any]) -> None:
     """Score against MACs, a curve a method; dense, searched and chance as lines across."""
     from matplotlib.ticker import LogLocator
     points, styles = section_points(section), curve_styles(len(section['curves']))
-    for label, style in zip(section['curves'], styles):
-        for axis, source in zip(axes, (OURS, PAPER)):
+    for label, style in zip(section['curves'], styles, strict=False):
+        for axis, source in zip(axes, (OURS, PAPER), strict=True):
             chosen = [p for p in points if (p.series, p.source) == (label, source)]
             _curve(axis, chosen, label, style)
     for point in (p for p in points if p.source == OURS and is_reference(p.run)):
         axes[0].axhline(point.score, color=GREY, linewidth=1, label=point.series,
                         linestyle=_ACROSS[point.run.rpartition('.')[2]])
-    for axis, source in zip(axes, (OURS, PAPER)):
+    for axis, source in zip(axes, (OURS, PAPER), strict=True):
         axis.set_xlabel('MACs x density (millions)')
         axis.set_ylabel(section['metrics'][0])
         if axis.lines or axis.containers:

@@ -1,24 +1,24 @@
 """Which run comes before which."""
-from typing import Dict, Iterable, List, Mapping
+from collections.abc import Iterable, Mapping
 
 from ...errors import config_error
 from .spec import Run
 
 
-def ordered(runs: Mapping[str, Run], wanted: Iterable[str]) -> List[str]:
+def ordered(runs: Mapping[str, Run], wanted: Iterable[str]) -> list[str]:
     """The runs that ``wanted`` are or need, each after those that it needs.
 
     Raises:
         ConfigError: One of them does not exist, or runs need each other.
     """
-    found: Dict[str, None] = {}
+    found: dict[str, None] = {}
     for name in wanted:
         _visit(runs, name, 'rows', [], found)
     return list(found)
 
 
-def _visit(runs: Mapping[str, Run], name: str, by: str, path: List[str],
-           found: Dict[str, None]) -> None:
+def _visit(runs: Mapping[str, Run], name: str, by: str, path: list[str],
+           found: dict[str, None]) -> None:
     if name in found:
         return
     if name not in runs:
@@ -31,6 +31,6 @@ def _visit(runs: Mapping[str, Run], name: str, by: str, path: List[str],
     found[name] = None
 
 
-def needing(runs: Mapping[str, Run], name: str) -> List[str]:
+def needing(runs: Mapping[str, Run], name: str) -> list[str]:
     """Runs that need ``name`` directly."""
     return [run.name for run in runs.values() if name in run.needs.values()]

@@ -1,10 +1,12 @@
 """The short form of figures: methods over pruning ratios on some data sets."""
-from typing import Any, Dict, List, Mapping, Tuple
+import itertools
+from collections.abc import Mapping
+from typing import Any
 
 from ...errors import config_error
 
 
-def expand(grid: Mapping[str, Any]) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
+def expand(grid: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The sections and claims that ``grid`` stands for.
 
     Args:
@@ -16,7 +18,7 @@ def expand(grid: Mapping[str, Any]) -> Tuple[List[Dict[str, Any]], List[Dict[str
         ConfigError: ``above`` names no curve.
     """
     curves, ratios = grid['curves'], grid['ratios']
-    for label in sum(map(list, grid['above']), []):
+    for label in itertools.chain.from_iterable(grid['above']):
         if label not in curves:
             raise config_error('grid.above', label, 'is no curve',
                                f'use some of {", ".join(curves)}')

@@ -1,10 +1,11 @@
 """A run under one seed: its settings, its digest and its command."""
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any
 
 from mmengine.config import Config
 
@@ -62,7 +63,7 @@ class Job:
 
 
 def make_jobs(runs: Mapping[str, Run], names: Sequence[str], seeds: Sequence[int], size: Size,
-              work_dir: Path, options: Mapping[str, Any]) -> Dict[str, Job]:
+              work_dir: Path, options: Mapping[str, Any]) -> dict[str, Job]:
     """Jobs of runs that are ordered by their needs, by key.
 
     Args:
@@ -73,7 +74,7 @@ def make_jobs(runs: Mapping[str, Run], names: Sequence[str], seeds: Sequence[int
         work_dir (Path): Work directories are made below it.
         options (Mapping): Changes to all configs.
     """
-    jobs: Dict[str, Job] = {}
+    jobs: dict[str, Job] = {}
     for name in names:
         run = runs[name]
         for seed in seeds if run.tool != 'chance' else [0]:
@@ -108,11 +109,11 @@ def _make(run: Run, seed: int, size: Size, work_dir: Path, options: Mapping[str,
 class _Base:
     """What is needed of a config file; reading one that inherits a toolbox's takes a second."""
     digest: str
-    shape: Optional[Sequence[int]]
+    shape: Sequence[int] | None
     lengths: Mapping[str, Any]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _base(path: Path) -> _Base:
     cfg = cli.read_config(str(path))
     return _Base(digest_of(essence(cfg)), input_shape(cfg) if hook_settings(cfg, 'TicketHook')
@@ -138,7 +139,7 @@ def essence(cfg: Config) -> Any:
     return _essence(content, sorted(_roots(content), key=len, reverse=True))
 
 
-def essence_of_options(options: Mapping[str, Any]) -> Dict[str, Any]:
+def essence_of_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The same of changes to a config, by dotted key."""
     roots = [value for key, value in options.items() if key.endswith('data_root')]
     return {key: _essence(plain(value), roots) for key, value in options.items()
@@ -158,7 +159,7 @@ def _roots(value: Any) -> set:
     return set().union(*map(_roots, value)) if isinstance(value, list) else set()
 
 
-def _essence(value: Any, roots: List[str]) -> Any:
+def _essence(value: Any, roots: list[str]) -> Any:
     if isinstance(value, dict):
         return {str(key): _essence(item, roots) for key, item in value.items()
                 if key not in IGNORED}
@@ -173,7 +174,7 @@ def _essence(value: Any, roots: List[str]) -> Any:
 # ----------------------------------------------------------------------------------- commands
 
 
-def command(job: Job, tools: str) -> List[str]:
+def command(job: Job, tools: str) -> list[str]:
     """Arguments for Python that do the job, or go on with it.
 
     Args:

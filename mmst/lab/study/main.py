@@ -1,8 +1,9 @@
 """A study from the command line to its table."""
 import argparse
 import fnmatch
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any
 
 from ... import cli, files
 from ...errors import TrainingError, config_error
@@ -126,9 +127,9 @@ def list_jobs(plan: Plan, jobs: Mapping[str, Job]) -> None:
     print(f'{len(plan.todo)} runs to do, {len(plan.records)} done{known}{rest}')
 
 
-def seconds_an_epoch(plan: Plan, jobs: Mapping[str, Job]) -> Dict[str, float]:
+def seconds_an_epoch(plan: Plan, jobs: Mapping[str, Job]) -> dict[str, float]:
     """Of the finished runs on each data set; runs that had ended before are passed over."""
-    spent: Dict[str, List[float]] = {}
+    spent: dict[str, list[float]] = {}
     for key, record in plan.records.items():
         if isinstance(record.get('seconds'), (int, float)) and jobs[key].length > 0:
             sums = spent.setdefault(jobs[key].run.data, [0., 0.])
@@ -143,7 +144,7 @@ def minutes(seconds: float) -> str:
 
 
 def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,
-            records: Path) -> Dict[str, str]:
+            records: Path) -> dict[str, str]:
     """Generate data where the size says so, then do what is left; returns what failed."""
     if not plan.todo:
         return {}
@@ -157,10 +158,10 @@ def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,
         return runner.run()
 
 
-def write(study: Study, plan: Plan, size: Size, out: Path) -> Dict[str, Any]:
+def write(study: Study, plan: Plan, size: Size, out: Path) -> dict[str, Any]:
     """Write tables and figures of all that is recorded, and say where they are."""
     table = fill(at_size(study, size), plan.records, size.name)
-    paths: List[Path] = [*write_tables(table, out), *write_figures(table, out)]
+    paths: list[Path] = [*write_tables(table, out), *write_figures(table, out)]
     print((out / f'{study.name}.md').read_text())
     print('written: ' + ' '.join(str(path) for path in paths))
     return table

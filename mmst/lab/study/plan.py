@@ -1,8 +1,9 @@
 """What is left to do of a study."""
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Set
+from typing import Any
 
 from ...errors import ConfigError
 from .jobs import Job, has_supplies
@@ -13,7 +14,7 @@ from .records import check_folder, marked, read_record, record_path
 class Plan:
     """Jobs that must be done, in an order that their needs allow, and records of the others."""
     todo: Sequence[Job]
-    records: Dict[str, Dict[str, Any]]
+    records: dict[str, dict[str, Any]]
 
 
 def make_plan(jobs: Mapping[str, Job], wanted: Sequence[str], folder: Path,
@@ -36,7 +37,7 @@ def make_plan(jobs: Mapping[str, Job], wanted: Sequence[str], folder: Path,
         record = read_record(folder, job)
         if record is not None:
             records[key] = record
-    needed: Set[str] = set()
+    needed: set[str] = set()
     for key in wanted:
         if key not in records:
             _need(jobs[key], needed, records)
@@ -56,7 +57,7 @@ def drop_changed(job: Job, folder: Path) -> None:
         shutil.rmtree(job.folder)
 
 
-def _need(job: Job, needed: Set[str], records: Mapping[str, Any]) -> None:
+def _need(job: Job, needed: set[str], records: Mapping[str, Any]) -> None:
     if job.key in needed:
         return
     needed.add(job.key)
@@ -66,6 +67,6 @@ def _need(job: Job, needed: Set[str], records: Mapping[str, Any]) -> None:
             _need(other, needed, records)
 
 
-def blocked_by(job: Job, failed: Set[str]) -> List[str]:
+def blocked_by(job: Job, failed: set[str]) -> list[str]:
     """Keys of failed jobs that a job needs."""
     return [other.key for other in job.needs.values() if other.key in failed]

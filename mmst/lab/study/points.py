@@ -1,8 +1,9 @@
 """What a study's figure shows, as plain rows: all that is drawn, and nothing else."""
 import csv
 import io
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
-from typing import Any, Iterator, List, Mapping, Optional
+from typing import Any
 
 OURS, PAPER = 'this project', 'paper'
 #: Rows that are no method's: lines across a chart of curves.
@@ -29,18 +30,18 @@ class Point:
     run: str
     source: str
     metric: str
-    macs: Optional[float]
+    macs: float | None
     score: float
     low: float
     high: float
 
 
-def figure_points(table: Mapping[str, Any]) -> List[Point]:
+def figure_points(table: Mapping[str, Any]) -> list[Point]:
     """All points of a filled table's figure, by its sections' first metrics."""
     return [point for section in table['sections'] for point in section_points(section)]
 
 
-def section_points(section: Mapping[str, Any]) -> List[Point]:
+def section_points(section: Mapping[str, Any]) -> list[Point]:
     """A section's points: of its curves those whose MACs are known, and what lies across them; of a
     section without curves all rows."""
     by_run = {row['run']: row for row in section['rows']}
@@ -51,7 +52,7 @@ def section_points(section: Mapping[str, Any]) -> List[Point]:
     return curves + others
 
 
-def as_csv(points: List[Point]) -> str:
+def as_csv(points: list[Point]) -> str:
     """One line a point, for spreadsheets."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator='\n')

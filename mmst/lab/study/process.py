@@ -4,8 +4,9 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, List, Mapping, Optional
+from typing import IO
 
 from ...engine.run.stop import die_with_parent
 
@@ -24,19 +25,26 @@ class Process:
         environment (Mapping): Changes to this process's.
     """
 
-    def __init__(self, words: List[str], folder: Path, environment: Mapping[str, str]):
+    def __init__(self, words: list[str], folder: Path, environment: Mapping[str, str]):
         self.words, self.log = words, folder / LOG
         folder.mkdir(parents=True, exist_ok=True)
-        self._file: IO[bytes] = open(self.log, 'ab')
+        self._file: IO[bytes] = open(self.log, 'ab')  # noqa: SIM115
         self._begin, self.started = self._file.tell(), time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, '-W', 'ignore', *words], stdout=self._file, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, env={**os.environ, **environment},
+            [sys.executable, '-W', 'ignore', *words],
+            stdout=self._file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={
+                **os.environ,
+                **environment
+            },
             # A terminal's Ctrl-C reaches the study alone, which passes it on. A study that is killed
             # must not leave a run behind that holds its work directory.
-            preexec_fn=die_with_parent, start_new_session=True)
+            preexec_fn=die_with_parent,
+            start_new_session=True)
 
-    def poll(self) -> Optional[int]:
+    def poll(self) -> int | None:
         """Exit code, None while it runs."""
         return self._process.poll()
 

@@ -1,6 +1,7 @@
 """What a study shows while it runs."""
 import time
-from typing import Any, Dict, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,10 +20,10 @@ class Progress:
         console (Console, optional): Where to; the terminal by default.
     """
 
-    def __init__(self, jobs: Sequence[Job], console: Optional[Console] = None):
+    def __init__(self, jobs: Sequence[Job], console: Console | None = None):
         self.lengths = {job.key: job.length for job in jobs}
-        self.done: Dict[str, float] = {}
-        self.begun: Dict[str, float] = {}
+        self.done: dict[str, float] = {}
+        self.begun: dict[str, float] = {}
         self.ended = 0
         self.console = console or Console(highlight=False, soft_wrap=True)
         self.bars = Bars(TextColumn('{task.description}'), BarColumn(), TimeElapsedColumn(),
@@ -85,7 +86,7 @@ class Progress:
         return '' if seconds is None else f'ETA {duration(seconds)}'
 
 
-def remaining(total: float, done: float, given: float, spent: float) -> Optional[float]:
+def remaining(total: float, done: float, given: float, spent: float) -> float | None:
     """Seconds that ``total`` still takes; ``given`` of what is ``done`` took no time.
 
     None as long as nothing was done.

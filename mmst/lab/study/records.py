@@ -1,8 +1,9 @@
 """Results of finished runs as small files, which a study can be continued from elsewhere."""
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any
 
 from ... import files
 from ...errors import TrainingError, config_error
@@ -20,7 +21,7 @@ def record_path(folder: Path, job: Job) -> Path:
     return folder / f'{job.key}.json'
 
 
-def read_record(folder: Path, job: Job) -> Optional[Dict[str, Any]]:
+def read_record(folder: Path, job: Job) -> dict[str, Any] | None:
     """A job's record of its present settings; None where there is none.
 
     Raises:
@@ -41,8 +42,8 @@ def read_record(folder: Path, job: Job) -> Optional[Dict[str, Any]]:
     return record
 
 
-def write_record(folder: Path, job: Job, size: str, words: List[str],
-                 seconds: Optional[float] = None, root: str = '.') -> Dict[str, Any]:
+def write_record(folder: Path, job: Job, size: str, words: list[str],
+                 seconds: float | None = None, root: str = '.') -> dict[str, Any]:
     """Write the record of a job that has ended well, whole or not at all.
 
     Args:
@@ -57,14 +58,22 @@ def write_record(folder: Path, job: Job, size: str, words: List[str],
     if summary is None or not isinstance(summary.get('metrics'), dict):
         raise TrainingError(f'{job.result} has no metrics. Remedy: remove {job.folder} and run the '
                             'study again.')
-    record = dict(
-        run=job.run.name, seed=job.seed, size=size, digest=job.digest, tool=job.run.tool,
-        metrics=summary['metrics'],
-        classes_without_label=len(summary.get('classes_without_label') or ()), sparsity=summary.get('sparsity'),
-        params=summary.get('params'), macs=summary.get('macs'),
-        input_shape=summary.get('input_shape'), before_last_prune=summary.get('before_last_prune'),
-        command=' '.join(shortened(word, root) for word in words), seconds=seconds,
-        mmst=__version__, machine=machine())
+    record = dict(run=job.run.name,
+                  seed=job.seed,
+                  size=size,
+                  digest=job.digest,
+                  tool=job.run.tool,
+                  metrics=summary['metrics'],
+                  classes_without_label=len(summary.get('classes_without_label') or ()),
+                  sparsity=summary.get('sparsity'),
+                  params=summary.get('params'),
+                  macs=summary.get('macs'),
+                  input_shape=summary.get('input_shape'),
+                  before_last_prune=summary.get('before_last_prune'),
+                  command=' '.join(shortened(word, root) for word in words),
+                  seconds=seconds,
+                  mmst=__version__,
+                  machine=machine())
     _write(record_path(folder, job), record)
     return record
 
@@ -84,7 +93,7 @@ def mark(job: Job) -> None:
     _write(job.folder / MARK, dict(run=job.run.name, seed=job.seed, digest=job.digest))
 
 
-def marked(job: Job) -> Optional[str]:
+def marked(job: Job) -> str | None:
     """Digest that a job's work directory was marked with; None where it is new."""
     return (_read(job.folder / MARK) or {}).get('digest')
 
@@ -107,7 +116,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
     files.write_bytes(path, (json.dumps(content, indent=2) + '\n').encode())
 
 
-def _read(path: Path) -> Optional[Dict[str, Any]]:
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         content = files.parse_json(path.read_text(encoding='utf-8'))
     except (OSError, ValueError):

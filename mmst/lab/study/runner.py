@@ -1,7 +1,8 @@
 """Doing what is left of a study: runs side by side, each as soon as what it needs is there."""
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
+from typing import Any
 
 from ...engine.run.stop import StopSignals
 from ...errors import MMSTError
@@ -31,11 +32,11 @@ class StudyRunner:
                  size: str, progress: Progress):
         self.plan, self.slots, self.tools = plan, list(slots), tools
         self.folder, self.size, self.progress = records, size, progress
-        self.waiting: List[Job] = list(plan.todo)
-        self.running: Dict[int, Any] = {}
-        self.failed: Dict[str, str] = {}
+        self.waiting: list[Job] = list(plan.todo)
+        self.running: dict[int, Any] = {}
+        self.failed: dict[str, str] = {}
 
-    def run(self) -> Dict[str, str]:
+    def run(self) -> dict[str, str]:
         """Do all that can be done.
 
         Returns:
@@ -71,7 +72,7 @@ class StudyRunner:
             self._start(job, slot)
 
     def _ready(self, job: Job) -> bool:
-        busy: Set[str] = {other.key for other in self.waiting}
+        busy: set[str] = {other.key for other in self.waiting}
         busy.update(other.key for other, _ in self.running.values())
         return not any(other.key in busy for other in job.needs.values())
 
@@ -102,7 +103,7 @@ class StudyRunner:
             else:
                 self._end(job, f'exit code {code}: {process.last_line()} (log: {process.log})')
 
-    def _finish(self, job: Job, words: List[str], seconds: Optional[float]) -> None:
+    def _finish(self, job: Job, words: list[str], seconds: float | None) -> None:
         try:
             record = write_record(self.folder, job, self.size, words, seconds,
                                   str(Path(self.tools).parent))

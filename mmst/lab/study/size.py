@@ -1,8 +1,9 @@
 """At which size a study is run: which configs, lengths and data."""
 import fnmatch
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping
+from typing import Any
 
 from ...errors import config_error
 from .spec import known, read_settings
@@ -25,11 +26,11 @@ class Size:
     arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     generate: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def options_of(self, run: str) -> Dict[str, Any]:
+    def options_of(self, run: str) -> dict[str, Any]:
         """Changes to the config of a run; later patterns win."""
         return _matching(self.options, run)
 
-    def arguments_of(self, run: str) -> Dict[str, Any]:
+    def arguments_of(self, run: str) -> dict[str, Any]:
         """Arguments of a run's tool; later patterns win."""
         return _matching(self.arguments, run)
 
@@ -52,8 +53,8 @@ def load_size(path: Path) -> Size:
                 content.get('generate') or {})
 
 
-def _matching(patterns: Mapping[str, Mapping[str, Any]], run: str) -> Dict[str, Any]:
-    found: Dict[str, Any] = {}
+def _matching(patterns: Mapping[str, Mapping[str, Any]], run: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for pattern, values in patterns.items():
         if fnmatch.fnmatchcase(run, pattern):
             found.update(values)

@@ -1,7 +1,8 @@
 """What a study file says, as values; nothing is run here."""
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
@@ -50,7 +51,7 @@ class Section:
     """Part of a table: one data set, its metrics and rows; its curves, where it is a figure's."""
     title: str
     data: str
-    metrics: Sequence[Tuple[str, str, float]]
+    metrics: Sequence[tuple[str, str, float]]
     rows: Sequence[Row]
     curves: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -74,12 +75,12 @@ class Study:
     sections: Sequence[Section]
     claims: Sequence[Claim]
 
-    def wanted(self) -> List[str]:
+    def wanted(self) -> list[str]:
         """Names of the runs that are rows, in their order."""
         return list(dict.fromkeys(row.run for section in self.sections for row in section.rows))
 
 
-def read_settings(path: Path, kind: str, remedy: str) -> Dict[str, Any]:
+def read_settings(path: Path, kind: str, remedy: str) -> dict[str, Any]:
     """A Python, YAML or JSON file as plain data.
 
     Raises:
@@ -109,7 +110,7 @@ def parse_study(name: str, content: Mapping[str, Any]) -> Study:
     if not shown:
         raise ConfigError(f'{name}: it has neither sections nor a grid: nothing would be shown. '
                           'Remedy: add one of them.')
-    runs: Dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     for entry in content['runs']:
         run = parse_run(entry)
         if run.name in runs:
@@ -139,7 +140,7 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
                entry.get('options') or {}, entry.get('arguments') or {})
 
 
-def _grid(grid: Any) -> Tuple[list, list]:
+def _grid(grid: Any) -> tuple[list, list]:
     if grid is None:
         return [], []
     known('grid', grid, ('data', 'ratios', 'curves', 'above'))

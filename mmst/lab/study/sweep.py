@@ -1,5 +1,6 @@
 """A study of one method over pruning ratios."""
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...errors import config_error
 
@@ -16,7 +17,7 @@ METHODS = {
 
 
 def sweep_of(catalogue: Mapping[str, Any], method: str, data: str, ratios: Sequence[int],
-             retrained: bool = False) -> Tuple[str, Dict[str, Any]]:
+             retrained: bool = False) -> tuple[str, dict[str, Any]]:
     """Name and content of the study.
 
     Args:

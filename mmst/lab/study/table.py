@@ -1,5 +1,6 @@
 """A study's table as data: what each row scored, over seeds."""
-from typing import Any, Dict, List, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .claims import MISSING, OPEN, mean, verdict
 from .spec import Claim, Row, Section, Study
@@ -7,7 +8,7 @@ from .spec import Claim, Row, Section, Study
 Records = Sequence[Mapping[str, Any]]
 
 
-def fill(study: Study, records: Mapping[str, Mapping[str, Any]], size: str) -> Dict[str, Any]:
+def fill(study: Study, records: Mapping[str, Mapping[str, Any]], size: str) -> dict[str, Any]:
     """The whole table as plain data.
 
     Args:
@@ -18,7 +19,7 @@ def fill(study: Study, records: Mapping[str, Mapping[str, Any]], size: str) -> D
     Returns:
         dict: Title, source, sections with rows, and claims with verdicts.
     """
-    by_run: Dict[str, List[Mapping[str, Any]]] = {}
+    by_run: dict[str, list[Mapping[str, Any]]] = {}
     for record in records.values():
         by_run.setdefault(record['run'], []).append(record)
     for found in by_run.values():
@@ -34,7 +35,7 @@ def fill(study: Study, records: Mapping[str, Mapping[str, Any]], size: str) -> D
                         if _row(sections, claim.higher) and _row(sections, claim.lower)])
 
 
-def fill_row(row: Row, section: Section, records: Records) -> Dict[str, Any]:
+def fill_row(row: Row, section: Section, records: Records) -> dict[str, Any]:
     """A row: scores and costs with mean, smallest and largest value over seeds."""
     scores = {name: over_seeds([record['metrics'][key] * scale for record in records
                                 if key in record['metrics']])
@@ -45,13 +46,13 @@ def fill_row(row: Row, section: Section, records: Records) -> Dict[str, Any]:
                     (record.get('classes_without_label') or 0 for record in records), default=0))
 
 
-def over_seeds(values: Sequence[float]) -> Dict[str, Any]:
+def over_seeds(values: Sequence[float]) -> dict[str, Any]:
     """Mean, smallest, largest of them, and all."""
     return dict(mean=mean(values), min=min(values, default=None), max=max(values, default=None),
                 values=list(values))
 
 
-def costs(records: Records) -> Dict[str, Any]:
+def costs(records: Records) -> dict[str, Any]:
     """Means over seeds of sparsity, parameters and MACs.
 
     MACs are those of the searched network as if it were dense (``macs_dense``), these times the
@@ -64,12 +65,12 @@ def costs(records: Records) -> Dict[str, Any]:
         sparsity=mean([1 - d for d in density]),
         params=mean([r['params']['sparse'] for r in whole]),
         macs_dense=mean([r['macs']['searched'] for r in whole]),
-        macs_density=mean([r['macs']['searched'] * d for r, d in zip(whole, density)]),
+        macs_density=mean([r['macs']['searched'] * d for r, d in zip(whole, density, strict=True)]),
         macs_layers=mean([r['macs']['sparse'] for r in whole]),
         supernet_macs=mean([r['macs']['supernet'] for r in whole]))
 
 
-def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A claim with its verdict, by the first metric of the table's section.
 
     Scores over classes without a label do not compare: nothing is resolved by them.

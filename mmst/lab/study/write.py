@@ -2,8 +2,9 @@
 import csv
 import io
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Iterable, List, Mapping, Optional, Sequence
+from typing import Any
 
 from ... import files
 
@@ -22,7 +23,7 @@ with an IoU of 0, so the means over classes (mIoU) are too low, by more in one r
 until they are measured anew with a head of the classes that occur, no ordering of them is resolved.'''
 
 
-def write_tables(table: Mapping[str, Any], folder: Path) -> List[Path]:
+def write_tables(table: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write ``STUDY.md``, ``.csv`` and ``.json`` into a folder; returns their paths."""
     written = []
     for ending, text in (('md', markdown(table)), ('csv', as_csv(table)),
@@ -52,7 +53,7 @@ def markdown(table: Mapping[str, Any]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _section(section: Mapping[str, Any]) -> List[str]:
+def _section(section: Mapping[str, Any]) -> list[str]:
     names = section['metrics']
     header = ['run', 'sparsity', 'parameters (M)', 'MACs dense', 'x density', 'per layer', 'seeds']
     for name in names:
@@ -70,12 +71,12 @@ def _section(section: Mapping[str, Any]) -> List[str]:
     return pipes(header, rows)
 
 
-def _claim(claim: Mapping[str, Any]) -> List[str]:
+def _claim(claim: Mapping[str, Any]) -> list[str]:
     return [claim['text'], claim['metric'], ' > '.join(map(number, claim['paper'])),
             ' vs '.join(map(number, claim['ours'])), claim['verdict']]
 
 
-def pipes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> List[str]:
+def pipes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Lines of a Markdown table."""
     lines = [header, ['---'] * len(header), *rows]
     return ['| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |' for line in lines]
@@ -90,12 +91,12 @@ def score(values: Mapping[str, Any]) -> str:
     return f'{number(values["mean"])} ({number(values["min"])}-{number(values["max"])})'
 
 
-def number(value: Optional[float]) -> str:
+def number(value: float | None) -> str:
     """Two digits, or a dash."""
     return '-' if value is None else f'{value:.2f}'
 
 
-def _millions(value: Optional[float], digits: int = 1) -> str:
+def _millions(value: float | None, digits: int = 1) -> str:
     return '-' if value is None else f'{value / 1e6:.{digits}f}'
 
 

@@ -1,7 +1,6 @@
 """Boxes of people from a detector's file in COCO's format."""
 import json
 from pathlib import Path
-from typing import Dict, List
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Boxes:
 
     def __init__(self, path: str):
         self.path = path
-        self._found: Dict[str, List[List[float]]] = {}
+        self._found: dict[str, list[list[float]]] = {}
         for entry in _read(path):
             try:
                 x, y, width, height = map(float, entry['bbox'])

@@ -1,5 +1,5 @@
 """The classes that an image is taken for."""
-from typing import Any, List, Tuple
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -63,12 +63,12 @@ class ClassificationView(View):
                        truth=DataSample().set_gt_label(int(found['gt_label'])))
 
 
-def best(scores: np.ndarray, count: int = TOP) -> List[Tuple[int, float]]:
+def best(scores: np.ndarray, count: int = TOP) -> list[tuple[int, float]]:
     """Class and score of the ``count`` largest scores, the best first."""
     order = np.argsort(-scores, kind='stable')[:count]
     return [(int(i), float(scores[i])) for i in order]
 
 
-def tint(colour: Tuple[int, int, int]) -> Tuple[int, ...]:
+def tint(colour: tuple[int, int, int]) -> tuple[int, ...]:
     """The colour mixed with white, for text of the same colour to stand on."""
     return tuple(round(255 - 0.45 * (255 - part)) for part in colour)

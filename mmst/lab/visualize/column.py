@@ -1,7 +1,7 @@
 """The tickets that are compared."""
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Mapping, Optional, Sequence
 
 from torch import nn
 
@@ -18,8 +18,8 @@ class Column:
     network: nn.Module
 
 
-def open_columns(view: View, paths: Sequence[str], labels: Optional[Sequence[str]] = None,
-                 device: str = 'cpu') -> List[Column]:
+def open_columns(view: View, paths: Sequence[str], labels: Sequence[str] | None = None,
+                 device: str = 'cpu') -> list[Column]:
     """Open tickets (compact ones and sparse files too) and check that they belong to the config.
 
     Args:
@@ -37,11 +37,13 @@ def open_columns(view: View, paths: Sequence[str], labels: Optional[Sequence[str
         raise config_error('--labels', list(labels), f'there are {len(paths)} tickets',
                            'give one label a ticket')
     tickets = [open_ticket(path) for path in paths]
-    for path, ticket in zip(paths, tickets):
+    for path, ticket in zip(paths, tickets, strict=True):
         check_task(path, ticket, view.cfg)
-    labels = labels or [default_label(path, ticket) for path, ticket in zip(paths, tickets)]
+    labels = labels or [
+        default_label(path, ticket) for path, ticket in zip(paths, tickets, strict=True)
+    ]
     return [Column(label, _placed(view.prepared(ticket), device))
-            for label, ticket in zip(labels, tickets)]
+            for label, ticket in zip(labels, tickets, strict=True)]
 
 
 def _placed(network: nn.Module, device: str) -> nn.Module:
@@ -80,7 +82,7 @@ def check_task(path: str, ticket: Ticket, cfg: Mapping) -> None:
                           'Remedy: give the config of its run, or tickets of one data set.')
 
 
-def outputs(model: Mapping) -> Optional[int]:
+def outputs(model: Mapping) -> int | None:
     """Classes or key points of a model's config."""
     head = model.get('decode_head') or model.get('head') or {}
     return head.get('num_classes', head.get('out_channels'))

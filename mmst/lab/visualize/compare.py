@@ -1,6 +1,7 @@
 """Pictures and videos of several tickets side by side."""
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from .view import Subject, View
 
 
 def compare_images(view: View, columns: Sequence[Column], subjects: Sequence[Subject], path: Path,
-                   width: int = 320, rows: int = 8) -> List[Path]:
+                   width: int = 320, rows: int = 8) -> list[Path]:
     """Draw subjects below each other: the image, its annotations where there are any, each ticket.
 
     Args:
@@ -34,8 +35,8 @@ def compare_images(view: View, columns: Sequence[Column], subjects: Sequence[Sub
     pages = [subjects[i:i + rows] for i in range(0, len(subjects), rows)]
     paths = [path if len(pages) == 1 else path.with_name(f'{path.stem}_{i + 1}{path.suffix}')
              for i in range(len(pages))]
-    for page, file in zip(pages, paths):
-        drawn, shown = zip(*(picture_row(view, columns, subject) for subject in page))
+    for page, file in zip(pages, paths, strict=True):
+        drawn, shown = zip(*(picture_row(view, columns, subject) for subject in page), strict=True)
         truth = any(subject.truth is not None for subject in page)
         samples = [sample for row in shown for sample in row]
         picture = grid(_aligned(drawn, truth, len(columns)), _labels(columns, truth), width,
@@ -47,7 +48,7 @@ def compare_images(view: View, columns: Sequence[Column], subjects: Sequence[Sub
 
 
 def compare_video(view: View, columns: Sequence[Column], source: Path, path: Path,
-                  width: int = 320, boxes: Optional[Boxes] = None) -> int:
+                  width: int = 320, boxes: Boxes | None = None) -> int:
     """Draw each frame of a video beside the predictions on it, at the same speed.
 
     Returns:
@@ -78,7 +79,7 @@ def compare_video(view: View, columns: Sequence[Column], source: Path, path: Pat
 
 
 def picture_row(view: View, columns: Sequence[Column], subject: Subject
-                ) -> Tuple[List[np.ndarray], List[Any]]:
+                ) -> tuple[list[np.ndarray], list[Any]]:
     """Image, annotations and predictions as pictures, and the data samples that they show."""
     image = np.ascontiguousarray(subject.image[..., ::-1])
     samples = [view.predict(column.network, subject) for column in columns]
@@ -89,7 +90,7 @@ def picture_row(view: View, columns: Sequence[Column], subject: Subject
     return [image, *pictures], samples
 
 
-def open_writer(path: Path, fps: float, size: Tuple[int, int]) -> cv2.VideoWriter:
+def open_writer(path: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
     """A writer of MPEG-4 frames, blue first, of ``size`` (width, height).
 
     Raises:
@@ -111,7 +112,7 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     files.write_bytes(path, cv2.imencode(path.suffix, picture[..., ::-1])[1].tobytes())
 
 
-def _labels(columns: Sequence[Column], truth: bool) -> List[str]:
+def _labels(columns: Sequence[Column], truth: bool) -> list[str]:
     return ['image', *(['labels'] if truth else []), *(column.label for column in columns)]
 
 

@@ -1,5 +1,5 @@
 """Pictures in rows and columns."""
-from typing import List, Sequence, Tuple
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ GAP = 6
 
 
 def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], width: int = 320,
-         legend: Sequence[Tuple[str, Sequence[int]]] = ()) -> np.ndarray:
+         legend: Sequence[tuple[str, Sequence[int]]] = ()) -> np.ndarray:
     """One picture of all: a row an image, a column a network, labels above, a legend below.
 
     Args:
@@ -54,9 +54,9 @@ def _row(pictures: Sequence[np.ndarray]) -> np.ndarray:
     return band
 
 
-def _legend(entries: Sequence[Tuple[str, Sequence[int]]], width: int) -> np.ndarray:
+def _legend(entries: Sequence[tuple[str, Sequence[int]]], width: int) -> np.ndarray:
     high = line_height(SIZE)
-    lines: List[List[Tuple[int, str, Sequence[int]]]] = [[]]
+    lines: list[list[tuple[int, str, Sequence[int]]]] = [[]]
     left = GAP
     for name, colour in entries:
         needed = high + GAP + text_width(name, SIZE) + 3 * GAP

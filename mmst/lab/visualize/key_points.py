@@ -1,5 +1,6 @@
 """Key points of people."""
-from typing import Any, Dict, Iterator, List, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cv2
 import mmcv
@@ -59,7 +60,7 @@ class KeyPointView(View):
         return (f'No key point was drawn: the highest score is {max(scores):.3f}, and --threshold '
                 f'is {self.threshold}.')
 
-    def images(self, dataset: Any) -> List[str]:
+    def images(self, dataset: Any) -> list[str]:
         return list(dict.fromkeys(found['img_path'] for found in _people(dataset)))
 
     def labelled(self, dataset: Any, path: str) -> Subject:
@@ -70,12 +71,12 @@ class KeyPointView(View):
         return Subject(path, mmcv.imread(path), boxes, truth)
 
 
-def _people(dataset: Any) -> Iterator[Dict[str, Any]]:
+def _people(dataset: Any) -> Iterator[dict[str, Any]]:
     """mmpose's samples are people, several an image."""
     return (dataset.get_data_info(i) for i in range(len(dataset)))
 
 
-def _joined(people: List[Dict[str, Any]]) -> Dict[str, np.ndarray]:
+def _joined(people: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     return {key: np.concatenate([found[key] for found in people])
             for key in ('keypoints', 'keypoints_visible')}
 

@@ -1,5 +1,6 @@
 """Segmentation maps."""
-from typing import Any, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -43,7 +44,7 @@ class SegmentationView(View):
         return Subject(found['img_path'], mmcv.imread(found['img_path']),
                        truth=load(found)['data_samples'])
 
-    def legend(self, samples: Sequence[Any]) -> List[Tuple[str, Sequence[int]]]:
+    def legend(self, samples: Sequence[Any]) -> list[tuple[str, Sequence[int]]]:
         classes, palette = self.meta['classes'], self.meta['palette']
         shown = sorted({int(label) for sample in samples for label in _map(sample).unique()})
         return [(classes[i], palette[i]) for i in shown if i < len(classes)]

@@ -1,6 +1,7 @@
 """Images and videos by their paths."""
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, List, Sequence, Tuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 
 
-def find_sources(paths: Sequence[str]) -> Tuple[List[Path], List[Path]]:
+def find_sources(paths: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """Image files and video files; folders are looked through, their files sorted by name.
 
     Raises:
@@ -62,7 +63,7 @@ def read_video(path: Path) -> Any:
     return reader
 
 
-def _in_folder(folder: Path) -> List[Path]:
+def _in_folder(folder: Path) -> list[Path]:
     found = sorted(scandir(str(folder), IMAGES + VIDEOS, recursive=True, case_sensitive=False))
     if not found:
         raise DataError(f'--images {folder}: no images and no videos there. Remedy: give a folder '

@@ -1,6 +1,6 @@
 """Text on pictures."""
 import functools
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 INK, SIZE = (30, 30, 30), 15
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont:
     """The font that comes with matplotlib."""
     from matplotlib.font_manager import findfont
@@ -34,7 +34,7 @@ def fitted(text: str, width: int, size: int) -> str:
     return text + '…'
 
 
-def write(picture: np.ndarray, text: str, at: Tuple[int, int], size: int,
+def write(picture: np.ndarray, text: str, at: tuple[int, int], size: int,
           colour: Sequence[int] = INK, right: bool = False) -> np.ndarray:
     """A copy of the picture with text whose upper left (or right) corner is ``at`` (x, y)."""
     image = Image.fromarray(picture)

@@ -2,8 +2,9 @@
 import copy
 import functools
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -29,7 +30,7 @@ class Subject:
     """
     name: str
     image: np.ndarray
-    boxes: Optional[np.ndarray] = None
+    boxes: np.ndarray | None = None
     truth: Any = None
 
 
@@ -73,7 +74,7 @@ class View(ABC):
         """What stands for each image of the data: the number of its sample."""
         return range(len(dataset))
 
-    def legend(self, samples: Sequence[Any]) -> List[Tuple[str, Sequence[int]]]:
+    def legend(self, samples: Sequence[Any]) -> list[tuple[str, Sequence[int]]]:
         """Names and colours (red, green, blue) to explain, of all that the samples show."""
         return []
 
@@ -82,7 +83,7 @@ class View(ABC):
         return ''
 
     @property
-    def pipeline(self) -> List[Dict[str, Any]]:
+    def pipeline(self) -> list[dict[str, Any]]:
         """A copy of the test pipeline's settings, its classes by the names that toolboxes expect."""
         steps = copy.deepcopy(_loader(self.cfg).dataset.get('pipeline', []))
         for step in steps:
@@ -100,11 +101,11 @@ class View(ABC):
         return ticket.build()
 
     @functools.cached_property
-    def meta(self) -> Dict[str, Any]:
+    def meta(self) -> dict[str, Any]:
         """What the validation data say of themselves: classes, colours, skeleton; none is read."""
         return DATASETS.build(dict(self.cfg.val_dataloader.dataset, lazy_init=True)).metainfo
 
-    def subjects(self, indices: Sequence[int]) -> List[Subject]:
+    def subjects(self, indices: Sequence[int]) -> list[Subject]:
         """Images of the validation data with their annotations.
 
         Raises:

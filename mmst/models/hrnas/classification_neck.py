@@ -1,5 +1,7 @@
 """Neck for classification."""
-from typing import Any, Dict, Optional, Sequence, Tuple
+import itertools
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -47,16 +49,17 @@ class ClassificationNeck(BaseModule):
                  tokens: int = 64,
                  momentum: float = 0.01,
                  eps: float = 1e-3,
-                 widths: Optional[Dict[str, Any]] = None,
-                 init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
+                 widths: dict[str, Any] | None = None,
+                 init_cfg: dict | None = dict(type='mmst.SupernetInit')):  # noqa: B006
         super().__init__(init_cfg)
         check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
         _check_head(in_channels, channels, dropout)
         space = (kernel_sizes, expand_ratio, transformer, tokens, momentum, eps)
         self.widen = nn.ModuleList(
-            SearchBlock(narrow, wide, 1, *space) for narrow, wide in zip(in_channels, channels))
+            SearchBlock(narrow, wide, 1, *space)
+            for narrow, wide in zip(in_channels, channels, strict=True))
         self.downsample = nn.ModuleList(
-            SearchBlock(high, low, 2, *space) for high, low in zip(channels, channels[1:]))
+            SearchBlock(high, low, 2, *space) for high, low in itertools.pairwise(channels))
         self.final = ConvBNReLU(channels[-1], out_channels, momentum=momentum, eps=eps)
         self.pool = nn.AdaptiveAvgPool2d(1) if pool else None
         self.dropout = nn.Dropout(dropout)
@@ -64,16 +67,16 @@ class ClassificationNeck(BaseModule):
             check_widths(self, widths, 'neck.widths')
             set_widths(self, widths)
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         total = self.widen[0](inputs[0])
-        for downsample, widen, x in zip(self.downsample, self.widen[1:], inputs[1:]):
+        for downsample, widen, x in zip(self.downsample, self.widen[1:], inputs[1:], strict=True):
             total = downsample(total) + widen(x)
         out = self.final(total)
         if self.pool is not None:
             out = self.pool(out).flatten(1)
         return (self.dropout(out), )
 
-    def get_widths(self) -> Dict[str, Any]:
+    def get_widths(self) -> dict[str, Any]:
         """The architecture as plain data, to be given back as ``widths``."""
         return get_widths(self)
 

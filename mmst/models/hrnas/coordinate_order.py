@@ -12,7 +12,8 @@ changed, the version of the file around it tells: a ticket's or a sparse file's 
 The optimizer's state in a checkpoint has no names: hooks convert it where the parameters are known
 (:func:`convert_optimizer`).
 """
-from typing import Any, Dict, Iterable, List, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ def swap(weight: Any) -> Any:
     return torch.cat([weight[:, :-2], weight[:, -1:], weight[:, -2:-1]], dim=1)
 
 
-def projections(names: Iterable[str]) -> List[str]:
+def projections(names: Iterable[str]) -> list[str]:
     """Names of the input projections' weights among the names of a state dict."""
     known = set(names)
     found = [name for name in known if isinstance(name, str) and name.endswith(_WEIGHT)]
@@ -53,7 +54,7 @@ def has_old_order(metadata: Any) -> bool:
     return version is None or (isinstance(version, int) and version < COLUMNS_FIRST)
 
 
-def swap_all(tensors: Mapping[str, Any], names: Iterable[str]) -> Dict[str, Any]:
+def swap_all(tensors: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """``tensors`` with those of ``names`` swapped."""
     chosen = set(names)
     return {name: swap(value) if name in chosen else value for name, value in tensors.items()}
@@ -76,7 +77,7 @@ def convert(content: Any) -> Any:
     if content.get('format') == 'mmst.ticket':
         _convert_ticket(content)
         return content
-    found: Dict[str, List[int]] = {}
+    found: dict[str, list[int]] = {}
     told = _is_old_checkpoint(content)
     for state in (content, content.get('state_dict'), content.get('ema_state_dict')):
         if isinstance(state, dict):
@@ -110,7 +111,7 @@ def convert_optimizer(checkpoint: MutableMapping[str, Any], optimizer: Any,
     name_of = {id(p): name for name, p in parameters.items() if name in shapes}
     live = [p for group in optimizer.param_groups for p in group['params']]
     numbers = [number for group in saved['param_groups'] for number in group['params']]
-    for parameter, number in zip(live, numbers):
+    for parameter, number in zip(live, numbers, strict=False):
         name = name_of.get(id(parameter))
         state = saved['state'].get(number, {}) if name else {}
         for key, value in state.items():
@@ -118,7 +119,7 @@ def convert_optimizer(checkpoint: MutableMapping[str, Any], optimizer: Any,
                 state[key] = swap(value)
 
 
-def _convert_ticket(content: Dict[str, Any]) -> None:
+def _convert_ticket(content: dict[str, Any]) -> None:
     version, state = content.get('version'), content.get('state_dict')
     if isinstance(version, int) and version < TICKET_COLUMNS_FIRST and isinstance(state, dict):
         names = projections(state)
@@ -136,7 +137,7 @@ def _is_old_checkpoint(content: Mapping[str, Any]) -> bool:
     return isinstance(version, int) and version < FORMAT_COLUMNS_FIRST
 
 
-def _convert_state(state: Dict[str, Any], told: bool) -> Dict[str, List[int]]:
+def _convert_state(state: dict[str, Any], told: bool) -> dict[str, list[int]]:
     """Convert what its metadata call old, or ``told`` where they say nothing.
 
     Returns:

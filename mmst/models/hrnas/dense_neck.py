@@ -1,5 +1,6 @@
 """Neck for dense prediction."""
-from typing import Any, Dict, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,8 +36,8 @@ class DensePredictionNeck(BaseModule):
                  tokens: int = 64,
                  momentum: float = 0.01,
                  eps: float = 1e-3,
-                 widths: Optional[Dict[str, Any]] = None,
-                 init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
+                 widths: dict[str, Any] | None = None,
+                 init_cfg: dict | None = dict(type='mmst.SupernetInit')):  # noqa: B006
         super().__init__(init_cfg)
         check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
         self.in_channels = tuple(in_channels)
@@ -47,12 +48,12 @@ class DensePredictionNeck(BaseModule):
             check_widths(self, widths, 'neck.widths')
             set_widths(self, widths)
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor]:
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         size = inputs[0].shape[-2:]
         resized = [inputs[0]] + [
             F.interpolate(x, size, mode='bilinear', align_corners=False) for x in inputs[1:]]
         return (self.block(torch.cat(resized, dim=1)), )
 
-    def get_widths(self) -> Dict[str, Any]:
+    def get_widths(self) -> dict[str, Any]:
         """The architecture as plain data, to be given back as ``widths``."""
         return get_widths(self)

@@ -1,5 +1,5 @@
 """Fusion and parallel modules of the multi-resolution supernet."""
-from typing import Callable, List, Sequence
+from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,7 +34,7 @@ class FusionModule(nn.Module):
             make_block(out_channels[count - 1], out_channels[count], 2)
             if len(out_channels) > count else None)
 
-    def forward(self, inputs: Sequence[Tensor]) -> List[Tensor]:
+    def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         outputs = [F.relu(self._fuse(i, inputs)) for i in range(len(self.blocks))]
         if self.new_branch is not None:
             outputs.append(self.new_branch(outputs[-1]))
@@ -63,10 +63,10 @@ class ParallelModule(nn.ModuleList):
     def __init__(self, channels: Sequence[int], depths: Sequence[int], make_block: MakeBlock):
         super().__init__(
             nn.Sequential(*(make_block(width, width, 1) for _ in range(depth)))
-            for width, depth in zip(channels, depths))
+            for width, depth in zip(channels, depths, strict=True))
 
-    def forward(self, inputs: Sequence[Tensor]) -> List[Tensor]:
-        return [branch(x) for branch, x in zip(self, inputs)]
+    def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        return [branch(x) for branch, x in zip(self, inputs, strict=True)]
 
 
 def upsample_to(x: Tensor, size: Sequence[int]) -> Tensor:

@@ -1,6 +1,7 @@
 """The HR-NAS supernet as a backbone."""
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -57,8 +58,8 @@ class HRNASSupernet(BaseModule):
                  momentum: float = 0.01,
                  eps: float = 1e-3,
                  channels_last: bool = True,
-                 widths: Optional[Dict[str, Any]] = None,
-                 init_cfg: Optional[dict] = dict(type='mmst.SupernetInit')):
+                 widths: dict[str, Any] | None = None,
+                 init_cfg: dict | None = dict(type='mmst.SupernetInit')):  # noqa: B006
         super().__init__(init_cfg)
         check_search_space('backbone', kernel_sizes, expand_ratio, transformer, tokens)
         _check_stages(stem_channels, channels, depths)
@@ -71,7 +72,7 @@ class HRNASSupernet(BaseModule):
                                   ConvBNReLU(first, second, 3, 2, **norm))
         self.fusions, self.parallels = nn.ModuleList(), nn.ModuleList()
         previous = (second, )
-        for stage_channels, stage_depths in zip(channels, depths):
+        for stage_channels, stage_depths in zip(channels, depths, strict=True):
             self.fusions.append(FusionModule(previous, stage_channels, make_block))
             self.parallels.append(ParallelModule(stage_channels, stage_depths, make_block))
             previous = stage_channels
@@ -81,15 +82,15 @@ class HRNASSupernet(BaseModule):
             check_widths(self, widths, 'backbone.widths')
             set_widths(self, widths)
 
-    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         if self.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         branches = [self.stem(x)]
-        for fusion, parallel in zip(self.fusions, self.parallels):
+        for fusion, parallel in zip(self.fusions, self.parallels, strict=True):
             branches = parallel(fusion(branches))
         return tuple(branches)
 
-    def get_widths(self) -> Dict[str, Any]:
+    def get_widths(self) -> dict[str, Any]:
         """The architecture as plain data, to be given back as ``widths``."""
         return get_widths(self)
 
@@ -149,7 +150,7 @@ def _check_stages(stem_channels: Sequence[int], channels: Sequence[Sequence[int]
     if branches != [len(stage) for stage in depths]:
         raise config_error('backbone.depths', depths, 'stages and branches differ from channels',
                            'give one number of blocks per entry of channels')
-    if any(b - a not in (0, 1) for a, b in zip([1] + branches, branches)):
+    if any(b - a not in (0, 1) for a, b in zip([1, *branches], branches, strict=False)):
         raise config_error('backbone.channels', channels,
                            'a stage has as many branches as the one before, or one more',
                            'use the paper\'s 1, 2, 3, 4, 4 branches')

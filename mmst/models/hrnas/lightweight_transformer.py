@@ -1,5 +1,5 @@
 """Lightweight Transformer path of a search block."""
-from typing import Callable, Dict, Optional, Tuple
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +38,7 @@ class LightweightTransformer(nn.Module):
         (N, in_channels, H, W) to (N, out_channels, \\*size), ``size`` as given to ``forward``.
     """
 
-    compiled: Optional[Callable[['LightweightTransformer', Tensor], Tensor]] = None
+    compiled: Callable[['LightweightTransformer', Tensor], Tensor] | None = None
     _version = COLUMNS_FIRST  # torch writes it into state dicts
 
     def __init__(self, in_channels: int, out_channels: int, tokens: int = 64,
@@ -65,7 +65,7 @@ class LightweightTransformer(nn.Module):
         """Whether a token is left."""
         return self.tokens > 0
 
-    def forward(self, x: Tensor, size: Tuple[int, int]) -> Tensor:
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, *size)."""
         x = F.interpolate(x, (GRID, GRID), mode='bilinear', align_corners=False)
         x = torch.cat([x, self.coordinates.to(x).expand(x.shape[0], -1, -1, -1)], dim=1)
@@ -79,12 +79,12 @@ class LightweightTransformer(nn.Module):
         """Encoder and decoder: (N, tokens, 64) to the same."""
         return self.decoder(self.queries, self.encoder(tokens))
 
-    def search_units(self) -> Dict[str, UnitGroup]:
+    def search_units(self) -> dict[str, UnitGroup]:
         """The tokens, by the scales of the BN after the input projection."""
         labels = [0] * self.tokens
         return dict(tokens=UnitGroup('token', self.input_bn, labels, self.keep, self.macs))
 
-    def macs(self, in_hw: Tuple[int, int], out_hw: Tuple[int, int]) -> Tensor:
+    def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Multiply-adds of each token: an equal share of the Transformer's.
 
         Both attentions are quadratic in the tokens, so the share falls as tokens go.
@@ -112,7 +112,7 @@ class LightweightTransformer(nn.Module):
             resize(self.get_submodule(owner), tensor, shape)
         self._sync_attributes()
 
-    def _shapes(self, tokens: int) -> Dict[str, Tuple[int, ...]]:
+    def _shapes(self, tokens: int) -> dict[str, tuple[int, ...]]:
         dim = GRID * GRID
         out = self.out_channels if tokens else 0
         shapes = {'queries': (tokens, dim),
@@ -159,7 +159,7 @@ class EncoderLayer(nn.Module):
         x = self.norm1(x + self.dropout(self.attention(x, x)))
         return self.norm2(x + self.dropout(self.feedforward(x)))
 
-    def full_shapes(self) -> Dict[str, Tuple[int, ...]]:
+    def full_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters while any token is left."""
         return self._full
 

@@ -1,5 +1,5 @@
 """Rebuilding searched shapes while a state dict is loaded."""
-from typing import Dict, Iterable, Mapping, Sequence, Tuple
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -23,7 +23,7 @@ def incoming_length(state_dict: Mapping[str, Tensor], key: str, default: int) ->
 
 
 def check_shapes(state_dict: Mapping[str, Tensor], prefix: str,
-                 shapes: Dict[str, Tuple[int, ...]]) -> None:
+                 shapes: dict[str, tuple[int, ...]]) -> None:
     """Refuse a module's state that is incomplete or that no removal of search units can have left.
 
     A state dict with nothing at all below ``prefix`` passes: torch reports that.
@@ -74,5 +74,5 @@ def check_blocks(state_dict: Mapping[str, Tensor], prefix: str, blocks: Iterable
     check_parts(state_dict, prefix, sorted(blocks), sorted(found - set(blocks)))
 
 
-def _shape(value: Tensor) -> Tuple[int, ...]:
+def _shape(value: Tensor) -> tuple[int, ...]:
     return tuple(getattr(value, 'shape', ()))

@@ -1,5 +1,5 @@
 """MixConv path of a search block: several kernel sizes in one joint layout."""
-from typing import Dict, List, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ class MixConv(nn.Module):
         self.project_bn = nn.BatchNorm2d(out_channels, eps, momentum)
 
     @property
-    def widths(self) -> List[int]:
+    def widths(self) -> list[int]:
         """Hidden channels per kernel size."""
         return [conv.weight.shape[0] for conv in self.depthwise]
 
@@ -68,24 +68,24 @@ class MixConv(nn.Module):
         deep = self.ops.norm_relu(self.depthwise_bn, deep)
         return self.project_bn(self.ops.pointwise(self.project, deep))
 
-    def search_units(self) -> Dict[str, UnitGroup]:
+    def search_units(self) -> dict[str, UnitGroup]:
         """The hidden channels, by the scales of the BN after the depthwise convolutions."""
         sizes = [conv.kernel_size[0] for conv in self.depthwise]
-        labels = [k for k, width in zip(sizes, self.widths) for _ in range(width)]
+        labels = [k for k, width in zip(sizes, self.widths, strict=True) for _ in range(width)]
         return dict(channels=UnitGroup('channel', self.depthwise_bn, labels, self.keep, self.macs))
 
-    def macs(self, in_hw: Tuple[int, int], out_hw: Tuple[int, int]) -> Tensor:
+    def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Multiply-adds of each hidden channel: its expansion, depthwise taps and projection."""
         before, after = in_hw[0] * in_hw[1], out_hw[0] * out_hw[1]
         return torch.cat([
             torch.full((width, ), float(self.in_channels * before +
                                         (conv.kernel_size[0]**2 + self.out_channels) * after))
-            for conv, width in zip(self.depthwise, self.widths)])
+            for conv, width in zip(self.depthwise, self.widths, strict=True)])
 
     def keep(self, index: Tensor, cut: Cut) -> None:
         """Keep the hidden channels of ``index`` (1-D, ascending) and remove the others."""
         start = 0
-        for conv, width in zip(self.depthwise, self.widths):
+        for conv, width in zip(self.depthwise, self.widths, strict=True):
             cut(conv, 'weight', 0, index[(index >= start) & (index < start + width)] - start)
             start += width
         cut(self.expand, 'weight', 0, index)
@@ -103,11 +103,11 @@ class MixConv(nn.Module):
             resize(self.get_submodule(owner), tensor, shape)
         self._sync_attributes()
 
-    def _shapes(self, widths: Sequence[int]) -> Dict[str, Tuple[int, ...]]:
+    def _shapes(self, widths: Sequence[int]) -> dict[str, tuple[int, ...]]:
         hidden = sum(widths)
         out = self.out_channels if hidden else 0
         shapes = {f'depthwise.{i}.weight': (width, 1, *conv.kernel_size)
-                  for i, (conv, width) in enumerate(zip(self.depthwise, widths))}
+                  for i, (conv, width) in enumerate(zip(self.depthwise, widths, strict=True))}
         shapes['expand.weight'] = (hidden, self.in_channels, 1, 1)
         shapes['project.weight'] = (out, hidden, 1, 1)
         for bn, size in (('expand_bn', hidden), ('depthwise_bn', hidden), ('project_bn', out)):

@@ -34,7 +34,7 @@ class Ops:
         Returns:
             Tensor: (N, C, ceil(H / stride), ceil(W / stride)).
         """
-        parts = zip(convs, x.split([conv.weight.shape[0] for conv in convs], dim=1))
+        parts = zip(convs, x.split([conv.weight.shape[0] for conv in convs], dim=1), strict=True)
         return torch.cat([conv(part) for conv, part in parts if part.shape[1]], dim=1)
 
     def norm_relu_depthwise(self, bn: nn.Module, convs: nn.ModuleList, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The search block: MixConv path, lightweight Transformer path, residual."""
+from collections.abc import Callable, Sequence
 from math import gcd
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -37,7 +38,7 @@ class SearchBlock(nn.Module):
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
 
-    compiled: Optional[Callable[['SearchBlock', Tensor], Tensor]] = None
+    compiled: Callable[['SearchBlock', Tensor], Tensor] | None = None
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
                  kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
@@ -67,13 +68,13 @@ class SearchBlock(nn.Module):
         out = self.residual(x)
         return out + self.mixconv(x) if self.mixconv else out
 
-    def widths(self) -> Dict[str, Any]:
+    def widths(self) -> dict[str, Any]:
         """What search may change, as plain data: hidden channels per kernel size, and tokens."""
         sizes = [conv.kernel_size[0] for conv in self.mixconv.depthwise]
         tokens = self.transformer.tokens if self.transformer is not None else 0
-        return dict(channels=dict(zip(sizes, self.mixconv.widths)), tokens=tokens)
+        return dict(channels=dict(zip(sizes, self.mixconv.widths, strict=True)), tokens=tokens)
 
-    def resize(self, channels: Dict[int, int], tokens: int) -> None:
+    def resize(self, channels: dict[int, int], tokens: int) -> None:
         """Take on the widths that ``widths`` gave; tensors that change hold undefined values."""
         self.mixconv.resize([channels[conv.kernel_size[0]] for conv in self.mixconv.depthwise])
         if self.transformer is not None:

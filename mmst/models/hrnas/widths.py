@@ -1,6 +1,7 @@
 """A searched architecture as plain data: what is left in each search block."""
 import copy
-from typing import Any, Dict, List, Mapping, Tuple
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
@@ -8,10 +9,10 @@ from ...errors import config_error
 from .search_block import SearchBlock
 
 #: Path of a search block to ``{'channels': {kernel size: width}, 'tokens': n}``.
-Widths = Dict[str, Dict[str, Any]]
+Widths = dict[str, dict[str, Any]]
 
 
-def search_blocks(model: nn.Module) -> Dict[str, SearchBlock]:
+def search_blocks(model: nn.Module) -> dict[str, SearchBlock]:
     """Search blocks of a model by their paths."""
     return {name: m for name, m in model.named_modules() if isinstance(m, SearchBlock)}
 
@@ -27,7 +28,7 @@ def set_widths(model: nn.Module, widths: Widths) -> None:
         block.resize(**widths[name])
 
 
-def searched_parts(settings: Mapping[str, Any]) -> List[Tuple[str, Dict[str, Any]]]:
+def searched_parts(settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Names and settings of the parts of a model's config that say their ``widths``.
 
     A part may be missing, None, or a list of settings (then ``neck[0]``, …).
@@ -41,7 +42,7 @@ def searched_parts(settings: Mapping[str, Any]) -> List[Tuple[str, Dict[str, Any
     return [(name, one) for name, one in named if isinstance(one, dict) and 'widths' in one]
 
 
-def without_widths(settings: Mapping[str, Any]) -> Dict[str, Any]:
+def without_widths(settings: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a model's config that describes the network before any search."""
     found = copy.deepcopy(dict(settings))
     for _, part in searched_parts(found):
@@ -72,5 +73,5 @@ def _fits(found: Any, most: Mapping[str, Any]) -> bool:
         limits = [most['tokens'], *(most['channels'][k] for k in found['channels'])]
     except (KeyError, TypeError, AttributeError):
         return False
-    return (set(found) == set(most) and set(found['channels']) == set(most['channels'])
-            and all(isinstance(n, int) and 0 <= n <= limit for n, limit in zip(counts, limits)))
+    return (set(found) == set(most) and set(found['channels']) == set(most['channels']) and all(
+        isinstance(n, int) and 0 <= n <= limit for n, limit in zip(counts, limits, strict=True)))

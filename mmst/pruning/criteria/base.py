@@ -1,6 +1,6 @@
 """What a pruning criterion is."""
 from abc import ABC, abstractmethod
-from typing import Dict, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -20,7 +20,7 @@ class Criterion(ABC):
 
     @abstractmethod
     def score(self, weights: Mapping[str, Tensor],
-              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+              gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scores of the weights' shapes.
 
         Args:

@@ -1,5 +1,5 @@
 """Gradient pruning (SNIP)."""
-from typing import Dict, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -24,10 +24,11 @@ class Gradient(Criterion):
         self.batches = batches
 
     def score(self, weights: Mapping[str, Tensor],
-              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+              gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         missing = [name for name in weights if name not in gradients]
         if missing:
-            raise config_error('criterion', 'gradient', f'there is no gradient of {missing[0]}',
-                               'give it training batches, or use the criterion \'magnitude\', which '
-                               'needs no data')
+            raise config_error(
+                'criterion', 'gradient', f'there is no gradient of {missing[0]}',
+                'give it training batches, or use the criterion \'magnitude\', which '
+                'needs no data')
         return {name: (gradients[name] * weight.detach()).abs() for name, weight in weights.items()}

@@ -1,5 +1,5 @@
 """Magnitude pruning."""
-from typing import Dict, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -12,5 +12,5 @@ class Magnitude(Criterion):
     """|θ|: the paper's criterion (Sec. 3.1)."""
 
     def score(self, weights: Mapping[str, Tensor],
-              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+              gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: weight.detach().abs() for name, weight in weights.items()}

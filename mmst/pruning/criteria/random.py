@@ -1,5 +1,5 @@
 """Random pruning."""
-from typing import Dict, Mapping
+from collections.abc import Mapping
 from zlib import crc32
 
 import torch
@@ -24,7 +24,7 @@ class Random(Criterion):
         self.seed = seed
 
     def score(self, weights: Mapping[str, Tensor],
-              gradients: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+              gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: self._draw(name, weight) for name, weight in weights.items()}
 
     def _draw(self, name: str, weight: Tensor) -> Tensor:

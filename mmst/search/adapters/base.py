@@ -1,6 +1,6 @@
 """What an adapter is."""
 from abc import ABC, abstractmethod
-from typing import Dict, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -22,7 +22,7 @@ class UnitAdapter(ABC):
         self.module = module
 
     @abstractmethod
-    def search_units(self) -> Dict[str, UnitGroup]:
+    def search_units(self) -> dict[str, UnitGroup]:
         """The module's groups of units; empty where it has none."""
 
     @abstractmethod

@@ -1,5 +1,5 @@
 """MobileNetV2's inverted residuals, as OpenMMLab's toolboxes have them."""
-from typing import Dict, Mapping, Tuple
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ class InvertedResidualAdapter(UnitAdapter):
     an input. So one unit, the most important, always stays.
     """
 
-    def search_units(self) -> Dict[str, UnitGroup]:
+    def search_units(self) -> dict[str, UnitGroup]:
         if not self._fits():
             return {}
         _, depthwise, _ = self.module.conv
@@ -43,7 +43,7 @@ class InvertedResidualAdapter(UnitAdapter):
                         for layer in layers)
                 and has_scales(layers[1].norm))
 
-    def macs(self, in_hw: Tuple[int, int], out_hw: Tuple[int, int]) -> Tensor:
+    def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Multiply-adds of each hidden channel: its expansion, depthwise taps and projection."""
         expand, depthwise, project = (layer.conv for layer in self.module.conv)
         taps = depthwise.kernel_size[0] * depthwise.kernel_size[1]

@@ -12,5 +12,5 @@ model = dict(
 train_dataloader = dict(batch_size=2, dataset=dict(indices=4))
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01))
 train_cfg = dict(by_epoch=True, max_epochs=1)
-val_cfg = dict()
-test_cfg = dict()
+val_cfg = {}
+test_cfg = {}

@@ -51,12 +51,12 @@ def damaged(data, change):
     lambda d: d['nodes'][1].update(shapes=dict(weight='x')),
     lambda d: d.pop('flatten')])
 def test_broken_graphs_are_refused(network, change):
-    with pytest.raises(TicketError, match='graph of a compacted network is broken: .*Remedy: '):
+    with pytest.raises(TicketError, match=r'graph of a compacted network is broken: .*Remedy: '):
         Graph.from_plain(damaged(network.architecture, change))
 
 
 def test_text_that_is_no_graph_is_refused():
-    with pytest.raises(TicketError, match='is no JSON. Remedy: '):
+    with pytest.raises(TicketError, match=r'is no JSON. Remedy: '):
         CompactNetwork('{')
 
 

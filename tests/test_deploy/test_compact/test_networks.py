@@ -135,10 +135,10 @@ def test_the_classification_neck(pool):
 
 @pytest.mark.parametrize('multiple', [0, -1, 1.5, True, '8'])
 def test_multiples_that_are_none_are_refused(multiple):
-    with pytest.raises(ConfigError, match='multiple = .* whole number'):
+    with pytest.raises(ConfigError, match=r'multiple = .* whole number'):
         compacted_graph(narrow_pair(neck=False, **SMALL)[0], None, multiple)
 
 
 def test_other_networks_are_refused():
-    with pytest.raises(TicketError, match='a Conv2d cannot be compacted. Remedy: '):
+    with pytest.raises(TicketError, match=r'a Conv2d cannot be compacted. Remedy: '):
         lower(nn.Conv2d(3, 3, 1))

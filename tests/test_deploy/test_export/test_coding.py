@@ -31,7 +31,7 @@ def test_gaps_of_any_length_come_back(gap):
 
 @pytest.mark.parametrize('density', [0.5, 0.2, 0.1, 0.05, 0.02])
 def test_positions_are_near_the_information_limit(density):
-    name, data = encode(random_mask(200_000, density))
+    _name, data = encode(random_mask(200_000, density))
     limit = -density * math.log2(density) - (1 - density) * math.log2(1 - density)
     assert limit <= 8 * len(data) / 200_000 < 1.3 * limit + 0.01
 
@@ -45,7 +45,7 @@ def test_the_smallest_coding_is_chosen():
     ('morse', b''), ('bits', b'\0' * 3), ('bits+zlib', b'damaged'), ('gaps', b'\xff'),
     ('gaps', b'\x70'), ('gaps+zlib', b'x\x9c\x03')])
 def test_damaged_positions_are_refused(name, data):
-    with pytest.raises(TicketError, match='positions of weights are damaged: .*Remedy: '):
+    with pytest.raises(TicketError, match=r'positions of weights are damaged: .*Remedy: '):
         decode(name, data, 100)
 
 

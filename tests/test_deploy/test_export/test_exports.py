@@ -34,7 +34,9 @@ def test_onnx_files_agree_with_pytorch_for_any_batch(tmp_path, task):
     export_onnx(network, path, 18, dict(preprocessing(ticket), classes=['a']))
     assert check_onnx(path, network, sample_images(ticket, SIZE)) < 1e-4
     assert [p.name for p in tmp_path.iterdir()] == ['x.onnx']
-    assert not {'GatherND', 'ScatterND', 'NonZero'} & {n.op_type for n in onnx.load(path).graph.node}
+    assert not {'GatherND', 'ScatterND', 'NonZero'
+                } & {n.op_type
+                     for n in onnx.load(path).graph.node}
     found = {p.key: json.loads(p.value) for p in onnx.load(path).metadata_props}
     assert len(found['mean']) == 3 and found['classes'] == ['a']
     session = runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
@@ -69,7 +71,7 @@ def test_files_that_differ_are_refused(tmp_path, ticket):
     network = Deployed(smallest(ticket), SIZE)
     export_program(network, tmp_path / 'x.pt2')
     network.model.decode_head.conv_seg.bias.data += 1
-    with pytest.raises(TicketError, match='differs from PyTorch by .*Remedy: '):
+    with pytest.raises(TicketError, match=r'differs from PyTorch by .*Remedy: '):
         check_program(tmp_path / 'x.pt2', network, torch.randn(2, 3, *SIZE))
 
 
@@ -90,7 +92,7 @@ def test_a_missing_package_is_named_with_the_command(tmp_path, monkeypatch, miss
 
 def test_a_missing_runtime_is_named_with_the_command(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'onnxruntime', None)
-    with pytest.raises(ConfigError, match='needs onnxruntime, .*Remedy: pip install onnxruntime'):
+    with pytest.raises(ConfigError, match=r'needs onnxruntime, .*Remedy: pip install onnxruntime'):
         check_onnx(tmp_path / 'x.onnx', nn.Identity(), torch.zeros(1))
 
 
@@ -163,11 +165,12 @@ def test_images_of_a_folder_are_resized_and_normalised(tmp_path, ticket):
     cv2.imwrite(str(tmp_path / 'a.png'), np.full((30, 50, 3), (10, 20, 30), np.uint8))
     images = sample_images(ticket, SIZE, str(tmp_path))
     settings = preprocessing(ticket)
-    expected = [(v - m) / s for v, m, s in zip((30, 20, 10), settings['mean'], settings['std'])]
+    expected = [(v - m) / s
+                for v, m, s in zip((30, 20, 10), settings['mean'], settings['std'], strict=True)]
     assert images.shape == (2, 3, *SIZE)
     assert torch.allclose(images.mean((0, 2, 3)), torch.tensor(expected), atol=1e-4)
 
 
 def test_folders_without_images_are_refused(tmp_path, ticket):
-    with pytest.raises(DataError, match='--images = .*no images there. Remedy: '):
+    with pytest.raises(DataError, match=r'--images = .*no images there. Remedy: '):
         sample_images(ticket, SIZE, str(tmp_path))

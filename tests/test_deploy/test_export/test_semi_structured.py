@@ -45,5 +45,5 @@ def test_three_of_four_are_not_two_of_four():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
 def test_without_a_gpu_the_error_says_so():
-    with pytest.raises(ConfigError, match='compute capability 8.0'):
+    with pytest.raises(ConfigError, match=r'compute capability 8.0'):
         semi_structured(network())

@@ -100,7 +100,7 @@ def test_a_missing_file_and_other_files_are_refused(tmp_path, ticket):
     with pytest.raises(TicketError, match='no such file'):
         load_sparse(tmp_path / 'none.sparse')
     ticket.save(tmp_path / 'ticket.pth')
-    with pytest.raises(TicketError, match='is no sparse file .*Remedy: '):
+    with pytest.raises(TicketError, match=r'is no sparse file .*Remedy: '):
         load_sparse(tmp_path / 'ticket.pth')
 
 
@@ -125,7 +125,7 @@ def test_files_that_were_changed_are_refused(path, damage):
 def test_versions_to_come_are_refused(path):
     content = torch.load(path, weights_only=True)
     torch.save(dict(content, version=99), path)
-    with pytest.raises(TicketError, match='version 99. Remedy: update mmst'):
+    with pytest.raises(TicketError, match=r'version 99. Remedy: update mmst'):
         load_sparse(path)
 
 

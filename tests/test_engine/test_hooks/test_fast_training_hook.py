@@ -44,7 +44,7 @@ def kept(monkeypatch):
 
 
 def assert_close(first, second):
-    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values()):
+    for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3, msg=name)
 
 
@@ -123,7 +123,10 @@ def graphs(monkeypatch):
 
 def test_a_run_by_graphs_ends_like_one_without(tmp_path, graphs):
     settings = dict(probes=[WEAKEN], val=1)
-    plain = run(tmp_path / 'plain', 3, custom_hooks=fast(kernel=False, cuda_graph=False), **settings)
+    plain = run(tmp_path / 'plain',
+                3,
+                custom_hooks=fast(kernel=False, cuda_graph=False),
+                **settings)
     assert not graphs
     other = run(tmp_path / 'graphs', 3, custom_hooks=fast(kernel=False), **settings)
     assert [graph.captures for graph in graphs] == [3, 3]  # each epoch ends with a validation

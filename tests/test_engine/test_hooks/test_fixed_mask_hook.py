@@ -136,28 +136,28 @@ def test_a_search_only_ticket_keeps_its_architecture(tmp_path):
     dict(depths=((1, ), (2, 1))), dict(stem_channels=(6, 4)), dict(kernel_sizes=(3, 5)),
     dict(transformer='all')])
 def test_ticket_of_another_search_space_is_refused(tmp_path, searched, other):
-    with pytest.raises(MMSTError, match='does not fit.*Remedy') as error:
+    with pytest.raises(MMSTError, match=r'does not fit.*Remedy') as error:
         retrain(tmp_path, searched / 'ticket.pth', model=other)
     assert 'search space' in str(error.value)
 
 
 def test_missing_ticket_is_refused(tmp_path):
-    with pytest.raises(MMSTError, match='no such file.*Remedy'):
+    with pytest.raises(MMSTError, match=r'no such file.*Remedy'):
         retrain(tmp_path, tmp_path / 'nowhere.pth')
 
 
 def test_no_ticket_and_no_checkpoint_is_refused(tmp_path):
-    with pytest.raises(MMSTError, match='nothing to train.*Remedy'):
+    with pytest.raises(MMSTError, match=r'nothing to train.*Remedy'):
         retrain(tmp_path, None)
 
 
 def test_checkpoint_without_a_mask_in_force_is_refused(tmp_path):
     run(tmp_path / 'a', 2, prune=False, checkpoint=dict(interval=2))
-    with pytest.raises(MMSTError, match='no mask in force.*Remedy'):
+    with pytest.raises(MMSTError, match=r'no mask in force.*Remedy'):
         retrain(tmp_path / 'b', None, 3, load_from=str(tmp_path / 'a' / 'epoch_2.pth'), resume=True)
 
 
 def test_a_search_beside_a_fixed_architecture_is_refused(tmp_path, searched):
-    with pytest.raises(MMSTError, match='SearchHook.*Remedy'):
+    with pytest.raises(MMSTError, match=r'SearchHook.*Remedy'):
         run(tmp_path, 2, prune=False, custom_hooks=[
             dict(type='mmst.FixedMaskHook', ticket=str(searched / 'ticket.pth'))])

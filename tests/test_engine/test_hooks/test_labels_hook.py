@@ -39,7 +39,7 @@ def sample(labels):
 
 
 def test_they_are_named_once_and_in_the_summary(monkeypatch, tmp_path):
-    (warning, ), hook = evaluate(monkeypatch, tmp_path, [0, 1, 2, 255])
+    (warning, ), _hook = evaluate(monkeypatch, tmp_path, [0, 1, 2, 255])
     assert warning.startswith('1 of 4 classes') and 'never' in warning and 'Remedy: ' in warning
     assert '"classes_without_label": ["never"]' in ' '.join(
         (tmp_path / kills.WORK / 'ticket.json').read_text().split()).replace('[ ', '[').replace(

@@ -72,7 +72,7 @@ def test_sparsity_is_that_of_the_shrunk_network(tmp_path, reactivation):
     runner = run(tmp_path, 9, prune=dict(sparsity=0.6, interval=2, reactivation=reactivation),
                  search=dict(interval=1 if reactivation is None else 3),
                  probes=[WEAKEN, watch(found)], **SHORT)
-    removed = [e for e in timeline(runner, 'search')]
+    removed = list(timeline(runner, 'search'))
     assert removed and len({e['total'] for e in prunes(runner)}) > 1
     for event in prunes(runner):
         expected = 0.6 if event['step'] == 9 else schedule(0.6, event['step'], 2)
@@ -127,7 +127,7 @@ def test_where_both_fall_on_one_step_the_search_comes_first(tmp_path):
     assert prunes(runner)[-1]['total'] == sum(weight.numel() for weight in weights.values())
     assert prunes(runner)[0]['total'] > prunes(runner)[1]['total']
     assert all(is_first_to_reach(e['pruned'], e['total'], r)
-               for e, r in zip(prunes(runner), (0.1, 0.5)))
+               for e, r in zip(prunes(runner), (0.1, 0.5), strict=True))
 
 
 def test_the_classifier_biases_norms_and_queries_are_never_pruned(tmp_path):
@@ -167,7 +167,7 @@ def test_ties_among_many_equal_and_many_zero_weights_are_broken(tmp_path):
 
     runner = run(tmp_path, 2, prune=dict(sparsity=0.9, reactivation=None), search=False,
                  probes=[(60, dict(after_train_epoch=flatten))], **SHORT)
-    for event, ratio in zip(prunes(runner), (0.1, 0.9)):
+    for event, ratio in zip(prunes(runner), (0.1, 0.9), strict=True):
         assert is_first_to_reach(event['pruned'], event['total'], ratio)
 
 
@@ -192,5 +192,5 @@ def test_two_of_every_four_weights_stay_at_the_end_of_a_run(tmp_path):
 
 
 def test_a_sparsity_that_does_not_fit_the_scope_is_refused():
-    with pytest.raises(ConfigError, match='PruneHook.scope.*PruneHook.sparsity=0.5'):
+    with pytest.raises(ConfigError, match=r'PruneHook.scope.*PruneHook.sparsity=0.5'):
         PruneHook(sparsity=0.9, scope='2:4')

@@ -64,9 +64,11 @@ def test_the_evaluated_network_has_the_statistics_of_its_own_weights(tmp_path, e
     def compare(runner):
         models = [unwrapped(runner)] + ([averaged(runner).module] if ema else [])
         for model in models:
-            found.append([torch.allclose(a, b, rtol=1e-4, atol=1e-5)
-                          for pair in zip(statistics(model), statistics_of_all_images(model))
-                          for a, b in zip(*pair)])
+            found.append([
+                torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+                for pair in zip(statistics(model), statistics_of_all_images(model), strict=True)
+                for a, b in zip(*pair, strict=True)
+            ])
 
     def at(runner, epoch=2):
         if runner.epoch == epoch:
@@ -93,7 +95,7 @@ def test_random_states_modes_momentum_and_batch_counts_stay(tmp_path):
         probes=[(71, dict(after_train_epoch=state)), (73, dict(after_train_epoch=state))])
     before, after = found
     assert before[:5] == after[:5]
-    assert all(torch.equal(p, q) for p, q in zip(before[5], after[5]))
+    assert all(torch.equal(p, q) for p, q in zip(before[5], after[5], strict=True))
     assert all(momentum == 0.1 and count == 2 for momentum, count in after[4])
 
 
@@ -118,7 +120,7 @@ def test_it_does_not_disturb_the_order_of_the_training_data(tmp_path):
         found = []
 
         def act(runner):
-            found.append(float(runner.message_hub.get_scalar('train/loss').current()))
+            found.append(float(runner.message_hub.get_scalar('train/loss').current()))  # noqa: B023
 
         run(tmp_path / str(batches), 3, noise=0.5, ema=False, search=False,
             prune=dict(reactivation=None), recalibrate=dict(batches=batches),

@@ -57,14 +57,17 @@ def test_relative_costs_are_those_of_the_initial_supernet_and_its_mean_stays(tmp
     initial = unit_macs(find_units(model), sizes)
     mean = float(torch.cat(list(initial.values())).mean())
     runner.train()
-    for cost, expected in zip(found[0][2], initial.values()):
+    for cost, expected in zip(found[0][2], initial.values(), strict=True):
         torch.testing.assert_close(cost, expected / mean)
     assert find_hook(runner, SearchHook).mean_macs == pytest.approx(mean)
     # After the last search; the scales are those of the shrunk network.
     groups = find_units(unwrapped(runner))
     penalty = runner.optim_wrapper.penalty
     assert [id(scale) for scale in penalty.scales] == [id(g.gamma) for g in groups.values()]
-    for name, cost, expected in zip(groups, penalty.costs, unit_macs(groups, sizes).values()):
+    for name, cost, expected in zip(groups,
+                                    penalty.costs,
+                                    unit_macs(groups, sizes).values(),
+                                    strict=True):
         torch.testing.assert_close(cost, expected / mean)
         if groups[name].kind == 'token':
             assert len(cost) < len(initial[name]) and cost[0] < float(initial[name][0]) / mean
@@ -94,7 +97,7 @@ def test_the_penalty_reaches_the_scales_once_a_step_with_its_cost(tmp_path):
                      search=dict(rho=rho, interval=1), optimizer=dict(type='SGD', lr=0.01))
         ends.append([g.gamma.detach() for g in find_units(unwrapped(runner)).values()])
         costs = runner.optim_wrapper.penalty.costs
-    for without, with_penalty, cost in zip(*ends, costs):
+    for without, with_penalty, cost in zip(*ends, costs, strict=True):
         torch.testing.assert_close(without - with_penalty, 0.01 * 0.3 * cost)
 
 
@@ -108,7 +111,8 @@ def test_its_value_is_in_the_log(tmp_path):
     def before(runner):
         penalty = runner.optim_wrapper.penalty
         logged.append(penalty.rho * sum(
-            float((s.detach().abs() * c).sum()) for s, c in zip(penalty.scales, penalty.costs)))
+            float((s.detach().abs() * c).sum())
+            for s, c in zip(penalty.scales, penalty.costs, strict=True)))
 
     run(tmp_path, 1, prune=False, search=dict(interval=1),
         probes=[(99, dict(before_train_iter=before)), (59, dict(after_train_iter=act))])
@@ -131,7 +135,7 @@ def test_units_go_from_model_optimizer_average_and_masks(shrunk):
     model, ema = unwrapped(shrunk), averaged(shrunk).module
     searches = [e for e in events(shrunk) if e['kind'] == 'search']
     assert all(e['removed'] for e in searches)
-    for p, copied in zip(model.parameters(), ema.parameters()):
+    for p, copied in zip(model.parameters(), ema.parameters(), strict=True):
         assert p.shape == copied.shape
         state = shrunk.optim_wrapper.optimizer.state.get(p, {})
         assert all(t.shape in (p.shape, torch.Size([])) for t in state.values())
@@ -220,7 +224,9 @@ def test_training_after_a_removal_is_that_of_a_fresh_small_model(tmp_path, optim
         step_twin(r, data_batch) if twin and r.epoch + 1 == 3 else None)
     runner.train()
     assert timeline(runner, 'search') == [('search', 2)]
-    for (name, p), q in zip(unwrapped(runner).named_parameters(), twin['model'].parameters()):
+    for (name, p), q in zip(unwrapped(runner).named_parameters(),
+                            twin['model'].parameters(),
+                            strict=True):
         assert torch.equal(p, q), name
 
 
@@ -249,7 +255,7 @@ def test_factors_that_are_not_finite_stop_the_run_and_remove_nothing(tmp_path, w
     runner = make(tmp_path, 2, length=4, probes=[WEAKEN, (61, dict(after_train_epoch=diverge))],
                   search=dict(interval=1), prune=False)
     before = [p.shape for p in unwrapped(runner).parameters()]
-    with pytest.raises(TrainingError, match='not finite.*Remedy'):
+    with pytest.raises(TrainingError, match=r'not finite.*Remedy'):
         runner.train()
     assert [p.shape for p in unwrapped(runner).parameters()] == before
     assert not timeline(runner, 'search')

@@ -75,7 +75,7 @@ def test_it_is_on_in_the_shipped_configs_and_acts_before_checkpoints():
 def test_training_is_the_same_without_it_bit_by_bit(tmp_path):
     runners = [train(tmp_path / str(watch), watch=watch, val=2, noise=0.1,
                      model=dict(transformer='shape_preserving')) for watch in (True, False)]
-    for models in zip(*([unwrapped(r), averaged(r).module] for r in runners)):
+    for models in zip(*([unwrapped(r), averaged(r).module] for r in runners), strict=True):
         one, other = (m.state_dict() for m in models)
         assert all(torch.equal(one[name], other[name]) for name in other)
     assert events(runners[0]) == events(runners[1])
@@ -139,7 +139,7 @@ def test_scalars_go_to_the_visualizer(run_and_file):
             line = found[entry['step']]
             assert line['network/sparsity'] == entry['state']['sparsity']
             assert line['network/sparse_macs'] == entry['state']['sparse_macs']
-    assert 0 < found[2]['importance/3x3/50%'] and 'importance/3x3/50%' not in found[1]
+    assert found[2]['importance/3x3/50%'] > 0 and 'importance/3x3/50%' not in found[1]
     assert any(line.get('penalty', 0) > 0 for line in scalars)
 
 

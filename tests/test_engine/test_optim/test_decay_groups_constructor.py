@@ -111,10 +111,10 @@ def tied():
 
 
 def test_a_parameter_that_layers_share_is_trained_once_or_refused():
-    groups = by_rules(tied(), custom_keys={'0': dict()}, bypass_duplicate=True).optimizer.param_groups
+    groups = by_rules(tied(), custom_keys={'0': {}}, bypass_duplicate=True).optimizer.param_groups
     assert [len(group['params']) for group in groups] == [1]
     with pytest.raises(ConfigError, match='bypass_duplicate'):
-        by_rules(tied(), custom_keys={'0': dict()})
+        by_rules(tied(), custom_keys={'0': {}})
 
 
 def test_a_constructor_can_be_called_again():

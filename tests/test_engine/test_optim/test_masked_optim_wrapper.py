@@ -109,7 +109,7 @@ def test_masks_zero_the_weights_at_once(kind):
 def test_the_penalty_is_added_once_a_real_step(kind, counts):
     wrapper, weight, gamma = make(kind, accumulative_counts=counts)
     wrapper.penalty = L1Penalty([gamma], [torch.tensor([1., 2.])], rho=0.1)
-    for i in range(counts):
+    for _i in range(counts):
         assert torch.equal(gamma.detach(), torch.tensor([1., -1.]))
         wrapper.update_params((gamma * 0.5).sum() + weight.sum())
     torch.testing.assert_close(gamma.detach(), torch.tensor([1 - 0.5 - 0.1, -1 - 0.5 + 0.2]))

@@ -79,12 +79,15 @@ def test_rate_and_beta1_of_a_whole_run_are_torchs(task, epochs):
 
 @pytest.mark.parametrize('steps', [1, 7, 24, 100])
 @pytest.mark.parametrize('settings', [
-    dict(), dict(pct_start=0.55), dict(three_phase=True), dict(anneal_strategy='linear')])
+    {}, dict(pct_start=0.55), dict(three_phase=True), dict(anneal_strategy='linear')])
 def test_every_step_of_short_runs_is_torchs(steps, settings):
     if steps == 1 and 'three_phase' in settings:
         pytest.skip('three phases need more steps')
     optimizer = adamw()
-    found = follow(optimizer, build(optimizer, 1, total_steps=steps, **{**CYCLE, **settings}), steps)
+    found = follow(optimizer, build(optimizer, 1, total_steps=steps, **{
+        **CYCLE,
+        **settings
+    }), steps)
     assert_same(found, torchs(adamw(), steps, **settings))
 
 
@@ -107,13 +110,13 @@ def test_bounds_of_the_momentum_can_be_chosen():
 @pytest.mark.parametrize('bounds', [dict(base_momentum=0.99), dict(max_momentum=1.),
                                     dict(base_momentum=-0.1)])
 def test_bounds_that_make_no_sense_are_refused(bounds):
-    with pytest.raises(ConfigError, match='param_scheduler.base_momentum.*Remedy'):
+    with pytest.raises(ConfigError, match=r'param_scheduler.base_momentum.*Remedy'):
         build(adamw(), 1, total_steps=20, **CYCLE, **bounds)
 
 
 def test_an_optimizer_without_momentum_is_refused():
     optimizer = torch.optim.Adagrad([nn.Parameter(torch.ones(1))])
-    with pytest.raises(ConfigError, match='neither betas nor momentum.*Remedy'):
+    with pytest.raises(ConfigError, match=r'neither betas nor momentum.*Remedy'):
         build(optimizer, 1, total_steps=20, **CYCLE)
 
 

@@ -36,15 +36,15 @@ def test_equals_the_plain_formula(changes):
     grads = [[torch.randn_like(p) for p in params] for _ in range(6)]
     expected = [
         [plain_steps(numbers[0], numbers[1:], **settings) for numbers in zip(
-            p.flatten().tolist(), *(step[i].flatten().tolist() for step in grads))]
+            p.flatten().tolist(), *(step[i].flatten().tolist() for step in grads), strict=True)]
         for i, p in enumerate(params)]
     optimizer = RMSpropTF(params, **settings)
     for step in grads:
-        for p, g in zip(params, step):
+        for p, g in zip(params, step, strict=True):
             p.grad = g.clone()
         optimizer.step()
         optimizer.param_groups[0]['lr'] /= 2
-    for p, wanted in zip(params, expected):
+    for p, wanted in zip(params, expected, strict=True):
         assert p.detach().flatten().tolist() == pytest.approx(wanted, rel=1e-11)
 
 
@@ -91,8 +91,8 @@ def test_state_survives_saving():
     nets[1].load_state_dict(nets[0].state_dict())
     optimizers = [RMSpropTF(net.parameters(), **SETTINGS) for net in nets]
     x = torch.randn(4, 3)
-    for i in range(4):
-        for net, optimizer in zip(nets, optimizers):
+    for _i in range(4):
+        for net, optimizer in zip(nets, optimizers, strict=True):
             optimizer.zero_grad()
             net(x).square().mean().backward()
             optimizer.step()
@@ -102,8 +102,13 @@ def test_state_survives_saving():
     assert torch.equal(nets[0].weight, nets[1].weight)
 
 
-@pytest.mark.parametrize('changes', [dict(lr=-1), dict(alpha=1.), dict(momentum=1.), dict(eps=-1e-3),
-                                     dict(weight_decay=-1.)])
+@pytest.mark.parametrize(
+    'changes',
+    [dict(lr=-1),
+     dict(alpha=1.),
+     dict(momentum=1.),
+     dict(eps=-1e-3),
+     dict(weight_decay=-1.)])
 def test_impossible_settings_are_refused_by_name(changes):
     with pytest.raises(ConfigError, match=f'optimizer.{next(iter(changes))}'):
         RMSpropTF([nn.Parameter(torch.ones(1))], **changes)
@@ -129,13 +134,13 @@ def test_training_goes_on_after_a_removal_as_that_of_a_small_network():
     small.resize(**block.widths())
     small.load_state_dict(block.state_dict())
     twin = RMSpropTF(small.parameters(), **settings)
-    for p, q in zip(block.parameters(), small.parameters()):
+    for p, q in zip(block.parameters(), small.parameters(), strict=True):
         assert {key: t.shape for key, t in optimizer.state[p].items()} == dict.fromkeys(
             ('square_avg', 'momentum_buffer'), p.shape)
         twin.state[q] = {key: t.clone() for key, t in optimizer.state[p].items()}
     train(block, optimizer, 3, seed=2)
     train(small, twin, 3, seed=2)
-    for p, q in zip(block.parameters(), small.parameters()):
+    for p, q in zip(block.parameters(), small.parameters(), strict=True):
         assert torch.equal(p, q)
 
 

@@ -44,7 +44,7 @@ def test_operation_that_mmcv_lacks_is_found_before_the_training(tmp_path_factory
             ('val', [load, dict(type='Resize', scale=(64, 64)), pack]))}
     cfg = Config(dict(
         default_scope='mmdet', launcher='none', work_dir=str(tmp_path / 'work_dir'), model=MODEL,
-        train_dataloader=loaders['train'], val_dataloader=loaders['val'], val_cfg=dict(),
+        train_dataloader=loaders['train'], val_dataloader=loaders['val'], val_cfg={},
         val_evaluator=dict(type='CocoMetric',
                            ann_file=f'{root}/annotations/person_keypoints_val2017.json'),
         train_cfg=dict(by_epoch=True, max_epochs=1),

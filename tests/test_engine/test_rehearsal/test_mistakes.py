@@ -158,7 +158,7 @@ def test_setting_that_another_part_reads_is_named_by_its_value(tmp_path):
     cfg = short_run('coco', tmp_path)
     cfg.launcher = 'none'
     cfg.model.test_cfg.flip_mode = 'heatmp'
-    with pytest.raises(ConfigError, match="^model.test_cfg.flip_mode = 'heatmp': "):
+    with pytest.raises(ConfigError, match=r"^model.test_cfg.flip_mode = 'heatmp': "):
         rehearse(cfg)
 
 
@@ -192,7 +192,7 @@ def test_variables_that_the_config_uses_may_be_named_like_sections(cfg):
     cfg.custom_hooks = [dict(type='EmptyCacheHook')]
     check_sections(cfg)
     cfg.custom_hooks = []
-    with pytest.raises(ConfigError, match='^custom_hook = .*custom_hooks'):
+    with pytest.raises(ConfigError, match=r'^custom_hook = .*custom_hooks'):
         check_sections(cfg)
 
 

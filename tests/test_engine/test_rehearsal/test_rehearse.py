@@ -100,7 +100,7 @@ def test_backend_on_a_server_is_only_looked_up(cfg, monkeypatch):
 
 def test_gradients_that_are_gathered_over_a_long_window_make_a_step(cfg):
     cfg.optim_wrapper.update(accumulative_counts=1000, clip_grad=dict(maxnorm=1))
-    with pytest.raises(ValueError, match='optim_wrapper.clip_grad.maxnorm'):
+    with pytest.raises(ValueError, match=r'optim_wrapper.clip_grad.maxnorm'):
         rehearse(cfg)
 
 
@@ -118,7 +118,7 @@ def test_run_ends_with_the_same_weights_as_without_rehearsal(tmp_path):
 def test_work_directory_that_cannot_be_made_is_named(cfg, tmp_path):
     (tmp_path / 'file').touch()
     cfg.update(work_dir=str(tmp_path / 'file' / 'work'), rehearsal=False)
-    with pytest.raises(ConfigError, match='^work_dir = .*Remedy: give another --work-dir'):
+    with pytest.raises(ConfigError, match=r'^work_dir = .*Remedy: give another --work-dir'):
         training.train(cfg)
 
 

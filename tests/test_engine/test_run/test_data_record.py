@@ -82,7 +82,8 @@ def test_a_run_does_not_go_on_with_other_data_under_the_same_settings(tmp_path, 
     train(False, 1)
     with monkeypatch.context() as patch:
         patch.setattr(kills.TinyImages.__init__, '__defaults__', (12, 0.))
-        with pytest.raises(TrainingError, match='8 training samples, and now 12.*Remedy: ') as error:
+        with pytest.raises(TrainingError,
+                           match=r'8 training samples, and now 12.*Remedy: ') as error:
             train(True, 2)
         assert '\n' not in str(error.value)
         train(False, 1)  # anew

@@ -164,5 +164,5 @@ def test_a_mask_of_other_layers_is_refused_at_once(tmp_path):
     for settings in (dict(parts=['backbone']), dict(parts=['backbone', 'neck', 'classifier'])):
         runner = make(tmp_path, 2, length=4, prune=settings, resume=True,
                       load_from=str(tmp_path / 'epoch_1.pth'))
-        with pytest.raises(TicketError, match='differ by .*Remedy'):
+        with pytest.raises(TicketError, match=r'differ by .*Remedy'):
             runner.train()

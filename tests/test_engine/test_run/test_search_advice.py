@@ -41,7 +41,8 @@ def test_a_run_says_once_what_it_leaves_alone_and_how_near_each_search_is(tmp_pa
     assert len(lines) == 1 and 'neither' in lines[0] and 'classifier' in lines[0]
     searches = containing(infos, 'search at')
     assert len(searches) == 2
-    for message, event in zip(searches, [e for e in events(runner) if e['kind'] == 'search']):
+    for message, event in zip(searches, [e for e in events(runner) if e['kind'] == 'search'],
+                              strict=True):
         assert event['below'] == 0 and event['smallest'] > 0.5 and event['threshold'] == 1e-3
         assert f'0 below threshold 0.001, smallest {event["smallest"]:.3g}' in message
     told = containing(warnings, 'removed nothing')

@@ -118,8 +118,11 @@ def check_ticket(path, least=100):
     ('shipped', 'value', 'prune'), ('constant', 'zero', 'search')])
 def test_a_weight_that_jumps_at_its_return_stands_there_in_the_ticket(tmp_path, ema, revive,
                                                                     reactivation):
-    run(tmp_path, **STILL, ema=dict(EMAS[ema], update_buffers=True),
-        probes=[jump(LIFTED[reactivation])], prune=dict(PRUNE, revive=revive, reactivation=reactivation))
+    run(tmp_path,
+        **STILL,
+        ema=dict(EMAS[ema], update_buffers=True),
+        probes=[jump(LIFTED[reactivation])],
+        prune=dict(PRUNE, revive=revive, reactivation=reactivation))
     check_ticket(tmp_path / 'ticket.pth')
 
 
@@ -190,7 +193,7 @@ class AverageOfBackbones(ExponentialMovingAverage):
 def test_an_average_of_certain_networks_alone_is_refused_where_weights_return(tmp_path):
     ema = dict(ema_type='AverageOfBackbones', update_buffers=True)
     settings = dict(STILL, epochs=4, length=4, ema=ema)
-    with pytest.raises(ConfigError, match='EMAHook.ema_type = .AverageOfB.*backbone.*Remedy'):
+    with pytest.raises(ConfigError, match=r'EMAHook.ema_type = .AverageOfB.*backbone.*Remedy'):
         run(tmp_path, **settings, prune=PRUNE)
     run(tmp_path, **dict(settings, search=False), prune=dict(PRUNE, reactivation=None))
 
@@ -230,7 +233,7 @@ def test_a_weight_that_returns_and_is_kept_at_once_is_averaged_as_it_is(tmp_path
     @torch.no_grad()
     def act(runner):
         if runner.epoch + 1 == 4:
-            for weight, state in runner.optim_wrapper.masks.items():
+            for _weight, state in runner.optim_wrapper.masks.items():
                 state['value'][state['pruned']] = 7.
 
     def look(runner):

@@ -51,5 +51,5 @@ def test_entries_of_another_history_are_dropped():
 
 
 def test_a_file_that_cannot_be_written_ends_in_one_line(tmp_path):
-    with pytest.raises(TrainingError, match='timeline.jsonl cannot be written .*Remedy: '):
+    with pytest.raises(TrainingError, match=r'timeline.jsonl cannot be written .*Remedy: '):
         timeline.append(tmp_path / 'nowhere', EVENTS)

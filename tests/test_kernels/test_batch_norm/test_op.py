@@ -61,7 +61,7 @@ def results(function, x, bn, relu):
 def test_kernel_equals_torchs_layers(channels, batch, size, relu):
     x, bn = inputs(channels, size, batch), layer(channels)
     found = results(batch_norm, x, bn, relu)
-    for a, b in zip(found, results(reference, x, bn, relu)):
+    for a, b in zip(found, results(reference, x, bn, relu), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
     assert found[0].is_contiguous(memory_format=torch.channels_last)
 
@@ -78,7 +78,7 @@ def test_float32_is_as_exact_as_torchs_layers(shift, channels, relu):
     found = results(batch_norm, x, bn, relu)
     # A number within rounding of zero may lie on either side of the ReLU: the largest error says
     # nothing then, the sum of all does.
-    for a, b, e in zip(found[:-1], results(reference, x, bn, relu), exact):
+    for a, b, e in zip(found[:-1], results(reference, x, bn, relu), exact, strict=True):
         assert a.dtype == torch.float32
         assert (a - e).abs().sum() <= 3 * (b - e).abs().sum() + 1e-6 * e.abs().sum()
 
@@ -116,7 +116,7 @@ def test_what_is_not_finite_spreads_as_in_torchs_layers(value):
     x, bn = inputs(), layer(21)
     with torch.no_grad():
         x[0, 3, 2, 1] = value
-    for a, b in zip(results(batch_norm, x, bn, True), results(reference, x, bn, True)):
+    for a, b in zip(results(batch_norm, x, bn, True), results(reference, x, bn, True), strict=True):
         torch.testing.assert_close(a, b, equal_nan=True)
 
 
@@ -152,7 +152,7 @@ def test_threads_do_not_change_a_bit(dtype):
     first = results(batch_norm, x, bn, True)
     torch.set_num_threads(3)
     try:
-        for a, b in zip(first, results(batch_norm, x, bn, True)):
+        for a, b in zip(first, results(batch_norm, x, bn, True), strict=True):
             assert torch.equal(a, b)
     finally:
         torch.set_num_threads(1)

@@ -26,12 +26,12 @@ def inputs(widths=(4, 5, 3), size=(7, 9), dtype=torch.float64):
         bn.weight.uniform_(-1, 1)
         bn.bias.uniform_(-1, 1)
     return x, bn, [torch.randn(w, 1, k, k, dtype=dtype).requires_grad_()
-                   for k, w in zip((3, 5, 7), widths) if w]
+                   for k, w in zip((3, 5, 7), widths, strict=True) if w]
 
 
 def layers(x, bn, weights, stride):
     """The plain reference."""
-    parts = zip(F.relu(bn(x)).split([len(w) for w in weights], dim=1), weights)
+    parts = zip(F.relu(bn(x)).split([len(w) for w in weights], dim=1), weights, strict=True)
     return torch.cat([F.conv2d(part, w, None, stride, w.shape[-1] // 2, groups=len(w))
                       for part, w in parts], dim=1)
 
@@ -52,7 +52,7 @@ def results(function, x, bn, weights, stride):
 def test_operator_equals_layers_in_output_gradients_and_statistics(widths, size, stride):
     found, expected = (results(function, *inputs_once(widths, size), stride)
                        for function in (normalized_depthwise, layers))
-    for a, b in zip(found, expected):
+    for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
 
 
@@ -67,7 +67,7 @@ def test_float32_is_as_exact_as_layers():
     doubles = [t.detach().double().requires_grad_() for t in (x, *weights)]
     exact = results(layers, doubles[0], copy.deepcopy(bn).double(), doubles[1:], 1)
     found = results(normalized_depthwise, x, bn, weights, 1)
-    for a, b, e in zip(found[:-1], results(layers, x, bn, weights, 1), exact):
+    for a, b, e in zip(found[:-1], results(layers, x, bn, weights, 1), exact, strict=True):
         assert a.dtype == torch.float32
         assert (a - e).abs().max() <= 3 * (b - e).abs().max() + 1e-6 * e.abs().max()
 
@@ -77,7 +77,7 @@ def test_threads_do_not_change_a_bit():
     first = results(normalized_depthwise, x, bn, weights, 2)
     torch.set_num_threads(3)
     try:
-        for a, b in zip(first, results(normalized_depthwise, x, bn, weights, 2)):
+        for a, b in zip(first, results(normalized_depthwise, x, bn, weights, 2), strict=True):
             assert torch.equal(a, b)
     finally:
         torch.set_num_threads(1)
@@ -99,7 +99,7 @@ def test_what_is_not_a_number_spreads_as_in_layers():
     with torch.no_grad():
         x[0, 3, 2, 1] = float('nan')
     found, expected = (results(f, x, bn, weights, 1) for f in (normalized_depthwise, layers))
-    for a, b in zip(found, expected):
+    for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, equal_nan=True)
 
 

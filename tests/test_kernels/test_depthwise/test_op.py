@@ -22,12 +22,12 @@ def inputs(widths=(4, 5, 3), size=(7, 9), sizes=(3, 5, 7), dtype=torch.float64, 
     """A map and weights that want gradients."""
     x = last(torch.randn(batch, sum(widths), *size, dtype=dtype)).requires_grad_()
     return x, [torch.randn(w, 1, k, k, dtype=dtype).requires_grad_()
-               for k, w in zip(sizes, widths) if w]
+               for k, w in zip(sizes, widths, strict=True) if w]
 
 
 def convolutions(x, weights, stride):
     """The plain reference."""
-    parts = zip(x.split([len(w) for w in weights], dim=1), weights)
+    parts = zip(x.split([len(w) for w in weights], dim=1), weights, strict=True)
     return torch.cat([F.conv2d(part, w, None, stride, w.shape[-1] // 2, groups=len(w))
                       for part, w in parts], dim=1)
 
@@ -47,7 +47,7 @@ def results(function, x, weights, stride):
 def test_kernel_equals_convolutions_in_output_and_gradients(widths, size, stride):
     x, weights = inputs(widths, size)
     found = results(mixed_depthwise, x, weights, stride)
-    for a, b in zip(found, results(convolutions, x, weights, stride)):
+    for a, b in zip(found, results(convolutions, x, weights, stride), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
     assert found[0].is_contiguous(memory_format=torch.channels_last)
 
@@ -59,7 +59,7 @@ def test_float32_is_as_exact_as_convolutions(stride):
     exact = results(convolutions, x.detach().double().requires_grad_(),
                     [w.detach().double().requires_grad_() for w in weights], stride)
     found = results(mixed_depthwise, x, weights, stride)
-    for a, b, e in zip(found, results(convolutions, x, weights, stride), exact):
+    for a, b, e in zip(found, results(convolutions, x, weights, stride), exact, strict=True):
         assert a.dtype == torch.float32
         assert (a - e).abs().max() <= 3 * (b - e).abs().max() + 1e-6 * e.abs().max()
 
@@ -75,7 +75,9 @@ def test_gradients_pass_gradcheck(stride):
 @pytest.mark.parametrize('sizes', [(1, 3, 5), (7, ), (5, 3)])
 def test_other_sets_of_kernel_sizes_work(sizes):
     x, weights = inputs([6] * len(sizes), sizes=sizes)
-    for a, b in zip(results(mixed_depthwise, x, weights, 1), results(convolutions, x, weights, 1)):
+    for a, b in zip(results(mixed_depthwise, x, weights, 1),
+                    results(convolutions, x, weights, 1),
+                    strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -97,7 +99,7 @@ def test_threads_do_not_change_a_bit(dtype):
     first = results(mixed_depthwise, x, weights, 2)
     torch.set_num_threads(3)
     try:
-        for a, b in zip(first, results(mixed_depthwise, x, weights, 2)):
+        for a, b in zip(first, results(mixed_depthwise, x, weights, 2), strict=True):
             assert torch.equal(a, b)
     finally:
         torch.set_num_threads(1)
@@ -109,7 +111,7 @@ def test_maps_and_gradients_in_any_layout_are_understood():
     out = mixed_depthwise(x, weights, 1)
     planes = torch.randn(out.shape, dtype=out.dtype)  # not in channels_last
     expected = torch.autograd.grad(convolutions(x, weights, 1), [x, *weights], planes)
-    for a, b in zip(torch.autograd.grad(out, [x, *weights], planes), expected):
+    for a, b in zip(torch.autograd.grad(out, [x, *weights], planes), expected, strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -120,7 +122,7 @@ def test_without_a_kernel_the_operator_uses_convolutions(monkeypatch, size, stri
     x, weights = inputs(size=size)
     assert op._backend(x) is separate and not can_run(x, weights, stride)
     for a, b in zip(results(mixed_depthwise, x, weights, stride),
-                    results(convolutions, x, weights, stride)):
+                    results(convolutions, x, weights, stride), strict=True):
         torch.testing.assert_close(a, b)
 
 

@@ -29,7 +29,7 @@ def reference(x, weights, stride, gradient):
     """Output and gradients by torch's convolutions, in double precision."""
     x = x.double().requires_grad_()
     weights = [w.double().requires_grad_() for w in weights]
-    parts = zip(x.split([len(w) for w in weights], dim=1), weights)
+    parts = zip(x.split([len(w) for w in weights], dim=1), weights, strict=True)
     out = torch.cat([F.conv2d(part, w, None, stride, w.shape[-1] // 2, groups=len(w))
                      for part, w in parts if len(w)], dim=1)
     out.backward(gradient.double())
@@ -44,13 +44,16 @@ def test_kernels_equal_convolutions(monkeypatch, stride, dtype, tolerance):
     widths, size = (33, 0, 2), (3, 17)  # more than a block of channels and of pixels
     x = torch.randn(1, sum(widths), *size, device=DEVICE).to(dtype)
     x = x.contiguous(memory_format=torch.channels_last)
-    weights = [torch.randn(w, 1, k, k, device=DEVICE).to(dtype) for w, k in zip(widths, (3, 5, 7))]
+    weights = [
+        torch.randn(w, 1, k, k, device=DEVICE).to(dtype)
+        for w, k in zip(widths, (3, 5, 7), strict=True)
+    ]
     gradient = torch.randn(library.out_shape(x, stride), device=DEVICE).to(dtype)
     out, dx, dw = reference(x, weights, stride, gradient)
     found = [triton_kernel.forward(x, weights, stride),
              triton_kernel.input_gradient(gradient, x.shape, weights, stride),
              *(w for w in triton_kernel.weight_gradients(gradient, x, weights, stride) if len(w))]
-    for a, b in zip(found, [out, dx, *dw]):
+    for a, b in zip(found, [out, dx, *dw], strict=True):
         assert a.dtype == dtype
         assert (a - b).abs().max() <= tolerance * b.abs().max()
 

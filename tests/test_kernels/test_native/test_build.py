@@ -23,10 +23,10 @@ def test_without_compiler_the_error_says_so(tmp_path, monkeypatch):
     monkeypatch.delenv(build.SWITCH, raising=False)
     monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
     monkeypatch.setenv('CXX', 'no-such-compiler')
-    with pytest.raises(build.BuildError, match='no C.. compiler'):
+    with pytest.raises(build.BuildError, match=r'no C.. compiler'):
         build.build(tmp_path / 'kernel.cpp')
     monkeypatch.setenv('CXX', 'ccache "g++')
-    with pytest.raises(build.BuildError, match='CXX = .*No closing quotation'):
+    with pytest.raises(build.BuildError, match=r'CXX = .*No closing quotation'):
         build.build(tmp_path / 'kernel.cpp')
 
 
@@ -205,12 +205,12 @@ def test_the_cache_is_used_where_the_compiler_is_gone(lanes, monkeypatch):
     monkeypatch.setenv('CXX', '/nowhere/g++')
     assert build.build(source).lanes() == 4
     source.write_text('extern "C" int lanes() { return 8; }')
-    with pytest.raises(build.BuildError, match='no C.. compiler'):
+    with pytest.raises(build.BuildError, match=r'no C.. compiler'):
         build.build(source)
     source.write_text('extern "C" int lanes() { return 4; }')
     built.unlink()
     built.write_bytes(b'\x7fELF')
-    with pytest.raises(build.BuildError, match='no C.. compiler'):
+    with pytest.raises(build.BuildError, match=r'no C.. compiler'):
         build.build(source)
 
 

@@ -43,9 +43,9 @@ def test_the_ticket_of_an_earlier_run_is_left_out_and_that_is_said(tmp_path):
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match='no such folder.*Remedy: '):
+    with pytest.raises(ConfigError, match=r'no such folder.*Remedy: '):
         collect(tmp_path / 'nowhere')
-    with pytest.raises(ConfigError, match='holds no run.*Remedy: '):
+    with pytest.raises(ConfigError, match=r'holds no run.*Remedy: '):
         collect(tmp_path)
 
 
@@ -53,7 +53,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 def test_a_damaged_summary_is_refused_by_name(tmp_path, content):
     write_run(tmp_path)
     (tmp_path / 'ticket.json').write_text(content)
-    with pytest.raises(TicketError, match='ticket.json cannot be read.*Remedy: '):
+    with pytest.raises(TicketError, match=r'ticket.json cannot be read.*Remedy: '):
         collect(tmp_path)
 
 

@@ -128,7 +128,7 @@ def test_a_run_without_blocks_has_no_drawing_and_says_so(tmp_path):
 
 def test_a_run_that_has_only_begun_is_no_empty_page(tmp_path):
     write_run(tmp_path, killed=True)
-    run, entries = timeline.read(tmp_path)
+    run, _entries = timeline.read(tmp_path)
     timeline.begin(tmp_path, run, [dict(kind='recalibrate', step=1, batches=2)])
     words = ' '.join(Checked(page(collect(tmp_path), [])).words)
     assert 'No search has recorded' in words and 'weights pruned' not in words

@@ -48,7 +48,7 @@ def test_mmseg_loads_images_and_labels_and_all_classes_occur_in_both_splits(root
 def test_no_class_is_too_rare_to_be_learned(root):
     labels = load(root, 'train')[1]
     shares = np.bincount(labels.ravel(), minlength=256)[:19] / labels.size
-    assert shares.min() > 0.003, dict(zip(CLASSES, shares.round(4)))
+    assert shares.min() > 0.003, dict(zip(CLASSES, shares.round(4), strict=True))
     assert shares.max() < 0.35
     assert min((labels == index).any((1, 2)).mean() for index in range(19)) > 0.2
 

@@ -41,12 +41,12 @@ def test_what_is_given_is_not_changed():
 
 
 def test_sizes_are_not_mixed():
-    with pytest.raises(ConfigError, match='demo, full.*different sizes.*Remedy: '):
+    with pytest.raises(ConfigError, match=r'demo, full.*different sizes.*Remedy: '):
         merge('m', [curves_table(), curves_table(size='full')])
 
 
 def test_two_results_of_one_run_are_refused():
-    with pytest.raises(ConfigError, match='d.chance.*other results.*Remedy: '):
+    with pytest.raises(ConfigError, match=r'd.chance.*other results.*Remedy: '):
         merge('m', [curves_table(), table(section(row('d.chance', [2.]),
                                                   curves=dict(A=['d.chance'])))])
 
@@ -57,7 +57,7 @@ def test_what_is_no_table_is_refused(tmp_path, content):
     path = tmp_path / 't.json'
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ConfigError, match='t.json.*Remedy: give the STUDY.json'):
+    with pytest.raises(ConfigError, match=r't.json.*Remedy: give the STUDY.json'):
         read_table(path)
 
 

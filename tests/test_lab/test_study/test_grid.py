@@ -24,7 +24,7 @@ def test_an_ordering_is_claimed_at_every_ratio_of_every_data_set():
 
 
 def test_an_ordering_of_no_curve_is_refused():
-    with pytest.raises(ConfigError, match="grid.above = 'Others': is no curve. Remedy: use some"):
+    with pytest.raises(ConfigError, match=r"grid.above = 'Others': is no curve. Remedy: use some"):
         expand(dict(GRID, above=[('Ours', 'Others')]))
 
 
@@ -41,7 +41,7 @@ def test_a_grid_stands_beside_sections_and_claims_of_ones_own():
 
 @pytest.mark.parametrize('content, said', [
     (dict(grid=dict(data={})), 'grid: ratios is missing'),
-    (dict(), 's: it has neither sections nor a grid'),
+    ({}, 's: it has neither sections nor a grid'),
 ])
 def test_half_a_study_is_refused(content, said):
     with pytest.raises(ConfigError, match=said):

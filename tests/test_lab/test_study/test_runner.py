@@ -96,7 +96,7 @@ def test_a_record_of_other_settings_is_refused_or_the_run_repeated(folder, study
     else:
         Path('work/records/d.search-seed0.json').write_text('{"run": ')
     _base.cache_clear()
-    with pytest.raises(ConfigError, match='Remedy: .*(rerun-changed|remove it)'):
+    with pytest.raises(ConfigError, match=r'Remedy: .*(rerun-changed|remove it)'):
         study('--seeds', 0)
     study('--seeds', 0, '--rerun-changed')
     repeated = {name: study.calls(f'd.{name}') for name in ('dense', 'search', 'sp_p90')}
@@ -120,7 +120,7 @@ def test_what_fails_is_told_and_the_rest_is_done(folder, study):
     text = Path('study.py').read_text().replace(
         'claims =', 'sections[0][\'rows\'] += [dict(label=\'n\', run=\'d.needs_it\')]\nclaims =')
     Path('study.py').write_text(text)
-    with pytest.raises(TrainingError, match='2 of 7 runs are missing; d.fails.*it cannot'):
+    with pytest.raises(TrainingError, match=r'2 of 7 runs are missing; d.fails.*it cannot'):
         study('--seeds', 0)
     assert record('d.sp_p90_rt') and not Path('work/records/d.needs_it-seed0.json').exists()
     assert 'S+P, retrained' in Path('work/tables/study.md').read_text()
@@ -136,5 +136,5 @@ def test_runs_side_by_side_get_a_gpu_each(folder, study, monkeypatch):
 def test_only_some_rows(folder, study):
     study('--seeds', 0, '--only', 'd.sp_p90')
     assert study.calls('d.search') == 1 and study.calls('d.dense') == 0
-    with pytest.raises(ConfigError, match='--only = \'d.nothing\''):
+    with pytest.raises(ConfigError, match=r'--only = \'d.nothing\''):
         study('--only', 'd.nothing')

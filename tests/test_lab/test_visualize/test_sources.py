@@ -38,12 +38,12 @@ def test_paths_without_pictures_are_refused(folder, name, words):
 @pytest.mark.parametrize('content', [b'', b'no image'])
 def test_damaged_images_are_refused(tmp_path, content):
     (tmp_path / 'x.png').write_bytes(content)
-    with pytest.raises(DataError, match='x.png: cannot be read as an image'):
+    with pytest.raises(DataError, match=r'x.png: cannot be read as an image'):
         read_image(tmp_path / 'x.png')
 
 
 def test_damaged_videos_are_refused(folder):
-    with pytest.raises(DataError, match='d.mp4: cannot be read as a video'):
+    with pytest.raises(DataError, match=r'd.mp4: cannot be read as a video'):
         read_video(folder / 'd.mp4')
 
 
@@ -66,7 +66,7 @@ def test_boxes_are_found_by_number_or_name(tmp_path, image_id):
 
 def test_weak_detections_and_other_things_are_left_out(tmp_path):
     boxes = Boxes(write(tmp_path / 'b.json', dict(box(1), score=0.2), dict(box(1), category_id=3)))
-    with pytest.raises(DataError, match='no box of a person for 1.png. Remedy: add one with'):
+    with pytest.raises(DataError, match=r'no box of a person for 1.png. Remedy: add one with'):
         boxes.of_image(tmp_path / '1.png')
 
 

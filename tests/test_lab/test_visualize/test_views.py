@@ -75,7 +75,7 @@ def test_an_index_beyond_the_data_is_refused(view):
 
 
 def test_a_config_of_no_known_task_is_refused():
-    with pytest.raises(ConfigError, match='no view draws this task.*mmpose, mmpretrain, mmseg'):
+    with pytest.raises(ConfigError, match=r'no view draws this task.*mmpose, mmpretrain, mmseg'):
         view_of(Config(dict(default_scope='mmdet')))
 
 

@@ -15,7 +15,7 @@ def branches(channels, size, batch=2):
     sizes = [size]
     for _ in channels[1:]:
         sizes.append(tuple(-(-n // 2) for n in sizes[-1]))
-    return [torch.randn(batch, width, *hw) for width, hw in zip(channels, sizes)]
+    return [torch.randn(batch, width, *hw) for width, hw in zip(channels, sizes, strict=True)]
 
 
 def test_a_branch_takes_itself_and_its_neighbours_only():
@@ -42,7 +42,7 @@ def test_outputs_are_rectified_sums_of_down_and_up_sampled_branches():
         blocks[1]['0'](high) + blocks[1]['1'](middle)
         + F.interpolate(blocks[1]['2'](low), scale_factor=2),
         blocks[2]['1'](middle) + blocks[2]['2'](low)]
-    for out, total in zip(fusion(inputs), expected):
+    for out, total in zip(fusion(inputs), expected, strict=True):
         assert (total < 0).any()
         torch.testing.assert_close(out, total.clamp(min=0))
 

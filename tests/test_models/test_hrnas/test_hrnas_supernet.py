@@ -18,7 +18,7 @@ def test_branches_have_strides_4_to_32_rounded_up(size, transformer):
     expected = size
     for _ in range(2):
         expected = tuple(-(-n // 2) for n in expected)
-    for out, channels in zip(outputs, model.out_channels):
+    for out, channels in zip(outputs, model.out_channels, strict=True):
         assert out.shape == (1, channels, *expected)
         expected = tuple(-(-n // 2) for n in expected)
 
@@ -89,7 +89,7 @@ def test_feature_maps_are_in_the_format_told_and_equal_in_both(channels_last, fo
     x = input_image(2, 64, 64, dtype=torch.float64)
     outputs = model(x)
     model.channels_last = not channels_last
-    for out, other in zip(outputs, model(x)):
+    for out, other in zip(outputs, model(x), strict=True):
         assert out.is_contiguous(memory_format=form)
         assert not other.is_contiguous(memory_format=form)
         torch.testing.assert_close(out, other, rtol=1e-9, atol=1e-9)

@@ -96,7 +96,7 @@ def test_gradients_equal_those_of_the_plain_reference():
               'scale': path.input_bn.weight}
     found = torch.autograd.grad((path(x, (9, 13)) * weights).sum(), shared.values())
     expected = torch.autograd.grad((reference(x, (9, 13)) * weights).sum(), shared.values())
-    for name, a, b in zip(shared, found, expected):
+    for name, a, b in zip(shared, found, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9, msg=name)
 
 

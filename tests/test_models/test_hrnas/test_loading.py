@@ -180,7 +180,7 @@ def test_another_supernet_refuses_the_state(changes):
 def test_a_classification_neck_refuses_the_blocks_of_a_deeper_one():
     states = [ClassificationNeck((4, 6, 8)[:n], (5, 7, 9)[:n], 11, tokens=3).state_dict()
               for n in (2, 3)]
-    for state, n in zip(states, (3, 2)):
+    for state, n in zip(states, (3, 2), strict=True):
         neck = ClassificationNeck((4, 6, 8)[:n], (5, 7, 9)[:n], 11, tokens=3)
         with pytest.raises(TicketError, match=r'(widen|downsample|final)\.'):
             mmengine_load(neck, state)

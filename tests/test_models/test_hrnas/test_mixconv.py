@@ -26,7 +26,7 @@ class SeparateBranches(nn.Module):
         super().__init__()
         self.branches = nn.ModuleList()
         start = 0
-        for k, depthwise, width in zip(KERNEL_SIZES, joint.depthwise, joint.widths):
+        for k, depthwise, width in zip(KERNEL_SIZES, joint.depthwise, joint.widths, strict=True):  # noqa: F402
             part = slice(start, start + width)
             start += width
             if width:
@@ -95,7 +95,7 @@ def test_joint_layout_equals_separate_branches_in_outputs_and_gradients(stride, 
     inputs = [torch.randn(2, 5, *size, dtype=torch.float64).requires_grad_()]
     inputs.append(inputs[0].detach().clone().requires_grad_())
 
-    outputs = [net(x) for net, x in zip((joint, separate), inputs)]
+    outputs = [net(x) for net, x in zip((joint, separate), inputs, strict=True)]
     assert_same(outputs[0], outputs[1])
     weights = torch.randn_like(outputs[0])
     for out in outputs:
@@ -164,7 +164,9 @@ def test_removed_channels_leave_the_others_as_they_were():
     joint = make_joint().eval()
     x = torch.randn(1, 5, 8, 8, dtype=torch.float64)
     hidden = F.relu(joint.expand_bn(joint.expand(x)))
-    parts = [conv(h) for conv, h in zip(joint.depthwise, hidden.split(joint.widths, dim=1))]
+    parts = [
+        conv(h) for conv, h in zip(joint.depthwise, hidden.split(joint.widths, dim=1), strict=True)
+    ]
     hidden = F.relu(joint.depthwise_bn(torch.cat(parts, dim=1)))
     keep = torch.tensor([0, 3, 19, 20, 41, 59])
     expected = joint.project_bn(F.conv2d(hidden[:, keep], joint.project.weight[:, keep]))
@@ -213,7 +215,7 @@ def test_training_by_the_kernel_equals_training_by_convolutions(monkeypatch, str
         gradients.append([p.grad for p in net.parameters() if p.numel()])
     assert calls == expected_calls(sum(widths or (20, 20, 20)))
     torch.testing.assert_close(outputs[0], outputs[1], rtol=1e-4, atol=1e-4)
-    for a, b in zip(*gradients):
+    for a, b in zip(*gradients, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4 * float(a.abs().max()) + 1e-6)
 
 

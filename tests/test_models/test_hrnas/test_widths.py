@@ -20,7 +20,7 @@ def test_widths_of_a_searched_network_rebuild_it():
     assert ([p.requires_grad for p in again.parameters()]
             == [p.requires_grad for p in model.parameters()])
     again.load_state_dict(model.state_dict())
-    for a, b in zip(again.eval()(input_image()), model(input_image())):
+    for a, b in zip(again.eval()(input_image()), model(input_image()), strict=True):
         assert torch.equal(a, b)
 
 

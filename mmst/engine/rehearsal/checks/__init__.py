@@ -5,8 +5,9 @@ value and remedy. The quick ones come first, those that read data last.
 """
 import copy
 import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
@@ -46,7 +47,7 @@ def check(cfg: Config) -> None:
         check_data(cfg, ('train', 'val'))
 
 
-def check_test(cfg: Config, path: str) -> Tuple[Dict[str, Any], Optional[Ticket]]:
+def check_test(cfg: Config, path: str) -> tuple[dict[str, Any], Ticket | None]:
     """Refuse a config, ticket or checkpoint that cannot be evaluated.
 
     Args:

@@ -2,7 +2,8 @@
 import os
 import os.path as osp
 import re
-from typing import Any, Dict, Mapping, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config
 from torch import nn
@@ -45,7 +46,7 @@ def check_start(cfg: Config, model: nn.Module) -> None:
     check_fits(path, convert(content), model, whole=bool(cfg.get('resume')))
 
 
-def check_tested(path: str, model: nn.Module) -> Tuple[Dict[str, Any], Optional[Ticket]]:
+def check_tested(path: str, model: nn.Module) -> tuple[dict[str, Any], Ticket | None]:
     """Refuse a file that cannot be evaluated with a model; see :func:`check_start`.
 
     Returns:
@@ -58,7 +59,7 @@ def check_tested(path: str, model: nn.Module) -> Tuple[Dict[str, Any], Optional[
     return content, ticket
 
 
-def read(path: str) -> Dict[str, Any]:
+def read(path: str) -> dict[str, Any]:
     """Content of a checkpoint or ticket; a bare state dict is put under ``state_dict``.
 
     Raises:
@@ -116,7 +117,7 @@ def check_fits(path: str, content: Mapping[str, Any], model: nn.Module, whole: b
             raise _other(path, f'{names[0]} {problem} ({len(names)} such entries)')
 
 
-def _start_file(cfg: Config) -> Optional[str]:
+def _start_file(cfg: Config) -> str | None:
     if cfg.get('load_from') is None and cfg.get('resume') and osp.isdir(cfg.get('work_dir') or ''):
         return find_checkpoint(cfg.work_dir)
     return cfg.get('load_from')

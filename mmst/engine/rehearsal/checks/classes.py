@@ -1,6 +1,6 @@
 """Does the model have an output for each class, or key point, of the data set?"""
 import os
-from typing import Iterable, Iterator, Set, Tuple
+from collections.abc import Iterable, Iterator
 
 from mmengine.config import Config
 
@@ -19,7 +19,7 @@ def check_classes(cfg: Config, source: Source) -> None:
         check[source.task](cfg, source)
 
 
-def heads(cfg: Config, *names: str) -> Iterator[Tuple[str, dict]]:
+def heads(cfg: Config, *names: str) -> Iterator[tuple[str, dict]]:
     """Heads of the model with their keys; one name may stand for several heads."""
     for name in names:
         head = cfg.model.get(name)
@@ -56,7 +56,7 @@ def _check_classification(cfg: Config, source: Source) -> None:
                 f'set {key}.num_classes={listed + 1}, or use another file')
 
 
-def _read_list(source: Source) -> Tuple[Set[str], int]:
+def _read_list(source: Source) -> tuple[set[str], int]:
     """Folders and highest class number of an annotation file."""
     path = source.dataset.ann_file
     folders, highest = set(), -1

@@ -2,8 +2,8 @@
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
-from typing import Iterator, List, Optional, Tuple
 
 from mmengine.logging import print_log
 
@@ -47,7 +47,7 @@ def check_images(source: Source) -> None:
               'current', logging.WARNING)
 
 
-def _folder_and_endings(source: Source) -> Optional[Tuple[str, str, List[str], bool]]:
+def _folder_and_endings(source: Source) -> tuple[str, str, list[str], bool] | None:
     """Key of the endings, folder, endings, and whether capitals do not matter."""
     dataset = source.dataset
     if dataset is None or source.is_remote or getattr(dataset, 'ann_file', None):

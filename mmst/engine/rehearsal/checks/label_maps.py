@@ -1,5 +1,4 @@
 """Do label maps have the size of their images, and one number a pixel?"""
-from typing import Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -48,7 +47,7 @@ def _loads_plainly(source: Source) -> bool:
             and any(kind in ('LoadAnnotations', 'mmseg.LoadAnnotations') for kind in kinds))
 
 
-def _header(path: Optional[str]) -> Optional[Tuple[Tuple[int, int], str]]:
+def _header(path: str | None) -> tuple[tuple[int, int], str] | None:
     """Width and height as they are loaded, and the kind of picture; None where it cannot be told."""
     try:
         with Image.open(path) as picture:

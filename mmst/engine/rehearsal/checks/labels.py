@@ -1,5 +1,5 @@
 """Do the label maps of a segmentation data set keep to the head's classes?"""
-from typing import Any, Optional, Set
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -40,7 +40,7 @@ def check_labels(cfg: Config, source: Source, most: int = 200) -> None:
         _check_values(_load(load, info, source), ignored, head, info['seg_map_path'], source)
 
 
-def _annotation_loader(source: Source) -> Optional[Any]:
+def _annotation_loader(source: Source) -> Any | None:
     """The pipeline's own step that reads label maps."""
     if source.task != 'mmseg' or not source.dataset.data_prefix.get('seg_map_path'):
         return None
@@ -60,7 +60,7 @@ def _load(load: Any, info: dict, source: Source) -> np.ndarray:
             'every image needs a label map of its name; copy the data set anew') from error
 
 
-def _check_values(labels: np.ndarray, ignored: Set[int], head, path: str, source: Source) -> None:
+def _check_values(labels: np.ndarray, ignored: set[int], head, path: str, source: Source) -> None:
     key, settings = head
     counts = np.bincount(labels.ravel().astype(np.int64))
     counts[[i for i in ignored if i < len(counts)]] = 0

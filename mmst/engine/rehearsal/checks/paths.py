@@ -1,7 +1,7 @@
 """Do the folders and files of a data set exist, and do they hold anything?"""
 import os
 import os.path as osp
-from typing import Iterator, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 from mmengine.config import Config
 
@@ -51,7 +51,7 @@ def check_evaluator_files(cfg: Config, evaluator: str) -> None:
                              'that is evaluated')
 
 
-def _annotation_files(key: str, cfg) -> Iterator[Tuple[str, str]]:
+def _annotation_files(key: str, cfg) -> Iterator[tuple[str, str]]:
     if isinstance(cfg, (list, tuple)):
         for i, metric in enumerate(cfg):
             yield from _annotation_files(f'{key}[{i}]', metric)
@@ -59,7 +59,7 @@ def _annotation_files(key: str, cfg) -> Iterator[Tuple[str, str]]:
         yield f'{key}.ann_file', cfg['ann_file']
 
 
-def _check_folder(source: Source, key: str, folder: str, suffix: Optional[str] = None) -> None:
+def _check_folder(source: Source, key: str, folder: str, suffix: str | None = None) -> None:
     if not osp.isdir(folder):
         problem = f'no such folder{_looked_at(folder)}'
     elif not holds_file(folder, ()):
@@ -77,7 +77,7 @@ def _check_file(source: Source, key: str, path: str) -> None:
         raise data_error(key, path, problem, _remedy(source))
 
 
-def _file_problem(path: str) -> Optional[str]:
+def _file_problem(path: str) -> str | None:
     if not osp.isfile(path):
         return f'no such file{_looked_at(path)}'
     return None if osp.getsize(path) else 'the file is empty'
@@ -97,7 +97,7 @@ def _prefix_key(source: Source, name: str) -> str:
     return f'{source.key}.{"data_prefix" if written else "split"}'
 
 
-def _suffix(source: Source, name: str) -> Optional[str]:
+def _suffix(source: Source, name: str) -> str | None:
     """Ending of mmseg's files, which otherwise finds none and trains on nothing."""
     return getattr(source.dataset, {'img_path': 'img_suffix', 'seg_map_path': 'seg_map_suffix'}.get(
         name, ''), None)

@@ -2,7 +2,8 @@
 import difflib
 import inspect
 import re
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner

@@ -1,7 +1,8 @@
 """The data sets that a config names, found and built without reading any data."""
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
@@ -23,7 +24,7 @@ class Source:
     """
     key: str
     cfg: ConfigDict
-    dataset: Optional[BaseDataset]
+    dataset: BaseDataset | None
 
     @property
     def is_remote(self) -> bool:
@@ -31,7 +32,7 @@ class Source:
         return _is_remote(self.cfg)
 
     @property
-    def task(self) -> Optional[str]:
+    def task(self) -> str | None:
         """``'mmseg'``, ``'mmpretrain'`` or ``'mmpose'``, by the class's ancestry."""
         packages = [c.__module__.partition('.')[0] for c in type(self.dataset).__mro__]
         return next((p for p in packages if p in ('mmseg', 'mmpretrain', 'mmpose')), None)
@@ -50,7 +51,7 @@ def find_sources(cfg: Config, loader: str) -> Iterator[Source]:
             yield Source(key, dataset, _build_lazily(dataset))
 
 
-def _leaves(key: str, cfg: ConfigDict) -> Iterator[Tuple[str, ConfigDict]]:
+def _leaves(key: str, cfg: ConfigDict) -> Iterator[tuple[str, ConfigDict]]:
     if isinstance(cfg.get('dataset'), dict):
         yield from _leaves(f'{key}.dataset', cfg['dataset'])
     elif isinstance(cfg.get('datasets'), (list, tuple)):
@@ -60,7 +61,7 @@ def _leaves(key: str, cfg: ConfigDict) -> Iterator[Tuple[str, ConfigDict]]:
         yield key, cfg
 
 
-def _build_lazily(cfg: ConfigDict) -> Optional[BaseDataset]:
+def _build_lazily(cfg: ConfigDict) -> BaseDataset | None:
     if _is_remote(cfg):
         return None
     kind = resolve(DATASETS, cfg.get('type'))

@@ -1,7 +1,6 @@
 """Is the toolbox of the config's task installed?"""
 import importlib
 from importlib.util import find_spec
-from typing import Optional
 
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
@@ -36,7 +35,7 @@ def check_toolbox(cfg: Config) -> None:
                            suggestion(scope, known) or 'import what registers it: custom_imports')
 
 
-def missing_toolbox(error: Exception) -> Optional[ConfigError]:
+def missing_toolbox(error: Exception) -> ConfigError | None:
     """The error of a config that inherits from a toolbox; None where that is not the trouble.
 
     Args:
