@@ -32,7 +32,7 @@ from training_tasks import clean, make_batch, network, runner, step
 from mmst.cli import start_processes, stop_processes
 from mmst.costs.cost import layer_costs, total
 from mmst.engine import PruneHook, SearchHook
-from mmst.engine.run.access import find_hook, unwrapped
+from mmst.engine.run.runner_views import find_hook, unwrapped
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.recalibrate import batch_norms
 from mmst.search.surgery import Cut

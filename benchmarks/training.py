@@ -35,7 +35,7 @@ from training_tasks import DEVICE, SIZES, TIME, clean, make_batch, runner, step
 
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.run import memory
-from mmst.engine.run.access import averaged, find_hook, unwrapped
+from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
 from mmst.pruning.reactivation import mask_gradients, zero_pruned
 from mmst.search.units import find_units
 

@@ -22,8 +22,8 @@ from mmengine.runner import Runner
 
 import mmst
 from mmst.engine import PruneHook
-from mmst.engine.run.access import find_hook
 from mmst.engine.run.events import events
+from mmst.engine.run.runner_views import find_hook
 from mmst.registry import MODELS as MMST_MODELS
 
 OUT = Path(__file__).parent / 'images' / 'two_in_one.svg'

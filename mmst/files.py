@@ -75,7 +75,7 @@ def replaceable(path: str | Path) -> Path:
     return path
 
 
-def sweep(folder: str | Path) -> None:
+def remove_leftovers(folder: str | Path) -> None:
     """Remove what killed processes have left of files that they were writing in ``folder``."""
     for path in Path(folder).glob('.*.tmp'):
         pid = path.name.split('.')[-2]

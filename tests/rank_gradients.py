@@ -13,7 +13,7 @@ from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import Sampler
 
-from mmst.engine.run.access import models
+from mmst.engine.run.runner_views import models
 
 # ------------------------------------------------------------------ gradients in double precision
 

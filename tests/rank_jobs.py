@@ -13,8 +13,8 @@ from tiny import averaged, find_hook, find_units, make, unwrapped
 from mmst import cli
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.run import training
-from mmst.engine.run.access import models, refresh_averaged
 from mmst.engine.run.events import events, happened
+from mmst.engine.run.runner_views import models, refresh_averaged
 from mmst.search.recalibrate import average_statistics
 
 #: As ``tools/train.py`` sets it where there is no GPU.

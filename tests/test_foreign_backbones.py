@@ -13,8 +13,8 @@ from mmengine.runner.checkpoint import load_checkpoint
 
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst.engine import PruneHook
-from mmst.engine.run.access import find_hook, models, unwrapped
 from mmst.engine.run.events import events
+from mmst.engine.run.runner_views import find_hook, models, unwrapped
 from mmst.lab.report.collect import collect
 from mmst.lab.report.page import page
 from mmst.search.units import find_units
@@ -211,9 +211,9 @@ def test_a_run_can_start_from_a_ticket(finished, inside):
 
 
 def test_a_prepared_network_reads_a_ticket_as_a_checkpoint(finished, inside):
-    from mmst.search.adapters import prepare
+    from mmst.search.adapters import accept_searched_states
     run = finished(SEARCHED)
-    model = prepare(downstream.build(SEARCHED, inside / 'read').model)
+    model = accept_searched_states(downstream.build(SEARCHED, inside / 'read').model)
     load_checkpoint(model, str(Path(run.runner.work_dir, 'ticket.pth')), strict=True)
     image = torch.randn(1, 3, 32, 32)
     outputs = []

@@ -19,8 +19,8 @@ from torch.utils.data import Dataset
 
 import mmst  # noqa: F401
 from mmst.engine import PruneHook
-from mmst.engine.run.access import averaged, find_hook, unwrapped
 from mmst.engine.run.events import events
+from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
 from mmst.registry import MODELS as MMST_MODELS
 from mmst.search.units import find_units
 

@@ -45,7 +45,7 @@ def show(args) -> None:
     found = report(args)
     print(found.table(args.by))
     if args.out:
-        files.write_bytes(args.out, (json.dumps(found.plain(), indent=2) + '\n').encode())
+        files.write_bytes(args.out, (json.dumps(found.to_dict(), indent=2) + '\n').encode())
 
 
 def main(args=None) -> int:

@@ -24,11 +24,11 @@ from mmst.deploy.sparse.sparsify import sparsify
 from mmst.engine import LabelsHook
 from mmst.engine.rehearsal import checks as preflight
 from mmst.engine.rehearsal.checks.checkpoints import is_ticket, read
-from mmst.engine.run.access import unwrapped
+from mmst.engine.run.runner_views import unwrapped
 from mmst.errors import TicketError, config_error
 from mmst.openmmlab.compat import safe_load
 from mmst.pruning.mask import Mask
-from mmst.search.adapters import prepare
+from mmst.search.adapters import accept_searched_states
 from mmst.settings.resolve import resolve
 from mmst.tickets import Ticket
 
@@ -121,7 +121,7 @@ def evaluate_checkpoint(args) -> None:
     if args.out and args.out.endswith('.pkl'):
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     if args.kernel is not None:
-        model = prepare(unwrapped(runner))
+        model = accept_searched_states(unwrapped(runner))
         runner.load_or_resume()
         check_zeros(model, mask, args.checkpoint)
         sparsify(model, Options(threads=args.kernel))

@@ -14,7 +14,7 @@ from ..costs.table import render
 from ..errors import config_error
 from ..models.hrnas.widths import without_widths
 from ..registry import MODELS
-from ..search.adapters import prepare
+from ..search.adapters import accept_searched_states
 from ..tickets import Ticket
 from .compact import is_compact, nonzero
 
@@ -67,7 +67,7 @@ class CostReport:
     supernet: NetworkCost | None = None
     searched: NetworkCost | None = None
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, e.g. for JSON."""
         networks = dict(supernet=self.supernet, searched=self.searched)
         return dict(input_shape=list(self.input_shape), **{
@@ -111,7 +111,7 @@ def config_cost(model: Mapping[str, Any], input_shape: tuple[int, int],
                 scope: str | None = None) -> NetworkCost:
     """Costs of the network of a model's config before any search."""
     with DefaultScope.overwrite_default_scope(scope):
-        network = prepare(MODELS.build(ConfigDict(without_widths(model))))
+        network = accept_searched_states(MODELS.build(ConfigDict(without_widths(model))))
     return network_cost(network, tuple(input_shape))
 
 

@@ -45,14 +45,14 @@ class CapturedPass:
 
         def forward() -> list[Tensor]:
             found = functional_call(module, aliases, tuple(self.inputs))
-            self._form, self._ends = taken_apart(found)
+            self._form, self._ends = split_output(found)
             return [t.detach() for t in self._ends]
 
         def backward() -> list[Tensor | None]:
             ends, self._ends = self._ends, []  # frees what autograd has kept for it
             # As after an ordinary pass, whose backward pass is called outside of autocast.
             with torch.autocast('cuda', enabled=False):
-                return apart(torch.autograd.grad(ends, self._leaves, self.given,
+                return separate_memory(torch.autograd.grad(ends, self._leaves, self.given,
                                                  allow_unused=True), self.given)
 
         self.given = [torch.ones_like(t) for t in forward()]
@@ -72,7 +72,7 @@ class _Replay(torch.autograd.Function):
     def forward(ctx, captured: CapturedPass, *tensors: Tensor) -> tuple[Tensor, ...]:
         captured.passes, captured.open = captured.passes + 1, True
         ctx.captured, ctx.number = captured, captured.passes
-        for own, given in zip(captured.inputs, tensors, strict=True):
+        for own, given in zip(captured.inputs, tensors, strict=False):  # parameters follow
             own.detach().copy_(given)
         captured.replay_forward()
         return tuple(t.clone() for t in captured.outputs)
@@ -96,7 +96,7 @@ class _Replay(torch.autograd.Function):
                 *(g if g is None else g.detach() for g in gradients[kept:]))
 
 
-def taken_apart(found) -> tuple[Callable, list[Tensor]]:
+def split_output(found) -> tuple[Callable, list[Tensor]]:
     """What puts an output together, and its tensors.
 
     Raises:
@@ -109,7 +109,7 @@ def taken_apart(found) -> tuple[Callable, list[Tensor]]:
     return type(found), list(found)
 
 
-def apart(gradients: Sequence[Tensor | None], others: Sequence[Tensor]
+def separate_memory(gradients: Sequence[Tensor | None], others: Sequence[Tensor]
           ) -> list[Tensor | None]:
     """Each in memory of its own: what is changed in place (clipping) would change two."""
     seen, found = {t.data_ptr() for t in others}, []

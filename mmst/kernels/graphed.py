@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ..errors import TrainingError
-from ..models.plain import is_compiling
+from ..models.unmodified import is_compiling
 from ..randomness import isolated_random_state
 from ..search.units import find_units
 from .captured_pass import CapturedPass

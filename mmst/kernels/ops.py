@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.hrnas.ops import Ops
-from ..models.plain import is_compiling, is_plain
+from ..models.unmodified import is_compiling, is_unmodified
 from . import batch_norm, depthwise, pointwise
 from .depthwise import normalized
 
@@ -62,4 +62,4 @@ def _weights(convs: nn.ModuleList):
 
 
 def _are_plain(convs: nn.ModuleList) -> bool:
-    return all(is_plain(conv, nn.Conv2d) and conv.bias is None for conv in convs)
+    return all(is_unmodified(conv, nn.Conv2d) and conv.bias is None for conv in convs)

@@ -4,7 +4,7 @@ import operator
 from mmengine import dist
 from torch import Tensor, nn
 
-from ..models.plain import has_global_hooks, has_hooks, hooks_of
+from ..models.unmodified import has_global_hooks, has_hooks, hooks_of
 
 TRAINED = operator.attrgetter('requires_grad')
 

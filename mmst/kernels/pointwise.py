@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.plain import is_plain
+from ..models.unmodified import is_unmodified
 
 
 def can_run(x: Tensor, conv: nn.Module) -> bool:
@@ -14,7 +14,7 @@ def can_run(x: Tensor, conv: nn.Module) -> bool:
 
     In float32 or float64, not in mixed precision.
     """
-    return (is_plain(conv, nn.Conv2d) and conv.kernel_size == conv.stride == (1, 1)
+    return (is_unmodified(conv, nn.Conv2d) and conv.kernel_size == conv.stride == (1, 1)
             and conv.groups == 1 and conv.padding == (0, 0) and x.device.type == 'cpu'
             and x.dtype in (torch.float32, torch.float64)
             and x.is_contiguous(memory_format=torch.channels_last) and not _mixed_precision())

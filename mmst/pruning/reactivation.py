@@ -10,19 +10,19 @@ from ..search.optimizer_state import restart
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
 #: as they were when they were pruned; and what zeroing uses: on a CPU ``'bits'`` (int8), -1 where
 #: kept, elsewhere ``'kept'``, 1 or 0. A companion of ``Cut``: it shrinks with its parameter.
-Masks = dict[nn.Parameter, dict[str, Tensor]]
+PruneState = dict[nn.Parameter, dict[str, Tensor]]
 
 REVIVE = ('zero', 'value')
 
 
 @torch.no_grad()
-def mask_gradients(masks: Masks) -> None:
+def mask_gradients(masks: PruneState) -> None:
     """Zero the gradients of pruned weights. A product would leave inf * 0 = nan."""
     _zero((p.grad, state) for p, state in masks.items() if p.grad is not None)
 
 
 @torch.no_grad()
-def zero_pruned(masks: Masks) -> None:
+def zero_pruned(masks: PruneState) -> None:
     """Set pruned weights to exactly 0: momentum, Adam moments and decay still move them."""
     _zero(masks.items())
 
@@ -62,7 +62,7 @@ def zero_pruned_of(tensor: Tensor, state: dict[str, Tensor]) -> None:
 
     Args:
         tensor (Tensor): In floating point.
-        state (Dict[str, Tensor]): The parameter's entry of ``Masks``; ``'bits'`` is added to it.
+        state (Dict[str, Tensor]): The parameter's entry of ``PruneState``; ``'bits'`` is added to it.
     """
     integer = _INTEGERS.get(tensor.element_size())
     if tensor.device.type != 'cpu' or integer is None:
@@ -77,7 +77,7 @@ _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @torch.no_grad()
-def reactivate(masks: Masks, optimizer: Optimizer) -> None:
+def reactivate(masks: PruneState, optimizer: Optimizer) -> None:
     """Lift the masks: pruned weights get gradients again (iterative reactivation, Sec. 3.2).
 
     A weight starts from 0, or from the value that it had when it was pruned if the mask keeps one.
@@ -103,7 +103,7 @@ def reactivate(masks: Masks, optimizer: Optimizer) -> None:
     masks.clear()
 
 
-def sizes(masks: Masks, optimizer_state: Mapping[nn.Parameter, dict]) -> set[str]:
+def sizes(masks: PruneState, optimizer_state: Mapping[nn.Parameter, dict]) -> set[str]:
     """Entries of an optimizer's state that measure sizes, as second moments do: none is negative.
 
     No list of names is complete; a first moment is negative somewhere among all masked weights.

@@ -28,9 +28,9 @@ def importance_histogram(groups: Mapping[str, UnitGroup],
     """
     values: dict[int, list[Tensor]] = {}
     for name, group in groups.items():
-        labels = torch.tensor(group.labels, device=importance[name].device)
+        kernel_sizes = torch.tensor(group.kernel_sizes, device=importance[name].device)
         for label in group.count_by_label():
-            values.setdefault(label, []).append(importance[name][labels == label])
+            values.setdefault(label, []).append(importance[name][kernel_sizes == label])
     return {label: _counts(torch.cat(parts)) for label, parts in sorted(values.items())}
 
 

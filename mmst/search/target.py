@@ -61,7 +61,7 @@ def limit_removal(model: nn.Module, keep: Keep, importance: Mapping[str, torch.T
                 for name, units in dropped.items()}
 
     def distance(count: int) -> float:
-        return ratio_of(removed(model, after(count))) - 1
+        return ratio_of(copy_without_units(model, after(count))) - 1
 
     if distance(len(gone)) >= 0:
         return keep
@@ -72,7 +72,7 @@ def limit_removal(model: nn.Module, keep: Keep, importance: Mapping[str, torch.T
     return after(min((above, below), key=lambda count: abs(distance(count))))
 
 
-def removed(model: nn.Module, keep: Keep) -> nn.Module:
+def copy_without_units(model: nn.Module, keep: Keep) -> nn.Module:
     """A copy of ``model`` without the units that ``keep`` leaves out."""
     twin = copy.deepcopy(model)
     groups = find_units(twin)
@@ -81,7 +81,7 @@ def removed(model: nn.Module, keep: Keep) -> nn.Module:
     return twin
 
 
-def adapted(factor: float, ratio: float, start: float, done: float) -> float:
+def adapt_factor(factor: float, ratio: float, start: float, done: float) -> float:
     """The factor on ρ after a search: larger where the search is behind, smaller where ahead.
 
     Costs are meant to fall by the same share at each search.
@@ -100,12 +100,15 @@ def adapted(factor: float, ratio: float, start: float, done: float) -> float:
     return min(max(factor, 1 / LIMIT), LIMIT)
 
 
-def rounded(labels: list[int], stays: list[int], importance: torch.Tensor, divisor: int = 1,
-            minimum: int = 0) -> list[int]:
+def round_counts(kernel_sizes: list[int],
+                 stays: list[int],
+                 importance: torch.Tensor,
+                 divisor: int = 1,
+                 minimum: int = 0) -> list[int]:
     """The units that stay, with the most important of the others until the counts are right.
 
     Args:
-        labels (List[int]): Kernel size of each unit; each has a count of its own.
+        kernel_sizes (List[int]): Kernel size of each unit; each has a count of its own.
         stays (List[int]): Units that would stay.
         importance (Tensor): Of each unit.
         divisor (int): Counts are multiples of it, as far as there are units; 0 stays 0.
@@ -117,8 +120,8 @@ def rounded(labels: list[int], stays: list[int], importance: torch.Tensor, divis
         if len(kept) >= minimum:
             break
         kept.add(unit)
-    for label in sorted(set(labels)):
-        own = [unit for unit in order if labels[unit] == label]
+    for label in sorted(set(kernel_sizes)):
+        own = [unit for unit in order if kernel_sizes[unit] == label]
         count = len(kept.intersection(own))
         for unit in own:
             if count % divisor == 0:

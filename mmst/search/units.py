@@ -26,7 +26,7 @@ class UnitGroup:
     Attributes:
         kind (str): ``'channel'`` or ``'token'``.
         bn (nn.Module): The BN; ``bn.weight`` has one entry a unit.
-        labels (List[int]): Kernel size of each unit; 0 for tokens.
+        kernel_sizes (List[int]): Kernel size of each unit; 0 for tokens.
         keep (Callable): ``keep(index, cut)`` keeps the units of ``index`` (1-D, ascending) and
             removes the others from every tensor that they occupy.
         macs (Callable): ``macs(in_hw, out_hw)`` is a 1-D tensor, the multiply-adds of each unit for
@@ -36,7 +36,7 @@ class UnitGroup:
     """
     kind: str
     bn: nn.Module
-    labels: list[int]
+    kernel_sizes: list[int]
     keep: Callable[[Tensor, Cut], None]
     macs: Callable[[tuple[int, int], tuple[int, int]], Tensor]
     minimum: int = 0
@@ -51,7 +51,7 @@ class UnitGroup:
 
     def count_by_label(self) -> dict[int, int]:
         """Units left per kernel size (0: tokens)."""
-        return {label: self.labels.count(label) for label in sorted(set(self.labels))}
+        return {label: self.kernel_sizes.count(label) for label in sorted(set(self.kernel_sizes))}
 
 
 def find_units(model: nn.Module) -> dict[str, UnitGroup]:

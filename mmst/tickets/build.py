@@ -8,7 +8,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from ..registry import MODELS
-from ..search.adapters import prepare
+from ..search.adapters import accept_searched_states
 from .bounded import bounded
 from .registered import check_settings, registered_only
 
@@ -34,4 +34,4 @@ def build_network(cfg: Any, scope: str | None,
     settings = ConfigDict(whole=check_settings(copy.deepcopy(cfg), scope)).whole
     with registered_only(), DefaultScope.overwrite_default_scope(scope), \
             bounded(sum(value.numel() for value in state.values()), len(state)):
-        return prepare(MODELS.build(settings))
+        return accept_searched_states(MODELS.build(settings))

@@ -17,7 +17,7 @@ from ..pruning.mask import Mask
 from .build import build_network
 from .digest import digest
 from .imports import how_to_import, missing_imports, needed_imports
-from .plain import plain, plain_model
+from .plain_data import as_plain_data, plain_model
 
 FORMAT, VERSION = 'mmst.ticket', TICKET_COLUMNS_FIRST
 #: From that version on files have a digest.
@@ -75,8 +75,8 @@ class Ticket:
 
     def save(self, path: str | Path) -> None:
         """Write the file whole or not at all."""
-        content = dict(model=plain(self.model), state_dict=dict(self.state_dict),
-                       mask=dict(self.mask), meta=plain(self.meta))
+        content = dict(model=as_plain_data(self.model), state_dict=dict(self.state_dict),
+                       mask=dict(self.mask), meta=as_plain_data(self.meta))
         buffer = io.BytesIO()
         torch.save(dict(format=FORMAT, version=VERSION, digest=seal(VERSION, content), **content),
                    buffer)

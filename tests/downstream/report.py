@@ -18,8 +18,8 @@ from mmengine.runner import Runner
 from project import write_data
 
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
-from mmst.engine.run.access import evaluated
 from mmst.engine.run.events import events
+from mmst.engine.run.runner_views import evaluated
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = ('foreign_resnet18', 'foreign_fcn_hrnet18s', 'foreign_mobilenetv2')

@@ -18,7 +18,7 @@ from mmengine.registry import MODELS
 from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import save_sparse
 from mmst.engine import PruneHook
-from mmst.engine.run.access import find_hook, unwrapped
+from mmst.engine.run.runner_views import find_hook, unwrapped
 from mmst.openmmlab.compat import safe_load
 from mmst.tickets import Ticket
 

@@ -9,7 +9,7 @@ from mmengine.registry import DATASETS, MODELS
 from torch.utils.data import Dataset
 
 from mmst.engine import PruneHook
-from mmst.engine.run.access import find_hook, unwrapped
+from mmst.engine.run.runner_views import find_hook, unwrapped
 from mmst.lab.visualize import view_of
 from mmst.lab.visualize.column import Column
 from mmst.lab.visualize.compare import picture_row

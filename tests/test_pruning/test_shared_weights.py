@@ -11,7 +11,7 @@ from torch import nn
 
 from mmst.costs.cost import layer_costs, total
 from mmst.deploy.export.sparse_file import load_sparse, save_sparse
-from mmst.engine.run.access import averaged, unwrapped
+from mmst.engine.run.runner_views import averaged, unwrapped
 from mmst.pruning.mask import Mask
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.units import find_units

@@ -13,7 +13,7 @@ from mmst.engine.run.partial_load import refuse_partial_load
 from mmst.errors import TicketError
 from mmst.pruning.mask import Mask
 from mmst.registry import MODELS
-from mmst.search.adapters import prepare
+from mmst.search.adapters import accept_searched_states
 from mmst.search.norms import has_scales, is_batch_norm, tracks_statistics
 from mmst.search.recalibrate import batch_norms
 from mmst.search.surgery import Cut
@@ -44,7 +44,7 @@ def config(norm_cfg, **changes):
 
 def make(form, **changes):
     """As a runner of one process has it."""
-    model = prepare(MODELS.build(ConfigDict(config(FORMS[form], **changes))))
+    model = accept_searched_states(MODELS.build(ConfigDict(config(FORMS[form], **changes))))
     return randomise_norms(revert_sync_batchnorm(model))
 
 

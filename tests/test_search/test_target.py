@@ -5,7 +5,13 @@ from small_nets import narrow_backbone
 
 from mmst.costs.cost import layer_costs, total
 from mmst.search.importance import importances
-from mmst.search.target import SearchTarget, adapted, limit_removal, removed, rounded
+from mmst.search.target import (
+    SearchTarget,
+    adapt_factor,
+    copy_without_units,
+    limit_removal,
+    round_counts,
+)
 from mmst.search.units import find_units
 
 SMALL = dict(channels=((4, ), (4, 6)), depths=((1, ), (1, 1)), transformer='none')
@@ -31,7 +37,7 @@ def test_removal_ends_within_two_percent_of_the_target(key, share):
     target = SearchTarget(**{key: share * costs(model)[key]})
     keep = limit_removal(model, {name: [] for name in groups}, importances(groups, None),
                          lambda network: target.ratio(costs(network)))
-    assert target.ratio(costs(removed(model, keep))) == pytest.approx(1, abs=0.02)
+    assert target.ratio(costs(copy_without_units(model, keep))) == pytest.approx(1, abs=0.02)
 
 
 def test_the_least_important_units_go_first():
@@ -58,19 +64,19 @@ def test_a_removal_that_does_not_reach_the_target_is_left_whole():
 def test_the_model_itself_is_not_touched():
     model = narrow_backbone(**SMALL)
     widths = model.get_widths()
-    removed(model, {name: [0] for name in find_units(model)})
+    copy_without_units(model, {name: [0] for name in find_units(model)})
     assert model.get_widths() == widths
 
 
 @pytest.mark.parametrize('ratio, expected', [(3., 1.5), (2., 1.), (1.3, 1 / 1.5)])
 def test_rho_grows_behind_the_plan_and_falls_ahead_of_it(ratio, expected):
-    assert adapted(1., ratio, start=4., done=0.5) == pytest.approx(expected)
+    assert adapt_factor(1., ratio, start=4., done=0.5) == pytest.approx(expected)
 
 
 def test_rho_stays_within_bounds():
     factor = 1.
     for _ in range(100):
-        factor = adapted(factor, 9., 10., 1.)
+        factor = adapt_factor(factor, 9., 10., 1.)
     assert factor == 1000.
 
 
@@ -79,8 +85,8 @@ def test_rho_stays_within_bounds():
     (1, 99, [0, 1, 2, 3, 4, 5])])
 def test_counts_are_rounded_up_by_the_most_important_units(divisor, minimum, expected):
     importance = torch.tensor([.9, .1, .2, .3, .4, .8])
-    assert rounded([3, 3, 3, 3, 5, 5], [0, 5], importance, divisor, minimum) == expected
+    assert round_counts([3, 3, 3, 3, 5, 5], [0, 5], importance, divisor, minimum) == expected
 
 
 def test_kernel_sizes_without_a_unit_stay_without():
-    assert rounded([3, 3, 5, 5], [2], torch.tensor([.1, .2, .9, .3]), divisor=2) == [2, 3]
+    assert round_counts([3, 3, 5, 5], [2], torch.tensor([.1, .2, .9, .3]), divisor=2) == [2, 3]

@@ -121,7 +121,7 @@ def test_macs_of_a_kernel_size_are_what_the_network_saves_without_it(label):
     before, saved = macs(model), 0.
     for name, group in find_units(model).items():
         if group.kind == 'channel':
-            of_label = torch.tensor(group.labels) == label
+            of_label = torch.tensor(group.kernel_sizes) == label
             saved += float(group.macs(*sizes[module_path(name)])[of_label].sum())
             group.keep((~of_label).nonzero().flatten(), Cut())
     assert before - macs(model) == saved

@@ -17,7 +17,7 @@ from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import load_sparse, save_sparse
 from mmst.deploy.open import open_ticket
 from mmst.engine.rehearsal.checks.checkpoints import check_tested
-from mmst.engine.run.access import averaged, unwrapped
+from mmst.engine.run.runner_views import averaged, unwrapped
 from mmst.models.hrnas.coordinate_order import convert, projections, swap
 from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
 from mmst.openmmlab.compat import safe_load

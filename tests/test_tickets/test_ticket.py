@@ -12,7 +12,7 @@ from mmst import files
 from mmst.errors import TicketError, TrainingError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
-from mmst.tickets.ticket import plain
+from mmst.tickets.ticket import as_plain_data
 
 
 @torch.no_grad()
@@ -117,9 +117,9 @@ def test_saving_and_loading_changes_nothing(trained, tmp_path):
 def test_plain_turns_numbers_and_text_of_other_classes_into_plain_ones():
     value = dict(a=np.float64(0.5), b=(np.str_('x'), True, None), c=torch.__version__,
                  d={1: object})
-    assert plain(value) == dict(a=0.5, b=('x', True, None), c=str(torch.__version__),
+    assert as_plain_data(value) == dict(a=0.5, b=('x', True, None), c=str(torch.__version__),
                                 d={1: 'builtins.object'})
-    kinds = {type(plain(v)) for v in (value['a'], *value['b'], value['c'])}
+    kinds = {type(as_plain_data(v)) for v in (value['a'], *value['b'], value['c'])}
     assert kinds == {float, str, bool, type(None)}
 
 

@@ -126,7 +126,7 @@ class Graph:
         self.nodes = {name: node for name, node in self.nodes.items() if name in needed}
         return self
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The architecture without its weights, as plain data."""
         nodes = [dict(name=n.name, op=n.op, inputs=list(n.inputs), **n.settings,
                       **({'shapes': {k: list(t.shape) for k, t in n.tensors.items()}}
@@ -142,7 +142,7 @@ class Graph:
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> 'Graph':
-        """A graph of :meth:`plain`'s form; its weights are 0.
+        """A graph of :meth:`to_dict`'s form; its weights are 0.
 
         Raises:
             TicketError: It is no such graph; the message names the node.

@@ -27,7 +27,7 @@ class CompactNetwork(BaseModule):
     What does not depend on the image is computed once for each input size.
 
     Args:
-        graph (str | Mapping): The architecture, as ``Graph.plain`` gives it, or that as JSON:
+        graph (str | Mapping): The architecture, as ``Graph.to_dict`` gives it, or that as JSON:
             mmengine takes minutes to write so long a config any other way.
         channels_last (bool): Memory format of the feature maps. Defaults to True.
         init_cfg (dict, optional): Defaults to None.
@@ -49,7 +49,7 @@ class CompactNetwork(BaseModule):
     def of(cls, graph: Graph, channels_last: bool = True) -> 'CompactNetwork':
         """A network with the weights of ``graph``, in their precision; in eval mode."""
         graph = _without_zero_biases(graph)
-        network = cls(graph.plain(), channels_last)
+        network = cls(graph.to_dict(), channels_last)
         tensors = {f'{n.name}.{k}': t for n in graph for k, t in n.tensors.items()}
         dtype = next((t.dtype for t in tensors.values()), None)
         network.to(dtype).nodes.load_state_dict(tensors)
@@ -94,7 +94,7 @@ class CompactNetwork(BaseModule):
 
     def _set_graph(self, graph: Graph) -> None:
         static, widths = graph.static(), graph.widths()
-        self.architecture = graph.plain()
+        self.architecture = graph.to_dict()
         self.nodes = nn.ModuleDict()
         self.frozen: nn.ModuleDict | None = None
         for node in graph:

@@ -16,7 +16,7 @@ from ...openmmlab.compat import safe_load
 from ...pruning.mask import Mask
 from ...tickets import Ticket
 from ...tickets.digest import digest
-from ...tickets.ticket import place, plain
+from ...tickets.ticket import as_plain_data, place
 from .coding import decode, encode
 from .declared import check_declared
 
@@ -63,10 +63,15 @@ def save_sparse(ticket: Ticket, path: str | Path) -> dict[str, float]:
         values.setdefault(layer['dtype'], []).append(flat)
         layers.append(layer)
     joined = b''.join(positions)
-    content = dict(model=plain(ticket.model), meta=plain(ticket.meta), layers=layers,
+    content = dict(model=as_plain_data(ticket.model),
+                   meta=as_plain_data(ticket.meta),
+                   layers=layers,
                    masked=list(ticket.mask),
                    positions=torch.frombuffer(bytearray(joined or b'\0'), dtype=torch.uint8),
-                   values={dtype: torch.cat(parts) for dtype, parts in values.items()})
+                   values={
+                       dtype: torch.cat(parts)
+                       for dtype, parts in values.items()
+                   })
     buffer = io.BytesIO()
     torch.save(dict(format=FORMAT, version=VERSION, digest=_digest(ticket, VERSION), **content),
                buffer)
@@ -159,8 +164,8 @@ def _unpack(content: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Te
 
 
 def _digest(ticket: Ticket, version: int) -> str:
-    parts = dict(model=plain(ticket.model), state_dict=dict(ticket.state_dict),
-                 mask=dict(ticket.mask), meta=plain(ticket.meta))
+    parts = dict(model=as_plain_data(ticket.model), state_dict=dict(ticket.state_dict),
+                 mask=dict(ticket.mask), meta=as_plain_data(ticket.meta))
     # Since version 2 the label cannot be changed.
     return digest(parts if version < 2 else dict(version=version, **parts))
 

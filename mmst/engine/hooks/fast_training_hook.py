@@ -9,9 +9,9 @@ from ...kernels.ops import KernelOps
 from ...models.hrnas.mixconv import MixConv
 from ...models.hrnas.ops import Ops
 from ...registry import HOOKS
-from ..run.access import models, unwrapped
 from ..run.memory import keep_freed_memory
 from ..run.plan import RunPlan
+from ..run.runner_views import models, unwrapped
 from .interval_hook import IntervalHook
 
 #: Setting to the devices on which there are kernels.

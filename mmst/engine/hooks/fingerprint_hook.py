@@ -5,10 +5,10 @@ from mmengine.runner import Runner
 from ...errors import TrainingError
 from ...registry import HOOKS
 from ...search.recalibrate import average_statistics
-from ..run.access import models
 from ..run.events import happened
 from ..run.fingerprint import find_difference, fingerprint
 from ..run.processes import check_processes
+from ..run.runner_views import models
 from .interval_hook import IntervalHook, counts_iterations, trains
 
 EVENTS = ('search', 'prune', 'reactivate', 'recalibrate')

@@ -9,7 +9,7 @@ from torch import nn
 
 from ...errors import TrainingError
 from ...registry import HOOKS
-from ..run.access import find_hook, unwrapped
+from ..run.runner_views import find_hook, unwrapped
 from .interval_hook import IntervalHook, counts_iterations
 
 #: Iterations between two looks at the losses where there is no ``LoggerHook``.

@@ -15,11 +15,11 @@ from ...tickets.carry import carry_over, choose_parts, open_neck
 from ...tickets.start import starting_point
 from ...tickets.ticket import Ticket
 from ...tickets.transfer import carried_table
-from ..run.access import models, refresh_averaged, unwrapped
 from ..run.coverage import log_coverage
 from ..run.events import add_event
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
+from ..run.runner_views import models, refresh_averaged, unwrapped
 from .prune_hook import PruneHook
 from .search_hook import SearchHook
 

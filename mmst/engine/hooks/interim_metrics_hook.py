@@ -7,9 +7,9 @@ from mmengine.runner import Runner
 
 from ...errors import config_error
 from ...registry import HOOKS
-from ..run.access import find_hook
 from ..run.events import events
 from ..run.monitors import check_monitors, plateau_schedulers
+from ..run.runner_views import find_hook
 from .interval_hook import trains
 from .prune_hook import PruneHook
 

@@ -9,9 +9,9 @@ from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
 from ...errors import config_error
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY, convert_optimizer
-from ...search.adapters import prepare
-from ..run.access import averaged, models, unwrapped
+from ...search.adapters import accept_searched_states
 from ..run.plan import RunPlan
+from ..run.runner_views import averaged, models, unwrapped
 
 
 class IntervalHook(Hook):
@@ -24,7 +24,7 @@ class IntervalHook(Hook):
     def before_run(self, runner: Runner) -> None:
         # Before any checkpoint is loaded: it may hold a searched network.
         for model in models(runner):
-            prepare(model)
+            accept_searched_states(model)
         if trains(runner):
             self.check_plan(plan_of(runner))
 

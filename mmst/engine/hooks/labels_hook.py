@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...registry import HOOKS
-from ..run.access import find_hook
+from ..run.runner_views import find_hook
 
 #: Where summaries and the timeline name these classes.
 UNLABELLED = 'classes_without_label'

@@ -17,7 +17,6 @@ from ...pruning.prunable import prunable_weights, with_new_kinds
 from ...pruning.reactivation import REVIVE
 from ...pruning.scope import check_scope
 from ...registry import CRITERIA, HOOKS, SCHEDULES
-from ..run.access import averaged, find_hook, refresh_averaged, unwrapped
 from ..run.batches import criterion_gradients
 from ..run.coverage import log_coverage
 from ..run.events import add_event, events
@@ -25,6 +24,7 @@ from ..run.invariant import check_pruned_are_zero
 from ..run.mask_state import MASK, RETURNED, checked, mask_state, restore_returned, returned_state
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
+from ..run.runner_views import averaged, find_hook, refresh_averaged, unwrapped
 from ..run.since_return import SinceReturn
 from .interval_hook import IntervalHook, check_interval, counts_iterations, max_steps, trains
 from .search_hook import SearchHook

@@ -4,9 +4,9 @@ from mmengine.runner import Runner
 from ...randomness import isolated_random_state
 from ...registry import HOOKS
 from ...search.recalibrate import average_statistics, recalibrate
-from ..run.access import models, refresh_averaged
 from ..run.batches import training_batches
 from ..run.events import add_event, events, follows, happened
+from ..run.runner_views import models, refresh_averaged
 from .interval_hook import (
     IntervalHook,
     check_interval,

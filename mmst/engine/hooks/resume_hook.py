@@ -8,12 +8,12 @@ from ...errors import MMSTError
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY
 from ...registry import HOOKS
 from ...tickets.digest import DIGESTS, part_digests
-from ..run.access import find_hook
 from ..run.data_record import check_data
 from ..run.elastic import adapt_to_epoch_length, note_epoch_length
 from ..run.events import events, happened
 from ..run.position import Position, finish_epoch_first, read
 from ..run.resume import find_checkpoint
+from ..run.runner_views import find_hook
 from ..run.training_state import check_state
 from ..run.work_dir import claim, release, run_id
 from .interval_hook import (

@@ -9,9 +9,9 @@ from ...errors import config_error
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...tickets.imports import listed_imports
-from ...tickets.ticket import Ticket, plain
-from ..run.access import find_hook, unwrapped
+from ...tickets.ticket import Ticket, as_plain_data
 from ..run.plan import RunPlan
+from ..run.runner_views import find_hook, unwrapped
 from .interval_hook import IntervalHook
 from .search_hook import SearchHook
 from .ticket_hook import described_model
@@ -56,5 +56,6 @@ class RewindHook(IntervalHook):
         meta = dict(step=step, survivors=search.survivors if search else {}, seed=runner.seed,
                     default_scope=runner.default_scope.scope_name,
                     imports=listed_imports(runner.cfg))
-        point = Ticket.from_model(unwrapped(runner), described_model(runner), Mask({}), plain(meta))
+        point = Ticket.from_model(unwrapped(runner), described_model(runner), Mask({}),
+                                  as_plain_data(meta))
         point.save(Path(runner.work_dir, 'rewind', f'{step}.pth'))

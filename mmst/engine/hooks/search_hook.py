@@ -14,13 +14,20 @@ from ...search.histogram import importance_histogram
 from ...search.importance import Keep, importances, units_to_keep
 from ...search.penalty import L1Penalty, warmup
 from ...search.surgery import Cut
-from ...search.target import TOLERANCE, SearchTarget, adapted, limit_removal, removed, rounded
+from ...search.target import (
+    TOLERANCE,
+    SearchTarget,
+    adapt_factor,
+    copy_without_units,
+    limit_removal,
+    round_counts,
+)
 from ...search.units import find_units, module_path
-from ..run.access import averaged, refresh_averaged, unwrapped
 from ..run.coverage import log_coverage
 from ..run.events import add_event, events
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
+from ..run.runner_views import averaged, refresh_averaged, unwrapped
 from ..run.search_advice import advice, dropped_state, nearness
 from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps, steps_done
 
@@ -167,8 +174,8 @@ class SearchHook(IntervalHook):
         last, keep = self._is_last(runner, step), {}
         for name, stays in units_to_keep(groups, ema_groups, self.threshold, last).items():
             if not self.leaves_alone(name):
-                stays = rounded(groups[name].labels, stays, importance[name], self.divisor,
-                                max(self.minimum, groups[name].minimum))
+                stays = round_counts(groups[name].kernel_sizes, stays, importance[name],
+                                     self.divisor, max(self.minimum, groups[name].minimum))
                 if len(stays) < len(groups[name]):
                     keep[name] = stays
         if not self.target or not keep:
@@ -185,7 +192,7 @@ class SearchHook(IntervalHook):
         if ratio <= 1 + TOLERANCE:
             self.rho_factor = 0.
         elif self.rho_factor:
-            self.rho_factor = adapted(self.rho_factor, ratio, self.target.ratio(self.supernet),
+            self.rho_factor = adapt_factor(self.rho_factor, ratio, self.target.ratio(self.supernet),
                                       step // self.interval / searches)
         if step // self.interval == searches and ratio > 1 + TOLERANCE:
             runner.logger.warning(
@@ -211,7 +218,7 @@ class SearchHook(IntervalHook):
         groups = find_units(model)
         least = {name: list(range(min(len(group), max(self.minimum, group.minimum))))
                  for name, group in groups.items() if not self.leaves_alone(name)}
-        whole, smallest = self._costs(model), self._costs(removed(model, least))
+        whole, smallest = self._costs(model), self._costs(copy_without_units(model, least))
         wanted = [(f'SearchHook.target_{name}', value, whole[cost], smallest[cost])
                   for name, cost, value in (('flops', 'macs', self.target.macs),
                                             ('params', 'params', self.target.params))
@@ -257,8 +264,11 @@ class SearchHook(IntervalHook):
 
 
 def _removal(name: str, group, index: list[int]) -> dict:
-    left = [group.labels[i] for i in index]
-    counts = {label: group.labels.count(label) - left.count(label) for label in set(group.labels)}
+    left = [group.kernel_sizes[i] for i in index]
+    counts = {
+        label: group.kernel_sizes.count(label) - left.count(label)
+        for label in set(group.kernel_sizes)
+    }
     return dict(group=name, kind=group.kind, removed={k: n for k, n in counts.items() if n},
                 left=len(left))
 

@@ -12,9 +12,9 @@ from mmengine.runner import Runner
 from ... import files
 from ...registry import HOOKS
 from ..optim.gathered_gradients import GatheredGradients
-from ..run.access import find_hook
 from ..run.position import KEY, can_stop_inside, describe, finish_epoch_first, random_state, read
 from ..run.resume import STOPPED, remove_outdated
+from ..run.runner_views import find_hook
 from ..run.stop import Stopped, StopSignals
 from .interval_hook import counts_iterations, drop_functions, trains
 from .resume_hook import ResumeHook

@@ -17,13 +17,13 @@ from ...registry import HOOKS
 from ...tickets import Ticket, summarize
 from ...tickets.described import check_described, model_config
 from ...tickets.imports import listed_imports
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 from ...version import __version__
-from ..run.access import evaluated, find_hook, unwrapped
 from ..run.evaluated_network import EvaluatedNetwork
 from ..run.events import add_event, events, follows, happened
 from ..run.partial_load import refuse_partial_load
 from ..run.plan import RunPlan
+from ..run.runner_views import evaluated, find_hook, unwrapped
 from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
 from .interval_hook import (
@@ -155,7 +155,8 @@ class TicketHook(IntervalHook):
             dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', {}),
             seed=runner.seed, imports=listed_imports(runner.cfg),
             versions=dict(mmst=__version__, torch=torch.__version__, mmengine=mmengine.__version__))
-        Ticket.from_model(evaluated(runner), described_model(runner), mask, plain(meta)).save(path)
+        Ticket.from_model(evaluated(runner), described_model(runner), mask,
+                          as_plain_data(meta)).save(path)
 
 
 def described_model(runner: Runner) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from ...costs.cost import DEFAULT_SHAPE
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...search.histogram import edges, quantile
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 from ...version import __version__
 from ..run import timeline
-from ..run.access import find_hook, unwrapped
 from ..run.events import events
 from ..run.progress import Progress, unit_name
+from ..run.runner_views import find_hook, unwrapped
 from ..run.snapshot import part_widths, snapshot
 from ..run.upcoming import due_sparsity, upcoming
 from .interval_hook import (
@@ -146,7 +146,7 @@ class TimelineHook(IntervalHook):
 
     def _describe(self, runner: Runner) -> dict[str, Any]:
         search, prune = find_hook(runner, SearchHook), find_hook(runner, PruneHook)
-        return plain(dict(
+        return as_plain_data(dict(
             kind='run', step=0, unit='iteration' if counts_iterations(runner) else 'epoch',
             steps=max_steps(runner), iterations_per_step=iterations_per_step(runner),
             input_shape=self.input_shape, target=prune and prune.sparsity,

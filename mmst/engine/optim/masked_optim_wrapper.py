@@ -4,7 +4,7 @@ import torch
 from mmengine.device import is_cuda_available
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
-from ...pruning.reactivation import Masks, mask_gradients, reactivate, zero_pruned
+from ...pruning.reactivation import PruneState, mask_gradients, reactivate, zero_pruned
 from ...registry import OPTIM_WRAPPERS
 from ...search.penalty import L1Penalty
 from .gathered_gradients import GatheredGradients
@@ -18,16 +18,16 @@ class MaskedStep:
     are set to exactly 0. Hooks own the content of ``masks`` and ``penalty``.
 
     Attributes:
-        masks (Masks): Parameter to its mask; empty where nothing is pruned.
-        returned (Masks): Parameter to ``{'returned': bool tensor}``, True where a weight was pruned
+        masks (PruneState): Parameter to its mask; empty where nothing is pruned.
+        returned (PruneState): Parameter to ``{'returned': bool tensor}``, True where a weight was pruned
             until masks were lifted; empty where masks are in force.
         penalty (L1Penalty, optional): Set by ``SearchHook``.
     """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.masks: Masks = {}
-        self.returned: Masks = {}
+        self.masks: PruneState = {}
+        self.returned: PruneState = {}
         self.penalty: L1Penalty | None = None
 
     def adjust_gradients(self) -> None:

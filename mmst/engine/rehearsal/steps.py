@@ -15,11 +15,11 @@ from mmengine.runner import Runner, autocast
 from torch.utils.data import DataLoader
 
 from ...errors import config_error
-from ...search.adapters import prepare
+from ...search.adapters import accept_searched_states
 from ..hooks.interval_hook import IntervalHook, plan_of
 from ..hooks.prune_hook import PruneHook
 from ..hooks.search_hook import SearchHook
-from ..run.access import unwrapped
+from ..run.runner_views import unwrapped
 from . import settings
 from .explain import check_name
 
@@ -85,7 +85,7 @@ def build_val_loop(runner: Runner) -> None:
 
 def check_hooks(runner: Runner) -> None:
     """Let hooks check the run; of their work only the averaged copy of the model is done."""
-    prepare(unwrapped(runner))
+    accept_searched_states(unwrapped(runner))
     settings.check_hooks(runner)
     for hook in runner.hooks:
         if isinstance(hook, EMAHook):

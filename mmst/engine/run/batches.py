@@ -11,7 +11,7 @@ from ...pruning.build import criterion_name
 from ...pruning.criteria.base import Criterion
 from ...pruning.gradients import loss_gradients
 from ...randomness import isolated_random_state
-from .access import unwrapped
+from .runner_views import unwrapped
 
 
 def training_batches(runner: Runner, count: int, seed: int,

@@ -4,7 +4,7 @@ from mmengine.runner import Runner
 
 from ...costs.coverage import coverage
 from ...search.units import find_units
-from .access import find_hook, unwrapped
+from .runner_views import find_hook, unwrapped
 
 
 def log_coverage(runner: Runner, teller: Hook) -> None:

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from ...errors import MMSTError, TrainingError
 from ...lab.scenes.in_use import data_roots, find_marker
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 from .work_dir import read_record, write_record
 
 #: Samples whose names count, and files whose sizes do.
@@ -64,7 +64,7 @@ def describe_data(runner: Runner) -> dict[str, Any]:
     """
     cfg, dataset = runner.cfg.get('train_dataloader') or {}, runner.train_dataloader.dataset
     settings = cfg.get('dataset') if isinstance(cfg, Mapping) else None
-    told = json.dumps(plain(_without_roots(settings)), sort_keys=True, default=str)
+    told = json.dumps(as_plain_data(_without_roots(settings)), sort_keys=True, default=str)
     found = hashlib.sha256()
     for word in (*_names(dataset), *_markers(settings)):
         found.update(word.encode(errors='replace'))

@@ -5,8 +5,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ...errors import config_error
-from .access import evaluated, find_hook, unwrapped
 from .fingerprint import checksums
+from .runner_views import evaluated, find_hook, unwrapped
 
 
 class EvaluatedNetwork:

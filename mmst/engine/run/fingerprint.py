@@ -9,7 +9,7 @@ from mmengine import dist
 from mmengine.runner import Runner
 from torch import Tensor
 
-from .access import models, unwrapped
+from .runner_views import models, unwrapped
 
 #: What is compared, in the order in which a difference is reported.
 PARTS = ('shapes', 'masks', 'BN statistics', 'weights')

@@ -5,17 +5,17 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import TrainingError
-from ...pruning.reactivation import Masks
+from ...pruning.reactivation import PruneState
 
 
 @torch.no_grad()
-def check_pruned_are_zero(weights: Mapping[str, nn.Parameter], masks: Masks,
+def check_pruned_are_zero(weights: Mapping[str, nn.Parameter], masks: PruneState,
                           copies: Mapping[str, Tensor] | None = None) -> None:
     """Refuse pruned weights that are not exactly 0.
 
     Args:
         weights (Mapping[str, nn.Parameter]): The prunable weights by name.
-        masks (Masks): The masks in force.
+        masks (PruneState): The masks in force.
         copies (Mapping[str, Tensor], optional): The averaged weights by the same names.
 
     Raises:

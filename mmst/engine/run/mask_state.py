@@ -6,28 +6,28 @@ from torch import nn
 
 from ...errors import TicketError
 from ...pruning.mask import Mask
-from ...pruning.reactivation import Masks
+from ...pruning.reactivation import PruneState
 from .since_return import SinceReturn
 
 MASK, RETURNED = 'mmst_mask', 'mmst_returned'
 Weights = Mapping[str, nn.Parameter]
 
 
-def mask_state(masks: Masks, weights: Weights) -> dict[str, Any]:
+def mask_state(masks: PruneState, weights: Weights) -> dict[str, Any]:
     """The mask in force, and the values under it, by parameter name."""
     kept = {name: ~masks[w]['pruned'] for name, w in weights.items() if w in masks}
     values = {n: masks[w]['value'] for n, w in weights.items() if 'value' in masks.get(w, ())}
     return dict(kept=kept, values=values)
 
 
-def returned_state(returned: Masks, weights: Weights,
+def returned_state(returned: PruneState, weights: Weights,
                    averages: SinceReturn | None) -> dict[str, Any]:
     """Which weights have returned, and how much of their averages' decay is done."""
     return dict(returned={name: returned[w]['returned'] for name, w in weights.items()},
                 share=averages.share if averages is not None else 0.)
 
 
-def restore_returned(saved: Any, weights: Weights, averages: SinceReturn | None) -> Masks:
+def restore_returned(saved: Any, weights: Weights, averages: SinceReturn | None) -> PruneState:
     """Go on with the averages of returned weights as ``returned_state`` found them.
 
     Raises:

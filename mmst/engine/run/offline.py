@@ -20,20 +20,20 @@ from ...pruning.draw import draw_mask
 from ...pruning.mask import Mask
 from ...pruning.prunable import prunable_weights
 from ...randomness import isolated_random_state
-from ...search.adapters import prepare
+from ...search.adapters import accept_searched_states
 from ...search.recalibrate import recalibrate
 from ...tickets import Ticket, summarize
 from ...tickets.described import model_config
 from ...tickets.imports import listed_imports
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 from ..hooks.labels_hook import LabelsHook, without_label
 from ..hooks.ticket_hook import DEFAULT_SHAPE
 from ..rehearsal import checks as preflight
 from ..rehearsal.checks.checkpoints import check_tested
 from ..rehearsal.checks.toolbox import check_toolbox
-from .access import unwrapped
 from .batches import criterion_gradients, training_batches
 from .retrain import hook_settings, input_shape
+from .runner_views import unwrapped
 
 #: What a runner needs no matter what it is for.
 _HOOKS = ('timer', 'logger', 'param_scheduler', 'sampler_seed')
@@ -52,14 +52,14 @@ def open_file(cfg: Config, path: str) -> Ticket:
                                'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
     check_toolbox(cfg)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        model = prepare(preflight.build_model(cfg))
+        model = accept_searched_states(preflight.build_model(cfg))
         content, ticket = check_tested(path, model)
         preflight.check_data(cfg, ('train', 'val'))
     if ticket is not None:
         return ticket
     search, meta = content.get('mmst_search') or {}, content.get('meta', {})
     mask = Mask(content.get('mmst_mask', {}).get('kept', {}))
-    return Ticket.from_model(model, model_config(cfg), mask, plain(dict(
+    return Ticket.from_model(model, model_config(cfg), mask, as_plain_data(dict(
         epoch=meta.get('epoch'), iter=meta.get('iter'), seed=meta.get('seed'),
         survivors=search.get('survivors', {}), supernet=search.get('supernet'),
         default_scope=cfg.get('default_scope', 'mmengine'), input_shape=input_shape(cfg),
@@ -92,7 +92,7 @@ def open_runner(cfg: Config, ticket: Ticket) -> Runner:
     own.custom_hooks, own.load_from, own.resume = [], None, False
     runner = Runner.from_cfg(own)
     runner.register_hook(LabelsHook())
-    prepare(unwrapped(runner)).load_state_dict(ticket.state_dict)
+    accept_searched_states(unwrapped(runner)).load_state_dict(ticket.state_dict)
     return runner
 
 
@@ -113,7 +113,7 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
         recalibrate([model], training_batches(
             runner, settings.get('batches', 10), runner.seed, settings.get('batch_size', 16)))
     metrics = {key: float(value) for key, value in runner.val().items()}
-    result = Ticket.from_model(model, model_config(cfg), mask, plain(dict(
+    result = Ticket.from_model(model, model_config(cfg), mask, as_plain_data(dict(
         ticket.meta, sparsity=mask.sparsity, origin=origin)))
     shape = input_shape(cfg) or ticket.meta.get('input_shape') or DEFAULT_SHAPE
     summary = dict(summarize(result, shape, ticket.meta.get('supernet')), metrics=metrics,

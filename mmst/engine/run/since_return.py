@@ -7,7 +7,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import config_error, one_line, shorten
-from ...pruning.reactivation import Masks
+from ...pruning.reactivation import PruneState
 
 
 class SinceReturn:
@@ -35,7 +35,7 @@ class SinceReturn:
         self._one = _Number(1.)
         self._witness = _witness(hook)
         self._pairs: list[tuple[nn.Parameter, Tensor]] = []
-        self._returned: Masks = {}
+        self._returned: PruneState = {}
 
     @property
     def share(self) -> float:
@@ -43,12 +43,15 @@ class SinceReturn:
         return float(self._witness.module.value)
 
     @torch.no_grad()
-    def begin(self, weights: dict[str, nn.Parameter], returned: Masks, share: float = 0.) -> None:
+    def begin(self,
+              weights: dict[str, nn.Parameter],
+              returned: PruneState,
+              share: float = 0.) -> None:
         """Follow weights that have just returned; at first their averages are the weights.
 
         Args:
             weights (Dict[str, nn.Parameter]): Parameter name to parameter, of the model in training.
-            returned (Masks): Parameter to ``{'returned': bool tensor}``; it is added to, and may
+            returned (PruneState): Parameter to ``{'returned': bool tensor}``; it is added to, and may
                 shrink with its parameter.
             share (float): S, where a run goes on from a checkpoint. Defaults to 0.
         """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import files
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 
 FILE = 'timeline.jsonl'
 _NUMBER = (int, float)
@@ -111,7 +111,7 @@ def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
 
 def as_read(entry: Entry) -> Entry:
     """An entry as the file gives it back: keys are text."""
-    return json.loads(json.dumps(plain(entry)))
+    return json.loads(json.dumps(as_plain_data(entry)))
 
 
 def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:

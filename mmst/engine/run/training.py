@@ -14,10 +14,10 @@ from ..hooks.labels_hook import LabelsHook
 from ..hooks.stop_hook import StopHook
 from ..rehearsal import checks as preflight
 from ..rehearsal import rehearse
-from .access import find_hook
 from .processes import stop_together
 from .resume import find_checkpoint
 from .retrain import retraining_config
+from .runner_views import find_hook
 from .stop import Stopped, StopSignals
 from .work_dir import claim
 

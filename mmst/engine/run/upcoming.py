@@ -6,7 +6,7 @@ from ..hooks.fixed_mask_hook import FixedMaskHook
 from ..hooks.interval_hook import counts_iterations, max_steps, validation_due
 from ..hooks.prune_hook import PruneHook
 from ..hooks.search_hook import SearchHook
-from .access import find_hook
+from .runner_views import find_hook
 
 
 def upcoming(runner: Runner, step: int) -> list[str]:

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from ... import files
 from ...errors import MMSTError, TrainingError
 from ...settings.kinds import kind_name
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 
 RECORD, LOCK = 'mmst_run.json', '.mmst_lock'
 
@@ -100,7 +100,7 @@ def describe(cfg: Config) -> dict[str, Any]:
         default_hooks={name: dict(hook) for name, hook in default if _leaves_a_mark(hook)},
         custom_hooks={name: dict(hook) for name, hook in custom if _leaves_a_mark(hook)},
         optim_wrapper=dict(optimizer=dict(type=kind_name(optimizer))))
-    return json.loads(json.dumps(plain(described), default=str))
+    return json.loads(json.dumps(as_plain_data(described), default=str))
 
 
 def differences(before: Any, now: Any, key: str = '') -> Iterator[tuple[str, Any, Any]]:
@@ -188,7 +188,7 @@ def _lock(work_dir: Path) -> None:
     os.write(descriptor, f'process {os.getpid()}'.encode())
     _held[_key(work_dir)] = descriptor
     for folder in (work_dir, work_dir / 'tickets'):
-        files.sweep(folder)
+        files.remove_leftovers(folder)
 
 
 def _lock_file(descriptor: int) -> bool:

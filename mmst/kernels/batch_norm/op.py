@@ -2,7 +2,7 @@
 import torch
 from torch import Tensor, nn
 
-from ...models.plain import has_values, is_compiling, is_plain
+from ...models.unmodified import has_values, is_compiling, is_unmodified
 from . import library
 
 
@@ -12,15 +12,14 @@ def can_run(x: Tensor, bn: nn.Module) -> bool:
     In float32 or float64, where the kernel can be compiled. Layers of other classes, with hooks,
     without weights, without running statistics or with cumulative ones are left to torch.
     """
-    return (is_plain(bn, nn.BatchNorm2d) and bn.training and bn.track_running_stats and bn.affine
-            and bn.momentum is not None and bn.num_batches_tracked is not None
+    return (is_unmodified(bn, nn.BatchNorm2d) and bn.training and bn.track_running_stats
+            and bn.affine and bn.momentum is not None and bn.num_batches_tracked is not None
             and x.device.type == 'cpu' and x.dtype in library.TYPES and x.dim() == 4
             and x.numel() > x.shape[1] == bn.num_features > 0
-            and x.is_contiguous(memory_format=torch.channels_last)
-            and all(t is not None and t.dtype == x.dtype and t.device == x.device
-                    and t.is_contiguous()
-                    for t in (bn.weight, bn.bias, bn.running_mean, bn.running_var))
-            and has_values(x) and not is_compiling() and library.kernel() is not None)
+            and x.is_contiguous(memory_format=torch.channels_last) and all(
+                t is not None and t.dtype == x.dtype and t.device == x.device and t.is_contiguous()
+                for t in (bn.weight, bn.bias, bn.running_mean, bn.running_var)) and has_values(x)
+            and not is_compiling() and library.kernel() is not None)
 
 
 def batch_norm(x: Tensor, bn: nn.BatchNorm2d, relu: bool = False) -> Tensor:

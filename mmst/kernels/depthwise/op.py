@@ -5,7 +5,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from ...models.plain import has_values, is_compiling
+from ...models.unmodified import has_values, is_compiling
 from . import library, separate, triton_kernel
 
 #: torch before 2.4 has no operators of this kind; graphs are then broken at it.

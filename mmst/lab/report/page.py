@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 from .assets import SCRIPT, STYLE
 from .collect import RunData
 from .html import fold, pairs
@@ -91,7 +91,7 @@ def _sample(sample: Sample) -> str:
 def _settings(data: RunData) -> str:
     if data.cfg is None:
         return tag('p', 'The run\'s config is not there.', class_='note')
-    cfg = plain(data.cfg.to_dict())
+    cfg = as_plain_data(data.cfg.to_dict())
     flat = {key: value for name in _SETTINGS
             for key, value in flatten(name, _find(cfg, name)).items()}
     source = data.config_path.read_text(encoding='utf-8', errors='replace')

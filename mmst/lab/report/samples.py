@@ -12,7 +12,7 @@ from mmengine.registry import DATASETS, MODELS, VISUALIZERS, init_default_scope
 from torch import nn
 
 from ...openmmlab.compat import safe_load
-from ...search.adapters import prepare
+from ...search.adapters import accept_searched_states
 from ...tickets import Ticket
 from ..gallery import segmentation_gallery
 from .collect import RunData
@@ -73,7 +73,7 @@ def _network(cfg: Config, path: Path) -> nn.Module:
     """Of a ticket, or of a checkpoint: there the averaged weights where the run has averages."""
     if path.name == 'ticket.pth':
         return Ticket.load(path).build()
-    model = prepare(MODELS.build(cfg.model))
+    model = accept_searched_states(MODELS.build(cfg.model))
     model.load_state_dict(safe_load(str(path), 'cpu')['state_dict'])
     model.eval()
     return model

@@ -8,7 +8,7 @@ from torch import nn
 
 from ...engine.run.snapshot import PARTS, part_widths
 from ...registry import MODELS
-from ...tickets.plain import plain
+from ...tickets.plain_data import as_plain_data
 
 
 def supernet_widths(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def supernet_widths(model: Mapping[str, Any]) -> dict[str, Any]:
     """
     parts = {}
     for part in PARTS:
-        cfg = plain(model.get(part))
+        cfg = as_plain_data(model.get(part))
         if isinstance(cfg, Mapping) and str(cfg.get('type', '')).startswith('mmst.'):
             settings = {key: value for key, value in cfg.items() if key != 'widths'}
             parts[part] = MODELS.build(ConfigDict(copy.deepcopy(settings)))

@@ -13,7 +13,7 @@ from ... import cli
 from ...engine.run.resume import find_checkpoint
 from ...engine.run.retrain import hook_settings, input_shape
 from ...errors import TicketError
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 from .size import Size
 from .spec import Run
 
@@ -135,14 +135,14 @@ def _length(tool: str, settings: Mapping[str, Any], arguments: Mapping[str, Any]
 
 def essence(cfg: Config) -> Any:
     """What a config computes: plain data without logging, and without where the data lie."""
-    content = plain(cfg.to_dict())
+    content = as_plain_data(cfg.to_dict())
     return _essence(content, sorted(_roots(content), key=len, reverse=True))
 
 
 def essence_of_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The same of changes to a config, by dotted key."""
     roots = [value for key, value in options.items() if key.endswith('data_root')]
-    return {key: _essence(plain(value), roots) for key, value in options.items()
+    return {key: _essence(as_plain_data(value), roots) for key, value in options.items()
             if not set(key.split('.')) & set(IGNORED)}
 
 

@@ -17,7 +17,7 @@ from .progress import Progress
 from .runner import StudyRunner
 from .size import Size, load_size
 from .spec import Study
-from .table import fill
+from .table import fill_table
 from .write import write_tables
 
 
@@ -149,7 +149,7 @@ def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,
     if not plan.todo:
         return {}
     records.mkdir(parents=True, exist_ok=True)
-    files.sweep(records)
+    files.remove_leftovers(records)
     for data in dict.fromkeys(job.run.data for job in plan.todo):
         if data in size.generate:
             generate(**size.generate[data])
@@ -160,7 +160,7 @@ def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,
 
 def write(study: Study, plan: Plan, size: Size, out: Path) -> dict[str, Any]:
     """Write tables and figures of all that is recorded, and say where they are."""
-    table = fill(at_size(study, size), plan.records, size.name)
+    table = fill_table(at_size(study, size), plan.records, size.name)
     paths: list[Path] = [*write_tables(table, out), *write_figures(table, out)]
     print((out / f'{study.name}.md').read_text())
     print('written: ' + ' '.join(str(path) for path in paths))

@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ...errors import ConfigError, config_error
-from ...tickets.ticket import plain
+from ...tickets.ticket import as_plain_data
 from .grid import expand
 
 #: What a run may need of another one: its ticket, last checkpoint, rewind points or neck.
@@ -89,7 +89,7 @@ def read_settings(path: Path, kind: str, remedy: str) -> dict[str, Any]:
     if not path.is_file():
         raise config_error(kind, str(path), 'no such file', remedy)
     try:
-        content = plain(Config.fromfile(path).to_dict())
+        content = as_plain_data(Config.fromfile(path).to_dict())
     except Exception as error:  # Reading runs the file: anything can be wrong with it.
         raise config_error(kind, str(path), f'cannot be read ({type(error).__name__}: {error})',
                            'correct the file') from error

@@ -8,7 +8,7 @@ from .spec import Claim, Row, Section, Study
 Records = Sequence[Mapping[str, Any]]
 
 
-def fill(study: Study, records: Mapping[str, Mapping[str, Any]], size: str) -> dict[str, Any]:
+def fill_table(study: Study, records: Mapping[str, Mapping[str, Any]], size: str) -> dict[str, Any]:
     """The whole table as plain data.
 
     Args:

@@ -81,8 +81,8 @@ class LightweightTransformer(nn.Module):
 
     def search_units(self) -> dict[str, UnitGroup]:
         """The tokens, by the scales of the BN after the input projection."""
-        labels = [0] * self.tokens
-        return dict(tokens=UnitGroup('token', self.input_bn, labels, self.keep, self.macs))
+        kernel_sizes = [0] * self.tokens
+        return dict(tokens=UnitGroup('token', self.input_bn, kernel_sizes, self.keep, self.macs))
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Multiply-adds of each token: an equal share of the Transformer's.

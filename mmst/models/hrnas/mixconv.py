@@ -71,8 +71,11 @@ class MixConv(nn.Module):
     def search_units(self) -> dict[str, UnitGroup]:
         """The hidden channels, by the scales of the BN after the depthwise convolutions."""
         sizes = [conv.kernel_size[0] for conv in self.depthwise]
-        labels = [k for k, width in zip(sizes, self.widths, strict=True) for _ in range(width)]
-        return dict(channels=UnitGroup('channel', self.depthwise_bn, labels, self.keep, self.macs))
+        kernel_sizes = [
+            k for k, width in zip(sizes, self.widths, strict=True) for _ in range(width)
+        ]
+        return dict(
+            channels=UnitGroup('channel', self.depthwise_bn, kernel_sizes, self.keep, self.macs))
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Multiply-adds of each hidden channel: its expansion, depthwise taps and projection."""

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..plain import is_plain
+from ..unmodified import is_unmodified
 
 
 class Ops:
@@ -20,7 +20,7 @@ class Ops:
     def norm_relu(self, bn: nn.Module, x: Tensor) -> Tensor:
         """Normalise and rectify (N, C, H, W)."""
         # In place: torch's own BNs need their input in the backward pass, not their output.
-        own = is_plain(bn, nn.BatchNorm2d) or is_plain(bn, nn.SyncBatchNorm)
+        own = is_unmodified(bn, nn.BatchNorm2d) or is_unmodified(bn, nn.SyncBatchNorm)
         return F.relu(bn(x), inplace=own)
 
     def depthwise(self, convs: nn.ModuleList, x: Tensor) -> Tensor:

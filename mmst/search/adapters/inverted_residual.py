@@ -31,9 +31,9 @@ class InvertedResidualAdapter(UnitAdapter):
         if not self._fits():
             return {}
         _, depthwise, _ = self.module.conv
-        labels = [depthwise.conv.kernel_size[0]] * len(depthwise.norm.weight)
+        kernel_sizes = [depthwise.conv.kernel_size[0]] * len(depthwise.norm.weight)
         return dict(channels=UnitGroup(
-            'channel', depthwise.norm, labels, self.keep, self.macs, minimum=1))
+            'channel', depthwise.norm, kernel_sizes, self.keep, self.macs, minimum=1))
 
     def _fits(self) -> bool:
         layers = list(self.module.conv)

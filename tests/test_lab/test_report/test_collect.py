@@ -9,7 +9,7 @@ from report_runs import log_losses, write_run
 
 from mmst.engine import SearchHook
 from mmst.engine.run import timeline
-from mmst.engine.run.access import find_hook
+from mmst.engine.run.runner_views import find_hook
 from mmst.errors import ConfigError, TicketError
 from mmst.lab.report.collect import collect
 from mmst.lab.report.logs import config_file, losses, starts

@@ -8,7 +8,7 @@ import pytest
 from mmst.lab.study.claims import verdict
 from mmst.lab.study.figure import write_figures
 from mmst.lab.study.spec import parse_study
-from mmst.lab.study.table import fill, fill_claim
+from mmst.lab.study.table import fill_claim, fill_table
 from mmst.lab.study.write import markdown, write_tables
 
 
@@ -46,7 +46,7 @@ def test_an_ordering_holds_only_beyond_the_spread_over_seeds(higher, lower, said
 
 
 def test_rows_have_means_ranges_costs_and_the_papers_figures():
-    table = fill(study(), RECORDS, 'demo')
+    table = fill_table(study(), RECORDS, 'demo')
     rows = {row['label']: row for row in table['sections'][0]['rows']}
     assert list(rows) == ['Chance (constant answer)', 'Dense supernet', 'Searched, not pruned',
                           'a, 50%', 'a, 90%', 'b']
@@ -61,7 +61,7 @@ def test_rows_have_means_ranges_costs_and_the_papers_figures():
 
 
 def test_files_say_the_same(tmp_path):
-    table = fill(study(), RECORDS, 'demo')
+    table = fill_table(study(), RECORDS, 'demo')
     write_tables(table, tmp_path)
     assert json.loads((tmp_path / 't.json').read_text()) == json.loads(json.dumps(table))
     text = (tmp_path / 't.md').read_text()
@@ -77,18 +77,18 @@ def test_files_say_the_same(tmp_path):
 
 def test_only_other_sizes_than_the_papers_carry_a_warning():
     warned = 'levels cannot'
-    assert warned in markdown(fill(study(), RECORDS, 'demo'))
-    assert warned not in markdown(fill(study(), RECORDS, 'full'))
+    assert warned in markdown(fill_table(study(), RECORDS, 'demo'))
+    assert warned not in markdown(fill_table(study(), RECORDS, 'full'))
 
 
 def test_figures_are_drawn_of_curves_rows_and_of_nothing(tmp_path):
     points = study(sections=[dict(title='S', data='d', rows=[dict(label='b', run='d.b_p90')])])
     for i, (spec, records) in enumerate(((study(), RECORDS), (points, RECORDS), (points, {}))):
         folder = tmp_path / str(i)
-        for path in write_figures(fill(spec, records, 'demo'), folder)[:2]:
+        for path in write_figures(fill_table(spec, records, 'demo'), folder)[:2]:
             assert path.stat().st_size > 5000
     again = tmp_path / 'again'
-    write_figures(fill(study(), RECORDS, 'demo'), again)
+    write_figures(fill_table(study(), RECORDS, 'demo'), again)
     assert (again / 't.png').read_bytes() == (tmp_path / '0' / 't.png').read_bytes()
 
 

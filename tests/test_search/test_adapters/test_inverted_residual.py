@@ -10,7 +10,7 @@ from torch import nn
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst.costs.cost import feature_sizes, layer_costs, total
 from mmst.errors import TicketError
-from mmst.search.adapters import prepare
+from mmst.search.adapters import accept_searched_states
 from mmst.search.cost import unit_macs
 from mmst.search.importance import units_to_keep
 from mmst.search.surgery import Cut
@@ -61,7 +61,7 @@ def test_every_block_with_an_expansion_offers_its_hidden_channels(package):
     for name, group in groups.items():
         block = blocks[name.rpartition('.')[0]]
         assert group.gamma is block.conv[1].norm.weight
-        assert group.kind == 'channel' and set(group.labels) == {3} and group.minimum == 1
+        assert group.kind == 'channel' and set(group.kernel_sizes) == {3} and group.minimum == 1
 
 
 @pytest.mark.parametrize('package', PACKAGES)
@@ -123,7 +123,7 @@ def test_macs_of_channels_are_what_the_network_saves_without_them():
                          ids=['torch', 'mmengine'])
 @pytest.mark.parametrize('package', PACKAGES)
 def test_a_fresh_network_takes_on_the_shapes_that_it_loads(package, load):
-    model, fresh = make(package), prepare(make(package))
+    model, fresh = make(package), accept_searched_states(make(package))
     twin = copy.deepcopy(fresh)
     cut(model, halves(model))
     for other in (twin, fresh):
@@ -135,7 +135,7 @@ def test_a_fresh_network_takes_on_the_shapes_that_it_loads(package, load):
 
 
 def test_a_narrowed_network_can_load_a_wider_state_again():
-    model = prepare(make())
+    model = accept_searched_states(make())
     state = copy.deepcopy(model.state_dict())
     before = outputs(model)
     cut(model, halves(model))
@@ -144,18 +144,18 @@ def test_a_narrowed_network_can_load_a_wider_state_again():
 
 
 def test_preparing_twice_is_preparing_once():
-    model = prepare(prepare(make()))
+    model = accept_searched_states(accept_searched_states(make()))
     assert all(len(m._load_state_dict_pre_hooks) <= 1 for m in model.modules())
 
 
 def test_a_state_that_no_search_can_have_left_is_refused():
     other = pytest.importorskip('mmpretrain.models.backbones').MobileNetV2(widen_factor=0.5)
     with pytest.raises(TicketError, match=r'layer2\.0\.conv\.2\.conv\.weight has shape'):
-        prepare(make()).load_state_dict(other.state_dict())
+        accept_searched_states(make()).load_state_dict(other.state_dict())
 
 
 def test_a_state_with_contradicting_widths_is_refused():
-    model = prepare(make())
+    model = accept_searched_states(make())
     state = model.state_dict()
     name = 'layer3.1.conv.0.bn.running_var'
     state[name] = state[name][:5]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mmst.registry import UNIT_ADAPTERS
-from mmst.search.adapters import UnitAdapter, prepare
+from mmst.search.adapters import UnitAdapter, accept_searched_states
 from mmst.search.surgery import Cut
 from mmst.search.units import UnitGroup, adapter_of, find_units, offers_units
 
@@ -60,7 +60,8 @@ def test_without_an_adapter_there_are_no_units():
 
 
 def test_rebuilding_reaches_the_module_with_its_own_keys(registered):
-    model, fresh = nn.Sequential(nn.ReLU(), Foreign()), prepare(nn.Sequential(nn.ReLU(), Foreign()))
+    model, fresh = nn.Sequential(nn.ReLU(), Foreign()), accept_searched_states(
+        nn.Sequential(nn.ReLU(), Foreign()))
     find_units(model)['1.inner'].keep(torch.tensor([0, 2]), Cut())
     fresh.load_state_dict(model.state_dict())
     assert torch.equal(fresh[1].first.weight, model[1].first.weight)

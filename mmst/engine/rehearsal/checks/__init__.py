@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from ....search.adapters import prepare
+from ....search.adapters import accept_searched_states
 from ....settings.length import run_length
 from ....tickets import Ticket
 from ...run.processes import check_config
@@ -97,7 +97,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
 def build_model(cfg: Config) -> nn.Module:
     """The model on the CPU, ready for searched weights; constructors check their settings."""
     with explained(cfg, 'model'):
-        return prepare(MODELS.build(copy.deepcopy(cfg.model)))  # Some models change their config.
+        return accept_searched_states(MODELS.build(copy.deepcopy(
+            cfg.model)))  # Some models change their config.
 
 
 @contextmanager

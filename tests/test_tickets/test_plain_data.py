@@ -15,7 +15,7 @@ from torch import nn
 from mmst.engine import PruneHook
 from mmst.errors import ConfigError
 from mmst.models import HRNASSupernet
-from mmst.tickets.plain import plain, plain_model
+from mmst.tickets.plain_data import as_plain_data, plain_model
 
 OWN = Registry('own things', scope='own')
 
@@ -33,7 +33,7 @@ def test_a_class_becomes_a_name_that_its_registry_finds_again():
     assert plain_model(dict(type=HRNASSupernet)) == dict(type='mmst.HRNASSupernet')
     for kind, registry in ((HRNASSupernet, MODELS), (nn.ReLU, MODELS), (PruneHook, HOOKS),
                            (make_thing, OWN)):
-        assert registry.get(plain(kind)) is kind
+        assert registry.get(as_plain_data(kind)) is kind
 
 
 def test_lazy_objects_are_named_too_wherever_they_stand():
@@ -74,5 +74,5 @@ def test_what_no_ticket_can_name_is_refused_with_its_key(value, said):
 
 @pytest.mark.parametrize('value', [Unregistered, object(), Unregistered(), functools.partial(int)])
 def test_elsewhere_it_is_described_in_the_same_words_by_every_process(value):
-    assert plain(value) == plain(value) and '0x' not in plain(value)
-    assert plain(Unregistered) == f'{__name__}.Unregistered'
+    assert as_plain_data(value) == as_plain_data(value) and '0x' not in as_plain_data(value)
+    assert as_plain_data(Unregistered) == f'{__name__}.Unregistered'

@@ -17,7 +17,7 @@ from .names import dotted_name, is_kind, registered_name
 Fallback = Callable[[str, Any], Any]
 
 
-def plain(value: Any) -> Any:
+def as_plain_data(value: Any) -> Any:
     """Settings as dicts, lists, tuples and scalars; what has no such form is described in words.
 
     Classes and functions become the names under which a registry finds them, or else their dotted

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import parametrize, prune
 
-from mmst.models.plain import is_compiling, is_plain
+from mmst.models.unmodified import is_compiling, is_unmodified
 
 
 def nothing(*_):
@@ -13,24 +13,24 @@ def nothing(*_):
 
 
 def test_torchs_own_class_as_it_is_made_is_plain():
-    assert is_plain(nn.Conv2d(2, 2, 1), nn.Conv2d)
-    assert not is_plain(nn.Conv2d(2, 2, 1), nn.BatchNorm2d)
-    assert not is_plain(nn.SyncBatchNorm(2), nn.BatchNorm2d)
+    assert is_unmodified(nn.Conv2d(2, 2, 1), nn.Conv2d)
+    assert not is_unmodified(nn.Conv2d(2, 2, 1), nn.BatchNorm2d)
+    assert not is_unmodified(nn.SyncBatchNorm(2), nn.BatchNorm2d)
 
 
 @pytest.mark.parametrize('kind', ['forward', 'forward_pre', 'full_backward', 'full_backward_pre'])
 def test_a_layer_with_a_hook_is_not_plain_until_it_is_removed(kind):
     layer = nn.Conv2d(2, 2, 1)
     handle = getattr(layer, f'register_{kind}_hook')(nothing)
-    assert not is_plain(layer, nn.Conv2d)
+    assert not is_unmodified(layer, nn.Conv2d)
     handle.remove()
-    assert is_plain(layer, nn.Conv2d)
+    assert is_unmodified(layer, nn.Conv2d)
 
 
 def test_hooks_on_all_modules_count():
     handle = register_module_forward_hook(nothing)
     try:
-        assert not is_plain(nn.Conv2d(2, 2, 1), nn.Conv2d)
+        assert not is_unmodified(nn.Conv2d(2, 2, 1), nn.Conv2d)
     finally:
         handle.remove()
 
@@ -40,7 +40,7 @@ def test_pruned_parametrised_and_wrapped_layers_are_not_plain():
     prune.l1_unstructured(pruned, 'weight', 1)
     parametrize.register_parametrization(parametrised, 'weight', nn.Identity())
     wrapped.forward = wrapped.forward
-    assert not any(is_plain(layer, nn.Conv2d) for layer in (pruned, parametrised, wrapped))
+    assert not any(is_unmodified(layer, nn.Conv2d) for layer in (pruned, parametrised, wrapped))
 
 
 def test_old_versions_of_torch_are_asked_in_their_way(monkeypatch):

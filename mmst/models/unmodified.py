@@ -8,7 +8,7 @@ from torch.nn.modules import module as torch_module
 _HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pre_hooks')
 
 
-def is_plain(layer: nn.Module, kind: type[nn.Module]) -> bool:
+def is_unmodified(layer: nn.Module, kind: type[nn.Module]) -> bool:
     """Whether calling ``layer`` does what torch's class ``kind`` does and nothing besides.
 
     Not so for subclasses (SyncBN, parametrised layers), layers with hooks of any sort

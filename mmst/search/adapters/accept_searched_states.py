@@ -6,7 +6,7 @@ from ..units import adapter_of
 _FULL = 'mmst_full_widths'
 
 
-def prepare(model: nn.Module) -> nn.Module:
+def accept_searched_states(model: nn.Module) -> nn.Module:
     """Let ``model`` load states that a search has narrowed, and return it.
 
     Modules of this project take their widths from the incoming shapes by themselves; those that
