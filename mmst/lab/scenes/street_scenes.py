@@ -3,6 +3,8 @@
 One image is a street in perspective: sky, ground, two sides of houses, walls, fences and green,
 then everything that stands or moves on the street, far things first.
 """
+import itertools
+
 import numpy as np
 
 from .drawing import (
@@ -119,7 +121,7 @@ def _side(stage, rng, side, x):
         cuts.append(cuts[-1] + between(rng, 5, 13))
     kinds = rng.choice(['building', 'wall', 'fence', 'hedge', 'open'], len(cuts) - 1,
                        p=[0.28, 0.23, 0.27, 0.08, 0.14])
-    for kind, z0, z1 in reversed(list(zip(kinds, cuts, cuts[1:], strict=True))):
+    for kind, (z0, z1) in reversed(list(zip(kinds, itertools.pairwise(cuts), strict=True))):
         if kind == 'building':
             draw_building(stage, rng, side, x, z0, z1, BUILDING)
             continue
