@@ -146,7 +146,7 @@ def pose(rng, kind, tall=1.75):
         points[7 + index], points[9 + index] = joint_between(
             points[5 + index], hands[index], 0.17 * tall, 0.15 * tall,
             ((-1, 1)[index] * 0.7, -0.3, -1))
-    head = np.array([0, hip, 0]) + 0.42 * tall * ([*spine, 0, 0.15, 0]) / 1.13
+    head = np.array([0, hip, 0]) + 0.42 * tall * (spine + np.array([0, 0.15, 0])) / 1.13
     turn = rng.normal(0, 0.35)
     ahead = np.array([np.sin(turn), 0, np.cos(turn)])
     right = np.array([np.cos(turn), 0, -np.sin(turn)])

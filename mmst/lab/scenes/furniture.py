@@ -208,8 +208,8 @@ def lamp(stage, rng, place, name):
     """A floor lamp: a thin stand under a conical shade."""
     high, color = between(rng, 1.4, 1.7), darker(pick(rng), 1.3)
     foot = place.world([(0, 0, .2)])[0]
-    stage.line([foot, (*foot, 0, high, 0)], 0.04, (60, 60, 62), name('lamp'))
-    stage.line([foot - (.14, 0, 0), (*foot, 0.14, 0, 0)], 0.05, (60, 60, 62), name('lamp'))
+    stage.line([foot, foot + np.array((0, high, 0))], 0.04, (60, 60, 62), name('lamp'))
+    stage.line([foot - (.14, 0, 0), foot + np.array((.14, 0, 0))], 0.05, (60, 60, 62), name('lamp'))
     shade = np.array([(-.25, high - .3, 0), (.25, high - .3, 0), (.14, high + .05, 0),
                       (-.14, high + .05, 0)])
     stage.face(foot + shade, color, name('lamp'))
@@ -231,7 +231,7 @@ def plant(stage, rng, place, name):
     tips = foot + np.column_stack([rng.normal(0, 0.28, 11), rng.uniform(0.6, 1, 11) * high,
                                    rng.normal(0, 0.1, 11)])
     for tip in tips:
-        root = (*foot, 0, 0.3, 0)
+        root = foot + np.array((0, .3, 0))
         middle = (root + tip) / 2 + (0, .12, 0)
         stage.line([root, middle, tip], 0.07, darker(green, between(rng, .7, 1.3)), name('plant'))
     pot = np.array([(-.14, 0, 0), (.14, 0, 0), (.19, .35, 0), (-.19, .35, 0)])

@@ -68,7 +68,7 @@ def _mountains(stage, rng, name):
     outline = _ridge(stage, rng, color, name('mountain'), between(rng, 18, 38), 0.9)
     for peak in outline[1:-1:2]:  # faces turned from the light
         foot = peak * (1, 0, 1) + (between(rng, 3, 9), 0, 0)
-        stage.face([peak, foot, (*foot, 6, 0, 0)], darker(color, 0.8), None)
+        stage.face([peak, foot, foot + np.array((6, 0, 0))], darker(color, 0.8), None)
         if peak[1] > 24:
             stage.face([peak, peak - (3, 6, 0), peak - (0, 4, 0), peak - (-3, 6, 0)],
                        (225, 225, 225), None)
@@ -118,10 +118,10 @@ def _palm(stage, rng, x, z, name):
 def draw_boat(stage, rng, x, z, name):
     color, size = pick(rng), between(rng, 1.5, 3.0)
     hull = np.array([(-1, .5, 0), (-.7, 0, 0), (.7, 0, 0), (1.1, .55, 0)]) * size
-    stage.face((*hull, x, 0, z), color, name('boat'))
+    stage.face(hull + np.array((x, 0, z)), color, name('boat'))
     stage.line([(x, .5 * size, z), (x, 2.3 * size, z)], .12, (80, 90, 100), name('boat'))
     sail = np.array([(.08, .65, 0), (.9, .65, 0), (.08, 2.2, 0)]) * size
-    stage.face((*sail, x, 0, z), darker(pick(rng), 1.3), name('boat'))
+    stage.face(sail + np.array((x, 0, z)), darker(pick(rng), 1.3), name('boat'))
     stage.face(sail * (-.7, .9, 1) + (x, 0, z), darker(pick(rng), 1.2), name('boat'))
 
 

@@ -62,7 +62,7 @@ def _draw_block(canvas, rng):
     """A crate, a board or a post that hides what is behind it."""
     left, top = between(rng, 0, 0.9) * canvas.width, between(rng, 0.3, 0.85) * canvas.height
     wide, high = rng.uniform(0.05, 0.28, 2) * canvas.height
-    corners = (*np.array([(0, 0), (wide, 0), (wide, high), (0, high)]), left, top)
+    corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)]) + np.array((left, top))
     color = pick(rng)
     canvas.polygon(corners, color, 0)
     canvas.stroke(corners, 0.01 * canvas.height, color * 0.6, 0, closed=True)

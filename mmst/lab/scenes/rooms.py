@@ -69,7 +69,7 @@ def _shell(stage, rng, room, name):
     if rng.random() < 0.5:
         stage.lines([[(-half, 0, z), (half, 0, z)] for z in np.arange(1, room.deep, gap)], 0.02,
                     joint)
-    stage.face((*flat, 0, room.high, 0), darker(pick(rng), 1.25), name('ceiling'))
+    stage.face(flat + np.array((0, room.high, 0)), darker(pick(rng), 1.25), name('ceiling'))
     normals = dict(back=(0, 0, -1), left=(1, 0, 0), right=(-1, 0, 0))
     for wall, normal in normals.items():
         span = (-half, half) if wall == 'back' else (0.5, room.deep)

@@ -86,7 +86,7 @@ class Place:
 
     def world(self, points):
         """An object's own coordinates (N, 3) to world coordinates (N, 3)."""
-        return (*self.turned(points), self.x, 0.0, self.z)
+        return self.turned(points) + np.array((self.x, 0.0, self.z))
 
 
 class Stage:
