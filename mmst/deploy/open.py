@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.run.retrain import hook_settings
-from ..errors import TicketError, config_error
+from ..errors import TicketError
 from ..openmmlab.compat import safe_load
+from ..settings.checks import check_size
 from ..tickets import Ticket
 from .export.sparse_file import from_content, is_sparse_file
 
@@ -41,10 +42,8 @@ def check_shape(shape: Sequence[int] | None, key: str = '--shape') -> tuple[int,
     """
     if shape is None:
         return None
-    if len(shape) not in (1, 2) or min(shape) < 1:
-        raise config_error(key, list(shape), 'must be height and width in pixels',
-                           f'give e.g. {key} 512 1024')
-    return (shape[0], shape[-1])
+    pair = tuple(shape)
+    return check_size(key, pair * 2 if len(pair) == 1 else pair, f'give e.g. {key} 512 1024')
 
 
 def _refuse_checkpoint(path: str, content: Any) -> None:

@@ -4,8 +4,8 @@ from math import sqrt
 from mmengine.model import update_init_info
 from torch import nn
 
-from ..errors import config_error
 from ..registry import WEIGHT_INITIALIZERS
+from ..settings.checks import check_number
 from .hrnas.attention import Attention
 from .hrnas.lightweight_transformer import LightweightTransformer
 from .hrnas.mixconv import MixConv
@@ -28,10 +28,8 @@ class SupernetInit:
     """
 
     def __init__(self, conv_std: float | None = None):
-        if conv_std is not None and not conv_std > 0:
-            raise config_error('init_cfg.conv_std', conv_std, 'must be above 0',
-                               'use 0.001 for pose, None elsewhere')
-        self.conv_std = conv_std
+        self.conv_std = conv_std if conv_std is None else check_number(
+            'init_cfg.conv_std', conv_std, above=0, remedy='use 0.001 for pose, None elsewhere')
 
     def __call__(self, module: nn.Module) -> None:
         """Initialise ``module`` and everything below it."""

@@ -2,6 +2,7 @@
 import re
 
 from ..errors import config_error
+from ..settings.checks import check_choice
 
 SCOPES = ('global', 'layer')
 
@@ -18,12 +19,9 @@ def check_scope(key: str, scope: str, sparsity: float, sparsity_key: str = 'spar
     Raises:
         ConfigError: Naming the key.
     """
-    if scope in SCOPES:
-        return scope
     group = group_of(scope)
     if group is None or not 0 < group[0] < group[1]:
-        raise config_error(key, scope, 'unknown choice', f'use {", ".join(map(repr, SCOPES))}, or '
-                           '\'n:m\' with n below m, e.g. \'2:4\'')
+        return check_choice(key, scope, SCOPES, '\'n:m\' with n below m, e.g. \'2:4\'')
     kept, size = group
     if abs(sparsity - (1 - kept / size)) > 1e-9:
         raise config_error(key, scope, f'{kept} of {size} weights stay, which is a sparsity of '

@@ -114,9 +114,9 @@ def test_what_takes_long_says_so_from_time_to_time(capsys):
     (['cost', 'epoch_2.pth'], 'is a checkpoint, not a finished ticket'),
     (['export', 'epoch_2.pth', '--format', 'onnx'], 'is a checkpoint, not a finished ticket'),
     (['compact', 'ticket.pth', '--multiple', '0'], 'multiple = 0: must be a whole number'),
-    (['compact', 'ticket.pth', '--multiple', '1000'], 'multiple = 1000: must be a whole number, 1 '
-     'or above, and at most 128'),
-    (['compact', 'ticket.pth', '--shape', '0'], '--shape = [0]: must be height and width'),
+    (['compact', 'ticket.pth', '--multiple', '1000'], 'multiple = 1000: must be a whole number '
+     'between 1 and 128'),
+    (['compact', 'ticket.pth', '--shape', '0'], '--shape = (0, 0): must be (height, width)'),
     (['export', 'ticket.pth', '--format', 'onnx', '--opset', '3'], '--opset = 3: cannot be'),
     (['export', 'ticket.pth', '--format', 'onnx', '--images', 'none'], 'no images there')])
 def test_bad_input_ends_in_one_line(trained, capsys, arguments, words):

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import config_error
 from ...pruning.mask import Mask
 from ...pruning.prunable import PRUNABLE
+from ...settings.checks import check_number
 from ...tickets import Ticket
 from .graph import Graph
 from .lower import can_lower_neck, lower
@@ -61,9 +61,9 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
 def compacted_graph(backbone: nn.Module, neck: nn.Module | None = None,
                     multiple: int = 1) -> Graph:
     """The compacted graph of a backbone and, where given, its neck; see :func:`compact`."""
-    if not isinstance(multiple, int) or isinstance(multiple, bool) or not 1 <= multiple <= MOST:
-        raise config_error('multiple', multiple, f'must be a whole number, 1 or above, and at most '
-                           f'{MOST}: every layer would grow to it', 'use 8, or 1 for no padding')
+    # Every layer would grow to a multiple that is much wider.
+    multiple = check_number('multiple', multiple, low=1, high=MOST, whole=True,
+                            remedy='use 8, or 1 for no padding')
     graph = lower(backbone, neck)
     if multiple == 1:
         return fixed_point(graph)

@@ -10,7 +10,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ...errors import config_error
+from ...settings.checks import check_number
 from ...tickets import Ticket
 from ..open import open_ticket
 from .call import call
@@ -76,10 +76,8 @@ class SparseModel(nn.Module):
 
     @threads.setter
     def threads(self, number: int) -> None:
-        if not isinstance(number, int) or number < 1:
-            raise config_error('threads', number, 'must be a whole number above 0',
-                               'use the number of cores')
-        self.options.threads = number
+        self.options.threads = check_number('threads', number, low=1, whole=True,
+                                            remedy='use the number of cores')
 
     @not_compiled
     @torch.inference_mode()

@@ -9,6 +9,7 @@ from ...kernels.ops import KernelOps
 from ...models.hrnas.mixconv import MixConv
 from ...models.hrnas.ops import Ops
 from ...registry import HOOKS
+from ...settings.checks import check_choice, check_flag
 from ..run.memory import keep_freed_memory
 from ..run.plan import RunPlan
 from ..run.runner_views import models, unwrapped
@@ -42,20 +43,16 @@ class FastTrainingHook(IntervalHook):
 
     def __init__(self, kernel: bool | str = 'auto', compile: bool | str = False,
                  keep_memory: bool = True, cuda_graph: bool = True):
-        if not isinstance(kernel, (bool, str)) or kernel not in DEVICES:
-            raise config_error('FastTrainingHook.kernel', kernel, 'unknown choice',
-                               f'use one of {", ".join(map(repr, DEVICES))}')
-        if not isinstance(compile, (bool, str)) or (not compile and compile is not False):
-            raise config_error('FastTrainingHook.compile', compile, 'must be True, False or the '
-                               'name of a backend', 'use True for torch\'s inductor')
-        for name, value in (('keep_memory', keep_memory), ('cuda_graph', cuda_graph)):
-            if not isinstance(value, bool):
-                raise config_error(f'FastTrainingHook.{name}', value, 'must be True or False',
-                                   'use True, or False where memory is short')
-        self.keep_memory, self.cuda_graph = keep_memory, cuda_graph
+        kernel = check_choice('FastTrainingHook.kernel', kernel, DEVICES)
+        if not (isinstance(compile, str) and compile):
+            check_flag('FastTrainingHook.compile', compile,
+                       'use True for torch\'s inductor, or the name of a backend')
+        remedy = 'use True, or False where memory is short'
+        self.keep_memory = check_flag('FastTrainingHook.keep_memory', keep_memory, remedy)
+        self.cuda_graph = check_flag('FastTrainingHook.cuda_graph', cuda_graph, remedy)
         self.graphs: list[GraphedForward] = []
         # Python launches Triton's kernels more slowly than torch's: they pay where graphs do.
-        devices = DEVICES[True if kernel == 'auto' and cuda_graph else kernel]
+        devices = DEVICES[True if kernel == 'auto' and self.cuda_graph else kernel]
         self.ops = KernelOps(devices) if devices else Ops()
         backend = 'inductor' if compile is True else compile
         self.compiler: BlockCompiler | None = BlockCompiler(backend) if backend else None

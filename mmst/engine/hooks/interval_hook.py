@@ -7,9 +7,9 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 
-from ...errors import config_error
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY, convert_optimizer
 from ...search.adapters import accept_searched_states
+from ...settings.checks import check_number
 from ..run.plan import RunPlan
 from ..run.runner_views import averaged, models, unwrapped
 
@@ -133,6 +133,4 @@ def check_interval(key: str, value, remedy: str) -> int:
     Raises:
         ConfigError: Naming the key.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise config_error(key, value, 'must be a whole number of at least 1', remedy)
-    return value
+    return check_number(key, value, low=1, whole=True, remedy=remedy)

@@ -5,9 +5,9 @@ from pathlib import Path
 from mmengine.dist import master_only
 from mmengine.runner import Runner
 
-from ...errors import config_error
 from ...pruning.mask import Mask
 from ...registry import HOOKS
+from ...settings.checks import check_numbers
 from ...tickets.imports import listed_imports
 from ...tickets.ticket import Ticket, as_plain_data
 from ..run.plan import RunPlan
@@ -31,11 +31,8 @@ class RewindHook(IntervalHook):
     priority = 74
 
     def __init__(self, epochs: Sequence[int] = (0, )):
-        times = list(epochs) if isinstance(epochs, (list, tuple)) else [epochs]
-        if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in times):
-            raise config_error('RewindHook.epochs', epochs, 'must be whole numbers, 0 or above',
-                               'give e.g. [0, 40, 400]')
-        self.epochs = times
+        self.epochs = check_numbers('RewindHook.epochs', epochs, low=0,
+                                    remedy='give e.g. [0, 40, 400]')
 
     def check_plan(self, plan: RunPlan) -> None:
         for time in self.epochs:

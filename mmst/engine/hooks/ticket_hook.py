@@ -14,6 +14,7 @@ from ...costs.cost import DEFAULT_SHAPE
 from ...costs.table import ticket_table
 from ...pruning.mask import Mask
 from ...registry import HOOKS
+from ...settings.checks import check_flag, check_size
 from ...tickets import Ticket, summarize
 from ...tickets.described import check_described, model_config
 from ...tickets.imports import listed_imports
@@ -61,8 +62,9 @@ class TicketHook(IntervalHook):
 
     def __init__(self, keep_each: bool = True, input_shape: Sequence[int] | None = None,
                  model: dict | None = None):
-        self.keep_each = keep_each
-        self.input_shape = input_shape
+        self.keep_each = check_flag('TicketHook.keep_each', keep_each)
+        self.input_shape = None if input_shape is None else check_size(
+            'TicketHook.input_shape', input_shape, 'give e.g. (512, 1024)')
         self.model = model
         self._evaluated = EvaluatedNetwork()
 

@@ -12,6 +12,7 @@ from ...costs.cost import DEFAULT_SHAPE
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...search.histogram import edges, quantile
+from ...settings.checks import check_size
 from ...tickets.ticket import as_plain_data
 from ...version import __version__
 from ..run import timeline
@@ -53,7 +54,8 @@ class TimelineHook(IntervalHook):
     priority = 75
 
     def __init__(self, input_shape: Sequence[int] | None = None):
-        self.input_shape = input_shape
+        self.input_shape = None if input_shape is None else check_size(
+            'TimelineHook.input_shape', input_shape, 'give e.g. (512, 1024)')
         self._run: dict[str, Any] = {}
         self._entries: list[dict[str, Any]] = []
         self._loaded: Any = None

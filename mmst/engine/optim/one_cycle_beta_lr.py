@@ -5,6 +5,7 @@ from mmengine.optim import OneCycleLR
 
 from ...errors import config_error
 from ...registry import PARAM_SCHEDULERS
+from ...settings.checks import check_number
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -23,11 +24,11 @@ class OneCycleBetaLR(OneCycleLR):
 
     def __init__(self, optimizer, *args, base_momentum: float = 0.85, max_momentum: float = 0.95,
                  **kwargs):
-        if not 0 <= base_momentum <= max_momentum < 1:
-            raise config_error('param_scheduler.base_momentum, max_momentum',
-                               (base_momentum, max_momentum), 'must be 0 <= base <= max < 1',
-                               'use torch\'s 0.85 and 0.95')
-        self.base_momentum, self.max_momentum = base_momentum, max_momentum
+        remedy = 'use torch\'s 0.85 and 0.95'
+        self.max_momentum = check_number('param_scheduler.max_momentum', max_momentum, low=0,
+                                         below=1, remedy=remedy)
+        self.base_momentum = check_number('param_scheduler.base_momentum', base_momentum, low=0,
+                                          high=self.max_momentum, remedy=remedy)
         for group in optimizer.param_groups:
             if 'betas' not in group and 'momentum' not in group:
                 raise config_error('param_scheduler.type', type(self).__name__,

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ...errors import config_error
 from ...registry import OPTIMIZERS
+from ...settings.checks import check_number
 
 
 @OPTIMIZERS.register_module()
@@ -30,9 +30,9 @@ class RMSpropTF(Optimizer):
                  eps: float = 1e-3, weight_decay: float = 0.):
         settings = dict(lr=lr, alpha=alpha, momentum=momentum, eps=eps, weight_decay=weight_decay)
         for name, value in settings.items():
-            if value < 0 or (name in ('alpha', 'momentum') and value >= 1):
-                raise config_error(f'optimizer.{name}', value, 'is out of range',
-                                   'use 0 or above, for alpha and momentum also below 1')
+            share = name in ('alpha', 'momentum')
+            check_number(f'optimizer.{name}', value, low=0, below=1 if share else None,
+                         remedy='use 0 or above, for alpha and momentum also below 1')
         super().__init__(params, settings)
 
     @torch.no_grad()

@@ -2,8 +2,8 @@
 
 from mmengine.optim import StepLR
 
-from ...errors import config_error
 from ...registry import PARAM_SCHEDULERS
+from ...settings.checks import check_number
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -19,9 +19,8 @@ class StaircaseLR(StepLR):
     """
 
     def __init__(self, optimizer, *args, step_size: float, **kwargs):
-        if not step_size > 0:
-            raise config_error('param_scheduler.step_size', step_size, 'must be above 0',
-                               'use the paper\'s 2.4 epochs')
+        check_number('param_scheduler.step_size', step_size, above=0,
+                     remedy='use the paper\'s 2.4 epochs')
         super().__init__(optimizer, *args, step_size=step_size, **kwargs)
 
     def _get_value(self) -> list[float]:

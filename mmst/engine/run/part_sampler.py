@@ -6,6 +6,7 @@ from mmengine.dataset import DefaultSampler
 
 from ...errors import config_error
 from ...registry import DATA_SAMPLERS
+from ...settings.checks import check_number
 
 
 @DATA_SAMPLERS.register_module()
@@ -22,9 +23,10 @@ class PartSampler(DefaultSampler):
 
     def __init__(self, dataset: Any, share: float, **kwargs: Any):
         super().__init__(dataset, **kwargs)
-        if not 0 < share <= 1 or not self.shuffle:
-            raise config_error('PartSampler.share', share, 'must be above 0 and up to 1, with '
-                               'shuffle=True', 'give e.g. 0.5')
+        check_number('PartSampler.share', share, above=0, high=1, remedy='give e.g. 0.5')
+        if not self.shuffle:
+            raise config_error('PartSampler.shuffle', False, 'each epoch would see the same part',
+                               'set shuffle=True')
         self.num_samples = max(1, round(share * self.num_samples))
 
     def __iter__(self) -> Iterator[int]:

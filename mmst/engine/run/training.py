@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from ... import cli
 from ...errors import MMSTError, config_error
 from ...lab.scenes.in_use import holding
+from ...settings.checks import check_number
 from ..hooks.labels_hook import LabelsHook
 from ..hooks.stop_hook import StopHook
 from ..rehearsal import checks as preflight
@@ -117,8 +118,7 @@ def apply_retraining(cfg: Config, **given: Any) -> None:
     if settings.get('ticket') is None and checkpoint is None:
         raise config_error('ticket', None, 'there is nothing to train',
                            'give a ticket.pth, or a checkpoint with retrain.py --from-checkpoint')
-    if not isinstance(epochs, int) or epochs < 1:
-        raise config_error('epochs', epochs, 'must be a whole number of at least 1', 'use 50')
+    check_number('epochs', epochs, low=1, whole=True, remedy='use 50')
     if checkpoint is not None and not osp.isfile(checkpoint):
         raise config_error('checkpoint', checkpoint, 'no such file',
                            'give the last epoch_N.pth of the two-in-one run')

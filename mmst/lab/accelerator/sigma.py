@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from ...costs.cost import trace
-from ...errors import config_error
 from ...models.hrnas.attention import Attention
+from ...settings.checks import check_number
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ class Sigma:
     def __post_init__(self):
         for name, value in vars(self).items():
             least = 0 if name == 'stream_width' else 1
-            if not value >= least:
-                raise config_error(f'Sigma.{name}', value, f'must be at least {least}',
-                                   'use the default')
+            check_number(f'Sigma.{name}', value, low=least, remedy='use the default')
 
     @property
     def multipliers(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ... import cli, files
 from ...errors import TrainingError, config_error
+from ...settings.checks import check_number
 from ..scenes import generate
 from .devices import slots
 from .figure import write_figures
@@ -58,8 +59,8 @@ def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) 
     Raises:
         MMSTError: Something in the files is wrong, or runs have failed.
     """
-    if args.jobs is not None and args.jobs < 1:
-        raise config_error('--jobs', args.jobs, 'must be 1 or more', 'use 1')
+    if args.jobs is not None:
+        check_number('--jobs', args.jobs, low=1, whole=True, remedy='use 1')
     size = load_size(find_file(args.size, configs / 'sizes'))
     work_dir = args.work_dir or Path('work_dirs/studies', size.name)
     records = args.records or work_dir / 'records'

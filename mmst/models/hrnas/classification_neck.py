@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from ...errors import config_error
 from ...registry import MODELS
-from .hrnas_supernet import ConvBNReLU, check_search_space
+from ...settings.checks import check_flag, check_number
+from .hrnas_supernet import ConvBNReLU
 from .loading import check_blocks
 from .search_block import SearchBlock
+from .search_space import check_search_space
 from .widths import check_widths, get_widths, search_blocks, set_widths
 
 
@@ -52,7 +54,9 @@ class ClassificationNeck(BaseModule):
                  widths: dict[str, Any] | None = None,
                  init_cfg: dict | None = dict(type='mmst.SupernetInit')):  # noqa: B006
         super().__init__(init_cfg)
-        check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
+        check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens, momentum, eps)
+        check_number('neck.out_channels', out_channels, low=1, whole=True,
+                     remedy='use the paper\'s 1600')
         _check_head(in_channels, channels, dropout)
         space = (kernel_sizes, expand_ratio, transformer, tokens, momentum, eps)
         self.widen = nn.ModuleList(
@@ -61,7 +65,7 @@ class ClassificationNeck(BaseModule):
         self.downsample = nn.ModuleList(
             SearchBlock(high, low, 2, *space) for high, low in itertools.pairwise(channels))
         self.final = ConvBNReLU(channels[-1], out_channels, momentum=momentum, eps=eps)
-        self.pool = nn.AdaptiveAvgPool2d(1) if pool else None
+        self.pool = nn.AdaptiveAvgPool2d(1) if check_flag('neck.pool', pool) else None
         self.dropout = nn.Dropout(dropout)
         if widths is not None:
             check_widths(self, widths, 'neck.widths')
@@ -90,6 +94,4 @@ def _check_head(in_channels: Sequence[int], channels: Sequence[int], dropout: fl
     if not in_channels or len(in_channels) != len(channels):
         raise config_error('neck.channels', channels, 'there must be one entry a branch of '
                            f'in_channels = {in_channels!r}', 'give as many entries as branches')
-    if not 0 <= dropout < 1:
-        raise config_error('neck.dropout', dropout, 'must be at least 0 and below 1',
-                           'use the paper\'s 0.2')
+    check_number('neck.dropout', dropout, low=0, below=1, remedy='use the paper\'s 0.2')

@@ -8,8 +8,9 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...registry import MODELS
-from .hrnas_supernet import check_search_space
+from ...settings.checks import check_number
 from .search_block import SearchBlock
+from .search_space import check_search_space
 from .widths import check_widths, get_widths, set_widths
 
 
@@ -39,7 +40,9 @@ class DensePredictionNeck(BaseModule):
                  widths: dict[str, Any] | None = None,
                  init_cfg: dict | None = dict(type='mmst.SupernetInit')):  # noqa: B006
         super().__init__(init_cfg)
-        check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens)
+        check_search_space('neck', kernel_sizes, expand_ratio, transformer, tokens, momentum, eps)
+        check_number('neck.out_channels', out_channels, low=1, whole=True,
+                     remedy='use the paper\'s 90')
         self.in_channels = tuple(in_channels)
         self.block = SearchBlock(
             sum(in_channels), out_channels, 1, kernel_sizes, expand_ratio, transformer, tokens,

@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...errors import config_error
 from ...registry import MODELS
+from ...settings.checks import check_flag, check_number
 from .fusion_module import FusionModule, ParallelModule
 from .loading import check_blocks, check_shapes
-from .search_block import TRANSFORMERS, SearchBlock
+from .search_block import SearchBlock
+from .search_space import check_search_space, check_stages
 from .widths import check_widths, get_widths, search_blocks, set_widths
 
 
@@ -61,8 +62,10 @@ class HRNASSupernet(BaseModule):
                  widths: dict[str, Any] | None = None,
                  init_cfg: dict | None = dict(type='mmst.SupernetInit')):  # noqa: B006
         super().__init__(init_cfg)
-        check_search_space('backbone', kernel_sizes, expand_ratio, transformer, tokens)
-        _check_stages(stem_channels, channels, depths)
+        check_search_space('backbone', kernel_sizes, expand_ratio, transformer, tokens, momentum,
+                           eps)
+        check_number('backbone.in_channels', in_channels, low=1, whole=True, remedy='use 3')
+        check_stages(stem_channels, channels, depths)
         norm = dict(momentum=momentum, eps=eps)
         make_block = partial(
             SearchBlock, kernel_sizes=kernel_sizes, expand_ratio=expand_ratio,
@@ -77,7 +80,7 @@ class HRNASSupernet(BaseModule):
             self.parallels.append(ParallelModule(stage_channels, stage_depths, make_block))
             previous = stage_channels
         self.out_channels = tuple(previous)
-        self.channels_last = channels_last
+        self.channels_last = check_flag('backbone.channels_last', channels_last)
         if widths is not None:
             check_widths(self, widths, 'backbone.widths')
             set_widths(self, widths)
@@ -118,39 +121,3 @@ class ConvBNReLU(nn.Module):
         own = self.state_dict().items()
         check_shapes(state_dict, prefix, {name: t.shape for name, t in own if t.dim()})
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def check_search_space(where: str, kernel_sizes: Sequence[int], expand_ratio: int,
-                       transformer: str, tokens: int) -> None:
-    """Refuse search-space settings that make no sense.
-
-    Raises:
-        ConfigError: Naming the key below ``where``, the value and the remedy.
-    """
-    if transformer not in TRANSFORMERS:
-        raise config_error(f'{where}.transformer', transformer, 'unknown choice',
-                           f'use one of {", ".join(map(repr, TRANSFORMERS))}')
-    sizes = kernel_sizes if isinstance(kernel_sizes, (list, tuple)) else ()
-    odd = all(isinstance(k, int) and k > 0 and k % 2 for k in sizes)
-    if not sizes or not odd or len(set(sizes)) != len(sizes):
-        raise config_error(f'{where}.kernel_sizes', kernel_sizes,
-                           'must be different odd positive numbers', 'use the paper\'s (3, 5, 7)')
-    for name, value, remedy in (('expand_ratio', expand_ratio, 'use the paper\'s 4'),
-                                ('tokens', tokens, 'use 64, or transformer=\'none\'')):
-        if not isinstance(value, int) or value < 1:
-            raise config_error(f'{where}.{name}', value, 'must be a whole number above 0', remedy)
-
-
-def _check_stages(stem_channels: Sequence[int], channels: Sequence[Sequence[int]],
-                  depths: Sequence[Sequence[int]]) -> None:
-    if len(stem_channels) != 2:
-        raise config_error('backbone.stem_channels', stem_channels,
-                           'the stem has two convolutions', 'use the paper\'s (24, 24)')
-    branches = [len(stage) for stage in channels]
-    if branches != [len(stage) for stage in depths]:
-        raise config_error('backbone.depths', depths, 'stages and branches differ from channels',
-                           'give one number of blocks per entry of channels')
-    if any(b - a not in (0, 1) for a, b in zip([1, *branches], branches, strict=False)):
-        raise config_error('backbone.channels', channels,
-                           'a stage has as many branches as the one before, or one more',
-                           'use the paper\'s 1, 2, 3, 4, 4 branches')

@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from ...errors import config_error
+from ...settings.checks import as_whole
 from .search_block import SearchBlock
 
 #: Path of a search block to ``{'channels': {kernel size: width}, 'tokens': n}``.
@@ -74,4 +75,5 @@ def _fits(found: Any, most: Mapping[str, Any]) -> bool:
     except (KeyError, TypeError, AttributeError):
         return False
     return (set(found) == set(most) and set(found['channels']) == set(most['channels']) and all(
-        isinstance(n, int) and 0 <= n <= limit for n, limit in zip(counts, limits, strict=True)))
+        n is not None and 0 <= n <= limit
+        for n, limit in zip(map(as_whole, counts), limits, strict=True)))

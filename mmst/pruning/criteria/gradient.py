@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ...errors import config_error
 from ...registry import CRITERIA
+from ...settings.checks import check_number
 from .base import Criterion
 
 
@@ -18,10 +19,8 @@ class Gradient(Criterion):
     needs_gradients = True
 
     def __init__(self, batches: int = 100):
-        if not isinstance(batches, int) or isinstance(batches, bool) or batches < 1:
-            raise config_error('criterion.batches', batches, 'must be a whole number of at least 1',
-                               'use 100')
-        self.batches = batches
+        self.batches = check_number('criterion.batches', batches, low=1, whole=True,
+                                    remedy='use 100')
 
     def score(self, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ...registry import CRITERIA
+from ...settings.checks import check_number
 from .base import Criterion
 
 
@@ -21,7 +22,7 @@ class Random(Criterion):
     """
 
     def __init__(self, seed: int = 0):
-        self.seed = seed
+        self.seed = check_number('criterion.seed', seed, whole=True, remedy='use 0')
 
     def score(self, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:

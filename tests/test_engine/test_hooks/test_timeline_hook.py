@@ -262,7 +262,7 @@ def test_pruning_alone_has_no_search_to_tell_of(tmp_path):
 
 def test_a_size_that_the_network_cannot_take_leaves_costs_out_and_does_not_stop_the_run(tmp_path):
     cfg = config(tmp_path, 1, search=False, prune=dict(interval=1, reactivation=None))
-    cfg.default_hooks.timeline = dict(HOOK, input_shape=(1, 'wide'))
+    cfg.default_hooks.timeline = dict(HOOK, input_shape=(2**31, 2**31))
     Runner.from_cfg(cfg).train()
     run, entries = timeline.read(tmp_path)
     assert run['input_shape'] is None
