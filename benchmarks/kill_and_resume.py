@@ -195,8 +195,8 @@ def markdown(content: dict) -> str:
         'optimizer, schedules, counters, tickets) and the values logged at each step, '
         f'{min(row["values"] for row in rows)} tensors and values or more a run; only clocks were '
         'left out. Narrowed configs of the three toolboxes on generated data, '
-        f'{toolbox_runs.EPOCHS} epochs of {toolbox_runs.ITERATIONS} iterations, two workers, random '
-        'augmentation.', '',
+        f'{toolbox_runs.EPOCHS} epochs of {toolbox_runs.ITERATIONS} iterations, two workers, '
+        'random augmentation.', '',
         f'`{content["command"]}`, {sum(row["seconds"] for row in rows) / 60:.0f} minutes, one '
         f'thread, other work on the same machine; {host["cpu"]}, {host["cores"]} cores, Python '
         f'{host["python"]}, torch {host["torch"]}, mmengine {host["mmengine"]}.', '',

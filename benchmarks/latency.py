@@ -4,8 +4,8 @@
     python benchmarks/latency.py --size 512 1024
 
 Each round runs every candidate in turn, so that whatever else the machine does hits all of them
-alike; a ratio is the median of the rounds' ratios. A candidate runs twice: the second call is what a
-network takes that runs by itself, the first begins with caches that the others have filled. The
+alike; a ratio is the median of the rounds' ratios. A candidate runs twice: the second call is what
+a network takes that runs by itself, the first begins with caches that the others have filled. The
 record goes to ``benchmarks/results/latency_HxW.json`` and ``.md``.
 """
 import argparse

@@ -14,7 +14,8 @@ def markdown(record: dict) -> str:
         f'time of "{record["reference"]}" over that of the row. Processor time is what the process '
         'was given of all cores: other work on the machine stretches the clock, but hardly this. '
         'Each network runs twice a round, and the second call counts, as of a network that runs by '
-        'itself; "right after others" is the first, whose caches the networks before it have filled.',
+        'itself; "right after others" is the first, whose caches the networks before it have '
+        'filled.',
         '',
         'Networks: the full-width supernet was trained for 320 steps on generated street scenes, '
         'with search and pruning (`benchmarks/configs/full_width.py`); "searched" is what epoch 13 '

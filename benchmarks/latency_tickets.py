@@ -2,8 +2,8 @@
 
     python benchmarks/latency_tickets.py
 
-It generates street scenes, trains the full-width supernet for 320 steps with search and pruning, and
-draws tickets from the searched network. What is there already is not made again.
+It generates street scenes, trains the full-width supernet for 320 steps with search and pruning,
+and draws tickets from the searched network. What is there already is not made again.
 """
 import subprocess
 import sys

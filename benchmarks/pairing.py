@@ -14,8 +14,8 @@ def measure(candidates: dict[str, Callable[[], object]], rounds: int, warmup: in
             prepare: Callable[[str], object] = lambda name: None) -> Times:
     """Seconds of each call, by the clock and of processor; the first rounds are dropped.
 
-    ``prepare(name)`` is called before each candidate's call and not timed. A call ends when a GPU, if
-    there is one, has ended what it was given.
+    ``prepare(name)`` is called before each candidate's call and not timed. A call ends when a GPU,
+    if there is one, has ended what it was given.
     """
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     times: Times = {name: [] for name in candidates}

@@ -5,10 +5,10 @@
     python benchmarks/training.py --only events memory --size 2 128 256
 
 Candidates run in turn, so that ratios survive other work on the machine; ratios are of processor
-time, on a GPU of the clock's. ``--only ladder --rungs ...`` picks changes where all of them take too
-long. On a GPU trainings are as shipped, by CUDA graphs.
-Results are added to ``benchmarks/results/training.json`` and ``.md``, beside those of other tasks,
-sizes and sections. Run it before and after a change and compare the records.
+time, on a GPU of the clock's. ``--only ladder --rungs ...`` picks changes where all of them take
+too long. On a GPU trainings are as shipped, by CUDA graphs. Results are added to
+``benchmarks/results/training.json`` and ``.md``, beside those of other tasks, sizes and sections.
+Run it before and after a change and compare the records.
 """
 import argparse
 import ctypes

@@ -1,7 +1,8 @@
 """SuperTickets in OpenMMLab style: architecture search and pruning in one training run.
 
 ``import mmst`` needs torch, mmengine and mmcv (or mmcv-lite) only. It prepares OpenMMLab's
-packages, see :mod:`mmst.openmmlab.compat`; models, hooks and toolboxes are imported when a config uses them.
+packages, see :mod:`mmst.openmmlab.compat`; models, hooks and toolboxes are imported when a config
+uses them.
 """
 from .openmmlab.compat import cfg, prepare_openmmlab
 from .version import __version__

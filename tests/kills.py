@@ -2,8 +2,8 @@
 
 ``killed(folder, ('search', 4))`` trains in ``folder/work`` until SIGKILL strikes inside the search
 of epoch 4; ``finish(folder)`` resumes and trains to the end; ``left(folder)`` is all that a run has
-saved and logged, less clocks. ``stopped(folder, point, signal.SIGTERM)`` sends another signal there,
-and the run ends by itself. Each process is new: forked from a server that has only imported
+saved and logged, less clocks. ``stopped(folder, point, signal.SIGTERM)`` sends another signal
+there, and the run ends by itself. Each process is new: forked from a server that has only imported
 things.
 """
 import builtins

@@ -1,4 +1,4 @@
-"""The tiny street config in mmengine's lazy style: every ``type`` is a class, bases are imported."""
+"""The tiny street config in mmengine's lazy style: each ``type`` is a class, bases are imported."""
 from mmengine.config import Config
 
 from mmst.tickets.names import registries

@@ -201,7 +201,7 @@ def skip_ranks(*args, **kwargs) -> list:
     return train(*args, train_dataloader=loader, **kwargs)
 
 
-# ------------------------------------------------------------------------------- weights that return
+# ------------------------------------------------------------------------------ weights that return
 
 
 #: A value that no weight has by itself.

@@ -11,9 +11,7 @@ SAID = (2, 130, 143)
 
 
 def not_said(record: logging.LogRecord) -> bool:
-    """False for torchrun's own lines about processes that have ended with one of ``SAID``, and about
-    the signals that it passes on.
-    """
+    """Return False for torchrun's own lines about exits in ``SAID`` and about passed signals."""
     text = record.getMessage()
     return not any(f'(exitcode: {code})' in text for code in SAID) and not any(
         words in text for words in ('death signal, shutting down', 'closing signal'))

@@ -1,10 +1,11 @@
 # The full-width supernet searched and pruned on one CPU core: the network whose tickets
 # benchmarks/latency.py measures. Small crops and few steps: speed depends on which units and
-# weights are left, accuracy is not the aim. The search goes towards the parameters and multiply-adds
-# that the paper reports for Cityscapes; penalty and threshold are higher than the paper's because
-# 320 steps have to do what its 40,000 do. Units on small feature maps go last, so that multiply-adds
-# are down long before parameters: at epoch 13 they are nearest to the paper's 2.03 G, and above. Its
-# checkpoint, made after the 13th search has lifted the mask, is what tickets are drawn from.
+# weights are left, accuracy is not the aim. The search goes towards the parameters and
+# multiply-adds that the paper reports for Cityscapes; penalty and threshold are higher than the
+# paper's because 320 steps have to do what its 40,000 do. Units on small feature maps go last, so
+# that multiply-adds are down long before parameters: at epoch 13 they are nearest to the paper's
+# 2.03 G, and above. Its checkpoint, made after the 13th search has lifted the mask, is what tickets
+# are drawn from.
 _base_ = '../../configs/st_hrnas_cityscapes_p90.py'
 crop = (64, 128)
 model = dict(

@@ -1,13 +1,14 @@
 # Two-in-one training (paper Sec. 3, Alg. 1), the same for all tasks. As default hooks, so that a
-# config that inherits this overrides one setting by name, e.g. default_hooks=dict(prune=dict(sparsity=0.5)).
+# config that inherits this overrides one setting by name, e.g.
+# default_hooks=dict(prune=dict(sparsity=0.5)).
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     seed=dict(type='mmst.SeedHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # Decay min(0.9999^(batch / 4096), (1 + n) / (10 + n)) at step n, as released; batch 32. First of
-    # all hooks: mmengine's log of the loss waits for a GPU, which has the step to do meanwhile.
+    # Decay min(0.9999^(batch / 4096), (1 + n) / (10 + n)) at step n, as released; batch 32. First
+    # of all hooks: mmengine's log of the loss waits for a GPU, which has the step to do meanwhile.
     ema=dict(type='EMAHook',
              ema_type='mmst.WarmupEMA',
              momentum=1 - 0.9999**(32 / 4096),

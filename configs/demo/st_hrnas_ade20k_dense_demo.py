@@ -1,3 +1,3 @@
-# The demo's network trained for as long without search and pruning: what the ticket is held against.
+# The demo's network, trained for as long without search and pruning, to compare the ticket with.
 _base_ = './st_hrnas_ade20k_p90_demo.py'
 default_hooks = dict(search=None, prune=None, recalibrate=None, ticket=dict(input_shape=(128, 128)))

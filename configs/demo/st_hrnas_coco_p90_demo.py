@@ -37,7 +37,7 @@ val_evaluator = dict(ann_file=data_root + 'annotations/person_keypoints_val2017.
 test_evaluator = val_evaluator
 epochs = 42
 train_cfg = dict(max_epochs=epochs, val_begin=30, val_interval=6)
-# So few steps of 1e-3 would not bring a scale from 1 to 0: those of the search units get larger ones.
+# So few steps of 1e-3 would not bring a scale from 1 to 0, so those of search units are larger.
 scales = {'depthwise_bn.weight': dict(lr_mult=4), 'input_bn.weight': dict(lr_mult=4)}
 optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys=scales),

@@ -1,5 +1,5 @@
-# Why does IR-P collapse? It has no sparse training: what grew back since the last prune is cut at once.
-# One-shot ratios, so that the interval of prunes alone decides for how long it grows.
+# Why does IR-P collapse? It has no sparse training: what grew back since the last prune is cut at
+# once. One-shot ratios, so that the interval of prunes alone decides for how long it grows.
 _base_ = ['./_base_/catalogue.py', './_base_/paper.py']
 title = 'IR-P against sparse training, at the intervals of the size'
 source = 'paper, Table 1 (Cityscapes)'

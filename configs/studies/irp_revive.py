@@ -1,5 +1,5 @@
-# Why does IR-P collapse in the paper? With the pruned weights' values back after each prune, training
-# is dense and pruned once at its end, as S+P; from zero, what was pruned stays small.
+# Why does IR-P collapse in the paper? With the pruned weights' values back after each prune,
+# training is dense and pruned once at its end, as S+P; from zero, what was pruned stays small.
 _base_ = ['./_base_/catalogue.py', './_base_/paper.py']
 title = 'IR-P whose weights return from zero or with their values'
 source = 'paper, Table 1 (Cityscapes)'

@@ -11,8 +11,8 @@ class ShapesOnly(TorchFunctionMode):
     """Gives the frequent operations of a supernet their shapes at once, on the meta device.
 
     Torch runs some hundred operations there for an interpolation or a norm. Shapes, precision and
-    memory format are torch's; that a norm fits its input is not checked. All other functions, and all
-    other devices, are left to torch.
+    memory format are torch's; that a norm fits its input is not checked. All other functions, and
+    all other devices, are left to torch.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):

@@ -1,8 +1,8 @@
 """What a file of ``torch.save`` claims to hold, found without building any of it.
 
-``weights_only=True`` keeps code out. It does not keep out files that take the memory of the machine:
-packed archives, tensors with strides of 0 or larger than their storage, lists of lists of lists,
-texts that are encoded again and again. Here the archive's directory and its pickle are read
+``weights_only=True`` keeps code out. It does not keep out files that take the memory of the
+machine: packed archives, tensors with strides of 0 or larger than their storage, lists of lists of
+lists, texts that are encoded again and again. Here the archive's directory and its pickle are read
 symbolically, and whatever could take more than a small multiple of the file's own size is refused.
 """
 from .inspect import inspect

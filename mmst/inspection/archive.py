@@ -1,4 +1,4 @@
-"""The directory of a zip archive that torch wrote: parts lie there as they are, one after another."""
+"""Reads the directory of a zip archive that torch wrote: its parts are stored unpacked in a row."""
 import struct
 import zipfile
 from typing import BinaryIO

@@ -74,7 +74,7 @@ def element_size(kind: str) -> int:
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False,
             hooks: Any = (), *more: Any) -> Node:
-    """A strided tensor; it must lie within its storage, and its size is that of all its elements."""
+    """Return a strided tensor, as large as all its elements; it must lie within its storage."""
     numbers = [offset, *_numbers(size), *_numbers(stride)]
     if not _is(storage, 'storage') or len(size) != len(stride) or len(hooks or ()) \
             or not all(type(n) is int and 0 <= n < 2**62 for n in numbers):

@@ -14,7 +14,7 @@ from .measure import Node, Unsafe, check_size
 
 
 def inspect(file: BinaryIO) -> None:
-    """Refuse what is damaged or could take far more than its own size; ``file`` is at its start then.
+    """Refuse a file that is damaged or could take far more than its size; then rewind ``file``.
 
     Raises:
         Unsafe: It claims more than it holds.
@@ -75,8 +75,8 @@ def _storage_reader(check: Callable[[str, str, int], None], length: int) -> Call
                 or reference[0] not in ('storage', b'storage') or any(reference[5:]):
             raise UnpicklingError('a storage is not as torch describes it')
         _, kind, key, _, count = reference[:5]
-        if not isinstance(kind, Node) or not isinstance(key, (str, bytes)) or type(count) is not int \
-                or not 0 <= count < 2**62:
+        if not isinstance(kind, Node) or not isinstance(key, (str, bytes)) \
+                or type(count) is not int or not 0 <= count < 2**62:
             raise UnpicklingError('a storage is not as torch describes it')
         bytes_ = count * element_size(kind.value)
         key = key.decode('ascii') if isinstance(key, bytes) else key

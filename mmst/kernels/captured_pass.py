@@ -83,8 +83,8 @@ class _Replay(torch.autograd.Function):
         captured = ctx.captured
         if not captured.open or ctx.number != captured.passes:
             raise RuntimeError(
-                'a CUDA graph has one backward pass for each pass, before the next one. Remedy: set '
-                'default_hooks.fast.cuda_graph=False')
+                'a CUDA graph has one backward pass for each pass, before the next one. '
+                'Remedy: set default_hooks.fast.cuda_graph=False')
         captured.open = False
         for own, gradient in zip(captured.given, given, strict=True):
             own.copy_(gradient)
@@ -147,6 +147,7 @@ def record(run: Callable[[], Any], pool) -> tuple[Any, Callable[[], None]]:
             found = run()
     except RuntimeError as error:
         raise TrainingError(
-            f'a training pass could not be captured as a CUDA graph ({str(error).splitlines()[0]}). '
+            'a training pass could not be captured as a CUDA graph '
+            f'({str(error).splitlines()[0]}). '
             'Remedy: resume with default_hooks.fast.cuda_graph=False.') from error
     return found, graph.replay

@@ -20,8 +20,8 @@ from .parts import Parts
 class GraphedForward:
     """A module's ``forward`` that replays training passes, forward and backward, as CUDA graphs.
 
-    A step of the supernet launches some thirteen thousand small kernels, and takes as long as Python
-    needs to launch them one by one. A graph launches them at once.
+    A step of the supernet launches some thirteen thousand small kernels, and takes as long as
+    Python needs to launch them one by one. A graph launches them at once.
 
     A pass is captured when it comes twice in a row: inputs of the same shapes and precision, the
     same parameters in the same places, the same layers in training. So the smaller last batch of an

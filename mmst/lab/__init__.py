@@ -1,1 +1,1 @@
-"""What studies the method: studies, reports, pictures, generated data. Nothing outside imports it."""
+"""Studies the method: studies, reports, pictures, generated data. Nothing outside imports it."""

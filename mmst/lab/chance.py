@@ -45,7 +45,7 @@ def mean_pose_ap(train: Any, val: Any, ann_file: str) -> float:
 
 
 def _mean_pose(dataset: Any) -> np.ndarray:
-    """Mean place of each visible key point in its box, (points, 2) in shares of width and height."""
+    """Return each key point's mean place in its box, (points, 2), in shares of width and height."""
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     boxes = np.concatenate([info['bbox'] for info in infos])
     points = np.concatenate([info['keypoints'] for info in infos])

@@ -18,9 +18,9 @@ class SupernetInit:
     Convolutions N(0, 2 / fan_out), fan_out = k^2 for depthwise ones, else k^2 * c_out (MixConv's
     joint convolutions: per kernel slice, as if the branches were apart); linears
     U(-1 / sqrt(fan_out), 1 / sqrt(fan_out)). With ``conv_std``, convolutions and the linears of
-    Transformers N(0, conv_std^2). In every task the query, key and value matrices of an attention are
-    Xavier uniform as one (3 * dim, dim) matrix, and the learned queries Xavier uniform. BNs 1 and 0,
-    biases 0.
+    Transformers N(0, conv_std^2). In every task the query, key and value matrices of an attention
+    are Xavier uniform as one (3 * dim, dim) matrix, and the learned queries Xavier uniform. BNs 1
+    and 0, biases 0.
 
     Args:
         conv_std (float, optional): Standard deviation for every convolution, and every linear of a

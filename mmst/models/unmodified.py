@@ -36,7 +36,7 @@ def has_global_hooks() -> bool:
 
 
 def has_values(x: Tensor) -> bool:
-    """Whether a tensor is of torch's own class: values of others (fake ones) need not be in memory."""
+    """Return whether a tensor is of torch's own class: other ones (fake) may have no values."""
     return type(x) in (Tensor, nn.Parameter)
 
 

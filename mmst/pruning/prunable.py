@@ -18,8 +18,8 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
     """Matrices of the linear maps of a model's parts, by parameter name.
 
     They are the weights of convolutions and linears, the input projections of attention, the
-    weights of recurrent layers. Classifiers (outside the parts), biases, norms and learned queries are no
-    prunable weights. A weight that several layers share is there once, by the name that
+    weights of recurrent layers. Classifiers (outside the parts), biases, norms and learned queries
+    are no prunable weights. A weight that several layers share is there once, by the name that
     ``model.named_parameters()`` gives it, where all of these layers may be pruned.
 
     Args:
@@ -87,8 +87,8 @@ def _check_own(matrices: list[Matrix], leave_alone: Sequence[str]) -> None:
         raise config_error(
             'PruneHook.leave_alone', list(leave_alone),
             f'{computed[0].full_name}{more} is computed from other parameters at each pass '
-            '(weight_norm, spectral_norm, torch\'s pruning or another parametrisation), and zeros in '
-            'those are none in it',
+            '(weight_norm, spectral_norm, torch\'s pruning or another parametrisation), and zeros '
+            'in those are none in it',
             'remove that (e.g. torch.nn.utils.remove_weight_norm or parametrize.'
             'remove_parametrizations), or name the layers, e.g. '
             f'leave_alone=[{computed[0].path!r}]')

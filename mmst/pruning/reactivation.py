@@ -40,7 +40,7 @@ def _zero(pairs: Iterable[tuple[Tensor, dict[str, Tensor]]]) -> None:
 
 @torch.no_grad()
 def zero_at_once(pairs: list[tuple[Tensor, dict[str, Tensor]]]) -> None:
-    """``zero_pruned_of`` for many tensors in one call: a GPU is told of them faster than one by one.
+    """Do ``zero_pruned_of`` for many tensors in one call, which a GPU starts faster than many.
 
     Their bits are multiplied by 1 or 0 as integers: a product of numbers would leave inf * 0 = nan.
     """

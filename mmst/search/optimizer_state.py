@@ -2,8 +2,8 @@
 
 Most optimizers keep tensors of the parameter's own shape. Adafactor keeps averages over rows and
 columns, Shampoo-like ones matrices of a dimension with itself, 8-bit ones codes with scales of
-their own. An entry is cut along the dimension that is the parameter's where that can be told; where it
-cannot, the parameter's whole state is dropped, and the optimizer begins it anew.
+their own. An entry is cut along the dimension that is the parameter's where that can be told; where
+it cannot, the parameter's whole state is dropped, and the optimizer begins it anew.
 """
 import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping

@@ -15,10 +15,10 @@ class Cut:
     """Keeps chosen indices of parameters and buffers and drops the rest, in place.
 
     ``nn.Parameter`` objects stay the same (an optimizer and the EMA hold them) and get new storage
-    by ``set_``. Gradients that wait for their step are cut alike. An optimizer's state is cut alike (see
-    :mod:`mmst.search.optimizer_state`); of other companions every tensor of the parameter's old
-    shape. A parameter that ends empty gets ``requires_grad_(False)``, so that optimizer indices do
-    not move and DDP passes it over.
+    by ``set_``. Gradients that wait for their step are cut alike. An optimizer's state is cut alike
+    (see :mod:`mmst.search.optimizer_state`); of other companions every tensor of the parameter's
+    old shape. A parameter that ends empty gets ``requires_grad_(False)``, so that optimizer indices
+    do not move and DDP passes it over.
 
     Args:
         companions (Optimizer | Companions): E.g. the optimizer, the masks.

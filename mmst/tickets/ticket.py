@@ -94,7 +94,7 @@ class Ticket:
     @classmethod
     def from_content(cls, path: str | Path, content: Any,
                      unsealed: bool = False) -> 'Ticket':
-        """Check the content of a ticket file that :func:`~mmst.openmmlab.compat.safe_load` has read.
+        """Check a ticket file's content, as :func:`~mmst.openmmlab.compat.safe_load` reads it.
 
         Args:
             path (str | Path): For the message.

@@ -3,8 +3,8 @@
     git worktree add ../old 4e6601a
     PYTHONPATH=../old:../old/tests python tests/old_files/make.py FOLDER
 
-A run of two epochs with AdamW, averages and a mask from the first step on; its first checkpoint, its
-ticket, that ticket compacted and as a sparse file, and what the networks of all of them give.
+A run of two epochs with AdamW, averages and a mask from the first step on; its first checkpoint,
+its ticket, that ticket compacted and as a sparse file, and what the networks of all of them give.
 """
 import lzma
 import sys

@@ -1,4 +1,4 @@
-"""Demo networks on small real data: the folder comes from the environment, the rest is the demo's."""
+"""Demo networks on small real data: the environment names its folder, the rest is the demo's."""
 from pathlib import Path
 
 import pytest

@@ -102,7 +102,7 @@ def test_tiles_and_chunks_of_any_size_give_the_block_output(monkeypatch, channel
 
 
 def without_hidden(density=0.5):
-    """A block whose expansion is pruned away: constant channels, residual and Transformer are left."""
+    """A block without its expansion: constant channels, residual and Transformer are left."""
     block = make_block((4, 4), density)
     with torch.no_grad():
         block.mixconv.expand.weight.zero_()

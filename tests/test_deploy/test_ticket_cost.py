@@ -24,8 +24,8 @@ SIZE = (40, 48)
 
 @pytest.fixture(scope='module')
 def ticket():
-    # Made before a test is seeded. A few seeds fold all of a fusion into one map of biases, which is
-    # a row of its own.
+    # Made before a test is seeded. A few seeds fold all of a fusion into one map of biases, which
+    # is a row of its own.
     torch.manual_seed(0)
     return small_ticket(sparsity=0.9)
 

@@ -56,7 +56,7 @@ def test_masks_are_in_force_between_prune_and_reactivation_only(tmp_path, reacti
 
 @pytest.mark.parametrize('reactivation', ['search', 'prune', None])
 def test_weights_return_only_where_masks_are_lifted(tmp_path, reactivation):
-    """Steps are so large that masks differ at each prune; searches remove nothing, lest shapes do."""
+    """Large steps make the masks differ at each prune; searches remove nothing, so shapes stay."""
     found = {}
     run(tmp_path, prune=prune(reactivation), probes=[drawn(found)], epochs=6,
         search=dict(interval=3, rho=0., threshold=1e-30),

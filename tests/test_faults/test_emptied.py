@@ -12,7 +12,7 @@ from mmst.tickets import Ticket
 
 
 def train(weak, epochs=4, resume=False, **changes):
-    """A run in which γ of the groups that ``weak`` chooses lies below ε before the second search."""
+    """A run in which γ of the groups that ``weak`` picks lies below ε before the second search."""
     cfg = kills.settings(epochs, workers=0, model=dict(transformer='all'), **changes)
     cfg.resume = resume
     runner = Runner.from_cfg(cfg)

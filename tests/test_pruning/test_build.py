@@ -1,4 +1,4 @@
-"""Criteria and schedules by name, by class, as settings; what a criterion of the user's must give."""
+"""Criteria and schedules by name, by class, as settings; what a user's own criterion must give."""
 from types import SimpleNamespace
 
 import pytest

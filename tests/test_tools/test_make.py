@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not shutil.which('make'), reason='no make')
 
-#: Pretends to be pip, an interpreter or mkdocs: it logs when it begins and ends, and is at work while
-#: the file ``hold`` is there.
+#: Pretends to be pip, an interpreter or mkdocs: it logs when it begins and ends, and is at work
+#: while the file ``hold`` is there.
 SLOW = '''#!/bin/sh
 echo "begin $$" >> log
 while [ -e hold ]; do sleep 0.05; [ -e build/part ] || echo "lost $$" >> log; done

@@ -1,6 +1,7 @@
 # AdamW, one cycle over 430 epochs (paper Sec. 4.1; eps, start and length of the cycle as released;
-# beta1 is cycled against the rate, as torch's schedule does by default, which the released code calls).
-# Weight decay is decoupled, as the paper's AdamW says; the released code adds an L2 term to the loss.
+# beta1 is cycled against the rate, as torch's schedule does by default, which the released code
+# calls). Weight decay is decoupled, as the paper's AdamW says; the released code adds an L2 term to
+# the loss.
 optim_wrapper = dict(
     type='mmst.MaskedOptimWrapper',
     constructor='mmst.DecayGroupsConstructor',

@@ -28,7 +28,7 @@ OPERATIONS = {
     'mixer': ('tokens', 'encoder_rows', 'decoder_rows', 'scale'),
 }
 SOURCES = ('image', 'ones', 'coordinates')
-#: Of the plain form. In version 1, which names none, the coordinates' channels are the other way round.
+#: Of the plain form. In version 1, which names none, the coordinates' channels are swapped.
 VERSION = 2
 
 

@@ -21,11 +21,11 @@ class Options:
 
     @contextmanager
     def torch_aside(self) -> Iterator[None]:
-        """Around torch's operations between calls of the kernel: in float32, and on one thread where
-        it has several.
+        """Run torch's operations between calls of the kernel in float32, and on one thread.
 
-        Torch's other threads would go on looking for work for a while, on the kernel's cores. A thread
-        of the process that asks for torch's number of threads for the first time meanwhile keeps 1.
+        Torch's other threads would go on looking for work for a while, on the kernel's cores. A
+        thread of the process that asks for torch's number of threads for the first time meanwhile
+        keeps 1.
         """
         before = torch.get_num_threads()
         alone = self.threads == 1 or before == 1

@@ -30,8 +30,8 @@ class FastTrainingHook(IntervalHook):
         kernel (bool or str): Depthwise convolutions of all kernel sizes in one pass: C++ compiled
             at first use on a CPU, Triton on a GPU. On a CPU also BN with its ReLU, and 1x1
             convolutions as products. ``'auto'``: where it was measured to be faster, on CPUs and,
-            with ``cuda_graph``, on GPUs; True: on GPUs anyway. Where there is no kernel for a map, a
-            precision or a machine, torch's layers are used. Defaults to ``'auto'``.
+            with ``cuda_graph``, on GPUs; True: on GPUs anyway. Where there is no kernel for a map,
+            a precision or a machine, torch's layers are used. Defaults to ``'auto'``.
         compile (bool or str): torch.compile of each search block by itself, so that a search
             recompiles changed blocks only; a string names the backend. Defaults to False.
         keep_memory (bool): On a CPU, reuse the memory of freed feature maps instead of returning it

@@ -23,8 +23,8 @@ class InterimMetricsHook(Hook):
     During the progressive schedule, and while weights are reactivated, validation sees a denser
     network than the ticket. Only evaluations at the target keep their names and so count for
     ``save_best``, for early stopping, for schedules that look at a metric and for results; the
-    others are logged as ``interim/…``. It acts before the hook that logs metrics. Settings that name
-    a metric are checked at the first evaluation, whether it counts or not.
+    others are logged as ``interim/…``. It acts before the hook that logs metrics. Settings that
+    name a metric are checked at the first evaluation, whether it counts or not.
     """
     priority = 5
 

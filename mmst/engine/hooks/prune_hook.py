@@ -38,17 +38,17 @@ PARTS = ('backbone', 'neck')
 class PruneHook(IntervalHook):
     """Progressive global magnitude pruning with iterative reactivation (paper Sec. 3.2, Alg. 1).
 
-    Every ``interval`` epochs a mask is drawn; from then on pruned weights are 0 and get no gradient,
-    until they are reactivated. The last step of a run always ends at the target sparsity. In
-    iteration-based runs the interval counts iterations.
+    Every ``interval`` epochs a mask is drawn; from then on pruned weights are 0 and get no
+    gradient, until they are reactivated. The last step of a run always ends at the target sparsity.
+    In iteration-based runs the interval counts iterations.
 
     Args:
         sparsity (float): Target p, a share of the prunable weights.
         interval (int): t_p, in epochs. Defaults to 25.
         schedule (str): ``'progressive'`` (PP) or ``'one_shot'``, or another registered schedule.
         criterion (str): ``'magnitude'`` or another registered criterion.
-        scope (str): ``'global'``; ``'layer'``; or ``'n:m'``, e.g. ``'2:4'``: n of every m weights in
-            a row stay, and ``sparsity`` must be 1 - n / m. Before the schedule's end each group
+        scope (str): ``'global'``; ``'layer'``; or ``'n:m'``, e.g. ``'2:4'``: n of every m weights
+            in a row stay, and ``sparsity`` must be 1 - n / m. Before the schedule's end each group
             loses the share that it asks for, rounded up to whole weights. Defaults to ``'global'``.
         reactivation (str, optional): ``'search'`` (IR-S): every search lifts the mask until the
             next prune; ``'prune'`` (IR-P): lifted right after pruning; None: never.

@@ -108,7 +108,7 @@ class SearchHook(IntervalHook):
         length = self.warmup * iterations_per_step(runner)
         penalty = runner.optim_wrapper.penalty
         penalty.rho = warmup(self.rho * self.rho_factor, runner.iter, length)
-        # Like the losses: of the weights before the step. The logger acts before this hook after it.
+        # Like the losses, of the weights before the step: the logger acts first after it.
         if not batch_idx or self.every_n_inner_iters(batch_idx, 10):
             runner.message_hub.update_scalar('train/penalty', penalty.value())
 

@@ -44,8 +44,8 @@ class TimelineHook(IntervalHook):
     After each step with such an event: one table in the log; sparsity, costs and quantiles of the
     importance factors as scalars for all backends of mmengine's visualizer, and their histogram for
     those that know histograms (TensorBoard). All events go to ``WORK_DIR/timeline.jsonl``, see
-    :mod:`mmst.engine.run.timeline`; checkpoints hold them too, should the file be lost. It only looks:
-    training is the same without it, bit by bit. It writes in the first process alone.
+    :mod:`mmst.engine.run.timeline`; checkpoints hold them too, should the file be lost. It only
+    looks: training is the same without it, bit by bit. It writes in the first process alone.
 
     Args:
         input_shape (Sequence[int], optional): Height and width at which MACs are counted. Defaults

@@ -17,13 +17,14 @@ from ...settings.kinds import kind_name
 class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
     """Few parameter groups: by default weight decay on convolutions' and linears' weights only.
 
-    That is as released, in two groups. mmengine makes a group for each of some thousand parameters, and
-    an optimizer's step then costs a loop over them. With a ``paramwise_cfg`` mmengine's rules hold in
-    the place of the default (norms and biases do not decay unless it says otherwise; a custom key
-    without ``decay_mult`` decays in full), but parameters of equal settings share a group.
+    That is as released, in two groups. mmengine makes a group for each of some thousand parameters,
+    and an optimizer's step then costs a loop over them. With a ``paramwise_cfg`` mmengine's rules
+    hold in the place of the default (norms and biases do not decay unless it says otherwise; a
+    custom key without ``decay_mult`` decays in full), but parameters of equal settings share a
+    group.
 
-    The optimizer's fused form is used where it has one (Adam and AdamW; torch from 2.4 on CPU) unless
-    the config says otherwise. Arguments as in mmengine's constructor.
+    The optimizer's fused form is used where it has one (Adam and AdamW; torch from 2.4 on CPU)
+    unless the config says otherwise. Arguments as in mmengine's constructor.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None):

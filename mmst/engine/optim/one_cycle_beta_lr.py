@@ -12,10 +12,10 @@ from ...settings.checks import check_number
 class OneCycleBetaLR(OneCycleLR):
     """mmengine's ``OneCycleLR``, and beta1 (or SGD's momentum) cycled as torch's does by default.
 
-    While the rate rises, beta1 falls from ``max_momentum`` to ``base_momentum``; while the rate falls,
-    it rises again. mmengine's momentum schedulers cannot turn at the step where the rate does, one
-    before a whole epoch, and would need the run's length a second time. Other arguments as
-    ``OneCycleLR``.
+    While the rate rises, beta1 falls from ``max_momentum`` to ``base_momentum``; while the rate
+    falls, it rises again. mmengine's momentum schedulers cannot turn at the step where the rate
+    does, one before a whole epoch, and would need the run's length a second time. Other arguments
+    as ``OneCycleLR``.
 
     Args:
         base_momentum (float): At the peak of the rate. Defaults to 0.85.

@@ -58,8 +58,8 @@ def _steps(cfg: Config, folder: str, made: list[Runner]) -> Iterator[tuple[str, 
     yield 'auto_scale_lr', lambda: runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
     yield 'default_hooks', lambda: steps.check_hooks(runner)
     yield 'param_scheduler', lambda: steps.build_schedulers(runner)
-    # First, and with weights as torch draws them: a detector that is initialised, or has trained for
-    # a step, finds no boxes, and so does not reach all that it does with them.
+    # First, and with weights as torch draws them: a detector that is initialised, or has trained
+    # for a step, finds no boxes, and so does not reach all that it does with them.
     yield 'val_dataloader', lambda: steps.build_loader(runner, 'val', processes)
     yield 'val_cfg', lambda: steps.build_val_loop(runner)
     yield 'val_evaluator', lambda: steps.evaluate_one_image(runner)

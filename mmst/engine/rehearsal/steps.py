@@ -128,7 +128,7 @@ def train_one_batch(runner: Runner) -> None:
 
 
 def evaluate_one_image(runner: Runner) -> None:
-    """One image through test pipeline, model and evaluator; compare metrics with those asked for."""
+    """Pass one image through test pipeline, model and evaluator; check the metrics asked for."""
     loop = runner._val_loop
     if loop is None or not hasattr(loop, 'evaluator'):
         return

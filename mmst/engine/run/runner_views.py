@@ -42,7 +42,7 @@ def models(runner: Runner) -> list[nn.Module]:
 
 
 def evaluated(runner: Runner) -> nn.Module:
-    """The model that validation sees and that becomes the ticket: the averaged one, or the model."""
+    """Return the model that validation sees and that becomes the ticket: the average, if any."""
     return models(runner)[-1]
 
 

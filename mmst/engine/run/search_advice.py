@@ -33,8 +33,8 @@ def describe_nearness(event: Mapping[str, Any]) -> str:
     epsilon = event['threshold']
     return (
         f'; importance of the {event["units"]} units: {event["below"]} below threshold '
-        f'{epsilon:g}, smallest {event["smallest"]:.3g} ({event["smallest"] / epsilon:.3g} times that), a '
-        f'tenth below {event["tenth"]:.3g}')
+        f'{epsilon:g}, smallest {event["smallest"]:.3g} '
+        f'({event["smallest"] / epsilon:.3g} times that), a tenth below {event["tenth"]:.3g}')
 
 
 def advice(searches: list[Mapping[str, Any]], rho: float, warmup: int,

@@ -110,7 +110,7 @@ class StopSignals:
 
 
 def call(command: Sequence[str], **settings: Any) -> int:
-    """Run a command to its end; SIGTERM and SIGINT are passed on to it, once each, and it is waited for.
+    """Run a command, pass SIGTERM and SIGINT on to it, once each, and wait for its end.
 
     Args:
         command (Sequence[str]): The program and its arguments.
@@ -137,7 +137,7 @@ def call(command: Sequence[str], **settings: Any) -> int:
 
 
 def die_with_parent() -> None:
-    """In a process that was just forked: it is killed when its parent's thread ends (Linux only)."""
+    """Have a process that was just forked killed when its parent's thread ends (Linux only)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 

@@ -1,8 +1,8 @@
 """The timeline of a run as a file that grows with it: ``WORK_DIR/timeline.jsonl``.
 
-The first line describes the run, each line after it is one event (:mod:`mmst.engine.run.events`), with
-the network as it was after the event where that has changed. It can be read while the run is at
-work and after it was killed.
+The first line describes the run, each line after it is one event (:mod:`mmst.engine.run.events`),
+with the network as it was after the event where that has changed. It can be read while the run is
+at work and after it was killed.
 """
 import json
 import os

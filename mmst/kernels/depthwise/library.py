@@ -66,7 +66,7 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
 
 def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor], stride: int,
                      norm: tuple[Tensor, Tensor] | None = None) -> list[Tensor]:
-    """Gradients of the weights, from those of the output; ``norm`` as it was given to ``forward``."""
+    """Return the weights' gradients from those of the output; ``norm`` as in ``forward``."""
     found = [torch.empty_like(w, memory_format=torch.contiguous_format) for w in weights]
     _call('backward', x.shape, gradient.shape, stride, weights, found, norm, x=x,
           y_gradient=gradient)

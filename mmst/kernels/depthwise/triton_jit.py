@@ -1,11 +1,11 @@
 """Triton kernels over an NHWC map whose slices of channels have kernel sizes of their own.
 
 A plan tells each program its channels and their kernel size, so that one launch does all slices. It
-holds rows of int32: kernel size, first channel in the map, first channel in the slice, channels left
-in the slice, channels of the slice, where its taps begin, and the row of taps (weight gradients).
-Taps of a slice lie one after the other, each with its channels in a row.
-Sums are in float32, each in one order: results do not depend on how programs are scheduled.
-Imported where Triton is used.
+holds rows of int32: kernel size, first channel in the map, first channel in the slice, channels
+left in the slice, channels of the slice, where its taps begin, and the row of taps (weight
+gradients). Taps of a slice lie one after the other, each with its channels in a row. Sums are in
+float32, each in one order: results do not depend on how programs are scheduled. Imported where
+Triton is used.
 """
 import triton
 import triton.language as tl

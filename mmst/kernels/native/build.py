@@ -66,7 +66,7 @@ def build(source: Path) -> ctypes.CDLL:
 
 
 def _load(path: Path) -> ctypes.CDLL | None:
-    """The library of a file that is whole; a damaged one would end the process when it is loaded."""
+    """Load the library if its file is whole: a damaged one would end the process as it loads."""
     try:
         told = path.with_suffix(DIGEST).read_text().strip()
         if hashlib.sha256(path.read_bytes()).hexdigest() == told:

@@ -40,8 +40,8 @@ class Sigma:
     word. The SuperTickets supplement names none of these.
 
     Its Table 4 has 48.3 ms for a ticket of 1.0 G multiply-adds on Cityscapes. The whole grid would
-    need 0.12 ms, so that the paper's simulation is of far fewer multipliers or of much more than one
-    image: compare ratios between networks with it, not milliseconds.
+    need 0.12 ms, so that the paper's simulation is of far fewer multipliers or of much more than
+    one image: compare ratios between networks with it, not milliseconds.
 
     Attributes:
         rows, columns (int): Of the grid of multipliers.

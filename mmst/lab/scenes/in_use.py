@@ -1,4 +1,4 @@
-"""Generated data that a run reads must stay as they are: the run holds a lock, a generator looks."""
+"""Keeps generated data as they are while a run reads them: it holds a lock, a generator looks."""
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress

@@ -39,8 +39,8 @@ class Process:
                 **os.environ,
                 **environment
             },
-            # A terminal's Ctrl-C reaches the study alone, which passes it on. A study that is killed
-            # must not leave a run behind that holds its work directory.
+            # A terminal's Ctrl-C reaches the study alone, which passes it on. A study that is
+            # killed must not leave a run behind that holds its work directory.
             preexec_fn=die_with_parent,
             start_new_session=True)
 

@@ -18,9 +18,10 @@ These runs are of another size than the paper's (other data, a narrower network,
 orderings can be compared with the paper's, levels cannot.'''
 
 ABSENT = '''\
-{} classes of the head have no label in the evaluated data. One pixel predicted as such a class counts
-with an IoU of 0, so the means over classes (mIoU) are too low, by more in one run than in another:
-until they are measured anew with a head of the classes that occur, no ordering of them is resolved.'''
+{} classes of the head have no label in the evaluated data. One pixel predicted as such a class
+counts with an IoU of 0, so the means over classes (mIoU) are too low, by more in one run than in
+another: until they are measured again with a head of the classes that occur, no ordering of them is
+resolved.'''
 
 
 def write_tables(table: Mapping[str, Any], folder: Path) -> list[Path]:

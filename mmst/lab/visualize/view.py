@@ -84,7 +84,7 @@ class View(ABC):
 
     @property
     def pipeline(self) -> list[dict[str, Any]]:
-        """A copy of the test pipeline's settings, its classes by the names that toolboxes expect."""
+        """Return a copy of the test pipeline's settings, with the class names toolboxes expect."""
         steps = copy.deepcopy(_loader(self.cfg).dataset.get('pipeline', []))
         for step in steps:
             kind, name = step.get('type'), kind_name(step)

@@ -1,4 +1,4 @@
-"""Reading what was written while the Transformers' coordinate map had its channels the other way round.
+"""Converts files written while the Transformers' coordinate map had its channels swapped.
 
 Channel 0 of the map varies along the columns and channel 1 down the rows (as measured on the
 published network). Files of older versions have them swapped: the last two input columns of each
@@ -8,9 +8,9 @@ averaged copy and the optimizer's state. Outputs stay the same.
 A state dict of torch tells by itself which order it has: ``LightweightTransformer._version``, which
 torch keeps in its ``_metadata``, is 2 in the new order. Where that was lost, say because names were
 changed, the version of the file around it tells: a ticket's or a sparse file's own, and
-``mmst_format`` of a training checkpoint, which older ones lack. Weights without either count as new.
-The optimizer's state in a checkpoint has no names: hooks convert it where the parameters are known
-(:func:`convert_optimizer`).
+``mmst_format`` of a training checkpoint, which older ones lack. Weights without either count as
+new. The optimizer's state in a checkpoint has no names: hooks convert it where the parameters are
+known (:func:`convert_optimizer`).
 """
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
@@ -22,9 +22,9 @@ from torch import Tensor, nn
 COLUMNS_FIRST = 2
 #: Version of tickets from which on their weights are in the new order.
 TICKET_COLUMNS_FIRST = 3
-#: Key of a training checkpoint's format, its present value, and that from which on the order is new.
+#: Key of a training checkpoint's format, its present value, and the first value in the new order.
 FORMAT_KEY, FORMAT, FORMAT_COLUMNS_FIRST = 'mmst_format', 2, 2
-#: In a converted checkpoint: parameter name to shape of what the optimizer's state is still old for.
+#: In a converted checkpoint: name to shape of the parameters whose optimizer state is still old.
 OLD_ORDER = 'mmst_old_order'
 
 _WEIGHT = 'input_proj.weight'
@@ -63,8 +63,8 @@ def swap_all(tensors: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]
 def convert(content: Any) -> Any:
     """Bring what a file held into the new order, in place: a checkpoint, a state dict or a ticket.
 
-    Files in the new order, and of other networks, stay as they are. What a digest was made of must be
-    compared before.
+    Files in the new order, and of other networks, stay as they are. What a digest was made of must
+    be compared before.
 
     Args:
         content: What ``torch.load`` gave.

@@ -31,7 +31,7 @@ class LightweightTransformer(nn.Module):
         dropout (float): Defaults to 0.1.
 
     Attributes:
-        compiled (Callable, optional): ``compiled(transformer, tokens)`` takes the place of ``mix`` in
+        compiled (Callable, optional): ``compiled(transformer, tokens)`` replaces ``mix`` in
             training. Set by ``BlockCompiler``; defaults to None.
 
     Shape:

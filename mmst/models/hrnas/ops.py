@@ -9,8 +9,8 @@ from ..unmodified import is_unmodified
 class Ops:
     """Computes the steps of a MixConv path by calling its layers.
 
-    This is the reference. ``mmst.kernels`` offers a set of faster functions that agree with it up to
-    rounding; ``FastTrainingHook`` gives it to the paths.
+    This is the reference. ``mmst.kernels`` offers a set of faster functions that agree with it up
+    to rounding; ``FastTrainingHook`` gives it to the paths.
     """
 
     def pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:

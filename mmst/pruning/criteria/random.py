@@ -14,8 +14,8 @@ from .base import Criterion
 class Random(Criterion):
     """Uniform scores: the control of S+P and of the lottery-ticket settings (paper Sec. 4.1).
 
-    A layer's scores follow from the seed, its name and its shape alone, so that every rank and every
-    resumed run draws the same; the run's own random numbers are not touched.
+    A layer's scores follow from the seed, its name and its shape alone, so that every rank and
+    every resumed run draws the same; the run's own random numbers are not touched.
 
     Args:
         seed (int): Defaults to 0.

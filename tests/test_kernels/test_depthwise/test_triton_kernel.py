@@ -1,4 +1,4 @@
-"""The Triton kernels. Where there is no GPU, a process that Triton's interpreter serves runs them."""
+"""The Triton kernels. Without a GPU they run in a process with Triton's interpreter."""
 import os
 import subprocess
 import sys

@@ -24,8 +24,8 @@ def check_start(cfg: Config, model: nn.Module) -> None:
     """Refuse ``load_from`` or ``resume`` of a file that is damaged or of another architecture.
 
     First of all, refuse a work directory that holds checkpoints of another config. A resumed file
-    must hold the whole model. A file that a new run starts from (``load_from``) may lack whole parts
-    of the model, say the head, but not the backbone.
+    must hold the whole model. A file that a new run starts from (``load_from``) may lack whole
+    parts of the model, say the head, but not the backbone.
 
     Args:
         cfg (Config): The whole config.

@@ -13,8 +13,8 @@ _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 def check_label_maps(source: Source, most: int = 100) -> None:
     """Refuse label maps of another size than their images, or with colours.
 
-    Only the headers of at most ``most`` pairs are read, evenly spaced over the data set. What Pillow
-    cannot open, and data sets with a loader of their own, are passed over.
+    Only the headers of at most ``most`` pairs are read, evenly spaced over the data set. What
+    Pillow cannot open, and data sets with a loader of their own, are passed over.
 
     Raises:
         DataError: Naming the file.
@@ -48,7 +48,7 @@ def _loads_plainly(source: Source) -> bool:
 
 
 def _header(path: str | None) -> tuple[tuple[int, int], str] | None:
-    """Width and height as they are loaded, and the kind of picture; None where it cannot be told."""
+    """Return width and height as they are loaded, and the kind of picture; None if unreadable."""
     try:
         with Image.open(path) as picture:
             turned = picture.getexif().get(_ORIENTATION) in _TURNED
