@@ -62,7 +62,7 @@ def zero_pruned_of(tensor: Tensor, state: dict[str, Tensor]) -> None:
 
     Args:
         tensor (Tensor): In floating point.
-        state (Dict[str, Tensor]): The parameter's entry of ``PruneState``; ``'bits'`` is added to it.
+        state (Dict[str, Tensor]): The parameter's entry of ``PruneState``; gets ``'bits'``.
     """
     integer = _INTEGERS.get(tensor.element_size())
     if tensor.device.type != 'cpu' or integer is None:

@@ -19,8 +19,8 @@ class MaskedStep:
 
     Attributes:
         masks (PruneState): Parameter to its mask; empty where nothing is pruned.
-        returned (PruneState): Parameter to ``{'returned': bool tensor}``, True where a weight was pruned
-            until masks were lifted; empty where masks are in force.
+        returned (PruneState): Parameter to ``{'returned': bool tensor}``, True where a weight was
+            pruned until masks were lifted; empty where masks are in force.
         penalty (L1Penalty, optional): Set by ``SearchHook``.
     """
 

@@ -50,9 +50,9 @@ class SinceReturn:
         """Follow weights that have just returned; at first their averages are the weights.
 
         Args:
-            weights (Dict[str, nn.Parameter]): Parameter name to parameter, of the model in training.
-            returned (PruneState): Parameter to ``{'returned': bool tensor}``; it is added to, and may
-                shrink with its parameter.
+            weights (Dict[str, nn.Parameter]): Name to parameter, of the model in training.
+            returned (PruneState): Parameter to ``{'returned': bool tensor}``; it is added to, and
+                may shrink with its parameter.
             share (float): S, where a run goes on from a checkpoint. Defaults to 0.
         """
         copies = dict(self.average.module.named_parameters())
