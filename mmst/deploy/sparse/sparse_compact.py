@@ -60,7 +60,9 @@ class SparseCompactNetwork(nn.Module):
             values: dict[str, Tensor] = dict(network._static_maps(x, size))
         values[self.image] = x
         for number, step in enumerate(self.steps):
-            part = self.parts.get(str(number), None)
+            # A ModuleDict has no get.
+            key = str(number)
+            part = self.parts[key] if key in self.parts else None  # noqa: SIM401
             values[step.node] = self._run(step, part, values, size)
             for name in self.last_use.get(step.node, ()):
                 values.pop(name, None)
