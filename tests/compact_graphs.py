@@ -2,7 +2,7 @@
 import torch
 from small_nets import cut_at_random, initialised, narrow_backbone, narrow_neck
 
-from mmst.deploy.compact import CompactNetwork
+from mmst.deploy.compact import CompactNetwork, shapes
 from mmst.deploy.compact.graph import Graph
 from mmst.deploy.compact.lower import add_block
 from mmst.deploy.compact.rewrite import fixed_point
@@ -49,7 +49,7 @@ def compacted(*blocks):
 
 def channels(graph, op='conv', static=False):
     """Output channels of the nodes of a kind that depend (or do not depend) on the image."""
-    widths, fixed = graph.widths(), graph.static()
+    widths, fixed = shapes.widths(graph), shapes.static(graph)
     return {n.name: widths[n.name] for n in graph if n.op == op and fixed[n.name] == static}
 
 

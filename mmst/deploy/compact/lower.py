@@ -13,6 +13,7 @@ from ...models.hrnas.mixconv import MixConv
 from ...models.hrnas.search_block import SearchBlock
 from .graph import Graph
 from .network import CompactNetwork
+from .shapes import levels
 
 
 def lower(backbone: nn.Module, neck: nn.Module | None = None) -> Graph:
@@ -187,4 +188,4 @@ def _sum(graph: Graph, name: str, terms: list[str]) -> str:
 
 
 def _level(graph: Graph, name: str) -> int:
-    return graph.levels()[name]
+    return levels(graph)[name]

@@ -1,9 +1,10 @@
 """What is dead inside a Transformer's two layers."""
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
-from .graph import Node, plain_list
+from .graph import Node, whole_numbers
 
 LAYERS = ('encoder', 'decoder')
 
@@ -24,6 +25,21 @@ def reduced(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+def tokens_needed(node: Node, wanted: Tensor) -> Tensor:
+    """Input tokens of a mixer that its output tokens ``wanted`` depend on, as a bool tensor.
+
+    While an attention adds something, every token is a key of it.
+    """
+    names = ('encoder.attention.out.weight', 'decoder.attention.out.weight')
+    asked = torch.zeros(node.settings['tokens'], dtype=torch.bool)
+    encoder = torch.tensor(node.settings['encoder_rows'])
+    if names[1] in node.tensors:
+        asked[encoder] = True
+    else:
+        asked[encoder[torch.tensor(node.settings['decoder_rows'])[wanted]]] = True
+    return torch.ones_like(asked) if names[0] in node.tensors else asked
+
+
 def keep_tokens(node: Node, kept: Sequence[int], wanted: Sequence[int]) -> Node:
     """A mixer with fewer tokens.
 
@@ -32,7 +48,7 @@ def keep_tokens(node: Node, kept: Sequence[int], wanted: Sequence[int]) -> Node:
         kept (Sequence[int]): Its input tokens that stay, by ``tokens_needed``.
         wanted (Sequence[int]): Its output tokens that stay.
     """
-    tensors, kept, wanted = dict(node.tensors), plain_list(kept), plain_list(wanted)
+    tensors, kept, wanted = dict(node.tensors), whole_numbers(kept), whole_numbers(wanted)
     encoder, decoder = node.settings['encoder_rows'], node.settings['decoder_rows']
     goes_on = [encoder[decoder[i]] for i in wanted]
     computed = [row for row in encoder if row in set(goes_on)]

@@ -1,5 +1,6 @@
 """Sums of sums as one sum, and one map for all that a sum adds whatever the image is."""
 from .graph import Graph, Node
+from .shapes import static
 
 
 def tidy(graph: Graph) -> Graph:
@@ -8,12 +9,12 @@ def tidy(graph: Graph) -> Graph:
 
 
 def _flatten(graph: Graph) -> Graph:
-    readers, static = graph.consumers(), graph.static()
+    readers, fixed = graph.consumers(), static(graph)
     inner = {node.name for node in graph
              if node.op == 'add' and len(readers[node.name]) == 1
              and readers[node.name] != ['']
              and graph.nodes[readers[node.name][0]].op == 'add'
-             and static[node.name] == static[readers[node.name][0]]}
+             and fixed[node.name] == fixed[readers[node.name][0]]}
     new = Graph(graph.flatten)
     new.outputs = list(graph.outputs)
 
@@ -31,14 +32,14 @@ def _flatten(graph: Graph) -> Graph:
 
 
 def _group_static(graph: Graph) -> Graph:
-    static = graph.static()
+    fixed = static(graph)
     new = Graph(graph.flatten)
     new.outputs = list(graph.outputs)
     for node in graph:
         inputs = list(node.inputs)
-        fixed = [name for name in inputs if static[name]]
-        if node.op == 'add' and not static[node.name] and len(fixed) > 1:
-            total = new.add('add', f'{node.name}/fixed', *fixed)
-            inputs = [name for name in inputs if not static[name]] + [total]
+        constant = [name for name in inputs if fixed[name]]
+        if node.op == 'add' and not fixed[node.name] and len(constant) > 1:
+            total = new.add('add', f'{node.name}/fixed', *constant)
+            inputs = [name for name in inputs if not fixed[name]] + [total]
         new.nodes[node.name] = Node(node.name, node.op, inputs, node.settings, node.tensors)
     return new

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..compact.graph import Graph, Node
+from ..compact.shapes import static
 from .fold import FoldedMixConv
 
 
@@ -46,7 +47,7 @@ class _Finder:
 
     def __init__(self, graph: Graph):
         self.graph, self.nodes = graph, graph.nodes
-        self.readers, self.static = graph.consumers(), graph.static()
+        self.readers, self.static = graph.consumers(), static(graph)
 
     def find(self) -> list[Step]:
         steps: dict[str, Step] = {}

@@ -4,10 +4,16 @@ import json
 
 import pytest
 import torch
-from compact_graphs import compacted, difference, make_block
+from compact_graphs import compacted, difference, graph_of, make_block
 
 from mmst.deploy.compact import CompactNetwork
+from mmst.deploy.compact.architecture import from_data
+from mmst.deploy.compact.channels import Channels
 from mmst.deploy.compact.graph import Graph
+from mmst.deploy.compact.operations import OPERATIONS, Operation
+from mmst.deploy.compact.pad import pad
+from mmst.deploy.compact.rewrite import fixed_point
+from mmst.deploy.compact.shapes import levels
 from mmst.errors import TicketError
 
 
@@ -52,7 +58,7 @@ def damaged(data, change):
     lambda d: d.pop('flatten')])
 def test_broken_graphs_are_refused(network, change):
     with pytest.raises(TicketError, match=r'graph of a compacted network is broken: .*Remedy: '):
-        Graph.from_plain(damaged(network.architecture, change))
+        from_data(damaged(network.architecture, change))
 
 
 def test_text_that_is_no_graph_is_refused():
@@ -80,4 +86,31 @@ def test_sizes_are_told_by_levels():
     conv = graph.add('conv', 'conv', image, stride=2, padding=1, groups=1, tensors=tensors)
     small = graph.add('resize', 'small', conv, size=[8, 8])
     mean = graph.add('mean', 'mean', conv)
-    assert graph.levels() == {image: 0, conv: 1, small: [8, 8], mean: [1, 1]}
+    assert levels(graph) == {image: 0, conv: 1, small: [8, 8], mean: [1, 1]}
+
+
+class Half(Operation):
+    """x / 2."""
+    keeps_channels = passes_bias = True
+
+    def channels(self, node, inputs):
+        x = inputs[0]
+        return Channels(x.kind, x.value / 2, x.high / 2)
+
+    def run(self, inputs, settings, size):
+        return inputs[0] / 2
+
+
+@pytest.mark.parametrize('multiple', [1, 8])
+def test_an_operation_is_added_by_one_class(monkeypatch, multiple):
+    monkeypatch.setitem(OPERATIONS, 'half', Half())
+    block = make_block(3, 5)
+    block.mixconv.project.weight.data[2] = block.residual.weight.data[2] = 0
+    graph = graph_of(block)
+    graph.outputs = [graph.add('relu', 'after', graph.add('half', 'half', graph.outputs[0]))]
+    network = CompactNetwork.of(pad(fixed_point(graph), multiple))
+    assert 'half' in [node.op for node in network.to_graph()]
+    assert difference(lambda x: (block(x) / 2).relu(), network, 9, 11) < 1e-9
+    again = CompactNetwork(json.dumps(network.architecture)).double().eval()
+    again.load_state_dict(network.state_dict())
+    assert difference(network, again, 9, 11) == 0

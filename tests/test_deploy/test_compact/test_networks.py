@@ -9,6 +9,7 @@ from torch import nn
 
 from mmst.deploy.compact import CompactNetwork, compacted_graph
 from mmst.deploy.compact.lower import lower
+from mmst.deploy.compact.shapes import widths
 from mmst.errors import ConfigError, TicketError
 from mmst.models import ClassificationNeck
 
@@ -84,9 +85,9 @@ def test_channel_counts_are_multiples_where_something_is_padded():
     backbone, neck = narrow_pair('none')
     prune_at_random([backbone, neck], 0.7)
     graph = compacted_graph(backbone, neck, 8)
-    widths = graph.widths()
-    assert {widths[n.name] % 8 for n in graph if 'expand' in n.name or 'depthwise' in n.name} == {0}
-    assert widths[graph.outputs[0]] == 7
+    count = widths(graph)
+    assert {count[n.name] % 8 for n in graph if 'expand' in n.name or 'depthwise' in n.name} == {0}
+    assert count[graph.outputs[0]] == 7
 
 
 def test_maps_that_do_not_depend_on_the_image_are_computed_once_per_size():

@@ -5,6 +5,7 @@ from compact_graphs import channels, compacted, difference, graph_of, make_block
 from small_nets import initialised
 
 from mmst.deploy.compact import CompactNetwork
+from mmst.deploy.compact.shapes import static
 
 SIZES = [(1, 1), (2, 3), (5, 7), (16, 9)]
 
@@ -222,7 +223,7 @@ def test_a_transformer_that_reads_no_image_is_computed_once():
     block = transformer_block()
     block.transformer.input_proj.weight.data[:, :3] = 0
     graph = check([block])
-    assert graph.static()[mixer(graph).name]
+    assert static(graph)[mixer(graph).name]
 
 
 def test_a_transformer_that_no_channel_reads_goes():

@@ -1,0 +1,72 @@
+"""A graph without its weights as plain data, as tickets keep it."""
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ...errors import TicketError
+from .graph import Graph, Node
+from .operations import OPERATIONS
+
+#: Of the data. In version 1, which names none, the coordinates' channels are swapped.
+VERSION = 2
+
+
+def to_data(graph: Graph) -> dict[str, Any]:
+    """The architecture as plain data."""
+    nodes = [dict(name=n.name, op=n.op, inputs=list(n.inputs), **n.settings,
+                  **({'shapes': {k: list(t.shape) for k, t in n.tensors.items()}}
+                     if n.tensors else {})) for n in graph]
+    return dict(version=VERSION, nodes=nodes, outputs=list(graph.outputs), flatten=graph.flatten)
+
+
+def from_data(data: str | Mapping[str, Any]) -> Graph:
+    """A graph of :func:`to_data`'s form, or that as JSON; its weights are 0.
+
+    Raises:
+        TicketError: It is no such graph; the message names the node.
+    """
+    try:
+        return _read(json.loads(data) if isinstance(data, str) else data)
+    except json.JSONDecodeError:
+        raise TicketError('the graph of a compacted network is no JSON. Remedy: compact the ticket '
+                          'anew with tools/compact.py.') from None
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError,
+            RecursionError) as error:
+        raise TicketError(f'the graph of a compacted network is broken: {error}. Remedy: '
+                          'compact the ticket anew with tools/compact.py.') from None
+
+
+def _read(data: Mapping[str, Any]) -> Graph:
+    graph = Graph(bool(data['flatten']))
+    swapped: dict[str, str] = {}
+    for entry in data['nodes']:
+        _check_entry(entry, graph.nodes)
+        tensors = {k: torch.zeros(list(shape)) for k, shape in entry.get('shapes', {}).items()}
+        settings = {key: entry[key] for key in OPERATIONS[entry['op']].settings}
+        inputs = [swapped.get(name, name) for name in entry['inputs']]
+        name = graph.add(entry['op'], entry['name'], *inputs, tensors=tensors, **settings)
+        if entry['op'] == 'coordinates' and _version(data) < 2:
+            swapped[name] = graph.add('select', f'{name}/swapped', name, index=[1, 0])
+    graph.outputs = [swapped.get(name, name) for name in data['outputs']]
+    if not graph.outputs or not set(graph.outputs) <= set(graph.nodes):
+        raise ValueError('its outputs are not among its nodes')
+    return graph
+
+
+def _version(data: Mapping[str, Any]) -> int:
+    version = data.get('version', 1)
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise ValueError(f'its version is {version!r}, and this mmst reads up to {VERSION}')
+    return version
+
+
+def _check_entry(entry: Mapping[str, Any], known: Mapping[str, Node]) -> None:
+    name, op, inputs = entry['name'], entry['op'], entry['inputs']
+    if op not in OPERATIONS:
+        raise ValueError(f'{name} has the unknown operation {op!r}')
+    if not isinstance(name, str) or name in known or not set(inputs) <= set(known):
+        raise ValueError(f'{name} is there twice, or reads what is not there before it')
+    if OPERATIONS[op].has_inputs != bool(inputs):
+        raise ValueError(f'{name} has {len(inputs)} inputs')

@@ -1,0 +1,24 @@
+"""The network's input."""
+from ..channels import LIVE, Channels, of_kind
+from ..writer import Part
+from .operation import Operation
+
+
+class Image(Operation):
+    """The image: all of its channels stay, since the network is called with them."""
+    settings = ('channels', )
+    has_inputs = False
+    is_image = True
+
+    def width(self, node, inputs) -> int:
+        return node.settings['channels']
+
+    def channels(self, node, inputs) -> Channels:
+        return of_kind(node.settings['channels'], LIVE)
+
+    def write(self, node, kind, wanted, writer) -> Part:
+        writer.make(node.op, node.name, **node.settings)
+        return Part(node.name, list(range(node.settings['channels'])))
+
+    def run(self, inputs, settings, size):
+        return inputs[0]

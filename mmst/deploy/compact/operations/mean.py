@@ -1,0 +1,13 @@
+"""Global average pooling."""
+from .operation import Operation
+
+
+class Mean(Operation):
+    """The mean over all positions."""
+    keeps_channels = passes_bias = True
+
+    def level(self, node, before):
+        return [1, 1]
+
+    def run(self, inputs, settings, size):
+        return inputs[0].mean((2, 3), keepdim=True)

@@ -1,0 +1,47 @@
+"""A Transformer's two layers on tokens."""
+import torch
+from torch import nn
+
+from ..channels import EDGE, LIVE, Channels, of_kind
+from ..graph import chosen
+from ..mixer import keep_tokens, reduced, tokens_needed
+from ..token_mixer import TokenMixer
+from ..writer import Part
+from .operation import Operation
+
+
+class Mixer(Operation):
+    """Encoder and decoder; its channels are tokens, each of which all outputs may depend on."""
+    settings = ('tokens', 'encoder_rows', 'decoder_rows', 'scale')
+    counts_channels = True
+
+    def width(self, node, inputs) -> int:
+        return len(node.settings['decoder_rows'])
+
+    def channels(self, node, inputs) -> Channels:
+        live = bool((inputs[0].kind == LIVE).any())
+        return of_kind(len(node.settings['decoder_rows']), LIVE if live else EDGE)
+
+    def asked(self, node, wanted, inputs) -> list:
+        return [tokens_needed(node, wanted)]
+
+    def reduced(self, tensors) -> dict:
+        return reduced(tensors)
+
+    def write(self, node, kind, wanted, writer) -> Part:
+        marks = torch.zeros(len(node.settings['decoder_rows']), dtype=torch.bool)
+        marks[wanted] = True
+        kept = chosen(tokens_needed(node, marks))
+        tokens = writer.whole(node.inputs[0], kept, f'{node.name}/tokens')
+        new = keep_tokens(node, kept, wanted)
+        return Part(writer.make(node.op, node.name, tokens, tensors=new.tensors, **new.settings),
+                    wanted)
+
+    def pad(self, node, padder) -> list:
+        padder.put(node, [padder.strip(node.inputs[0])])
+        return padder.unpadded(node)
+
+    def module(self, node, width, static) -> nn.Module:
+        shapes = {name: tuple(t.shape) for name, t in node.tensors.items()}
+        rows = {key: v for key, v in node.settings.items() if key != 'tokens'}
+        return TokenMixer(shapes, **rows)

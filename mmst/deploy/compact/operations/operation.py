@@ -1,0 +1,118 @@
+"""What an operation tells compaction about itself."""
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..channels import UNIFORM, Channels
+from ..graph import Node
+from ..padder import Layout, Padder
+from ..writer import Part, Writer
+
+#: Height and width in pixels.
+Size = tuple[int, int]
+
+
+class Operation:
+    """One kind of operation: its shape, what it does to constants, how it is written and computed.
+
+    These defaults are those of an operation on each channel by itself, without weights, such as a
+    ReLU. To add an operation, derive a class in a file of its own and name it in ``OPERATIONS``.
+
+    Attributes:
+        settings (Sequence[str]): Names of its settings, as ``Node.settings`` and files have them.
+        has_inputs (bool): False for maps that are there from the start.
+        is_image (bool): Whether it is the network's input.
+        keeps_channels (bool): Whether each channel is made of the same channel of each input.
+        passes_bias (bool): Whether a number added to a channel before it is added behind it, too,
+            and zeros stay zeros.
+        has_bias (bool): Whether it adds a number to each channel and can have rows of zeros.
+        counts_channels (bool): Whether a channel of zeros among its inputs changes its output.
+    """
+    settings: Sequence[str] = ()
+    has_inputs = True
+    is_image = False
+    keeps_channels = False
+    passes_bias = False
+    has_bias = False
+    counts_channels = False
+
+    # --------------------------------------------------------------------------- structure
+
+    def width(self, node: Node, inputs: Sequence[int]) -> int:
+        """Channels of its output, from those of its inputs."""
+        return inputs[0]
+
+    def level(self, node: Node, before: int | list[int]) -> int | list[int]:
+        """Halvings of its height and width, or their fixed numbers; ``before``: of its input."""
+        return before
+
+    # ---------------------------------------------------------------------------- analysis
+
+    def channels(self, node: Node, inputs: Sequence[Channels]) -> Channels:
+        """What is known of its channels, from its inputs'."""
+        return inputs[0]
+
+    def asked(self, node: Node, wanted: Tensor, inputs: Sequence[Channels]) -> list[Tensor]:
+        """Bool tensors, one an input: channels on which its channels ``wanted`` (bool) depend."""
+        return [wanted for _ in inputs]
+
+    def reduced(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Its weights without what is dead inside of it."""
+        return tensors
+
+    # --------------------------------------------------------------------------- rewriting
+
+    def write(self, node: Node, kind: int, wanted: list[int], writer: Writer) -> Part:
+        """Write its channels ``wanted``, which are of that kind; at least one."""
+        part = writer.take(writer.parts[kind][node.inputs[0]], wanted,
+                           writer.with_zeros(node.name, kind, wanted))
+        return Part(writer.make(node.op, node.name, part.name, **node.settings), part.index)
+
+    def pad(self, node: Node, padder: Padder) -> Layout:
+        """Write it with padded channels; returns where its channels are then."""
+        padder.put(node)
+        return padder.layouts[node.inputs[0]] if node.inputs else padder.unpadded(node)
+
+    # --------------------------------------------------------------------------- computing
+
+    def stored(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights that a network keeps."""
+        return dict(tensors)
+
+    def restored(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """All weights, from those that a network keeps."""
+        return tensors
+
+    def module(self, node: Node, width: int, static: bool) -> nn.Module | None:
+        """A layer of one input with weights of the node's shapes; None: :meth:`run` computes it.
+
+        Args:
+            node (Node): Of a network to be built.
+            width (int): Channels of its input.
+            static (bool): Whether it does not depend on the image.
+        """
+        return None
+
+    def run(self, inputs: Sequence[Tensor], settings: Mapping[str, Any], size: Size) -> Tensor:
+        """Compute it without weights.
+
+        Args:
+            inputs (Sequence[Tensor]): Its inputs; where it has none, the image, or a tensor of
+                its type and device.
+            settings (Mapping[str, Any]): The node's.
+            size (Tuple[int, int]): Of the image.
+        """
+        raise NotImplementedError
+
+
+def where_uniform(kind: Tensor, value: Tensor) -> Tensor:
+    """``value`` of the uniform channels, 0 for others."""
+    return torch.where(kind == UNIFORM, value, 0.)
+
+
+def size_at(size: Size, level: int) -> Size:
+    """Height and width after ``level`` halvings that round up."""
+    height, width = size
+    return -(-height // 2**level), -(-width // 2**level)

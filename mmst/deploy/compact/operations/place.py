@@ -1,0 +1,37 @@
+"""Channels spread among channels of zeros."""
+import torch
+
+from ..channels import Channels
+from ..writer import Part
+from .operation import Operation
+
+
+class Place(Operation):
+    """Input channel j becomes channel ``index[j]`` of ``channels``; the others are 0."""
+    settings = ('index', 'channels')
+
+    def width(self, node, inputs) -> int:
+        return node.settings['channels']
+
+    def channels(self, node, inputs) -> Channels:
+        return inputs[0].place(node.settings['index'], node.settings['channels'])
+
+    def asked(self, node, wanted, inputs) -> list:
+        return [wanted[torch.tensor(node.settings['index'])]]
+
+    def write(self, node, kind, wanted, writer) -> Part:
+        index = [node.settings['index'].index(c) for c in wanted]
+        return Part(writer.take(writer.parts[kind][node.inputs[0]], index).name, wanted)
+
+    def pad(self, node, padder) -> list:
+        padded = padder.padded(node)
+        padder.put(node, [padder.strip(node.inputs[0])], channels=len(padded))
+        return padded
+
+    def run(self, inputs, settings, size):
+        x = inputs[0]
+        order = [len(settings['index'])] * settings['channels']
+        for j, channel in enumerate(settings['index']):
+            order[channel] = j
+        padded = torch.cat([x, x.new_zeros(x.shape[0], 1, *x.shape[2:])], dim=1)
+        return padded.index_select(1, torch.tensor(order, device=x.device))

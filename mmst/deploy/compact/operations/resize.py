@@ -1,0 +1,20 @@
+"""Bilinear resizing."""
+import torch.nn.functional as F
+
+from .operation import Operation, size_at
+
+
+class Resize(Operation):
+    """Resizes to a level's size, or to a fixed height and width."""
+    settings = ('size', )
+    keeps_channels = passes_bias = True
+
+    def level(self, node, before):
+        return node.settings['size']
+
+    def run(self, inputs, settings, size):
+        wanted = settings['size']
+        wanted = size_at(size, wanted) if isinstance(wanted, int) else tuple(wanted)
+        if tuple(inputs[0].shape[-2:]) == wanted:
+            return inputs[0]
+        return F.interpolate(inputs[0], wanted, mode='bilinear', align_corners=False)

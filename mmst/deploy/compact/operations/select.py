@@ -1,0 +1,35 @@
+"""Some channels, in any order."""
+import torch
+
+from ..channels import Channels
+from ..writer import Part
+from .operation import Operation
+
+
+class Select(Operation):
+    """Channel j is the input's channel ``index[j]``."""
+    settings = ('index', )
+
+    def width(self, node, inputs) -> int:
+        return len(node.settings['index'])
+
+    def channels(self, node, inputs) -> Channels:
+        return inputs[0].select(node.settings['index'])
+
+    def asked(self, node, wanted, inputs) -> list:
+        asked = torch.zeros(len(inputs[0]), dtype=torch.bool)
+        asked[torch.tensor(node.settings['index'])[wanted]] = True
+        return [asked]
+
+    def write(self, node, kind, wanted, writer) -> Part:
+        index = [node.settings['index'][c] for c in wanted]
+        return Part(writer.take(writer.parts[kind][node.inputs[0]], index).name, wanted)
+
+    def pad(self, node, padder) -> list:
+        place = {c: i for i, c in enumerate(padder.layouts[node.inputs[0]])}
+        padder.put(node, index=[place[c] for c in node.settings['index']])
+        return padder.unpadded(node)
+
+    def run(self, inputs, settings, size):
+        x = inputs[0]
+        return x.index_select(1, torch.tensor(settings['index'], device=x.device))

@@ -1,0 +1,60 @@
+"""What single taps of a convolution do: between channels, on constants, at the borders."""
+import torch
+from torch import Tensor
+
+from .channels import UNIFORM, Channels
+from .graph import Node
+
+
+def live_inputs(node: Node) -> Tensor:
+    """(out, in / groups) bool: whether any tap between two channels of a convolution is not 0."""
+    return node.tensors['weight'].ne(0).flatten(2).any(2)
+
+
+def gathered(node: Node, per_input: Tensor) -> Tensor:
+    """(out, in / groups): an entry for each input channel as each output channel sees it."""
+    groups = node.settings['groups']
+    outs = node.tensors['weight'].shape[0]
+    return per_input.view(groups, -1).repeat_interleave(outs // groups, dim=0)
+
+
+def uniform_kernel(node: Node, source: Channels) -> Tensor:
+    """(out, k, k): the taps on all uniform inputs together, times their numbers."""
+    values = gathered(node, torch.where(source.kind == UNIFORM, source.value, 0.))
+    return (node.tensors['weight'].double() * values[:, :, None, None]).sum(1)
+
+
+def has_borders(node: Node, kernel: Tensor) -> Tensor:
+    """Whether a (out, k, k) kernel on a constant map gives other values at the borders.
+
+    Taps that never leave the map do not: those from ``padding`` to ``k - 1 - padding``.
+    """
+    k, padding = kernel.shape[-1], node.settings['padding']
+    outside = torch.ones(k, k, dtype=torch.bool)
+    outside[padding:k - padding, padding:k - padding] = False
+    return (kernel[:, outside] != 0).any(1)
+
+
+def window_sums(kernel: Tensor, padding: int) -> Tensor:
+    """(out, windows, windows): sums of the (out, k, k) taps within the map, for all positions.
+
+    At each side 0 to ``padding`` taps may lie outside.
+    """
+    k = kernel.shape[-1]
+    inside = torch.zeros((padding + 1)**2, k, dtype=kernel.dtype)
+    for i in range(len(inside)):
+        before, after = divmod(i, padding + 1)
+        inside[i, before:k - after] = 1
+    return inside @ kernel @ inside.T
+
+
+def spread_groups(weight: Tensor, groups: int) -> Tensor:
+    """A grouped convolution's weight (out, in / groups, k, k) as that of one without groups."""
+    if groups == 1:
+        return weight
+    outs, ins = len(weight) // groups, weight.shape[1]
+    dense = weight.new_zeros(len(weight), groups * ins, *weight.shape[2:])
+    for g in range(groups):
+        rows = slice(g * outs, (g + 1) * outs)
+        dense[rows, g * ins:(g + 1) * ins] = weight[rows]
+    return dense
