@@ -38,8 +38,8 @@ def units_to_keep(groups: Mapping[str, UnitGroup], averaged: Mapping[str, UnitGr
 
 
 def importances(groups: Mapping[str, UnitGroup], averaged: Mapping[str, UnitGroup] | None,
-                last: bool = False) -> dict[str, Tensor]:
-    """Importance of every unit: |γ|.
+                last: bool = False, reduction: str = 'mean') -> dict[str, Tensor]:
+    """Importance of every unit: |γ|, summed up by ``reduction`` where a unit has several.
 
     A unit goes where it is below the threshold: with an averaged model only if both the current
     and the averaged γ are, and at the last search of a run by the averaged γ alone, since the
@@ -50,15 +50,14 @@ def importances(groups: Mapping[str, UnitGroup], averaged: Mapping[str, UnitGrou
     """
     found = {}
     for name, group in groups.items():
-        found[name] = _finite(name, group.gamma)
+        found[name] = _finite(name, group.importance(reduction))
         if averaged is not None:
-            by_average = _finite(name, averaged[name].gamma)
+            by_average = _finite(name, averaged[name].importance(reduction))
             found[name] = by_average if last else torch.maximum(found[name], by_average)
     return found
 
 
-def _finite(name: str, gamma: Tensor) -> Tensor:
-    importance = gamma.detach().abs()
+def _finite(name: str, importance: Tensor) -> Tensor:
     if not bool(importance.isfinite().all()):
         raise TrainingError(
             f'importance factors of {name} are not finite: training has diverged and no unit was '

@@ -13,6 +13,7 @@ from ...search.cost import mean_macs, unit_macs
 from ...search.histogram import importance_histogram
 from ...search.importance import Keep, importances, units_to_keep
 from ...search.penalty import L1Penalty, warmup
+from ...search.scales import penalty_terms
 from ...search.surgery import Cut
 from ...search.target import (
     TOLERANCE,
@@ -258,9 +259,9 @@ class SearchHook(IntervalHook):
         groups = {name: group for name, group in find_units(unwrapped(runner)).items()
                   if not self.leaves_alone(name)}
         macs = unit_macs(groups, self._sizes)
-        costs = [macs[name] / self.mean_macs if self.resource_aware else torch.ones(len(group))
-                 for name, group in groups.items()]
-        runner.optim_wrapper.penalty = L1Penalty([g.gamma for g in groups.values()], costs)
+        costs = {name: macs[name] / self.mean_macs if self.resource_aware
+                 else torch.ones(len(group)) for name, group in groups.items()}
+        runner.optim_wrapper.penalty = L1Penalty(*penalty_terms(groups, costs))
 
 
 def _removal(name: str, group, index: list[int]) -> dict:
