@@ -4,8 +4,8 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmst.models.hrnas.loading import check_shapes, incoming_length
 from mmst.registry import MODELS
+from mmst.search.incoming import check_shapes, incoming_length
 from mmst.search.surgery import Cut, resize, resize_norm
 from mmst.search.units import UnitGroup
 

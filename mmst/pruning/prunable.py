@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import config_error
-from ..models.hrnas.lightweight_transformer import LightweightTransformer
 from .matrices import PRUNABLE, Matrix, find_matrices
 
 __all__ = ['PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
@@ -25,7 +24,8 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.
         parts (Sequence[str]): Attributes of the model. One that the model lacks is passed over.
-        transformers (bool): Whether Transformer paths are pruned too. Defaults to True.
+        transformers (bool): Whether Transformer paths are pruned too: modules that say of themselves
+            ``is_transformer_path = True``. Defaults to True.
         leave_alone (Sequence[str]): Module paths to pass over; ``*`` and ``?`` are wildcards.
 
     Raises:
@@ -33,7 +33,7 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
             the weight of a layer is computed from others, so that zeros in those would not act.
     """
     inside = tuple(f'{name}.' for name, m in model.named_modules()
-                   if isinstance(m, LightweightTransformer))
+                   if getattr(m, 'is_transformer_path', False))
     _check_patterns(model, leave_alone)
 
     def chosen(path: str) -> bool:

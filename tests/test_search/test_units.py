@@ -49,9 +49,9 @@ def test_backbone_and_neck_both_offer_their_units():
 
 def test_labels_are_kernel_sizes_in_order_and_0_for_tokens():
     groups = find_units(OneBlock())
-    assert groups['1.mixconv.channels'].labels == [3] * 12 + [5] * 12 + [7] * 12
+    assert groups['1.mixconv.channels'].kernel_sizes == [3] * 12 + [5] * 12 + [7] * 12
     assert groups['1.mixconv.channels'].kind == 'channel'
-    assert groups['1.transformer.tokens'].labels == [0] * 5
+    assert groups['1.transformer.tokens'].kernel_sizes == [0] * 5
     assert groups['1.transformer.tokens'].kind == 'token'
 
 

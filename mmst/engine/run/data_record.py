@@ -11,8 +11,8 @@ import numpy as np
 from mmengine import dist
 from mmengine.runner import Runner
 
+from ...data_in_use import data_roots, find_marker
 from ...errors import MMSTError, TrainingError
-from ...lab.scenes.in_use import data_roots, find_marker
 from ...tickets.ticket import as_plain_data
 from .work_dir import read_record, write_record
 

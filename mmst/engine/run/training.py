@@ -8,8 +8,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ... import cli
+from ...data_in_use import holding
 from ...errors import MMSTError, config_error
-from ...lab.scenes.in_use import holding
 from ...settings.checks import check_number
 from ..hooks.labels_hook import LabelsHook
 from ..hooks.stop_hook import StopHook

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mmst.errors import config_error
 
+from ...data_in_use import MARKER, is_held
 from .ade_scenes import write_ade20k
-from .in_use import MARKER, is_held
 from .object_images import write_imagenet
 from .people import write_coco
 from .street_scenes import write_cityscapes

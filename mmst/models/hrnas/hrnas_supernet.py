@@ -9,9 +9,10 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ...search.incoming import check_shapes
 from ...settings.checks import check_flag, check_number
 from .fusion_module import FusionModule, ParallelModule
-from .loading import check_blocks, check_shapes
+from .loading import check_blocks
 from .search_block import SearchBlock
 from .search_space import check_search_space, check_stages
 from .widths import check_widths, get_widths, search_blocks, set_widths

@@ -5,11 +5,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...search.incoming import check_shapes, incoming_length
 from ...search.surgery import Cut, resize
-from ...search.units import UnitGroup
+from ...search.unit_group import UnitGroup
 from .attention import Attention, FeedForward
 from .coordinate_order import COLUMNS_FIRST, has_old_order, swap
-from .loading import check_shapes, incoming_length
 
 GRID = 8
 
@@ -38,6 +38,7 @@ class LightweightTransformer(nn.Module):
         (N, in_channels, H, W) to (N, out_channels, \\*size), ``size`` as given to ``forward``.
     """
 
+    is_transformer_path = True  # pruning may leave these out
     compiled: Callable[['LightweightTransformer', Tensor], Tensor] | None = None
     _version = COLUMNS_FIRST  # torch writes it into state dicts
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ...search.incoming import check_shapes, incoming_length
 from ...search.surgery import Cut, resize
-from ...search.units import UnitGroup
-from .loading import check_shapes, incoming_length
+from ...search.unit_group import UnitGroup
 from .ops import Ops
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...search.incoming import check_parts, check_shapes
 from .lightweight_transformer import LightweightTransformer
-from .loading import check_parts, check_shapes
 from .mixconv import MixConv
 
 TRANSFORMERS = ('all', 'shape_preserving', 'none')

@@ -3,8 +3,8 @@
 To add one: a file beside this one (or anywhere that your config imports) with a subclass of
 ``UnitAdapter``, registered in ``UNIT_ADAPTERS`` under the dotted name of the module's class.
 """
+from ..unit_adapter import UnitAdapter
 from .accept_searched_states import accept_searched_states
-from .base import UnitAdapter
 from .inverted_residual import InvertedResidualAdapter
 
 __all__ = ['InvertedResidualAdapter', 'UnitAdapter', 'accept_searched_states']

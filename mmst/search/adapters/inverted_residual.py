@@ -4,12 +4,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ...models.hrnas.loading import check_shapes, incoming_length
 from ...registry import UNIT_ADAPTERS
+from ..incoming import check_shapes, incoming_length
 from ..norms import has_scales, is_batch_norm
 from ..surgery import Cut, resize, resize_norm
-from ..units import UnitGroup
-from .base import UnitAdapter
+from ..unit_adapter import UnitAdapter
+from ..unit_group import UnitGroup
 
 
 @UNIT_ADAPTERS.register_module([

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mmst.data_in_use import MARKER, holding
 from mmst.errors import ConfigError
 from mmst.lab.scenes import DATASETS, generate
-from mmst.lab.scenes.in_use import MARKER, holding
 
 SMALL = dict(size=(32, 64), train=2, val=1)
 TOOL = Path(__file__).parents[3] / 'tools' / 'generate_data.py'

@@ -128,7 +128,7 @@ def test_kernel_sizes_see_their_own_neighbourhood():
     joint = MixConv(1, 1)
     for i, k in enumerate(KERNEL_SIZES):
         assert joint.depthwise[i].weight.shape == (4, 1, k, k)
-        assert joint.search_units()['channels'].labels[4 * i:4 * i + 4] == [k] * 4
+        assert joint.search_units()['channels'].kernel_sizes[4 * i:4 * i + 4] == [k] * 4
 
 
 def test_output_is_linear():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from ..units import UnitGroup
+from .unit_group import UnitGroup
 
 
 class UnitAdapter(ABC):
