@@ -24,7 +24,7 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.
         parts (Sequence[str]): Attributes of the model. One that the model lacks is passed over.
-        transformers (bool): Whether Transformer paths are pruned too: modules that say of themselves
+        transformers (bool): Whether Transformer paths are pruned too, modules that say so by
             ``is_transformer_path = True``. Defaults to True.
         leave_alone (Sequence[str]): Module paths to pass over; ``*`` and ``?`` are wildcards.
 

@@ -1,13 +1,10 @@
 """The numbers that say how important search units are: entries of a network's parameters."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from .units import UnitGroup
 
 #: How a unit with several scales is summed up. All of them are |γ| where there is one.
 REDUCTIONS = ('mean', 'max', 'min')
@@ -35,12 +32,19 @@ class Scale:
         return magnitude[self.index.to(magnitude.device)]
 
     def spread(self, costs: Tensor) -> Tensor:
-        """The units' costs (1-D) at the units' positions, 0 elsewhere; it broadcasts to the shape."""
+        """The units' costs (1-D) at their positions, 0 elsewhere; it broadcasts to the shape."""
         shape = [1] * self.parameter.dim()
         shape[self.dim] = self.parameter.shape[self.dim]
         spread = torch.zeros(shape[self.dim], dtype=costs.dtype, device=costs.device)
         spread[self.index.to(costs.device)] = costs[:, None]
         return spread.view(shape)
+
+
+class Penalised(Protocol):
+    """Search units that say what the penalty acts on; ``UnitGroup`` is one."""
+
+    def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
+        """Parameter, dimension and costs that broadcast, for units of ``costs`` (1-D)."""
 
 
 def combined(scales: Sequence[Scale], reduction: str) -> Tensor:
@@ -49,12 +53,12 @@ def combined(scales: Sequence[Scale], reduction: str) -> Tensor:
                    if reduction != 'mean' else 'mean')(1)
 
 
-def penalty_terms(groups: Mapping[str, 'UnitGroup'],
+def penalty_terms(groups: Mapping[str, Penalised],
                   costs: Mapping[str, Tensor]) -> tuple[list[nn.Parameter], list[Tensor]]:
     """Parameters that the penalty acts on, each once, and costs that broadcast to their shapes.
 
     Args:
-        groups (Mapping[str, UnitGroup]): Of ``find_units``.
+        groups (Mapping[str, Penalised]): Of ``find_units``.
         costs (Mapping[str, Tensor]): Relative cost of each unit, 1-D, by group.
     """
     found: dict[tuple[int, int], tuple[nn.Parameter, Tensor]] = {}

@@ -12,8 +12,8 @@ from .surgery import Cut
 class UnitGroup:
     """Search units that are removed alike, with their importance factors (Sec. 3.1).
 
-    Most have one BN, whose scales γ are the factors. Coupled channels of a whole network, e.g. those
-    of a residual stream, have several ``scales`` in its place.
+    Most have one BN, whose scales γ are the factors. Coupled channels of a whole network, e.g.
+    those of a residual stream, have several ``scales`` in its place.
 
     Made anew at each use: wrapping a model (SyncBN) replaces modules.
 
