@@ -4,22 +4,24 @@
 """
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 from machine import machine
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
+from mmst.cli.demo import DEMOS, RECORD, config_of, train
 
-from demo import DEMOS, RECORD, config_of, train  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
     """Train, then write the record of each data set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('datasets', nargs='*', default=list(DEMOS), metavar='DATASET')
-    for dataset in parser.parse_args().datasets:
+    datasets = parser.parse_args().datasets
+    os.chdir(ROOT)  # where the demos lie
+    for dataset in datasets:
         work_dir = ROOT / 'work_dirs' / f'demo_dense_{dataset}'
         if train(dataset, work_dir, 'dense'):
             sys.exit(f'{dataset}: training failed')

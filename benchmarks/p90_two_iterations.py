@@ -69,17 +69,17 @@ def train(dataset: str, batch_size: int, folder: Path) -> None:
     from mmengine.runner import Runner
 
     import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
-    from mmst import cli
     from mmst.engine.rehearsal import checks as preflight
+    from mmst.engine.run.config_file import complete, read_config
     from mmst.lab.scenes import generate
 
     generate(dataset, folder / 'data', SIZES[dataset], ITERATIONS * batch_size, 1)
     name = f'st_hrnas_{dataset}_p90.py'
-    cfg = cli.read_config(str(ROOT / 'configs' / name))
+    cfg = read_config(str(ROOT / 'configs' / name))
     override(cfg, dataset, folder / 'data', batch_size)
     # What every run sets from outside: not the config's.
     cfg.work_dir, cfg.launcher = str(folder / 'work_dir'), 'none'
-    cli.complete(cfg)
+    complete(cfg)
     preflight.check(cfg)
     started = time.perf_counter()
     runner = Runner.from_cfg(cfg)

@@ -29,9 +29,9 @@ from training_forms import form
 from training_report import table
 from training_tasks import clean, make_batch, network, runner, step
 
-from mmst.cli import start_processes, stop_processes
 from mmst.costs.cost import layer_costs, total
 from mmst.engine import PruneHook, SearchHook
+from mmst.engine.run.launcher import start_processes, stop_processes
 from mmst.engine.run.runner_views import find_hook, unwrapped
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.recalibrate import batch_norms

@@ -1,7 +1,7 @@
 """Tools that pretend: each "epoch" is a word in a file; the third waits while ./hold is there."""
 import argparse
 
-from mmst.lab.study.main import add_arguments
+from mmst.cli.study_arguments import add_study_arguments
 
 TOOL = '''
 import json, os, sys, time
@@ -79,5 +79,5 @@ def write(folder, study=STUDY, size='configs = dict(d=\'config.py\')\n'):
 def arguments(*words):
     """The parsed command line of a study of size.py in the current directory."""
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    add_study_arguments(parser)
     return parser.parse_args(['--size', 'size.py', '--work-dir', 'work', *map(str, words)])

@@ -10,7 +10,7 @@ import torch
 from mmengine import dist
 from tiny import averaged, find_hook, find_units, make, unwrapped
 
-from mmst import cli
+from mmst.cli.ending import end_in_one_line
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.run import training
 from mmst.engine.run.events import events, happened
@@ -43,8 +43,13 @@ def refused(folder, wrong, **settings):
         cfg.optim_wrapper.optimizer.type = 'AdmaW'
     output = io.StringIO()
     with contextlib.redirect_stderr(output):
-        code = cli.run('train.py', lambda: training.train(cfg))
+        code = end_in_one_line('train.py', lambda: run_to_the_end(cfg))
     return code, output.getvalue()
+
+
+def run_to_the_end(cfg) -> None:
+    """What ``mmst train`` does with a config."""
+    training.train(cfg)
 
 
 def distributed(wrap=None) -> dict:

@@ -7,7 +7,7 @@ from rank_jobs import digest
 from tiny import unwrapped
 from tiny_street import load_tool
 
-from mmst import cli
+from mmst.engine.run import launcher
 
 
 def train_fixed(work_dir, ticket, start='ticket') -> list:
@@ -34,8 +34,8 @@ def train_with_rewind(work_dir) -> tuple:
 def call_tool(name, *args) -> int:
     """A tool as ``tools/dist_train.sh`` would start it; the processes stay connected."""
     os.environ.update(MASTER_ADDR='localhost', MASTER_PORT='1')
-    stop, cli.stop_processes = cli.stop_processes, dist.barrier
+    stop, launcher.stop_processes = launcher.stop_processes, dist.barrier
     try:
         return load_tool(name).main([*map(str, args), '--launcher', 'pytorch'])
     finally:
-        cli.stop_processes = stop
+        launcher.stop_processes = stop

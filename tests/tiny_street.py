@@ -3,11 +3,13 @@
 It inherits the shipped Cityscapes config and narrows it: two stages, images of 32x64, two epochs,
 each of which ends with a search and a prune. ε is raised so that a few steps suffice.
 """
-import importlib.util
+import importlib
+import types
 from pathlib import Path
 
 from mmengine.config import Config
 
+from mmst.cli.main import call, make_parser
 from mmst.lab.scenes import generate
 
 ROOT = Path(__file__).parents[1]
@@ -60,8 +62,9 @@ def write_config(path, data):
 
 
 def load_tool(name):
-    """A tool as a module: ``load_tool('train').main(argv)``."""
-    spec = importlib.util.spec_from_file_location(f'{name}_tool', ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A subcommand's module with ``main(argv)``, as tools/NAME.py calls it, and ``parse_args``."""
+    module = importlib.import_module(f'mmst.cli.{name}')
+    tool = types.SimpleNamespace(**vars(module))
+    tool.main = lambda words: call(name, words, f'{name}.py')
+    tool.parse_args = make_parser(module, f'{name}.py').parse_args
+    return tool

@@ -1,31 +1,6 @@
-"""torchrun, without its report where the processes themselves have said what is wrong."""
-import logging
-import sys
-
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.run import main
-
-#: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have told in one line.
-SAID = (2, 130, 143)
-
-
-def not_said(record: logging.LogRecord) -> bool:
-    """Return False for torchrun's own lines about exits in ``SAID`` and about passed signals."""
-    text = record.getMessage()
-    return not any(f'(exitcode: {code})' in text for code in SAID) and not any(
-        words in text for words in ('death signal, shutting down', 'closing signal'))
-
+#!/usr/bin/env python3
+"""``mmst launch``, by its path in a checkout."""
+from _door import enter
 
 if __name__ == '__main__':
-    for name in ('agent.server.api', 'multiprocessing.api'):
-        logging.getLogger(f'torch.distributed.elastic.{name}').addFilter(not_said)
-    try:
-        main()
-    except ChildFailedError as error:
-        code = error.get_first_failure()[1].exitcode
-        if code not in SAID:
-            raise
-        sys.exit(code)
-    except SignalException as error:  # passed on to the processes, which have ended
-        sys.exit(128 + error.sigval)
+    enter('launch')

@@ -8,7 +8,7 @@ from doc_pages import ROOT, blocks
 from mmengine.registry import METRICS, MODELS, DefaultScope
 from tiny_street import load_tool, make_streets, write_config
 
-from mmst.cli import read_config
+from mmst.engine.run.config_file import read_config
 from mmst.pruning.criteria.base import Criterion
 from mmst.registry import CRITERIA
 from mmst.tickets import Ticket

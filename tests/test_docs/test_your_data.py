@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
-from mmst import cli
 from mmst.engine.rehearsal import checks as preflight
+from mmst.engine.run.config_file import complete
 
 BLOCKS = [block for block in blocks('python') if block.page == 'docs/your_data.md']
 
@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
 def test_data_are_found_checked_and_loaded(block, folder, tmp_path):
     (tmp_path / 'config.py').write_text(block.text)
     cfg = Config.fromfile(tmp_path / 'config.py')
-    cli.complete(cfg)
+    complete(cfg)
     init_default_scope(cfg.default_scope)
     preflight.check_data(cfg, ('train', 'val'))
     for split in ('train', 'val'):

@@ -8,7 +8,7 @@ import torch
 from deploy_tickets import TASKS, small_ticket
 from tiny_street import load_tool
 
-from mmst import cli
+from mmst.cli.waiting import waiting
 from mmst.deploy.compact import compact, is_compact
 from mmst.deploy.compact.report import TOLERANCE, compare
 from mmst.tickets import Ticket
@@ -102,7 +102,7 @@ def test_a_ticket_is_exported_and_checked(ticket, tmp_path, capsys):
 
 
 def test_what_takes_long_says_so_from_time_to_time(capsys):
-    with cli.waiting('counting', every=0.05):
+    with waiting('counting', every=0.05):
         time.sleep(0.3)
     told = capsys.readouterr().out.splitlines()
     assert told[0] == 'counting' and len(told) > 3 and told[1] == '... 0 s'

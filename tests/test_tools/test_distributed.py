@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_street import ROOT
+from tiny_street import ROOT, load_tool
 
 from mmst.engine.run import timeline
 from mmst.lab.scenes import generate
@@ -119,12 +119,12 @@ def test_slurm_script_asks_for_the_processes_and_hands_the_arguments_on(tmp_path
                           '--launcher', 'slurm', '--amp']
 
 
-def test_slurm_processes_take_their_numbers_from_slurm(config, monkeypatch, train):
+def test_slurm_processes_take_their_numbers_from_slurm(config, monkeypatch):
     for name, value in dict(SLURM_PROCID='3', SLURM_NTASKS='4', SLURM_LOCALID='1',
                             SLURM_NODELIST='node[1-2]', RANK='', WORLD_SIZE='',
                             LOCAL_RANK='').items():
         monkeypatch.setenv(name, value)
-    tool = train.__globals__
-    cfg = tool['build_config'](tool['parse_args']([config, '--launcher', 'slurm']))
+    tool = load_tool('train')
+    cfg = tool.build_config(tool.parse_args([config, '--launcher', 'slurm']))
     assert cfg.launcher == 'slurm'
     assert [os.environ[n] for n in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK')] == ['3', '4', '1']

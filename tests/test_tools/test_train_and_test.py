@@ -6,8 +6,10 @@ import shutil
 import pytest
 import torch
 from mmengine.config import Config
+from tiny_street import load_tool
 
-from mmst import cli
+from mmst.cli.ending import end_in_one_line
+from mmst.engine.run.config_file import complete
 from mmst.engine.run.stop import Stopped
 from mmst.openmmlab import compat
 from mmst.tickets import Ticket
@@ -122,10 +124,10 @@ def test_amp_trains_in_bfloat16_on_the_cpu(train, config, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope='session')
-def build(train, config):
-    """``build(*arguments)``: the config that tools/train.py would run."""
-    tool = train.__globals__
-    return lambda *arguments: tool['build_config'](tool['parse_args']([config, *arguments]))
+def build(config):
+    """``build(*arguments)``: the config that ``mmst train`` would run."""
+    tool = load_tool('train')
+    return lambda *arguments: tool.build_config(tool.parse_args([config, *arguments]))
 
 
 def test_options_replace_settings_at_any_depth(build):
@@ -178,10 +180,9 @@ def test_hooks_switched_off_with_none_are_left_out(build):
 
 
 def test_mmpretrain_configs_get_the_loaders_of_its_own_tool():
-    from mmst import cli
     loader = dict(num_workers=0, dataset={})
     cfg = Config(dict(default_scope='mmpretrain', train_dataloader=loader, default_hooks={}))
-    cli.complete(cfg)
+    complete(cfg)
     assert cfg.train_dataloader.collate_fn == dict(type='default_collate')
     assert cfg.train_dataloader.persistent_workers is False
 
@@ -201,7 +202,7 @@ def test_an_interrupted_tool_says_so_in_one_line(capsys, raised, code, word):
     def main():
         raise raised
 
-    assert cli.run('export.py', main) == code
+    assert end_in_one_line('export.py', main) == code
     assert capsys.readouterr().err == f'export.py: ended by {word}\n'
 
 

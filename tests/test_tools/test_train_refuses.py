@@ -247,10 +247,10 @@ def test_resuming_from_a_ticket_is_refused_with_what_to_do_instead(refused, trai
 
 
 def test_error_of_a_constructor_loses_the_class_name_that_a_registry_puts_before(tmp_path):
-    from mmst import cli
+    from mmst.cli.ending import message_of
     from mmst.errors import ConfigError
     error = ConfigError('class `A` in a/b.py: class `B` in\n b.py: key = 1: bad')
-    assert cli.message_of(error) == 'key = 1: bad'
+    assert message_of(error) == 'key = 1: bad'
 
 
 def test_defects_keep_their_traceback(train, config, tmp_path, monkeypatch):

@@ -7,7 +7,6 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from ... import cli
 from ...data_in_use import holding
 from ...errors import MMSTError, config_error
 from ...settings.checks import check_number
@@ -15,12 +14,13 @@ from ..hooks.labels_hook import LabelsHook
 from ..hooks.stop_hook import StopHook
 from ..rehearsal import checks as preflight
 from ..rehearsal import rehearse
+from . import config_file, launcher
 from .processes import stop_together
 from .resume import find_checkpoint
 from .retrain import retraining_config
 from .runner_views import find_hook
 from .stop import Stopped, StopSignals
-from .work_dir import claim
+from .work_dir import check_writable, claim
 
 
 def train(cfg: Config) -> Runner:
@@ -37,12 +37,12 @@ def train(cfg: Config) -> Runner:
     with StopSignals() as signals:  # A rehearsal that is ended removes its folder, too.
         try:
             preflight.check(cfg)
-            rehearse(cfg, cli.local_rank())
+            rehearse(cfg, launcher.local_rank())
         except MMSTError as error:
             problem = error
-        cli.start_processes(cfg)
+        launcher.start_processes(cfg)
         stop_together(problem)
-        cli.check_writable(cfg.work_dir)
+        check_writable(cfg.work_dir)
         claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
         runner = build_runner(cfg)
         runner.register_hook(LabelsHook())
@@ -52,9 +52,9 @@ def train(cfg: Config) -> Runner:
                 runner.train()
         except Stopped as stopped:
             if stopped.told:  # else the other processes may not be there any more
-                cli.stop_processes()
+                launcher.stop_processes()
             raise
-    cli.stop_processes()
+    launcher.stop_processes()
     return runner
 
 
@@ -79,14 +79,14 @@ def read_config(args: argparse.Namespace, verb: str) -> Config:
         args (Namespace): With the common arguments of tools that train.
         verb (str): Ends the default work directory's name, which the config's own run has already.
     """
-    cfg = cli.read_config(args.config, args.cfg_options)
-    cli.set_launcher(cfg, args)
+    cfg = config_file.read_config(args.config, args.cfg_options)
+    launcher.set_launcher(cfg, args)
     if args.work_dir is None:
-        name = osp.splitext(osp.basename(args.config))[0]
+        name = config_file.config_name(args.config)
         cfg.work_dir = osp.join(osp.dirname(cfg.get('work_dir') or './work_dirs/'),
                                 f'{name}_{verb}')
-    cli.set_work_dir(cfg, args)
-    cli.complete(cfg)
+    config_file.set_work_dir(cfg, args)
+    config_file.complete(cfg)
     leave_out_rehearsal(cfg, args)
     return cfg
 

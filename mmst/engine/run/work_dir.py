@@ -5,6 +5,7 @@ under another config is neither of the two. A lock and a small record prevent bo
 """
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from mmengine import dist
 from mmengine.config import Config
 
 from ... import files
-from ...errors import MMSTError, TrainingError
+from ...errors import MMSTError, TrainingError, config_error
 from ...settings.kinds import kind_name
 from ...tickets.ticket import as_plain_data
 
@@ -213,3 +214,18 @@ def _key(work_dir: str | Path) -> str:
 def _rank() -> int:
     """Rank of this process, also before the processes are connected."""
     return dist.get_rank() if dist.is_distributed() else int(os.environ.get('RANK', 0))
+
+
+def check_writable(work_dir: str) -> None:
+    """Refuse a work directory in which no file can be written.
+
+    Raises:
+        ConfigError: With the system's reason.
+    """
+    try:
+        os.makedirs(work_dir, exist_ok=True)
+        with tempfile.TemporaryFile(dir=work_dir):
+            pass
+    except OSError as error:
+        raise config_error('work_dir', work_dir, f'cannot be written ({error.strerror})',
+                           'give another --work-dir') from error

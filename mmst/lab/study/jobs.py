@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ... import cli
+from ...engine.run.config_file import read_config
 from ...engine.run.resume import find_checkpoint
 from ...engine.run.retrain import hook_settings, input_shape
 from ...errors import TicketError
@@ -115,7 +115,7 @@ class _Base:
 
 @cache
 def _base(path: Path) -> _Base:
-    cfg = cli.read_config(str(path))
+    cfg = read_config(str(path))
     return _Base(digest_of(essence(cfg)), input_shape(cfg) if hook_settings(cfg, 'TicketHook')
                  else None, {key: (cfg.get('train_cfg') or {}).get(key.rpartition('.')[2])
                              for key in LENGTHS})

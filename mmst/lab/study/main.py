@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ... import cli, files
+from ... import files
 from ...errors import TrainingError, config_error
 from ...settings.checks import check_number
 from ..scenes import generate
@@ -22,37 +22,12 @@ from .table import fill_table
 from .write import write_tables
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What all tools that run studies understand."""
-    parser.add_argument('--size', default='full', metavar='NAME',
-                        help='full (default), demo (generated data), camvid, or a size file')
-    parser.add_argument('--seeds', type=int, nargs='+', metavar='S',
-                        help='the study\'s by default')
-    parser.add_argument('--only', nargs='+', metavar='RUN', default=(),
-                        help='these rows alone, and what they need; patterns such as *.st_p90')
-    parser.add_argument('--jobs', type=int, metavar='N',
-                        help='runs side by side; one a GPU by default, and one without')
-    parser.add_argument('--work-dir', type=Path, metavar='DIR',
-                        help='of the runs; work_dirs/studies/SIZE by default')
-    parser.add_argument('--records', type=Path, metavar='DIR',
-                        help='results of finished runs, which are not repeated; records/ in the '
-                        'work dir by default')
-    parser.add_argument('--out', type=Path, metavar='DIR',
-                        help='tables and figures; tables/ in the work dir by default')
-    parser.add_argument('--rerun-changed', action='store_true',
-                        help='do runs again whose settings have changed')
-    parser.add_argument('--table', action='store_true', help='fill the table; run nothing')
-    parser.add_argument('--dry-run', action='store_true', help='list what is left to do')
-    parser.add_argument('--cfg-options', nargs='+', action=cli.Options, metavar='KEY=VALUE',
-                        help='settings that replace those of all configs')
-
-
 def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) -> None:
     """Check, run what is left, write the table.
 
     Args:
         study (Study): What to do.
-        args (Namespace): Of :func:`add_arguments`.
+        args (Namespace): Of ``mmst study``.
         tools (Path): Folder of the tools.
         configs (Path): Folder ``configs/studies``.
 

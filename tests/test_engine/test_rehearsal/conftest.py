@@ -6,9 +6,9 @@ import pytest
 from mmengine.config import Config
 from tiny_street import write_config
 
-from mmst import cli
 from mmst.engine.rehearsal import checks as preflight
 from mmst.engine.rehearsal import rehearse
+from mmst.engine.run.config_file import complete
 from mmst.errors import MMSTError
 from mmst.lab.scenes import generate
 
@@ -20,7 +20,7 @@ def streets_config(tmp_path_factory):
     data = generate('cityscapes', folder / 'data', (32, 64), 4, 2).path
     cfg = Config.fromfile(write_config(folder / 'tiny.py', str(data)))
     cfg.launcher = 'none'
-    cli.complete(cfg)
+    complete(cfg)
     return cfg
 
 

@@ -17,10 +17,10 @@ from mmengine.visualization import Visualizer
 from short_runs import short_run
 from tiny_street import load_tool
 
-from mmst import cli
 from mmst.engine.rehearsal import rehearse
 from mmst.engine.rehearsal.sandbox import sandbox
 from mmst.engine.run import training
+from mmst.engine.run.config_file import complete
 from mmst.engine.run.processes import stop_together
 from mmst.errors import ConfigError
 
@@ -29,7 +29,7 @@ from mmst.errors import ConfigError
 def test_runs_of_each_toolbox_pass(tmp_path, task):
     cfg = short_run(task, tmp_path)
     cfg.launcher = 'none'
-    cli.complete(cfg)
+    complete(cfg)
     rehearse(cfg)
     assert not (tmp_path / 'work').exists()
 

@@ -1,0 +1,75 @@
+"""Time of tickets on a sparse accelerator, in the columns of the paper's supplement, Table 4."""
+import argparse
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..costs.cost import DEFAULT_SHAPE
+from ..costs.table import render
+from ..deploy.compact import is_compact
+from ..deploy.open import check_shape, open_ticket
+from ..deploy.ticket_cost import kept_weights, network_cost
+from ..lab.accelerator.sigma import Sigma, network_time, products
+from ..tickets import Ticket
+from .arguments import add_import_argument
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the subcommand understands."""
+    parser.add_argument('tickets', nargs='+', metavar='TICKET.pth')
+    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
+                        help='height and width of the image; each ticket\'s own by default')
+    for name, kind, text in (('rows', int, 'of multipliers'), ('columns', int, 'of multipliers'),
+                             ('frequency', float, 'cycles a second'),
+                             ('bandwidth', float, 'bytes a second from memory'),
+                             ('word', int, 'bytes of an operand')):
+        parser.add_argument(f'--{name}', type=kind, default=getattr(Sigma, name),
+                            help=f'{text}; {getattr(Sigma, name):g} by default')
+    parser.add_argument('--layers', action='store_true', help='print the slowest layers, too')
+    add_import_argument(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the table."""
+    asked = check_shape(args.shape)
+    sigma = Sigma(args.rows, args.columns, args.frequency, bandwidth=args.bandwidth, word=args.word)
+    rows, slowest = [], []
+    for path in args.tickets:
+        ticket = open_ticket(path)
+        shape = asked or tuple(ticket.meta.get('input_shape') or DEFAULT_SHAPE)
+        short = '/'.join(Path(path).absolute().parts[-2:])  # whole paths would not fit a column
+        found, times = ticket_rows(ticket, shape, sigma)
+        rows += [(f'{short}, {shape[0]}x{shape[1]}: {label}', *row) for label, *row in found]
+        slowest += sorted(times, key=lambda t: -t.seconds)[:10]
+    title = (f'{sigma.rows}x{sigma.columns} multipliers, {sigma.frequency / 1e6:g} MHz, '
+             f'{sigma.bandwidth / 1e9:g} GB/s (model of SIGMA)')
+    print(render(title, ['network', 'params (M)', 'FLOPs (GMACs)', 'GPU FPS', 'accelerator (ms)'],
+                 rows, width=130))
+    if args.layers:
+        print(render('slowest layers of each ticket', ['layer', 'computing (ms)', 'memory (ms)'],
+                     [(t.name, f'{1000 * t.computing:.4f}', f'{1000 * t.memory:.4f}')
+                      for t in slowest], width=120))
+
+
+def ticket_rows(ticket: Ticket, shape: tuple[int, int], sigma: Sigma) -> tuple[list, list]:
+    """Rows of the table for a ticket before and after pruning, and the times of its layers.
+
+    Weights are counted as tools/cost.py counts them: where no mask says so, all of a layer's.
+    """
+    model = ticket.build()
+    masked = kept_weights(ticket, model)
+    dense = {f'{name}.weight': torch.ones_like(m.weight, dtype=torch.bool)
+             for name, m in model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
+    kept = {name: masked.get(name, ones) for name, ones in dense.items()}
+    costs = network_cost(model, shape, masked).total()
+    before = 'compact, dense' if is_compact(ticket) else 'searched, dense'
+    pruned = 1 - sum(int(k.sum()) for k in masked.values()) / max(
+        sum(k.numel() for k in masked.values()), 1)
+    rows = []
+    for label, mask, params, macs in ((before, dense, 'params', 'macs'),
+                                      (f'ticket, {pruned:.0%}', kept, 'nonzero', 'sparse_macs')):
+        seconds, times = network_time(products(model, shape, mask), sigma)
+        rows.append((label, f'{costs[params] / 1e6:.3f}', f'{costs[macs] / 1e9:.4f}',
+                     'not measured', f'{1000 * seconds:.2f}'))
+    return rows, times

@@ -1,0 +1,29 @@
+"""Score a constant answer on a config's validation data: the most frequent class, the mean pose."""
+import argparse
+import json
+import os.path as osp
+
+from mmengine.registry import DefaultScope
+
+from .. import files
+from ..engine.rehearsal import checks as preflight
+from ..engine.run.training import read_config
+from ..lab.constant_answer import constant_answer
+from .arguments import add_common_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the subcommand understands."""
+    parser.add_argument('config', help='config file')
+    add_common_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check the data, count, print and save ``chance.json``."""
+    cfg = read_config(args, 'chance')
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        preflight.check_data(cfg, ('val', ))
+        metrics = constant_answer(cfg)
+    path = osp.join(cfg.work_dir, 'chance.json')
+    files.write_bytes(path, (json.dumps(dict(metrics=metrics), indent=2) + '\n').encode())
+    print(', '.join(f'{name} {value:.2f}' for name, value in metrics.items()) + f' ({path})')

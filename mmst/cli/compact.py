@@ -1,0 +1,44 @@
+"""Remove everything dead from a ticket: a smaller file of the same function."""
+import argparse
+import os.path as osp
+
+from .. import files
+from ..costs.cost import DEFAULT_SHAPE
+from ..deploy.compact import compact
+from ..deploy.compact.report import compare, comparison_table
+from ..deploy.open import check_shape, open_ticket
+from ..engine.run.config_file import read_config
+from ..engine.run.retrain import input_shape
+from .arguments import add_import_argument
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the subcommand understands."""
+    parser.add_argument('ticket', help='TICKET.pth of a finished run')
+    parser.add_argument('-o', '--out', metavar='FILE.pth',
+                        help='the compact ticket; TICKET_compact.pth by default')
+    parser.add_argument('--multiple', type=int, default=1,
+                        help='pad channel counts to multiples of it (default: 1, no padding)')
+    parser.add_argument('--config', help='the config that the ticket is used with, for the size at '
+                        'which costs are counted')
+    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
+                        help='that size: height and width; the ticket\'s by default')
+    add_import_argument(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Compact, compare, save, print."""
+    stem, extension = osp.splitext(args.ticket)
+    out = args.out or f'{stem}_compact{extension}'
+    ticket = open_ticket(args.ticket)
+    files.replaceable(out)
+    shape = check_shape(args.shape)
+    if shape is None and args.config:
+        shape = input_shape(read_config(args.config))
+    shape = shape or tuple(ticket.meta.get('input_shape') or DEFAULT_SHAPE)
+    smaller = compact(ticket, args.multiple)
+    found = compare(ticket, smaller, shape)
+    smaller.save(out)
+    print(comparison_table(found, (osp.getsize(args.ticket), osp.getsize(out)), shape))
+    print(f'largest difference of the outputs: {found["difference"]:.1e} of the largest output')
+    print(out)

@@ -1,0 +1,44 @@
+"""Parameters, multiply-adds and memory of a config's network or of a ticket."""
+import argparse
+import json
+import os.path as osp
+
+from .. import files
+from ..costs.cost import DEFAULT_SHAPE
+from ..deploy.open import check_shape, open_ticket
+from ..deploy.ticket_cost import CostReport, config_cost, ticket_costs
+from ..engine.rehearsal.checks.toolbox import check_toolbox
+from ..engine.run.config_file import read_config
+from ..engine.run.retrain import input_shape
+from .arguments import add_import_argument
+
+DETAIL = ('parts', 'blocks', 'layers')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the subcommand understands."""
+    parser.add_argument('file', metavar='config_or_ticket', help='CONFIG.py or TICKET.pth')
+    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
+                        help='height and width of the image; the task\'s by default')
+    parser.add_argument('--by', choices=DETAIL, default='parts', help='rows of the table')
+    parser.add_argument('--out', metavar='FILE.json', help='write all of it')
+    add_import_argument(parser)
+
+
+def report(args) -> CostReport:
+    """The costs of what the command line names."""
+    shape = check_shape(args.shape)
+    if osp.splitext(args.file)[1] != '.py':
+        return ticket_costs(open_ticket(args.file), shape)
+    cfg = read_config(args.file)
+    check_toolbox(cfg)
+    shape = shape or input_shape(cfg) or DEFAULT_SHAPE
+    return CostReport(shape, config_cost(cfg.model, shape, cfg.get('default_scope')))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the table, write the file."""
+    found = report(args)
+    print(found.table(args.by))
+    if args.out:
+        files.write_bytes(args.out, (json.dumps(found.to_dict(), indent=2) + '\n').encode())

@@ -1,0 +1,41 @@
+"""How a subcommand ends: exit codes, and errors in one line."""
+import atexit
+import gc
+import re
+import signal
+import sys
+from collections.abc import Callable
+
+from ..engine.run.launcher import local_rank
+from ..engine.run.stop import Stopped
+from ..errors import MMSTError, one_line
+
+
+def end_in_one_line(tool: str, action: Callable[[], int | None]) -> int:
+    """Call ``action`` and return the exit code.
+
+    Errors that the user can act on end here, as one line; of several processes on a machine the
+    first one prints it. So do Ctrl-C and, where a run is at work, SIGTERM. Anything else is a
+    defect and keeps its traceback.
+    """
+    try:
+        return action() or 0
+    except Stopped as stopped:
+        if not stopped.told and local_rank() == 0:
+            print(f'{tool}: ended by {stopped.name}', file=sys.stderr, flush=True)
+        # Whoever asked may not wait for Python to look through all objects once more.
+        atexit.register(gc.freeze)
+        return stopped.code
+    except KeyboardInterrupt:
+        if local_rank() == 0:
+            print(f'{tool}: ended by SIGINT', file=sys.stderr, flush=True)
+        return 128 + signal.SIGINT
+    except MMSTError as error:
+        if local_rank() == 0:
+            print(f'{tool}: error: {message_of(error)}', file=sys.stderr, flush=True)
+        return 2
+
+
+def message_of(error: Exception) -> str:
+    """The message as one line, without the class names that registries put before."""
+    return one_line(re.sub(r'^(class `\w+` in \S+\.py: )+', '', str(error)))

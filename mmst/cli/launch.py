@@ -1,0 +1,37 @@
+"""torchrun, without its report where the processes themselves have said what is wrong."""
+import logging
+from collections.abc import Sequence
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import main as torchrun
+
+#: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have told in one line.
+SAID = (2, 130, 143)
+
+
+def not_said(record: logging.LogRecord) -> bool:
+    """Return False for torchrun's own lines about exits in ``SAID`` and about passed signals."""
+    text = record.getMessage()
+    return not any(f'(exitcode: {code})' in text for code in SAID) and not any(
+        words in text for words in ('death signal, shutting down', 'closing signal'))
+
+
+def main(words: Sequence[str]) -> int:
+    """Start the processes and wait for them; returns the exit code of the first that failed.
+
+    Args:
+        words (Sequence[str]): As of ``python -m torch.distributed.run``.
+    """
+    for name in ('agent.server.api', 'multiprocessing.api'):
+        logging.getLogger(f'torch.distributed.elastic.{name}').addFilter(not_said)
+    try:
+        torchrun(list(words))
+    except ChildFailedError as error:
+        code = error.get_first_failure()[1].exitcode
+        if code not in SAID:
+            raise
+        return code
+    except SignalException as error:  # passed on to the processes, which have ended
+        return 128 + error.sigval
+    return 0

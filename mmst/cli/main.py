@@ -1,0 +1,129 @@
+"""``mmst``: it finds the subcommand, lets it read its arguments, and runs it.
+
+Nothing heavy is imported before a subcommand is known: ``mmst --help`` needs neither torch nor
+mmengine.
+"""
+import difflib
+import importlib
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from types import ModuleType
+
+from ..version import __version__
+from .parser import Parser
+
+#: The subcommands: the modules of this folder, with the first lines of their docstrings.
+SUBCOMMANDS = dict(
+    train='Train a config: two-in-one search and pruning, or anything else that mmengine trains.',
+    test='Evaluate a ticket or a checkpoint on the config\'s test set.',
+    prune='Prune a searched network once (S+P) and evaluate it, without training.',
+    retrain='Retrain a ticket: architecture and mask from the file, 50 epochs more.',
+    transfer='Transfer a ticket\'s features to another data set or task, with a new classifier.',
+    lottery='Lottery-ticket settings: a ticket\'s architecture with other masks or weights '
+            '(supplement).',
+    cost='Parameters, multiply-adds and memory of a config\'s network or of a ticket.',
+    compact='Remove everything dead from a ticket: a smaller file of the same function.',
+    export='Write a ticket in another format and check the file against the ticket.',
+    seal='Write a ticket of format 1, which has no digest, anew. Give only files that you trust.',
+    accelerator='Time of tickets on a sparse accelerator, in the columns of the paper\'s '
+                'supplement, Table 4.',
+    report='One HTML page about a run: timeline, architecture, layers, costs, samples, settings.',
+    visualize='Predictions of several tickets side by side, on images, videos or the config\'s '
+              'data.',
+    study='Run a study: a whole table or figure of the paper, from its declared runs.',
+    sweep='Sweep one method over pruning ratios, 10 to 99%: a table, and accuracy against MACs.',
+    curves='Accuracy against MACs of several studies in one figure: ratios, methods and the '
+           'paper\'s points.',
+    chance='Score a constant answer on a config\'s validation data: the most frequent class, the '
+           'mean pose.',
+    demo='The whole life of a SuperTicket in minutes: generate data, train, print the table.',
+    generate_data='Write a generated data set in the on-disk format of the real one.',
+    metafiles='Write model-index.yml and the metafiles of all configs anew.',
+    launch='torchrun, without its report where the processes themselves have said what is wrong.')
+
+#: Packages without which no subcommand runs.
+NEEDED = ('torch', 'torchvision', 'numpy', 'mmengine', 'mmcv', 'cv2')
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Call a subcommand; returns its exit code.
+
+    Args:
+        words (Sequence[str], optional): The command line's, without the command itself.
+    """
+    name, *rest = [*(sys.argv[1:] if words is None else words)] or ['--help']
+    if name == 'help':
+        name, *rest = [rest[0], '--help'] if rest else ['--help']
+    if name in ('-h', '--help'):
+        print(overview())
+        return 0
+    if name == '--version':
+        print(f'mmst {__version__}')
+        return 0
+    if name.replace('-', '_') in SUBCOMMANDS:
+        return call(name.replace('-', '_'), rest, f'mmst {name}')
+    near = difflib.get_close_matches(name, SUBCOMMANDS, n=1, cutoff=0.5)
+    meant = f'; did you mean {near[0]}?' if near else ''
+    print(f'mmst: error: {name!r} is no subcommand{meant} (mmst --help lists them)',
+          file=sys.stderr)
+    return 2
+
+
+def overview() -> str:
+    """What ``mmst --help`` prints: a line for each subcommand."""
+    width = max(map(len, SUBCOMMANDS))
+    lines = [f'  {name:{width}}  {line}' for name, line in SUBCOMMANDS.items()]
+    return '\n'.join([
+        'usage: mmst SUBCOMMAND [ARGUMENTS]', '',
+        'SuperTickets for OpenMMLab: architecture search and pruning in one training run.', '',
+        'subcommands:', *lines, '',
+        'mmst SUBCOMMAND --help lists its arguments; mmst --version says which version this is.'])
+
+
+def call(name: str, words: Sequence[str], prog: str) -> int:
+    """Run one subcommand; returns its exit code.
+
+    Args:
+        name (str): Of ``SUBCOMMANDS``.
+        words (Sequence[str]): Its arguments.
+        prog (str): What its messages begin with.
+    """
+    try:
+        module = load(name)
+    except KeyboardInterrupt:
+        print(f'{prog}: ended by SIGINT', file=sys.stderr)
+        return 128 + signal.SIGINT
+    except ImportError as error:
+        said = what_is_missing(error)
+        if said is None:
+            raise
+        print(f'{prog}: error: {said}', file=sys.stderr)
+        return 2
+    if hasattr(module, 'main'):  # it reads its arguments itself
+        return module.main(words)
+    from .ending import end_in_one_line
+    args = make_parser(module, prog).parse_args(words)
+    return end_in_one_line(prog, lambda: module.run(args))
+
+
+def load(name: str) -> ModuleType:
+    """Import the module of a subcommand, and with it torch and all that it needs."""
+    warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
+    return importlib.import_module(f'{__package__}.{name}')
+
+
+def make_parser(module: ModuleType, prog: str) -> Parser:
+    """The parser of a subcommand's arguments."""
+    parser = Parser(prog=prog, description=module.__doc__)
+    module.add_arguments(parser)
+    return parser
+
+
+def what_is_missing(error: ImportError) -> str | None:
+    """One line about a package that is not installed; None where the error is a defect."""
+    if isinstance(error, ModuleNotFoundError) and error.name in NEEDED:
+        return (f'{error.name} is not installed in this Python ({sys.executable}). Remedy: '
+                '. .venv/bin/activate, or make setup.')
+    return str(error) if 'Remedy: ' in str(error) else None

@@ -1,0 +1,9 @@
+"""The parser of all subcommands."""
+import argparse
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message):
+        self.exit(2, f'{self.prog}: error: {message} (--help lists all arguments)\n')

@@ -1,0 +1,110 @@
+"""Predictions of several tickets side by side, on images, videos or the config's data."""
+import argparse
+from pathlib import Path
+
+from mmengine.device import get_device
+from mmengine.registry import DefaultScope
+
+from ..engine.rehearsal import checks as preflight
+from ..engine.rehearsal.checks.toolbox import check_toolbox
+from ..engine.run.config_file import read_config
+from ..errors import config_error
+from ..lab.visualize import Subject, open_columns, view_of
+from ..lab.visualize.boxes import Boxes
+from ..lab.visualize.compare import compare_images, compare_video
+from ..lab.visualize.sources import IMAGES, find_sources, read_image
+from .arguments import add_import_argument
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the subcommand understands."""
+    parser.add_argument('config', help='config file of the tickets\' task')
+    parser.add_argument('tickets', nargs='+', metavar='ticket',
+                        help='TICKET.pth or TICKET.sparse, compact or not; one a column')
+    parser.add_argument('--images', nargs='+', metavar='PATH',
+                        help='images, folders of images, videos')
+    parser.add_argument('--indices', nargs='+', type=int, metavar='N',
+                        help='images of the config\'s validation data, with their labels')
+    parser.add_argument('-o', '--out', metavar='PATH', type=Path, default=Path('visualize'),
+                        help='an image file, a video file (.mp4) or a folder (default: visualize)')
+    parser.add_argument('--labels', nargs='+', metavar='TEXT', help='above the columns; names and '
+                        'sparsities of the tickets by default')
+    parser.add_argument('--boxes', metavar='FILE.json', help='key points: boxes of people as COCO '
+                        'detection results; whole images by default')
+    parser.add_argument('--threshold', type=float, default=0.3,
+                        help='key points: score from which one is drawn (default: 0.3)')
+    parser.add_argument('--opacity', type=float, default=0.6,
+                        help='segmentation: of the map over the image (default: 0.6)')
+    parser.add_argument('--width', type=int, default=320, help='pixels of a column (default: 320)')
+    parser.add_argument('--rows', type=int, default=8, help='images a picture (default: 8)')
+    parser.add_argument('--device', default=get_device(), help='cpu, cuda:0, …')
+    add_import_argument(parser)
+
+
+def check(args) -> None:
+    """Refuse options that cannot be meant."""
+    if not args.images and args.indices is None:
+        raise config_error('--images', None, 'there is nothing to look at',
+                           'give --images PATH, or --indices N of the validation data')
+    for name, low, high in (('threshold', 0, 1), ('opacity', 0, 1), ('width', 16, 8192),
+                            ('rows', 1, 1000)):
+        value = getattr(args, name)
+        if not low <= value <= high:
+            raise config_error(f'--{name}', value, f'must lie between {low} and {high}',
+                               'leave it away for the default')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check all, then draw all."""
+    check(args)
+    cfg = read_config(args.config)
+    check_toolbox(cfg)
+    images, videos = find_sources(args.images or [])
+    single = output_is_file(args, images, videos)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+        view = view_of(cfg, threshold=args.threshold, opacity=args.opacity)
+        boxes = read_boxes(args, cfg)
+        subjects = [Subject(str(path), read_image(path), boxes and boxes.of_image(path))
+                    for path in images]
+        if args.indices:
+            preflight.check_data(cfg, ('val', ))
+            subjects = view.subjects(args.indices) + subjects
+        columns = open_columns(view, args.tickets, args.labels, args.device)
+        if subjects:
+            out = args.out if single else args.out / 'images.png'
+            for path in compare_images(view, columns, subjects, out, args.width, args.rows):
+                print(path)
+        for i, source in enumerate(videos):
+            again = [video.stem for video in videos[:i]].count(source.stem)
+            name = f'{source.stem}_{again + 1}' if again else source.stem
+            out = args.out if single else args.out / f'{name}.mp4'
+            frames = compare_video(view, columns, source, out, args.width, boxes)
+            print(f'\n{out}: {frames} frames')
+
+
+def read_boxes(args, cfg):
+    """The file of boxes; only key points have a use for it."""
+    if args.boxes is None:
+        return None
+    if cfg.get('default_scope') != 'mmpose':
+        raise config_error('--boxes', args.boxes, 'only key points are looked for in boxes',
+                           'leave it away')
+    return Boxes(args.boxes)
+
+
+def output_is_file(args, images, videos) -> bool:
+    """Whether all goes into one file, which ``--out`` names; else it is a folder."""
+    kind = args.out.suffix.lower()
+    if not kind or args.out.is_dir():
+        return False
+    if kind not in (*IMAGES, '.mp4'):
+        raise config_error('--out', str(args.out), 'is no kind of file that can be written here',
+                           'end it in .png, .jpg or .mp4, or give a folder')
+    pictures = bool(images or args.indices)
+    if videos and (pictures or len(videos) > 1):
+        raise config_error('--out', str(args.out), 'there is more than one file to write',
+                           'give a folder')
+    if (kind == '.mp4') != bool(videos):
+        raise config_error('--out', str(args.out), 'is of another kind than what is drawn',
+                           'end it in .png for images and in .mp4 for a video')
+    return True

@@ -1,0 +1,25 @@
+"""What is shown while something takes long."""
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def waiting(what: str, every: float = 15.) -> Iterator[None]:
+    """Say what takes long, and from time to time for how long already."""
+    out, begin, done = sys.stdout, time.monotonic(), threading.Event()
+
+    def tell() -> None:
+        while not done.wait(every):
+            print(f'... {time.monotonic() - begin:.0f} s', file=out, flush=True)
+
+    print(what, file=out, flush=True)
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()

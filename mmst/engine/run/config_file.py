@@ -1,0 +1,127 @@
+"""Config files as the command line names them: read, completed, given a work directory."""
+import argparse
+import difflib
+import glob
+import os.path as osp
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from ...errors import MMSTError, config_error
+from ...openmmlab.compat import PACKAGE_DIR
+from ..rehearsal.checks.toolbox import missing_toolbox
+from .launcher import local_rank
+
+#: Folder of the configs that come with the package.
+CONFIGS = osp.join(PACKAGE_DIR, '.mim', 'configs')
+#: Hooks that mmengine's Runner has of itself.
+RUNNER_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+
+
+def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
+    """Read a config file and put ``options`` into it.
+
+    Raises:
+        ConfigError: The file is not there, cannot be read, or needs a toolbox that is missing.
+    """
+    path = find_config(path)
+    folder = osp.dirname(osp.abspath(path))
+    if folder not in sys.path:  # custom_imports may name files beside the config
+        sys.path.append(folder)
+    try:
+        cfg = Config.fromfile(path)
+    except MMSTError:
+        raise
+    except Exception as error:  # Reading runs the file: anything can be wrong with it.
+        raise missing_toolbox(error) or config_error(
+            'CONFIG', path, f'cannot be read ({type(error).__name__}: {error})',
+            'correct the file or its _base_') from error
+    if 'model' not in cfg:
+        raise config_error('CONFIG', path, 'describes no model',
+                           'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
+    merge_options(cfg, options or {})
+    return cfg
+
+
+def find_config(path: str) -> str:
+    """The file that the command line names: it lies there, or it is one of this package's configs.
+
+    Args:
+        path (str): Of a file; where there is none, ``configs/name.py``, ``name.py`` and
+            ``mmst::name.py`` mean the config of that name that comes with the package.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    if osp.isfile(path):
+        return path
+    name = path.removeprefix('mmst::').removeprefix('configs/')
+    shipped = osp.join(CONFIGS, name)
+    if osp.isabs(name) or '..' in name.split('/') or not osp.isfile(shipped):
+        near = difflib.get_close_matches(name, shipped_configs(), n=1)
+        raise config_error('CONFIG', path, 'no such file', 'give a config, e.g. '
+                           f'{osp.join("configs", *(near or ["st_hrnas_cityscapes_p90.py"]))}')
+    if local_rank() == 0 and not path.startswith('mmst::'):
+        print(f'{path} is not in this folder: reading the config that comes with mmst, {shipped}',
+              file=sys.stderr, flush=True)
+    return shipped
+
+
+def shipped_configs() -> list[str]:
+    """The names of this package's configs, e.g. ``demo/st_hrnas_coco_p90_demo.py``."""
+    return sorted(osp.relpath(path, CONFIGS)
+                  for path in glob.glob(osp.join(CONFIGS, '**', '*.py'), recursive=True))
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Put settings into a config, each by its dotted key.
+
+    Raises:
+        ConfigError: The config has no place for one of them.
+    """
+    for key, value in options.items():
+        try:
+            cfg.merge_from_dict({key: value})
+        except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
+            raise config_error(f'--cfg-options {key}', value, f'does not fit the config ({error})',
+                               'take the key as it stands in the config') from error
+
+
+def config_name(path: str) -> str:
+    """What a run is called after its config: ``'name'`` of ``configs/name.py`` or ``mmst::name.py``."""
+    return osp.splitext(osp.basename(path.removeprefix('mmst::')))[0]
+
+
+def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
+    """The command line's, else the config's, else one named after the config file.
+
+    Raises:
+        ConfigError: There is a file of that name.
+    """
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join('./work_dirs', config_name(args.config))
+    if osp.exists(cfg.work_dir) and not osp.isdir(cfg.work_dir):
+        raise config_error('work_dir', cfg.work_dir, 'is a file', 'give a folder as --work-dir')
+
+
+def complete(cfg: Config) -> None:
+    """What the toolboxes' tools set, and configs rely on.
+
+    Hooks that the config has switched off with None are left out; mmengine does this itself for its
+    own only.
+    """
+    for name, hook in list(cfg.get('default_hooks', {}).items()):
+        if hook is None and name not in RUNNER_HOOKS:
+            del cfg.default_hooks[name]
+    if cfg.get('default_scope') != 'mmpretrain':
+        return
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name) is not None:
+            cfg[name].setdefault('collate_fn', dict(type='default_collate'))
+            cfg[name].setdefault('pin_memory', torch.cuda.is_available())
+            cfg[name].setdefault('persistent_workers', cfg[name].get('num_workers', 0) > 0)
