@@ -1,7 +1,7 @@
 """The whole life of a SuperTicket in minutes: generate data, train, print the table.
 
-`make demo` runs it. Data and results lie in data/demo and work_dirs of the current folder. A finished
-demo is not trained again; `--fresh` starts over.
+`make demo` runs it. Data and results lie in data/demo and work_dirs of the current folder. A demo
+that is finished is not trained again; `--fresh` starts over.
 """
 import argparse
 import contextlib
