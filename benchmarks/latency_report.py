@@ -19,7 +19,7 @@ def markdown(record: dict) -> str:
         '',
         'Networks: the full-width supernet was trained for 320 steps on generated street scenes, '
         'with search and pruning (`benchmarks/configs/full_width.py`); "searched" is what epoch 13 '
-        'had left of it (208 steps), and the tickets were drawn from it by `tools/prune.py`, over '
+        'had left of it (208 steps), and the tickets were drawn from it by `mmst prune`, over '
         'all weights (global) or in each layer. Its averaged weights hold zeros of the mask that '
         'was just lifted (about half of them, so that the 50% tickets differ from it by little): '
         'only runtimes that gain nothing from zeros run it. Speed is what these networks are for; '

@@ -24,7 +24,7 @@ def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
     Args:
         config (str): Of the run; ``supernet`` is its untrained model.
         checkpoint (str): Of the run, its masks lifted: ``searched``.
-        tickets (Sequence[str]): Files of tools/prune.py: each is named by sparsity and scope, e.g.
+        tickets (Sequence[str]): Files of mmst prune: each is named by sparsity and scope, e.g.
             ``90% global``, those of other commands by their folder.
         compacted (bool | Sequence[str]): Whether each ticket comes compacted, too; or which.
     """

@@ -1,3 +1,3 @@
-# S+P, first half: search only. Prune its ticket once, at any ratio, with tools/prune.py.
+# S+P, first half: search only. Prune its ticket once, at any ratio, with mmst prune.
 _base_ = '../st_hrnas_coco_p90.py'
 default_hooks = dict(prune=None)

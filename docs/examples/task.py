@@ -58,7 +58,7 @@ class MeanDistanceError(BaseMetric):
 
 @VIEWS.register_module('mmengine')  # the default_scope of such a config
 class DepthView(View):
-    """Lets tools/visualize.py draw the task: near is bright."""
+    """Lets mmst visualize draw the task: near is bright."""
 
     def predict(self, network: nn.Module, subject: Subject) -> BaseDataElement:
         image = torch.from_numpy(subject.image.transpose(2, 0, 1).copy())

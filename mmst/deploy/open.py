@@ -50,4 +50,4 @@ def _refuse_checkpoint(path: str, content: Any) -> None:
     if isinstance(content, dict) and 'state_dict' in content and 'format' not in content:
         state = 'its masks are lifted' if 'mmst_mask' not in content else 'training goes on from it'
         raise TicketError(f'{path} is a checkpoint, not a finished ticket: {state}. Remedy: give '
-                          'the run\'s ticket.pth, or make a ticket of it with tools/prune.py.')
+                          'the run\'s ticket.pth, or make a ticket of it with mmst prune.')

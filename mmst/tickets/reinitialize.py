@@ -15,7 +15,7 @@ def prune_at_random(ticket: Ticket, seed: int) -> Ticket:
     """Random pruning (RP): the ticket's architecture under a random mask of its sparsity.
 
     Its pruned weights are 0 already, so that few weights are left where the new mask keeps them;
-    for a random mask over unpruned weights prune a checkpoint instead (``tools/prune.py``).
+    for a random mask over unpruned weights prune a checkpoint instead (``mmst prune``).
     """
     weights = {name: ticket.state_dict[name] for name in ticket.mask}
     mask = draw_mask(Random(seed).score(weights, {}), ticket.sparsity) if weights else ticket.mask

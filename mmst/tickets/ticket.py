@@ -249,7 +249,7 @@ def _check_format(path: str | Path, content: Any, unsealed: bool) -> None:
         raise TicketError(
             f'{path} has format 1, without a digest: nothing tells whether it is what '
             'was written. Remedy: if you trust it, write it anew with '
-            'tools/seal.py, or take the ticket from the training run again.')
+            'mmst seal, or take the ticket from the training run again.')
 
 
 def _check_digest(content: Mapping[str, Any]) -> None:

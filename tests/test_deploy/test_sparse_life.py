@@ -187,7 +187,7 @@ def test_a_network_of_another_kind_is_told_that_nothing_is_accelerated(capsys):
     logged = capsys.readouterr()
     text = logged.out + logged.err
     assert 'WARNING' in text and '0 blocks are accelerated' in text
-    assert 'tools/export.py' in text and 'HRNASSupernet' in text
+    assert 'mmst export' in text and 'HRNASSupernet' in text
     x = torch.randn(1, 1, 8, 8)
     assert torch.equal(sparse(x), model(x))
 

@@ -140,7 +140,7 @@ def own_streets(tmp_path, streets, config):
 def test_data_root_that_does_not_exist_is_refused(refused, loader):
     line = refused(*options(f'{loader}.dataset.data_root=/nowhere/at_all'))
     assert f'{loader}.dataset.data_root = \'/nowhere/at_all\'' in line
-    assert 'tools/generate_data.py cityscapes' in line
+    assert 'mmst generate_data cityscapes' in line
 
 
 def test_empty_data_root_is_refused(refused, tmp_path):

@@ -20,7 +20,7 @@ REMEMBERED = 4
 
 @MODELS.register_module()
 class CompactNetwork(BaseModule):
-    """Backbone and neck of a ticket, compacted, in place of both (``tools/compact.py``).
+    """Backbone and neck of a ticket, compacted, in place of both (``mmst compact``).
 
     What does not depend on the image is computed once for each input size.
 

@@ -175,7 +175,7 @@ def _check_format(path: str | Path, content: Any) -> None:
               if not isinstance(content, dict) or not isinstance(content.get(key), kind)]
     if broken or content['format'] != FORMAT:
         raise TicketError(f'{path} is no sparse file ({(broken or ["format"])[0]}). Remedy: give '
-                          'one that tools/export.py --format sparse has written.')
+                          'one that mmst export --format sparse has written.')
     if content['version'] > VERSION or content['version'] < 1:
         raise TicketError(f'{path} has version {content["version"]}. Remedy: update mmst to read '
                           'it.')

@@ -70,7 +70,7 @@ def _refuse_tracing(images: Any) -> None:
     if followed or torch.jit.is_tracing():
         raise TrainingError(
             'a SparseModel cannot be traced or exported: its kernel is no '
-            'operation of torch. Remedy: export the ticket itself, with tools/export.py.')
+            'operation of torch. Remedy: export the ticket itself, with mmst export.')
 
 
 def not_compiled(forward: Callable) -> Callable:

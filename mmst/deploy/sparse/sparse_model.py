@@ -118,7 +118,7 @@ def tell(blocks: dict[str, int], ours: bool) -> None:
             **blocks), logger='current')
     else:
         why = ('all of them are denser than max_density: raise it' if ours and blocks['dense'] else
-               'it has no search blocks of mmst.HRNASSupernet: export it with tools/export.py for '
+               'it has no search blocks of mmst.HRNASSupernet: export it with mmst export for '
                'a runtime of its own, or train the task with one of the shipped configs')
         print_log('Sparse inference: 0 blocks are accelerated, the outputs are torch\'s at '
                   f'torch\'s speed, since {why}.', logger='current', level=logging.WARNING)

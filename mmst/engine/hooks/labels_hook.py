@@ -20,7 +20,7 @@ class LabelsHook(Hook):
 
     A mean over classes leaves such a class out until a single pixel is predicted as one; from then
     on it counts with an IoU of 0. So scores of such a head do not compare. It looks at the
-    predictions of mmsegmentation and mmpretrain; ``tools/train.py`` and ``tools/test.py`` register
+    predictions of mmsegmentation and mmpretrain; ``mmst train`` and ``mmst test`` register
     it.
 
     Attributes:

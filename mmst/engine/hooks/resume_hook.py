@@ -38,7 +38,7 @@ class ResumeHook(Hook):
     - What mmengine does not restore: the sampler's seed where the config has none, an evaluation
       that was due when the run was stopped, the patience of an ``EarlyStoppingHook``.
 
-    ``tools/train.py`` claims the directory before anything is written; the toolboxes' own tools
+    ``mmst train`` claims the directory before anything is written; the toolboxes' own tools
     leave that to this hook.
     """
     priority = 100

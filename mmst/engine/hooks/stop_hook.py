@@ -33,7 +33,7 @@ class StopHook(Hook):
     Several processes agree on the step about once a second. The process ends with exit status 143
     or 130.
 
-    ``tools/train.py`` and all other tools that train register it; it need not be in a config. Where
+    ``mmst train`` and all other tools that train register it; it need not be in a config. Where
     it is, a notebook's interrupt ends a run in the same way.
     """
     priority = 100

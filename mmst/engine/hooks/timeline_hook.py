@@ -39,7 +39,7 @@ CHANGES = ('search', 'prune', 'reactivate')
 
 @HOOKS.register_module()
 class TimelineHook(IntervalHook):
-    """Shows what searches, prunes and reactivations do, and keeps it for ``tools/report.py``.
+    """Shows what searches, prunes and reactivations do, and keeps it for ``mmst report``.
 
     After each step with such an event: one table in the log; sparsity, costs and quantiles of the
     importance factors as scalars for all backends of mmengine's visualizer, and their histogram for

@@ -117,7 +117,7 @@ def apply_retraining(cfg: Config, **given: Any) -> None:
     epochs, checkpoint = settings.pop('epochs', 50), settings.pop('checkpoint', None)
     if settings.get('ticket') is None and checkpoint is None:
         raise config_error('ticket', None, 'there is nothing to train',
-                           'give a ticket.pth, or a checkpoint with retrain.py --from-checkpoint')
+                           'give a ticket.pth, or a checkpoint with mmst retrain --from-checkpoint')
     check_number('epochs', epochs, low=1, whole=True, remedy='use 50')
     if checkpoint is not None and not osp.isfile(checkpoint):
         raise config_error('checkpoint', checkpoint, 'no such file',

@@ -10,7 +10,7 @@ _SECTION = ('title', 'data', 'metrics', 'rows', 'curves')
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """A table as ``tools/study.py`` and ``tools/sweep.py`` have written it.
+    """A table as ``mmst study`` and ``mmst sweep`` have written it.
 
     Raises:
         ConfigError: It is not there, or something else.

@@ -113,4 +113,4 @@ def _remedy(source: Source) -> str:
     if what is None:
         return f'{where} of the data set'
     return (f'{where} of {what}; for data to try things out: '
-            f'python tools/generate_data.py {generator} FOLDER')
+            f'mmst generate_data {generator} FOLDER')
