@@ -1,0 +1,187 @@
+"""What the paper's four runs send, store and take on 8 and on 64 GPUs, from the real networks.
+
+    python benchmarks/scale.py
+    python benchmarks/scale.py --gpus 8 16 --step-ms 250 --bandwidth 25
+
+Nothing is trained. The networks, optimizers, hooks and data loaders' settings are the shipped
+configs'; parameters, optimizer states, averages and masks are made and written to memory, and their
+bytes counted. The number of images is the data set's own. How long a step takes on your GPUs and
+how fast they are connected you must say: ``--step-ms`` and ``--bandwidth`` are assumptions, and
+stand in the page. It writes ``docs/scale.md``.
+"""
+import argparse
+import io
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, init_default_scope
+from training_report import table
+
+from mmst.pruning.prunable import prunable_weights
+from mmst.search.recalibrate import batch_norms
+from mmst.search.units import find_units
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / 'docs' / 'scale.md'
+#: Images of the training sets; of COCO the people with key points, which are its samples.
+IMAGES = dict(cityscapes=2975, ade20k=20210, coco=149813, imagenet=1281167)
+NAMES = dict(cityscapes='Cityscapes', ade20k='ADE20K', coco='COCO', imagenet='ImageNet')
+FLOAT = 4  # bytes
+
+
+def main() -> int:
+    """Count for each run and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--gpus', type=int, nargs='+', default=[8, 64])
+    parser.add_argument('--step-ms', type=float, default=100.,
+                        help='milliseconds that a step takes: an assumption')
+    parser.add_argument('--bandwidth', type=float, default=25.,
+                        help='GB/s at which a GPU sends to its neighbour: an assumption')
+    args = parser.parse_args()
+    runs = {name: count(name) for name in IMAGES}
+    PAGE.write_text(page(runs, args))
+    print(PAGE.read_text())
+    return 0
+
+
+def count(name: str) -> dict[str, Any]:
+    """Return sizes and numbers of one of the paper's runs at 90%, from its config."""
+    cfg = Config.fromfile(ROOT / 'configs' / f'st_hrnas_{name}_p90.py')
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    hooks, epochs = cfg.default_hooks, cfg.train_cfg.max_epochs
+    return dict(
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        statistics=sum(2 * bn.num_features for bn in batch_norms(model)),
+        units=sum(len(group) for group in find_units(model).values()),
+        prunable=sum(w.numel() for w in prunable_weights(model).values()),
+        checkpoint=checkpoint_bytes(model, cfg),
+        images=IMAGES[name], batch=cfg.train_dataloader.batch_size, epochs=epochs,
+        searches=epochs // hooks.search.interval, prunes=epochs // hooks.prune.interval,
+        saves=epochs // hooks.checkpoint.interval, kept=hooks.checkpoint.max_keep_ckpts + 1,
+        save_every=hooks.checkpoint.interval)
+
+
+def checkpoint_bytes(model: torch.nn.Module, cfg: Config) -> int:
+    """Return the bytes of a checkpoint: network, averages, optimizer's state after a step, mask."""
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    wrapper.optimizer.step()
+    state = model.state_dict()
+    averages = {f'module.{name}': value.clone() for name, value in state.items()}
+    mask = {name: torch.ones_like(w, dtype=torch.bool)
+            for name, w in prunable_weights(model).items()}
+    file = io.BytesIO()
+    torch.save(dict(state_dict=state, ema_state_dict=averages, mmst_mask=mask,
+                    optimizer=wrapper.optimizer.state_dict()), file)
+    return file.tell()
+
+
+def steps(run: dict[str, Any], gpus: int) -> int:
+    """Count a run's steps, each GPU with the config's batch; an incomplete batch is a step too."""
+    return run['epochs'] * math.ceil(math.ceil(run['images'] / gpus) / run['batch'])
+
+
+def ring(values: int, gpus: int) -> float:
+    """Return the bytes that each GPU sends in a ring all-reduce of so many float32 values."""
+    return 2 * (gpus - 1) / gpus * FLOAT * values
+
+
+# --------------------------------------------------------------------------------------- the page
+
+
+def page(runs: dict[str, dict], args: argparse.Namespace) -> str:
+    """Write ``docs/scale.md`` as text."""
+    command = 'python benchmarks/scale.py --gpus {} --step-ms {:g} --bandwidth {:g}'.format(
+        ' '.join(map(str, args.gpus)), args.step_ms, args.bandwidth)
+    return '\n\n'.join([
+        '# 8 GPUs and more',
+        f'Computed, not measured, by `{command}`: sizes are those of the shipped networks, '
+        'optimizers and hooks before the first search; everything shrinks with the network. '
+        f'A step of {args.step_ms:g} ms and {args.bandwidth:g} GB/s between neighbours are '
+        'assumptions: give your own. No run of several GPUs has been measured.',
+        '## What a GPU sends', _sent(runs, args), OVERLAP,
+        '## How long', _hours(runs, args), BATCH,
+        '## What is stored', _stored(runs), DEAD.format(**_lost(runs, args))]) + '\n'
+
+
+def _sent(runs: dict[str, dict], args: argparse.Namespace) -> str:
+    rows = [(NAMES[name], gpus, _mega(ring(run['parameters'], gpus)),
+             f'{ring(run["parameters"], gpus) / args.bandwidth / 1e6:.1f}',
+             _mega(FLOAT * run['units']), _mega(run['prunable']),
+             _mega(2 * ring(run['statistics'], gpus)))
+            for name, run in runs.items() for gpus in args.gpus]
+    return '\n'.join(table(
+        ('run', 'GPUs', 'each step: gradients', 'that in ms', 'each search: indices, at most',
+         'each prune: mask', 'each recalibration: BN statistics'), rows))
+
+
+def _hours(runs: dict[str, dict], args: argparse.Namespace) -> str:
+    rows = [(NAMES[name], gpus, run['epochs'], f'{run["batch"] * gpus}',
+             f'{steps(run, gpus):,}', f'{steps(run, gpus) * args.step_ms / 3.6e6:.1f}',
+             run['searches'], run['prunes'],
+             f'{steps(run, gpus) * ring(run["parameters"], gpus) / 1e12:.2f} TB')
+            for name, run in runs.items() for gpus in args.gpus]
+    return '\n'.join(table(
+        ('run', 'GPUs', 'epochs', 'batch', 'steps', f'hours at {args.step_ms:g} ms a step',
+         'searches', 'prunes', 'sent by a GPU in all'), rows))
+
+
+def _stored(runs: dict[str, dict]) -> str:
+    rows = [(NAMES[name], _mega(run['checkpoint']), f'every {run["save_every"]} epochs',
+             f'{run["kept"] * run["checkpoint"] / 1e9:.2f} GB',
+             f'{run["saves"] * run["checkpoint"] / 1e9:.1f} GB') for name, run in runs.items()]
+    return '\n'.join(table(('run', 'a checkpoint', 'written', 'on disk at a time (3 and the best)',
+                            'written in a run'), rows))
+
+
+def _lost(runs: dict[str, dict], args: argparse.Namespace) -> dict[str, str]:
+    run, gpus = runs['cityscapes'], args.gpus[0]
+    hours = steps(run, gpus) / run['epochs'] * run['save_every'] * args.step_ms / 3.6e6
+    return dict(gpus=str(gpus), epochs=str(run['save_every']), minutes=f'{60 * hours:.0f}',
+                gpu_hours=f'{gpus * hours:.1f}')
+
+
+def _mega(count_: float) -> str:
+    return f'{count_ / 1e6:.1f} MB'
+
+
+OVERLAP = """
+Without CUDA graphs the gradients of a bucket are sent while the backward pass goes on. With them
+(`default_hooks.fast.cuda_graph`, on by default) the gradients of a captured part arrive together
+when its graph has been replayed, so that only parts overlap: the gradients of the neck and the head
+travel while the backbone's graph runs; those of the backbone, which are most, do not. Nothing
+overlaps with an event, and all GPUs wait for the first: it decides and sends indices and masks.
+Averages, penalties and masks are computed by each GPU for itself.
+""".strip()
+
+BATCH = """
+Each GPU keeps the config's batch, so more GPUs mean a larger batch and fewer steps. Three things
+follow. The learning rate is to be scaled (`--auto-scale-lr`). The penalty acts once a step: with an
+eighth of the steps the importance factors fall about an eighth as far at the same rate and ρ, so
+that a search removes less. Averages cover a longer time: set `default_hooks.ema.momentum` to
+1 - 0.9999^(batch / 4096), as the configs do for theirs. At 64 GPUs an epoch of Cityscapes is so
+short that a smaller batch a GPU serves better.
+""".strip()
+
+DEAD = """
+A checkpoint serves `--resume`: it holds the network, its averages, the optimizer's state, the mask
+and the random states of all processes. The first process writes it while the others wait.
+
+When a process dies, torchrun ends the others as soon as it notices. One that hangs without dying is
+noticed by the time limit of NCCL (`env_cfg.dist_cfg.timeout`; torch's own is 10 minutes). The
+training since the last checkpoint is lost: of Cityscapes on {gpus} GPUs at most {epochs} epochs,
+which are {minutes} minutes or {gpu_hours} GPU hours at that step. Lower
+`default_hooks.checkpoint.interval` where machines die more often. `SIGTERM`, which a batch system
+sends before it ends a job, writes a checkpoint at the next step.
+""".strip()
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""What runs on many GPUs send and store: the formulas, and the page that the command wrote."""
+import argparse
+import os
+
+import pytest
+import scale
+import torch
+from kills import settings
+from mmengine.runner import Runner
+
+
+def test_a_ring_of_n_sends_each_value_twice_but_for_one_share():
+    assert scale.ring(1000, 1) == 0
+    assert scale.ring(1000, 2) == 4000
+    assert scale.ring(1000, 64) == pytest.approx(8000 * 63 / 64)
+
+
+def test_each_gpu_takes_its_share_of_an_epoch_in_whole_batches():
+    run = dict(images=2975, batch=4, epochs=430)
+    assert scale.steps(run, 8) == 430 * 93  # as the paper's schedule counts
+    assert scale.steps(run, 64) == 430 * 12
+
+
+def test_the_computed_checkpoint_is_as_large_as_a_runs(tmp_path):
+    """But for histories and random states, which do not grow with the network."""
+    cfg = settings(2, workers=0)
+    cfg.work_dir = str(tmp_path)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    written = max(tmp_path.glob('epoch_*.pth'), key=os.path.getmtime)
+    content = torch.load(written, weights_only=False)
+    parts = {key: content[key] for key in ('state_dict', 'ema_state_dict', 'optimizer')}
+    torch.save(parts, tmp_path / 'parts.pth')
+    found = scale.checkpoint_bytes(runner.model, runner.cfg)
+    assert found == pytest.approx((tmp_path / 'parts.pth').stat().st_size, rel=0.25)
+
+
+def test_the_page_is_what_the_command_writes():
+    args = argparse.Namespace(gpus=[8, 64], step_ms=100., bandwidth=25.)
+    assert scale.page({name: scale.count(name) for name in scale.IMAGES}, args) \
+        == scale.PAGE.read_text()
