@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from .. import files
 from ..deploy.compact import is_compact, use_compact
-from ..deploy.export.sparse_file import is_sparse_file, load_sparse
+from ..deploy.export.sparse_file import from_content, is_sparse_file
 from ..deploy.sparse.options import Options
 from ..deploy.sparse.sparsify import sparsify
 from ..engine import LabelsHook
@@ -95,22 +95,26 @@ def drop_averaging(cfg: Config) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check, evaluate, and say what came out; a sparse file as the ticket that it holds."""
-    if not osp.isfile(args.checkpoint) or not is_sparse_file(safe_load(args.checkpoint, 'cpu')):
-        return evaluate_checkpoint(args)
+    content = safe_load(args.checkpoint, 'cpu') if osp.isfile(args.checkpoint) else None
+    if not is_sparse_file(content):
+        return evaluate_checkpoint(args, content)
     with tempfile.TemporaryDirectory() as folder:
-        ticket, args.checkpoint = load_sparse(args.checkpoint), osp.join(folder, 'ticket.pth')
+        ticket = from_content(args.checkpoint, content)
+        args.checkpoint = osp.join(folder, 'ticket.pth')
         ticket.save(args.checkpoint)
         evaluate_checkpoint(args)
 
 
-def evaluate_checkpoint(args) -> None:
+def evaluate_checkpoint(args, content=None) -> None:
     """Check, evaluate, and say what came out."""
     cfg = build_config(args)
     if args.kernel is not None and args.kernel < 1:
         raise config_error('--kernel', args.kernel, 'must be a number of threads', 'use 1')
-    if is_ticket(read(args.checkpoint)) and is_compact(compact := Ticket.load(args.checkpoint)):
+    content = read(args.checkpoint, content)
+    if is_ticket(content) and is_compact(
+            compact := Ticket.from_content(args.checkpoint, content)):
         use_compact(cfg.model, compact)
-    content, ticket = preflight.check_test(cfg, args.checkpoint)
+    content, ticket = preflight.check_test(cfg, args.checkpoint, content)
     mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
     launcher.start_processes(cfg)
     check_writable(cfg.work_dir)

@@ -1,6 +1,4 @@
 """Images to check an exported network with."""
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +7,6 @@ from mmengine.utils import scandir
 from torch import Tensor
 
 from ...errors import DataError
-from ...lab.scenes import generate
 from ...tickets import Ticket
 from .deployed import preprocessing
 
@@ -18,24 +15,16 @@ ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
 def sample_images(ticket: Ticket, input_shape: tuple[int, int], folder: str | None = None,
                   count: int = 2) -> Tensor:
-    """(count, 3, height, width) of a folder's first images, or of generated street scenes.
+    """(count, 3, height, width) of a folder's first images, or of noise, the same each time.
 
     They are resized and normalised as the ticket's network takes them.
 
     Raises:
         DataError: The folder has no images.
     """
-    import cv2
-    with tempfile.TemporaryDirectory() as made:
-        files = _find(folder) if folder else _draw(Path(made), count)
-        pictures = [cv2.imread(str(files[i % len(files)])) for i in range(count)]
-    if any(picture is None for picture in pictures):
-        raise DataError(f'--images = {folder!r}: an image cannot be read. Remedy: give a folder of '
-                        'whole images.')
-    height, width = input_shape
-    small = [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in pictures]
-    batch = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float()
-    return normalise(batch, preprocessing(ticket))
+    pixels = (_noise(count, *input_shape) if folder is None else
+              _read(folder, count, *input_shape))
+    return normalise(pixels, preprocessing(ticket))
 
 
 def normalise(batch: Tensor, settings) -> Tensor:
@@ -47,6 +36,23 @@ def normalise(batch: Tensor, settings) -> Tensor:
     return ((batch - mean) / std).contiguous()
 
 
+def _noise(count: int, height: int, width: int) -> Tensor:
+    """Pixels of any value, each by itself: they reach more of a network than a picture does."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(256, (count, 3, height, width), generator=generator).float()
+
+
+def _read(folder: str, count: int, height: int, width: int) -> Tensor:
+    import cv2
+    paths = _find(folder)
+    pictures = [cv2.imread(str(paths[i % len(paths)])) for i in range(count)]
+    if any(picture is None for picture in pictures):
+        raise DataError(f'--images = {folder!r}: an image cannot be read. Remedy: give a folder of '
+                        'whole images.')
+    small = [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in pictures]
+    return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float()
+
+
 def _find(folder: str) -> list[Path]:
     found = sorted(scandir(folder, ENDINGS, recursive=True, case_sensitive=False)) \
         if Path(folder).is_dir() else []
@@ -54,8 +60,3 @@ def _find(folder: str) -> list[Path]:
         raise DataError(f'--images = {folder!r}: no images there. Remedy: give a folder with '
                         'images of the kind that the network has seen.')
     return [Path(folder, name) for name in found]
-
-
-def _draw(folder: Path, count: int) -> Sequence[Path]:
-    generate('cityscapes', folder / 'scenes', (64, 128), 1, count)
-    return sorted((folder / 'scenes').rglob('*leftImg8bit.png'))[-count:]

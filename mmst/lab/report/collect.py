@@ -2,6 +2,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ...engine.run.events import KEY
 from ...engine.run.resume import find_checkpoint
 from ...errors import TicketError, config_error
 from ...openmmlab.compat import safe_load
+from ...tickets import Ticket
 from . import logs
 from .supernet import supernet_widths, widths_of_survivors
 
@@ -57,6 +59,15 @@ class RunData:
     def unit(self) -> str:
         """What steps are: ``'epoch'`` or ``'iteration'``."""
         return self.run.get('unit', 'epoch')
+
+    @cached_property
+    def ticket(self) -> Ticket:
+        """The run's ticket, read once; only where ``weights`` are a ticket.
+
+        Raises:
+            TicketError: The file is damaged.
+        """
+        return Ticket.load(self.weights)
 
     @property
     def last_step(self) -> int:

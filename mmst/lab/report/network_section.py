@@ -8,7 +8,6 @@ from ...deploy.ticket_cost import ticket_costs
 from ...engine.run.progress import unit_name
 from ...errors import MMSTError
 from ...search.histogram import edges
-from ...tickets import Ticket
 from .blocks import blocks_of
 from .collect import RunData
 from .drawing import architecture, block_tip, counts_of
@@ -159,7 +158,7 @@ def _by_part(data: RunData) -> str:
     if not data.finished or data.weights is None or data.weights.name != 'ticket.pth':
         return ''
     try:
-        costs = ticket_costs(Ticket.load(data.weights))
+        costs = ticket_costs(data.ticket)
     except (MMSTError, ImportError) as error:
         return tag('p', text(f'Costs by part could not be counted: {error}'), class_='note')
     names: tuple[str, ...] = ('', 'parameters', 'searched', 'kept', 'MACs', 'searched', 'kept')

@@ -13,7 +13,6 @@ from torch import nn
 
 from ...openmmlab.compat import safe_load
 from ...search.adapters import accept_searched_states
-from ...tickets import Ticket
 from ..gallery import segmentation_gallery
 from .collect import RunData
 
@@ -53,7 +52,7 @@ def _draw(data: RunData, count: int) -> list[Sample]:
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
     chosen = [i * len(dataset) // count for i in range(min(count, len(dataset)))]
-    model, name = _network(cfg, data.weights), data.weights.name
+    model, name = _network(cfg, data), data.weights.name
     if 'palette' in (getattr(dataset, 'metainfo', None) or {}) and hasattr(model, 'decode_head'):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, 'samples.png')
@@ -69,12 +68,12 @@ def _draw(data: RunData, count: int) -> list[Sample]:
         return [_sample(drawer, model, dataset[i], i, name) for i in chosen]
 
 
-def _network(cfg: Config, path: Path) -> nn.Module:
+def _network(cfg: Config, data: RunData) -> nn.Module:
     """Of a ticket, or of a checkpoint: there the averaged weights where the run has averages."""
-    if path.name == 'ticket.pth':
-        return Ticket.load(path).build()
+    if data.weights.name == 'ticket.pth':
+        return data.ticket.build()
     model = accept_searched_states(MODELS.build(cfg.model))
-    model.load_state_dict(safe_load(str(path), 'cpu')['state_dict'])
+    model.load_state_dict(safe_load(str(data.weights), 'cpu')['state_dict'])
     model.eval()
     return model
 

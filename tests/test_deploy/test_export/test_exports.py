@@ -174,3 +174,9 @@ def test_images_of_a_folder_are_resized_and_normalised(tmp_path, ticket):
 def test_folders_without_images_are_refused(tmp_path, ticket):
     with pytest.raises(DataError, match=r'--images = .*no images there. Remedy: '):
         sample_images(ticket, SIZE, str(tmp_path))
+
+
+def test_without_a_folder_the_images_are_noise_the_same_each_time(ticket):
+    images = sample_images(ticket, SIZE)
+    assert images.shape == (2, 3, *SIZE) and torch.equal(images, sample_images(ticket, SIZE))
+    assert len(images.unique()) > 500 and not torch.equal(images[0], images[1])

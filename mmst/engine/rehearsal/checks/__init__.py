@@ -47,12 +47,14 @@ def check(cfg: Config) -> None:
         check_data(cfg, ('train', 'val'))
 
 
-def check_test(cfg: Config, path: str) -> tuple[dict[str, Any], Ticket | None]:
+def check_test(cfg: Config, path: str,
+               content: dict[str, Any] | None = None) -> tuple[dict[str, Any], Ticket | None]:
     """Refuse a config, ticket or checkpoint that cannot be evaluated.
 
     Args:
         cfg (Config): The whole config.
         path (str): The ticket or checkpoint.
+        content (dict, optional): What ``checkpoints.read`` gave of it; read by default.
 
     Returns:
         tuple[dict, Ticket | None]: The file's content, and the ticket if it is one.
@@ -63,7 +65,7 @@ def check_test(cfg: Config, path: str) -> tuple[dict[str, Any], Ticket | None]:
     check_sections(cfg, 'test_dataloader', 'test_evaluator')
     check_toolbox(cfg)
     with _looking(cfg):
-        found = check_tested(path, build_model(cfg))
+        found = check_tested(path, build_model(cfg), content)
         check_data(cfg, ('test', ))
     return found
 

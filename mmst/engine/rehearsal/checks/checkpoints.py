@@ -46,21 +46,26 @@ def check_start(cfg: Config, model: nn.Module) -> None:
     check_fits(path, convert(content), model, whole=bool(cfg.get('resume')))
 
 
-def check_tested(path: str, model: nn.Module) -> tuple[dict[str, Any], Ticket | None]:
+def check_tested(path: str, model: nn.Module,
+                 content: dict[str, Any] | None = None) -> tuple[dict[str, Any], Ticket | None]:
     """Refuse a file that cannot be evaluated with a model; see :func:`check_start`.
 
     Returns:
         tuple[dict, Ticket | None]: The file's content, and the ticket if it is one.
     """
-    content = read(path)
+    content = read(path) if content is None else content
     ticket = Ticket.from_content(path, content) if is_ticket(content) else None
     content = convert(content)
     check_fits(path, content, model, whole=True)
     return content, ticket
 
 
-def read(path: str) -> dict[str, Any]:
+def read(path: str, content: Any = None) -> dict[str, Any]:
     """Content of a checkpoint or ticket; a bare state dict is put under ``state_dict``.
+
+    Args:
+        path (str): The file.
+        content: What ``safe_load`` gave of it; read by default.
 
     Raises:
         TicketError: There is no such file, it is damaged, or holds something else.
@@ -72,7 +77,7 @@ def read(path: str) -> dict[str, Any]:
                           'checkpoint.')
     if not os.access(path, os.R_OK):
         raise TicketError(f'{path} may not be read. Remedy: change its permissions.')
-    content = safe_load(path, map_location='cpu')
+    content = safe_load(path, map_location='cpu') if content is None else content
     check_digests(path, content)
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
