@@ -127,17 +127,19 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: dict | 
     """
     batch, height, breadth = size
     hooks = Config.fromfile(mmst.cfg('_base_/two_in_one.py')).default_hooks.to_dict()
+    network_config = dict(type='BenchmarkNetwork', task=task, transformer=transformer, width=width)
     if not two_in_one:
         names = ('timer', 'logger', 'param_scheduler', 'sampler_seed', 'fast')
         hooks = dict({name: hooks[name] for name in names}, checkpoint=None)
     else:
         hooks['search'].update(input_shape=(height, breadth))
         hooks['recalibrate'].update(batches=1, batch_size=batch)
+        hooks['ticket'].update(model=network_config)
     for name, change in (changes or {}).items():
         hooks[name] = dict(hooks.get(name) or {}, **change)
     wrapper = 'mmst.MaskedOptimWrapper' if two_in_one else 'OptimWrapper'
     found = Runner(
-        model=dict(type='BenchmarkNetwork', task=task, transformer=transformer, width=width),
+        model=network_config,
         work_dir=tempfile.mkdtemp(prefix='mmst_training_'), default_scope='mmengine',
         experiment_name=f'training_{next(_NUMBERS)}', log_level='ERROR',
         randomness=dict(seed=0), default_hooks=hooks,

@@ -1,11 +1,11 @@
 """Which weights may be pruned: what "90%" is a share of."""
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatch
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import config_error
+from ..settings.patterns import covers
 from .matrices import PRUNABLE, Matrix, find_matrices
 
 __all__ = ['PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
@@ -66,11 +66,6 @@ def with_new_kinds(kept: Mapping[str, Tensor], weights: Mapping[str, nn.Paramete
     new = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()
            if name not in kept and name not in former}
     return {**kept, **new} if isinstance(kept, Mapping) else kept
-
-
-def covers(pattern: str, name: str) -> bool:
-    """Whether ``pattern`` names the module ``name`` or one that it lies in."""
-    return fnmatch(name, pattern) or fnmatch(name, f'{pattern}.*')
 
 
 def _check_patterns(model: nn.Module, leave_alone: Sequence[str]) -> None:

@@ -36,32 +36,32 @@ class SearchTarget:
         return max(costs[key] / value for key, value in wanted.items() if value is not None)
 
 
-def limit_removal(model: nn.Module, keep: Keep, importance: Mapping[str, torch.Tensor],
-                  ratio_of: Callable[[nn.Module], float]) -> Keep:
+def limit_removal(keep: Keep, importance: Mapping[str, torch.Tensor],
+                  ratio_after: Callable[[Keep], float]) -> Keep:
     """Remove of the units that are to go only as many as the target asks for.
 
     The least important go first; of the numbers just above and just below the target the nearer
     one is taken.
 
     Args:
-        model (nn.Module): The network; it is copied.
         keep (Keep): Group to the indices of the units that would stay.
         importance (Mapping[str, Tensor]): Group to the importance of all its units.
-        ratio_of (Callable): Cost over target of a network.
+        ratio_after (Callable): Cost over target of the network with the units of a ``Keep``.
     """
-    gone = [(float(importance[name][unit]), name, unit) for name, stays in keep.items()
-            for unit in sorted(set(range(len(importance[name]))) - set(stays))]
+    values = {name: importance[name].tolist() for name in keep}
+    gone = [(values[name][unit], name, unit) for name, stays in keep.items()
+            for unit in sorted(set(range(len(values[name]))) - set(stays))]
     gone.sort(key=lambda entry: entry[0])
 
     def after(count: int) -> Keep:
         dropped: dict[str, set] = {}
         for _, name, unit in gone[:count]:
             dropped.setdefault(name, set()).add(unit)
-        return {name: [u for u in range(len(importance[name])) if u not in units]
+        return {name: [u for u in range(len(values[name])) if u not in units]
                 for name, units in dropped.items()}
 
     def distance(count: int) -> float:
-        return ratio_of(copy_without_units(model, after(count))) - 1
+        return ratio_after(after(count)) - 1
 
     if distance(len(gone)) >= 0:
         return keep
@@ -114,6 +114,8 @@ def round_counts(kernel_sizes: list[int],
         divisor (int): Counts are multiples of it, as far as there are units; 0 stays 0.
         minimum (int): Units of the whole group, at least.
     """
+    if divisor == 1 and len(stays) >= minimum:
+        return sorted(stays)
     order = importance.argsort(descending=True, stable=True).tolist()
     kept = set(stays)
     for unit in order:

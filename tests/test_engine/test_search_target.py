@@ -29,7 +29,7 @@ def test_the_searched_network_lands_at_the_target(tmp_path, supernet, key, setti
     runner = search(tmp_path, **{setting: 0.75 * supernet[key]})
     assert costs(runner)[key] / supernet[key] == pytest.approx(0.75, rel=0.02)
     hook = find_hook(runner, SearchHook)
-    assert hook.rho_factor == 0 and runner.optim_wrapper.penalty.rho == 0
+    assert hook.searcher.rho_factor == 0 and runner.optim_wrapper.penalty.rho == 0
     assert events(runner)[-1]['removed'] == []
 
 
@@ -39,7 +39,7 @@ def test_a_search_that_falls_short_raises_rho_and_says_so(tmp_path, supernet, mo
                   search=dict(interval=1, rho=1e-6, target_flops=0.2 * supernet['macs']))
     monkeypatch.setattr(runner.logger, 'warning', lambda line: lines.append(line))
     runner.train()
-    assert find_hook(runner, SearchHook).rho_factor == pytest.approx(1.5**3)
+    assert find_hook(runner, SearchHook).searcher.rho_factor == pytest.approx(1.5**3)
     assert any('of its target' in line and 'SearchHook.rho' in line for line in lines)
 
 
@@ -49,7 +49,7 @@ def test_the_factor_on_rho_is_resumed(tmp_path, supernet):
     run(tmp_path, 2, **settings)
     runner = make(tmp_path, 3, resume=True, **settings)
     runner.train()
-    assert find_hook(runner, SearchHook).rho_factor == pytest.approx(1.5**3)
+    assert find_hook(runner, SearchHook).searcher.rho_factor == pytest.approx(1.5**3)
 
 
 def test_channels_stay_multiples_of_the_divisor(tmp_path):

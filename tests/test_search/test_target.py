@@ -35,8 +35,8 @@ def test_removal_ends_within_two_percent_of_the_target(key, share):
         return total(layer_costs(network, (32, 32)))
 
     target = SearchTarget(**{key: share * costs(model)[key]})
-    keep = limit_removal(model, {name: [] for name in groups}, importances(groups, None),
-                         lambda network: target.ratio(costs(network)))
+    keep = limit_removal({name: [] for name in groups}, importances(groups, None),
+                         lambda left: target.ratio(costs(copy_without_units(model, left))))
     assert target.ratio(costs(copy_without_units(model, keep))) == pytest.approx(1, abs=0.02)
 
 
@@ -44,8 +44,9 @@ def test_the_least_important_units_go_first():
     model = narrow_backbone(**SMALL)
     importance = importances(find_units(model), None)
     before = {name: len(group) for name, group in find_units(model).items()}
-    keep = limit_removal(model, {name: [] for name in before}, importance, lambda network: sum(
-        map(len, find_units(network).values())) / (sum(before.values()) - 20))
+    total_units = sum(before.values())
+    keep = limit_removal({name: [] for name in before}, importance, lambda left: sum(
+        len(left.get(name, range(count))) for name, count in before.items()) / (total_units - 20))
     gone = torch.cat([importance[n][[u for u in range(before[n]) if u not in keep[n]]]
                       for n in keep])
     assert len(gone) == 20
@@ -58,7 +59,7 @@ def test_a_removal_that_does_not_reach_the_target_is_left_whole():
     importance = importances(find_units(model), None)
     name = next(iter(importance))
     keep = {name: list(range(1, len(importance[name])))}
-    assert limit_removal(model, keep, importance, lambda network: 2.) is keep
+    assert limit_removal(keep, importance, lambda left: 2.) is keep
 
 
 def test_the_model_itself_is_not_touched():

@@ -1,29 +1,8 @@
 """How near a search is to removing anything, and what to change where it never does."""
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
-
-
-def nearness(importance: Iterable[Tensor], threshold: float) -> dict[str, Any]:
-    """How far the smallest importance factors are from ε, as entries of a search's event.
-
-    Args:
-        importance (Iterable[Tensor]): |γ| of the units of each group that is searched, 1-D.
-        threshold (float): ε.
-
-    Returns:
-        dict: ``threshold``; ``units``, their number; ``below``, the number below ε; ``smallest``,
-        and ``tenth``, the factor below which a tenth of the units lie. Empty without units.
-    """
-    parts = [values.detach().flatten().float() for values in importance if values.numel()]
-    if not parts:
-        return {}
-    values = torch.cat(parts).sort().values
-    tenth = values[min(len(values) // 10, len(values) - 1)]
-    return dict(threshold=threshold, units=len(values), below=int((values < threshold).sum()),
-                smallest=float(values[0]), tenth=float(tenth))
+from ...search.result import SearchResult
 
 
 def describe_nearness(event: Mapping[str, Any]) -> str:
@@ -79,3 +58,20 @@ def dropped_state(optimizer: Any, dropped: Mapping[str, int]) -> str | None:
         f'parameters: that of {sum(dropped.values())} parameters could not be cut with them and '
         'begins anew. '
         'This is said once; later searches do the same.')
+
+
+def describe_emptied(step: int, emptied: list[str]) -> str | None:
+    """That nothing is left of some groups of units, or None."""
+    if not emptied:
+        return None
+    more = f' and {len(emptied) - 3} more' if len(emptied) > 3 else ''
+    return (f'search at {step}: nothing is left of {", ".join(emptied[:3])}{more}: their residual '
+            'paths remain. If that is too much, train anew with a lower SearchHook.rho.')
+
+
+def describe_missed(step: int, result: SearchResult) -> str | None:
+    """That the last search has missed its target, or None."""
+    if not result.misses_target:
+        return None
+    return (f'search at {step}: the network costs {result.ratio:.3f} of its target, and this was '
+            'the last search. Train anew with a higher SearchHook.rho or threshold, or longer.')

@@ -59,7 +59,7 @@ def test_relative_costs_are_those_of_the_initial_supernet_and_its_mean_stays(tmp
     runner.train()
     for cost, expected in zip(found[0][2], initial.values(), strict=True):
         torch.testing.assert_close(cost, expected / mean)
-    assert find_hook(runner, SearchHook).mean_macs == pytest.approx(mean)
+    assert find_hook(runner, SearchHook).searcher.mean_macs == pytest.approx(mean)
     # After the last search; the scales are those of the shrunk network.
     groups = find_units(unwrapped(runner))
     penalty = runner.optim_wrapper.penalty
@@ -85,7 +85,7 @@ def test_costs_are_counted_at_the_resolution_of_the_task(tmp_path):
     for shape in (SIZE, (16, 64)):
         runner = run(tmp_path, 1, length=4, prune=False, ema=False,
                      search=dict(input_shape=shape, interval=1))
-        means.append(find_hook(runner, SearchHook).mean_macs)
+        means.append(find_hook(runner, SearchHook).searcher.mean_macs)
     assert means[1] == pytest.approx(4 * means[0])
 
 

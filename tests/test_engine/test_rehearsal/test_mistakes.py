@@ -82,7 +82,7 @@ VALUES = [
     ('auto_scale_lr', dict(enable=True), None, 'correct auto_scale_lr'),
     (f'{HOOKS}.prune.sparsity', 0.9999999, None, '0.98'),
     (f'{HOOKS}.search.target_flops', 0.5, None, 'between'),
-    (f'{HOOKS}.search.target_flops', 1e15, None, 'leave it away'),
+    (f'{HOOKS}.search.target_flops', 1e15, None, 'leave it out'),
     (f'{HOOKS}.search.target_params', 3, None, 'between'),
     ('resume', 'no', None, 'load_from'),
     ('load_from', 5, None, 'give a path'),

@@ -8,7 +8,8 @@ from tiny import WEAKEN, events, find_hook, make, unwrapped
 
 from mmst.engine import PruneHook
 from mmst.engine.run.coverage import log_coverage
-from mmst.engine.run.search_advice import advice, describe_nearness, dropped_state, nearness
+from mmst.engine.run.search_advice import advice, describe_nearness, dropped_state
+from mmst.search.importance import nearness
 
 SHORT = dict(length=4, recalibrate=False)
 QUIET = dict(interval=1, rho=0., threshold=1e-3)

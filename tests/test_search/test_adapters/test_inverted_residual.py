@@ -12,7 +12,7 @@ from mmst.costs.cost import feature_sizes, layer_costs, total
 from mmst.errors import TicketError
 from mmst.search.adapters import accept_searched_states
 from mmst.search.cost import unit_macs
-from mmst.search.importance import units_to_keep
+from mmst.search.importance import importances, units_to_keep
 from mmst.search.surgery import Cut
 from mmst.search.units import find_units, units_of
 
@@ -170,10 +170,11 @@ def test_the_most_important_channel_stays_when_all_are_unimportant():
         for group in groups.values():
             group.gamma.fill_(1e-5)
             group.gamma[3] = -2e-5
-    keep = units_to_keep(groups, None, 1e-3)
+    keep = units_to_keep(groups, importances(groups, None), 1e-3)
     assert keep == {name: [3] for name in groups}
     cut(model, {name: torch.tensor(index) for name, index in keep.items()})
-    assert units_to_keep(find_units(model), None, 1e-3) == {}
+    groups = find_units(model)
+    assert units_to_keep(groups, importances(groups, None), 1e-3) == {}
     assert outputs(model).isfinite().all()
 
 
@@ -187,8 +188,9 @@ def test_with_an_average_the_channel_that_stays_is_the_one_that_either_finds_imp
         for group in find_units(model).values():
             group.gamma[1] = 5e-4
     groups = find_units(model), find_units(average)
-    assert set(map(tuple, units_to_keep(*groups, 1e-3).values())) == {(1, )}
-    assert set(map(tuple, units_to_keep(*groups, 1e-3, last=True).values())) == {(2, )}
+    for last, unit in ((False, 1), (True, 2)):
+        keep = units_to_keep(groups[0], importances(*groups, last), 1e-3)
+        assert set(map(tuple, keep.values())) == {(unit, )}
 
 
 def test_a_block_cannot_lose_all_its_channels():

@@ -1,0 +1,230 @@
+"""The search: which units go, and the penalty that makes them unimportant (paper Alg. 1)."""
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from ..errors import config_error
+from ..settings.checks import check_number
+from ..settings.patterns import covers
+from .cost import Sizes, mean_macs, unit_macs
+from .histogram import importance_histogram
+from .importance import Keep, importances, nearness, units_to_keep
+from .penalty import L1Penalty
+from .result import SearchResult, describe_removal
+from .surgery import Companions, Cut
+from .target import (
+    TOLERANCE,
+    SearchTarget,
+    adapt_factor,
+    copy_without_units,
+    limit_removal,
+    round_counts,
+)
+from .units import UnitGroup, find_units, module_path
+
+Groups = Mapping[str, UnitGroup]
+
+
+class Counter(Protocol):
+    """Counts what networks cost; :class:`mmst.costs.network_costs.NetworkCosts` is one."""
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        """At least ``params`` and ``macs`` of a network."""
+
+    def feature_sizes(self, model: nn.Module) -> Sizes:
+        """Heights and widths of the feature maps that enter and leave searched modules."""
+
+    def outline(self, model: nn.Module) -> nn.Module:
+        """A copy that can be cut and counted."""
+
+
+class Searcher:
+    """Removes unimportant units from a network that is in training, and penalises the others.
+
+    It needs no runner: :meth:`begin` once, then :meth:`step` at each search; :meth:`penalty` after
+    what has changed the network's shapes. Messages name the settings as ``SearchHook`` does, whose
+    arguments these are.
+
+    Args:
+        costs (Counter): Counts what networks cost.
+        threshold, rho, resource_aware, target_flops, target_params, divisor, minimum, leave_alone:
+            See :class:`mmst.engine.SearchHook`.
+
+    Attributes:
+        survivors (Dict[str, List[int]]): Group to the units left, numbered as in the supernet.
+        supernet (Dict[str, float], optional): Costs before any search.
+        mean_macs (float, optional): Mean multiply-adds of the supernet's units.
+        rho_factor (float): Factor on ρ, which changes where there is a target.
+    """
+
+    def __init__(self, costs: Counter, threshold: float = 1e-3, rho: float = 1.4e-4,
+                 resource_aware: bool = True, target_flops: float | None = None,
+                 target_params: float | None = None, divisor: int = 1, minimum: int = 0,
+                 leave_alone: Sequence[str] = ()):
+        self.costs = costs
+        self.threshold = check_number('SearchHook.threshold', threshold, above=0, below=1,
+                                      remedy='use the paper\'s 1e-3')
+        self.base_rho = check_number('SearchHook.rho', rho, low=0,
+                                     remedy='use the released 1.4e-4')
+        for name, value in (('target_flops', target_flops), ('target_params', target_params)):
+            if value is not None:
+                check_number(f'SearchHook.{name}', value, above=0,
+                             remedy='give the number itself, e.g. 2.03e9 multiply-adds, or None')
+        self.target = SearchTarget(target_flops, target_params)
+        self.divisor = check_number('SearchHook.divisor', divisor, low=1, whole=True,
+                                    remedy='use 1, or 8')
+        self.minimum = check_number('SearchHook.minimum', minimum, low=0, whole=True,
+                                    remedy='use 0, or 8')
+        self.resource_aware = resource_aware
+        self.leave_alone = [leave_alone] if isinstance(leave_alone, str) else list(leave_alone)
+        self.rho_factor = 1.
+        self.mean_macs: float | None = None
+        self.supernet: dict[str, float] | None = None
+        self.survivors: dict[str, list[int]] = {}
+        self._sizes: Sizes = {}
+
+    @property
+    def rho(self) -> float:
+        """The penalty's strength now, before any warm-up."""
+        return self.base_rho * self.rho_factor
+
+    def begin(self, model: nn.Module, state: Mapping[str, Any] | None = None) -> None:
+        """Note what ``model`` has before the first search, or go on from ``state``."""
+        # Removal changes channels, never heights and widths: traced once.
+        self._sizes = self.costs.feature_sizes(model)
+        if state is not None:
+            self.mean_macs, self.supernet = state['mean_macs'], state['supernet']
+            self.survivors, self.rho_factor = state['survivors'], state.get('rho_factor', 1.)
+            return
+        groups = find_units(model)
+        self.mean_macs = mean_macs(unit_macs(groups, self._sizes))
+        self.supernet = self.costs(model)
+        self.survivors = {name: list(range(len(group))) for name, group in groups.items()}
+
+    def state(self) -> dict[str, Any]:
+        """What :meth:`begin` goes on from, as plain data."""
+        return dict(mean_macs=self.mean_macs, supernet=self.supernet, survivors=self.survivors,
+                    rho_factor=self.rho_factor)
+
+    def step(self, model: nn.Module, averaged: nn.Module | None = None,
+             companions: Sequence[Optimizer | Companions] = (), last: bool = False,
+             done: float = 0., agree: Callable[[Keep], Keep] = lambda keep: keep) -> SearchResult:
+        """Remove the units that have become unimportant.
+
+        Args:
+            model (nn.Module): The network in training, unwrapped; cut in place.
+            averaged (nn.Module, optional): Its moving average; cut alike.
+            companions (Sequence): What is cut with the model's parameters: the optimizer, masks.
+            last (bool): Whether no search follows: the averaged factors alone decide.
+            done (float): Share of the run's searches that is over with this one.
+            agree (Callable): Makes one decision of those of several processes.
+
+        Raises:
+            TrainingError: An importance factor is not finite; nothing was removed.
+        """
+        groups = find_units(model)
+        copies = find_units(averaged) if averaged is not None else None
+        importance = importances(groups, copies, last)
+        histogram = importance_histogram(groups, importance)
+        cut, removed = Cut(*companions), []
+        for name, index in agree(self.choose(model, groups, importance)).items():
+            removed.append(describe_removal(name, groups[name], index))
+            units = torch.tensor(index, dtype=torch.long)
+            groups[name].keep(units, cut)
+            if copies is not None:
+                copies[name].keep(units, Cut())
+            self.survivors[name] = [self.survivors[name][i] for i in index]
+        costs = self.costs(model)
+        searched = (values for name, values in importance.items() if not self.leaves_alone(name))
+        return SearchResult(removed, histogram, costs, nearness(searched, self.threshold),
+                            cut.dropped, self._adapt(costs, done))
+
+    def choose(self, model: nn.Module, groups: Groups,
+               importance: Mapping[str, torch.Tensor]) -> Keep:
+        """Which units stay, of the groups that lose one."""
+        if self.meets_target(model):
+            return {}
+        keep = {}
+        for name, stays in units_to_keep(groups, importance, self.threshold).items():
+            if not self.leaves_alone(name):
+                stays = round_counts(groups[name].kernel_sizes, stays, importance[name],
+                                     self.divisor, max(self.minimum, groups[name].minimum))
+                if len(stays) < len(groups[name]):
+                    keep[name] = stays
+        if not self.target or not keep:
+            return keep
+        outline = self.costs.outline(model)
+        return limit_removal(keep, importance, lambda left: self.target.ratio(
+            self.costs(copy_without_units(outline, left))))
+
+    def penalty(self, model: nn.Module) -> L1Penalty:
+        """The penalty on the units that are left and searched; its strength is 0."""
+        groups = {name: group for name, group in find_units(model).items()
+                  if not self.leaves_alone(name)}
+        macs = unit_macs(groups, self._sizes)
+        costs = [macs[name] / self.mean_macs if self.resource_aware else torch.ones(len(group))
+                 for name, group in groups.items()]
+        return L1Penalty([group.gamma for group in groups.values()], costs)
+
+    def meets_target(self, model: nn.Module) -> bool:
+        """Whether there is a target and ``model`` costs no more than it allows."""
+        return bool(self.target) and self.target.ratio(self.costs(model)) <= 1
+
+    def leaves_alone(self, group: str) -> bool:
+        """Whether a group of search units stays as it is (``leave_alone``)."""
+        return any(covers(pattern, module_path(group)) for pattern in self.leave_alone)
+
+    def _adapt(self, costs: dict[str, float], done: float) -> float | None:
+        """Change ρ by how far the search is; end the penalty where the target is met."""
+        if not self.target:
+            return None
+        ratio = self.target.ratio(costs)
+        if ratio <= 1 + TOLERANCE:
+            self.rho_factor = 0.
+        elif self.rho_factor:
+            self.rho_factor = adapt_factor(self.rho_factor, ratio,
+                                           self.target.ratio(self.supernet), done)
+        return ratio
+
+    def check(self, model: nn.Module) -> None:
+        """Refuse networks without units, names that match nothing, and targets out of reach.
+
+        Raises:
+            ConfigError: Naming the key.
+        """
+        groups = find_units(model)
+        if not groups:
+            searched = type(getattr(model, 'backbone', model)).__name__
+            raise config_error('model.backbone.type', searched, 'it offers no search units',
+                               'use mmst.HRNASSupernet or write an adapter (mmst.search.adapters)')
+        names = [module_path(name) for name in groups]
+        for pattern in self.leave_alone:
+            if not any(covers(pattern, name) for name in names):
+                raise config_error('SearchHook.leave_alone', pattern, 'no searched layer has this '
+                                   'name', f'take names such as {names[0]!r}')
+        if self.target:
+            self._check_target(model, groups)
+
+    def _check_target(self, model: nn.Module, groups: Groups) -> None:
+        """Refuse targets that are met from the start, or by no network at all."""
+        fewest = {name: list(range(min(len(group), max(self.minimum, group.minimum))))
+                  for name, group in groups.items() if not self.leaves_alone(name)}
+        whole = self.costs(model)
+        smallest = self.costs(copy_without_units(self.costs.outline(model), fewest))
+        wanted = [(f'SearchHook.target_{name}', value, whole[cost], smallest[cost])
+                  for name, cost, value in (('flops', 'macs', self.target.macs),
+                                            ('params', 'params', self.target.params))
+                  if value is not None]
+        for key, value, most, least in wanted:
+            if value < least:
+                raise config_error(key, value, f'what no search can remove costs {least:.6g}',
+                                   f'set it between that and {most:.6g}, the cost of the whole '
+                                   'network')
+        if self.target.ratio(whole) <= 1:
+            key, value, most, least = wanted[0]
+            raise config_error(key, value, f'the whole network costs {most:.6g}, so the search '
+                               'would remove nothing', f'set it between {least:.6g} and that, or '
+                               'leave it out')

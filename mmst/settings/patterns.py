@@ -1,0 +1,7 @@
+"""Which modules a name with wildcards stands for."""
+from fnmatch import fnmatch
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether ``pattern`` names the module ``name`` or one that it lies in."""
+    return fnmatch(name, pattern) or fnmatch(name, f'{pattern}.*')
