@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..errors import config_error
-from ..settings.checks import check_number
+from ..settings.checks import check_flag, check_names, check_number
 from ..settings.patterns import covers
 from .cost import Sizes, mean_macs, unit_macs
 from .histogram import importance_histogram
@@ -78,8 +78,9 @@ class Searcher:
                                     remedy='use 1, or 8')
         self.minimum = check_number('SearchHook.minimum', minimum, low=0, whole=True,
                                     remedy='use 0, or 8')
-        self.resource_aware = resource_aware
-        self.leave_alone = [leave_alone] if isinstance(leave_alone, str) else list(leave_alone)
+        self.resource_aware = check_flag('SearchHook.resource_aware', resource_aware)
+        self.leave_alone = check_names('SearchHook.leave_alone', leave_alone,
+                                       'give paths of modules, e.g. [\'neck\']')
         self.rho_factor = 1.
         self.mean_macs: float | None = None
         self.supernet: dict[str, float] | None = None

@@ -245,7 +245,8 @@ def test_rho_grows_while_the_target_is_missed():
 @pytest.mark.parametrize('settings, key', [
     (dict(threshold=1), 'threshold'), (dict(threshold=True), 'threshold'), (dict(rho=-1), 'rho'),
     (dict(rho='much'), 'rho'), (dict(divisor=0), 'divisor'), (dict(minimum=1.5), 'minimum'),
-    (dict(target_flops=float('nan')), 'target_flops'), (dict(target_params=0), 'target_params')])
+    (dict(target_flops=float('nan')), 'target_flops'), (dict(target_params=0), 'target_params'),
+    (dict(resource_aware='no'), 'resource_aware'), (dict(leave_alone=[3]), 'leave_alone')])
 def test_settings_that_make_no_sense_are_refused(settings, key):
     with pytest.raises(ConfigError, match=f'SearchHook.{key} = .*Remedy: '):
         Searcher(NetworkCosts(SIZE), **settings)
