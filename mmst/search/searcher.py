@@ -14,6 +14,7 @@ from .histogram import importance_histogram
 from .importance import Keep, importances, nearness, units_to_keep
 from .penalty import L1Penalty
 from .result import SearchResult, describe_removal
+from .scales import penalty_terms
 from .surgery import Companions, Cut
 from .target import (
     TOLERANCE,
@@ -166,9 +167,9 @@ class Searcher:
         groups = {name: group for name, group in find_units(model).items()
                   if not self.leaves_alone(name)}
         macs = unit_macs(groups, self._sizes)
-        costs = [macs[name] / self.mean_macs if self.resource_aware else torch.ones(len(group))
-                 for name, group in groups.items()]
-        return L1Penalty([group.gamma for group in groups.values()], costs)
+        costs = {name: macs[name] / self.mean_macs if self.resource_aware
+                 else torch.ones(len(group)) for name, group in groups.items()}
+        return L1Penalty(*penalty_terms(groups, costs))
 
     def meets_target(self, model: nn.Module) -> bool:
         """Whether there is a target and ``model`` costs no more than it allows."""

@@ -32,9 +32,10 @@ def test_importance_of_rows_is_the_mean_of_their_weights():
 
 def test_threshold_applies_to_the_importance_not_to_each_scale():
     one = group(scale([0., 0.], [[0], [1]]), scale([1e-4, 1.], [[0], [1]]))
-    assert units_to_keep({'a': one}, None, 1e-3) == {'a': [1]}
-    assert units_to_keep({'a': one}, None, 1e-5) == {}
-    assert units_to_keep({'a': one}, {'a': group(scale([1., 1.], [[0], [1]]))}, 1e-3) == {}
+    units, averaged = {'a': one}, {'a': group(scale([1., 1.], [[0], [1]]))}
+    assert units_to_keep(units, importances(units, None), 1e-3) == {'a': [1]}
+    assert units_to_keep(units, importances(units, None), 1e-5) == {}
+    assert units_to_keep(units, importances(units, averaged), 1e-3) == {}
 
 
 def test_importances_sum_up_by_the_reduction_asked_for():
