@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from .units import UnitGroup
+from .unit_group import UnitGroup
 
 #: Bins of equal width in log10 |γ|. What lies outside counts in the first or the last one.
 LOWEST, HIGHEST, BINS = -6., 1., 35

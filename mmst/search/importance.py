@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TrainingError
-from .units import UnitGroup
+from .unit_group import UnitGroup
 
 #: For each group that loses a unit the indices of the units that stay.
 Keep = dict[str, list[int]]

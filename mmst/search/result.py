@@ -4,7 +4,7 @@ from typing import Any
 
 from .histogram import Histogram
 from .target import TOLERANCE
-from .units import UnitGroup
+from .unit_group import UnitGroup
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from .target import (
     limit_removal,
     round_counts,
 )
-from .units import UnitGroup, find_units, module_path
+from .unit_group import UnitGroup
+from .units import find_units, module_path
 
 Groups = Mapping[str, UnitGroup]
 
