@@ -10,4 +10,10 @@ model = dict(
 default_hooks = dict(
     search=dict(input_shape=(512, 512)),
     prune=dict(interval=15),
+    ticket=dict(paper=[
+        dict(source='supplement, Table 1', epochs=200, sparsity=0.8, mIoU=31.19, mAcc=43.10,
+             aAcc=74.82, macs=317e6),
+        dict(source='supplement, Table 1', epochs=200, sparsity=0.9, mIoU=27.82, mAcc=39.49,
+             aAcc=73.37, macs=159e6)
+    ]),
     checkpoint=dict(save_best='mIoU'))

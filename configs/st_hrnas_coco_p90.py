@@ -9,4 +9,8 @@ default_hooks = dict(
     ema=dict(momentum=1 - 0.9999**(384 / 4096)),
     search=dict(rho=1e-6, input_shape=(256, 192)),
     prune=dict(interval=15),
+    ticket=dict(paper=[
+        dict({'coco/AP': 0.6102, 'coco/AP (M)': 0.5880, 'coco/AP (L)': 0.6464, 'coco/AR': 0.6478},
+             source='Table 1', epochs=210, sparsity=0.9)
+    ]),
     checkpoint=dict(save_best='coco/AP', rule='greater'))

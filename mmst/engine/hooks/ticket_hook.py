@@ -22,6 +22,7 @@ from ...tickets.ticket import as_plain_data
 from ...version import __version__
 from ..run.evaluated_network import EvaluatedNetwork
 from ..run.events import add_event, events, follows, happened
+from ..run.paper import check_figures, figures_of, paper_table
 from ..run.partial_load import refuse_partial_load
 from ..run.plan import RunPlan
 from ..run.runner_views import evaluated, find_hook, unwrapped
@@ -57,15 +58,19 @@ class TicketHook(IntervalHook):
             to the ``SearchHook``'s.
         model (dict, optional): The config of the whole model. Defaults to ``model`` of the run's
             config; needed where the runner has none, as ``Runner(model=network, ...)``.
+        paper (Sequence[dict]): What the paper reports for such a run, printed next to its own at
+            the end: dicts of ``source``, ``epochs``, ``sparsity`` and figures by the names of
+            metrics, or ``params`` and ``macs``. A run of another length or sparsity prints none.
     """
     priority = 73
 
     def __init__(self, keep_each: bool = True, input_shape: Sequence[int] | None = None,
-                 model: dict | None = None):
+                 model: dict | None = None, paper: Sequence[dict] = ()):
         self.keep_each = check_flag('TicketHook.keep_each', keep_each)
         self.input_shape = None if input_shape is None else check_size(
             'TicketHook.input_shape', input_shape, 'give e.g. (512, 1024)')
         self.model = model
+        self.paper = check_figures('TicketHook.paper', paper)
         self._evaluated = EvaluatedNetwork()
 
     def check_plan(self, plan: RunPlan) -> None:
@@ -143,6 +148,9 @@ class TicketHook(IntervalHook):
             text = json.dumps(summary, indent=2, default=str)
             files.write_bytes(path.with_suffix('.json'), text.encode())
             runner.logger.info(f'ticket: {path}\n{ticket_table(summary)}')
+            figures = figures_of(self.paper, _epochs(runner), summary['sparsity'])
+            if figures is not None:
+                runner.logger.info(f'compared with the paper:\n{paper_table(summary, figures)}')
 
     @master_only
     def _save(self, runner: Runner, mask: Mask, step: int, path: Path) -> None:
@@ -165,6 +173,10 @@ def described_model(runner: Runner) -> dict[str, Any]:
     """The config of the runner's model that tickets and rewind points hold."""
     hook = find_hook(runner, TicketHook)
     return model_config(runner.cfg, hook.model if hook else None)
+
+
+def _epochs(runner: Runner) -> int | None:
+    return None if counts_iterations(runner) else runner.max_epochs
 
 
 def _architecture(runner: Runner) -> SearchHook | FixedMaskHook | None:
