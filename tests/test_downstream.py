@@ -3,6 +3,7 @@
 The project lies in ``tests/downstream``. It is copied to a folder of its own and used as a stranger
 would: by processes of an environment in which mmst is installed.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,8 @@ SHIPPED = ('mmst', 'configs', 'tools', 'setup.py', 'MANIFEST.in', 'model-index.y
 INSTALLS = ('wheel', 'editable')
 TOOLBOXES = dict(cityscapes='mmseg', ade20k='mmseg', imagenet='mmpretrain', coco='mmpose')
 PLAIN = dict(plain_seg='mmseg', plain_cls='mmpretrain', plain_pose='mmpose')
+#: Configs that inherit those of docs/your_data.md and docs/your_project.md, and their scripts.
+PAGES = dict(short_plants='mmst', short_mobilenet='mmseg')
 CONFIGS = sorted(path.name for path in (ROOT / 'configs').glob('st_hrnas_*.py'))
 
 
@@ -72,12 +75,16 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('data')
     run(sys.executable, '-c', 'import project; project.write_data(".")',
         cwd=copy_of_the_project(folder))
+    run(sys.executable, 'plants.py', 'data/plants', cwd=folder)
     return folder / 'data'
 
 
 def copy_of_the_project(folder):
-    return shutil.copytree(ROOT / 'tests/downstream', folder, dirs_exist_ok=True,
-                           ignore=shutil.ignore_patterns('__pycache__'))
+    shutil.copytree(ROOT / 'tests/downstream', folder, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns('__pycache__'))
+    for path in (ROOT / 'docs/examples').glob('own_*/*.py'):
+        shutil.copy(path, folder / 'configs')
+    return folder
 
 
 @pytest.fixture(scope='module', params=INSTALLS)
@@ -114,7 +121,7 @@ def trained(project):
                  for dataset in TOOLBOXES})
     if 'wheel' in str(python):
         runs.update({name: (scripts[package], f'configs/{name}.py')
-                     for name, package in PLAIN.items()})
+                     for name, package in (PLAIN | PAGES).items()})
     arguments = [str(part) for name, (script, config) in runs.items()
                  for part in (script, config, f'runs/{name}')]
     process = subprocess.run([str(python), '-W', 'ignore', 'run_scripts.py', *arguments], cwd=home,
@@ -162,6 +169,20 @@ def test_the_supernet_is_a_backbone_in_a_plain_config(trained, name):
     checkpoint = CheckpointLoader.load_checkpoint(str(files[0]))
     assert checkpoint['meta']['iter'] == 2
     assert any('mixconv' in key for key in checkpoint['state_dict'])
+
+
+@pytest.mark.parametrize('project', ['wheel'], indirect=True)
+@pytest.mark.parametrize('name', PAGES)
+def test_the_config_of_a_page_trains_to_a_ticket_that_builds_without_it(trained, project, name):
+    ticket = Ticket.load(trained[name] / 'ticket.pth')
+    assert ticket.mask.total - ticket.mask.pruned == round(0.2 * ticket.mask.total)
+    events = (trained[name] / 'timeline.jsonl').read_text().splitlines()[1:]
+    assert {'search', 'prune', 'recalibrate'} <= {json.loads(line)['kind'] for line in events}
+    home, python = project
+    shape = run(python, '-c', 'from mmst.tickets import Ticket\nimport torch\n'
+                f'network = Ticket.load({str(trained[name] / "ticket.pth")!r}).build()\n'
+                'print(*network(torch.zeros(1, 3, 96, 128)).shape)', cwd=home / 'runs')
+    assert shape.split()[-4:-2] == ['1', '3']
 
 
 # -------------------------------------------------------------------- without any toolbox
