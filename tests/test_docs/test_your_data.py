@@ -1,10 +1,11 @@
 """The configs of docs/your_data.md read data that lie as the page says."""
 import json
 import os
+import re
 
 import numpy as np
 import pytest
-from doc_pages import blocks
+from doc_pages import ROOT, blocks
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
@@ -12,7 +13,18 @@ from PIL import Image
 from mmst.engine.rehearsal import checks as preflight
 from mmst.engine.run.config_file import complete
 
-BLOCKS = [block for block in blocks('python') if block.page == 'docs/your_data.md']
+
+def texts():
+    """The page's configs by the folder of their data; the one without is about the schedule."""
+    for block in blocks('python'):
+        if block.page == 'docs/your_data.md':
+            text = (ROOT / block.included).read_text() if block.included else block.text
+            data = re.search(r'data/\w+', text)
+            yield data[0] if data else 'schedule', text
+
+
+BLOCKS = dict(texts())
+CLASSES = {'data/plants': 3, 'data/flowers': 17, 'data/gym': 17}
 
 
 def write(path, pixels):
@@ -46,9 +58,9 @@ def folder(tmp_path_factory):
     os.chdir(before)
 
 
-@pytest.mark.parametrize('block', BLOCKS[:3], ids=str)
-def test_data_are_found_checked_and_loaded(block, folder, tmp_path):
-    (tmp_path / 'config.py').write_text(block.text)
+@pytest.mark.parametrize('data', CLASSES)
+def test_data_are_found_checked_and_loaded(data, folder, tmp_path):
+    (tmp_path / 'config.py').write_text(BLOCKS[data])
     cfg = Config.fromfile(tmp_path / 'config.py')
     complete(cfg)
     init_default_scope(cfg.default_scope)
@@ -58,12 +70,12 @@ def test_data_are_found_checked_and_loaded(block, folder, tmp_path):
         sample = dataset[0]
         assert sample['inputs'].ndim == 3 and len(dataset) >= 1
     head = cfg.model.get('head') or cfg.model.decode_head
-    assert head.get('num_classes', 17) == {0: 3, 1: 17, 2: 17}[BLOCKS.index(block)]
+    assert head.get('num_classes', 17) == CLASSES[data]
 
 
 def test_the_shorter_schedule_reaches_its_target_when_the_page_says(tmp_path):
     from mmst.pruning.schedules import Progressive
-    (tmp_path / 'config.py').write_text(BLOCKS[3].text)
+    (tmp_path / 'config.py').write_text(BLOCKS['schedule'])
     cfg = Config.fromfile(tmp_path / 'config.py')
     prune = cfg.default_hooks.prune
     first = next(k for k in range(1, 99) if Progressive(prune.sparsity).at(k) == prune.sparsity)
