@@ -46,6 +46,10 @@ CRITERIA = Registry('pruning criterion', scope='mmst', locations=['mmst.pruning.
 SCHEDULES = Registry('sparsity schedule', scope='mmst', locations=['mmst.pruning.schedules'])
 #: Search units of modules of other packages, under the dotted name of their class.
 UNIT_ADAPTERS = Registry('unit adapter', scope='mmst', locations=['mmst.search.adapters'])
+#: What is done with each checkpoint that mmengine reads: functions that take its path and content,
+#: and give the content back. ``mmst/tickets/checkpoint_content.py``.
+CHECKPOINT_READERS = Registry(
+    'checkpoint reader', scope='mmst', locations=['mmst.tickets.checkpoint_content'])
 #: How predictions of a task are drawn, under its toolbox's scope (``mmseg``, …):
 #: ``mmst/lab/visualize``.
 VIEWS = Registry('view', scope='mmst', locations=['mmst.lab.visualize'])

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from .measure import Node, Unsafe
+from .safe_globals import safe_globals
 
 _ARRAYS = ('numpy.core.multiarray', 'numpy._core.multiarray')
 _HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
@@ -218,7 +219,6 @@ def _is_torch_type(name: str) -> bool:
 
 def _added() -> list[str]:
     """Names that the user has allowed torch to read, besides mmengine's."""
-    from ..openmmlab.compat import safe_globals
     if not hasattr(torch.serialization, 'get_safe_globals'):
         return []
     own = safe_globals()

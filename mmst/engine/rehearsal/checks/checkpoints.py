@@ -10,8 +10,9 @@ from torch import nn
 
 from ....errors import TicketError
 from ....models.hrnas.coordinate_order import convert
-from ....openmmlab.compat import check_digests, safe_load
+from ....openmmlab.compat import safe_load
 from ....tickets import Ticket
+from ....tickets.checkpoint_content import check_digests
 from ....tickets.ticket import FORMAT
 from ...run import work_dir
 from ...run.resume import find_checkpoint

@@ -13,7 +13,8 @@ from mmengine.runner import Runner, load_checkpoint
 from torch.utils.data import DataLoader, Dataset
 
 from mmst.errors import TicketError
-from mmst.openmmlab import compat
+from mmst.inspection import safe_globals
+from mmst.openmmlab import safe_checkpoints
 
 
 class ToyData(Dataset):
@@ -89,7 +90,7 @@ class Payload:
 @pytest.fixture
 def malicious(tmp_path, checkpoint):
     """A checkpoint with a command beside its weights, and the file that the command makes."""
-    content = compat.safe_load(checkpoint)
+    content = safe_checkpoints.safe_load(checkpoint)
     marker = tmp_path / 'payload_ran'
     content['extra'] = Payload(marker)
     path = tmp_path / 'malicious.pth'
@@ -135,14 +136,14 @@ def test_every_local_load_of_mmengine_is_checked(checkpoint, monkeypatch):
 @pytest.mark.parametrize('number', [np.float64(1.5), np.int64(3), np.bool_(True), np.float32(2)])
 def test_numpy_scalars_and_arrays_survive(tmp_path, number):
     torch.save(dict(scalar=number, array=np.array([number])), tmp_path / 'a.pth')
-    content = compat.safe_load(tmp_path / 'a.pth')
+    content = safe_checkpoints.safe_load(tmp_path / 'a.pth')
     assert content['scalar'] == number and content['scalar'].dtype == number.dtype
     assert content['array'].dtype == number.dtype
 
 
 @pytest.mark.parametrize('module', ['numpy.core.multiarray', 'numpy._core.multiarray'])
 def test_names_of_numpy_1_and_2_are_both_known(module):
-    names = {f'{item.__module__}.{item.__qualname__}' for item in compat.safe_globals()}
+    names = {f'{item.__module__}.{item.__qualname__}' for item in safe_globals.safe_globals()}
     assert {f'{module}._reconstruct', f'{module}.scalar'} <= names
 
 
@@ -151,7 +152,7 @@ def test_names_of_numpy_1_and_2_are_both_known(module):
 
 @pytest.mark.parametrize('load', [
     lambda path: load_checkpoint(ToyModel(), path),
-    compat.safe_load,
+    safe_checkpoints.safe_load,
 ])
 def test_payload_is_refused_and_does_not_run(malicious, load, monkeypatch):
     path, marker = malicious
@@ -184,19 +185,19 @@ def test_runner_refuses_payload(malicious, tmp_path):
 ])
 def test_getattr_stand_in_knows_four_statistics_only(owner, name):
     with pytest.raises(pickle.UnpicklingError):
-        compat._history_statistic(owner, name)
+        safe_globals._history_statistic(owner, name)
 
 
 def test_getattr_stand_in_returns_statistics():
     for name in ('min', 'max', 'current', 'mean'):
-        assert compat._history_statistic(HistoryBuffer, name) is getattr(HistoryBuffer, name)
+        assert safe_globals._history_statistic(HistoryBuffer, name) is getattr(HistoryBuffer, name)
 
 
 @extensible_check
 def test_arrays_of_objects_are_refused(tmp_path):
     torch.save(np.array([{}], object), tmp_path / 'a.pth')
     with pytest.raises(TicketError):
-        compat.safe_load(tmp_path / 'a.pth')
+        safe_checkpoints.safe_load(tmp_path / 'a.pth')
 
 
 @pytest.mark.parametrize('share', [0, 0.01, 0.3, 0.9, 0.99])
@@ -214,7 +215,7 @@ def test_other_files_are_named_in_one_line(tmp_path, content):
     path = tmp_path / 'notes.pth'
     path.write_bytes(content)
     with pytest.raises(TicketError, match=r'notes.pth: is truncated, damaged or no'):
-        compat.safe_load(path)
+        safe_checkpoints.safe_load(path)
 
 
 def test_device_that_is_not_there_is_no_fault_of_the_file(checkpoint, monkeypatch):
@@ -223,7 +224,7 @@ def test_device_that_is_not_there_is_no_fault_of_the_file(checkpoint, monkeypatc
 
     monkeypatch.setattr(torch, 'load', refuse)
     with pytest.raises(RuntimeError, match='CUDA device'):
-        compat.safe_load(checkpoint)
+        safe_checkpoints.safe_load(checkpoint)
 
 
 def test_missing_file_is_named():
@@ -235,13 +236,13 @@ def test_missing_file_is_named():
 
 
 def load_restricted(path):
-    return torch.load(path, pickle_module=compat.restricted_pickle(), weights_only=False)
+    return torch.load(path, pickle_module=safe_checkpoints.restricted_pickle(), weights_only=False)
 
 
 def test_restricted_pickle_reads_mmengine_checkpoint(checkpoint):
     content = load_restricted(checkpoint)
     assert isinstance(content['message_hub']['log_scalars']['train/loss'], HistoryBuffer)
-    safe = compat.safe_load(checkpoint)['state_dict']
+    safe = safe_checkpoints.safe_load(checkpoint)['state_dict']
     assert all(torch.equal(safe[key], value) for key, value in content['state_dict'].items())
 
 

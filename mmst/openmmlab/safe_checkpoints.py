@@ -1,0 +1,133 @@
+"""mmengine's checkpoints, read without running any code that they may hold.
+
+Checkpoints hold more than tensors: a short list of harmless names lets torch read them with
+``weights_only=True``, and every local or downloaded checkpoint is read so.
+"""
+import functools
+import os
+import os.path as osp
+import pickle
+import re
+import sys
+import types
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from mmengine import dist
+from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from ..errors import TicketError
+from ..inspection import Unsafe, inspect
+from ..inspection.safe_globals import safe_globals
+from ..registry import CHECKPOINT_READERS
+
+
+def read_checkpoints_safely() -> None:
+    """Let torch and mmengine read all checkpoints as this module does."""
+    register_safe_globals()
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
+    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_url, force=True)
+    mmengine_checkpoint.load_from_local = load_from_local  # likewise
+    mmengine_checkpoint.load_from_http = load_from_url  # what 'torchvision://' and others end in
+
+
+def register_safe_globals() -> None:
+    """Let ``torch.load(weights_only=True)`` read mmengine's checkpoints (torch >= 2.4)."""
+    if hasattr(torch.serialization, 'add_safe_globals'):
+        torch.serialization.add_safe_globals(list(safe_globals()))
+
+
+@functools.cache
+def restricted_pickle() -> types.ModuleType:
+    """A pickle module that resolves only what torch and :func:`safe_globals` allow.
+
+    For torch before 2.4, whose own check cannot be extended.
+    """
+    from torch._weights_only_unpickler import _get_allowed_globals
+    allowed: dict[str, Any] = dict(_get_allowed_globals())
+    allowed.update((f'{item.__module__}.{item.__qualname__}', item) for item in safe_globals())
+
+    class Unpickler(pickle.Unpickler):
+
+        def find_class(self, module: str, name: str) -> Any:
+            full_name = f'{module}.{name}'.replace('__builtin__.', 'builtins.')
+            if full_name not in allowed:
+                raise pickle.UnpicklingError(f'Unsupported global: GLOBAL {full_name}')
+            return allowed[full_name]
+
+    module = types.ModuleType('restricted_pickle')
+    module.Unpickler = Unpickler
+    module.load = lambda file, **kwargs: Unpickler(file, **kwargs).load()
+    return module
+
+
+def safe_load(filename: str, map_location: Any = None) -> Any:
+    """Read a file of ``torch.save`` without running any code that it may hold.
+
+    It takes no more memory than a small multiple of the file's size, see :mod:`mmst.inspection`.
+
+    Raises:
+        TicketError: The file is no checkpoint, is truncated or damaged, holds more than data, or
+            claims more than it holds.
+    """
+    safely = dict(weights_only=True)
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        safely = dict(pickle_module=restricted_pickle())
+    with open(filename, 'rb') as file:
+        try:
+            inspect(file)
+            return torch.load(file, map_location=map_location, **safely)
+        except Exception as error:  # A damaged file can raise almost anything.
+            problem = _describe_unreadable(error)
+            if problem is None:
+                raise
+            raise TicketError(f'{filename}: {problem}') from error
+
+
+def _describe_unreadable(error: Exception) -> str | None:
+    """One line about why a checkpoint was not read; None where the file is not to blame."""
+    if isinstance(error, Unsafe):
+        return (f'is refused: {error}. Remedy: copy it anew, or pass a file that this project or '
+                'mmengine has written.')
+    refused = re.search(r'GLOBAL ([\w.]+)', str(error))
+    if refused:
+        return (f'refers to {refused.group(1)}, which is code rather than data, and was refused. '
+                'Remedy: use a checkpoint of mmengine or a ticket; of a file that you trust, save '
+                'its state_dict anew.')
+    # A device that is not there, or that is full.
+    if isinstance(error, MemoryError) or re.search('deserialize object on|CUDA|out of memory',
+                                                   str(error)):
+        return None
+    return (
+        'is truncated, damaged or no checkpoint. Remedy: copy it anew, or pass a file that this '
+        'project or mmengine has written.')
+
+
+def load_from_local(filename: str, map_location: Any = None) -> Any:
+    """mmengine's loader for local checkpoints, with torch's check always on."""
+    filename = osp.expanduser(filename)
+    if not osp.isfile(filename):
+        raise FileNotFoundError(f'{filename} can not be found.')
+    content = safe_load(filename, map_location)
+    CHECKPOINT_READERS.import_from_location()
+    for read in CHECKPOINT_READERS.module_dict.values():
+        content = read(filename, content)
+    if isinstance(content, dict) and isinstance(content.get('meta'), dict):
+        # Text that a resuming Runner would execute, to learn how many GPUs the file's run had.
+        content['meta'].pop('config', None)
+    return content
+
+
+def load_from_url(filename: str, map_location: Any = None) -> Any:
+    """mmengine's loader for addresses, with torch's check: each machine downloads once."""
+    folder = osp.join(torch.hub.get_dir(), 'checkpoints')
+    path = osp.join(folder, osp.basename(urlparse(filename).path))
+    if dist.get_local_rank() == 0 and not osp.isfile(path):
+        os.makedirs(folder, exist_ok=True)
+        hash_in_name = torch.hub.HASH_REGEX.search(osp.basename(path))
+        torch.hub.download_url_to_file(filename, path, hash_in_name and hash_in_name.group(1),
+                                       progress=sys.stderr.isatty())
+    dist.barrier()
+    return load_from_local(path, map_location)

@@ -1,0 +1,35 @@
+"""What this project does with the content of every checkpoint that mmengine reads."""
+from typing import Any
+
+from ..errors import TicketError
+from ..models.hrnas.coordinate_order import convert
+from ..registry import CHECKPOINT_READERS
+from .digest import find_changed_part
+from .ticket import FORMAT, Ticket
+
+
+@CHECKPOINT_READERS.register_module()
+def check_and_convert(filename: str, content: Any) -> Any:
+    """Refuse a file that was changed; bring the weights of older versions into today's order.
+
+    Args:
+        filename (str): For the message.
+        content: What ``torch.load`` gave; it is changed in place.
+
+    Raises:
+        TicketError: The file is not as its run has written it.
+    """
+    check_digests(filename, content)
+    return convert(content)
+
+
+def check_digests(filename: str, content: Any) -> None:
+    """Refuse a ticket or a checkpoint that is not as its run has written it."""
+    if not isinstance(content, dict):
+        return
+    if content.get('format') == FORMAT:
+        Ticket.from_content(filename, content)
+    changed = find_changed_part(content)
+    if changed:
+        raise TicketError(f'{filename} was changed after it was written: its {changed} is another. '
+                          'Remedy: take another checkpoint of the run, or copy this one anew.')
