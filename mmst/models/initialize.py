@@ -4,6 +4,7 @@ from math import sqrt
 from mmengine.model import update_init_info
 from torch import nn
 
+from ..openmmlab.internals import notes_initialization
 from ..registry import WEIGHT_INITIALIZERS
 from ..settings.checks import check_number
 from .hrnas.attention import Attention
@@ -40,7 +41,7 @@ class SupernetInit:
                 self._init_transformer(m)
             elif isinstance(m, MixConv) and m and self.conv_std is None:
                 _init_slices(m)
-        if hasattr(module, '_params_init_info'):
+        if notes_initialization(module):
             update_init_info(module, init_info=f'SupernetInit(conv_std={self.conv_std})')
 
     def _init_one(self, m: nn.Module) -> None:

@@ -2,6 +2,7 @@
 from dataclasses import replace
 
 from ..models.hrnas.widths import without_widths
+from ..openmmlab.internals import forget_initialization
 from ..pruning.criteria import Random
 from ..pruning.draw import draw_mask
 from ..pruning.mask import Mask
@@ -34,7 +35,7 @@ def reinitialize(ticket: Ticket, seed: int) -> Ticket:
     cfg = without_widths(ticket.model)
     with isolated_random_state(seed):
         network = ticket.supernet()
-        network._dump_init_info = lambda: None  # mmengine's log of it has thousands of lines
+        forget_initialization(network)  # mmengine's log of it has thousands of lines
         network.init_weights()
     survivors = {name: list(range(len(group))) for name, group in find_units(network).items()}
     meta = dict(ticket.meta, step=0, survivors=survivors if ticket.meta.get('survivors') else {})

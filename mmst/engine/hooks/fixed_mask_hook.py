@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ...errors import TicketError, config_error
+from ...openmmlab.internals import is_resumed, steps_of
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...tickets.carry import carry_over, choose_parts, open_neck
@@ -93,7 +94,7 @@ class FixedMaskHook(PruneHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
-        if not runner._resume:
+        if not is_resumed(runner):
             return
         if 'mmst_mask' not in checkpoint and self.ticket is None:
             raise TicketError('the checkpoint has no mask in force (search only, or weights were '
@@ -114,8 +115,8 @@ class FixedMaskHook(PruneHook):
             self._warn_of_another(runner)
             for scheduler in _listed(runner.param_schedulers):
                 # It stood still where its former length had ended.
-                if scheduler._global_step >= scheduler.begin:
-                    scheduler.last_step = (min(scheduler._global_step, scheduler.end - 1)
+                if steps_of(scheduler) >= scheduler.begin:
+                    scheduler.last_step = (min(steps_of(scheduler), scheduler.end - 1)
                                            - scheduler.begin)
         self.mask.check_fits({n: p.shape for n, p in unwrapped(runner).named_parameters()})
         self.sparsity = self.mask.sparsity

@@ -5,9 +5,10 @@ from bisect import bisect
 
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
-from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY, convert_optimizer
+from ...openmmlab.internals import is_resumed, is_training
 from ...search.adapters import accept_searched_states
 from ...settings.checks import check_number
 from ..run.plan import RunPlan
@@ -65,7 +66,7 @@ class IntervalHook(Hook):
 
 def convert_resumed(runner: Runner, checkpoint: dict) -> None:
     """Bring the optimizer's state of an older checkpoint into the present form, once."""
-    if runner._resume and isinstance(runner.optim_wrapper, OptimWrapper):
+    if is_resumed(runner) and isinstance(runner.optim_wrapper, OptimWrapper):
         convert_optimizer(checkpoint, runner.optim_wrapper.optimizer,
                           dict(unwrapped(runner).named_parameters()))
 
@@ -81,7 +82,7 @@ def drop_functions(checkpoint: dict) -> None:
 
 def trains(runner: Runner) -> bool:
     """Whether the runner is training rather than only testing or validating."""
-    return isinstance(runner._train_loop, BaseLoop)
+    return is_training(runner)
 
 
 def plan_of(runner: Runner) -> RunPlan:

@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 
 from ...errors import MMSTError
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY
+from ...openmmlab.internals import is_resumed, resume_from, start_file
 from ...registry import HOOKS
 from ...tickets.digest import DIGESTS, part_digests
 from ..run.data_record import check_data
@@ -49,15 +50,14 @@ class ResumeHook(Hook):
     def before_run(self, runner: Runner) -> None:
         if not trains(runner):
             return
-        claim(runner.work_dir, runner.cfg, runner._resume)
-        if runner._resume and runner._load_from is None:
-            runner._load_from = _find(runner.work_dir)
+        claim(runner.work_dir, runner.cfg, is_resumed(runner))
+        if is_resumed(runner) and start_file(runner) is None:
             # mmengine would look for itself otherwise, and take any file.
-            runner._resume = runner._load_from is not None
+            resume_from(runner, _find(runner.work_dir))
 
     def before_train(self, runner: Runner) -> None:
         check_data(runner)
-        if not runner._resume:
+        if not is_resumed(runner):
             return
         _seed_sampler(runner)
         _replay_early_stopping(runner)
@@ -78,7 +78,7 @@ class ResumeHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         convert_resumed(runner, checkpoint)
-        if runner._resume and trains(runner):
+        if is_resumed(runner) and trains(runner):
             # Before anything of it is loaded: mmengine would stop half-way.
             check_state(checkpoint)
             self._position = read(checkpoint)

@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.dist import master_only
 from mmengine.runner import Runner
 
+from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...settings.checks import check_numbers
@@ -40,7 +41,7 @@ class RewindHook(IntervalHook):
 
     def before_train(self, runner: Runner) -> None:
         # Here rather than in before_run: weights are initialised in between.
-        if 0 in self.epochs and not runner._resume:
+        if 0 in self.epochs and not is_resumed(runner):
             self._save(runner, 0)
 
     def on_step(self, runner: Runner, step: int) -> None:

@@ -10,6 +10,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
 from ... import files
+from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
 from ..optim.gathered_gradients import GatheredGradients
 from ..run.position import KEY, can_stop_inside, describe, finish_epoch_first, random_state, read
@@ -61,7 +62,7 @@ class StopHook(Hook):
             drop_functions(checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        if runner._resume and trains(runner) and find_hook(runner, ResumeHook) is None:
+        if is_resumed(runner) and trains(runner) and find_hook(runner, ResumeHook) is None:
             self._position = read(checkpoint)
 
     def before_train(self, runner: Runner) -> None:

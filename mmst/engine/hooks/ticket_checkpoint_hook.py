@@ -10,6 +10,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from ...files import cannot_write
+from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
 from ..optim.gathered_gradients import GatheredGradients
 from ..run.own_files import own_name, own_steps
@@ -35,11 +36,11 @@ class TicketCheckpointHook(CheckpointHook):
 
     def before_train(self, runner: Runner) -> None:
         outdated = []
-        if runner._resume:
+        if is_resumed(runner):
             # mmengine removes what the lists name, and it trusts them.
             outdated = self._check_names(runner.message_hub.runtime_info)
         super().before_train(runner)
-        if runner._resume:
+        if is_resumed(runner):
             known = runner.message_hub.runtime_info
             # A new best one is noted in it; mmengine forgets it where a run is resumed.
             self.last_ckpt = self._own_path(known.get('last_ckpt'))

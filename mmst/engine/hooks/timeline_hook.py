@@ -9,6 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from ...costs.cost import DEFAULT_SHAPE
+from ...openmmlab.internals import is_resumed, visualizer_backends
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...search.histogram import edges, quantile
@@ -65,11 +66,11 @@ class TimelineHook(IntervalHook):
         if not is_main_process():
             return
         self.input_shape = self._checked_shape(runner)
-        run, entries = timeline.read(runner.work_dir) if runner._resume else (None, [])
+        run, entries = timeline.read(runner.work_dir) if is_resumed(runner) else (None, [])
         kept, kept_entries = timeline.checked(self._loaded)
         # The supernet's widths: a network that goes on may be a searched one.
         self._run = run or {**self._describe(runner), **kept}
-        entries = timeline.merged(events(runner), entries) if runner._resume else []
+        entries = timeline.merged(events(runner), entries) if is_resumed(runner) else []
         self._entries = list(map(timeline.as_read, timeline.completed(entries, kept_entries)))
         timeline.begin(runner.work_dir, self._run, self._entries)
         self._write(runner, steps_done(runner))
@@ -81,7 +82,7 @@ class TimelineHook(IntervalHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
-        self._loaded = checkpoint.get(timeline.KEY) if runner._resume else None
+        self._loaded = checkpoint.get(timeline.KEY) if is_resumed(runner) else None
 
     def on_step(self, runner: Runner, step: int) -> None:
         self._write(runner, step)
@@ -160,7 +161,7 @@ class TimelineHook(IntervalHook):
 
 def _add_histogram(runner: Runner, name: str, counts: Sequence[int], step: int) -> None:
     """For backends whose writer is TensorBoard's."""
-    for backend in runner.visualizer._vis_backends.values():
+    for backend in visualizer_backends(runner.visualizer):
         writer = getattr(backend, 'experiment', None)
         if hasattr(writer, 'add_histogram_raw'):
             ends, middles = edges(), [(a * b)**0.5

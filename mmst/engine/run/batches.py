@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ...errors import config_error
+from ...openmmlab.internals import training_data
 from ...pruning.build import criterion_name
 from ...pruning.criteria.base import Criterion
 from ...pruning.gradients import loss_gradients
@@ -43,7 +44,7 @@ def criterion_gradients(runner: Runner, criterion: Criterion,
     """
     if not getattr(criterion, 'needs_gradients', False):
         return {}
-    if runner._train_dataloader is None:
+    if training_data(runner) is None:
         raise config_error('criterion', criterion_name(criterion),
                            'it needs training data, and the config has no '
                            'train_dataloader', 'add one, or use the criterion \'magnitude\'')

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from ...data_in_use import data_roots, find_marker
 from ...errors import MMSTError, TrainingError
+from ...openmmlab.internals import is_resumed
 from ...tickets.ticket import as_plain_data
 from .work_dir import read_record, write_record
 
@@ -45,7 +46,7 @@ def _check(runner: Runner) -> None:
     if record is None:
         return
     before, now = record.get(KEY), describe_data(runner)
-    if (runner._resume and isinstance(before, Mapping) and before != now
+    if (is_resumed(runner) and isinstance(before, Mapping) and before != now
             and before.get('settings') == now['settings']):
         counts = f'{before.get("samples")} training samples, and now {now["samples"]}'
         same = before.get('samples') == now['samples']

@@ -11,6 +11,7 @@ from mmengine import dist
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from ...errors import TicketError
+from ...openmmlab.internals import add_epoch
 
 #: In the ``meta`` of a checkpoint that was written in the middle of an epoch.
 KEY = 'mmst_position'
@@ -124,7 +125,7 @@ def finish_epoch_first(runner: Runner, position: Position) -> None:
         for index, batch in batches:
             loop.run_iter(index, batch)
         runner.call_hook('after_train_epoch')
-        loop._epoch += 1
+        add_epoch(loop)
 
     loop.run_epoch = run_rest
 

@@ -5,6 +5,8 @@ import torch
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ...openmmlab.internals import compile_step
+
 
 def rewrap(runner: Runner) -> None:
     """Replace the distributed wrapper, whose reducer holds buckets of the old shapes.
@@ -21,4 +23,4 @@ def rewrap(runner: Runner) -> None:
         runner.model = None
         gc.collect()
         runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), module)
-        runner._maybe_compile('train_step')
+        compile_step(runner)

@@ -1,0 +1,101 @@
+"""What this project uses of mmengine that mmengine calls private, under names that say what it is.
+
+Nothing else touches such attributes of another object, so that a new version of mmengine is
+adapted to here. A subclass's use of what it inherits is its own affair.
+"""
+import inspect
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+from mmengine.runner import BaseLoop, Runner
+from mmengine.utils import ManagerMixin
+from mmengine.visualization import Visualizer
+from torch import nn
+
+
+def is_resumed(runner: Runner) -> bool:
+    """Whether the run goes on from a checkpoint with its optimizer, rather than starting."""
+    return bool(runner._resume)
+
+
+def start_file(runner: Runner) -> str | None:
+    """The file that the run starts or goes on from; None: one is looked for, or there is none."""
+    return runner._load_from
+
+
+def resume_from(runner: Runner, path: str | None) -> None:
+    """Let the run go on from a checkpoint; where there is None, let it start."""
+    runner._load_from, runner._resume = path, path is not None
+
+
+def is_training(runner: Runner) -> bool:
+    """Whether the runner trains rather than only tests or validates: its loop is built then."""
+    return isinstance(runner._train_loop, BaseLoop)
+
+
+def training_data(runner: Runner) -> Any:
+    """The training loader, or its settings as long as it is not built; None where there is none."""
+    return runner._train_dataloader
+
+
+def validation_loop(runner: Runner) -> Any:
+    """The validation loop, or its settings as long as it is not built; None where there is none."""
+    return runner._val_loop
+
+
+def build_training_loop(runner: Runner) -> None:
+    """Build the training loop now, which ``Runner.train`` does otherwise."""
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+
+
+def build_validation_loop(runner: Runner) -> None:
+    """Build the validation loop now, if there is one."""
+    if runner._val_loop is not None:
+        runner._val_loop = runner.build_val_loop(runner._val_loop)
+
+
+def initialize_weights(runner: Runner) -> None:
+    """Initialise the model's weights as ``Runner.train`` does."""
+    runner._init_model_weights()
+
+
+def environment_source(kind: type[Runner]) -> str:
+    """The source of the function in which a runner sets up its process."""
+    return textwrap.dedent(inspect.getsource(kind._init_env))
+
+
+def named_instances(kind: type[ManagerMixin]) -> dict[str, Any]:
+    """The live table of the named instances (``get_instance``) of a class, e.g. of loggers."""
+    return kind._instance_dict
+
+
+def compile_step(runner: Runner) -> None:
+    """Compile the training step of the runner's present model where the config asks for it."""
+    runner._maybe_compile('train_step')
+
+
+def add_epoch(loop: BaseLoop) -> None:
+    """Count one more epoch of a training loop as done."""
+    loop._epoch += 1
+
+
+def steps_of(scheduler: _ParamScheduler) -> int:
+    """How often a parameter scheduler has been asked for a step, before its begin, too."""
+    return scheduler._global_step
+
+
+def visualizer_backends(visualizer: Visualizer) -> Iterable[Any]:
+    """Where a visualizer writes to."""
+    return visualizer._vis_backends.values()
+
+
+def notes_initialization(module: nn.Module) -> bool:
+    """Whether mmengine is taking note of how a module's parameters are initialised."""
+    return hasattr(module, '_params_init_info')
+
+
+def forget_initialization(network: nn.Module) -> None:
+    """Let ``init_weights`` note nothing in a log: there is no run that this network belongs to."""
+    network._dump_init_info = lambda *args: None  # type: ignore[assignment]
