@@ -1,10 +1,31 @@
 """Saying at the start of a run what it will leave as it is."""
+from typing import Any, Protocol, runtime_checkable
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import nn
 
 from ...costs.coverage import coverage
 from ...search.units import find_units
-from .runner_views import find_hook, unwrapped
+from .runner_views import unwrapped
+
+
+@runtime_checkable
+class PrunesWeights(Protocol):
+    """A hook that prunes, e.g. ``PruneHook``."""
+    #: Arguments of ``prunable_weights``.
+    select: dict[str, Any]
+
+    def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
+        """The prunable weights of the runner's model, by name."""
+
+
+@runtime_checkable
+class SearchesUnits(Protocol):
+    """A hook that removes search units, e.g. ``SearchHook``."""
+
+    def leaves_alone(self, group: str) -> bool:
+        """Whether a group of units stays as it is."""
 
 
 def log_coverage(runner: Runner, teller: Hook) -> None:
@@ -14,9 +35,8 @@ def log_coverage(runner: Runner, teller: Hook) -> None:
         runner (Runner): With all its hooks, and its model as it begins to train.
         teller (Hook): Who calls. Of a ``PruneHook`` and a ``SearchHook`` the former tells.
     """
-    from ..hooks.prune_hook import PruneHook  # they import this file
-    from ..hooks.search_hook import SearchHook
-    prune, search = find_hook(runner, PruneHook), find_hook(runner, SearchHook)
+    prune = next((hook for hook in runner.hooks if isinstance(hook, PrunesWeights)), None)
+    search = next((hook for hook in runner.hooks if isinstance(hook, SearchesUnits)), None)
     if teller is not (prune or search):
         return
     model = unwrapped(runner)
