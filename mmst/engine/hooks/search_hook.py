@@ -72,6 +72,11 @@ class SearchHook(IntervalHook):
         return self.searcher.threshold
 
     @property
+    def rho(self) -> float:
+        """ρ as it was set; with a target the searches change it."""
+        return self.searcher.base_rho
+
+    @property
     def survivors(self) -> dict[str, list[int]]:
         """Group of search units to the indices, in the supernet, of those that are left."""
         return self.searcher.survivors
@@ -138,7 +143,7 @@ class SearchHook(IntervalHook):
         if self.last_search != steps_done(runner) // self.interval * self.interval:
             return  # cut off between steps: it goes on
         searches = [event for event in events(runner) if event['kind'] == 'search']
-        told = advice(searches, self.searcher.base_rho, self.warmup,
+        told = advice(searches, self.rho, self.warmup,
                       self.searcher.meets_target(unwrapped(runner)))
         if told is not None:
             runner.logger.warning(told)
