@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..costs.cost import DEFAULT_SHAPE
 from ..costs.table import render
 from ..deploy.compact import is_compact
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.ticket_cost import kept_weights, network_cost
 from ..lab.accelerator.sigma import Sigma, network_time, products
+from ..settings.shape import first_shape
 from ..tickets import Ticket
 from .arguments import add_import_argument
 
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     rows, slowest = [], []
     for path in args.tickets:
         ticket = open_ticket(path)
-        shape = asked or tuple(ticket.meta.get('input_shape') or DEFAULT_SHAPE)
+        shape = first_shape(asked, ticket.meta.get('input_shape'))
         short = '/'.join(Path(path).absolute().parts[-2:])  # whole paths would not fit a column
         found, times = ticket_rows(ticket, shape, sigma)
         rows += [(f'{short}, {shape[0]}x{shape[1]}: {label}', *row) for label, *row in found]

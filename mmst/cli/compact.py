@@ -3,12 +3,11 @@ import argparse
 import os.path as osp
 
 from .. import files
-from ..costs.cost import DEFAULT_SHAPE
 from ..deploy.compact import compact
 from ..deploy.compact.report import compare, comparison_table
 from ..deploy.open import check_shape, open_ticket
 from ..engine.run.config_file import read_config
-from ..engine.run.retrain import input_shape
+from ..settings.shape import first_shape, input_shape
 from .arguments import add_import_argument
 
 
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     shape = check_shape(args.shape)
     if shape is None and args.config:
         shape = input_shape(read_config(args.config))
-    shape = shape or tuple(ticket.meta.get('input_shape') or DEFAULT_SHAPE)
+    shape = first_shape(shape, ticket.meta.get('input_shape'))
     smaller = compact(ticket, args.multiple)
     found = compare(ticket, smaller, shape)
     smaller.save(out)

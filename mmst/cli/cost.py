@@ -4,12 +4,11 @@ import json
 import os.path as osp
 
 from .. import files
-from ..costs.cost import DEFAULT_SHAPE
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.ticket_cost import CostReport, config_cost, ticket_costs
 from ..engine.rehearsal.checks.toolbox import check_toolbox
 from ..engine.run.config_file import read_config
-from ..engine.run.retrain import input_shape
+from ..settings.shape import first_shape, input_shape
 from .arguments import add_import_argument
 
 DETAIL = ('parts', 'blocks', 'layers')
@@ -32,7 +31,7 @@ def report(args) -> CostReport:
         return ticket_costs(open_ticket(args.file), shape)
     cfg = read_config(args.file)
     check_toolbox(cfg)
-    shape = shape or input_shape(cfg) or DEFAULT_SHAPE
+    shape = first_shape(shape, input_shape(cfg))
     return CostReport(shape, config_cost(cfg.model, shape, cfg.get('default_scope')))
 
 

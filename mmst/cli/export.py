@@ -3,7 +3,6 @@ import argparse
 import os.path as osp
 
 from .. import files
-from ..costs.cost import DEFAULT_SHAPE
 from ..deploy.export import Deployed, load_sparse, save_sparse
 from ..deploy.export.deployed import preprocessing, smallest
 from ..deploy.export.images import sample_images
@@ -11,6 +10,7 @@ from ..deploy.export.onnx_file import check_onnx, export_onnx
 from ..deploy.export.program import check_program, export_program
 from ..deploy.open import check_shape, open_ticket
 from ..errors import TicketError
+from ..settings.shape import first_shape
 from ..tickets import Ticket
 from ..tickets.digest import digest
 from .arguments import add_import_argument
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     if args.format == 'sparse':
         write_sparse(ticket, out)
         return
-    shape = check_shape(args.shape) or tuple(ticket.meta.get('input_shape') or DEFAULT_SHAPE)
+    shape = first_shape(check_shape(args.shape), ticket.meta.get('input_shape'))
     network = Deployed(ticket if args.as_is else smallest(ticket), shape)
     images = sample_images(ticket, shape, args.images)
     with waiting(f'writing {out}; a whole network takes minutes'):

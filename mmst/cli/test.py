@@ -28,6 +28,7 @@ from ..errors import TicketError, config_error
 from ..openmmlab.compat import safe_load
 from ..pruning.mask import Mask
 from ..search.adapters import accept_searched_states
+from ..settings.hooks import remove_hooks
 from ..settings.resolve import resolve
 from ..tickets import Ticket
 from .arguments import add_common_arguments
@@ -87,10 +88,7 @@ def drop_averaging(cfg: Config) -> None:
         def averages(hook) -> bool:
             kind = resolve(HOOKS, hook.get('type')) if isinstance(hook, dict) else type(hook)
             return isinstance(kind, type) and issubclass(kind, EMAHook)
-        for name, hook in list(cfg.get('default_hooks', {}).items()):
-            if averages(hook):
-                del cfg.default_hooks[name]
-        cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or [] if not averages(hook)]
+        remove_hooks(cfg, averages)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -14,8 +14,6 @@ from .mac_counter import MacCounter
 from .shapes import ShapesOnly
 
 HW = tuple[int, int]
-#: Height and width at which costs are counted where nothing says so: Cityscapes'.
-DEFAULT_SHAPE: HW = (512, 1024)
 
 
 @dataclass(frozen=True)

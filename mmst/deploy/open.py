@@ -3,10 +3,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..engine.run.retrain import hook_settings
 from ..errors import TicketError
 from ..openmmlab.compat import safe_load
 from ..settings.checks import check_size
+from ..settings.hooks import hook_settings
 from ..tickets import Ticket
 from .export.sparse_file import from_content, is_sparse_file
 

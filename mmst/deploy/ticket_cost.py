@@ -8,13 +8,14 @@ from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from ..costs.cost import DEFAULT_SHAPE, LayerCost, layer_costs, total
+from ..costs.cost import LayerCost, layer_costs, total
 from ..costs.memory import peak_activations
 from ..costs.table import render
 from ..errors import config_error
 from ..models.hrnas.widths import without_widths
 from ..registry import MODELS
 from ..search.adapters import accept_searched_states
+from ..settings.shape import first_shape
 from ..tickets import Ticket
 from .compact import is_compact, nonzero
 
@@ -99,7 +100,7 @@ def ticket_costs(ticket: Ticket, input_shape: Sequence[int] | None = None) -> Co
     Raises:
         ConfigError: The network cannot take images of that size.
     """
-    shape = tuple(input_shape or ticket.meta.get('input_shape') or DEFAULT_SHAPE)
+    shape = first_shape(input_shape, ticket.meta.get('input_shape'))
     network = ticket.build()
     searched = network_cost(network, shape, kept_weights(ticket, network))
     if is_compact(ticket):

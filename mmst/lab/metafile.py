@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..engine.run.retrain import hook_settings
+from ..settings.hooks import hook_settings
 from ..settings.kinds import kind_name
 
 PAPER = dict(

@@ -4,7 +4,7 @@ from mmengine.config import Config
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
-from ..errors import config_error
+from .checks import check_number
 from .resolve import resolve
 
 
@@ -19,8 +19,22 @@ def run_length(cfg: Config) -> tuple[int, str]:
     iterations = not settings.get('by_epoch', True) if kind is None else issubclass(
         kind, IterBasedTrainLoop)
     name = 'max_iters' if iterations else 'max_epochs'
-    steps = settings.get(name)
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise config_error(f'train_cfg.{name}', steps, 'must be a whole number of at least 1',
-                           'give the length of the run')
+    steps = check_number(f'train_cfg.{name}', settings.get(name), low=1, whole=True,
+                         remedy='give the length of the run')
     return steps, 'iterations' if iterations else 'epochs'
+
+
+def set_run_length(cfg: Config, length: int, unit: str, fresh: bool) -> None:
+    """Give a run another length, in place.
+
+    Args:
+        cfg (Config): Of a run.
+        length (int): In ``unit``.
+        unit (str): As :func:`run_length` gives it.
+        fresh (bool): Whether the run starts anew: evaluations that would come after its end are
+            moved to it then.
+    """
+    cfg.train_cfg['max_epochs' if unit == 'epochs' else 'max_iters'] = length
+    for key in ('val_interval', 'val_begin') if fresh else ():
+        if cfg.train_cfg.get(key, 0) > length:
+            cfg.train_cfg[key] = length

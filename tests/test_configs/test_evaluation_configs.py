@@ -5,7 +5,7 @@ import pytest
 from mmengine.config import Config
 
 from mmst.engine.run import training
-from mmst.engine.run.retrain import hook_settings
+from mmst.settings.hooks import hook_settings
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FOLDERS = ('baselines', 'ablation', 'lottery', 'transfer')

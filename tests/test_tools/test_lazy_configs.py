@@ -52,8 +52,8 @@ def test_the_report_knows_the_supernet_of_a_config_of_classes(lazy):
 def test_hooks_given_as_classes_are_found_by_their_names(lazy):
     from mmengine.config import Config
 
-    from mmst.engine.run.retrain import hook_settings
     from mmst.engine.run.work_dir import describe
+    from mmst.settings.hooks import hook_settings
     cfg = Config.fromfile(lazy)
     assert hook_settings(cfg, 'PruneHook')['sparsity'] == 0.5
     assert {'search', 'prune', 'ema'} <= set(describe(cfg)['default_hooks'])

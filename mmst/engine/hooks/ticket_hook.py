@@ -10,11 +10,11 @@ from mmengine.dist import is_main_process, master_only
 from mmengine.runner import Runner
 
 from ... import files
-from ...costs.cost import DEFAULT_SHAPE
 from ...costs.table import ticket_table
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...settings.checks import check_flag, check_size
+from ...settings.shape import DEFAULT_SHAPE
 from ...tickets import Ticket, summarize
 from ...tickets.described import check_described, model_config
 from ...tickets.imports import listed_imports

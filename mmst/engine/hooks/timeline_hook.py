@@ -8,12 +8,12 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from ...costs.cost import DEFAULT_SHAPE
 from ...openmmlab.internals import is_resumed, visualizer_backends
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...search.histogram import edges, quantile
 from ...settings.checks import check_size
+from ...settings.shape import DEFAULT_SHAPE
 from ...tickets.ticket import as_plain_data
 from ...version import __version__
 from ..run import timeline

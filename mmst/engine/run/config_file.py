@@ -12,13 +12,12 @@ from mmengine.config import Config
 
 from ...errors import MMSTError, config_error
 from ...openmmlab.compat import PACKAGE_DIR
+from ...settings.hooks import remove_switched_off
 from ..rehearsal.checks.toolbox import missing_toolbox
 from .launcher import local_rank
 
 #: Folder of the configs that come with the package.
 CONFIGS = osp.join(PACKAGE_DIR, '.mim', 'configs')
-#: Hooks that mmengine's Runner has of itself.
-RUNNER_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 
 
 def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
@@ -112,12 +111,9 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
 def complete(cfg: Config) -> None:
     """What the toolboxes' tools set, and configs rely on.
 
-    Hooks that the config has switched off with None are left out; mmengine does this itself for its
-    own only.
+    Hooks that the config has switched off with None are left out.
     """
-    for name, hook in list(cfg.get('default_hooks', {}).items()):
-        if hook is None and name not in RUNNER_HOOKS:
-            del cfg.default_hooks[name]
+    remove_switched_off(cfg)
     if cfg.get('default_scope') != 'mmpretrain':
         return
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):

@@ -1,5 +1,4 @@
 """Settings that name a metric: do evaluations have it?"""
-import difflib
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -8,6 +7,9 @@ from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
 from ...errors import config_error
+from ...settings.checks import suggestion
+from ...settings.hooks import listed_hooks
+from ...settings.kinds import kind_name
 
 
 def check_monitors(runner: Runner, known: Iterable[str]) -> None:
@@ -23,11 +25,9 @@ def check_monitors(runner: Runner, known: Iterable[str]) -> None:
     known = list(known)
     for key, name in _monitored(runner):
         if name not in known:
-            close = difflib.get_close_matches(name.lower(), [k.lower() for k in known], 1)
-            close = [k for k in known if k.lower() in close][:1]
-            meant = f'did you mean {close[0]!r}? ' if close else ''
+            listed, meant = ', '.join(map(repr, known)), suggestion(name, known)
             raise config_error(key, name, 'evaluations give no metric of this name',
-                               f'{meant}use one of {", ".join(map(repr, known))}')
+                               f'{meant} Use one of {listed}' if meant else f'use one of {listed}')
 
 
 def plateau_schedulers(runner: Runner) -> list[Any]:
@@ -54,14 +54,6 @@ def _monitored(runner: Runner) -> Iterator[tuple[str, str]]:
 
 def _key(runner: Runner, hook: Hook) -> str:
     """Where the config has a hook; its class where that cannot be told."""
-    listed = [(f'default_hooks.{name}', settings)
-              for name, settings in (runner.cfg.get('default_hooks') or {}).items()]
-    listed += [(f'custom_hooks[{i}]', settings)
-               for i, settings in enumerate(runner.cfg.get('custom_hooks') or ())]
     name = type(hook).__name__
-    return next((key for key, settings in listed if isinstance(settings, dict)
-                 and _last_name(settings.get('type')) == name), name)
-
-
-def _last_name(kind: Any) -> str:
-    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+    return next((key for key, settings in listed_hooks(runner.cfg)
+                 if isinstance(settings, dict) and kind_name(settings) == name), name)

@@ -22,17 +22,17 @@ from ...pruning.prunable import prunable_weights
 from ...randomness import isolated_random_state
 from ...search.adapters import accept_searched_states
 from ...search.recalibrate import recalibrate
+from ...settings.hooks import default_hooks, hook_settings
+from ...settings.shape import first_shape, input_shape
 from ...tickets import Ticket, summarize
 from ...tickets.described import model_config
 from ...tickets.imports import listed_imports
 from ...tickets.ticket import as_plain_data
 from ..hooks.labels_hook import LabelsHook, without_label
-from ..hooks.ticket_hook import DEFAULT_SHAPE
 from ..rehearsal import checks as preflight
 from ..rehearsal.checks.checkpoints import check_tested
 from ..rehearsal.checks.toolbox import check_toolbox
 from .batches import criterion_gradients, training_batches
-from .retrain import hook_settings, input_shape
 from .runner_views import unwrapped
 
 #: What a runner needs no matter what it is for.
@@ -87,7 +87,7 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
 def open_runner(cfg: Config, ticket: Ticket) -> Runner:
     """A runner with the ticket's architecture and weights, and none of this project's hooks."""
     own = copy.deepcopy(cfg)
-    own.default_hooks = {name: hook for name, hook in (cfg.get('default_hooks') or {}).items()
+    own.default_hooks = {name: hook for name, hook in default_hooks(cfg).items()
                          if name in _HOOKS}
     own.custom_hooks, own.load_from, own.resume = [], None, False
     runner = Runner.from_cfg(own)
@@ -115,7 +115,7 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
     metrics = {key: float(value) for key, value in runner.val().items()}
     result = Ticket.from_model(model, model_config(cfg), mask, as_plain_data(dict(
         ticket.meta, sparsity=mask.sparsity, origin=origin)))
-    shape = input_shape(cfg) or ticket.meta.get('input_shape') or DEFAULT_SHAPE
+    shape = first_shape(input_shape(cfg), ticket.meta.get('input_shape'))
     summary = dict(summarize(result, shape, ticket.meta.get('supernet')), metrics=metrics,
                    before_last_prune=None, zeros=_share_of_zeros(result), **without_label(runner))
     if is_main_process():

@@ -4,8 +4,10 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from ...settings.hooks import hook_settings, remove_hooks
 from ...settings.kinds import kind_name
-from ...settings.length import run_length
+from ...settings.length import run_length, set_run_length
+from ...settings.shape import input_shape
 
 #: Hooks whose work a fixed architecture and mask end.
 _REPLACED = ('SearchHook', 'PruneHook', 'FixedMaskHook', 'RewindHook')
@@ -30,43 +32,18 @@ def retraining_config(cfg: Config, fixed: Mapping[str, Any], epochs: int | None 
     more = before if epochs is None else epochs
     length = before + more if checkpoint else more
     _replace_hooks(cfg, fixed)
-    _set_length(cfg, length, unit, fresh=checkpoint is None)
+    set_run_length(cfg, length, unit, fresh=checkpoint is None)
     for _key, scheduler in _schedulers(cfg):
         _stretch(scheduler, before, length, unit, fresh=checkpoint is None)
     cfg.load_from, cfg.resume = checkpoint, checkpoint is not None
-
-
-def hook_settings(cfg: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """Settings of the config's hook of a class name, or None."""
-    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
-    return next((hook for hook in hooks if kind_name(hook) == name), None)
-
-
-def input_shape(cfg: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Height and width at which a config counts costs, where it says so."""
-    for name in ('TicketHook', 'SearchHook'):
-        shape = (hook_settings(cfg, name) or {}).get('input_shape')
-        if shape is not None:
-            return tuple(shape)
-    return None
 
 
 def _replace_hooks(cfg: Config, fixed: Mapping[str, Any]) -> None:
     shape, ticket = input_shape(cfg), hook_settings(cfg, 'TicketHook')
     if ticket is not None and shape is not None:
         ticket['input_shape'] = shape
-    for name, hook in list(cfg.default_hooks.items()):
-        if kind_name(hook) in _REPLACED:
-            del cfg.default_hooks[name]
-    cfg.custom_hooks = [h for h in cfg.get('custom_hooks') or () if kind_name(h) not in _REPLACED]
+    remove_hooks(cfg, lambda hook: kind_name(hook) in _REPLACED)
     cfg.default_hooks['prune'] = ConfigDict(type='mmst.FixedMaskHook', **fixed)
-
-
-def _set_length(cfg: Config, length: int, unit: str, fresh: bool) -> None:
-    cfg.train_cfg['max_epochs' if unit == 'epochs' else 'max_iters'] = length
-    for key in ('val_interval', 'val_begin') if fresh else ():
-        if cfg.train_cfg.get(key, 0) > length:
-            cfg.train_cfg[key] = length
 
 
 def _schedulers(cfg: Config) -> Iterator[tuple[str, Any]]:

@@ -16,6 +16,7 @@ from mmengine.config import Config
 
 from ... import files
 from ...errors import MMSTError, TrainingError, config_error
+from ...settings.hooks import custom_hooks, default_hooks
 from ...settings.kinds import kind_name
 from ...tickets.ticket import as_plain_data
 
@@ -93,12 +94,12 @@ def checkpoints(work_dir: str | Path) -> list[Path]:
 
 def describe(cfg: Config) -> dict[str, Any]:
     """What must not change within a run, as plain data: model, hooks, kind of optimizer."""
-    default = (cfg.get('default_hooks') or {}).items()
-    custom = [(kind_name(hook), hook) for hook in cfg.get('custom_hooks') or ()]
+    custom = [(kind_name(hook), hook) for hook in custom_hooks(cfg)]
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
     described = dict(
         model=_without_init(cfg.get('model') or {}),
-        default_hooks={name: dict(hook) for name, hook in default if _leaves_a_mark(hook)},
+        default_hooks={name: dict(hook) for name, hook in default_hooks(cfg).items()
+                       if _leaves_a_mark(hook)},
         custom_hooks={name: dict(hook) for name, hook in custom if _leaves_a_mark(hook)},
         optim_wrapper=dict(optimizer=dict(type=kind_name(optimizer))))
     return json.loads(json.dumps(as_plain_data(described), default=str))

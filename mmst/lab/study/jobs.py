@@ -11,8 +11,9 @@ from mmengine.config import Config
 
 from ...engine.run.config_file import read_config
 from ...engine.run.resume import find_checkpoint
-from ...engine.run.retrain import hook_settings, input_shape
 from ...errors import TicketError
+from ...settings.hooks import hook_settings
+from ...settings.shape import input_shape
 from ...tickets.ticket import as_plain_data
 from .size import Size
 from .spec import Run
