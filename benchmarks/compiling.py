@@ -25,7 +25,7 @@ from training_tasks import make_batch, network
 from mmst.kernels.compiled import BlockCompiler
 from mmst.kernels.ops import KernelOps
 from mmst.models import search_blocks
-from mmst.models.hrnas.mixconv import MixConv
+from mmst.models.hrnas.ops import use_ops
 from mmst.search.surgery import Cut
 
 COLD = 'TORCHINDUCTOR_FORCE_DISABLE_CACHES'
@@ -58,9 +58,7 @@ def compare(args: argparse.Namespace) -> dict:
     forms = {name: network('segmentation', args.transformer, args.width)
              for name in ('eager', 'compiled')}
     for model in forms.values():
-        for module in model.modules():
-            if isinstance(module, MixConv):
-                module.ops = KernelOps(('cpu', 'cuda'))
+        use_ops(model, KernelOps(('cpu', 'cuda')))
     steps = {name: lambda m=m: m(**batch, mode='loss')['loss'].backward()
              for name, m in forms.items()}
     compiler = BlockCompiler(args.backend)

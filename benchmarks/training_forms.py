@@ -9,12 +9,11 @@ from training_tasks import DEVICE, BenchmarkNetwork, network
 from mmst.costs.cost import feature_sizes
 from mmst.kernels.graphed import graph_parts
 from mmst.kernels.ops import KernelOps
-from mmst.models.hrnas.mixconv import MixConv
-from mmst.models.hrnas.ops import Ops
+from mmst.models.hrnas.ops import Ops, use_ops
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
 
-#: What computes a MixConv path, by a form's ``kernel``.
+#: What computes a search block, by a form's ``kernel``.
 OPS = dict(none=Ops(), all=KernelOps(('cpu', 'cuda')),
            depthwise=KernelOps(('cpu', 'cuda'), ('depthwise', )))
 _FORMS = {'foreach forms': dict(separate=True, channels_last=False, kernel='none'),
@@ -55,9 +54,7 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool, kernel: 
     if separate:
         joint, model = model, separate_branches(model)
         scales, costs = zip(*penalised_scales(joint, model, sizes), strict=True)
-    for module in model.modules():
-        if isinstance(module, MixConv):
-            module.ops = OPS[kernel]
+    use_ops(model, OPS[kernel])
     if graph:
         graph_parts(model)
     return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))

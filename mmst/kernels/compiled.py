@@ -1,13 +1,15 @@
 """torch.compile for search blocks, one by one."""
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..models.hrnas.lightweight_transformer import LightweightTransformer
-from ..models.hrnas.search_block import SearchBlock
+from ..models.hrnas.mixconv import MixConv
+from ..models.hrnas.ops import Ops
 from ..models.hrnas.widths import search_blocks
 
 
@@ -16,8 +18,9 @@ class BlockCompiler:
 
     A network of a hundred blocks has some twenty shapes, and after a search only those that changed
     are compiled anew: the whole network as one graph would be compiled from scratch. A block's
-    residual and MixConv path are one graph, encoder and decoder of its Transformer another: these
-    have the same shape in all blocks with as many tokens. Evaluation is left as it is.
+    MixConv path and its sum with the rest are one graph, encoder and decoder of its Transformer
+    another: these have the same shape in all blocks with as many tokens. Evaluation is left as it
+    is.
 
     Args:
         backend (str or Callable): Of torch.compile. Defaults to ``'inductor'``.
@@ -32,10 +35,12 @@ class BlockCompiler:
         """Let the search blocks of ``model`` train compiled; call it again after a change."""
         before, self.functions = self.functions, {}  # graphs of shapes that are gone go too
         for path, block in search_blocks(model).items():
-            block.compiled = self._function(before, shape_of(block), SearchBlock.convolve, path)
+            if block.mixconv:
+                block.ops = CompiledOps(self._function(
+                    before, shape_of(block.mixconv), Ops.add_path, path))
             if block.transformer:
-                block.transformer.compiled = self._function(
-                    before, mixing_shape_of(block.transformer), LightweightTransformer.mix, path)
+                block.transformer.ops = CompiledOps(self._function(
+                    before, mixing_shape_of(block.transformer), Ops.mix, path))
 
     def _function(self, before: dict[tuple, Callable], key: tuple, method: FunctionType,
                   path: str) -> Callable:
@@ -52,11 +57,27 @@ class BlockCompiler:
         return torch.compile(FunctionType(code, method.__globals__, name), backend=self.backend)
 
 
-def shape_of(block: SearchBlock) -> tuple[Any, ...]:
-    """What the graph of a block without its Transformer depends on, its input excepted."""
-    path = block.mixconv
-    return (_tensors(block.residual), _tensors(path), path.in_channels, path.out_channels,
-            path.stride, path.ops)
+@dataclass(frozen=True)
+class CompiledOps(Ops):
+    """Computes one method of the reference in training by its compiled form.
+
+    Args:
+        function (Callable): Of ``Ops.add_path`` in a block, of ``Ops.mix`` in a Transformer.
+    """
+    function: Callable[..., Tensor]
+
+    def add_path(self, total: Tensor, path: nn.Module, x: Tensor) -> Tensor:
+        return (self.function if path.training else Ops.add_path)(self, total, path, x)
+
+    def mix(self, encoder: nn.Module, decoder: nn.Module, queries: Tensor,
+            tokens: Tensor) -> Tensor:
+        function = self.function if encoder.training else Ops.mix
+        return function(self, encoder, decoder, queries, tokens)
+
+
+def shape_of(path: MixConv) -> tuple[Any, ...]:
+    """What the graph of a MixConv path depends on, its input excepted."""
+    return (_tensors(path), path.in_channels, path.out_channels, path.stride, path.ops)
 
 
 def mixing_shape_of(transformer: LightweightTransformer) -> tuple[Any, ...]:

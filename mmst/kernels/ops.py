@@ -1,4 +1,4 @@
-"""A MixConv path's layers computed by kernels."""
+"""A search block's layers computed by kernels."""
 from dataclasses import dataclass
 
 import torch

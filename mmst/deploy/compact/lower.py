@@ -5,10 +5,11 @@ from torch import Tensor, nn
 
 from ...errors import TicketError
 from ...models.hrnas.classification_neck import ClassificationNeck
+from ...models.hrnas.coordinate_map import GRID
 from ...models.hrnas.dense_neck import DensePredictionNeck
 from ...models.hrnas.fusion_module import FusionModule
 from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
-from ...models.hrnas.lightweight_transformer import GRID, LightweightTransformer
+from ...models.hrnas.lightweight_transformer import LightweightTransformer
 from ...models.hrnas.mixconv import MixConv
 from ...models.hrnas.search_block import SearchBlock
 from .graph import Graph

@@ -2,7 +2,6 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.hrnas.attention import Attention
@@ -79,11 +78,6 @@ class CompactAttention(Attention):
         self.query, self.key = (nn.Linear(dim, inner, bias=False) for _ in range(2))
         self.value, self.out = nn.Linear(dim, values, False), nn.Linear(values, dim, False)
         self.scale = scale
-
-    def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
-        key, value = self.key(memory), self.value(memory)
-        query = self.query(queries).expand(key.shape[0], -1, -1)
-        return self.out(F.scaled_dot_product_attention(query, key, value, scale=self.scale))
 
 
 def _rows(x: Tensor, rows: Sequence[int]) -> Tensor:

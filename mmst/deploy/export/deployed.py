@@ -1,6 +1,5 @@
 """What is exported: a whole network that maps an image to the head's output."""
 from collections.abc import Sequence
-from types import MethodType
 from typing import Any
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from ...errors import TicketError
-from ...models.hrnas.attention import Attention
+from ...models.hrnas.ops import Ops, use_ops
 from ...tickets import Ticket
 from ..compact import CompactNetwork, compact, is_compact
 
@@ -33,10 +32,7 @@ class Deployed(nn.Module):
         self.input_shape: tuple[int, int] = tuple(input_shape)
         if isinstance(getattr(self.model, 'backbone', None), CompactNetwork):
             self.model.backbone.freeze(self.input_shape)
-        for module in self.modules():
-            if isinstance(module, Attention):
-                # torch's fused form of it is not known to the exporters for three dimensions.
-                module.forward = MethodType(attention_by_products, module)
+        use_ops(self, ExportOps())
         for parameter in self.parameters():
             parameter.requires_grad_(False)
         self.eval()
@@ -50,12 +46,14 @@ class Deployed(nn.Module):
         return outputs[0]
 
 
-def attention_by_products(attention: Attention, queries: Tensor, memory: Tensor) -> Tensor:
-    """``Attention.forward`` in evaluation, as two products and a softmax."""
-    query, key, value = attention.query(queries), attention.key(memory), attention.value(memory)
-    scale = getattr(attention, 'scale', query.shape[-1]**-0.5)
-    scores = torch.matmul(query, key.transpose(-1, -2)) * scale
-    return attention.out(torch.matmul(scores.softmax(-1), value))
+class ExportOps(Ops):
+    """Attention as two products and a softmax: exporters do not know torch's fused form of it."""
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
+               scale: float | None = None) -> Tensor:
+        scale = query.shape[-1]**-0.5 if scale is None else scale
+        scores = torch.matmul(query, key.transpose(-1, -2)) * scale
+        return torch.matmul(scores.softmax(-1), value)
 
 
 def smallest(ticket: Ticket) -> Ticket:

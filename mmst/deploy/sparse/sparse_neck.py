@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...models.hrnas.coordinate_map import GRID
 from ...models.hrnas.dense_neck import DensePredictionNeck
-from ...models.hrnas.lightweight_transformer import GRID
 from .library import Coarse, functions
 from .options import Options
 from .planes import Layout, as_map, check_channels, in_planes, new_map

@@ -3,7 +3,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.hrnas.lightweight_transformer import GRID, EncoderLayer, LightweightTransformer
+from ...models.hrnas.coordinate_map import GRID
+from ...models.hrnas.lightweight_transformer import LightweightTransformer
+from ...models.hrnas.transformer_layers import EncoderLayer
 from .fold import bn_scale_shift
 from .library import Layer, Transformer, fill
 from .planes import ALIGNMENT

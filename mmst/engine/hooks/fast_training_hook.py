@@ -6,8 +6,7 @@ from ...errors import config_error
 from ...kernels.compiled import BlockCompiler
 from ...kernels.graphed import GraphedForward, graph_parts
 from ...kernels.ops import KernelOps
-from ...models.hrnas.mixconv import MixConv
-from ...models.hrnas.ops import Ops
+from ...models.hrnas.ops import Ops, use_ops
 from ...registry import HOOKS
 from ...settings.checks import check_choice, check_flag
 from ..run.memory import keep_freed_memory
@@ -92,9 +91,7 @@ class FastTrainingHook(IntervalHook):
 
     def _apply(self, runner: Runner) -> None:
         for model in models(runner):
-            for module in model.modules():
-                if isinstance(module, MixConv):
-                    module.ops = self.ops
+            use_ops(model, self.ops)
         if self.compiler is not None:
             self.compiler(unwrapped(runner))
 

@@ -1,6 +1,7 @@
 """Single-head attention and feed-forward without biases."""
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .ops import Ops
 
 
 class Attention(nn.Module):
@@ -12,7 +13,14 @@ class Attention(nn.Module):
     Args:
         dim (int): Length of the token vectors.
         dropout (float): On the attention weights. Defaults to 0.1.
+
+    Attributes:
+        scale (float, optional): Of the scores; 1 / sqrt(dim) by default.
+        ops (Ops): Computes the products.
     """
+
+    scale: float | None = None
+    ops = Ops()
 
     def __init__(self, dim: int, dropout: float = 0.1):
         super().__init__()
@@ -24,10 +32,9 @@ class Attention(nn.Module):
 
     def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
         """Let ``queries`` ((N,) tokens, dim) read ``memory`` (N, tokens, dim)."""
-        key, value = self.key(memory), self.value(memory)
-        query = self.query(queries).expand(key.shape[0], -1, -1)
+        key, value, query = self.key(memory), self.value(memory), self.query(queries)
         dropout = self.dropout if self.training else 0.
-        return self.out(F.scaled_dot_product_attention(query, key, value, dropout_p=dropout))
+        return self.out(self.ops.attend(query, key, value, dropout, self.scale))
 
 
 class FeedForward(nn.Sequential):

@@ -1,6 +1,4 @@
 """Lightweight Transformer path of a search block."""
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,10 +6,10 @@ from torch import Tensor, nn
 from ...search.incoming import check_shapes, incoming_length
 from ...search.surgery import Cut, resize
 from ...search.unit_group import UnitGroup
-from .attention import Attention, FeedForward
+from .coordinate_map import GRID, coordinate_map
 from .coordinate_order import COLUMNS_FIRST, has_old_order, swap
-
-GRID = 8
+from .ops import Ops
+from .transformer_layers import DecoderLayer, EncoderLayer
 
 
 class LightweightTransformer(nn.Module):
@@ -31,15 +29,14 @@ class LightweightTransformer(nn.Module):
         dropout (float): Defaults to 0.1.
 
     Attributes:
-        compiled (Callable, optional): ``compiled(transformer, tokens)`` replaces ``mix`` in
-            training. Set by ``BlockCompiler``; defaults to None.
+        ops (Ops): Computes the layers; ``FastTrainingHook`` gives a faster set.
 
     Shape:
         (N, in_channels, H, W) to (N, out_channels, \\*size), ``size`` as given to ``forward``.
     """
 
     is_transformer_path = True  # pruning may leave these out
-    compiled: Callable[['LightweightTransformer', Tensor], Tensor] | None = None
+    ops = Ops()
     _version = COLUMNS_FIRST  # torch writes it into state dicts
 
     def __init__(self, in_channels: int, out_channels: int, tokens: int = 64,
@@ -68,17 +65,14 @@ class LightweightTransformer(nn.Module):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, *size)."""
+        ops = self.ops
         x = F.interpolate(x, (GRID, GRID), mode='bilinear', align_corners=False)
         x = torch.cat([x, self.coordinates.to(x).expand(x.shape[0], -1, -1, -1)], dim=1)
-        tokens = self.input_bn(self.input_proj(x)).flatten(2)
-        compiled = self.compiled is not None and self.training
-        tokens = self.compiled(self, tokens) if compiled else self.mix(tokens)
-        x = self.output_bn(self.output_proj(tokens.unflatten(2, (GRID, GRID))))
+        tokens = ops.norm(self.input_bn, ops.project(self.input_proj, x)).flatten(2)
+        tokens = ops.mix(self.encoder, self.decoder, self.queries, tokens)
+        x = ops.project(self.output_proj, tokens.unflatten(2, (GRID, GRID)))
+        x = ops.norm(self.output_bn, x)
         return F.interpolate(x, size, mode='bilinear', align_corners=False)
-
-    def mix(self, tokens: Tensor) -> Tensor:
-        """Encoder and decoder: (N, tokens, 64) to the same."""
-        return self.decoder(self.queries, self.encoder(tokens))
 
     def search_units(self) -> dict[str, UnitGroup]:
         """The tokens, by the scales of the BN after the input projection."""
@@ -141,45 +135,3 @@ class LightweightTransformer(nn.Module):
         check_shapes(state_dict, prefix, self._shapes(tokens))
         self.resize(tokens)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
-
-
-class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with residual and post-norm."""
-
-    def __init__(self, dim: int, feedforward: int, dropout: float):
-        super().__init__()
-        self.attention = Attention(dim, dropout)
-        self.norm1 = nn.LayerNorm(dim)
-        self.feedforward = FeedForward(dim, feedforward, dropout)
-        self.norm2 = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
-        self._full = {name: tuple(p.shape) for name, p in self.named_parameters()}
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (N, tokens, dim)."""
-        x = self.norm1(x + self.dropout(self.attention(x, x)))
-        return self.norm2(x + self.dropout(self.feedforward(x)))
-
-    def full_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the parameters while any token is left."""
-        return self._full
-
-    def macs_per_token(self) -> int:
-        """Multiply-adds of the linear maps for one token."""
-        return sum(shape[0] * shape[1] for shape in self._full.values() if len(shape) == 2)
-
-
-class DecoderLayer(EncoderLayer):
-    """Cross-attention of learned queries on the encoder's output; no self-attention."""
-
-    def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
-        """queries: (tokens, dim); memory: (N, tokens, dim)."""
-        x = self.norm1(memory + self.dropout(self.attention(queries, memory)))
-        return self.norm2(x + self.dropout(self.feedforward(x)))
-
-
-def coordinate_map() -> Tensor:
-    """(1, 2, 8, 8): grows along the columns, then down the rows; zero mean and unit deviation."""
-    axis = torch.linspace(-1, 1, GRID)
-    axis = axis / axis.std(unbiased=False)
-    return torch.stack([axis[None].expand(GRID, GRID), axis[:, None].expand(GRID, GRID)])[None]

@@ -66,7 +66,7 @@ class MixConv(nn.Module):
         wide = self.ops.pointwise(self.expand, x)
         deep = self.ops.norm_relu_depthwise(self.expand_bn, self.depthwise, wide)
         deep = self.ops.norm_relu(self.depthwise_bn, deep)
-        return self.project_bn(self.ops.pointwise(self.project, deep))
+        return self.ops.norm(self.project_bn, self.ops.pointwise(self.project, deep))
 
     def search_units(self) -> dict[str, UnitGroup]:
         """The hidden channels, by the scales of the BN after the depthwise convolutions."""

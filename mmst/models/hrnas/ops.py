@@ -1,4 +1,4 @@
-"""How a MixConv path computes its layers."""
+"""How a search block computes its layers."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,11 +7,26 @@ from ..unmodified import is_unmodified
 
 
 class Ops:
-    """Computes the steps of a MixConv path by calling its layers.
+    """Computes the steps of a search block by calling its layers.
 
     This is the reference. ``mmst.kernels`` offers a set of faster functions that agree with it up
-    to rounding; ``FastTrainingHook`` gives it to the paths.
+    to rounding; ``FastTrainingHook`` gives it to the blocks. Modules that compute by a set have it
+    as their attribute ``ops``.
     """
+
+    # ----------------------------------------------------------------------- search block
+
+    def add_path(self, total: Tensor, path: nn.Module, x: Tensor) -> Tensor:
+        """Add what a path makes of ``x`` (N, in, H, W) to ``total`` (N, out, H', W')."""
+        return total + path(x)
+
+    # ------------------------------------------------------------------------ both paths
+
+    def norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        """Normalise, without an activation: any shape to the same."""
+        return norm(x)
+
+    # ---------------------------------------------------------------------- MixConv path
 
     def pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         """Convolve 1x1: (N, in, H, W) to (N, out, H, W)."""
@@ -40,3 +55,38 @@ class Ops:
     def norm_relu_depthwise(self, bn: nn.Module, convs: nn.ModuleList, x: Tensor) -> Tensor:
         """Normalise, rectify and convolve by slices."""
         return self.depthwise(convs, self.norm_relu(bn, x))
+
+    # ------------------------------------------------------------------ Transformer path
+
+    def project(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        """Convolve a Transformer's small map 1x1: (N, in, 8, 8) to (N, out, 8, 8)."""
+        return conv(x)
+
+    def mix(self, encoder: nn.Module, decoder: nn.Module, queries: Tensor,
+            tokens: Tensor) -> Tensor:
+        """Let ``queries`` (tokens, dim) read what ``encoder`` makes of (N, tokens, dim)."""
+        return decoder(queries, encoder(tokens))
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
+               scale: float | None = None) -> Tensor:
+        """Scaled dot-product attention.
+
+        Args:
+            query (Tensor): ((N,) queries, dim).
+            key (Tensor): (N, tokens, dim).
+            value (Tensor): (N, tokens, values).
+            dropout (float): On the attention weights.
+            scale (float, optional): Of the scores; 1 / sqrt(dim) by default.
+
+        Returns:
+            Tensor: (N, queries, values).
+        """
+        query = query.expand(key.shape[0], -1, -1)
+        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scale)
+
+
+def use_ops(model: nn.Module, ops: Ops) -> None:
+    """Let all search blocks in ``model`` compute by ``ops``."""
+    for module in model.modules():
+        if isinstance(getattr(module, 'ops', None), Ops):
+            module.ops = ops

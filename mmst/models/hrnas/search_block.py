@@ -1,5 +1,5 @@
 """The search block: MixConv path, lightweight Transformer path, residual."""
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import gcd
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ...search.incoming import check_parts, check_shapes
 from .lightweight_transformer import LightweightTransformer
 from .mixconv import MixConv
+from .ops import Ops
 
 TRANSFORMERS = ('all', 'shape_preserving', 'none')
 
@@ -31,14 +32,13 @@ class SearchBlock(nn.Module):
         eps (float): Epsilon of MixConv's BNs. Defaults to 1e-3.
 
     Attributes:
-        compiled (Callable, optional): ``compiled(block, x)`` takes the place of ``convolve`` in
-            training. Set by ``BlockCompiler``; defaults to None.
+        ops (Ops): Computes the sums; ``FastTrainingHook`` gives a faster set.
 
     Shape:
         (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
 
-    compiled: Callable[['SearchBlock', Tensor], Tensor] | None = None
+    ops = Ops()
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
                  kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
@@ -55,18 +55,10 @@ class SearchBlock(nn.Module):
             LightweightTransformer(in_channels, out_channels, tokens) if wanted else None)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.compiled is not None and self.training:
-            out = self.compiled(self, x)
-            return out + self.transformer(x, out.shape[-2:]) if self.transformer else out
         out = self.residual(x)
         if self.transformer:
             out = out + self.transformer(x, out.shape[-2:])
-        return out + self.mixconv(x) if self.mixconv else out
-
-    def convolve(self, x: Tensor) -> Tensor:
-        """Sum of residual and MixConv path: what is compiled of a block, beside its Transformer."""
-        out = self.residual(x)
-        return out + self.mixconv(x) if self.mixconv else out
+        return self.ops.add_path(out, self.mixconv, x) if self.mixconv else out
 
     def widths(self) -> dict[str, Any]:
         """What search may change, as plain data: hidden channels per kernel size, and tokens."""

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from small_nets import randomise_norms
 from torch import nn
 
-from mmst.models.hrnas.lightweight_transformer import LightweightTransformer, coordinate_map
+from mmst.models.hrnas.coordinate_map import coordinate_map
+from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
 from mmst.search.surgery import Cut
 
 

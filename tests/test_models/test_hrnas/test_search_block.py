@@ -5,6 +5,7 @@ from small_nets import initialised
 from torch import nn
 
 from mmst.models import SearchBlock
+from mmst.models.hrnas.ops import Ops, use_ops
 from mmst.search.surgery import Cut
 
 SHAPES = [(6, 6, 1), (6, 9, 1), (4, 6, 2), (6, 6, 2)]
@@ -131,3 +132,46 @@ def test_dropout_is_active_in_training_only():
     assert not torch.equal(block(x), block(x))
     block.eval()
     assert torch.equal(block(x), block(x))
+
+
+class Recording(Ops):
+    """The reference; it notes which of its functions are called, and for which of the layers."""
+
+    def __init__(self, block):
+        self.names = {module: name for name, module in block.named_modules()}
+        self.calls = []
+
+    def __getattribute__(self, name):
+        found = super().__getattribute__(name)
+        if name.startswith('_') or not callable(found):
+            return found
+
+        def note(*args):
+            layers = [self.names[arg] for arg in args if arg in self.names]
+            self.calls.append((name, *layers))
+            return found(*args)
+
+        return note
+
+
+def test_each_norm_convolution_and_attention_is_computed_by_the_set():
+    block = make_block().train()
+    ops, x = Recording(block), torch.randn(2, 6, 8, 8)
+    use_ops(block, ops)
+    block(x)
+    assert ops.calls[0][0] == 'project' and {name for name, *_ in ops.calls} == {
+        name for name in vars(Ops) if not name.startswith('_')}
+    layers = {layer for _, *found in ops.calls for layer in found}
+    kinds = (nn.BatchNorm2d, nn.LayerNorm, nn.Conv2d)
+    within = [name for name, module in block.named_modules() if isinstance(module, kinds)]
+    assert within and all(name in layers or name.rpartition('.')[0] in layers for name in within)
+    assert sum(name == 'attend' for name, *_ in ops.calls) == 2
+
+
+def test_a_set_changes_neither_outputs_nor_other_blocks():
+    block, other = make_block().eval(), make_block()
+    x = torch.randn(2, 6, 8, 8)
+    expected = block(x)
+    use_ops(block, Ops())
+    assert torch.equal(block(x), expected)
+    assert 'ops' not in vars(other) and 'ops' in vars(block)

@@ -1,5 +1,5 @@
 """The Transformers' coordinate map."""
-from ....models.hrnas.lightweight_transformer import GRID, coordinate_map
+from ....models.hrnas.coordinate_map import GRID, coordinate_map
 from ..channels import EDGE, Channels, of_kind
 from ..writer import Part
 from .operation import Operation

@@ -1,0 +1,13 @@
+"""Where the positions of a Transformer's token vectors lie in the image."""
+import torch
+from torch import Tensor
+
+#: Height and width of the map on which Transformers work.
+GRID = 8
+
+
+def coordinate_map() -> Tensor:
+    """(1, 2, 8, 8): grows along the columns, then down the rows; zero mean and unit deviation."""
+    axis = torch.linspace(-1, 1, GRID)
+    axis = axis / axis.std(unbiased=False)
+    return torch.stack([axis[None].expand(GRID, GRID), axis[:, None].expand(GRID, GRID)])[None]
