@@ -32,7 +32,7 @@ from mmst.engine import PruneHook, StopHook, WarmupEMA
 from mmst.engine.hooks import prune_hook
 from mmst.engine.optim import masked_optim_wrapper
 from mmst.engine.run import timeline
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.search import recalibrate, surgery
 
 TIMEOUT = 300

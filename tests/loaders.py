@@ -26,7 +26,7 @@ from mmst.errors import MMSTError
 from mmst.lab.report.collect import collect
 from mmst.lab.study.curves import read_table
 from mmst.lab.study.records import read_record
-from mmst.openmmlab.compat import load_from_local, safe_load
+from mmst.openmmlab.safe_checkpoints import load_from_local, safe_load
 from mmst.tickets import Ticket
 from mmst.tickets.digest import DIGESTS, part_digests
 from mmst.tickets.ticket import seal

@@ -1,7 +1,7 @@
 """Write a ticket of format 1, which has no digest, anew. Give only files that you trust."""
 import argparse
 
-from ..openmmlab.compat import safe_load
+from ..openmmlab.safe_checkpoints import safe_load
 from ..tickets import Ticket
 
 

@@ -25,7 +25,7 @@ from ..engine.run.config_file import complete, read_config, set_work_dir
 from ..engine.run.runner_views import unwrapped
 from ..engine.run.work_dir import check_writable
 from ..errors import TicketError, config_error
-from ..openmmlab.compat import safe_load
+from ..openmmlab.safe_checkpoints import safe_load
 from ..pruning.mask import Mask
 from ..search.adapters import accept_searched_states
 from ..settings.hooks import remove_hooks

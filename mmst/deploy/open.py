@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TicketError
-from ..openmmlab.compat import safe_load
+from ..openmmlab.safe_checkpoints import safe_load
 from ..settings.checks import check_size
 from ..settings.hooks import hook_settings
 from ..tickets import Ticket

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.logging import HistoryBuffer
 
 _HISTORY_STATISTICS = {
@@ -57,3 +58,9 @@ def safe_globals() -> tuple[Callable, ...]:
     # Bytes, and the milestones of schedulers: newer versions of torch allow them by themselves.
     plain = [codecs.encode, Counter]
     return (HistoryBuffer, np.ndarray, np.dtype, *dtypes, *numpy_functions, *getattrs, *plain)
+
+
+def register_safe_globals() -> None:
+    """Let ``torch.load(weights_only=True)`` read mmengine's checkpoints (torch >= 2.4)."""
+    if hasattr(torch.serialization, 'add_safe_globals'):
+        torch.serialization.add_safe_globals(list(safe_globals()))

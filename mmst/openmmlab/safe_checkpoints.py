@@ -15,8 +15,6 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine import dist
-from mmengine.runner import checkpoint as mmengine_checkpoint
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from ..errors import TicketError
 from ..inspection import Unsafe, inspect
@@ -24,19 +22,18 @@ from ..inspection.safe_globals import safe_globals
 from ..registry import CHECKPOINT_READERS
 
 
-def read_checkpoints_safely() -> None:
-    """Let torch and mmengine read all checkpoints as this module does."""
-    register_safe_globals()
-    CheckpointLoader.register_scheme('', load_from_local, force=True)
-    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_url, force=True)
-    mmengine_checkpoint.load_from_local = load_from_local  # likewise
-    mmengine_checkpoint.load_from_http = load_from_url  # what 'torchvision://' and others end in
+def read_checkpoints_safely(checkpoint: types.ModuleType) -> None:
+    """Let mmengine read all checkpoints as this module does.
 
-
-def register_safe_globals() -> None:
-    """Let ``torch.load(weights_only=True)`` read mmengine's checkpoints (torch >= 2.4)."""
-    if hasattr(torch.serialization, 'add_safe_globals'):
-        torch.serialization.add_safe_globals(list(safe_globals()))
+    Args:
+        checkpoint (ModuleType): ``mmengine.runner.checkpoint``.
+    """
+    register = checkpoint.CheckpointLoader.register_scheme
+    register('', load_from_local, force=True)
+    register(('http://', 'https://'), load_from_url, force=True)
+    checkpoint.load_from_local = load_from_local  # type: ignore[attr-defined]  # likewise
+    # What 'torchvision://' and others end in.
+    checkpoint.load_from_http = load_from_url  # type: ignore[attr-defined]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from .. import files
 from ..errors import TicketError, one_line, shorten
 from ..models.hrnas.coordinate_order import TICKET_COLUMNS_FIRST, convert
 from ..models.hrnas.widths import without_widths
-from ..openmmlab.compat import safe_load
+from ..openmmlab.safe_checkpoints import safe_load
 from ..pruning.mask import Mask
 from .build import build_network
 from .digest import digest

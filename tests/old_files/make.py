@@ -19,7 +19,7 @@ from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import save_sparse
 from mmst.engine import PruneHook
 from mmst.engine.run.runner_views import find_hook, unwrapped
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets import Ticket
 
 #: Two Transformers; their inner layers are nearly empty, so that the files stay small.

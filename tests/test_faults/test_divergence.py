@@ -12,7 +12,7 @@ from mmst.engine.hooks.finite_hook import first_infinite
 from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import TrainingError
 from mmst.models.hrnas.widths import get_widths
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 
 
 def make(epochs=4, damage=None, **changes):

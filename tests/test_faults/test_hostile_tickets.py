@@ -15,7 +15,7 @@ from mmengine.runner import load_checkpoint
 from mmst.deploy.export import load_sparse, save_sparse
 from mmst.deploy.ticket_cost import ticket_costs
 from mmst.errors import TicketError
-from mmst.openmmlab.compat import load_from_local, safe_load
+from mmst.openmmlab.safe_checkpoints import load_from_local, safe_load
 from mmst.tickets import Ticket
 from mmst.tickets.build import build_network
 from mmst.tickets.digest import DIGESTS, digest, part_digests

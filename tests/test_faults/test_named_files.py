@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmst.engine.run.own_files import own_name, own_steps
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets.digest import DIGESTS, part_digests
 
 OUTDATED = 'mmst_outdated'

@@ -12,7 +12,7 @@ from mmengine.runner import CheckpointLoader, Runner
 
 from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import TicketError
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets import Ticket
 from mmst.tickets.digest import DIGESTS, part_digests
 

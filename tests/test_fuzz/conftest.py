@@ -3,7 +3,7 @@ import kills
 import pytest
 import torch
 
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets.digest import DIGESTS, find_changed_part, part_digests
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from mmst.engine.rehearsal.checks.checkpoints import check_start
 from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import TicketError
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets.digest import find_changed_part
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmst.errors import TicketError
-from mmst.openmmlab.compat import load_from_local
+from mmst.openmmlab.safe_checkpoints import load_from_local
 from mmst.tickets import Ticket
 
 

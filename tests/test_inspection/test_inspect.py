@@ -14,7 +14,7 @@ from mmengine.logging import HistoryBuffer
 from torch import nn
 
 from mmst.errors import TicketError
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 
 
 def history():

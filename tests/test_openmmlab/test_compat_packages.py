@@ -1,7 +1,9 @@
 """OpenMMLab's packages without compiled ops and without pkg_resources, and configs by name."""
+import importlib
 import os
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 
 import pytest
@@ -11,7 +13,7 @@ from mmengine.utils.dl_utils import mmcv_full_available
 
 import mmst
 from mmst.errors import ConfigError
-from mmst.openmmlab import compat
+from mmst.openmmlab import compat, config_package
 
 # ---------------------------------------------------------------------- mmcv without compiled ops
 
@@ -34,7 +36,7 @@ def test_placeholder_does_not_claim_to_be_a_full_mmcv():
 
 def test_real_extension_is_left_alone(monkeypatch):
     real = type(sys)('mmcv._ext')
-    real.__spec__ = compat.ModuleSpec('mmcv._ext', loader=None)
+    real.__spec__ = ModuleSpec('mmcv._ext', loader=None)
     monkeypatch.setitem(sys.modules, 'mmcv._ext', real)
     compat.prepare_openmmlab()
     assert sys.modules['mmcv._ext'] is real
@@ -71,7 +73,7 @@ def test_missing_mmcv_is_named_with_remedy():
 
 
 def test_cfg_names_the_nearest_config(tmp_path, monkeypatch):
-    monkeypatch.setattr(compat, 'PACKAGE_DIR', str(tmp_path))
+    monkeypatch.setattr(config_package, 'PACKAGE_DIR', str(tmp_path))
     folder = tmp_path / '.mim' / 'configs'
     folder.mkdir(parents=True)
     (folder / 'st_hrnas.py').touch()
@@ -81,7 +83,7 @@ def test_cfg_names_the_nearest_config(tmp_path, monkeypatch):
 
 
 def test_config_by_name_means_the_same_as_by_path(tmp_path, monkeypatch):
-    monkeypatch.setattr(compat, 'PACKAGE_DIR', str(tmp_path))
+    monkeypatch.setattr(config_package, 'PACKAGE_DIR', str(tmp_path))
     folder = tmp_path / '.mim' / 'configs'
     folder.mkdir(parents=True)
     (folder / 'base.py').write_text("model = dict(type='EncoderDecoder', head=dict(type='A'))\n")
@@ -99,7 +101,7 @@ def test_config_by_name_means_the_same_as_by_path(tmp_path, monkeypatch):
 def test_names_of_other_packages_are_left_to_mmengine():
     path, scope = Config._get_cfg_path('mmengine.py', '/folder/child.py')
     assert (path, scope) == ('/folder/mmengine.py', None)
-    resolve = compat.mmengine_hub._get_package_and_cfg_path
+    resolve = importlib.import_module('mmengine.hub.hub')._get_package_and_cfg_path
     assert resolve('mmseg::_base_/a.py') == ('mmsegmentation', '_base_/a.py')
     assert resolve('mmst::a.py') == ('mmst', 'a.py')
     with pytest.raises(ValueError):
@@ -107,11 +109,11 @@ def test_names_of_other_packages_are_left_to_mmengine():
 
 
 def test_packages_are_found_without_pkg_resources():
-    assert compat._get_installed_path('mmst') == os.path.dirname(mmst.__file__)
-    assert compat._is_installed('mmst')
-    assert not compat._is_installed('mmrazor')
+    assert config_package._get_installed_path('mmst') == os.path.dirname(mmst.__file__)
+    assert config_package._is_installed('mmst')
+    assert not config_package._is_installed('mmrazor')
     with pytest.raises(ModuleNotFoundError, match='mmrazor'):
-        compat._get_installed_path('mmrazor')
+        config_package._get_installed_path('mmrazor')
 
 
 def test_bases_of_other_packages_are_found_without_pkg_resources(tmp_path):

@@ -18,7 +18,7 @@ RUNNERS = {'_resume', '_load_from', '_hooks', '_train_loop', '_val_loop', '_epoc
 #: What still has to be moved there.
 PENDING = ('engine/rehearsal/', 'engine/hooks/prune_hook.py', 'engine/hooks/search_hook.py')
 #: The one file; beside it what replaces functions of mmengine's modules.
-ALLOWED = {'openmmlab/internals.py', 'openmmlab/compat.py'}
+ALLOWED = {'openmmlab/internals.py', 'openmmlab/config_package.py'}
 
 
 def is_private(name):

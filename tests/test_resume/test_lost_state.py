@@ -12,7 +12,7 @@ from mmengine.dataset import DefaultSampler
 from mmengine.runner import set_random_seed
 
 from mmst.engine.hooks import seed_hook
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 
 EPOCHS = 4
 

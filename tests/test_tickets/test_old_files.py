@@ -20,7 +20,7 @@ from mmst.engine.rehearsal.checks.checkpoints import check_tested
 from mmst.engine.run.runner_views import averaged, unwrapped
 from mmst.models.hrnas.coordinate_order import convert, projections, swap
 from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
-from mmst.openmmlab.compat import safe_load
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets import Ticket
 
 FILES = Path(__file__).parents[1] / 'old_files'

@@ -11,7 +11,7 @@ from tiny_street import load_tool
 from mmst.cli.ending import end_in_one_line
 from mmst.engine.run.config_file import complete
 from mmst.engine.run.stop import Stopped
-from mmst.openmmlab import compat
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets import Ticket
 
 
@@ -92,7 +92,7 @@ def test_resume_goes_on_from_the_last_checkpoint(train, config, trained, tmp_pat
     again, once = (Ticket.load(folder / 'ticket.pth') for folder in (work_dir, trained))
     assert again.model == once.model and again.mask.pruned == once.mask.pruned
     assert sorted(p.name for p in (work_dir / 'tickets').iterdir()) == ['2.pth']
-    assert compat.safe_load(work_dir / 'epoch_2.pth')['meta']['epoch'] == 2
+    assert safe_load(work_dir / 'epoch_2.pth')['meta']['epoch'] == 2
 
 
 def test_resume_takes_a_path(train, config, trained, tmp_path):

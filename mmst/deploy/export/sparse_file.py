@@ -12,7 +12,7 @@ from torch import Tensor
 from ... import files
 from ...errors import TicketError
 from ...models.hrnas.coordinate_order import projections, swap_all
-from ...openmmlab.compat import safe_load
+from ...openmmlab.safe_checkpoints import safe_load
 from ...pruning.mask import Mask
 from ...tickets import Ticket
 from ...tickets.digest import digest

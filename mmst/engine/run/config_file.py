@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 
 from ...errors import MMSTError, config_error
-from ...openmmlab.compat import PACKAGE_DIR
+from ...openmmlab.config_package import PACKAGE_DIR
 from ...settings.hooks import remove_switched_off
 from ..rehearsal.checks.toolbox import missing_toolbox
 from .launcher import local_rank

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from ...errors import TicketError
-from ...openmmlab.compat import safe_load
+from ...openmmlab.safe_checkpoints import safe_load
 from ...tickets.digest import find_changed_part
 from .work_dir import checkpoints, run_id
 

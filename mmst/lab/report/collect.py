@@ -13,7 +13,7 @@ from ...engine.run import timeline
 from ...engine.run.events import KEY
 from ...engine.run.resume import find_checkpoint
 from ...errors import TicketError, config_error
-from ...openmmlab.compat import safe_load
+from ...openmmlab.safe_checkpoints import safe_load
 from ...tickets import Ticket
 from . import logs
 from .supernet import supernet_widths, widths_of_survivors

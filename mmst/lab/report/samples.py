@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, VISUALIZERS, init_default_scope
 from torch import nn
 
-from ...openmmlab.compat import safe_load
+from ...openmmlab.safe_checkpoints import safe_load
 from ...search.adapters import accept_searched_states
 from ..gallery import segmentation_gallery
 from .collect import RunData

@@ -10,7 +10,7 @@ from torch import nn
 
 from ....errors import TicketError
 from ....models.hrnas.coordinate_order import convert
-from ....openmmlab.compat import safe_load
+from ....openmmlab.safe_checkpoints import safe_load
 from ....tickets import Ticket
 from ....tickets.checkpoint_content import check_digests
 from ....tickets.ticket import FORMAT
