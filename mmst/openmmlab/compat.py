@@ -40,8 +40,10 @@ def _after_mmengine(mmengine: ModuleType) -> None:
         raise ImportError('mmst needs mmcv. Remedy: pip install mmcv-lite (nothing to compile), or '
                           'a full mmcv for operations that need compiled code.')
     add_config_package(importlib.import_module('mmengine.config.config'))
-    importlib.import_module('mmst.inspection.safe_globals').register_safe_globals()
+    from ..inspection.safe_globals import register_safe_globals
+    register_safe_globals()
 
 
 def _after_checkpoint(checkpoint: ModuleType) -> None:
-    importlib.import_module('mmst.openmmlab.safe_checkpoints').read_checkpoints_safely(checkpoint)
+    from .safe_checkpoints import read_checkpoints_safely
+    read_checkpoints_safely(checkpoint)
