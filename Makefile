@@ -1,6 +1,8 @@
 # make setup   the environment in .venv/
 # make demo    setup, then the demo: generated data, training, table
 # make test    setup, then the test suite in two processes (ARGS='-k word' passes options to pytest)
+# make lint    setup, then ruff and the import contracts, by the settings in pyproject.toml
+# make types   setup, then mypy, by the settings there
 # make docs    the documentation in site/, in an environment of its own (.venv-docs/)
 # make clean   remove builds and caches; `rm -rf .venv` removes the environment
 #
@@ -26,6 +28,9 @@ CHECK_PYTHON := import sys; v = sys.version_info[:2]; \
 # Used once in full, so that a broken package shows here and not in the middle of a run.
 CHECK_PACKAGES := import mmst, torchvision, mmpretrain, mmseg.models, mmdet.models, mmpose.models
 
+# What its command lint-imports does.
+LINT_IMPORTS := from importlinter.cli import lint_imports_command as lint; lint()
+
 # Who makes or removes an environment is alone with it; any number of calls may use it.
 LOCK := .make.lock
 DOCS_LOCK := .make-docs.lock
@@ -35,7 +40,7 @@ again = @+$(call alone,$(1),$(2)) $(MAKE) --no-print-directory LOCKED=yes $(3)
 # Docstrings are read, not imported: the documentation needs neither torch nor a toolbox.
 DOCS := .venv-docs
 
-.PHONY: help setup test demo docs documentation clean remove
+.PHONY: help setup test lint types demo docs documentation clean remove
 .NOTPARALLEL:
 
 help:
@@ -72,8 +77,15 @@ endif
 test: setup
 	$(call alone,--shared $(LOCK),test) $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
 
+lint: setup
+	$(call alone,--shared $(LOCK),lint) $(RUN) -m ruff check $(ARGS)
+	$(call alone,--shared $(LOCK),lint) $(RUN) -c '$(LINT_IMPORTS)'
+
+types: setup
+	$(call alone,--shared $(LOCK),types) $(RUN) -m mypy $(ARGS)
+
 demo: setup
-	$(call alone,--shared $(LOCK),demo) $(RUN) -W ignore tools/demo.py $(ARGS)
+	$(call alone,--shared $(LOCK),demo) $(RUN) -W ignore -m mmst demo $(ARGS)
 
 docs:
 	$(call again,$(DOCS_LOCK),docs,documentation)
@@ -94,6 +106,7 @@ clean:
 
 ifdef LOCKED
 remove:
-	$(call alone,$(DOCS_LOCK),clean) rm -rf build dist site *.egg-info .pytest_cache
+	$(call alone,$(DOCS_LOCK),clean) rm -rf build dist site *.egg-info \
+		.pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 endif

@@ -43,7 +43,7 @@ EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=
 # What benchmarks/latency.py compares with.
 EXTRAS['benchmark'] = ['openvino>=2024.0', *EXTRAS['export']]
 EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', 'tensorboard',
-                 *EXTRAS['export']]
+                 'ruff', 'import-linter', 'mypy', 'pre-commit', *EXTRAS['export']]
 
 setup(
     # Not `mmst`: for a distribution of the module's own name, mmengine would look for an editable
