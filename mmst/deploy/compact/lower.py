@@ -12,6 +12,7 @@ from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ...models.hrnas.lightweight_transformer import LightweightTransformer
 from ...models.hrnas.mixconv import MixConv
 from ...models.hrnas.search_block import SearchBlock
+from ..folding import fold_bn
 from .graph import Graph
 from .network import CompactNetwork
 from .shapes import levels
@@ -104,7 +105,7 @@ def _classification_neck(graph: Graph, neck: ClassificationNeck, maps: list[str]
 
 
 def _conv_bn_relu(graph: Graph, layer: ConvBNReLU, path: str, x: str) -> str:
-    conv = _conv(graph, f'{path}/conv', x, layer.conv, *fold(layer.conv.weight, layer.bn))
+    conv = _conv(graph, f'{path}/conv', x, layer.conv, *_fold(layer.conv.weight, layer.bn))
     return graph.add('relu', f'{path}/relu', conv)
 
 
@@ -124,8 +125,8 @@ def add_block(graph: Graph, block: SearchBlock, path: str, x: str) -> str:
 
 def _mixconv(graph: Graph, path: MixConv, name: str, x: str) -> list[str]:
     """A term for each kernel size: sums of the projections are projections of the parts."""
-    expand, expand_bias = fold(path.expand.weight, path.expand_bn)
-    project, project_bias = fold(path.project.weight, path.project_bn)
+    expand, expand_bias = _fold(path.expand.weight, path.expand_bn)
+    project, project_bias = _fold(path.project.weight, path.project_bn)
     terms, start = [], 0
     for conv, width in zip(path.depthwise, path.widths, strict=True):
         part = slice(start, start + width)
@@ -136,7 +137,7 @@ def _mixconv(graph: Graph, path: MixConv, name: str, x: str) -> list[str]:
         wide = _pointwise(graph, f'{name}/expand{k}', x, expand[part], expand_bias[part])
         wide = graph.add('relu', f'{name}/expand{k}/relu', wide)
         deep = _conv(graph, f'{name}/depthwise{k}', wide, conv,
-                     *fold(conv.weight, path.depthwise_bn, part))
+                     *_fold(conv.weight, path.depthwise_bn, part))
         deep = graph.add('relu', f'{name}/depthwise{k}/relu', deep)
         bias = project_bias if not terms else torch.zeros_like(project_bias)
         terms.append(_pointwise(graph, f'{name}/project{k}', deep, project[:, part], bias))
@@ -149,24 +150,20 @@ def _transformer(graph: Graph, path: LightweightTransformer, name: str, x: str,
     where = graph.add('coordinates', f'{name}/coordinates')
     joined = graph.add('concat', f'{name}/concat', small, where)
     tokens = _pointwise(graph, f'{name}/input', joined,
-                        *fold(path.input_proj.weight, path.input_bn))
+                        *_fold(path.input_proj.weight, path.input_bn))
     tensors = {key: p.detach().clone() for key, p in path.named_parameters()
                if key.partition('.')[0] in ('encoder', 'decoder', 'queries')}
     rows = list(range(path.tokens))
     mixed = graph.add('mixer', f'{name}/mixer', tokens, tensors=tensors, tokens=path.tokens,
                       encoder_rows=rows, decoder_rows=list(rows), scale=(GRID * GRID)**-0.5)
     out = _pointwise(graph, f'{name}/output', mixed,
-                     *fold(path.output_proj.weight, path.output_bn))
+                     *_fold(path.output_proj.weight, path.output_bn))
     return graph.add('resize', f'{name}/resize', out, size=level)
 
 
-def fold(weight: Tensor, bn: nn.Module, part: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution with the BN (or its channels ``part``) that follows it."""
-    gamma, beta, mean, var = (t.detach().double()[part] for t in (
-        bn.weight, bn.bias, bn.running_mean, bn.running_var))
-    factor = gamma / (var + bn.eps).sqrt()
-    folded = weight.detach().double() * factor[:, None, None, None]
-    return folded.to(weight.dtype), (beta - mean * factor).to(weight.dtype)
+def _fold(weight: Tensor, bn: nn.Module, part: slice = slice(None)) -> list[Tensor]:
+    """Weight and bias of a convolution with its BN, in the weight's own precision."""
+    return [t.to(weight.dtype) for t in fold_bn(weight, bn, part=part)]
 
 
 def _conv(graph: Graph, name: str, x: str, conv: nn.Conv2d, weight: Tensor,

@@ -46,15 +46,3 @@ def window_sums(kernel: Tensor, padding: int) -> Tensor:
         before, after = divmod(i, padding + 1)
         inside[i, before:k - after] = 1
     return inside @ kernel @ inside.T
-
-
-def spread_groups(weight: Tensor, groups: int) -> Tensor:
-    """A grouped convolution's weight (out, in / groups, k, k) as that of one without groups."""
-    if groups == 1:
-        return weight
-    outs, ins = len(weight) // groups, weight.shape[1]
-    dense = weight.new_zeros(len(weight), groups * ins, *weight.shape[2:])
-    for g in range(groups):
-        rows = slice(g * outs, (g + 1) * outs)
-        dense[rows, g * ins:(g + 1) * ins] = weight[rows]
-    return dense

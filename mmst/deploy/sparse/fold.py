@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ...models.hrnas.mixconv import MixConv
+from ..folding import fold_bn, spread_groups
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,6 @@ class FoldedMixConv:
                              self.stride)
 
 
-def bn_scale_shift(bn: nn.Module) -> tuple[Tensor, Tensor]:
-    """A BN in eval mode as y = scale * x + shift."""
-    scale = bn.weight.detach().double() / (bn.running_var.double() + bn.eps).sqrt()
-    return scale, bn.bias.detach().double() - bn.running_mean.double() * scale
-
-
 @torch.no_grad()
 def fold_mixconv(mixconv: MixConv) -> FoldedMixConv:
     """Fold the BNs of a MixConv path; one without hidden channels adds nothing."""
@@ -51,29 +46,18 @@ def fold_mixconv(mixconv: MixConv) -> FoldedMixConv:
         return FoldedMixConv(none.new_zeros(0, mixconv.in_channels), none,
                              none.new_zeros(0, size, size), none,
                              none.new_zeros(out_channels, 0), none.new_zeros(out_channels), stride)
-    before, before_shift = bn_scale_shift(mixconv.expand_bn)
-    middle, middle_shift = bn_scale_shift(mixconv.depthwise_bn)
-    after, after_shift = bn_scale_shift(mixconv.project_bn)
     taps = torch.cat([nn.functional.pad(conv.weight.double().flatten(0, 1),
                                         [(size - conv.kernel_size[0]) // 2] * 4)
                       for conv in mixconv.depthwise])
     return FoldedMixConv(
-        mixconv.expand.weight.double().flatten(1) * before[:, None], before_shift,
-        taps * middle[:, None, None], middle_shift,
-        mixconv.project.weight.double().flatten(1) * after[:, None], after_shift, stride)
+        *fold_bn(mixconv.expand.weight.flatten(1), mixconv.expand_bn),
+        *fold_bn(taps, mixconv.depthwise_bn),
+        *fold_bn(mixconv.project.weight.flatten(1), mixconv.project_bn), stride)
 
 
 @torch.no_grad()
-def fold_conv(conv: nn.Conv2d, bn: nn.Module = None) -> tuple[Tensor, Tensor]:
+def fold_conv(conv: nn.Conv2d, bn: nn.Module | None = None) -> tuple[Tensor, Tensor]:
     """Weight with its groups spread out, (out, in, k, k), and bias, after folding ``bn``."""
-    weight = conv.weight.double()
-    outputs, per_group = weight.shape[:2]
-    spread = weight.new_zeros(outputs, conv.in_channels, *weight.shape[2:])
-    for group in range(conv.groups):
-        rows = slice(group * outputs // conv.groups, (group + 1) * outputs // conv.groups)
-        spread[rows, group * per_group:(group + 1) * per_group] = weight[rows]
-    bias = weight.new_zeros(outputs) if conv.bias is None else conv.bias.detach().double()
-    if bn is None:
-        return spread, bias
-    scale, shift = bn_scale_shift(bn)
-    return spread * scale[:, None, None, None], bias * scale + shift
+    weight = spread_groups(conv.weight.detach().double(), conv.groups)
+    weight, bias = fold_bn(weight, bn, conv.bias)
+    return weight.clone(), bias.clone()

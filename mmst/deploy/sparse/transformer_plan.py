@@ -6,7 +6,7 @@ from torch import Tensor
 from ...models.hrnas.coordinate_map import GRID
 from ...models.hrnas.lightweight_transformer import LightweightTransformer
 from ...models.hrnas.transformer_layers import EncoderLayer
-from .fold import bn_scale_shift
+from ..folding import fold_bn
 from .library import Layer, Transformer, fill
 from .planes import ALIGNMENT
 from .rows import SparseRows
@@ -25,8 +25,7 @@ class TransformerPlan:
 
     @torch.no_grad()
     def __init__(self, module: LightweightTransformer):
-        scale, shift = bn_scale_shift(module.output_bn)
-        output = module.output_proj.weight.double().flatten(1) * scale[:, None]
+        output, shift = fold_bn(module.output_proj.weight.flatten(1), module.output_bn)
         alive = (output != 0).any(1)
         self.constant = torch.where(alive, 0., shift).numpy()
         self.structure, self.channels = None, np.zeros(0, np.int32)
@@ -35,8 +34,7 @@ class TransformerPlan:
 
     def _fill(self, module: LightweightTransformer, output: Tensor, bias: Tensor,
               alive: Tensor) -> Transformer:
-        scale, shift = bn_scale_shift(module.input_bn)
-        weight = module.input_proj.weight.double().flatten(1) * scale[:, None]
+        weight, shift = fold_bn(module.input_proj.weight.flatten(1), module.input_bn)
         places = module.coordinates.double().flatten(2)[0]
         image, start = weight[:, :-2], weight[:, -2:] @ places + shift[:, None]
         channels = (image != 0).any(0).nonzero().flatten()

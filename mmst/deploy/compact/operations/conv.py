@@ -3,10 +3,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...folding import spread_groups
 from ..channels import EDGE, LIVE, UNIFORM, Channels
 from ..graph import Node
 from ..padder import Layout, Padder, differs, rows
-from ..taps import gathered, has_borders, live_inputs, spread_groups, uniform_kernel, window_sums
+from ..taps import gathered, has_borders, live_inputs, uniform_kernel, window_sums
 from ..writer import Part, Writer
 from .operation import Operation
 
