@@ -120,8 +120,8 @@ def evaluate_checkpoint(args, content=None) -> None:
     runner.register_hook(LabelsHook())
     if args.out and args.out.endswith('.pkl'):
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    model = accept_searched_states(unwrapped(runner), content)
     if args.kernel is not None:
-        model = accept_searched_states(unwrapped(runner))
         runner.load_or_resume()
         check_zeros(model, mask, args.checkpoint)
         sparsify(model, Options(threads=args.kernel))

@@ -6,6 +6,8 @@ from torch import Tensor
 
 from .units import UnitGroup, module_path
 
+#: For groups that know their sizes themselves.
+_ANYWHERE = ((0, 0), (0, 0))
 Sizes = Mapping[str, tuple[tuple[int, int], tuple[int, int]]]
 
 
@@ -16,7 +18,8 @@ def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> dict[str, Tensor
         groups (Mapping[str, UnitGroup]): From ``find_units``.
         sizes (Sizes): From ``feature_sizes``, at the task's resolution.
     """
-    return {name: group.macs(*sizes[module_path(name)]) for name, group in groups.items()}
+    return {name: group.macs(*sizes.get(module_path(name), _ANYWHERE))
+            for name, group in groups.items()}
 
 
 def mean_macs(macs: Mapping[str, Tensor]) -> float:

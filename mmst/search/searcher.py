@@ -7,14 +7,14 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..errors import config_error
-from ..settings.checks import check_flag, check_names, check_number
+from ..settings.checks import check_choice, check_flag, check_names, check_number
 from ..settings.patterns import covers
 from .cost import Sizes, mean_macs, unit_macs
 from .histogram import importance_histogram
 from .importance import Keep, importances, nearness, units_to_keep
 from .penalty import L1Penalty
 from .result import SearchResult, describe_removal
-from .scales import penalty_terms
+from .scales import REDUCTIONS, penalty_terms
 from .surgery import Companions, Cut
 from .target import (
     TOLERANCE,
@@ -52,8 +52,8 @@ class Searcher:
 
     Args:
         costs (Counter): Counts what networks cost.
-        threshold, rho, resource_aware, target_flops, target_params, divisor, minimum, leave_alone:
-            See :class:`mmst.engine.SearchHook`.
+        threshold, rho, resource_aware, target_flops, target_params, divisor, minimum, leave_alone,
+            importance: See :class:`mmst.engine.SearchHook`.
 
     Attributes:
         survivors (Dict[str, List[int]]): Group to the units left, numbered as in the supernet.
@@ -65,7 +65,7 @@ class Searcher:
     def __init__(self, costs: Counter, threshold: float = 1e-3, rho: float = 1.4e-4,
                  resource_aware: bool = True, target_flops: float | None = None,
                  target_params: float | None = None, divisor: int = 1, minimum: int = 0,
-                 leave_alone: Sequence[str] = ()):
+                 leave_alone: Sequence[str] = (), importance: str = 'mean'):
         self.costs = costs
         self.threshold = check_number('SearchHook.threshold', threshold, above=0, below=1,
                                       remedy='use the paper\'s 1e-3')
@@ -83,6 +83,7 @@ class Searcher:
         self.resource_aware = check_flag('SearchHook.resource_aware', resource_aware)
         self.leave_alone = check_names('SearchHook.leave_alone', leave_alone,
                                        'give paths of modules, e.g. [\'neck\']')
+        self.reduction = check_choice('SearchHook.importance', importance, REDUCTIONS)
         self.rho_factor = 1.
         self.mean_macs: float | None = None
         self.supernet: dict[str, float] | None = None
@@ -130,7 +131,7 @@ class Searcher:
         """
         groups = find_units(model)
         copies = find_units(averaged) if averaged is not None else None
-        importance = importances(groups, copies, last)
+        importance = importances(groups, copies, last, self.reduction)
         histogram = importance_histogram(groups, importance)
         cut, removed = Cut(*companions), []
         for name, index in agree(self.choose(model, groups, importance)).items():
@@ -202,7 +203,8 @@ class Searcher:
         if not groups:
             searched = type(getattr(model, 'backbone', model)).__name__
             raise config_error('model.backbone.type', searched, 'it offers no search units',
-                               'use mmst.HRNASSupernet or write an adapter (mmst.search.adapters)')
+                               'use mmst.HRNASSupernet, write an adapter (mmst.search.adapters), '
+                               'or set SearchHook.units="auto"')
         names = [module_path(name) for name in groups]
         for pattern in self.leave_alone:
             if not any(covers(pattern, name) for name in names):

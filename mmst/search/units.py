@@ -1,12 +1,14 @@
 """Search units: what the search may remove, offered by the modules themselves.
 
 A module takes part in the search by a method ``search_units() -> Dict[str, UnitGroup]``, or by an
-adapter for its class where the class is not ours. Nothing is found by name patterns or tracing, so
-necks and other backbones can offer units too.
+adapter for its class where the class is not ours. Nothing is found by name patterns, so necks and
+other backbones can offer units too. A network whose channels were followed through a pass
+(:mod:`mmst.search.graph`) offers those alone.
 """
 from torch import nn
 
 from ..registry import UNIT_ADAPTERS
+from .graph.channels import channels_of
 from .unit_adapter import UnitAdapter
 from .unit_group import UnitGroup
 
@@ -19,6 +21,9 @@ def find_units(model: nn.Module) -> dict[str, UnitGroup]:
     Returns:
         Dict[str, UnitGroup]: Name of the group (module path, then the group's own name) to group.
     """
+    channels = channels_of(model)
+    if channels is not None:
+        return channels.search_units(model)
     groups, shared = {}, shared_owners(model)
     for path, module in model.named_modules():
         units = units_of(module)

@@ -8,6 +8,7 @@ from torch import nn
 from ..errors import TicketError, config_error
 from ..pruning.mask import Mask
 from ..randomness import isolated_random_state
+from ..search.graph.described import described
 from .names import dotted_name, is_kind
 from .ticket import Ticket, model_settings
 
@@ -54,7 +55,8 @@ def check_described(model: nn.Module, cfg: Mapping[str, Any]) -> None:
         ConfigError: Naming what cannot be built, or does not fit.
     """
     settings = model_settings(model, cfg)
-    ticket = Ticket(settings, model.state_dict(), Mask({}), dict(default_scope=default_scope()))
+    ticket = Ticket(settings, model.state_dict(), Mask({}),
+                    dict(default_scope=default_scope(), **described(model)))
     try:
         with isolated_random_state(0):
             twin = ticket.build()

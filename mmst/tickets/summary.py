@@ -4,6 +4,7 @@ from typing import Any
 
 from ..costs.cost import layer_costs, total
 from ..models.hrnas.widths import searched_parts
+from ..search.graph.described import KEY as CHANNELS
 from .ticket import Ticket
 
 
@@ -19,8 +20,12 @@ def summarize(ticket: Ticket, input_shape: Sequence[int],
     """
     costs = total(layer_costs(ticket.build(), tuple(input_shape), ticket.mask))
     before = supernet or costs
+    meta = dict(ticket.meta)
+    channels = meta.pop(CHANNELS, None)  # too long to read; what is left of each group is not
+    found = dict(channels=dict(channels['widths'])) if channels else {}
     return dict(
-        ticket.meta,
+        meta,
+        **found,
         sparsity=ticket.sparsity,
         params=dict(supernet=before['params'], searched=costs['params'], sparse=costs['nonzero']),
         macs=dict(supernet=before['macs'], searched=costs['macs'], sparse=costs['sparse_macs']),

@@ -14,6 +14,7 @@ from ..models.hrnas.coordinate_order import TICKET_COLUMNS_FIRST, convert
 from ..models.hrnas.widths import without_widths
 from ..openmmlab.safe_checkpoints import safe_load
 from ..pruning.mask import Mask
+from ..search.graph.described import attach_described, described
 from .build import build_network
 from .digest import digest
 from .imports import how_to_import, missing_imports, needed_imports
@@ -61,7 +62,7 @@ class Ticket:
         state, kept = _masked(model.state_dict(), mask)
         settings = model_settings(model, cfg)
         imports = needed_imports(model, settings, meta.get('imports') or ())
-        return cls(settings, state, kept, dict(meta, imports=imports))
+        return cls(settings, state, kept, dict(meta, imports=imports, **described(model)))
 
     def with_weights(self, state_dict: Mapping[str, Tensor], **meta: Any) -> 'Ticket':
         """The same architecture and mask with other weights; ``meta`` is added."""
@@ -160,7 +161,7 @@ class Ticket:
         prefix = '' if part is None else f'{part}.'
         state = {name[len(prefix):]: value for name, value in self.state_dict.items()
                  if name.startswith(prefix)}
-        network = self._network(self.model if part is None else self.model[part], state)
+        network = self._network(self.model if part is None else self.model[part], state, part)
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
@@ -177,9 +178,11 @@ class Ticket:
         """
         return self._network(without_widths(self.model), self.state_dict)
 
-    def _network(self, settings: Any, state: Mapping[str, Tensor]) -> nn.Module:
+    def _network(self, settings: Any, state: Mapping[str, Tensor],
+                 part: str | None = None) -> nn.Module:
         try:
-            return build_network(settings, self.meta.get('default_scope'), state)
+            network = build_network(settings, self.meta.get('default_scope'), state)
+            return attach_described(network, self.meta, part)
         except Exception as error:  # The constructors of all toolboxes: anything can come.
             raise self._cannot('the network of the ticket cannot be built', error, 'import the '
                                'packages that define it, or train it again') from error

@@ -18,6 +18,7 @@ from ...tickets.ticket import Ticket
 from ...tickets.transfer import carried_table
 from ..run.coverage import log_coverage
 from ..run.events import add_event
+from ..run.offered_units import accept_ticket
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import models, refresh_averaged, unwrapped
@@ -80,6 +81,8 @@ class FixedMaskHook(PruneHook):
                                'there is a SearchHook, and the ticket\'s architecture is fixed',
                                'set default_hooks.search=None')
         if self.ticket is not None:
+            for ticket in self.sources().values():
+                accept_ticket(plan, ticket.meta)
             carry_over(copy.deepcopy(plan.model), self.sources())
 
     def sources(self) -> dict[str, Ticket]:

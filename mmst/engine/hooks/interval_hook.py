@@ -10,6 +10,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY, convert_optimizer
 from ...openmmlab.internals import is_resumed, is_training
 from ...search.adapters import accept_searched_states
+from ...search.graph.described import attach_described
 from ...settings.checks import check_number
 from ..run.plan import RunPlan
 from ..run.runner_views import averaged, models, unwrapped
@@ -54,6 +55,8 @@ class IntervalHook(Hook):
         drop_functions(checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        for model in models(runner):
+            attach_described(model, checkpoint)
         convert_resumed(runner, checkpoint)
 
     @abstractmethod

@@ -7,12 +7,14 @@ from mmengine.runner import Runner
 
 from ...costs.network_costs import NetworkCosts
 from ...registry import HOOKS
+from ...search.graph.described import described
 from ...search.importance import Keep
 from ...search.penalty import warmup as warmed_up
 from ...search.searcher import Searcher
-from ...settings.checks import check_number, check_size
+from ...settings.checks import check_choice, check_number, check_size
 from ..run.coverage import log_coverage
 from ..run.events import add_event, events
+from ..run.offered_units import UNITS, offer_units
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import averaged, refresh_averaged, unwrapped
@@ -46,13 +48,19 @@ class SearchHook(IntervalHook):
         minimum (int): Units that each group keeps at least. Defaults to 0: blocks may vanish.
         leave_alone (Sequence[str]): Module paths that are not searched; ``*`` and ``?`` are
             wildcards. Defaults to none.
+        units (str): ``'auto'``: what modules declare, themselves or by an adapter, and where there
+            is nothing, all channels that can be followed through the network; ``'declared'``: the
+            former alone; ``'graph'``: the latter in any case. Defaults to ``'auto'``.
+        importance (str): Of units with several scales: ``'mean'`` of their |γ|, ``'max'`` or
+            ``'min'``. Defaults to ``'mean'``.
     """
     priority = 70
 
     def __init__(self, input_shape: Sequence[int], interval: int = 10, threshold: float = 1e-3,
                  rho: float = 1.4e-4, warmup: int = 25, resource_aware: bool = True,
                  target_flops: float | None = None, target_params: float | None = None,
-                 divisor: int = 1, minimum: int = 0, leave_alone: Sequence[str] = ()):
+                 divisor: int = 1, minimum: int = 0, leave_alone: Sequence[str] = (),
+                 units: str = 'auto', importance: str = 'mean'):
         self.interval = check_interval('SearchHook.interval', interval, 'use the paper\'s 10')
         self.input_shape = check_size(
             'SearchHook.input_shape', input_shape,
@@ -61,7 +69,8 @@ class SearchHook(IntervalHook):
                                    remedy='use the paper\'s 25')
         self.searcher = Searcher(
             NetworkCosts(self.input_shape), threshold, rho, resource_aware, target_flops,
-            target_params, divisor, minimum, leave_alone)
+            target_params, divisor, minimum, leave_alone, importance)
+        self.units = check_choice('SearchHook.units', units, UNITS)
         self.last_search = 0
         self._told_of_dropped = False
         self._loaded: dict[str, Any] | None = None
@@ -95,6 +104,7 @@ class SearchHook(IntervalHook):
         plan.check_length('SearchHook.interval', self.interval)
         plan.check_length('SearchHook.warmup', self.warmup, 'rho would never be reached')
         plan.check_averaged()
+        offer_units(plan, self.units, self.input_shape)
         self.searcher.check(plan.model)
 
     def before_train(self, runner: Runner) -> None:
@@ -150,7 +160,8 @@ class SearchHook(IntervalHook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
-        checkpoint['mmst_search'] = dict(self.searcher.state(), last_search=self.last_search)
+        checkpoint['mmst_search'] = dict(self.searcher.state(), last_search=self.last_search,
+                                         **described(unwrapped(runner)))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)

@@ -92,7 +92,7 @@ def open_runner(cfg: Config, ticket: Ticket) -> Runner:
     own.custom_hooks, own.load_from, own.resume = [], None, False
     runner = Runner.from_cfg(own)
     runner.register_hook(LabelsHook())
-    accept_searched_states(unwrapped(runner)).load_state_dict(ticket.state_dict)
+    accept_searched_states(unwrapped(runner), ticket.meta).load_state_dict(ticket.state_dict)
     return runner
 
 

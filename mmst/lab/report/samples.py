@@ -72,8 +72,9 @@ def _network(cfg: Config, data: RunData) -> nn.Module:
     """Of a ticket, or of a checkpoint: there the averaged weights where the run has averages."""
     if data.weights.name == 'ticket.pth':
         return data.ticket.build()
-    model = accept_searched_states(MODELS.build(cfg.model))
-    model.load_state_dict(safe_load(str(data.weights), 'cpu')['state_dict'])
+    content = safe_load(str(data.weights), 'cpu')
+    model = accept_searched_states(MODELS.build(cfg.model), content)
+    model.load_state_dict(content['state_dict'])
     model.eval()
     return model
 

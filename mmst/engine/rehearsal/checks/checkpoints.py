@@ -11,6 +11,7 @@ from torch import nn
 from ....errors import TicketError
 from ....models.hrnas.coordinate_order import convert
 from ....openmmlab.safe_checkpoints import safe_load
+from ....search.graph.described import attach_described
 from ....tickets import Ticket
 from ....tickets.checkpoint_content import check_digests
 from ....tickets.ticket import FORMAT
@@ -105,6 +106,7 @@ def check_fits(path: str, content: Mapping[str, Any], model: nn.Module, whole: b
     Raises:
         TicketError: Naming the first weight that does not fit.
     """
+    attach_described(model, content)
     state = {re.sub(r'^module\.', '', name): value for name, value in content['state_dict'].items()}
     parts = {name.partition('.')[0] for name in state}
     own = {name.partition('.')[0] for name in model.state_dict()}

@@ -1,0 +1,87 @@
+"""Letting the network of a run offer search units, whatever it is made of."""
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine import dist
+from mmengine.logging import print_log
+from torch import nn
+
+from ...costs.cost import image_channels
+from ...errors import TicketError
+from ...search.graph.build import covered, find_plan
+from ...search.graph.channels import attach, channels_of
+from ...search.graph.described import describing, plan_for
+from ...search.graph.plan import Plan
+from ...search.units import find_units
+from .plan import RunPlan
+
+#: Where units come from: what modules declare, themselves or by an adapter, else all channels that
+#: can be followed through the network; the former alone; the latter in any case.
+UNITS = ('auto', 'declared', 'graph')
+#: So many layers that are left alone are named.
+NAMED = 3
+
+
+def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
+    """Let the plan's model and its average offer units, where they do not yet.
+
+    Args:
+        plan (RunPlan): Its model is as built.
+        units (str): One of UNITS.
+        input_shape (Sequence[int]): Height and width of images.
+    """
+    if units == 'declared' or channels_of(plan.model) is not None:
+        return
+    if units == 'auto' and find_units(plan.model):
+        return
+    found = follow_channels(plan.model, input_shape)
+    if found.groups:
+        attach_both(plan, found)
+        print_log(describe(plan.model, found), logger='current')
+
+
+def follow_channels(model: nn.Module, input_shape: Sequence[int]) -> Plan:
+    """The coupled channels of a network: those that the first process finds, on all."""
+    found = [find_plan(model, input_shape, image_channels(model)) if dist.get_rank() == 0 else None]
+    dist.broadcast_object_list(found)
+    return found[0]
+
+
+def attach_both(plan: RunPlan, found: Plan) -> None:
+    """Let the plan's model and its average offer the channels of ``found``."""
+    attach(plan.model, found)
+    if plan.averaged is not None:
+        attach(plan.averaged.module, found)
+
+
+def accept_ticket(plan: RunPlan, meta: Mapping[str, Any],
+                  input_shape: Sequence[int] | None = None) -> None:
+    """Let the plan's model take on the channels that a ticket of any network has left.
+
+    A model that is not wholly the ticket's, say with a head for other classes, has channels of its
+    own, and these are followed.
+    """
+    data = describing(meta)
+    if data is None or channels_of(plan.model) is not None:
+        return
+    try:
+        found = plan_for(plan.model, data)
+    except TicketError:
+        shape = input_shape or meta.get('input_shape')
+        if shape is None:
+            raise
+        found = follow_channels(plan.model, shape)
+    attach_both(plan, found)
+
+
+def describe(model: nn.Module, found: Plan) -> str:
+    """What was found and what is left alone, for the log."""
+    inside, total = covered(model, found)
+    units = sum(group.units for group in found.groups.values())
+    text = (f'{units:,} units in {len(found.groups)} groups of coupled channels: {inside:,} of '
+            f'{total:,} channels of batch norms')
+    if found.left_alone:
+        named = [f'{name} ({reason})' for name, reason in list(found.left_alone.items())[:NAMED]]
+        more = len(found.left_alone) - len(named)
+        text += f'; left alone: {", ".join(named)}' + (f' and {more} more' if more > 0 else '')
+    return text

@@ -1,0 +1,68 @@
+"""Finding the search units of any network."""
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from ..norms import has_scales
+from .passes import example
+from .plan import Plan, plan_of
+from .trace import follow
+from .verify import exact_groups
+
+#: Pixels of the shorter side, where a network takes images of any size.
+SHORT, MULTIPLE = 64, 32
+
+
+def find_plan(model: nn.Module, input_shape: Sequence[int], channels: int = 3) -> Plan:
+    """The coupled channels of ``model`` whose removal leaves its outputs exact.
+
+    Args:
+        model (nn.Module): A whole OpenMMLab model, unwrapped, or any module of one image;
+            unchanged.
+        input_shape (Sequence[int]): Height and width of the images.
+        channels (int): Of the images. Defaults to 3.
+    """
+    twin = _twin(model)
+    with torch.random.fork_rng(devices=[]):
+        shape = tuple(input_shape)
+        try:
+            shape = smaller(shape)
+            runs = example(twin, channels, shape)
+            trace = follow(twin, runs)
+        except Exception:  # whatever a network says to images of another size than its own
+            if shape == tuple(input_shape):
+                raise
+            shape = tuple(input_shape)
+            runs = example(twin, channels, shape)
+            trace = follow(twin, runs)
+        plan = exact_groups(twin, plan_of(twin, trace), runs)
+    area = input_shape[0] * input_shape[1] / (shape[0] * shape[1])
+    return replace(plan, used={name: times * area for name, times in plan.used.items()})
+
+
+def smaller(shape: Sequence[int]) -> tuple[int, int]:
+    """A size of about the same form at which a network is quicker to run."""
+    factor = SHORT / min(shape)
+    height, width = (max(SHORT, round(side * factor / MULTIPLE) * MULTIPLE) for side in shape)
+    return (height, width) if factor < 1 and height * width < shape[0] * shape[1] else tuple(shape)
+
+
+def _twin(model: nn.Module) -> nn.Module:
+    """A copy on the CPU in double precision, without what hooks have hung on it."""
+    twin = copy.deepcopy(model).cpu().double()
+    for module in twin.modules():
+        module._forward_hooks.clear()
+        module.__dict__.pop('forward', None)  # of activation checkpointing
+    return twin
+
+
+def covered(model: nn.Module, plan: Plan) -> tuple[int, int]:
+    """Channels of BNs with scales that are units of ``plan``, and all of them."""
+    total = {f'{path}.weight'.lstrip('.'): len(m.weight) for path, m in model.named_modules()
+             if has_scales(m)}
+    inside = sum(group.members[side].numel() for group in plan.groups.values()
+                 for side in group.scales if side[0] in total)
+    return inside, sum(total.values())

@@ -1,0 +1,239 @@
+"""Channels of any network as search units: what is left of them, and how they are removed."""
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import TicketError
+from ..scales import Scale
+from ..surgery import Cut, resize
+from ..unit_group import UnitGroup
+from .plan import Plan, Side
+
+#: Attribute under which a network has its channels.
+ATTRIBUTE = 'mmst_channels'
+#: Attribute of modules with an adapter: their units before any search; none: it does not act.
+FULL_WIDTHS = 'mmst_full_widths'
+
+
+class Channels:
+    """Coupled channels of one network: its plan and which of the units are left.
+
+    It knows the network's tensors by name alone, so that it travels in copies of the network.
+
+    Args:
+        plan (Plan): The groups, numbered as in the network before any search.
+    """
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self._left = {name: torch.arange(group.units) for name, group in plan.groups.items()}
+        self._alive = {side: torch.ones(size, dtype=torch.bool)
+                       for side, size in plan.sizes.items()}
+
+    def widths(self) -> dict[str, int]:
+        """Units left of each group."""
+        return {name: len(units) for name, units in self._left.items()}
+
+    def search_units(self, model: nn.Module) -> dict[str, UnitGroup]:
+        """The groups of ``model``, whose channels these are."""
+        tensors = dict(model.named_parameters())
+        tensors.update(model.named_buffers())
+        places = {side: alive.cumsum(0) - 1 for side, alive in self._alive.items()}
+        return {name: self._group(model, name, tensors, places) for name in self.plan.groups}
+
+    def _group(self, model: nn.Module, name: str, tensors: Mapping[str, Tensor],
+               places: Mapping[Side, Tensor]) -> UnitGroup:
+        group, left = self.plan.groups[name], self._left[name]
+        scales = [Scale(tensors[side[0]], places[side][group.members[side][left]], side[1])
+                  for side in group.scales]
+        return UnitGroup(
+            'channel', None, [group.kernel_size] * len(left),
+            lambda index, cut: self.keep(model, name, index, cut),
+            lambda *_: self._macs(name, tensors), minimum=1, scales=scales)
+
+    def _macs(self, name: str, tensors: Mapping[str, Tensor]) -> Tensor:
+        """Multiply-adds of each unit: of all weights that it has a row or column of."""
+        total = 0.
+        for (tensor, dim), positions in self.plan.groups[name].members.items():
+            times = self.plan.used.get(tensor)
+            if times:
+                weight = tensors[tensor]
+                total += times * positions.shape[1] * weight.numel() / weight.shape[dim]
+        return torch.full((len(self._left[name]), ), float(total))
+
+    def keep(self, model: nn.Module, name: str, index: Tensor, cut: Cut) -> None:
+        """Keep units of a group, by their places (1-D, ascending, not empty) among those left."""
+        if not len(index):
+            raise ValueError('nothing would come through the network any more')
+        left = self._left[name]
+        stays = torch.zeros(len(left), dtype=torch.bool)
+        stays[index.cpu()] = True
+        gone, touched = left[~stays], set()
+        owners = _owners(model)
+        for side, positions in self.plan.groups[name].members.items():
+            before = self._alive[side]
+            after = before.clone()
+            after[positions[gone].flatten()] = False
+            module, key = owners[side[0]]
+            cut(module, key, side[1], torch.nonzero(after[before]).flatten())
+            self._alive[side] = after
+            touched.add(id(getattr(module, key)))
+        self._left[name] = left[stays]
+        describe(model, touched)
+
+    def fit(self, model: nn.Module, state_dict: Mapping[str, Tensor], prefix: str = '') -> None:
+        """Give ``model`` the shapes of a state that is about to be loaded.
+
+        Units are left by their number: which they were in the network before a search does not
+        matter to the shapes. What the state does not have is cut alike.
+
+        Raises:
+            TicketError: If no search can have left such shapes.
+        """
+        incoming = {side: tuple(state_dict[prefix + side[0]].shape)
+                    for side in self.plan.sizes if _has_side(state_dict, prefix, side)}
+        if not incoming:
+            return
+        widths = self._solve({side: shape[side[1]] for side, shape in incoming.items()})
+        owners = _owners(model)
+        for name, width in widths.items():
+            left = len(self._left[name])
+            if width < left:
+                self.keep(model, name, torch.arange(width), Cut())
+            elif width > left:
+                self._grow(model, name, width, owners)
+        for side, shape in incoming.items():
+            found = getattr(*owners[side[0]]).shape
+            if len(shape) != len(found) or shape[side[1]] != found[side[1]]:
+                raise TicketError(
+                    f'{prefix}{side[0]} has shape {shape}, which no search can have left of this '
+                    f'network (expected {tuple(found)}). Remedy: load it with the config it was '
+                    'made with.')
+
+    def _solve(self, lengths: Mapping[Side, int]) -> dict[str, int]:
+        """Units of each group by the lengths of dimensions, as far as these tell."""
+        found: dict[str, int] = {}
+        shares: dict[Side, dict[str, int]] = {}
+        for name, group in self.plan.groups.items():
+            for side, positions in group.members.items():
+                if side in lengths:
+                    shares.setdefault(side, {})[name] = positions.shape[1]
+        progress = True
+        while progress:
+            progress = False
+            for side, counts in shares.items():
+                unknown = [name for name in counts if name not in found]
+                if len(unknown) == 1:
+                    name = unknown[0]
+                    units = self.plan.groups[name].units
+                    gone = self.plan.sizes[side] - lengths[side] - sum(
+                        (self.plan.groups[n].units - found[n]) * k for n, k in counts.items()
+                        if n in found)
+                    found[name] = min(max(units - gone // counts[name], 1), units)
+                    progress = True
+        return found
+
+    def _grow(self, model: nn.Module, name: str, width: int,
+              owners: Mapping[str, tuple[nn.Module, str]]) -> None:
+        """Room for the first ``width`` units; all values of the group's tensors are undefined."""
+        group, touched = self.plan.groups[name], set()
+        self._left[name] = torch.arange(width)
+        for side in group.members:
+            alive = torch.ones(self.plan.sizes[side], dtype=torch.bool)
+            for other, left in self._left.items():
+                positions = self.plan.groups[other].members.get(side)
+                if positions is not None:
+                    alive[positions.flatten()] = False
+                    alive[positions[left].flatten()] = True
+            self._alive[side] = alive
+            module, key = owners[side[0]]
+            shape = list(getattr(module, key).shape)
+            shape[side[1]] = int(alive.sum())
+            resize(module, key, shape)
+            touched.add(id(getattr(module, key)))
+        describe(model, touched)
+
+
+def channels_of(model: nn.Module) -> Channels | None:
+    """The channels of a network that were found by a trace, or None."""
+    return vars(model).get(ATTRIBUTE)
+
+
+def attach(model: nn.Module, plan: Plan) -> None:
+    """Let ``model`` offer the units of ``plan``, and take its shapes from states that are loaded.
+
+    Both travel in copies of the network. To be called on a network as built, before any search.
+    """
+    first = channels_of(model) is None
+    setattr(model, ATTRIBUTE, Channels(plan))
+    for module in model.modules():
+        if hasattr(module, FULL_WIDTHS):  # its adapter has no say any more
+            setattr(module, FULL_WIDTHS, {})
+    if first:
+        model._register_load_state_dict_pre_hook(_fit, with_module=True)
+
+
+def _fit(model: nn.Module, state_dict, prefix: str, *_) -> None:
+    channels_of(model).fit(model, state_dict, prefix)
+
+
+def describe(model: nn.Module, touched: set[int] | None = None) -> None:
+    """Let layers say of themselves what shapes they have; OpenMMLab's ``ConvModule`` does, too.
+
+    Args:
+        model (nn.Module): The network.
+        touched (Set[int], optional): ``id`` of the tensors that have changed; all by default.
+    """
+    for module in model.modules():
+        own = [t for t in [*module._parameters.values(), *module._buffers.values()]
+               if t is not None]
+        if touched is None or any(id(t) in touched for t in own):
+            _describe_layer(module)
+        _describe_attention(module)
+        inner = getattr(module, 'conv', None)
+        if isinstance(inner, nn.modules.conv._ConvNd):
+            for name in ('in_channels', 'out_channels', 'groups'):
+                if isinstance(vars(module).get(name), int):
+                    setattr(module, name, getattr(inner, name))
+
+
+def _describe_layer(m: nn.Module) -> None:
+    if isinstance(m, nn.modules.conv._ConvNd):
+        into, out = m.weight.shape[:2] if m.transposed else m.weight.shape[1::-1]
+        if m.groups > 1:
+            whole = m.weight.shape[0]
+            before = m.in_channels if m.transposed else m.out_channels
+            m.groups = whole // (before // m.groups)
+        m.in_channels, m.out_channels = (into, out * m.groups) if m.transposed else (
+            into * m.groups, out)
+    elif isinstance(m, nn.Linear):
+        m.out_features, m.in_features = m.weight.shape
+    elif isinstance(m, nn.GroupNorm):
+        m.num_groups = len(m.weight) // (m.num_channels // m.num_groups)
+        m.num_channels = len(m.weight)
+    elif hasattr(m, 'num_features') and getattr(m, 'weight', None) is not None:
+        m.num_features = len(m.weight)
+    elif isinstance(m, nn.PReLU):
+        m.num_parameters = len(m.weight)
+
+
+def _describe_attention(m: nn.Module) -> None:
+    """Heads of attention whose layer says how many they are and how wide, and joins them itself."""
+    known = vars(m)
+    qkv = m._modules.get('qkv')
+    if isinstance(qkv, nn.Linear) and {'num_heads', 'head_dims', 'embed_dims'} <= set(known):
+        m.num_heads = qkv.out_features // (3 * known['head_dims'])
+        m.embed_dims = m.num_heads * known['head_dims']
+
+
+def _owners(model: nn.Module) -> dict[str, tuple[nn.Module, str]]:
+    """Name of each tensor to its module and its own name there."""
+    names: Iterable[str] = [n for n, _ in [*model.named_parameters(), *model.named_buffers()]]
+    return {name: (model.get_submodule(name.rpartition('.')[0]), name.rpartition('.')[2])
+            for name in names}
+
+
+def _has_side(state_dict: Mapping[str, Tensor], prefix: str, side: Side) -> bool:
+    value = state_dict.get(prefix + side[0])
+    return isinstance(value, Tensor) and value.dim() > side[1]

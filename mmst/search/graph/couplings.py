@@ -1,0 +1,89 @@
+"""Which channels of a network must go together, and which must stay."""
+import torch
+from torch import Tensor
+
+#: The label of what is no channel: constants, the image, results of unknown functions.
+NONE = 0
+
+
+class Couplings:
+    """Collects what a pass says about labels, numbers that stand for one channel each.
+
+    Arrays of labels are int64 tensors of any shape. Nothing is solved before :meth:`solve`.
+    """
+
+    def __init__(self):
+        self.count = 1
+        self._pairs: list[tuple[Tensor, Tensor]] = []
+        self._rectangles: list[Tensor] = []
+        self._kept: list[Tensor] = []
+
+    def fresh(self, number: int) -> Tensor:
+        """New labels, (number,)."""
+        self.count += number
+        return torch.arange(self.count - number, self.count)
+
+    def join(self, one: Tensor, other: Tensor) -> None:
+        """Labels at the same place, after broadcasting, go together; what meets NONE stays."""
+        one, other = torch.broadcast_tensors(one, other)
+        differ = one != other
+        self._pairs.append((one[differ], other[differ]))
+
+    def unite(self, labels: Tensor, dim: int) -> None:
+        """All labels along ``dim`` go together."""
+        self.join(labels, labels.narrow(dim, 0, 1))
+
+    def keep(self, labels: Tensor) -> None:
+        """These stay."""
+        self._kept.append(labels.flatten())
+
+    def rectangle(self, labels: Tensor) -> None:
+        """A dimension was split into several: what is left of them must be a product again.
+
+        Either whole slices along the leading dimensions go, where something has united all that is
+        within a slice (heads of attention), or the same place in each slice (shuffled channels).
+        """
+        self._rectangles.append(labels)
+
+    def solve(self) -> Tensor:
+        """The smallest label of each label's component, (count,); NONE for those that stay."""
+        roots = torch.arange(self.count)
+        pairs = [torch.cat(parts) for parts in zip(*self._pairs, strict=True)] or [
+            torch.empty(0, dtype=torch.long)] * 2
+        kept = torch.cat([torch.zeros(1, dtype=torch.long), *self._kept])
+        pairs = [torch.cat([pairs[0], kept]), torch.cat([pairs[1], torch.zeros_like(kept)])]
+        while True:
+            roots = _smallest(roots, *pairs)
+            more = [pair for labels in self._rectangles for pair in _missing(labels, roots)]
+            if not more:
+                return roots
+            pairs = [torch.cat([old, *new]) for old, new in zip(pairs, zip(*more, strict=True),
+                                                                strict=True)]
+
+
+def _smallest(roots: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Components of a graph: labels take their neighbours' smallest until nothing changes."""
+    while True:
+        a, b = roots[one], roots[other]
+        if bool((a == b).all()):
+            return roots
+        least = torch.minimum(a, b)
+        roots = roots.scatter_reduce(0, torch.cat([a, b]), torch.cat([least, least]), 'amin')
+        while True:
+            shorter = roots[roots]
+            if torch.equal(shorter, roots):
+                break
+            roots = shorter
+
+
+def _missing(labels: Tensor, roots: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Pairs that must be joined before what is left of ``labels`` can be a product."""
+    found = roots[labels]
+    while found.dim() > 1 and bool((found == found[..., :1]).all()):
+        found = found[..., 0]
+    if found.dim() < 2:
+        return []
+    rows = found.flatten(0, -2)
+    first = rows[:1].expand_as(rows)
+    differ = rows != first
+    return [(rows[differ], first[differ])] if bool(differ.any()) else []

@@ -1,0 +1,63 @@
+"""How networks of OpenMMLab run, in evaluation and in training, for one image without labels."""
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from ..norms import is_batch_norm
+
+
+def passes(image: Tensor) -> dict[str, Callable[[nn.Module], Any]]:
+    """Ways to run a network with ``image`` (1, C, H, W); each gives its outputs.
+
+    In training, heads may read more of a backbone than in evaluation, and auxiliary heads run.
+    """
+    return dict(eval=lambda model: run(model, image, False),
+                train=lambda model: run(model, image, True))
+
+
+@torch.no_grad()
+def run(model: nn.Module, image: Tensor, training: bool) -> Any:
+    """All outputs of a network; norms and drop-outs are in evaluation in any case."""
+    model.train(training)
+    for module in model.modules():
+        if is_batch_norm(module) or 'Drop' in type(module).__name__:
+            module.training = False
+    if not isinstance(model, BaseModel):
+        return model(image)
+    if not hasattr(model, 'extract_feat'):
+        return model(image, None)
+    features = model.extract_feat(image)
+    outputs = [_main(model, features)]
+    for head in _auxiliary(model):
+        outputs.append(head.forward(features))
+    return outputs
+
+
+def _main(model: nn.Module, features: Any) -> Any:
+    for name in ('decode_head', 'bbox_head', 'head'):
+        head = getattr(model, name, None)
+        if isinstance(head, nn.ModuleList):  # a cascade: each reads what the one before has made
+            outputs = [head[0].forward(features)]
+            for one in list(head)[1:]:
+                outputs.append(one.forward(features, outputs[-1]))
+            return outputs
+        if head is not None:
+            return head.forward(features)
+    return features
+
+
+def _auxiliary(model: nn.Module) -> Sequence[nn.Module]:
+    heads = getattr(model, 'auxiliary_head', None)
+    if heads is None:
+        return []
+    return list(heads) if isinstance(heads, nn.ModuleList) else [heads]
+
+
+def example(model: nn.Module, channels: int, shape: Sequence[int]) -> Mapping[str, Any]:
+    """Passes over a random image in the network's precision."""
+    dtype = next((p.dtype for p in model.parameters()), None)
+    generator = torch.Generator().manual_seed(0)
+    return passes(torch.randn(1, channels, *shape, generator=generator).to(dtype))
