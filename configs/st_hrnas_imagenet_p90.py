@@ -7,7 +7,6 @@ _base_ = [
 default_hooks = dict(
     ema=dict(momentum=1 - 0.9999**(256 / 4096)),
     search=dict(rho=1.8e-4, input_shape=(224, 224)),
-    recalibrate=dict(batch_size=256),
     ticket=dict(paper=[
         dict({'accuracy/top1': 74.2}, source='Sec. 4.2', epochs=350, sparsity=0.5)
     ]),

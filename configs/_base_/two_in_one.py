@@ -32,7 +32,7 @@ default_hooks = dict(
                criterion='magnitude',
                scope='global',
                reactivation='search'),
-    recalibrate=dict(type='mmst.RecalibrateHook', batches=10, batch_size=16),
+    recalibrate=dict(type='mmst.RecalibrateHook', batches=10),
     ticket=dict(type='mmst.TicketHook'),
     fingerprint=dict(type='mmst.FingerprintHook'),
     timeline=dict(type='mmst.TimelineHook'),

@@ -17,6 +17,7 @@ ROWS = {
     'AdamW\'s decay (Cityscapes, ADE20K)': ['decoupled', 'L2 term'],
     'decay of the learned queries': ['none'],
     'random crop on ImageNet': ['10% of the image\'s area'],
+    'batches of BN recalibration': ['10 of 16', '320 images'],
     'scale of people': ['0.25', '0.19'],
     'Transformers': ['44', '61', 'Our reading'],
     'linears of Transformers on COCO': ['0.001'],

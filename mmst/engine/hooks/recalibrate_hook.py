@@ -4,7 +4,7 @@ from mmengine.runner import Runner
 from ...randomness import isolated_random_state
 from ...registry import HOOKS
 from ...search.recalibrate import average_statistics, recalibrate
-from ..run.batches import training_batches
+from ..run.batches import training_batches, training_precision
 from ..run.events import add_event, events, follows, happened
 from ..run.runner_views import models, refresh_averaged
 from .interval_hook import (
@@ -22,19 +22,22 @@ class RecalibrateHook(IntervalHook):
 
     Without it pruned networks collapse for the wrong reason. Tickets can be evaluated at any time,
     so it acts after each prune and at the end too. Batches come from a loader of its own (the
-    training set and its augmentation); the EMA copy is recalibrated too; the run's random state is
+    training set, its augmentation, as many workers) and pass in the precision of training; the EMA
+    copy is recalibrated too; the run's random state is
     left as it was. On several processes, statistics that are not renewed are averaged over them at
     the end of each epoch and before each evaluation.
 
     Args:
         batches (int): Batches on each rank. Defaults to 10.
-        batch_size (int): Images of a batch. Defaults to 16 (the authors use 256 on ImageNet).
+        batch_size (int, optional): Images of a batch. Defaults to the training loader's, whose
+            shapes a GPU knows already (the authors use 16, and 256 on ImageNet).
     """
     priority = 72
 
-    def __init__(self, batches: int = 10, batch_size: int = 16):
+    def __init__(self, batches: int = 10, batch_size: int | None = None):
         self.batches = check_interval('RecalibrateHook.batches', batches, 'use the authors\' 10')
-        self.batch_size = check_interval('RecalibrateHook.batch_size', batch_size, 'use 16')
+        self.batch_size = batch_size if batch_size is None else check_interval(
+            'RecalibrateHook.batch_size', batch_size, 'use None, for that of training')
 
     def on_step(self, runner: Runner, step: int) -> None:
         changed = any(e['kind'] in ('search', 'prune') for e in events(runner))
@@ -54,7 +57,7 @@ class RecalibrateHook(IntervalHook):
 
     def recalibrate(self, runner: Runner, step: int) -> None:
         """Renew the statistics now."""
-        with isolated_random_state(runner.seed + step):
+        with isolated_random_state(runner.seed + step), training_precision(runner):
             count = recalibrate(models(runner), training_batches(
                 runner, self.batches, runner.seed + step, self.batch_size))
         refresh_averaged(runner)

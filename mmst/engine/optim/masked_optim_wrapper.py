@@ -77,19 +77,22 @@ class MaskedOptimWrapper(MaskedStep, GatheredGradients, OptimWrapper):
 class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
     """``AmpOptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments.
 
-    Without a GPU it trains in bfloat16 on the CPU, without loss scaling.
+    Where ``dtype`` is not given it trains in bfloat16 if the device has it, without loss scaling,
+    and in float16 otherwise. Without a GPU it trains in bfloat16 on the CPU.
     """
 
     def __init__(self, loss_scale='dynamic', dtype=None, **kwargs):
         if is_cuda_available():
+            dtype = dtype or ('bfloat16' if torch.cuda.is_bf16_supported() else 'float16')
             super().__init__(loss_scale=loss_scale, dtype=dtype, **kwargs)
+            if dtype in ('bfloat16', torch.bfloat16):  # It has the exponents of float32.
+                self.loss_scaler = _no_scaler()
+                self._scale_update_param = None
             return
         OptimWrapper.__init__(self, **kwargs)
         self.masks, self.returned, self.penalty = {}, {}, None
         self._collected = self._to_restore = None
-        # Off, it does nothing on any device; torch before 2.3 has CUDA's only.
-        scaler = getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)
-        self.loss_scaler = scaler(enabled=False)
+        self.loss_scaler = _no_scaler()
         self._scale_update_param = None
         self.cast_dtype = torch.bfloat16
 
@@ -101,3 +104,14 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(self._scale_update_param)
         zero_pruned(self.masks)
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Load a run's state; one of a run without loss scaling has no scale to load."""
+        if not state_dict.get('loss_scaler', True):
+            state_dict.pop('loss_scaler')
+        super().load_state_dict(state_dict)
+
+
+def _no_scaler():
+    """Return a scaler that does nothing; torch before 2.3 has CUDA's only."""
+    return getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)(enabled=False)

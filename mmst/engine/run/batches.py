@@ -1,8 +1,12 @@
 """Training batches outside training."""
+import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from mmengine.dataset import DefaultSampler
+from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
+from mmengine.runner.amp import autocast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -17,9 +21,10 @@ from .runner_views import unwrapped
 
 def training_batches(runner: Runner, count: int, seed: int,
                      batch_size: int | None = None) -> Iterator[dict]:
-    """Up to ``count`` shuffled batches of the runner's training set, on each rank its own.
+    """Yield up to ``count`` shuffled batches of the runner's training set, on each rank its own.
 
-    The training loader itself and its iterator are not touched.
+    They are loaded as the run loads: by as many workers, seeded and collated alike. The training
+    loader itself and its iterator are not touched.
 
     Args:
         runner (Runner): The runner.
@@ -28,11 +33,22 @@ def training_batches(runner: Runner, count: int, seed: int,
         batch_size (int, optional): Defaults to the training loader's.
     """
     train = runner.train_dataloader
-    sampler = DefaultSampler(train.dataset, shuffle=True, seed=seed)
-    loader = DataLoader(train.dataset, batch_size or train.batch_size or 1, sampler=sampler,
-                        collate_fn=train.collate_fn)
-    for _, batch in zip(range(count), loader, strict=False):
-        yield batch
+    size = batch_size or train.batch_size or 1
+    order = DefaultSampler(train.dataset, shuffle=True, seed=seed)
+    # No more than are wanted: workers load ahead.
+    wanted = list(itertools.islice(order, count * size))
+    yield from DataLoader(train.dataset, size, sampler=wanted, collate_fn=train.collate_fn,
+                          num_workers=min(train.num_workers, count), pin_memory=train.pin_memory,
+                          worker_init_fn=train.worker_init_fn,
+                          multiprocessing_context=train.multiprocessing_context)
+
+
+def training_precision(runner: Runner) -> AbstractContextManager:
+    """Return the autocast of the run's training steps; it does nothing where there is none."""
+    wrapper = runner.optim_wrapper
+    if isinstance(wrapper, AmpOptimWrapper):
+        return autocast(dtype=wrapper.cast_dtype)
+    return nullcontext()
 
 
 def criterion_gradients(runner: Runner, criterion: Criterion,

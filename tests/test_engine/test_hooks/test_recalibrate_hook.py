@@ -1,13 +1,17 @@
 """When BN statistics are renewed in a run, from what, and what else stays as it was."""
 import copy
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from tiny import WEAKEN, TinyImages, averaged, run, timeline, unwrapped
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from mmst.engine import seed_worker
 from mmst.engine.hooks.recalibrate_hook import isolated_random_state
+from mmst.engine.run.batches import training_batches
 from mmst.search.recalibrate import batch_norms
 
 ALL = dict(transformer='all')
@@ -127,3 +131,55 @@ def test_it_does_not_disturb_the_order_of_the_training_data(tmp_path):
             probes=[('LOWEST', dict(after_train_iter=act))])
         losses.append(found)
     assert losses[0] == losses[1] and len(losses[0]) == 6
+
+
+def test_batches_have_the_size_of_training_unless_it_is_set(tmp_path):
+    for size, expected in ((None, 4), (3, 3)):
+        seen = sizes_and_precisions(tmp_path / str(size), recalibrate=dict(
+            batches=2, batch_size=size))
+        assert {batch for batch, _ in seen} == {expected} and len(seen) == 2
+
+
+@pytest.mark.parametrize('wrapper, expected', [
+    (None, None), (dict(type='mmst.MaskedAmpOptimWrapper'), torch.bfloat16)])
+def test_batches_pass_in_the_precision_of_training(tmp_path, wrapper, expected):
+    seen = sizes_and_precisions(tmp_path, wrapper=wrapper)
+    assert {precision for _, precision in seen} == {expected}
+
+
+def sizes_and_precisions(folder, **settings):
+    """Of each recalibration's batch: its images, and the type that autocast would give."""
+    seen = []
+
+    def watch(runner):
+        def look(_, args, kwargs):
+            if kwargs.get('mode') == 'tensor':
+                on = torch.is_autocast_enabled('cpu')
+                precision = torch.get_autocast_dtype('cpu') if on else None
+                seen.append((len(kwargs['inputs']), precision))
+
+        unwrapped(runner).register_forward_pre_hook(look, with_kwargs=True)
+
+    run(folder, 1, ema=False, search=False, prune=dict(interval=1, reactivation=None),
+        probes=[(1, dict(before_train=watch))], **settings)
+    return seen
+
+
+def test_batches_are_loaded_by_the_workers_of_training():
+    """A worker's images say so by their value."""
+    for workers in (0, 2):
+        loader = DataLoader(FromWorkers(), 2, num_workers=workers, worker_init_fn=seed_worker)
+        stand_in = SimpleNamespace(train_dataloader=loader)
+        found = [int(v) for batch in training_batches(stand_in, 3, 0) for v in batch]
+        assert len(found) == 6 and set(found) == ({-1} if not workers else {0, 1})
+
+
+class FromWorkers(Dataset):
+    """Twelve items, each the number of the worker that loads it; -1 without workers."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        info = get_worker_info()
+        return -1 if info is None else info.id

@@ -179,3 +179,60 @@ def test_without_remembered_values_revived_weights_are_0():
     wrapper.set_masks({weight: PRUNED})
     wrapper.lift_masks()
     assert weight.tolist() == [0., 0., 1., 1.]
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A machine that seems to have a GPU, as far as a wrapper looks; with or without bfloat16."""
+    from mmengine.optim.optimizer import amp_optimizer_wrapper
+
+    from mmst.engine.optim import masked_optim_wrapper
+
+    def pretend(bfloat16):
+        for module in (amp_optimizer_wrapper, masked_optim_wrapper):
+            monkeypatch.setattr(module, 'is_cuda_available', lambda: True)
+        monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: bfloat16)
+        monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', Scaler)
+
+    return pretend
+
+
+class Scaler(torch.amp.GradScaler):
+    """Scales on a CPU, as the one of CUDA does on a GPU."""
+
+    def __init__(self, **settings):
+        super().__init__('cpu', **settings)
+
+
+def amp(**settings):
+    parameter = nn.Parameter(torch.ones(2))
+    return MaskedAmpOptimWrapper(optimizer=torch.optim.SGD([parameter], lr=0.1), **settings)
+
+
+def test_mixed_precision_is_bfloat16_without_a_scale_where_the_device_has_it(gpu):
+    gpu(bfloat16=True)
+    wrapper = amp()
+    assert wrapper.cast_dtype == torch.bfloat16 and not wrapper.loss_scaler.is_enabled()
+
+
+def test_mixed_precision_is_float16_with_a_scale_elsewhere(gpu):
+    gpu(bfloat16=False)
+    wrapper = amp()
+    assert wrapper.cast_dtype == torch.float16 and wrapper.loss_scaler.is_enabled()
+
+
+@pytest.mark.parametrize('bfloat16', [True, False])
+def test_the_precision_can_be_set_either_way(gpu, bfloat16):
+    gpu(bfloat16=not bfloat16)
+    wrapper = amp(dtype='bfloat16' if bfloat16 else 'float16')
+    assert wrapper.cast_dtype == (torch.bfloat16 if bfloat16 else torch.float16)
+    assert wrapper.loss_scaler.is_enabled() is not bfloat16
+
+
+@pytest.mark.parametrize('before, after', [('bfloat16', 'float16'), ('float16', 'bfloat16')])
+def test_a_run_goes_on_in_the_other_precision(gpu, before, after):
+    gpu(bfloat16=True)
+    state = amp(dtype=before).state_dict()
+    wrapper = amp(dtype=after)
+    wrapper.load_state_dict(state)
+    assert wrapper.loss_scaler.is_enabled() is (after == 'float16')
