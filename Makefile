@@ -18,7 +18,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --no-input
 # Written last: a set-up that failed or was interrupted has none, so the next call goes on.
 STAMP := $(VENV)/.setup-complete
 # There while packages are being installed: where it is still there, one may be half installed,
-# and the environment is made anew. (Finished downloads stay in pip's cache.)
+# and the environment is recreated. (Finished downloads stay in pip's cache.)
 UNFINISHED := $(VENV)/.setup-unfinished
 
 CHECK_PYTHON := import sys; v = sys.version_info[:2]; \
@@ -55,7 +55,7 @@ $(STAMP): requirements.txt requirements-no-deps.txt setup.py
 else
 $(STAMP): requirements.txt requirements-no-deps.txt setup.py
 	@if [ -e $(UNFINISHED) ] || { [ -e $(VENV) ] && ! $(RUN) -c ''; }; then \
-		echo 'An earlier set-up was not finished: making $(VENV) anew.'; rm -rf $(VENV); fi
+		echo 'An earlier set-up was not finished: recreating $(VENV).'; rm -rf $(VENV); fi
 	@if [ ! -e $(VENV) ]; then \
 		[ -n '$(PYTHON)' ] || { echo 'Python 3.11 was not found. Remedy: install it, or' \
 			'make setup PYTHON=/path/to/python3.11' >&2; exit 1; }; \

@@ -4,7 +4,7 @@
     TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 python benchmarks/compiling.py     # a really cold start
 
 Of processor time: on a machine with a GPU hide it (``CUDA_VISIBLE_DEVICES=``).
-Results are added to ``benchmarks/results/compiling.json`` and ``.md``, beside other networks'.
+Results are added to ``benchmarks/results/compiling.json`` and ``.md``, next to other networks'.
 """
 import argparse
 import json

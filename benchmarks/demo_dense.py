@@ -1,4 +1,4 @@
-"""Record what the demos' networks reach trained dense, which the demo shows beside its ticket.
+"""Record what the demos' networks reach trained dense, which the demo shows next to its ticket.
 
     python benchmarks/demo_dense.py [cityscapes ade20k imagenet coco]
 """
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def record(dataset: str, summary: dict) -> None:
-    """Put one data set's result into the record, beside the others'."""
+    """Put one data set's result into the record, next to the others'."""
     records = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
     records[dataset] = dict(
         config=str(config_of(dataset, 'dense').relative_to(ROOT)),

@@ -1,4 +1,4 @@
-"""Latency of tickets on a CPU, all runtimes side by side, with the multiply-adds beside the times.
+"""Latency of tickets on a CPU, all runtimes side by side, with multiply-adds and times.
 
     python benchmarks/latency_tickets.py   # trains the full-width supernet and prunes it
     python benchmarks/latency.py --size 512 1024
@@ -34,7 +34,7 @@ RESULTS, RUN = ROOT / 'results', ROOT.parent / 'work_dirs/full_width'
 #: Candidate to the times of each round in milliseconds: of its second call by the clock and of
 #: processor, and of its first call, of processor.
 Times = dict[str, list[tuple[float, float, float]]]
-#: What speed-ups are told against: the first of these that could be run.
+#: Speed-ups are relative to the first of these that could be run.
 REFERENCES = ('onnxruntime, searched', 'torch, searched', 'sparse kernel, 50% global')
 #: Row, the row that it is compared with, and how often faster it is meant to be at 512x1024.
 GOALS = (

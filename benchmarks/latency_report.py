@@ -72,7 +72,7 @@ def _bounds(record: dict) -> list[str]:
     return ['## Bounds of the sparse kernel', '',
             f'One core of this machine does {best["multiply_adds"] / 1e9:.1f} G multiply-adds a '
             f'second in registers and streams {best["memory"] / 1e9:.1f} GB/s from memory, '
-            f'{best["cache"] / 1e9:.1f} GB/s from its cache, measured beside the networks '
+            f'{best["cache"] / 1e9:.1f} GB/s from its cache, measured next to the networks '
             '(`benchmarks/ceilings.py`). At these rates the multiply-adds of the kept weights, and '
             'the feature maps that the kernel\'s passes read and write, take at least:', '',
             *table(('network', 'measured (ms)', 'GMACs', 'multiply-adds (ms)', 'MB moved',

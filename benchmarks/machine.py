@@ -1,4 +1,4 @@
-"""What a record was measured on; here so that benchmarks import it from beside them."""
+"""Describes the machine that a record was measured on."""
 from mmst.lab.machine import machine
 
 __all__ = ['machine']

@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def record(args: argparse.Namespace, part: str, found: dict) -> None:
-    """Put one part's result beside the others."""
+    """Add one part's result to the others."""
     parts = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     size = ' '.join(map(str, args.size))
     parts[part] = dict(

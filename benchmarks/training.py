@@ -7,7 +7,7 @@
 Candidates run in turn, so that ratios survive other work on the machine; ratios are of processor
 time, on a GPU of the clock's. ``--only ladder --rungs ...`` picks changes where all of them take
 too long. On a GPU trainings are as shipped, by CUDA graphs. Results are added to
-``benchmarks/results/training.json`` and ``.md``, beside those of other tasks, sizes and sections.
+``benchmarks/results/training.json`` and ``.md``, next to those of other tasks, sizes and sections.
 Run it before and after a change and compare the records.
 """
 import argparse
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def record(args: argparse.Namespace, section: str, found: dict) -> None:
-    """Put one section's result beside the others."""
+    """Add one section's result to the others."""
     cases = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     case = f'{args.task} {"x".join(map(str, args.size))}, Transformers: {args.transformer}'
     case += ', GPU' if DEVICE == 'cuda' else ''
@@ -116,7 +116,7 @@ def own_cost(run) -> float:
 
 
 def events(args: argparse.Namespace) -> dict:
-    """A prune and a search (a fifth of the units goes) beside a step."""
+    """Measure a prune and a search (a fifth of the units goes) next to a step."""
     run = runner(args.task, args.transformer, args.size, True)
     batch = make_batch(args.task, *args.size)
     prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)

@@ -1,6 +1,6 @@
 """What mkdocs does besides: pages that mkdocs.yml need not name.
 
-Each record below benchmarks/results becomes a page below Results, its figures beside it; pages of
+Each record below benchmarks/results becomes a page below Results, with its figures; pages of
 docs/ that the navigation does not name are added at the end of Use.
 """
 import re

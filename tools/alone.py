@@ -28,7 +28,7 @@ def main(words):
 def hold(path, name, kind):
     """Take the lock of a file; returns when this process has it.
 
-    A file system without locks is told of, and nobody is kept from anything there.
+    On a file system without locks a warning is printed, and nobody has to wait.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
