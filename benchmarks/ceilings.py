@@ -1,4 +1,4 @@
-"""Measured ceilings of one core, and what a sparse network asks of them."""
+"""Measures the ceilings of one core, and what share of them a sparse network reaches."""
 import ctypes
 import subprocess
 import tempfile

@@ -1,4 +1,4 @@
-"""torch.compile of search blocks one by one: cold start, graphs, steps, and what a search costs.
+"""Measures torch.compile of search blocks one by one: cold start, graphs, steps, a search's cost.
 
     python benchmarks/compiling.py --width 0.25 --transformer none --size 1 64 128
     TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 python benchmarks/compiling.py     # a really cold start
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def compare(args: argparse.Namespace) -> dict:
-    """Cold start, a step of each form, and the first step after a search of one block."""
+    """Return cold start, a step of each form, and the first step after a search of one block."""
     batch = make_batch('segmentation', *args.size)
     forms = {name: network('segmentation', args.transformer, args.width)
              for name in ('eager', 'compiled')}
@@ -74,20 +74,20 @@ def compare(args: argparse.Namespace) -> dict:
 
 
 def seconds(run: Callable) -> dict:
-    """Of a call, by the clock and of processor, processes that it starts included."""
+    """Return the seconds of a call, by the clock and of processor, started processes included."""
     start, busy = time.perf_counter(), processor()
     run()
     return dict(clock=time.perf_counter() - start, processor=processor() - busy)
 
 
 def processor() -> float:
-    """Processor time so far of this process and of those that it has waited for."""
+    """Return the processor time so far of this process and of those that it has waited for."""
     kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
     return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, kinds))
 
 
 def markdown(cases: dict[str, dict]) -> str:
-    """The record for people."""
+    """Return the record for people."""
     lines = ['# torch.compile, block by block']
     for name, found in sorted(cases.items()):
         lines += ['', f'## {name[0].upper()}{name[1:]}', '', *_case(found)]

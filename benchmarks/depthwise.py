@@ -1,4 +1,4 @@
-"""The mixed depthwise kernel against torch's convolutions, on maps of the supernet.
+"""Compares the mixed depthwise kernel with torch's convolutions, on maps of the supernet.
 
     python benchmarks/depthwise.py
     python benchmarks/depthwise.py --device cuda     # Triton
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def row(args: argparse.Namespace, width: int, height: int, breadth: int, stride: int) -> dict:
-    """Times for one map."""
+    """Return times for one map."""
     options = dict(device=args.device, dtype=getattr(torch, args.dtype))
     planes = torch.randn(args.batch, 3 * width, height, breadth, **options)
     rows = planes.contiguous(memory_format=torch.channels_last)
@@ -70,7 +70,7 @@ def row(args: argparse.Namespace, width: int, height: int, breadth: int, stride:
 
 def both_passes(function: Callable, x: torch.Tensor, weights: list[torch.Tensor],
                 stride: int) -> Callable:
-    """A call that computes the output, then all gradients."""
+    """Return a call that computes the output, then all gradients."""
     gradient = torch.randn_like(function(x, weights, stride))
 
     def run():
@@ -83,7 +83,7 @@ def both_passes(function: Callable, x: torch.Tensor, weights: list[torch.Tensor]
 
 
 def markdown(found: dict) -> str:
-    """The record for people."""
+    """Return the record for people."""
     # A process that waits for a GPU takes no processor time.
     kind, digits = ('clock_ms', 3) if found['device'] == 'cuda' else ('processor_ms', 1)
     names = ('torch, NCHW', 'torch, NHWC', 'kernel')

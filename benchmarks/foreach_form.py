@@ -1,4 +1,4 @@
-"""Two-in-one training in this project's form, without a Runner: the parts as the hooks use them."""
+"""Trains two-in-one in this project's form without a Runner, with the parts that the hooks use."""
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,7 +10,7 @@ from mmst.search.penalty import L1Penalty
 
 
 class ForeachTraining:
-    """A training step: penalty as a sub-gradient, masks after the step, averages in one call.
+    """Takes training steps: penalty as a sub-gradient, masks after the step, averages in one call.
 
     Args:
         model (nn.Module): A network in any form.
@@ -34,7 +34,7 @@ class ForeachTraining:
         self.ema.steps += 10**6  # past its warm-up
 
     def step(self, batch) -> None:
-        """One step."""
+        """Take one step."""
         self.wrapper.update_params(self.loss(self.model, batch))
         self.average()
 
@@ -44,7 +44,7 @@ class ForeachTraining:
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list:
-    """Weight decay on weights of convolutions and linears only, in two groups."""
+    """Return the weight decay on weights of convolutions and linears only, in two groups."""
     weights = {id(m.weight) for m in model.modules() if isinstance(m, PRUNABLE)}
     groups = ([], [])
     for p in model.parameters():
@@ -55,6 +55,6 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list:
 
 def all_masks(model: nn.Module, share: float = 0.5,
               parts: Sequence[str] = ('backbone', 'neck')) -> dict[nn.Parameter, Tensor]:
-    """A mask for each prunable weight: True (pruned) for a random share."""
+    """Return a mask for each prunable weight: True (pruned) for a random share."""
     return {m.weight: torch.rand(m.weight.shape).to(m.weight.device) < share for part in parts
             for m in getattr(model, part).modules() if isinstance(m, PRUNABLE)}

@@ -95,7 +95,7 @@ def cases() -> list:
 
 
 def run_name(case: dict) -> str:
-    """Of the toolbox's run and its variant."""
+    """Return the name of the toolbox's run and its variant."""
     changes = case['changes']
     if not changes:
         return case['toolbox']
@@ -105,7 +105,7 @@ def run_name(case: dict) -> str:
 
 
 def name(case: dict) -> str:
-    """Of one kill of one run."""
+    """Return the name of one kill of one run."""
     return f'{run_name(case)}: {case["kill"]}'
 
 
@@ -131,7 +131,7 @@ def run(case: dict, folder: Path) -> dict:
 
 
 def uninterrupted(case: dict, folder: Path) -> tuple:
-    """Folder of the whole run, trained where it is missing, and its settings."""
+    """Return the folder of the whole run, trained where it is missing, and its settings."""
     data, own = folder / case['toolbox'], folder / f'whole_{run_name(case)}'
     if not (data / 'config.txt').is_file():
         shutil.rmtree(data, ignore_errors=True)
@@ -153,7 +153,7 @@ def count(value) -> int:
 
 
 def outcome(row: dict) -> str:
-    """In words."""
+    """Return the outcome in words."""
     differences = row['differences']
     return f'DIFFERS in {", ".join(differences[:3])}' if differences else 'identical'
 
@@ -162,7 +162,7 @@ def outcome(row: dict) -> str:
 
 
 def recorded(folder: Path) -> dict:
-    """Rows so far by name."""
+    """Return rows so far by name."""
     path = folder / 'rows.jsonl'
     lines = path.read_text().splitlines() if path.is_file() else []
     return {name(row): row for row in map(json.loads, lines)}
@@ -175,7 +175,7 @@ def record(row: dict, folder: Path) -> None:
 
 
 def write_record(rows: list) -> None:
-    """Both files, of the rows that there are."""
+    """Write both files, from the rows that there are."""
     content = dict(command='python benchmarks/kill_and_resume.py', machine=machine(), rows=rows)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.with_suffix('.json').write_text(json.dumps(content, indent=1) + '\n')
@@ -183,7 +183,7 @@ def write_record(rows: list) -> None:
 
 
 def markdown(content: dict) -> str:
-    """The record for people."""
+    """Return the record for people."""
     rows, host = content['rows'], content['machine']
     same = sum(not row['differences'] for row in rows)
     inside = sum(row['place'] != 'between epochs' for row in rows)
@@ -221,7 +221,7 @@ def markdown(content: dict) -> str:
 
 
 def cell(row) -> str:
-    """Moment and outcome of a kill."""
+    """Return the moment and outcome of a kill."""
     if row is None:
         return 'not run'
     return (f'{row["moment"]["iterations"]}, {row["resumed_from"] or "the start"}: {outcome(row)}')

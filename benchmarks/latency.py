@@ -104,7 +104,7 @@ def pin(threads: int) -> None:
 
 
 def errors_of(model: nn.Module, kernel: Run | None, image: Tensor) -> dict[str, float]:
-    """Largest differences to the network in float64, relative to its largest output.
+    """Return the largest differences to the network in float64, relative to its largest output.
 
     Of the kernel, and of torch in float32, which is the noise of that precision.
     """
@@ -116,7 +116,7 @@ def errors_of(model: nn.Module, kernel: Run | None, image: Tensor) -> dict[str, 
 
 
 def measure(candidates: dict[str, Run], image: Tensor, rounds: int) -> Times:
-    """Two calls of each candidate in each round; the first rounds warm up."""
+    """Return two calls of each candidate in each round; the first rounds warm up."""
     times: Times = {name: [] for name in candidates}
     for number in range(rounds + 2):
         for name, run in candidates.items():
@@ -127,19 +127,19 @@ def measure(candidates: dict[str, Run], image: Tensor, rounds: int) -> Times:
 
 
 def timed(run: Run, image: Tensor) -> tuple[float, float]:
-    """Milliseconds of a call, by the clock and of processor."""
+    """Return milliseconds of a call, by the clock and of processor."""
     start, busy = time.perf_counter(), time.process_time()
     run(image)
     return 1000 * (time.perf_counter() - start), 1000 * (time.process_time() - busy)
 
 
 def reference(names) -> str:
-    """The network that others are compared with."""
+    """Return the network that others are compared with."""
     return next(name for name in REFERENCES if name in names)
 
 
 def speedup(times: Times, name: str, other: str, kind: int) -> float:
-    """Median over the rounds of the other's time over this one's."""
+    """Return the median over the rounds of the other's time over this one's."""
     return statistics.median(b[kind] / a[kind]
                              for a, b in zip(times[name], times[other], strict=True))
 
@@ -152,7 +152,7 @@ def goals(times: Times) -> list[dict]:
 
 
 def row(name: str, run: Run, times: Times, image: Tensor) -> dict:
-    """Medians, quartiles and the ratios to the reference of one candidate."""
+    """Return medians, quartiles and the ratios to the reference of one candidate."""
     found = dict(runtime=name.split(', ')[0], network=name.split(', ')[1])
     for index, kind in enumerate(('clock', 'processor', 'first')):
         own = [call[index] for call in times[name]]

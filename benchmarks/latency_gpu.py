@@ -1,4 +1,4 @@
-"""Images a second on a GPU: supernet, searched network and compacted tickets.
+"""Measures images a second on a GPU: supernet, searched network and compacted tickets.
 
     python benchmarks/latency_tickets.py
     python benchmarks/latency_gpu.py --batch 1 16
@@ -71,7 +71,7 @@ def parse_args() -> argparse.Namespace:
 
 def measured(networks: dict[str, nn.Module], batch: int, size: Sequence[int], precision: str,
              graph: bool, rounds: int, compress: bool = False) -> list[dict]:
-    """A row for each network, the networks in turn."""
+    """Return a row for each network, the networks in turn."""
     runs = {name: prepare(net, batch, size, PRECISIONS[precision], graph, compress)
             for name, net in networks.items()}
     rows = []
@@ -86,7 +86,7 @@ def measured(networks: dict[str, nn.Module], batch: int, size: Sequence[int], pr
 @torch.inference_mode()
 def prepare(model: nn.Module, batch: int, size: Sequence[int], dtype: torch.dtype, graph: bool,
             compress: bool) -> Callable:
-    """A call of the network on a fixed batch, warmed up; as a CUDA graph if asked for."""
+    """Return a call of the network on a fixed batch, warmed up; as a CUDA graph if asked for."""
     model = copy.deepcopy(model).to('cuda', dtype).to(memory_format=torch.channels_last)
     if compress:
         semi_structured(model)
@@ -107,7 +107,7 @@ def prepare(model: nn.Module, batch: int, size: Sequence[int], dtype: torch.dtyp
 
 
 def measure(runs: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each call by the GPU's own clock, the networks in turn."""
+    """Return milliseconds of each call by the GPU's own clock, the networks in turn."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
@@ -121,7 +121,7 @@ def measure(runs: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, lis
 
 
 def write(record: dict) -> None:
-    """The record for machines and for people."""
+    """Write the record for machines and for people."""
     path = RESULTS / 'latency_gpu.json'
     path.write_text(json.dumps(record, indent=2) + '\n')
     rows = [(r['network'], r['batch'], r['precision'], 'yes' if r['graph'] else 'no',

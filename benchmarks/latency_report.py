@@ -1,10 +1,10 @@
-"""The record of ``benchmarks/latency.py`` as Markdown."""
+"""Writes the record of ``benchmarks/latency.py`` as Markdown."""
 
 from training_report import table
 
 
 def markdown(record: dict) -> str:
-    """The record for people."""
+    """Return the record for people."""
     kinds = list(next(iter(record['kept'].values())))
     where, tools = record['machine'], record['runtimes'].items()
     lines = [

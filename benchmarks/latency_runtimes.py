@@ -1,4 +1,5 @@
-"""The runtimes that ``benchmarks/latency.py`` compares, each as a call that takes an image."""
+"""Builds the runtimes that ``benchmarks/latency.py`` compares, each as a call that takes an image.
+"""
 import copy
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -43,14 +44,14 @@ def make_candidates(networks: dict[str, nn.Module], threads: int, image: Tensor,
 
 
 def torch_run(model: nn.Module) -> Run:
-    """torch eager in channels_last, its faster memory format on CPUs."""
+    """Return torch eager in channels_last, its faster memory format on CPUs."""
     model = copy.deepcopy(model).to(memory_format=torch.channels_last)
     model.backbone.channels_last = True
     return torch.inference_mode()(model)
 
 
 class CSRConv(nn.Module):
-    """1x1 convolution as the product of a CSR matrix with the image's pixels."""
+    """Computes a 1x1 convolution as the product of a CSR matrix with the image's pixels."""
 
     def __init__(self, conv: nn.Conv2d):
         super().__init__()
@@ -62,7 +63,7 @@ class CSRConv(nn.Module):
 
 
 def csr_run(model: nn.Module) -> Run:
-    """torch with its own sparse products for all 1x1 convolutions; batch 1."""
+    """Return torch with its own sparse products for all 1x1 convolutions; batch 1."""
     model = copy.deepcopy(model)
     model.backbone.channels_last = False
     for parent in list(model.modules()):
@@ -75,7 +76,7 @@ def csr_run(model: nn.Module) -> Run:
 
 def from_onnx(model: nn.Module, name: str, runtimes: Sequence[str], threads: int,
               image: Tensor) -> dict[str, Run]:
-    """The network in runtimes that read ONNX files."""
+    """Return the network in runtimes that read ONNX files."""
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/model.onnx'
         with torch.no_grad(), plain_widths():
@@ -85,7 +86,7 @@ def from_onnx(model: nn.Module, name: str, runtimes: Sequence[str], threads: int
 
 
 def onnxruntime_run(path: str, threads: int) -> Run:
-    """onnxruntime with all its graph optimisations."""
+    """Return onnxruntime with all its graph optimisations."""
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -109,7 +110,7 @@ COMPILED = dict(onnxruntime=('onnxruntime', onnxruntime_run), OpenVINO=('openvin
 
 @contextmanager
 def plain_widths() -> Iterator[None]:
-    """Widths as plain numbers: while a network is traced, shapes are tensors."""
+    """Keep widths as plain numbers: while a network is traced, shapes are tensors."""
     from unittest.mock import patch
 
     from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
@@ -123,5 +124,5 @@ def plain_widths() -> Iterator[None]:
 
 
 def versions() -> dict:
-    """Versions of the runtimes."""
+    """Return versions of the runtimes."""
     return {name: version(name) for name in ('torch', 'onnxruntime', 'openvino') if find_spec(name)}

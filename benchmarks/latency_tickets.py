@@ -17,7 +17,7 @@ TICKETS.append(('2:4', 50))
 
 
 def main() -> None:
-    """Data, training, tickets."""
+    """Generate data, train, draw tickets."""
     tool('generate_data', 'cityscapes', ROOT / 'data/latency/cityscapes', '--size', '128', '256',
          '--train', '32', '--val', '8')
     if not (RUN / 'ticket.pth').is_file():

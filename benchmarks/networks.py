@@ -1,4 +1,4 @@
-"""The networks whose speed is measured: supernet, searched network, tickets of shipped commands."""
+"""Builds the networks to be timed: supernet, searched network, tickets of shipped commands."""
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
 
 
 def ticket_name(ticket: Ticket, path: str) -> str:
-    """Sparsity and scope, or folder."""
+    """Return a ticket's sparsity and scope, or its folder."""
     scope = (ticket.meta.get('origin') or {}).get('scope') or Path(path).absolute().parent.name
     return f'{ticket.sparsity:.0%} {scope}'
 
@@ -61,7 +61,7 @@ def describe(model: nn.Module, size: Sequence[int]) -> dict[str, float]:
 
 
 def kept_by_kind(model: nn.Module) -> dict[str, float]:
-    """Share of weights that are not 0, by kind of layer."""
+    """Return the share of weights that are not 0, by kind of layer."""
     kinds: dict[str, list] = {}
     for name, kept in nonzero(model).items():
         kind = next((k for k in ('expand', 'depthwise', 'project.', 'residual', 'stem', 'head')
@@ -73,5 +73,5 @@ def kept_by_kind(model: nn.Module) -> dict[str, float]:
 
 
 def random_image(size: Sequence[int], batch: int = 1) -> Tensor:
-    """Normalised noise, the same each time."""
+    """Return normalised noise, the same each time."""
     return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(0))

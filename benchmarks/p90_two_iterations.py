@@ -64,7 +64,7 @@ def run_child(dataset: str, batch_size: int, folder: Path) -> dict:
 
 
 def train(dataset: str, batch_size: int, folder: Path) -> None:
-    """Two iterations of one config; what was measured goes to ``row.json``."""
+    """Train two iterations of one config, and write the measurements to ``row.json``."""
     import torch
     from mmengine.runner import Runner
 
@@ -103,7 +103,7 @@ class Finished(Exception):
 
 
 def stopwatch():
-    """A hook that measures iterations, and ends the run after two."""
+    """Return a hook that measures iterations, and ends the run after two."""
     from mmengine.hooks import Hook
 
     class Stopwatch(Hook):
@@ -132,7 +132,7 @@ def stopwatch():
 
 
 def override(cfg, dataset: str, data: Path, batch_size: int) -> None:
-    """The two settings that are changed."""
+    """Change two settings."""
     inside = dict(ade20k='ADEChallengeData2016').get(dataset, '')
     for split in ('train', 'val', 'test'):
         cfg[f'{split}_dataloader'].dataset.data_root = str(data / inside)
@@ -158,7 +158,7 @@ def write_record(rows: list) -> None:
 
 
 def markdown(record: dict) -> str:
-    """The record for people."""
+    """Return the record for people."""
     header = ('config', 'input', 'batch', 'supernet params (M)', 'set-up (s)', 'iterations (s)',
               'losses', 'peak memory (GiB)')
     lines = ['# Every p90 config itself, two training iterations', '',
@@ -174,7 +174,7 @@ def markdown(record: dict) -> str:
 
 
 def row_text(row: dict) -> str:
-    """A row of the table."""
+    """Return a row of the table."""
     cells = (Path(row['config']).name, '{}x{}'.format(*row['input_shape']), row['batch_size'],
              f'{row["supernet_params"] / 1e6:.3f}', row['setup_seconds'],
              ', '.join(map(str, row['iteration_seconds'])),
@@ -183,7 +183,7 @@ def row_text(row: dict) -> str:
 
 
 def versions() -> dict:
-    """Versions of what took part."""
+    """Return versions of what took part."""
     found = dict(Python=platform.python_version())
     for name in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

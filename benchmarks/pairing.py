@@ -1,4 +1,4 @@
-"""Interleaved timings: every round runs each candidate once, so that other work hits all alike."""
+"""Runs each candidate once a round, so that other work on the machine hits all alike."""
 import os
 import statistics
 import time
@@ -12,7 +12,7 @@ Times = dict[str, list[tuple[float, float]]]
 
 def measure(candidates: dict[str, Callable[[], object]], rounds: int, warmup: int = 1,
             prepare: Callable[[str], object] = lambda name: None) -> Times:
-    """Seconds of each call, by the clock and of processor; the first rounds are dropped.
+    """Return seconds of each call, by the clock and of processor; the first rounds are dropped.
 
     ``prepare(name)`` is called before each candidate's call and not timed. A call ends when a GPU,
     if there is one, has ended what it was given.
@@ -33,7 +33,7 @@ def measure(candidates: dict[str, Callable[[], object]], rounds: int, warmup: in
 
 
 def summary(times: Times, reference: str, by: str = 'processor') -> dict[str, dict]:
-    """Medians in milliseconds, and the median over the rounds of the ratio to ``reference``.
+    """Return medians in milliseconds, and the median over the rounds of the ratio to ``reference``.
 
     ``by`` tells which time ratios are of: ``'processor'``, or ``'clock'``, since a process that
     waits for a GPU takes no processor time. ``'ms'`` is the median of that time.

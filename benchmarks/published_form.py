@@ -1,4 +1,4 @@
-"""Two-in-one training in the form in which HR-NAS and the paper describe it, as a plain reference.
+"""Trains two-in-one as HR-NAS and the paper describe it, as a plain reference.
 
 Three separate branches a search block; the L1 penalty and weight decay as terms of the loss, summed
 in a loop; the product of each weight and its mask in every forward pass; averages and the optimizer
@@ -20,7 +20,7 @@ from mmst.search.units import find_units
 
 
 class SeparateBranches(nn.Module):
-    """MixConv as the supplement's Fig. 1 draws it: an inverted residual for each kernel size.
+    """Is MixConv as the supplement's Fig. 1 draws it: an inverted residual for each kernel size.
 
     Args:
         joint (MixConv): What it takes its settings and, exactly, its weights from.
@@ -39,7 +39,8 @@ class SeparateBranches(nn.Module):
         return self.bn(sum(branch(x) for branch in self.branches))
 
     def joint_tensors(self, of: Callable[[Tensor], Tensor] = Tensor.detach) -> dict[str, Tensor]:
-        """The tensors by the names of the joint layout; ``of`` gives one of each parameter."""
+        """Return the tensors by the names of the joint layout; ``of`` gives one of each parameter.
+        """
         found = {}
         for name, i, dim in (('expand', 0, 0), ('project', 6, 1)):
             found[f'{name}.weight'] = torch.cat([of(b[i].weight) for b in self.branches], dim)
@@ -76,21 +77,21 @@ def _norm(bn: nn.BatchNorm2d, part: slice) -> nn.BatchNorm2d:
 
 
 class MaskedConv2d(nn.Conv2d):
-    """Convolution by the product of weight and mask."""
+    """Convolves with the product of weight and mask."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self._conv_forward(x, self.weight * self.mask, self.bias)
 
 
 class MaskedLinear(nn.Linear):
-    """Linear map by the product of weight and mask."""
+    """Maps linearly by the product of weight and mask."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight * self.mask, self.bias)
 
 
 def separate_branches(joint: nn.Module) -> nn.Module:
-    """A copy of a network whose MixConvs are separate branches, with the same weights."""
+    """Return a copy of a network whose MixConvs are separate branches, with the same weights."""
     model = copy.deepcopy(joint)
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
@@ -100,7 +101,8 @@ def separate_branches(joint: nn.Module) -> nn.Module:
 
 
 def published(joint: nn.Module, parts: Sequence[str] = ('backbone', 'neck')) -> nn.Module:
-    """``separate_branches``, and a mask of ones in each convolution and linear of ``parts``."""
+    """Return ``separate_branches``, and a mask of ones in each convolution and linear of ``parts``.
+    """
     model = separate_branches(joint)
     for part in parts:
         for module in getattr(model, part).modules():
@@ -113,7 +115,7 @@ def published(joint: nn.Module, parts: Sequence[str] = ('backbone', 'neck')) -> 
 
 def joint_tensors(model: nn.Module, of: Callable[[Tensor], Tensor] = Tensor.detach
                   ) -> dict[str, Tensor]:
-    """Parameters of a network in separate branches by their names in the joint network."""
+    """Return parameters of a network in separate branches by their names in the joint network."""
     found = {}
     for path, module in model.named_modules():
         if isinstance(module, SeparateBranches):
@@ -126,7 +128,7 @@ def joint_tensors(model: nn.Module, of: Callable[[Tensor], Tensor] = Tensor.deta
 
 
 class PublishedTraining:
-    """A training step in the published form.
+    """Takes training steps in the published form.
 
     Args:
         model (nn.Module): From ``published``.
@@ -148,7 +150,7 @@ class PublishedTraining:
         self.averages = {name: t.clone() for name, t in self._averaged()}
 
     def step(self, batch) -> None:
-        """One step."""
+        """Take one step."""
         total = self.loss(self.model, batch) + self.penalty() + self.decay_term()
         self.optimizer.zero_grad()
         total.backward()
@@ -156,14 +158,14 @@ class PublishedTraining:
         self.average()
 
     def penalty(self) -> Tensor:
-        """The L1 penalty, unit group by unit group."""
+        """Return the L1 penalty, unit group by unit group."""
         total = torch.zeros(())
         for scale, cost in self.penalised:
             total = total + (cost * scale.abs()).sum()
         return self.rho * total
 
     def decay_term(self) -> Tensor:
-        """Half the squared weights, layer by layer."""
+        """Return half the squared weights, layer by layer."""
         total = torch.zeros(())
         for weight in self.decayed:
             total = total + weight.pow(2).sum()
@@ -182,7 +184,7 @@ class PublishedTraining:
 
 def penalised_scales(joint: nn.Module, model: nn.Module, sizes: Mapping
                      ) -> list[tuple[nn.Parameter, Tensor]]:
-    """Importance factors of the published form of ``joint`` with their relative costs.
+    """Return importance factors of the published form of ``joint`` with their relative costs.
 
     Args:
         joint (nn.Module): The network in this project's form.

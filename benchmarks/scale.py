@@ -1,4 +1,4 @@
-"""What the paper's four runs send, store and take on 8 and on 64 GPUs, from the real networks.
+"""Computes traffic, storage and time of the paper's four runs on 8 and 64 GPUs.
 
     python benchmarks/scale.py
     python benchmarks/scale.py --gpus 8 16 --step-ms 250 --bandwidth 25

@@ -79,7 +79,7 @@ def record(args: argparse.Namespace, part: str, found: dict) -> None:
 
 
 def shrink(args: argparse.Namespace) -> dict:
-    """Steps of the network at several shares of its units, removed at random."""
+    """Return steps of the network at several shares of its units, removed at random."""
     batch, candidates, macs = make_batch(args.task, *args.size), {}, {}
     for share in SHARES:
         training = form(args, separate=False, channels_last=True, kernel='all')
@@ -108,7 +108,8 @@ def remove(training, share: float) -> None:
 
 
 def scaling(args: argparse.Namespace) -> dict:
-    """A step, a search and a prune at several widths and resolutions, a batch of one size."""
+    """Return a step, a search and a prune at several widths and resolutions, a batch of one size.
+    """
     rows = []
     for width in WIDTHS:
         for scale in SCALES if width == 1 else (1, ):
@@ -123,7 +124,9 @@ def scaling(args: argparse.Namespace) -> dict:
 
 
 def events(args: argparse.Namespace, run: Runner, size) -> dict[str, Callable[[], object]]:
-    """A step, a prune and a search that removes a tenth of the units, and what these two need."""
+    """Return a step, a prune and a search that removes a tenth of the units, and what these two
+    need.
+    """
     batch = make_batch(args.task, *size)
     prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
     return dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
@@ -142,12 +145,12 @@ def weaken(run: Runner, share: float) -> None:
 
 
 def params(run: Runner) -> int:
-    """Parameters of the network that a runner trains."""
+    """Return parameters of the network that a runner trains."""
     return sum(p.numel() for p in unwrapped(run).parameters())
 
 
 def processes(args: argparse.Namespace) -> dict:
-    """Weak scaling: two-in-one training by one process, and by two that exchange gradients.
+    """Return weak scaling: two-in-one training by one process, and by two that exchange gradients.
 
     Each has a batch of its own; gloo connects them. Times are the clock's: processes that share
     cores with other work wait for each other.
@@ -162,7 +165,7 @@ def processes(args: argparse.Namespace) -> dict:
 
 
 def free_port() -> int:
-    """One that nothing listens at."""
+    """Return a port that nothing listens at."""
     with socket.socket() as listener:
         listener.bind(('127.0.0.1', 0))
         return listener.getsockname()[1]
@@ -183,7 +186,7 @@ def _rank(rank: int, count: int, port: int, args: argparse.Namespace, found: dic
 
 
 def loading(args: argparse.Namespace) -> dict:
-    """Share of the time that steps wait for data, per epoch, in the log of a run."""
+    """Return the share of the time that steps wait for data, per epoch, in the log of a run."""
     logs = sorted(args.work_dir.glob('*/vis_data/scalars.json'))
     if not logs:
         sys.exit(f'{args.work_dir}: no log of a run. Remedy: make demo, or give --work-dir.')
@@ -198,7 +201,7 @@ def loading(args: argparse.Namespace) -> dict:
 
 
 def communication(args: argparse.Namespace) -> dict:
-    """Bytes that a GPU sends, from the shapes of the network; nothing is measured."""
+    """Return bytes that a GPU sends, from the shapes of the network; nothing is measured."""
     model = network(args.task, args.transformer)
     gradients = 4 * sum(p.numel() for p in model.parameters())
     units = sum(len(group) for group in find_units(model).values())
@@ -216,7 +219,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
 
 
 def draw(rows: list[dict]) -> None:
-    """Step time against remaining MACs."""
+    """Draw step time against remaining MACs."""
     import matplotlib
     matplotlib.use('Agg')
     from matplotlib import pyplot
@@ -236,7 +239,7 @@ def draw(rows: list[dict]) -> None:
 
 
 def markdown(parts: dict[str, dict]) -> str:
-    """The record for people."""
+    """Return the record for people."""
     lines = ['# A shrinking network', '',
              'Medians of interleaved rounds, of processor time unless the clock is named.']
     for name, found in parts.items():

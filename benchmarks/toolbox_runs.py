@@ -1,4 +1,4 @@
-"""Tiny runs of the three toolboxes for ``kill_and_resume.py``: the shipped configs, narrowed.
+"""Runs the three toolboxes in small for ``kill_and_resume.py``: the shipped configs, narrowed.
 
 The toolboxes' own networks' parts, loading code, random augmentation and metrics; four epochs of
 three iterations, each of which prunes; the second and the fourth search and validate.
@@ -63,7 +63,7 @@ def narrow(model: dict[str, Any]) -> None:
 
 def settings(task_folder: str, optimizer: str | None = None, ema: bool = True,
              bf16: bool = False) -> PlainConfig:
-    """The config that :func:`write` has left, with the variant's changes.
+    """Return the config that :func:`write` has left, with the variant's changes.
 
     Args:
         task_folder (str): Where it lies.

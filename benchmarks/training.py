@@ -1,4 +1,4 @@
-"""Cost of a training step: two-in-one over plain training, this project's form over the paper's.
+"""Measures a training step: two-in-one over plain training, this form over the paper's.
 
     python benchmarks/training.py                     # segmentation 2x256x512, Transformers on
     python benchmarks/training.py --task classification --transformer none --rounds 5
@@ -86,7 +86,7 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
 
 
 def overhead(args: argparse.Namespace) -> dict:
-    """A step with all hooks, half of the weights masked, over one of plain training."""
+    """Return a step with all hooks, half of the weights masked, over one of plain training."""
     runners = dict(plain=runner(args.task, args.transformer, args.size, False),
                    two_in_one=runner(args.task, args.transformer, args.size, True))
     batch = make_batch(args.task, *args.size)
@@ -100,7 +100,7 @@ def overhead(args: argparse.Namespace) -> dict:
 
 
 def own_cost(run) -> float:
-    """Milliseconds of what two-in-one training adds to a step, called by itself."""
+    """Return milliseconds of what two-in-one training adds to a step, called by itself."""
     ema, hook = averaged(run), find_hook(run, SearchHook)
 
     def extras():
@@ -141,7 +141,9 @@ def events(args: argparse.Namespace) -> dict:
 
 
 def peak_memory(args: argparse.Namespace) -> dict:
-    """Peak memory of a process that trains, in MiB; on a GPU of what its allocator holds."""
+    """Return the peak memory of a process that trains, in MiB; on a GPU of what its allocator
+    holds.
+    """
     found = {}
     for kind in PEAKS[:2] if DEVICE == 'cuda' else PEAKS:
         command = [sys.executable, '-W', 'ignore', __file__, '--task', args.task, '--transformer',
@@ -153,7 +155,7 @@ def peak_memory(args: argparse.Namespace) -> dict:
 
 
 def print_peak(args: argparse.Namespace) -> int:
-    """What ``peak_memory`` starts."""
+    """Print the peak: ``peak_memory`` starts this."""
     both = args.peak_of != 'plain'
     run = runner(args.task, args.transformer, args.size, both,
                  dict(fast=dict(keep_memory='returned' not in args.peak_of)))
@@ -175,7 +177,7 @@ def print_peak(args: argparse.Namespace) -> int:
 
 
 def ladder(args: argparse.Namespace) -> dict:
-    """From the published form to this project's, one change after the other."""
+    """Return the changes from the published form to this project's, one after the other."""
     steps = {name: form(args, **RUNGS[name]) if RUNGS[name] else published_training(args)
              for name in RUNGS if name in args.rungs}
     batch = make_batch(args.task, *args.size)
@@ -195,13 +197,13 @@ def ladder(args: argparse.Namespace) -> dict:
 
 
 def release_memory() -> None:
-    """glibc's own ways again: freed memory goes back to the system."""
+    """Restore glibc's own ways: freed memory goes back to the system."""
     memory._set_thresholds(128 * 1024, 128 * 1024)
     ctypes.CDLL(None).malloc_trim(0)
 
 
 def extras(args: argparse.Namespace) -> dict:
-    """The five costs that do not depend on the images, in both forms."""
+    """Return the five costs that do not depend on the images, in both forms."""
     theirs, ours = published_training(args), form(args, False, True, 'none')
     for training in (theirs, ours):
         for p in training.model.parameters():
@@ -231,7 +233,7 @@ def published_extras(training: PublishedTraining) -> dict[str, Callable]:
 
 
 def foreach_extras(training: ForeachTraining) -> dict[str, Callable]:
-    """The same in this project's form; the optimizer includes weight decay."""
+    """Return the same in this project's form; the optimizer includes weight decay."""
     wrapper = training.wrapper
 
     def masks():
@@ -248,7 +250,9 @@ def foreach_extras(training: ForeachTraining) -> dict[str, Callable]:
 
 
 def profile(args: argparse.Namespace) -> dict:
-    """Share of a step's processor time, or GPU's, by operator, without and with the kernels."""
+    """Return the share of a step's processor time, or GPU's, by operator, without and with the
+    kernels.
+    """
     batch, found = make_batch(args.task, *args.size), {}
     for name, kernel in (('torch', 'none'), ('kernel', 'all')):
         training = form(args, False, True, kernel)

@@ -1,4 +1,4 @@
-"""The full supernet in training, in each form that ``benchmarks/training.py`` compares."""
+"""Trains the full supernet in each form that ``benchmarks/training.py`` compares."""
 import argparse
 
 import torch
@@ -28,17 +28,17 @@ RUNGS: dict[str, dict] = {'published form': {}, **_FORMS, **(_GPU if DEVICE == '
 
 
 def loss(model: BenchmarkNetwork, batch: dict) -> torch.Tensor:
-    """The task's loss alone."""
+    """Return the task's loss alone."""
     return model(**batch, mode='loss')['loss']
 
 
 def slow_adamw(params) -> torch.optim.Optimizer:
-    """AdamW in a loop over parameters."""
+    """Return AdamW in a loop over parameters."""
     return torch.optim.AdamW(params, lr=1e-4, eps=1e-3, weight_decay=0., foreach=False, fused=False)
 
 
 def fused_adamw(groups) -> torch.optim.Optimizer:
-    """AdamW as the configs have it."""
+    """Return AdamW as the configs have it."""
     return torch.optim.AdamW(groups, lr=1e-4, eps=1e-3, fused=True)
 
 
@@ -61,7 +61,7 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool, kernel: 
 
 
 def published_training(args: argparse.Namespace) -> PublishedTraining:
-    """Training in the published form."""
+    """Return training in the published form."""
     joint = network(args.task, args.transformer)
     joint.backbone.channels_last = False
     model = published(joint)

@@ -1,4 +1,4 @@
-"""The record of ``benchmarks/training.py`` for people."""
+"""Writes the record of ``benchmarks/training.py`` for people."""
 from collections.abc import Iterable, Sequence
 
 #: Milliseconds a step on one thread of the machine on which this was first measured.
@@ -7,7 +7,7 @@ FIRST = {'L1 penalty': (23, 0.5), 'weight decay': (252, 7.5), 'averages': (115, 
 
 
 def markdown(cases: dict[str, dict]) -> str:
-    """All cases with their sections."""
+    """Return all cases with their sections."""
     lines = ['# Training steps', '',
              'Medians of interleaved rounds; ratios are medians over the rounds, of processor '
              'time (other work on the machine stretches the clock, but hardly these), on a GPU of '
@@ -29,12 +29,12 @@ def _where(found: dict) -> list[str]:
 
 
 def _ms(summary: dict) -> float:
-    """The time that a record's ratios are of; older records are of processor time."""
+    """Return the time that a record's ratios are of; older records are of processor time."""
     return summary.get('ms', summary['processor_ms'])
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table."""
+    """Return a Markdown table."""
     return [f'| {" | ".join(header)} |', '|' + ' --- |' * len(header),
             *(f'| {" | ".join(map(str, row))} |' for row in rows)]
 

@@ -28,7 +28,7 @@ _NUMBERS = itertools.count()
 
 @MODELS.register_module()
 class BenchmarkNetwork(BaseModel):
-    """Backbone, neck and linear classifier with cross-entropy; no toolbox is needed.
+    """Joins backbone, neck and linear classifier with cross-entropy; no toolbox is needed.
 
     Args:
         task (str): ``'segmentation'`` or ``'classification'``.
@@ -64,7 +64,7 @@ class BenchmarkNetwork(BaseModel):
 
     @staticmethod
     def loss(out: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy, of segmentation at the labels' resolution."""
+        """Return cross-entropy, of segmentation at the labels' resolution."""
         if out.dim() == 4:
             out = F.interpolate(out, labels.shape[-2:], mode='bilinear', align_corners=False)
         return F.cross_entropy(out, labels)
@@ -72,7 +72,7 @@ class BenchmarkNetwork(BaseModel):
 
 @DATASETS.register_module()
 class RandomImages(Dataset):
-    """Noise and random labels."""
+    """Gives noise and random labels."""
 
     def __init__(self, task: str, height: int, width: int, length: int):
         self.task, self.size, self.length = task, (height, width), length
@@ -87,7 +87,7 @@ class RandomImages(Dataset):
 
 
 def make_batch(task: str, batch: int, height: int, width: int) -> dict[str, Tensor]:
-    """A batch on ``DEVICE``, the same each time."""
+    """Return a batch on ``DEVICE``, the same each time."""
     torch.manual_seed(1)
     images = RandomImages(task, height, width, batch)
     found = torch.utils.data.default_collate([images[i] for i in range(batch)])
@@ -95,7 +95,7 @@ def make_batch(task: str, batch: int, height: int, width: int) -> dict[str, Tens
 
 
 def network(task: str, transformer: str, width: float = 1.) -> BenchmarkNetwork:
-    """A supernet on ``DEVICE``, initialised as for training; the same each time."""
+    """Return a supernet on ``DEVICE``, initialised as for training; the same each time."""
     torch.manual_seed(0)
     model = BenchmarkNetwork(task, transformer, width)
     model.init_weights()
@@ -118,7 +118,7 @@ class PausedLoop(EpochBasedTrainLoop):
 
 def runner(task: str, transformer: str, size, two_in_one: bool, changes: dict | None = None,
            width: float = 1., **settings: Any) -> Runner:
-    """A run that waits in its first epoch: two-in-one as shipped, or plain training as fast.
+    """Return a run that waits in its first epoch: two-in-one as shipped, or plain training as fast.
 
     Args:
         size: Batch size, height and width.
@@ -164,5 +164,5 @@ def clean(runners: dict[str, Runner]) -> None:
 
 
 def step(runner_: Runner, batch: dict[str, Any]) -> None:
-    """One iteration with all hooks; what comes at every tenth only does so here."""
+    """Train one iteration with all hooks; those of every tenth iteration act in it only then."""
     runner_.train_loop.run_iter(1 + runner_.iter % 10, batch)

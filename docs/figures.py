@@ -34,18 +34,18 @@ BLUE, ORANGE, GREEN, GREY = '#0072B2', '#D55E00', '#009E73', '#999999'
 
 @dataclass(frozen=True)
 class Timeline:
-    """What happened in a run: after each step the share of weights that is 0, and all events."""
+    """Holds the share of weights that is 0 after each step of a run, and all events."""
     sparsity: Sequence[float]
     events: list[dict[str, Any]]
 
     def steps(self, kind: str) -> list[int]:
-        """Steps at which there was an event of a kind."""
+        """Return steps at which there was an event of a kind."""
         return [event['step'] for event in self.events if event['kind'] == kind]
 
 
 @MODELS.register_module(force=True)
 class FewWeights(BaseModel):
-    """The supernet's first stages, as narrow as they get, on images of 8x8."""
+    """Builds the supernet's first stages, as narrow as they get, on images of 8x8."""
 
     def __init__(self):
         super().__init__()

@@ -14,7 +14,7 @@ RESULTS = DOCS.parent / 'benchmarks' / 'results'
 
 
 def _below_results(pattern: str) -> dict[str, Path]:
-    """Path on the site of each record that the pattern matches, to its file."""
+    """Return the path on the site of each record that the pattern matches, to its file."""
     return {f'results/{path.relative_to(RESULTS).as_posix()}': path
             for path in sorted(RESULTS.rglob(pattern))}
 

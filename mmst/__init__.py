@@ -1,4 +1,4 @@
-"""SuperTickets in OpenMMLab style: architecture search and pruning in one training run.
+"""Searches and prunes a network in one training run: SuperTickets in OpenMMLab style.
 
 ``import mmst`` needs torch, mmengine and mmcv (or mmcv-lite) only. It prepares OpenMMLab's
 packages, see :mod:`mmst.openmmlab.compat`; models, hooks and toolboxes are imported when a config

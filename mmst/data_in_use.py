@@ -32,7 +32,7 @@ def holding(cfg: Mapping[str, Any]) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a run reads the generated data set of a folder now."""
+    """Return whether a run reads the generated data set of a folder now."""
     if fcntl is None:
         return False
     try:
@@ -46,14 +46,14 @@ def is_held(folder: Path) -> bool:
 
 
 def find_marker(root: str) -> Path | None:
-    """The marker of the generated data set that a ``data_root`` belongs to."""
+    """Return the marker of the generated data set that a ``data_root`` belongs to."""
     # ADE20K's lie in a folder below.
     found = (folder / MARKER for folder in (Path(root), Path(root).absolute().parent))
     return next((path.resolve() for path in found if path.is_file()), None)
 
 
 def data_roots(cfg: Any) -> list[str]:
-    """Every ``data_root`` in a config."""
+    """Return every ``data_root`` in a config."""
     if isinstance(cfg, Mapping):
         own = [cfg['data_root']] if isinstance(cfg.get('data_root'), str) else []
         return own + [root for value in cfg.values() for root in data_roots(value)]

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one line that names the key, the value and the remedy."""
+"""Builds errors that a user can act on: one line with key, value and remedy."""
 
 
 #: Characters of a message; a terminal's line is about 100.
@@ -7,7 +7,7 @@ _REMEDY = ' Remedy:'
 
 
 class MMSTError(ValueError):
-    """Base of all errors that come from a user's input rather than from a defect.
+    """Is the base of all errors that come from a user's input rather than from a defect.
 
     Its message is one line of at most ``LIMIT`` characters, whatever it quotes.
     """
@@ -17,7 +17,7 @@ class MMSTError(ValueError):
 
 
 def one_line(message: object, limit: int = LIMIT) -> str:
-    """``message`` without line breaks; what is too long is cut before its remedy.
+    """Return ``message`` without line breaks; if it is too long, it is cut before its remedy.
 
     Args:
         message (object): An exception, or its text.
@@ -34,12 +34,12 @@ def one_line(message: object, limit: int = LIMIT) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """The beginning of a text, with dots where it was cut."""
+    """Return the beginning of a text, with dots where it was cut."""
     return text if len(text) <= limit else f'{text[:limit - 4].rstrip()} ...'
 
 
 class ConfigError(MMSTError):
-    """A setting that makes no sense, or settings that contradict each other."""
+    """Reports a setting that makes no sense, or settings that contradict each other."""
 
 
 class DataError(ConfigError):
@@ -47,13 +47,13 @@ class DataError(ConfigError):
 
 
 class TicketError(MMSTError):
-    """A ticket or checkpoint file that cannot be used."""
+    """Reports a ticket or checkpoint file that cannot be used."""
 
 
 def config_error(key: str, value, problem: str, remedy: str) -> ConfigError:
-    """A :class:`ConfigError` of the project's one form."""
+    """Return a :class:`ConfigError` of the project's one form."""
     return ConfigError(f'{key} = {value!r}: {problem}. Remedy: {remedy}.')
 
 
 class TrainingError(MMSTError):
-    """A run that cannot go on, e.g. because it diverged."""
+    """Reports a run that cannot go on, e.g. because it diverged."""

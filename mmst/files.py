@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and reading small ones."""
+"""Writes files whole or not at all, and reads small ones."""
 import json
 import os
 import stat
@@ -37,7 +37,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def parse_json(text: str) -> Any:
-    """The content of a JSON text.
+    """Return the content of a JSON text.
 
     Raises:
         ValueError: It is damaged, or nested so deeply that Python's reader gives up.
@@ -94,7 +94,7 @@ def _alive(pid: int) -> bool:
 
 
 class AtomicBackend(LocalBackend):
-    """mmengine's local file backend with whole writes."""
+    """Is mmengine's local file backend with whole writes."""
 
     def put(self, obj, filepath) -> None:
         write_bytes(filepath, obj if isinstance(obj, bytes) else obj.getvalue())

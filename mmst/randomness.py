@@ -1,4 +1,4 @@
-"""Random numbers beside a run's own."""
+"""Draws random numbers apart from a run's own."""
 import random
 from contextlib import contextmanager
 

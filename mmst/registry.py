@@ -1,4 +1,4 @@
-"""Child registries of mmengine's, scope ``mmst``.
+"""Declares child registries of mmengine's, scope ``mmst``.
 
 ``type='mmst.X'`` resolves from mmseg, mmpose and mmpretrain configs without ``custom_imports``:
 a child registry is found by its scope, and ``locations`` are imported at the first look-up.

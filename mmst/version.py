@@ -1,2 +1,2 @@
-"""Version of mmst; read by ``setup.py`` without importing the package."""
+"""Holds the version of mmst; ``setup.py`` reads it without importing the package."""
 __version__ = '0.1.0'

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""``mmst transfer``, by its path in a checkout."""
+"""Runs ``mmst transfer`` by its path in a checkout."""
 from _door import enter
 
 if __name__ == '__main__':

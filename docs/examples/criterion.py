@@ -1,4 +1,4 @@
-"""A pruning criterion: how large a weight is beside the others of its layer."""
+"""A pruning criterion scores a weight by its size among the others of its layer."""
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -9,7 +9,7 @@ from mmst.registry import CRITERIA
 
 @CRITERIA.register_module('relative_magnitude')
 class RelativeMagnitude(Criterion):
-    """|θ| over the mean of its layer, to the power of ``strength``.
+    """Scores by |θ| over the mean of its layer, to the power of ``strength``.
 
     Under one global threshold, no layer can lose most of its weights only because all of them are
     small.

@@ -1,11 +1,11 @@
-"""A sparsity schedule: fast at first, slower towards the target."""
+"""A sparsity schedule rises fast at first, slower towards the target."""
 from mmst.pruning.schedules.base import Schedule
 from mmst.registry import SCHEDULES
 
 
 @SCHEDULES.register_module('cubic')
 class Cubic(Schedule):
-    """p · (1 − (1 − k/n)³) at the k-th of n prunes, p from then on.
+    """Rises as p · (1 − (1 − k/n)³) at the k-th of n prunes, and is p from then on.
 
     Args:
         sparsity (float): The run's target p; ``PruneHook`` gives it.

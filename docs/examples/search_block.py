@@ -1,4 +1,4 @@
-"""A block whose hidden channels can be searched, and a backbone made of it."""
+"""A block has hidden channels that can be searched; a backbone is made of it."""
 
 import torch
 from mmengine.model import BaseModule
@@ -11,7 +11,7 @@ from mmst.search.units import UnitGroup
 
 
 class Bottleneck(nn.Module):
-    """x + 3x3 conv, BN, ReLU, 1x1 conv; each hidden channel is a search unit.
+    """Computes x + 3x3 conv, BN, ReLU, 1x1 conv; each hidden channel is a search unit.
 
     Args:
         channels (int): Channels of input and output.
@@ -66,7 +66,7 @@ class Bottleneck(nn.Module):
 
 @MODELS.register_module()
 class BottleneckNet(BaseModule):
-    """A stem of stride 4 and ``depth`` blocks.
+    """Has a stem of stride 4 and ``depth`` blocks.
 
     Args:
         channels (int): Channels outside the blocks.

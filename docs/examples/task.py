@@ -1,4 +1,4 @@
-"""A task that no toolbox has here: how far away each pixel is."""
+"""A task is added that no toolbox has here: how far away each pixel is."""
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from mmst.registry import VIEWS
 
 @MODELS.register_module()
 class DepthEstimator(BaseModel):
-    """Supernet, neck and a 1x1 conv to one distance a pixel.
+    """Estimates one distance a pixel: supernet, neck and a 1x1 conv.
 
     The parts are called ``backbone`` and ``neck``, as in the toolboxes: these are searched and
     pruned, and a ticket holds their config.
@@ -35,7 +35,7 @@ class DepthEstimator(BaseModel):
 
     def forward(self, inputs: Tensor, distance: Tensor | None = None, mode: str = 'tensor'
                 ) -> Any:
-        """inputs (N, 3, H, W); distance (N, H, W) to a loss, or a list of (H, W) predictions."""
+        """Return the loss against ``distance`` (N, H, W), or a list of (H, W) predictions."""
         out = self.head(self.neck(self.backbone(inputs))[0])
         out = F.interpolate(out, inputs.shape[-2:], mode='bilinear', align_corners=False)[:, 0]
         if mode == 'loss':
@@ -45,7 +45,7 @@ class DepthEstimator(BaseModel):
 
 @METRICS.register_module()
 class MeanDistanceError(BaseMetric):
-    """Mean absolute error over all pixels."""
+    """Averages the absolute error over all pixels."""
     default_prefix = 'depth'
 
     def process(self, data_batch: Any, data_samples: Any) -> None:

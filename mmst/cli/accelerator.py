@@ -1,4 +1,4 @@
-"""Time of tickets on a sparse accelerator, in the columns of the paper's supplement, Table 4."""
+"""Estimate the time of tickets on a sparse accelerator, as in the supplement's Table 4."""
 import argparse
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def ticket_rows(ticket: Ticket, shape: tuple[int, int], sigma: Sigma) -> tuple[list, list]:
-    """Rows of the table for a ticket before and after pruning, and the times of its layers.
+    """Return rows of the table for a ticket before and after pruning, and the times of its layers.
 
     Weights are counted as tools/cost.py counts them: where no mask says so, all of a layer's.
     """

@@ -1,4 +1,4 @@
-"""Arguments that several subcommands have in common, and how a wrong one is refused."""
+"""Adds arguments that several subcommands have in common, and refuses wrong ones."""
 import argparse
 import importlib
 import os
@@ -12,7 +12,8 @@ LAUNCHERS = ('none', 'pytorch', 'slurm')
 
 
 class Options(DictAction):
-    """``--cfg-options KEY=VALUE ...`` as in the toolboxes; words without ``=`` are refused."""
+    """Reads ``--cfg-options KEY=VALUE ...`` as the toolboxes do; words without ``=`` are refused.
+    """
 
     def __call__(self, parser, namespace, values, option_string=None):
         for word in values:
@@ -42,7 +43,7 @@ def add_import_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments that train.py and test.py have in common with the toolboxes' tools."""
+    """Add the arguments that train.py and test.py have in common with the toolboxes' tools."""
     add_import_argument(parser)
     parser.add_argument('--work-dir', metavar='DIR',
                         help='folder of logs and results; work_dirs/NAME_OF_CONFIG by default')
@@ -56,6 +57,6 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_rehearsal_argument(parser: argparse.ArgumentParser) -> None:
-    """The argument of tools that train."""
+    """Add the argument of tools that train."""
     parser.add_argument('--no-rehearsal', action='store_true',
                         help='start without trying the first step and evaluation beforehand')

@@ -1,4 +1,4 @@
-"""Parameters, multiply-adds and memory of a config's network or of a ticket."""
+"""Count parameters, multiply-adds and memory of a config's network or of a ticket."""
 import argparse
 import json
 import os.path as osp
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def report(args) -> CostReport:
-    """The costs of what the command line names."""
+    """Return the costs of what the command line names."""
     shape = check_shape(args.shape)
     if osp.splitext(args.file)[1] != '.py':
         return ticket_costs(open_ticket(args.file), shape)

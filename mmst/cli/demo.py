@@ -1,4 +1,4 @@
-"""The whole life of a SuperTicket in minutes: generate data, train, print the table.
+"""Run the whole life of a SuperTicket in minutes: generate data, train, print the table.
 
 `make demo` runs it. Data and results lie in data/demo and work_dirs of the current folder. A demo
 that is finished is not trained again; `--fresh` starts over.
@@ -30,7 +30,7 @@ RECORD = ROOT / 'benchmarks/results/demo_dense.json'
 
 @dataclass(frozen=True)
 class Demo:
-    """One data set's demo: where its generated data lie, how many images, what it is scored by."""
+    """Describes one data set's demo: its generated data, number of images, and metric."""
     data: str
     train: int
     val: int
@@ -51,7 +51,7 @@ DEMOS = dict(
 
 
 def config_of(dataset: str, kind: str = 'p90') -> Path:
-    """The config of a data set's demo, ``p90`` or ``dense``."""
+    """Return the config of a data set's demo, ``p90`` or ``dense``."""
     return CONFIGS / f'demo/st_hrnas_{dataset}_{kind}_demo.py'
 
 
@@ -113,7 +113,7 @@ def show(dataset: str, work_dir: Path) -> None:
 
 
 def floor(dataset: str, cfg: Config) -> float:
-    """What a constant answer scores on the demo's validation images."""
+    """Return what a constant answer scores on the demo's validation images."""
     if dataset == 'imagenet':
         return majority_accuracy(_built(cfg, 'val').get_gt_labels())
     if dataset == 'coco':
@@ -124,5 +124,5 @@ def floor(dataset: str, cfg: Config) -> float:
 
 
 def _built(cfg: Config, split: str):
-    """The data set of a split."""
+    """Return the data set of a split."""
     return DATASETS.build(cfg[f'{split}_dataloader'].dataset)

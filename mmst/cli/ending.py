@@ -1,4 +1,4 @@
-"""How a subcommand ends: exit codes, and errors in one line."""
+"""Ends a subcommand: exit codes, and errors in one line."""
 import atexit
 import gc
 import re
@@ -37,5 +37,5 @@ def end_in_one_line(tool: str, action: Callable[[], int | None]) -> int:
 
 
 def message_of(error: Exception) -> str:
-    """The message as one line, without the class names that registries put before."""
+    """Return the message as one line, without the class names that registries put before."""
     return one_line(re.sub(r'^(class `\w+` in \S+\.py: )+', '', str(error)))

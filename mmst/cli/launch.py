@@ -1,4 +1,4 @@
-"""torchrun, without its report where the processes themselves have said what is wrong."""
+"""Run torchrun, without its report where the processes themselves have said what is wrong."""
 import logging
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Lottery-ticket settings: a ticket's architecture with other masks or weights (supplement).
+"""Give a ticket's architecture other masks or weights: lottery-ticket settings (supplement).
 
 rp: a random mask of the same sparsity, evaluated without training. All others are trained under
 the ticket's architecture and mask, from rr-init: newly drawn weights, lt: the initial ones, elt,
@@ -50,7 +50,7 @@ def start_of(args) -> str:
 
 
 def prune_randomly(args) -> None:
-    """RP: draw a random mask, recalibrate, evaluate, save."""
+    """Draw a random mask (RP), recalibrate, evaluate, save."""
     cfg = read_config(args, 'rp')
     ticket = offline.open_file(cfg, args.ticket)
     launcher.start_processes(cfg)

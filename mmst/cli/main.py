@@ -1,4 +1,4 @@
-"""``mmst``: it finds the subcommand, lets it read its arguments, and runs it.
+"""Finds the subcommand of ``mmst``, lets it read its arguments, and runs it.
 
 Nothing heavy is imported before a subcommand is known: ``mmst --help`` needs neither torch nor
 mmengine.
@@ -21,27 +21,28 @@ SUBCOMMANDS = dict(
     prune='Prune a searched network once (S+P) and evaluate it, without training.',
     retrain='Retrain a ticket: architecture and mask from the file, 50 epochs more.',
     transfer='Transfer a ticket\'s features to another data set or task, with a new classifier.',
-    lottery='Lottery-ticket settings: a ticket\'s architecture with other masks or weights '
+    lottery='Give a ticket\'s architecture other masks or weights: lottery-ticket settings '
             '(supplement).',
-    cost='Parameters, multiply-adds and memory of a config\'s network or of a ticket.',
+    cost='Count parameters, multiply-adds and memory of a config\'s network or of a ticket.',
     compact='Remove everything dead from a ticket: a smaller file of the same function.',
     export='Write a ticket in another format and check the file against the ticket.',
-    seal='Write a ticket of format 1, which has no digest, anew. Give only files that you trust.',
-    accelerator='Time of tickets on a sparse accelerator, in the columns of the paper\'s '
-                'supplement, Table 4.',
-    report='One HTML page about a run: timeline, architecture, layers, costs, samples, settings.',
-    visualize='Predictions of several tickets side by side, on images, videos or the config\'s '
-              'data.',
+    seal='Rewrite a ticket of format 1, which has no digest. Give only files that you trust.',
+    accelerator='Estimate the time of tickets on a sparse accelerator, as in the supplement\'s '
+                'Table 4.',
+    report='Write one HTML page about a run: timeline, architecture, layers, costs, samples, '
+           'settings.',
+    visualize='Draw predictions of several tickets side by side, on images, videos or the '
+              'config\'s data.',
     study='Run a study: a whole table or figure of the paper, from its declared runs.',
     sweep='Sweep one method over pruning ratios, 10 to 99%: a table, and accuracy against MACs.',
-    curves='Accuracy against MACs of several studies in one figure: ratios, methods and the '
-           'paper\'s points.',
-    chance='Score a constant answer on a config\'s validation data: the most frequent class, the '
-           'mean pose.',
-    demo='The whole life of a SuperTicket in minutes: generate data, train, print the table.',
+    curves='Draw accuracy against MACs of several studies in one figure, with the paper\'s points.',
+    chance='Score a constant answer on a config\'s validation data: the most frequent class, '
+           'the mean pose.',
+    demo='Run the whole life of a SuperTicket in minutes: generate data, train, print the table.',
     generate_data='Write a generated data set in the on-disk format of the real one.',
-    metafiles='Write model-index.yml and the metafiles of all configs anew.',
-    launch='torchrun, without its report where the processes themselves have said what is wrong.')
+    metafiles='Rewrite model-index.yml and the metafiles of all configs.',
+    launch='Run torchrun, without its report where the processes themselves have said what is '
+           'wrong.')
 
 #: Packages without which no subcommand runs.
 NEEDED = ('torch', 'torchvision', 'numpy', 'mmengine', 'mmcv', 'cv2')
@@ -115,14 +116,14 @@ def load(name: str) -> ModuleType:
 
 
 def make_parser(module: ModuleType, prog: str) -> Parser:
-    """The parser of a subcommand's arguments."""
+    """Return the parser of a subcommand's arguments."""
     parser = Parser(prog=prog, description=module.__doc__)
     module.add_arguments(parser)
     return parser
 
 
 def what_is_missing(error: ImportError) -> str | None:
-    """One line about a package that is not installed; None where the error is a defect."""
+    """Return one line about a package that is not installed; None where the error is a defect."""
     if isinstance(error, ModuleNotFoundError) and error.name in NEEDED:
         return (f'{error.name} is not installed in this Python ({sys.executable}). Remedy: '
                 '. .venv/bin/activate, or make setup.')

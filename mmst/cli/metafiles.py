@@ -1,4 +1,4 @@
-"""Write model-index.yml and the metafiles of all configs anew."""
+"""Rewrite model-index.yml and the metafiles of all configs."""
 import argparse
 from pathlib import Path
 

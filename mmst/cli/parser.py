@@ -1,4 +1,4 @@
-"""The parser of all subcommands."""
+"""Builds the parser of all subcommands."""
 import argparse
 
 

@@ -1,4 +1,4 @@
-"""Where the configs and tools of this package lie: in its checkout, else in the package itself."""
+"""Finds the configs and tools of this package: in its checkout, else in the package itself."""
 from pathlib import Path
 
 PACKAGED = Path(__file__).resolve().parents[1] / '.mim'

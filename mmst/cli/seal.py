@@ -1,4 +1,4 @@
-"""Write a ticket of format 1, which has no digest, anew. Give only files that you trust."""
+"""Rewrite a ticket of format 1, which has no digest. Give only files that you trust."""
 import argparse
 
 from ..openmmlab.safe_checkpoints import safe_load

@@ -1,4 +1,4 @@
-"""Arguments of the subcommands that run studies."""
+"""Adds the arguments of the subcommands that run studies."""
 import argparse
 from pathlib import Path
 

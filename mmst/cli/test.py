@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def build_config(args) -> Config:
-    """The config file with the command line put into it."""
+    """Return the config file with the command line put into it."""
     cfg = read_config(args.config, args.cfg_options)
     launcher.set_launcher(cfg, args)
     set_work_dir(cfg, args)

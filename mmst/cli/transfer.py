@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def carried(cfg, args) -> dict:
-    """``parts`` and ``neck_ticket``: the command line's, else the config's, else what fits.
+    """Return ``parts`` and ``neck_ticket`` of the command line, else of the config, else those that
+    fit.
 
     ``--new-neck`` takes the config's ``neck_ticket`` out.
 

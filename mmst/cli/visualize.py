@@ -1,4 +1,4 @@
-"""Predictions of several tickets side by side, on images, videos or the config's data."""
+"""Draw predictions of several tickets side by side, on images, videos or the config's data."""
 import argparse
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def read_boxes(args, cfg):
-    """The file of boxes; only key points have a use for it."""
+    """Return the file of boxes; only key points have a use for it."""
     if args.boxes is None:
         return None
     if cfg.get('default_scope') != 'mmpose':

@@ -18,7 +18,7 @@ HW = tuple[int, int]
 
 @dataclass(frozen=True)
 class LayerCost:
-    """Cost of one layer for one image.
+    """Holds the cost of one layer for one image.
 
     Attributes:
         name (str): Path of the module.
@@ -40,7 +40,8 @@ class LayerCost:
 
 def layer_costs(model: nn.Module, input_shape: HW,
                 mask: Mapping[str, Tensor] | None = None) -> list[LayerCost]:
-    """Cost of every layer that has parameters or MACs (paper Sec. 4.1: FLOPs counted as MACs).
+    """Return the cost of every layer that has parameters or MACs (paper Sec. 4.1: FLOPs counted as
+    MACs).
 
     Sparsity is counted per layer; scaling the total by the global density would be wrong. A weight
     that layers share counts once, with the first of them. Dense multiply-adds are half of what
@@ -69,7 +70,9 @@ def total(costs: Iterable[LayerCost], prefix: str = '') -> dict[str, float]:
 
 
 def feature_sizes(model: nn.Module, input_shape: HW) -> dict[str, tuple[HW, HW]]:
-    """Height and width with which feature maps enter and leave each module that offers units."""
+    """Return the height and width with which feature maps enter and leave each module that offers
+    units.
+    """
     sizes: dict[str, tuple[HW, HW]] = {}
 
     def record(name, module, inputs, output):
@@ -96,7 +99,7 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
 
 
 def meta_copy(model: nn.Module) -> nn.Module:
-    """A copy on the meta device, in eval mode, without hooks."""
+    """Return a copy on the meta device, in eval mode, without hooks."""
     memo = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
             for p in model.parameters()}
     memo.update({id(b): b.detach().to('meta') for b in model.buffers()})
@@ -124,7 +127,8 @@ def run_image(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
 
 
 def image_channels(model: nn.Module) -> int:
-    """Channels of the input image: those that are normalised, else those of the first convolution.
+    """Return channels of the input image: those that are normalised, else those of the first
+    convolution.
 
     Not always the same: YOLOX's first convolution sees four pixels at once.
     """

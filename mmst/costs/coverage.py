@@ -1,4 +1,4 @@
-"""Of which part of a network a run prunes and searches."""
+"""Says which part of a network a run prunes and searches."""
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ..search.units import module_path
 
 @dataclass(frozen=True)
 class Coverage:
-    """Learnable parameters by what a run does with them.
+    """Counts learnable parameters by what a run does with them.
 
     Attributes:
         total (int): Of the whole network; a shared one counts once.
@@ -26,7 +26,7 @@ class Coverage:
     left_out: dict[str, int]
 
     def line(self, largest: int = 3) -> str:
-        """For the log; the ``largest`` parts that are left out are named."""
+        """Return a line for the log; it names the ``largest`` parts that are left out."""
         told = [f'{name} {self._share(count)}'
                 for name, count in list(self.left_out.items())[:largest] if count]
         rest = sum(list(self.left_out.values())[largest:])

@@ -80,7 +80,7 @@ class MacCounter(TorchDispatchMode):
         self.sparse_macs[path] = self.sparse_macs.get(path, 0.) + macs * density
 
     def _density(self, owner: Owner, view: Tensor | None) -> float:
-        """Share that the mask keeps of the weights that ``view`` sees; None: of all."""
+        """Return the share that the mask keeps of the weights that ``view`` sees; None: of all."""
         if owner.mask is None:
             return 1.
         seen = owner.mask
@@ -103,7 +103,8 @@ class MacCounter(TorchDispatchMode):
 
 
 def _multiplies_by_its_own(module: nn.Module) -> bool:
-    """Whether parameters tell all operations of ``module``, as they do of torch's plain layers.
+    """Return whether parameters tell all operations of ``module``, as they do of torch's plain
+    layers.
 
     A hook for each of these would take a third of the time.
     """
@@ -121,7 +122,7 @@ def _halved(formula: Callable) -> Callable:
 
 
 def _by_shapes(formula: Callable) -> Callable:
-    """The form that formulas have in torch before 2.2."""
+    """Return the form that formulas have in torch before 2.2."""
 
     def macs(out: Any, *args, **kwargs) -> int:
         args, kwargs, out = tree_map(lambda x: x.shape if isinstance(x, Tensor) else x,
@@ -132,7 +133,7 @@ def _by_shapes(formula: Callable) -> Callable:
 
 
 def _trilinear(out: Tensor, one: Tensor, weight: Tensor, two: Tensor, *_, **__) -> int:
-    """Of ``nn.Bilinear``, which torch does not count."""
+    """Return the multiply-adds of ``nn.Bilinear``, which torch does not count."""
     return out.numel() * weight[0].numel()
 
 

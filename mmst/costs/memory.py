@@ -1,4 +1,4 @@
-"""Peak memory of the feature maps."""
+"""Computes the peak memory of the feature maps."""
 import weakref
 
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from .cost import meta_copy, run_image
 
 
 def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
-    """Bytes of all feature maps that are alive at once, at most, for one image in evaluation.
+    """Return the most bytes that feature maps take at once, for one image in evaluation.
 
     The image counts, weights do not; nor does what a kernel needs inside of itself. Nothing is
     computed: a copy on the meta device is run.

@@ -27,10 +27,10 @@ class NetworkCosts:
         return dict(self._costs)
 
     def feature_sizes(self, model: nn.Module) -> dict[str, tuple[HW, HW]]:
-        """Heights and widths of feature maps; see :func:`mmst.costs.cost.feature_sizes`."""
+        """Return heights and widths of feature maps; see :func:`mmst.costs.cost.feature_sizes`."""
         return feature_sizes(model, self.input_shape)
 
     @staticmethod
     def outline(model: nn.Module) -> nn.Module:
-        """A copy without values, which can be cut and counted like the network itself."""
+        """Return a copy without values, which can be cut and counted like the network itself."""
         return meta_copy(model)

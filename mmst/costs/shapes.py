@@ -1,4 +1,4 @@
-"""Shapes of feature maps without torch's rules for them, which took most of a search's time."""
+"""Gives feature maps their shapes without torch's rules, which took most of a search's time."""
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode

@@ -1,4 +1,4 @@
-"""Tables for the log and the terminal."""
+"""Writes tables for the log and the terminal."""
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ def render(title: str,
            header: Sequence[str],
            rows: Iterable[Sequence[Any]],
            width: int = 80) -> str:
-    """A table as plain text: first column left, the others right."""
+    """Return a table as plain text: first column left, the others right."""
     table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         table.add_column(name, justify='left' if i == 0 else 'right')
@@ -24,7 +24,7 @@ def render(title: str,
 
 
 def ticket_table(summary: Mapping[str, Any]) -> str:
-    """Supernet, searched network and ticket of a ``ticket.json`` side by side.
+    """Return supernet, searched network and ticket of a ``ticket.json`` side by side.
 
     The searched network's row carries the last evaluation before the target sparsity was reached.
     """

@@ -1,4 +1,4 @@
-"""Tickets made small and fast: compaction, export, sparse inference."""
+"""Makes tickets small and fast: compaction, export, sparse inference."""
 from .sparse import SparseModel
 
 __all__ = ['SparseModel']

@@ -1,4 +1,4 @@
-"""Opening what is to be deployed, with one clear error where it cannot be."""
+"""Opens files to deploy, with one clear error for files that cannot be."""
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def open_ticket(path: str) -> Ticket:
 
 
 def check_shape(shape: Sequence[int] | None, key: str = '--shape') -> tuple[int, int] | None:
-    """Height and width from the command line; one number stands for both.
+    """Return the height and width from the command line; one number stands for both.
 
     Raises:
         ConfigError: It is no size.

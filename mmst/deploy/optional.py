@@ -1,4 +1,4 @@
-"""Packages that only some exports need."""
+"""Imports packages that only some exports need."""
 from importlib import import_module
 from types import ModuleType
 

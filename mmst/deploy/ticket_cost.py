@@ -1,4 +1,4 @@
-"""What a ticket costs: supernet, searched network and kept weights; per layer, block and part."""
+"""Counts the costs of supernet, searched network and kept weights; per layer, block and part."""
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ _PATH = re.compile(r'\.(mixconv|transformer|residual|sum|relu)\b')
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Costs of one network for one image.
+    """Holds the costs of one network for one image.
 
     Attributes:
         layers (List[LayerCost]): Of every layer; ``sparse_macs`` count kept weights at their own
@@ -56,7 +56,7 @@ class NetworkCost:
 
 @dataclass(frozen=True)
 class CostReport:
-    """Costs of a ticket beside those of its supernet.
+    """Compares the costs of a ticket with those of its supernet.
 
     Attributes:
         input_shape (Tuple[int, int]): Height and width of the image.
@@ -69,7 +69,7 @@ class CostReport:
     searched: NetworkCost | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain data, e.g. for JSON."""
+        """Return everything as plain data, e.g. for JSON."""
         networks = dict(supernet=self.supernet, searched=self.searched)
         return dict(input_shape=list(self.input_shape), **{
             name: dict(total=n.total(), peak_bytes=n.peak_bytes, parts=n.parts(),
@@ -77,7 +77,7 @@ class CostReport:
             for name, n in networks.items() if n is not None})
 
     def table(self, by: str = 'parts') -> str:
-        """A table by ``'parts'``, ``'blocks'`` or ``'layers'``, with the total below."""
+        """Return a table by ``'parts'``, ``'blocks'`` or ``'layers'``, with the total below."""
         before, found = _rows(self.supernet, by), _rows(self.searched, by)
         height, width = self.input_shape
         lines = [render(
@@ -91,7 +91,7 @@ class CostReport:
 
 
 def ticket_costs(ticket: Ticket, input_shape: Sequence[int] | None = None) -> CostReport:
-    """Costs of a ticket, its network before the search and under its mask.
+    """Return costs of a ticket, its network before the search and under its mask.
 
     Args:
         ticket (Ticket): Of any network, compacted or not.
@@ -110,14 +110,14 @@ def ticket_costs(ticket: Ticket, input_shape: Sequence[int] | None = None) -> Co
 
 def config_cost(model: Mapping[str, Any], input_shape: tuple[int, int],
                 scope: str | None = None) -> NetworkCost:
-    """Costs of the network of a model's config before any search."""
+    """Return costs of the network of a model's config before any search."""
     with DefaultScope.overwrite_default_scope(scope):
         network = accept_searched_states(MODELS.build(ConfigDict(without_widths(model))))
     return network_cost(network, tuple(input_shape))
 
 
 def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None) -> NetworkCost:
-    """Costs of a network; ``mask`` as in ``layer_costs``.
+    """Return costs of a network; ``mask`` as in ``layer_costs``.
 
     Raises:
         ConfigError: The network cannot take images of that size.
@@ -132,7 +132,7 @@ def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None) -> N
 
 
 def kept_weights(ticket: Ticket, network: nn.Module) -> dict[str, Any]:
-    """The ticket's mask; of a compact one, which of its weights are not 0."""
+    """Return the ticket's mask; of a compact one, which of its weights are not 0."""
     kept = dict(ticket.mask)
     if is_compact(ticket):
         kept.update((f'backbone.{name}', keep) for name, keep in nonzero(network.backbone).items())
@@ -140,7 +140,9 @@ def kept_weights(ticket: Ticket, network: nn.Module) -> dict[str, Any]:
 
 
 def original_name(name: str) -> str:
-    """Path of a layer; of a compacted network's, the path of the layer that it comes from."""
+    """Return the path of a layer; of a compacted network's, the path of the layer that it comes
+    from.
+    """
     inside = name.partition('backbone.nodes.')[2]
     if not inside:
         return name
@@ -149,7 +151,9 @@ def original_name(name: str) -> str:
 
 
 def block_of(name: str) -> str:
-    """Path of the search block that a layer lies in; outside of blocks, two steps of its path."""
+    """Return the path of the search block that a layer lies in; outside of blocks, two steps of its
+    path.
+    """
     found = _PATH.search(name)
     return name[:found.start()] if found else '.'.join(name.split('.')[:3])
 

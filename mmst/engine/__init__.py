@@ -1,4 +1,4 @@
-"""Thin glue to mmengine: hooks and optimizer wrappers."""
+"""Connects the algorithms to mmengine: hooks and optimizer wrappers."""
 from .hooks import (
                     FastTrainingHook,
                     FingerprintHook,

@@ -20,7 +20,7 @@ _DTYPE = re.compile(r'[|<>=]?[?bBhHiIlLqQefdgFDGuScUVMm]\d{0,9}(\[.{1,20}\])?')
 
 
 def name_of(argument: str) -> str:
-    """The dotted name of a GLOBAL, in Python 3's spelling.
+    """Return the dotted name of a GLOBAL, in Python 3's spelling.
 
     Raises:
         pickle.UnpicklingError: It is none that a checkpoint needs.
@@ -64,7 +64,7 @@ def build(target: Any, state: Any) -> None:
 
 
 def element_size(kind: str) -> int:
-    """Bytes of an element of a storage class, ``torch.FloatStorage``, or a dtype."""
+    """Return the bytes of an element of a storage class, ``torch.FloatStorage``, or a dtype."""
     name = kind.removeprefix('torch.')
     if name in ('UntypedStorage', 'storage.UntypedStorage'):
         return 1
@@ -159,7 +159,7 @@ def _check_array_state(state: Any) -> None:
 
 
 def _bytes(text: Any, encoding: Any) -> Node:
-    """As protocol 2 writes bytes. Other encodings import modules, and some double their input."""
+    """Decode bytes of protocol 2. Other encodings import modules, and some double their input."""
     if not isinstance(text, str) or encoding not in ('latin1', b'latin1'):
         raise Unsafe('it encodes something else than bytes')
     return Node('object', [text])
@@ -185,7 +185,7 @@ def _statistic(owner: Any, name: Any) -> Node:
 
 
 def _sparse(layout: Any, data: Any) -> Node:
-    """Indices and values; nothing here makes it dense."""
+    """Return indices and values; nothing here makes it dense."""
     if not _is(layout, 'object') or list(layout) != ['torch.sparse_coo']:
         raise UnpicklingError('a sparse tensor is not of the plain kind')
     return Node('object', [data])

@@ -45,7 +45,7 @@ def _inspect_archive(file: BinaryIO, size: int) -> None:
 
 
 def _inspect_plain(file: BinaryIO, size: int) -> None:
-    """Files without an archive, as torch wrote them before version 1.6."""
+    """Inspect a file without an archive, as torch wrote them before version 1.6."""
     if _is_tar(file):
         raise Unsafe('it is an archive that torch no longer writes')
     sizes: dict[str, int] = {}

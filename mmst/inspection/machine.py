@@ -1,4 +1,4 @@
-"""A pickle read symbolically: nothing is imported, called or built."""
+"""Reads a pickle symbolically: nothing is imported, called or built."""
 import pickletools
 from collections.abc import Callable
 from pickle import UnpicklingError

@@ -1,4 +1,4 @@
-"""The size of described content, with everything that is shared counted as often as it appears."""
+"""Measures described content; parts that are shared count as often as they appear."""
 from typing import Any
 
 #: Texts and tensors together may come to so many times the file's bytes: tied weights are stored
@@ -11,7 +11,7 @@ DEPTH = 100
 
 
 class Unsafe(ValueError):
-    """A file that could take more memory or time than its size allows for."""
+    """Says that a file could take more memory or time than its size allows for."""
 
 
 class Node(list):
@@ -51,7 +51,7 @@ def check_size(root: Any, pickled: int, stored: int) -> None:
 
 
 def _unfolded(root: Any) -> tuple[int, int, int]:
-    """Items, bytes and depth below ``root``; iterative, as recursion could be exhausted."""
+    """Return items, bytes and depth below ``root``; iterative, as recursion could be exhausted."""
     found: dict[int, tuple[int, int, int]] = {}
     entered = set()
     pending: list[Any] = [root]

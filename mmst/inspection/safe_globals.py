@@ -1,4 +1,4 @@
-"""What a checkpoint of mmengine names besides what torch allows by itself."""
+"""Names the classes in mmengine's checkpoints that torch does not allow by itself."""
 import codecs
 import functools
 import pickle
@@ -28,7 +28,7 @@ def _history_statistic(owner: Any, name: str) -> Callable:
 
 
 def _named(function: Callable, module: str, name: str) -> Callable:
-    """A wrapper that goes by another name: torch compares names only."""
+    """Return a wrapper that goes by another name: torch compares names only."""
 
     def call(*args):
         return function(*args)
@@ -39,7 +39,7 @@ def _named(function: Callable, module: str, name: str) -> Callable:
 
 @functools.cache
 def safe_globals() -> tuple[Callable, ...]:
-    """Functions and classes that are harmless with any arguments."""
+    """Return functions and classes that are harmless with any arguments."""
     try:
         from numpy._core import multiarray
     except ImportError:

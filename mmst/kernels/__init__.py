@@ -1,1 +1,1 @@
-"""The network's functions computed fast: C++ and Triton kernels, CUDA graphs, compiled blocks."""
+"""Computes the network's functions fast: C++ and Triton kernels, CUDA graphs, compiled blocks."""

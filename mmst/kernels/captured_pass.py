@@ -111,7 +111,7 @@ def split_output(found) -> tuple[Callable, list[Tensor]]:
 
 def separate_memory(gradients: Sequence[Tensor | None], others: Sequence[Tensor]
           ) -> list[Tensor | None]:
-    """Each in memory of its own: what is changed in place (clipping) would change two."""
+    """Return each in memory of its own: what is changed in place (clipping) would change two."""
     seen, found = {t.data_ptr() for t in others}, []
     for g in gradients:
         if g is not None and g.numel():
@@ -139,7 +139,9 @@ def warm_up(*runs: Callable[[], Any]) -> None:
 
 
 def record(run: Callable[[], Any], pool) -> tuple[Any, Callable[[], None]]:
-    """Result of a run, and a function that writes it anew. ``pool`` holds the graph's memory."""
+    """Return result of a run, and a function that writes it anew. ``pool`` holds the graph's
+    memory.
+    """
     graph = torch.cuda.CUDAGraph()
     try:
         # Threads of data loaders and of collectives go on meanwhile.

@@ -1,4 +1,4 @@
-"""torch.compile for search blocks, one by one."""
+"""Applies torch.compile to search blocks, one by one."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType

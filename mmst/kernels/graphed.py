@@ -18,7 +18,7 @@ from .parts import Parts
 
 
 class GraphedForward:
-    """A module's ``forward`` that replays training passes, forward and backward, as CUDA graphs.
+    """Replays a module's training passes, forward and backward, as CUDA graphs.
 
     A step of the supernet launches some thirteen thousand small kernels, and takes as long as
     Python needs to launch them one by one. A graph launches them at once.
@@ -136,7 +136,7 @@ class GraphedForward:
 
 
 class _Flat(nn.Module):
-    """A module that takes its input's tensors one by one."""
+    """Wraps a module, and takes its input's tensors one by one."""
 
     def __init__(self, module: nn.Module, forward: Callable, single: bool):
         super().__init__()
@@ -147,14 +147,14 @@ class _Flat(nn.Module):
 
 
 def leaves_of(inputs) -> list[Any]:
-    """The tensors of an input: itself, or its items; none of anything else."""
+    """Return the tensors of an input: itself, or its items; none of anything else."""
     if torch.is_tensor(inputs):
         return [inputs]
     return list(inputs) if isinstance(inputs, (list, tuple)) else []
 
 
 def capture(module: nn.Module, leaves: Sequence[Tensor]) -> Callable:
-    """``CapturedPass``, of which nothing is left in buffers and random numbers."""
+    """Return ``CapturedPass``, of which nothing is left in buffers and random numbers."""
     buffers = list(module.buffers())
     before = [t.clone() for t in buffers]
     on, dtype = _autocast()

@@ -10,7 +10,7 @@ TRAINED = operator.attrgetter('requires_grad')
 
 
 class Parts:
-    """What a module consists of, looked up once: a walk over it takes a good part of a step."""
+    """Lists a module's parts, looked up once: a walk over it takes a good part of a step."""
 
     def __init__(self, module: nn.Module):
         self.modules = list(module.modules())
@@ -28,7 +28,7 @@ class Parts:
         return self._child_ids() == self._ids
 
     def parameters(self) -> list[nn.Parameter]:
-        """Its parameters."""
+        """Return its parameters."""
         return [t for named in self._parameters for t in named.values() if t is not None]
 
     def state(self) -> tuple:

@@ -1,4 +1,4 @@
-"""1x1 convolutions as products of matrices, for training on CPUs.
+"""Computes 1x1 convolutions as products of matrices, for training on CPUs.
 
 torch's convolution in channels_last makes a product for each image where it runs on one thread.
 """
@@ -21,7 +21,7 @@ def can_run(x: Tensor, conv: nn.Module) -> bool:
 
 
 def pointwise(x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """``conv(x)`` of a 1x1 convolution with stride 1 and without groups.
+    """Return ``conv(x)`` of a 1x1 convolution with stride 1 and without groups.
 
     Args:
         x (Tensor): (N, in_channels, H, W), best in channels_last, which the result is in too.

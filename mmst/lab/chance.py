@@ -1,4 +1,4 @@
-"""What a constant answer scores: the floor beside which a network's accuracy is read."""
+"""Scores a constant answer: the floor to compare a network's accuracy with."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def majority_miou(dataset: Any, num_classes: int) -> float:
-    """mIoU in percent of always answering the most frequent class.
+    """Return mIoU in percent of always answering the most frequent class.
 
     Args:
         dataset: An mmseg data set with labels.
@@ -21,12 +21,12 @@ def majority_miou(dataset: Any, num_classes: int) -> float:
 
 
 def majority_accuracy(labels: Sequence[int]) -> float:
-    """Top-1 in percent of always answering the most frequent label."""
+    """Return top-1 in percent of always answering the most frequent label."""
     return 100 * np.bincount(labels).max() / len(labels)
 
 
 def mean_pose_ap(train: Any, val: Any, ann_file: str) -> float:
-    """COCO AP (0 to 1) of answering the training set's mean pose, stretched to each box.
+    """Return COCO AP (0 to 1) of answering the training set's mean pose, stretched to each box.
 
     Args:
         train: An mmpose CocoDataset to take the mean pose of.
@@ -55,7 +55,7 @@ def _mean_pose(dataset: Any) -> np.ndarray:
 
 
 def _answers(pose: np.ndarray, dataset: Any) -> list[dict[str, Any]]:
-    """The pose in each box, in the form of COCO's result files."""
+    """Return the pose in each box, in the form of COCO's result files."""
     answers = []
     for info in (dataset.get_data_info(i) for i in range(len(dataset))):
         left, top, right, bottom = info['bbox'][0]

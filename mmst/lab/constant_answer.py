@@ -1,4 +1,4 @@
-"""All metrics of a constant answer on a config's data, under the toolboxes' names."""
+"""Computes all metrics of a constant answer on a config's data, under the toolboxes' names."""
 from typing import Any
 
 import numpy as np
@@ -35,13 +35,15 @@ def constant_answer(cfg: Config) -> dict[str, float]:
 
 
 def of_pixels(counts: np.ndarray) -> dict[str, float]:
-    """mIoU, mAcc, aAcc in percent from the pixels of each class; absent classes do not count."""
+    """Return mIoU, mAcc, aAcc in percent from the pixels of each class; absent classes do not
+    count.
+    """
     share, present = counts.max() / counts.sum(), int((counts > 0).sum())
     return dict(mIoU=100 * share / present, mAcc=100 / present, aAcc=100 * share)
 
 
 def of_images(counts: np.ndarray) -> dict[str, float]:
-    """Top-1 and top-5 accuracy in percent from the images of each class."""
+    """Return top-1 and top-5 accuracy in percent from the images of each class."""
     shares = 100 * np.sort(counts)[::-1] / counts.sum()
     return {'accuracy/top1': float(shares[0]), 'accuracy/top5': float(shares[:5].sum())}
 

@@ -1,4 +1,4 @@
-"""Pictures of what a segmentation network sees."""
+"""Draws pictures of what a segmentation network sees."""
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

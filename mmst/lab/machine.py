@@ -7,7 +7,7 @@ import torch
 
 
 def machine() -> dict[str, str]:
-    """CPU, cores, GPU and versions, as plain data."""
+    """Return CPU, cores, GPU and versions, as plain data."""
     cpuinfo = Path('/proc/cpuinfo')
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     names = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]

@@ -1,4 +1,5 @@
-"""Metafiles of configs, as OpenMMLab's tools read them (``mim search``, ``mim download``)."""
+"""Writes metafiles of configs, as OpenMMLab's tools read them (``mim search``, ``mim download``).
+"""
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ GENERATED = 'data/demo/'
 
 
 def metafile(collection: str, configs: Mapping[str, Config]) -> dict[str, Any]:
-    """A collection and its models, as plain data for YAML.
+    """Return a collection and its models, as plain data for YAML.
 
     No model has results or weights: none of the full settings has been trained here.
 
@@ -57,7 +58,7 @@ def _metadata(cfg: Config) -> dict[str, Any]:
 
 
 def training_data(dataset: Mapping[str, Any]) -> str:
-    """The data set's name, and that the images are generated where they are."""
+    """Return the data set's name, and that the images are generated where they are."""
     name = DATA.get(kind_name(dataset), kind_name(dataset))
     generated = str(dataset.get('data_root')).startswith(GENERATED)
     return f'generated, as {name}' if generated else name

@@ -1,4 +1,4 @@
-"""How all figures of this project look: colours, markers, lines.
+"""Defines the look of all figures of this project: colours, markers, lines.
 
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; in print without colour,
 markers and lines differ as well. Shares are shown in cividis, whose lightness rises steadily.
@@ -26,7 +26,7 @@ _SETTINGS = {
 
 @contextmanager
 def styled() -> Iterator[Any]:
-    """Matplotlib's pyplot in this style, without a display; the caller's settings come back."""
+    """Style matplotlib's pyplot, without a display; the caller's settings come back."""
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
@@ -35,14 +35,16 @@ def styled() -> Iterator[Any]:
 
 
 def curve_styles(count: int) -> tuple[dict[str, Any], ...]:
-    """Colour, marker and line of each of ``count`` curves; the first seven differ in all three."""
+    """Return the colour, marker and line of each of ``count`` curves; the first seven differ in all
+    three.
+    """
     styles = cycle(zip(COLOURS, MARKERS, LINES, strict=True))
     return tuple(dict(color=colour, marker=marker, linestyle=line)
                  for colour, marker, line in islice(styles, count))
 
 
 def shade(share: float) -> str:
-    """Cividis' colour of a share between 0 (dark) and 1 (light), as ``#rrggbb``."""
+    """Return cividis' colour of a share between 0 (dark) and 1 (light), as ``#rrggbb``."""
     return _cividis()[round(255 * min(1., max(0., share)))]
 
 

@@ -1,4 +1,4 @@
-"""Initialisation of the supernet; global magnitude pruning depends on it."""
+"""Initialises the supernet; global magnitude pruning depends on it."""
 from math import sqrt
 
 from mmengine.model import update_init_info
@@ -67,13 +67,14 @@ class SupernetInit:
 
 
 def conv_fan_out(conv: nn.Conv2d) -> int:
-    """k^2 of a depthwise convolution (a group an input channel), k^2 * c_out of any other."""
+    """Return k^2 of a depthwise convolution (a group an input channel), k^2 * c_out of any other.
+    """
     area = conv.kernel_size[0] * conv.kernel_size[1]
     return area if conv.groups == conv.in_channels > 1 else area * conv.out_channels
 
 
 def _init_joint(m: Attention) -> None:
-    """Xavier uniform over the three matrices as one: its fan-out is that of all of them."""
+    """Draw the three matrices as one, Xavier uniform: its fan-out is that of all of them."""
     matrices = [m.query.weight, m.key.weight, m.value.weight]
     bound = sqrt(6 / (m.query.in_features + sum(len(weight) for weight in matrices)))
     for weight in matrices:

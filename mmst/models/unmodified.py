@@ -25,7 +25,7 @@ def has_hooks(layer: nn.Module) -> bool:
 
 
 def hooks_of(*layers: nn.Module) -> list[Mapping]:
-    """Where layers keep their hooks; these stay the same objects as hooks come and go."""
+    """Return the dicts in which layers keep their hooks; they stay the same objects."""
     return [found for layer in layers for name in _HOOKS
             for found in (getattr(layer, name, None), ) if found is not None]
 

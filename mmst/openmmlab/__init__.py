@@ -1,1 +1,1 @@
-"""What mmst needs of OpenMMLab beyond its public interfaces."""
+"""Holds all that mmst needs of OpenMMLab beyond its public interfaces."""

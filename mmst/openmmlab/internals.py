@@ -1,4 +1,4 @@
-"""What this project uses of mmengine that mmengine calls private, under names that say what it is.
+"""Gives the parts of mmengine that are private, under names that say what they are.
 
 Nothing else touches such attributes of another object, so that a new version of mmengine is
 adapted to here. A subclass's use of what it inherits is its own affair.
@@ -21,7 +21,9 @@ def is_resumed(runner: Runner) -> bool:
 
 
 def start_file(runner: Runner) -> str | None:
-    """The file that the run starts or goes on from; None: one is looked for, or there is none."""
+    """Return the file that the run starts or goes on from; None: one is looked for, or there is
+    none.
+    """
     return runner._load_from
 
 
@@ -36,12 +38,16 @@ def is_training(runner: Runner) -> bool:
 
 
 def training_data(runner: Runner) -> Any:
-    """The training loader, or its settings as long as it is not built; None where there is none."""
+    """Return the training loader, or its settings as long as it is not built; None where there is
+    none.
+    """
     return runner._train_dataloader
 
 
 def validation_loop(runner: Runner) -> Any:
-    """The validation loop, or its settings as long as it is not built; None where there is none."""
+    """Return the validation loop, or its settings as long as it is not built; None where there is
+    none.
+    """
     return runner._val_loop
 
 
@@ -62,12 +68,13 @@ def initialize_weights(runner: Runner) -> None:
 
 
 def environment_source(kind: type[Runner]) -> str:
-    """The source of the function in which a runner sets up its process."""
+    """Return the source of the function in which a runner sets up its process."""
     return textwrap.dedent(inspect.getsource(kind._init_env))
 
 
 def named_instances(kind: type[ManagerMixin]) -> dict[str, Any]:
-    """The live table of the named instances (``get_instance``) of a class, e.g. of loggers."""
+    """Return the live table of the named instances (``get_instance``) of a class, e.g. of loggers.
+    """
     return kind._instance_dict
 
 
@@ -87,7 +94,7 @@ def steps_of(scheduler: _ParamScheduler) -> int:
 
 
 def visualizer_backends(visualizer: Visualizer) -> Iterable[Any]:
-    """Where a visualizer writes to."""
+    """Return the backends of a visualizer."""
     return visualizer._vis_backends.values()
 
 

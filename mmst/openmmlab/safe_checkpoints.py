@@ -1,4 +1,4 @@
-"""mmengine's checkpoints, read without running any code that they may hold.
+"""Reads mmengine's checkpoints without running any code that they may hold.
 
 Checkpoints hold more than tensors: a short list of harmless names lets torch read them with
 ``weights_only=True``, and every local or downloaded checkpoint is read so.
@@ -38,7 +38,7 @@ def read_checkpoints_safely(checkpoint: types.ModuleType) -> None:
 
 @functools.cache
 def restricted_pickle() -> types.ModuleType:
-    """A pickle module that resolves only what torch and :func:`safe_globals` allow.
+    """Return a pickle module that resolves only what torch and :func:`safe_globals` allow.
 
     For torch before 2.4, whose own check cannot be extended.
     """
@@ -103,7 +103,7 @@ def _describe_unreadable(error: Exception) -> str | None:
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """mmengine's loader for local checkpoints, with torch's check always on."""
+    """Return mmengine's loader for local checkpoints, with torch's check always on."""
     filename = osp.expanduser(filename)
     if not osp.isfile(filename):
         raise FileNotFoundError(f'{filename} can not be found.')
@@ -118,7 +118,7 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
 
 
 def load_from_url(filename: str, map_location: Any = None) -> Any:
-    """mmengine's loader for addresses, with torch's check: each machine downloads once."""
+    """Return mmengine's loader for addresses, with torch's check: each machine downloads once."""
     folder = osp.join(torch.hub.get_dir(), 'checkpoints')
     path = osp.join(folder, osp.basename(urlparse(filename).path))
     if dist.get_local_rank() == 0 and not osp.isfile(path):

@@ -1,1 +1,1 @@
-"""Fine: the mask, criteria and schedules (a file each), reactivation."""
+"""Prunes finely: the mask, criteria and schedules (a file each), reactivation."""

@@ -49,7 +49,7 @@ def computes_as_torch(kind: type[nn.Module]) -> bool:
 
 @torch.no_grad()
 def zeros_act(layer: nn.Module) -> bool:
-    """Whether an input whose weights are all 0 does not reach the output of a layer.
+    """Return whether an input whose weights are all 0 does not reach the output of a layer.
 
     A layer that cannot be tried alone passes.
     """

@@ -1,4 +1,4 @@
-"""Criteria and schedules as a config, or a command line, names them."""
+"""Builds criteria and schedules as a config, or a command line, names them."""
 import contextlib
 import inspect
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -
 
 
 def criterion_name(criterion: Any) -> str:
-    """The name under which a criterion is registered, else that of its class."""
+    """Return the name under which a criterion is registered, else that of its class."""
     kind = type(criterion)
     return next((name for name, value in CRITERIA.module_dict.items() if value is kind),
                 kind.__name__)
@@ -61,7 +61,7 @@ def criterion_name(criterion: Any) -> str:
 
 def scores_of(criterion: Any, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The criterion's scores, each of its weight's shape.
+    """Return the criterion's scores, each of its weight's shape.
 
     Raises:
         ConfigError: Naming the criterion and the weight that it did not score.

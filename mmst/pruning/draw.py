@@ -1,4 +1,4 @@
-"""Drawing a mask from scores."""
+"""Draws a mask from scores."""
 from collections.abc import Mapping
 from math import ceil
 
@@ -12,7 +12,7 @@ from .scope import group_of
 
 
 def count_to_prune(total: int, ratio: float) -> int:
-    """Weights to prune of ``total``: the first whole number that reaches ``ratio``."""
+    """Return weights to prune of ``total``: the first whole number that reaches ``ratio``."""
     return min(total, ceil(total * ratio - 1e-6))
 
 
@@ -43,7 +43,8 @@ def draw_mask(scores: Mapping[str, Tensor], ratio: float, scope: str = 'global',
 
 def draw_in_groups(score: Tensor, ratio: float, size: int,
                    previous: Tensor | None = None) -> Tensor:
-    """Kept weights of one parameter, of which every group of a row loses its share, rounded up.
+    """Return kept weights of one parameter, of which every group of a row loses its share, rounded
+    up.
 
     Args:
         score (Tensor): (rows, ...); what follows the rows is one row of weights.
@@ -91,7 +92,9 @@ def _check_finite(scores: Tensor) -> None:
 
 
 def lowest(values: Tensor, count: int) -> Tensor:
-    """Bool tensor that marks exactly ``count`` lowest entries of a 1-D tensor; ties by index."""
+    """Return a bool tensor that marks exactly ``count`` lowest entries of a 1-D tensor; ties by
+    index.
+    """
     if count <= 0:
         return torch.zeros_like(values, dtype=torch.bool)
     threshold = values.kthvalue(count).values

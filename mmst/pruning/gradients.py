@@ -1,4 +1,4 @@
-"""Gradients of the training loss, for criteria that want them."""
+"""Computes gradients of the training loss, for criteria that want them."""
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 

@@ -1,4 +1,4 @@
-"""The mask: which weights are kept."""
+"""Holds the mask: which weights are kept."""
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -8,7 +8,7 @@ from ..errors import TicketError
 
 
 class Mask(Mapping):
-    """Parameter name to bool tensor, True where the weight is kept. Immutable, validated.
+    """Maps parameter names to bool tensors, True where the weight is kept. Immutable, validated.
 
     Args:
         kept (Mapping[str, Tensor]): Bool tensors of the parameters' shapes.
@@ -35,23 +35,23 @@ class Mask(Mapping):
 
     @property
     def total(self) -> int:
-        """Number of prunable weights."""
+        """Return the number of prunable weights."""
         return sum(t.numel() for t in self._kept.values())
 
     @property
     def pruned(self) -> int:
-        """Number of pruned weights."""
+        """Return the number of pruned weights."""
         # At once: each number that a GPU is asked for waits for all its work.
         flat = [t.flatten() for t in self._kept.values()]
         return self.total - int(torch.cat(flat).sum()) if flat else 0
 
     @property
     def sparsity(self) -> float:
-        """Share of the prunable weights that is pruned."""
+        """Return the share of the prunable weights that is pruned."""
         return self.pruned / self.total if self.total else 0.
 
     def layer_sparsity(self) -> dict[str, float]:
-        """Share of each layer's weights that is pruned."""
+        """Return the share of each layer's weights that is pruned."""
         return {name: 1 - float(t.sum()) / t.numel() for name, t in self._kept.items()}
 
     def check_fits(self, shapes: Mapping) -> None:

@@ -1,4 +1,4 @@
-"""Where modules keep the matrices of their linear maps."""
+"""Finds the matrices of linear maps in modules."""
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ _BY_PATH = {
 
 
 class Matrix(NamedTuple):
-    """A matrix of a linear map.
+    """Describes a matrix of a linear map.
 
     Attributes:
         path (str): Path of the module that owns it.
@@ -42,7 +42,8 @@ class Matrix(NamedTuple):
 
 
 def find_matrices(model: nn.Module) -> Iterator[Matrix]:
-    """Matrices of linear maps in all modules that are known to have any, in the network's order.
+    """Yield matrices of linear maps in all modules that are known to have any, in the network's
+    order.
 
     Not so lookup tables (embeddings), learned queries, positions, norms and scales.
     """

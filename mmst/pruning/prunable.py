@@ -14,7 +14,7 @@ __all__ = ['PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
 def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck'),
                      transformers: bool = True,
                      leave_alone: Sequence[str] = ()) -> dict[str, nn.Parameter]:
-    """Matrices of the linear maps of a model's parts, by parameter name.
+    """Return matrices of the linear maps of a model's parts, by parameter name.
 
     They are the weights of convolutions and linears, the input projections of attention, the
     weights of recurrent layers. Classifiers (outside the parts), biases, norms and learned queries
@@ -55,7 +55,8 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
 
 def with_new_kinds(kept: Mapping[str, Tensor], weights: Mapping[str, nn.Parameter],
                    model: nn.Module) -> dict[str, Tensor]:
-    """A mask of a version that pruned convolutions and linears alone, with the other ``weights``.
+    """Return a mask of a version that pruned convolutions and linears alone, with the other
+    ``weights``.
 
     Args:
         kept (Mapping[str, Tensor]): Of a checkpoint: parameter name to bool, True where kept.
@@ -90,6 +91,6 @@ def _check_own(matrices: list[Matrix], leave_alone: Sequence[str]) -> None:
 
 
 def _shares(model: nn.Module) -> bool:
-    """Whether several modules own one parameter."""
+    """Return whether several modules own one parameter."""
     owned = [id(p) for m in model.modules() for p in m._parameters.values() if p is not None]
     return len(owned) != len(set(owned))

@@ -104,7 +104,8 @@ def reactivate(masks: PruneState, optimizer: Optimizer) -> None:
 
 
 def sizes(masks: PruneState, optimizer_state: Mapping[nn.Parameter, dict]) -> set[str]:
-    """Entries of an optimizer's state that measure sizes, as second moments do: none is negative.
+    """Return the entries of an optimizer's state that measure sizes, as second moments; none is
+    negative.
 
     No list of names is complete; a first moment is negative somewhere among all masked weights.
     """

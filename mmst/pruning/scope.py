@@ -1,4 +1,4 @@
-"""Among which weights pruning chooses."""
+"""Says among which weights pruning chooses."""
 import re
 
 from ..errors import config_error
@@ -8,7 +8,7 @@ SCOPES = ('global', 'layer')
 
 
 def group_of(scope: str) -> tuple[int, int] | None:
-    """(n, m) of a scope ``'n:m'`` (n of every m weights stay), None of another."""
+    """Return (n, m) of a scope ``'n:m'`` (n of every m weights stay), None of another."""
     found = re.fullmatch(r'(\d+):(\d+)', scope) if isinstance(scope, str) else None
     return (int(found[1]), int(found[2])) if found else None
 

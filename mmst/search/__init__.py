@@ -1,1 +1,1 @@
-"""Coarse: search units, their importance and cost, the penalty, removal, BN recalibration."""
+"""Searches coarsely: units, their importance and cost, the penalty, removal, BN recalibration."""

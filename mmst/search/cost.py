@@ -1,4 +1,4 @@
-"""Relative costs of search units."""
+"""Computes relative costs of search units."""
 from collections.abc import Mapping
 
 import torch
@@ -23,5 +23,5 @@ def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> dict[str, Tensor
 
 
 def mean_macs(macs: Mapping[str, Tensor]) -> float:
-    """Mean over all units: what relative costs are relative to."""
+    """Return the mean over all units: what relative costs are relative to."""
     return float(torch.cat(list(macs.values())).mean())

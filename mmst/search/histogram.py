@@ -13,14 +13,14 @@ Histogram = dict[int, list[int]]
 
 
 def edges() -> list[float]:
-    """Lower ends of the bins and the upper end of the last one, as |γ|."""
+    """Return the lower ends of the bins and the upper end of the last one, as |γ|."""
     return [10**(LOWEST + i * (HIGHEST - LOWEST) / BINS) for i in range(BINS + 1)]
 
 
 @torch.no_grad()
 def importance_histogram(groups: Mapping[str, UnitGroup],
                          importance: Mapping[str, Tensor]) -> Histogram:
-    """Units per bin of importance, for each kernel size and for tokens.
+    """Return units per bin of importance, for each kernel size and for tokens.
 
     Args:
         groups (Mapping[str, UnitGroup]): Of ``find_units``.
@@ -35,7 +35,7 @@ def importance_histogram(groups: Mapping[str, UnitGroup],
 
 
 def quantile(counts: list[int], share: float) -> float:
-    """|γ| below which ``share`` of the units lie, to within a bin; nan of none."""
+    """Return |γ| below which ``share`` of the units lie, to within a bin; nan of none."""
     reached, wanted = 0, share * sum(counts)
     for edge, count in zip(edges()[1:], counts, strict=True):
         reached += count

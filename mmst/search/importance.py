@@ -14,7 +14,7 @@ Keep = dict[str, list[int]]
 
 def importances(groups: Mapping[str, UnitGroup], averaged: Mapping[str, UnitGroup] | None,
                 last: bool = False, reduction: str = 'mean') -> dict[str, Tensor]:
-    """Importance of every unit: |γ|, summed up by ``reduction`` where a unit has several.
+    """Return importance of every unit: |γ|, summed up by ``reduction`` where a unit has several.
 
     A unit goes where it is below the threshold: with an averaged model only if both the current
     and the averaged γ are, and at the last search of a run by the averaged γ alone, since the
@@ -44,7 +44,7 @@ def importances(groups: Mapping[str, UnitGroup], averaged: Mapping[str, UnitGrou
 
 def units_to_keep(groups: Mapping[str, UnitGroup], importance: Mapping[str, Tensor],
                   threshold: float) -> Keep:
-    """Indices of the units that stay, for every group that loses one (paper Sec. 3.1).
+    """Return indices of the units that stay, for every group that loses one (paper Sec. 3.1).
 
     A group that needs some units (``UnitGroup.minimum``) keeps its most important ones.
 
@@ -85,7 +85,7 @@ def nearness(importance: Iterable[Tensor], threshold: float) -> dict[str, Any]:
 
 
 def _flat(groups: Mapping[str, UnitGroup], reduction: str) -> Tensor:
-    """Importance of all units one after the other, on the CPU."""
+    """Return importance of all units one after the other, on the CPU."""
     values = torch.cat([group.importance(reduction) for group in groups.values()]).cpu()
     finite = values.isfinite()
     if not bool(finite.all()):

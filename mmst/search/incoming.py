@@ -9,7 +9,8 @@ _REMEDY = 'Remedy: load it with the config it was made with.'
 
 
 def incoming_length(state_dict: Mapping[str, Tensor], key: str, default: int) -> int:
-    """Length of ``key`` along dimension 0; ``default`` where a state dict does not have it.
+    """Return the length of ``key`` along dimension 0; ``default`` where a state dict does not have
+    it.
 
     Raises:
         TicketError: The entry has no dimensions.

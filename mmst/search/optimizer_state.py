@@ -1,4 +1,4 @@
-"""What an optimizer remembers of a parameter, cut with it.
+"""Cuts an optimizer's state along with its parameter.
 
 Most optimizers keep tensors of the parameter's own shape. Adafactor keeps averages over rows and
 columns, Shampoo-like ones matrices of a dimension with itself, 8-bit ones codes with scales of
@@ -26,7 +26,7 @@ Path = tuple[Any, ...]
 
 
 class OptimizerState:
-    """The state of an optimizer, which ``Cut`` cuts with the parameters.
+    """Holds the state of an optimizer, which ``Cut`` cuts with the parameters.
 
     What an entry means is decided over all parameters that have one of its name: a vector may be as
     long as both sides of one square weight, but hardly of all weights.
@@ -86,7 +86,8 @@ def restart(optimizer: Optimizer, parameter: nn.Parameter) -> None:
 
 
 def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
-    """Tensors in nested dicts, lists and tuples that a cut of ``shape`` may concern, with places.
+    """Yield tensors in nested dicts, lists and tuples that a cut of ``shape`` may concern, with
+    places.
 
     One element is a count or a factor of the whole parameter, unless that has one element, too.
     """
@@ -102,7 +103,7 @@ def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Te
 
 
 def find_forms(state: State) -> dict[Path, set[str]]:
-    """For each place in the state the forms that fit there for every parameter that has it."""
+    """Return, for each place in the state, the forms that fit for every parameter that has it."""
     forms: dict[Path, set[str]] = {}
     for parameter, own in state.items():
         if not isinstance(parameter, Tensor):
@@ -131,7 +132,8 @@ def action_of(forms: set[str], shape: Shape, entry: Shape, dim: int, nested: boo
 
 
 def aligned(shape: Shape, entry: Shape) -> dict[int, Action] | None:
-    """Of the parameter's dimensions, 1 where averaged over: Adam's, torch's Adafactor's."""
+    """Return the form of the parameter's dimensions, 1 where averaged over (Adam's, Adafactor's).
+    """
     if len(shape) != len(entry) or any(e not in (s, 1) for s, e in zip(shape, entry, strict=True)):
         return None
     return {dim: dim if size == entry[dim] else LEAVE for dim, size in enumerate(shape)}
@@ -146,14 +148,16 @@ def without(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
 
 
 def along(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
-    """A number for each index of one dimension: scales of rows or columns."""
+    """Return a number for each index of one dimension: scales of rows or columns."""
     if len(shape) <= max(which, 1) or entry != shape[which:which + 1]:
         return None
     return {dim: 0 if dim == which else LEAVE for dim in range(len(shape))}
 
 
 def gram(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
-    """A matrix of one dimension with itself: Shampoo's. A part of its root is no root of a part."""
+    """Return a matrix of one dimension with itself: Shampoo's. A part of its root is no root of a
+    part.
+    """
     if len(shape) <= which or entry != (shape[which], ) * 2:
         return None
     return {dim: DROP if dim == which else LEAVE for dim in range(len(shape))}
@@ -169,14 +173,14 @@ FORMS: dict[str, Callable[[Shape, Shape], dict[int, Action] | None]] = {
 
 
 def select(tensor: Tensor, dim: int, index: Tensor) -> Tensor:
-    """``index`` of ``tensor`` along ``dim``, in the memory format that it had."""
+    """Return ``index`` of ``tensor`` along ``dim``, in the memory format that it had."""
     channels_last = tensor.dim() == 4 and not tensor.is_contiguous()
     form = torch.channels_last if channels_last else torch.contiguous_format
     return tensor.index_select(dim, index).contiguous(memory_format=form)
 
 
 def _replaced(container: Any, path: Path, new: Tensor) -> Any:
-    """``container`` with ``new`` in a place; in place but for tuples."""
+    """Return ``container`` with ``new`` in a place; in place but for tuples."""
     if not path:
         return new
     key, rest = path[0], path[1:]

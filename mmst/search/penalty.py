@@ -1,4 +1,4 @@
-"""Resource-aware L1 penalty on the importance factors."""
+"""Applies the resource-aware L1 penalty to the importance factors."""
 from collections.abc import Sequence
 
 import torch
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class L1Penalty:
-    """ρ · Σ c_u |γ_u|, added to the gradients as its sub-gradient ρ c_u sign(γ_u).
+    """Adds the penalty ρ · Σ c_u |γ_u| to the gradients as its sub-gradient ρ c_u sign(γ_u).
 
     No loss term: the graph of a hundred small tensors costs far more than the in-place form.
 
@@ -34,7 +34,7 @@ class L1Penalty:
 
     @torch.no_grad()
     def value(self) -> float:
-        """The penalty's value now."""
+        """Return the penalty's value now."""
         chosen = [(s, c) for s, c in zip(self.scales, self.costs, strict=True) if s.numel()]
         if not chosen or not self.rho:
             return 0.
@@ -43,5 +43,5 @@ class L1Penalty:
 
 
 def warmup(rho: float, step: int, length: int) -> float:
-    """ρ at iteration ``step`` of a linear warm-up from 0 over ``length`` iterations."""
+    """Return ρ at iteration ``step`` of a linear warm-up from 0 over ``length`` iterations."""
     return rho * min(1., step / length) if length else rho

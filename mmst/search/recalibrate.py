@@ -10,7 +10,7 @@ from .norms import tracks_statistics
 
 
 def batch_norms(model: nn.Module) -> list[nn.Module]:
-    """BN layers of ``model`` that track statistics and still hold a channel."""
+    """Return BN layers of ``model`` that track statistics and still hold a channel."""
     return [m for m in model.modules() if tracks_statistics(m) and m.num_features]
 
 
@@ -62,7 +62,7 @@ def average_statistics(models: Sequence[nn.Module]) -> None:
 
 @contextmanager
 def _collecting(models: Sequence[nn.Module]):
-    """BN layers collect cumulative averages from zero; everything else is in eval mode.
+    """Let BN layers collect cumulative averages from zero, everything else in eval mode.
 
     Layers that no batch reaches (those of an auxiliary head) keep their statistics.
     """

@@ -29,7 +29,7 @@ class SearchResult:
 
     @property
     def emptied(self) -> list[str]:
-        """Groups that have no unit left."""
+        """Return groups that have no unit left."""
         return [removal['group'] for removal in self.removed if not removal['left']]
 
     @property
@@ -44,7 +44,8 @@ class SearchResult:
 
 
 def describe_removal(name: str, group: UnitGroup, index: list[int]) -> dict[str, Any]:
-    """What went of a group whose units of ``index`` stay, and what is left; before the cut."""
+    """Return the units removed and left of a group whose units of ``index`` stay; before the cut.
+    """
     left = [group.kernel_sizes[i] for i in index]
     counts = {size: group.kernel_sizes.count(size) - left.count(size)
               for size in set(group.kernel_sizes)}

@@ -1,4 +1,4 @@
-"""The numbers that say how important search units are: entries of a network's parameters."""
+"""Describes the numbers that make search units important: entries of a network's parameters."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,8 @@ REDUCTIONS = ('mean', 'max', 'min')
 
 @dataclass(frozen=True)
 class Scale:
-    """A parameter whose entries along one dimension belong to units; e.g. the γ of one BN of many.
+    """Names a parameter whose entries along one dimension belong to units; e.g. one of their BNs'
+    γ.
 
     Attributes:
         parameter (nn.Parameter): Of any shape.
@@ -24,7 +25,7 @@ class Scale:
     dim: int = 0
 
     def values(self) -> Tensor:
-        """Magnitudes, (units, k): absolute values, averaged over all other dimensions."""
+        """Return magnitudes, (units, k): absolute values, averaged over all other dimensions."""
         magnitude = self.parameter.detach().abs()
         others = [d for d in range(magnitude.dim()) if d != self.dim]
         if others:
@@ -32,7 +33,9 @@ class Scale:
         return magnitude[self.index.to(magnitude.device)]
 
     def spread(self, costs: Tensor) -> Tensor:
-        """The units' costs (1-D) at their positions, 0 elsewhere; it broadcasts to the shape."""
+        """Return the units' costs (1-D) at their positions, 0 elsewhere; it broadcasts to the
+        shape.
+        """
         shape = [1] * self.parameter.dim()
         shape[self.dim] = self.parameter.shape[self.dim]
         spread = torch.zeros(shape[self.dim], dtype=costs.dtype, device=costs.device)
@@ -44,18 +47,22 @@ class Penalised(Protocol):
     """Search units that say what the penalty acts on; ``UnitGroup`` is one."""
 
     def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
-        """Parameter, dimension and costs that broadcast, for units of ``costs`` (1-D)."""
+        """Return the parameter, dimension and costs that broadcast, for units of ``costs`` (1-D).
+        """
 
 
 def combined(scales: Sequence[Scale], reduction: str) -> Tensor:
-    """Importance of each unit, 1-D, by all of its scales; ``reduction`` is one of REDUCTIONS."""
+    """Return importance of each unit, 1-D, by all of its scales; ``reduction`` is one of
+    REDUCTIONS.
+    """
     return getattr(torch.cat([scale.values() for scale in scales], 1), f'a{reduction}'
                    if reduction != 'mean' else 'mean')(1)
 
 
 def penalty_terms(groups: Mapping[str, Penalised],
                   costs: Mapping[str, Tensor]) -> tuple[list[nn.Parameter], list[Tensor]]:
-    """Parameters that the penalty acts on, each once, and costs that broadcast to their shapes.
+    """Return parameters that the penalty acts on, each once, and costs that broadcast to their
+    shapes.
 
     Args:
         groups (Mapping[str, Penalised]): Of ``find_units``.

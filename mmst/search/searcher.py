@@ -1,4 +1,5 @@
-"""The search: which units go, and the penalty that makes them unimportant (paper Alg. 1)."""
+"""Searches: chooses the units that go, and the penalty that makes them unimportant (paper Alg. 1).
+"""
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -34,13 +35,13 @@ class Counter(Protocol):
     """Counts what networks cost; :class:`mmst.costs.network_costs.NetworkCosts` is one."""
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
-        """At least ``params`` and ``macs`` of a network."""
+        """Return at least ``params`` and ``macs`` of a network."""
 
     def feature_sizes(self, model: nn.Module) -> Sizes:
-        """Heights and widths of the feature maps that enter and leave searched modules."""
+        """Return heights and widths of the feature maps that enter and leave searched modules."""
 
     def outline(self, model: nn.Module) -> nn.Module:
-        """A copy that can be cut and counted."""
+        """Return a copy that can be cut and counted."""
 
 
 class Searcher:
@@ -92,7 +93,7 @@ class Searcher:
 
     @property
     def rho(self) -> float:
-        """The penalty's strength now, before any warm-up."""
+        """Return the penalty's strength now, before any warm-up."""
         return self.base_rho * self.rho_factor
 
     def begin(self, model: nn.Module, state: Mapping[str, Any] | None = None) -> None:
@@ -148,7 +149,7 @@ class Searcher:
 
     def choose(self, model: nn.Module, groups: Groups,
                importance: Mapping[str, torch.Tensor]) -> Keep:
-        """Which units stay, of the groups that lose one."""
+        """Return the units that stay, of the groups that lose one."""
         if self.meets_target(model):
             return {}
         keep = {}
@@ -165,7 +166,7 @@ class Searcher:
             self.costs(copy_without_units(outline, left))))
 
     def penalty(self, model: nn.Module) -> L1Penalty:
-        """The penalty on the units that are left and searched; its strength is 0."""
+        """Return the penalty on the units that are left and searched; its strength is 0."""
         groups = {name: group for name, group in find_units(model).items()
                   if not self.leaves_alone(name)}
         macs = unit_macs(groups, self._sizes)

@@ -1,4 +1,4 @@
-"""Changing the shape of living tensors in place, with all that belongs to them."""
+"""Changes the shape of living tensors in place, with all that belongs to them."""
 from collections.abc import Mapping, MutableMapping, Sequence
 
 import torch

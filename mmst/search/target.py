@@ -1,4 +1,4 @@
-"""Letting a search end at a network of a wanted cost."""
+"""Lets a search end at a network of a wanted cost."""
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STEP, LIMIT = 1.5, 1000.
 
 @dataclass(frozen=True)
 class SearchTarget:
-    """Wanted cost of the searched network; with both, the one that is met last decides.
+    """Holds the wanted cost of the searched network; with both, the one that is met last decides.
 
     Attributes:
         macs (float, optional): Multiply-adds for one image.
@@ -31,7 +31,7 @@ class SearchTarget:
         return self.macs is not None or self.params is not None
 
     def ratio(self, costs: Mapping[str, float]) -> float:
-        """Cost over target; 1 or below: the target is met."""
+        """Return the cost over target; 1 or below: the target is met."""
         wanted = dict(macs=self.macs, params=self.params)
         return max(costs[key] / value for key, value in wanted.items() if value is not None)
 
@@ -73,7 +73,7 @@ def limit_removal(keep: Keep, importance: Mapping[str, torch.Tensor],
 
 
 def copy_without_units(model: nn.Module, keep: Keep) -> nn.Module:
-    """A copy of ``model`` without the units that ``keep`` leaves out."""
+    """Return a copy of ``model`` without the units that ``keep`` leaves out."""
     twin = copy.deepcopy(model)
     groups = find_units(twin)
     for name, stays in keep.items():
@@ -82,7 +82,8 @@ def copy_without_units(model: nn.Module, keep: Keep) -> nn.Module:
 
 
 def adapt_factor(factor: float, ratio: float, start: float, done: float) -> float:
-    """The factor on ρ after a search: larger where the search is behind, smaller where ahead.
+    """Return the factor on ρ after a search: larger where the search is behind, smaller where
+    ahead.
 
     Costs are meant to fall by the same share at each search.
 

@@ -23,7 +23,7 @@ class UnitAdapter(ABC):
 
     @abstractmethod
     def search_units(self) -> dict[str, UnitGroup]:
-        """The module's groups of units; empty where it has none."""
+        """Return the module's groups of units; empty where it has none."""
 
     @abstractmethod
     def rebuild(self, state_dict: Mapping[str, Tensor], prefix: str,

@@ -39,11 +39,11 @@ class UnitGroup:
 
     @property
     def gamma(self) -> nn.Parameter:
-        """The importance factors, one a unit, of units that have one each."""
+        """Return the importance factors, one a unit, of units that have one each."""
         return self.bn.weight
 
     def importance(self, reduction: str = 'mean') -> Tensor:
-        """|γ| of each unit, 1-D; by ``reduction`` over them where a unit has several."""
+        """Return |γ| of each unit, 1-D; by ``reduction`` over them where a unit has several."""
         if self.scales:
             return combined(self.scales, reduction)
         return self.bn.weight.detach().abs()
@@ -63,5 +63,5 @@ class UnitGroup:
         return len(self.kernel_sizes) if self.bn is None else self.bn.weight.shape[0]
 
     def count_by_label(self) -> dict[int, int]:
-        """Units left per kernel size (0: tokens)."""
+        """Return units left per kernel size (0: tokens)."""
         return {label: self.kernel_sizes.count(label) for label in sorted(set(self.kernel_sizes))}

@@ -14,7 +14,7 @@ from .unit_group import UnitGroup
 
 
 def find_units(model: nn.Module) -> dict[str, UnitGroup]:
-    """All groups of search units of ``model`` that still hold a unit.
+    """Return all groups of search units of ``model`` that still hold a unit.
 
     A module that shares a weight with one outside of it is left alone: a removal would change both.
 
@@ -36,7 +36,7 @@ def find_units(model: nn.Module) -> dict[str, UnitGroup]:
 
 
 def shared_owners(model: nn.Module) -> dict[int, list[str]]:
-    """``id`` of each parameter that several modules own to their paths."""
+    """Return ``id`` of each parameter that several modules own to their paths."""
     owners: dict[int, list[str]] = {}
     for path, module in model.named_modules():
         for p in module._parameters.values():
@@ -52,7 +52,7 @@ def _shares_outside(path: str, module: nn.Module, owners: dict[int, list[str]]) 
 
 
 def units_of(module: nn.Module) -> dict[str, UnitGroup]:
-    """Groups that ``module`` offers, itself or through its adapter."""
+    """Return groups that ``module`` offers, itself or through its adapter."""
     if hasattr(module, 'search_units'):
         return module.search_units()
     adapter = adapter_of(module)
@@ -65,7 +65,7 @@ def offers_units(module: nn.Module) -> bool:
 
 
 def adapter_of(module: nn.Module) -> UnitAdapter | None:
-    """The adapter of a module by its class's dotted name, or None.
+    """Return the adapter of a module by its class's dotted name, or None.
 
     By name, so that nobody has to import a toolbox (or install it) to register an adapter.
     """
@@ -76,5 +76,5 @@ def adapter_of(module: nn.Module) -> UnitAdapter | None:
 
 
 def module_path(group_name: str) -> str:
-    """Path of the module that offers the group."""
+    """Return the path of the module that offers the group."""
     return group_name.rpartition('.')[0]

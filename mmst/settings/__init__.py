@@ -1,1 +1,1 @@
-"""Settings of a run, read from its config."""
+"""Reads the settings of a run from its config."""

@@ -16,7 +16,7 @@ Choice = TypeVar('Choice', bound=str | float | None)
 
 
 def as_number(value: object) -> float | None:
-    """Python's int or float of a number; None of anything else, True and NaN included."""
+    """Return Python's int or float of a number; None of anything else, True and NaN included."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -25,7 +25,7 @@ def as_number(value: object) -> float | None:
 
 
 def as_whole(value: object) -> int | None:
-    """Python's int of an integer; None of anything else, 2.0 included."""
+    """Return Python's int of an integer; None of anything else, 2.0 included."""
     number = as_number(value)
     return number if isinstance(number, int) else None
 
@@ -157,14 +157,14 @@ def suggestion(name: object, known: Iterable[object]) -> str | None:
 
 
 def _same(value: object, choice: object) -> bool:
-    """Equal, and True equal to itself alone. Arrays are equal to no choice."""
+    """Return whether two are equal, True to itself alone. Arrays are equal to no choice."""
     return (isinstance(value, (str, int, float, type(None)))
             and isinstance(value, bool) == isinstance(choice, bool) and value == choice)
 
 
 def _wanted(kind: str, low: float | None, high: float | None, above: float | None,
             below: float | None) -> str:
-    """A sentence that says which numbers are allowed."""
+    """Return a sentence that says which numbers are allowed."""
     least, most = (low if above is None else above), (high if below is None else below)
     if least is not None and most is not None:
         shut_out = [f'{bound:g}' for bound in (above, below) if bound is not None]

@@ -1,4 +1,4 @@
-"""A config's hooks, wherever it lists them."""
+"""Lists a config's hooks, wherever it names them."""
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,18 +16,18 @@ def default_hooks(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def custom_hooks(cfg: Mapping[str, Any]) -> list[Any]:
-    """Settings, or hooks that are built already, of ``custom_hooks``."""
+    """Return settings, or hooks that are built already, of ``custom_hooks``."""
     return list(cfg.get('custom_hooks') or ())
 
 
 def listed_hooks(cfg: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Key, e.g. ``'custom_hooks[0]'``, and settings of each hook, in the order of the config."""
+    """Return each hook's key, e.g. ``'custom_hooks[0]'``, and settings, in the config's order."""
     return [*((f'default_hooks.{name}', hook) for name, hook in default_hooks(cfg).items()),
             *((f'custom_hooks[{i}]', hook) for i, hook in enumerate(custom_hooks(cfg)))]
 
 
 def hook_settings(cfg: Mapping[str, Any], name: str) -> Any:
-    """Settings of the config's hook of a class name, or None. They are the config's own."""
+    """Return settings of the config's hook of a class name, or None. They are the config's own."""
     return next((hook for _, hook in listed_hooks(cfg) if kind_name(hook) == name), None)
 
 

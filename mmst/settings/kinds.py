@@ -1,4 +1,4 @@
-"""Which class settings of a config ask for, however they name it.
+"""Finds the class that settings of a config ask for, however they name it.
 
 ``type`` may be a name (``'mmst.PruneHook'``), a dotted path, or the class or function itself, as
 in mmengine's configs of the lazy style.
@@ -11,7 +11,7 @@ from mmengine.config.lazy import LazyAttr, LazyObject
 
 
 def built(value: Any) -> Any:
-    """What a lazy config means by ``value``; anything else as it is."""
+    """Return the object that a lazy config means by ``value``; anything else as it is."""
     return value.build() if isinstance(value, (LazyObject, LazyAttr)) else value
 
 

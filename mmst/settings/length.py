@@ -9,7 +9,7 @@ from .resolve import resolve
 
 
 def run_length(cfg: Config) -> tuple[int, str]:
-    """Length of the run and its unit, ``'epochs'`` or ``'iterations'``.
+    """Return the length of the run and its unit, ``'epochs'`` or ``'iterations'``.
 
     Raises:
         ConfigError: The length is no whole number of at least 1.

@@ -3,5 +3,5 @@ from fnmatch import fnmatch
 
 
 def covers(pattern: str, name: str) -> bool:
-    """Whether ``pattern`` names the module ``name`` or one that it lies in."""
+    """Return whether ``pattern`` names the module ``name`` or one that it lies in."""
     return fnmatch(name, pattern) or fnmatch(name, f'{pattern}.*')

@@ -1,4 +1,4 @@
-"""Classes behind the names in a config."""
+"""Resolves the names of classes in a config."""
 from typing import Any
 
 from mmengine.registry import Registry

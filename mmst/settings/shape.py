@@ -1,4 +1,4 @@
-"""The size of image at which costs are counted."""
+"""Finds the size of image at which costs are counted."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +10,7 @@ DEFAULT_SHAPE = (512, 1024)
 
 
 def input_shape(cfg: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Height and width at which a config counts costs, where it says so.
+    """Return height and width at which a config counts costs, where it says so.
 
     Raises:
         ConfigError: What it says is no size.
@@ -23,7 +23,7 @@ def input_shape(cfg: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def first_shape(*shapes: Sequence[int] | None) -> tuple[int, int]:
-    """The first size that is given: of the command line, say, a config, a ticket; else the default.
+    """Return the first given size (of a command line, config or ticket), else the default.
 
     Args:
         *shapes (Sequence[int], optional): Height and width, or None where a source says nothing.

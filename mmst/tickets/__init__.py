@@ -1,4 +1,4 @@
-"""The ticket: a searched architecture, its mask and its weights."""
+"""Holds the ticket: a searched architecture, its mask and its weights."""
 from .summary import summarize
 from .ticket import Ticket
 

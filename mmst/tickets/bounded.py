@@ -1,4 +1,4 @@
-"""Networks whose size is bounded by the weights that came with them."""
+"""Bounds the size of networks by the weights that came with them."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

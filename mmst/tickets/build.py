@@ -1,4 +1,4 @@
-"""Building the network that a file describes, with nothing but what the file may ask for."""
+"""Builds the network that a file describes, with nothing but what the file may ask for."""
 import copy
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from .registered import check_settings, registered_only
 
 def build_network(cfg: Any, scope: str | None,
                   state: Mapping[str, Tensor]) -> nn.Module:
-    """The network of a config that came with a file, without the file's weights.
+    """Return the network of a config that came with a file, without the file's weights.
 
     It imports, reads and executes nothing that the config names, and takes no more memory than a
     multiple of the weights that came with it. It may be larger than they are: a search has removed

@@ -1,4 +1,4 @@
-"""Carrying a ticket's architecture, weights and mask into a network."""
+"""Carries a ticket's architecture, weights and mask into a network."""
 import copy
 import re
 from collections.abc import Mapping, Sequence
@@ -73,12 +73,12 @@ def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
 
 
 def parts_of(ticket: Ticket) -> list[str]:
-    """Parts that a ticket holds weights of, in its order."""
+    """Return parts that a ticket holds weights of, in its order."""
     return list(dict.fromkeys(name.partition('.')[0] for name in ticket.state_dict))
 
 
 def fitting_parts(ticket: Ticket, settings: Mapping[str, Any]) -> list[str]:
-    """Parts that can be carried into a model with another classifier.
+    """Return parts that can be carried into a model with another classifier.
 
     The backbone always; the neck if it has weights and the model has one of the same class.
 
@@ -97,7 +97,7 @@ def _kinds(part: Any) -> list[str]:
 
 
 def open_neck(path: str) -> Ticket:
-    """The target's own ticket, whose neck is taken.
+    """Return the target's own ticket, whose neck is taken.
 
     Raises:
         TicketError: There is no such file, or it is damaged.

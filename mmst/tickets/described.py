@@ -15,7 +15,7 @@ from .ticket import Ticket, model_settings
 
 def model_config(cfg: Mapping[str, Any], given: Mapping[str, Any] | None = None
                  ) -> dict[str, Any]:
-    """The model's settings as a runner builds it: with the config's ``data_preprocessor``.
+    """Return the model's settings as a runner builds it: with the config's ``data_preprocessor``.
 
     Args:
         cfg (Mapping): The whole config, as far as there is one.
@@ -37,7 +37,7 @@ def model_config(cfg: Mapping[str, Any], given: Mapping[str, Any] | None = None
 
 
 def default_scope() -> str:
-    """The toolbox in which names without a scope are looked up now."""
+    """Return the toolbox in which names without a scope are looked up now."""
     current = DefaultScope.get_current_instance()
     return current.scope_name if current is not None else 'mmengine'
 
@@ -75,7 +75,9 @@ def check_described(model: nn.Module, cfg: Mapping[str, Any]) -> None:
 
 
 def _became_a_word(model: nn.Module, twin: nn.Module) -> tuple[str, Any] | None:
-    """The first attribute that is a class or function, and its name in the twin; with its path."""
+    """Return the first attribute that is a class or function, and its name in the twin; with its
+    path.
+    """
     others = dict(twin.named_modules())
     for path, module in model.named_modules():
         found = vars(others[path]) if path in others else {}
@@ -87,7 +89,9 @@ def _became_a_word(model: nn.Module, twin: nn.Module) -> tuple[str, Any] | None:
 
 
 def _words_for(value: Any, twin: Any) -> list[Any]:
-    """Classes and functions in ``value`` that are names in ``twin``; those of a ``type`` may be."""
+    """Return classes and functions in ``value`` that are names in ``twin``; those of a ``type`` may
+    be.
+    """
     if is_kind(value):
         return [value] if isinstance(twin, str) else []
     pairs: list[tuple[Any, Any]] = []

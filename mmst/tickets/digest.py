@@ -1,4 +1,4 @@
-"""Numbers for all that a ticket or a checkpoint says."""
+"""Computes digests of all that a ticket or a checkpoint says."""
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _READ = ('meta', 'state_dict', 'ema_state_dict', 'message_hub', 'optimizer', 'pa
 
 
 def digest(value: Any) -> str:
-    """SHA-256 over data and tensors: names, their order, types, shapes and bits.
+    """Return SHA-256 over data and tensors: names, their order, types, shapes and bits.
 
     Of other objects than mmengine's histories only the type counts. Not a signature: it tells
     damage and mixed-up files, not a forger.
@@ -26,12 +26,12 @@ def digest(value: Any) -> str:
 
 
 def part_digests(content: Mapping[str, Any]) -> dict[str, str]:
-    """The digest of each part of a checkpoint."""
+    """Return the digest of each part of a checkpoint."""
     return {key: digest(value) for key, value in content.items() if key != DIGESTS}
 
 
 def find_changed_part(content: Mapping[str, Any]) -> str | None:
-    """The first part of a checkpoint that is not as it was written, or None.
+    """Return the first part of a checkpoint that is not as it was written, or None.
 
     Checkpoints without digests (of other writers) count as they are, and so does what others have
     added, unless a run would go on from it.

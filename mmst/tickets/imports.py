@@ -1,4 +1,4 @@
-"""Modules that must be imported before a ticket can be built: those with the user's own classes.
+"""Lists modules of the user's own classes, which a ticket needs imported before it is built.
 
 A ticket holds their names, as words for a message. Nothing that a file names is ever imported; that
 is the user's act (``import MODULE``, or ``--import MODULE`` of the tools).
@@ -27,7 +27,7 @@ def listed_imports(cfg: Mapping[str, Any]) -> list[str]:
 
 
 def needed_imports(model: nn.Module, settings: Any, listed: Sequence[str] = ()) -> list[str]:
-    """Modules other than the toolboxes that a ticket of ``model`` needs.
+    """Return modules other than the toolboxes that a ticket of ``model`` needs.
 
     Args:
         model (nn.Module): The network.
@@ -50,7 +50,7 @@ def missing_imports(meta: Mapping[str, Any]) -> list[str]:
 
 
 def how_to_import(names: Sequence[str]) -> str:
-    """The remedy that names them."""
+    """Return the remedy that names them."""
     modules = [name for name in names if name != SCRIPT]
     if not modules:
         return ('define its classes as the script did that trained it, best in a module of their '
@@ -65,7 +65,7 @@ def _is_name(name: Any) -> bool:
 
 
 def _definers(settings: Any) -> Iterator[str]:
-    """Modules of the registered classes that settings name, under any key."""
+    """Yield modules of the registered classes that settings name, under any key."""
     kinds = set(_kinds(settings))
     for registry in registries():
         for name, value in registry.module_dict.items():
@@ -74,7 +74,9 @@ def _definers(settings: Any) -> Iterator[str]:
 
 
 def _kinds(settings: Any) -> Iterator[str]:
-    """All words in settings: networks look up others than ``type``, too (``layer='OwnBlock'``)."""
+    """Yield all words in settings: networks look up others than ``type``, too
+    (``layer='OwnBlock'``).
+    """
     if isinstance(settings, str):
         yield settings
     if isinstance(settings, Mapping):

@@ -12,7 +12,7 @@ TOOLBOXES = ('mmengine', 'mmcv', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet', 'mmst
 
 
 def registries() -> Iterator[Registry]:
-    """All registries of the modules that are imported, those of the toolboxes first."""
+    """Yield all registries of the modules that are imported, those of the toolboxes first."""
     found = {id(value): value for module in list(sys.modules.values())
              for value in list(getattr(module, '__dict__', {}).values())
              if issubclass(type(value), Registry)}  # isinstance would wake lazy proxies
@@ -20,7 +20,7 @@ def registries() -> Iterator[Registry]:
 
 
 def registered_name(kind: Any) -> str | None:
-    """``'scope.Name'`` of a class or function; None where no registry holds it.
+    """Return ``'scope.Name'`` of a class or function; None where no registry holds it.
 
     The scope makes the name hold under every ``default_scope``.
     """
@@ -29,7 +29,9 @@ def registered_name(kind: Any) -> str | None:
 
 
 def dotted_name(kind: Any) -> str:
-    """``'package.file.Name'`` of a class, a function or of an object's class; same in each run."""
+    """Return ``'package.file.Name'`` of a class, a function or of an object's class; same in each
+    run.
+    """
     named = kind if hasattr(kind, '__qualname__') else type(kind)
     name = f'{named.__module__}.{named.__qualname__}'
     return name if named is kind else f'an object of {name}'

@@ -1,4 +1,4 @@
-"""Configs as plain data, which load without unpickling anything."""
+"""Turns configs into plain data, which load without unpickling anything."""
 import os
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -18,7 +18,8 @@ Fallback = Callable[[str, Any], Any]
 
 
 def as_plain_data(value: Any) -> Any:
-    """Settings as dicts, lists, tuples and scalars; what has no such form is described in words.
+    """Return settings as dicts, lists, tuples and scalars; what has no such form is described in
+    words.
 
     Classes and functions become the names under which a registry finds them, or else their dotted
     names. Equal settings give equal data in every process.
@@ -27,7 +28,7 @@ def as_plain_data(value: Any) -> Any:
 
 
 def plain_model(cfg: Any) -> Any:
-    """A model's config as data from which the registries build it again.
+    """Return a model's config as data from which the registries build it again.
 
     Args:
         cfg (Mapping): The config; a ``type`` may be a name, a class or a function.
@@ -70,7 +71,8 @@ def _scalar(value: Any, key: str, fallback: Fallback) -> Any:
 
 
 def _of_numpy(value: Any, key: str, fallback: Fallback) -> Any:
-    """Numbers and arrays of numpy as Python's; of objects and dates there is no such form."""
+    """Return numbers and arrays of numpy as Python's; of objects and dates there is no such form.
+    """
     if value.dtype.kind not in 'biufU':
         return fallback(key, value)
     return value.tolist()

@@ -89,14 +89,14 @@ def _check_scope(key: str, scope: Any) -> None:
 
 
 def _imported_scopes() -> Iterator[str]:
-    """Scopes that have registered something already."""
+    """Yield scopes that have registered something already."""
     for registry in vars(sys.modules['mmengine.registry']).values():
         if isinstance(registry, Registry):
             yield from registry.children
 
 
 def _import(name: str) -> Any:
-    """What registries import: they themselves name only their own packages."""
+    """Import the modules of the registries: they themselves name only their own packages."""
     if name in sys.modules or name.partition('.')[0] in TOOLBOXES:
         return importlib.import_module(name)
     raise ImportError(f'{name} is not imported')

@@ -1,4 +1,4 @@
-"""Controls of a ticket: its mask drawn anew, or its weights (supplement, Tables 1 to 3)."""
+"""Draws a ticket's mask again, or its weights, as controls (supplement, Tables 1 to 3)."""
 from dataclasses import replace
 
 from ..models.hrnas.widths import without_widths
@@ -13,7 +13,7 @@ from .ticket import Ticket
 
 
 def prune_at_random(ticket: Ticket, seed: int) -> Ticket:
-    """Random pruning (RP): the ticket's architecture under a random mask of its sparsity.
+    """Return random pruning (RP): the ticket's architecture under a random mask of its sparsity.
 
     Its pruned weights are 0 already, so that few weights are left where the new mask keeps them;
     for a random mask over unpruned weights prune a checkpoint instead (``mmst prune``).
@@ -24,7 +24,7 @@ def prune_at_random(ticket: Ticket, seed: int) -> Ticket:
 
 
 def reinitialize(ticket: Ticket, seed: int) -> Ticket:
-    """Random re-initialisation (RR-Init): architecture and mask with newly drawn weights.
+    """Return random re-initialisation (RR-Init): architecture and mask with newly drawn weights.
 
     A whole supernet is initialised and cut to the units that survived, as in rewinding.
 

@@ -1,4 +1,4 @@
-"""Rewinding a ticket to weights of its own training run (supplement, Table 3)."""
+"""Rewinds a ticket to weights of its own training run (supplement, Table 3)."""
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +15,7 @@ Survivors = Mapping[str, list[int]]
 
 
 def rewind(ticket: Ticket, point: Ticket) -> Ticket:
-    """The ticket's architecture and mask with the weights of an earlier time of its run.
+    """Return the ticket's architecture and mask with the weights of an earlier time of its run.
 
     Units were removed since, so the earlier network is cut to the units that survived.
 
@@ -44,7 +44,7 @@ def shrink(network: nn.Module, before: Survivors, after: Survivors) -> None:
 
 
 def positions(before: Survivors, after: Survivors) -> dict[str, list[int]]:
-    """Where the units of ``after`` lie among those of ``before``, both numbered in the supernet.
+    """Return the places of ``after``'s units among ``before``'s, both numbered in the supernet.
 
     Raises:
         TicketError: ``after`` has a unit that ``before`` lacks.
@@ -61,7 +61,7 @@ def positions(before: Survivors, after: Survivors) -> dict[str, list[int]]:
 
 
 def saved_points(folder: str | Path) -> list[int]:
-    """Epochs, or iterations, whose weights lie in a folder of rewind points; ascending."""
+    """Return epochs, or iterations, whose weights lie in a folder of rewind points; ascending."""
     return sorted(int(p.stem) for p in Path(folder).glob('*.pth') if p.stem.isdigit())
 
 

@@ -9,7 +9,7 @@ STARTS = ('ticket', 'random_pruning', 'reinitialize')
 
 
 def starting_point(path: str, start: str = 'ticket', seed: int = 0) -> Ticket:
-    """The ticket of ``path`` with the mask and the weights that training is to start from.
+    """Return the ticket of ``path`` with the mask and the weights that training is to start from.
 
     Args:
         path (str): A ticket file.

@@ -1,4 +1,4 @@
-"""The readable summary beside a ticket file."""
+"""Summarises a ticket in a readable file next to it."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +10,7 @@ from .ticket import Ticket
 
 def summarize(ticket: Ticket, input_shape: Sequence[int],
               supernet: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """Sparsity, cost and architecture of a ticket as plain data.
+    """Return the sparsity, cost and architecture of a ticket as plain data.
 
     Args:
         ticket (Ticket): The ticket.

@@ -1,4 +1,4 @@
-"""The SuperTicket f(x; m ⊙ θ) as a value and as a file."""
+"""Holds the SuperTicket f(x; m ⊙ θ) as a value and as a file."""
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ _FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, 
 
 @dataclass(frozen=True)
 class Ticket:
-    """Architecture, mask and weights of a SuperTicket (paper Sec. 3.1).
+    """Holds architecture, mask and weights of a SuperTicket (paper Sec. 3.1).
 
     As a file it is also an mmengine checkpoint (``state_dict`` and ``meta``), so that the
     toolboxes' ``init_model(config, ticket)`` reads it.
@@ -65,12 +65,12 @@ class Ticket:
         return cls(settings, state, kept, dict(meta, imports=imports, **described(model)))
 
     def with_weights(self, state_dict: Mapping[str, Tensor], **meta: Any) -> 'Ticket':
-        """The same architecture and mask with other weights; ``meta`` is added."""
+        """Return the same architecture and mask with other weights; ``meta`` is added."""
         state, kept = _masked(state_dict, self.mask)
         return Ticket(self.model, state, kept, dict(self.meta, **meta))
 
     def with_mask(self, mask: Mask, **meta: Any) -> 'Ticket':
-        """The same architecture and weights under another mask; ``meta`` is added."""
+        """Return the same architecture and weights under another mask; ``meta`` is added."""
         state, kept = _masked(self.state_dict, mask)
         return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity, **meta))
 
@@ -142,7 +142,7 @@ class Ticket:
 
     @property
     def sparsity(self) -> float:
-        """Share of the prunable weights that is pruned."""
+        """Return the share of the prunable weights that is pruned."""
         return self.mask.sparsity
 
     def build(self, part: str | None = None) -> nn.Module:
@@ -171,7 +171,7 @@ class Ticket:
         return network
 
     def supernet(self) -> nn.Module:
-        """The network before any search, without the ticket's weights.
+        """Return the network before any search, without the ticket's weights.
 
         Raises:
             TicketError: It cannot be built.
@@ -197,7 +197,7 @@ class Ticket:
 
 
 def seal(version: int, content: Mapping[str, Any]) -> str:
-    """The digest of a ticket file of that version."""
+    """Return the digest of a ticket file of that version."""
     parts = {key: content[key] for key in _PARTS}
     return digest(parts if version < _LABEL_SEALED else dict(version=version, **parts))
 
@@ -230,7 +230,9 @@ def place(tensor: Tensor) -> tuple | None:
 
 
 def _line(error: Exception) -> str:
-    """The first sentence of the reason: registries go on with advice, networks with all shapes."""
+    """Return the first sentence of the reason: registries go on with advice, networks with all
+    shapes.
+    """
     text = one_line(error).strip('"\'').partition('. Please check')[0]
     return shorten(text.partition(' Remedy:')[0], 300).rstrip('.')
 
@@ -264,7 +266,7 @@ def _check_digest(content: Mapping[str, Any]) -> None:
 
 
 def model_settings(model: nn.Module, cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's config as plain data, with the widths that its search blocks have now.
+    """Return the model's config as plain data, with the widths that its search blocks have now.
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.

@@ -1,4 +1,4 @@
-"""What a transfer carries over, as a table (paper Sec. 3.3)."""
+"""Lists in a table what a transfer carries over (paper Sec. 3.3)."""
 from collections.abc import Mapping
 
 from torch import nn
@@ -8,7 +8,7 @@ from ..pruning.mask import Mask
 
 
 def carried_table(model: nn.Module, mask: Mask, origins: Mapping[str, str]) -> str:
-    """Parts of ``model`` with where they come from, their parameters and sparsity.
+    """Return parts of ``model`` with where they come from, their parameters and sparsity.
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.

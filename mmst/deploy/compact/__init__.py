@@ -1,4 +1,4 @@
-"""Compaction: a ticket's network without anything dead in it, exactly the same function."""
+"""Compacts a ticket: the same function exactly, without anything dead in the network."""
 from .compact import compact, compacted_graph, is_compact, nonzero, use_compact
 from .network import CompactNetwork
 

@@ -1,4 +1,4 @@
-"""Which channels depend on the image, which are constant, and which are needed."""
+"""Finds the channels that depend on the image, those that are constant, and those needed."""
 import torch
 from torch import Tensor
 
@@ -10,14 +10,14 @@ from .writer import Findings
 
 
 def analyse(graph: Graph) -> Findings:
-    """All that rewriting a graph needs to know of it."""
+    """Return all that rewriting a graph needs to know of it."""
     known = classify(graph)
     need = needed(graph, known)
     return Findings(known, need, zeros_for_sums(graph, known, need), levels(graph))
 
 
 def classify(graph: Graph) -> dict[str, Channels]:
-    """Kinds of all channels, from the image on."""
+    """Return the kinds of all channels, from the image on."""
     found: dict[str, Channels] = {}
     for node in graph:
         found[node.name] = OPERATIONS[node.op].channels(node, [found[x] for x in node.inputs])
@@ -25,7 +25,7 @@ def classify(graph: Graph) -> dict[str, Channels]:
 
 
 def needed(graph: Graph, known: dict[str, Channels]) -> dict[str, Tensor]:
-    """Bool tensors: channels of which an output depends; from the outputs back.
+    """Return, as bool tensors, the channels that an output depends on; from the outputs back.
 
     Uniform channels need nothing before them: their number goes into biases.
     """
@@ -44,7 +44,7 @@ def needed(graph: Graph, known: dict[str, Channels]) -> dict[str, Tensor]:
 
 def zeros_for_sums(graph: Graph, known: dict[str, Channels],
                    need: dict[str, Tensor]) -> dict[str, list[int]]:
-    """Channels that a convolution gives as zeros because a sum with live ones wants them.
+    """Return channels that a convolution gives as zeros because a sum with live ones wants them.
 
     A row of zeros costs less than sorting the others into their places.
     """

@@ -1,4 +1,4 @@
-"""A graph without its weights as plain data, as tickets keep it."""
+"""Describes a graph without its weights as plain data, as tickets keep it."""
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ VERSION = 2
 
 
 def to_data(graph: Graph) -> dict[str, Any]:
-    """The architecture as plain data."""
+    """Return the architecture as plain data."""
     nodes = [dict(name=n.name, op=n.op, inputs=list(n.inputs), **n.settings,
                   **({'shapes': {k: list(t.shape) for k, t in n.tensors.items()}}
                      if n.tensors else {})) for n in graph]
@@ -22,7 +22,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
 
 
 def from_data(data: str | Mapping[str, Any]) -> Graph:
-    """A graph of :func:`to_data`'s form, or that as JSON; its weights are 0.
+    """Return a graph of :func:`to_data`'s form, or that as JSON; its weights are 0.
 
     Raises:
         TicketError: It is no such graph; the message names the node.

@@ -29,11 +29,11 @@ class Channels:
         return len(self.kind)
 
     def select(self, index: Sequence[int]) -> 'Channels':
-        """The channels of ``index``."""
+        """Return the channels of ``index``."""
         return Channels(*(tensor[torch.tensor(index)] for tensor in self._tensors()))
 
     def place(self, index: Sequence[int], count: int) -> 'Channels':
-        """Channel j as channel ``index[j]`` of ``count``; the others are 0."""
+        """Return a map whose channel ``index[j]`` of ``count`` is channel j; the others are 0."""
         found = uniform(torch.zeros(count))
         for tensor, own in zip(found._tensors(), self._tensors(), strict=True):
             tensor[index] = own
@@ -41,7 +41,7 @@ class Channels:
 
     @classmethod
     def joined(cls, parts: Sequence['Channels']) -> 'Channels':
-        """The channels of several maps after one another."""
+        """Return the channels of several maps after one another."""
         return cls(*map(torch.cat, zip(*(part._tensors() for part in parts), strict=True)))
 
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -49,7 +49,7 @@ class Channels:
 
 
 def uniform(value: Tensor) -> Channels:
-    """Channels that are one number each."""
+    """Return channels that are one number each."""
     value = value.double()
     return Channels(torch.full((len(value), ), UNIFORM), value, torch.full_like(value, torch.inf))
 

@@ -1,4 +1,4 @@
-"""A ticket into a compact one."""
+"""Turns a ticket into a compact one."""
 import json
 from typing import Any
 
@@ -60,7 +60,7 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
 
 def compacted_graph(backbone: nn.Module, neck: nn.Module | None = None,
                     multiple: int = 1) -> Graph:
-    """The compacted graph of a backbone and, where given, its neck; see :func:`compact`."""
+    """Return the compacted graph of a backbone and, where given, its neck; see :func:`compact`."""
     # Every layer would grow to a multiple that is much wider.
     multiple = check_number('multiple', multiple, low=1, high=MOST, whole=True,
                             remedy='use 8, or 1 for no padding')

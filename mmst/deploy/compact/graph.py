@@ -1,4 +1,4 @@
-"""A network as a list of few kinds of operations, with its weights: what compaction works on."""
+"""Describes a network as a list of few kinds of operations, with its weights, for compaction."""
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass
 class Node:
-    """One operation of a network. Feature maps are (N, channels, H, W) throughout.
+    """Is one operation of a network. Feature maps are (N, channels, H, W) throughout.
 
     Attributes:
         name (str): Path of the block and part that it comes from, by slashes.
@@ -25,7 +25,7 @@ class Node:
 
 
 class Graph:
-    """Nodes in an order in which they can be computed, and which of them are the outputs.
+    """Holds nodes in an order in which they can be computed, and says which of them are outputs.
 
     Args:
         flatten (bool): Whether the outputs, single numbers a channel, lose height and width.
@@ -49,7 +49,7 @@ class Graph:
         return name
 
     def consumers(self) -> dict[str, list[str]]:
-        """Node to the nodes that read it; outputs count as read by ``''``."""
+        """Return each node's readers by its name; outputs count as read by ``''``."""
         found: dict[str, list[str]] = {name: [] for name in self.nodes}
         for node in self:
             for source in node.inputs:
@@ -68,7 +68,9 @@ class Graph:
         return self
 
     def form(self) -> list[Any]:
-        """The architecture without names: equal for networks that differ in names and weights."""
+        """Return the architecture without names: equal for networks that differ in names and
+        weights.
+        """
         number = {name: i for i, name in enumerate(self.nodes)}
         return [(n.op, [number[x] for x in n.inputs], n.settings,
                  {k: tuple(t.shape) for k, t in n.tensors.items()}) for n in self
@@ -76,10 +78,10 @@ class Graph:
 
 
 def whole_numbers(index: Iterable[Any]) -> list[int]:
-    """Whole numbers as a list, from any sequence or tensor."""
+    """Return whole numbers as a list, from any sequence or tensor."""
     return [int(i) for i in index]
 
 
 def chosen(marks: Tensor) -> list[int]:
-    """Positions at which a 1-D bool tensor is True."""
+    """Return positions at which a 1-D bool tensor is True."""
     return whole_numbers(marks.nonzero().flatten())

@@ -10,7 +10,7 @@ LAYERS = ('encoder', 'decoder')
 
 
 def reduced(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a mixer without dead inner dimensions.
+    """Return tensors of a mixer without dead inner dimensions.
 
     They go in pairs: a query's with the key's, a value's with its column of the output, the
     feed-forward layers' with each other. Where no dimension of the values is left, the whole
@@ -26,7 +26,7 @@ def reduced(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def tokens_needed(node: Node, wanted: Tensor) -> Tensor:
-    """Input tokens of a mixer that its output tokens ``wanted`` depend on, as a bool tensor.
+    """Return the input tokens that output tokens ``wanted`` of a mixer depend on, as a bool tensor.
 
     While an attention adds something, every token is a key of it.
     """
@@ -41,7 +41,7 @@ def tokens_needed(node: Node, wanted: Tensor) -> Tensor:
 
 
 def keep_tokens(node: Node, kept: Sequence[int], wanted: Sequence[int]) -> Node:
-    """A mixer with fewer tokens.
+    """Return a mixer with fewer tokens.
 
     Args:
         node (Node): The mixer.

@@ -1,4 +1,4 @@
-"""The compacted network as a backbone."""
+"""Runs the compacted network as a backbone."""
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ REMEMBERED = 4
 
 @MODELS.register_module()
 class CompactNetwork(BaseModule):
-    """Backbone and neck of a ticket, compacted, in place of both (``mmst compact``).
+    """Replaces backbone and neck of a ticket, compacted (``mmst compact``).
 
     What does not depend on the image is computed once for each input size.
 
@@ -45,7 +45,7 @@ class CompactNetwork(BaseModule):
 
     @classmethod
     def of(cls, graph: Graph, channels_last: bool = True) -> 'CompactNetwork':
-        """A network with the weights of ``graph``, in their precision; in eval mode."""
+        """Return a network with the weights of ``graph``, in their precision; in eval mode."""
         graph = _stored(graph)
         network = cls(to_data(graph), channels_last)
         tensors = {f'{n.name}.{k}': t for n in graph for k, t in n.tensors.items()}
@@ -54,7 +54,7 @@ class CompactNetwork(BaseModule):
         return network.eval()
 
     def to_graph(self) -> Graph:
-        """The graph with this network's weights (copies)."""
+        """Return the graph with this network's weights (copies)."""
         graph = from_data(self.architecture)
         for node in graph:
             if node.tensors:
@@ -130,7 +130,9 @@ class CompactNetwork(BaseModule):
 
     def _compute(self, node: Node, values: Mapping[str, Tensor], size: tuple[int, int],
                  image: Tensor | None = None) -> Tensor:
-        """A node's map; ``image``: the image, or a tensor of its type, for nodes without inputs."""
+        """Return a node's map; ``image``: the image, or a tensor of its type, for nodes without
+        inputs.
+        """
         inputs = [values[name] for name in node.inputs] or [image]
         if node.name in self.nodes:
             return self.nodes[node.name](*inputs)
@@ -143,7 +145,7 @@ class CompactNetwork(BaseModule):
 
 
 def _stored(graph: Graph) -> Graph:
-    """The graph with the weights that a network keeps."""
+    """Return the graph with the weights that a network keeps."""
     new = Graph(graph.flatten)
     new.outputs = list(graph.outputs)
     for n in graph:

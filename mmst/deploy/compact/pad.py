@@ -1,4 +1,4 @@
-"""Channel counts that are multiples of a number, by channels that are 0 throughout."""
+"""Pads channel counts to multiples of a number by channels that are 0 throughout."""
 from .graph import Graph
 from .operations import OPERATIONS
 from .padder import Padder
@@ -6,7 +6,7 @@ from .shapes import widths
 
 
 def pad(graph: Graph, multiple: int) -> Graph:
-    """The same function with channel counts that are multiples of ``multiple``.
+    """Return the same function with channel counts that are multiples of ``multiple``.
 
     Tokens are not padded, since each takes part in every softmax; nor are the outputs. Grouped
     convolutions other than depthwise ones become dense ones.
@@ -21,7 +21,7 @@ def pad(graph: Graph, multiple: int) -> Graph:
 
 
 def _exact(graph: Graph) -> set[str]:
-    """Nodes whose channels are tokens or outputs, and what feeds nothing else."""
+    """Return the nodes whose channels are tokens or outputs, and those that feed nothing else."""
     readers = graph.consumers()
     found = {name for name in graph.outputs if len(readers[name]) == 1}
     for node in reversed(list(graph)):

@@ -33,17 +33,17 @@ class Padder:
             dict(node.settings, **changes), dict(node.tensors if tensors is None else tensors))
 
     def padded(self, node: Node) -> Layout:
-        """The node's channels with as many more as it is to have."""
+        """Return the node's channels with as many more as it is to have."""
         width = self.widths[node.name]
         extra = 0 if node.name in self.exact else -width % self.multiple
         return list(range(width)) + [None] * extra
 
     def unpadded(self, node: Node) -> Layout:
-        """The node's own channels."""
+        """Return the node's own channels."""
         return list(range(self.widths[node.name]))
 
     def strip(self, name: str) -> str:
-        """A node of the new graph that gives an old node's channels alone and in order."""
+        """Return a node of the new graph that gives an old node's channels alone and in order."""
         layout = self.layouts[name]
         if not differs(layout):
             return name
@@ -57,7 +57,7 @@ def differs(layout: Layout) -> bool:
 
 
 def rows(tensor: Tensor, layout: Layout) -> Tensor:
-    """The tensor's rows as the layout has them; rows of padding are 0."""
+    """Return the tensor's rows as the layout has them; rows of padding are 0."""
     found = tensor.new_zeros(len(layout), *tensor.shape[1:])
     real = [i for i, c in enumerate(layout) if c is not None]
     found[real] = tensor[[layout[i] for i in real]]

@@ -16,7 +16,7 @@ TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 
 
 def compare(before: Ticket, after: Ticket, input_shape: tuple[int, int]) -> dict[str, Any]:
-    """Costs of a ticket and of its compact form, and how far their outputs differ.
+    """Return costs of a ticket and of its compact form, and how far their outputs differ.
 
     Returns:
         dict: ``before`` and ``after``: sums as in ``NetworkCost.total`` with ``peak_bytes``;
@@ -39,7 +39,9 @@ def compare(before: Ticket, after: Ticket, input_shape: tuple[int, int]) -> dict
 
 
 def largest_difference(first: nn.Module, second: nn.Module, input_shape: tuple[int, int]) -> float:
-    """Between the outputs of two models for one random image, relative to the largest output."""
+    """Return the largest difference of two models' outputs for a random image, relative to the
+    output.
+    """
     image = torch.randn(1, image_channels(first), *input_shape,
                         generator=torch.Generator().manual_seed(0))
     pairs = list(zip(outputs(first, image), outputs(second, image), strict=True))
@@ -49,13 +51,13 @@ def largest_difference(first: nn.Module, second: nn.Module, input_shape: tuple[i
 
 @torch.no_grad()
 def outputs(model: nn.Module, image: Tensor) -> list:
-    """All maps that an OpenMMLab model gives in mode ``'tensor'``."""
+    """Return all maps that an OpenMMLab model gives in mode ``'tensor'``."""
     return [out for out in tree_leaves(model(image, None)) if torch.is_tensor(out)]
 
 
 def comparison_table(found: dict[str, Any], sizes: tuple[int, int],
                      input_shape: tuple[int, int]) -> str:
-    """:func:`compare`'s result and the sizes of both files, as a table."""
+    """Return :func:`compare`'s result and the sizes of both files as a table."""
     rows = []
     for name, size in zip(('before', 'after'), sizes, strict=True):
         cost = found[name]

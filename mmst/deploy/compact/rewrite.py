@@ -1,4 +1,4 @@
-"""A graph written anew without what is dead or constant in it."""
+"""Rewrites a graph without the dead and constant parts of it."""
 from .analysis import analyse
 from .channels import COMPUTED
 from .graph import Graph
@@ -12,7 +12,7 @@ _PASSING_BIAS = frozenset(name for name, op in OPERATIONS.items() if op.passes_b
 
 
 def fixed_point(graph: Graph) -> Graph:
-    """:func:`rewrite` until nothing changes any more."""
+    """Return :func:`rewrite` until nothing changes any more."""
     while True:
         smaller = tidy(rewrite(graph))
         if smaller.form() == graph.form():
@@ -21,7 +21,7 @@ def fixed_point(graph: Graph) -> Graph:
 
 
 def rewrite(graph: Graph) -> Graph:
-    """The same function with fewer channels, tokens and operations.
+    """Return the same function with fewer channels, tokens and operations.
 
     Uniform channels go into biases. Of the others only those are kept that an output depends on;
     what depends on the image and what does not are computed apart, and the latter needs to be

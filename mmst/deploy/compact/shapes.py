@@ -4,7 +4,7 @@ from .operations import OPERATIONS
 
 
 def widths(graph: Graph) -> dict[str, int]:
-    """Channels of every node."""
+    """Return channels of every node."""
     found: dict[str, int] = {}
     for node in graph:
         found[node.name] = OPERATIONS[node.op].width(node, [found[name] for name in node.inputs])

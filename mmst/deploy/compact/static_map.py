@@ -1,9 +1,9 @@
-"""A map that does not depend on the image, for one input size."""
+"""Computes a map that does not depend on the image, for one input size."""
 from torch import Tensor, nn
 
 
 class StaticMap(nn.Module):
-    """A constant map, its repeated rows and columns stored once."""
+    """Holds a constant map, its repeated rows and columns stored once."""
 
     def __init__(self, value: Tensor):
         super().__init__()

@@ -4,7 +4,7 @@ from .shapes import static
 
 
 def tidy(graph: Graph) -> Graph:
-    """A graph with fewer additions; the order in which they round may differ."""
+    """Return a graph with fewer additions; the order in which they round may differ."""
     return _group_static(_flatten(graph))
 
 

@@ -1,4 +1,4 @@
-"""A Transformer's encoder and decoder layer with what is dead in them removed."""
+"""Computes a Transformer's encoder and decoder layer with the dead parts removed."""
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -8,7 +8,8 @@ from ...models.hrnas.attention import Attention
 
 
 class TokenMixer(nn.Module):
-    """Two layers on tokens, as in ``LightweightTransformer``, with fewer rows and inner dimensions.
+    """Computes two layers on tokens, as ``LightweightTransformer``, with fewer rows and inner
+    dimensions.
 
     Args:
         shapes (Mapping[str, Sequence[int]]): Shapes of its parameters by name. Where those of an
@@ -40,7 +41,7 @@ class TokenMixer(nn.Module):
 
 
 class MixerLayer(nn.Module):
-    """Attention and feed-forward layers, each added and normalised; either may be gone."""
+    """Adds and normalises attention and feed-forward layers; either may be gone."""
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], scale: float):
         super().__init__()
@@ -64,7 +65,7 @@ class MixerLayer(nn.Module):
 
 
 class CompactAttention(Attention):
-    """Attention with inner dimensions of its own and a fixed scale.
+    """Computes attention with inner dimensions of its own and a fixed scale.
 
     Args:
         dim (int): Length of the token vectors.

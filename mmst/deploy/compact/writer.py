@@ -12,7 +12,7 @@ from .graph import Graph, Node, chosen
 
 @dataclass
 class Part:
-    """Channels of an old node, in this order, that a node of the new graph computes.
+    """Names the channels of an old node, in this order, that a node of the new graph computes.
 
     Channels may be among them that are 0 throughout: those that a sum wants filled with zeros.
     """
@@ -76,7 +76,7 @@ class Writer:
         return self.make('conv', name, x, tensors=dict(weight=weight, bias=zeros), **settings)
 
     def ones(self, level: int) -> str:
-        """A map of ones of a level's size, the same for all that ask."""
+        """Return a map of ones of a level's size, the same for all that ask."""
         name = f'ones/{level}'
         return name if name in self.new.nodes else self.make('ones', name, level=level)
 
@@ -85,17 +85,19 @@ class Writer:
         self._readers[part.name] = self._readers.get(part.name, 0) + 2
 
     def wanted(self, name: str, kind: int) -> list[int]:
-        """Channels of an old node that are of that kind and needed."""
+        """Return channels of an old node that are of that kind and needed."""
         return chosen(self.known.needed[name] & (self.known.channels[name].kind == kind))
 
     def with_zeros(self, name: str, kind: int, index: Iterable[int]) -> list[int]:
-        """``index`` with the channels that are to be written as zeros."""
+        """Return ``index`` with the channels that are to be written as zeros."""
         return sorted({*index, *self.known.zeros[name]}) if kind == LIVE else list(index)
 
     # ------------------------------------------------------------------ parts out of parts
 
     def take(self, part: Part, index: Sequence[int], filled: Sequence[int] | None = None) -> Part:
-        """Channels ``index``; with all of ``filled``, where they are there: the others are 0."""
+        """Return channels ``index``; with all of ``filled``, where they are there: the others are
+        0.
+        """
         index = list(index)
         if part.index in (index, index if filled is None else list(filled)):
             return part
@@ -105,7 +107,7 @@ class Writer:
         return Part(name, index)
 
     def place(self, part: Part, index: Sequence[int]) -> Part:
-        """Channels ``index``, of which ``part`` has some and the others are 0."""
+        """Return channels ``index``, of which ``part`` has some and the others are 0."""
         index = list(index)
         if part.index == index:
             return part
@@ -115,7 +117,9 @@ class Writer:
         return Part(name, index)
 
     def add_numbers(self, part: Part, numbers: Mapping[int, float]) -> Part:
-        """``part`` with numbers added to its channels, in a bias before it where there is one."""
+        """Return ``part`` with numbers added to its channels, in a bias before it where there is
+        one.
+        """
         bias = torch.tensor([numbers.get(c, 0.) for c in part.index], dtype=torch.float64)
         if not part or not bool(bias.any()):
             return part
@@ -133,21 +137,23 @@ class Writer:
         return self._bias_before(part) is not None
 
     def sum(self, parts: Iterable[Part], index: Sequence[int], name: str) -> Part:
-        """The sum of parts that all have the channels ``index``."""
+        """Return the sum of parts that all have the channels ``index``."""
         parts = [part for part in parts if part]
         if len(parts) < 2:
             return parts[0] if parts else Part()
         return Part(self.make('add', name, *(part.name for part in parts)), list(index))
 
     def terms(self, name: str, index: Sequence[int]) -> list[Part]:
-        """Parts whose sum is an old node's computed channels among ``index``; 0 elsewhere."""
+        """Return parts whose sum is an old node's computed channels among ``index``; 0 elsewhere.
+        """
         kinds = self.known.channels[name].kind
         own = {kind: [c for c in index if kinds[c] == kind] for kind in COMPUTED}
         return [self.place(self.take(self.parts[kind][name], some, index), index)
                 for kind, some in own.items() if some]
 
     def whole(self, name: str, index: Iterable[int], label: str) -> str:
-        """Channels ``index`` of an old node, uniform ones too; returns the new node's name."""
+        """Return channels ``index`` of an old node, uniform ones too; returns the new node's name.
+        """
         index = list(index)
         value = self.known.channels[name].value
         terms = self.terms(name, index) or [self._zeros(name, index, label)]
@@ -164,7 +170,7 @@ class Writer:
         return Part(self.conv(label, ones, weight), index)
 
     def _bias_before(self, part: Part) -> str | None:
-        """A node with biases that only ``part`` shows, through resizing at most."""
+        """Return a node with biases that only ``part`` shows, through resizing at most."""
         name, allowed = part.name, 0
         while self._readers.get(name, 0) <= allowed:
             node: Node = self.new.nodes[name]

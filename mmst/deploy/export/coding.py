@@ -1,4 +1,4 @@
-"""Positions of the kept weights of a layer, in as few bytes as possible."""
+"""Codes positions of a layer's kept weights in as few bytes as possible."""
 import zlib
 
 import numpy as np
@@ -11,7 +11,7 @@ CODINGS = ('bits', 'gaps', 'bits+zlib', 'gaps+zlib')
 
 
 def encode(kept: np.ndarray) -> tuple[str, bytes]:
-    """The smallest coding of a flat bool array and its name.
+    """Return the smallest coding of a flat bool array and its name.
 
     At density d no coding of random positions needs less than
     -d log2(d) - (1 - d) log2(1 - d) bits a weight.
@@ -24,7 +24,7 @@ def encode(kept: np.ndarray) -> tuple[str, bytes]:
 
 
 def decode(coding: str, data: bytes, count: int, most: int | None = None) -> np.ndarray:
-    """The flat bool array of ``count`` weights that :func:`encode` was given.
+    """Return the flat bool array of ``count`` weights that :func:`encode` was given.
 
     Args:
         coding (str): Its name.
@@ -79,7 +79,7 @@ def _from_bits(data: bytes, count: int) -> np.ndarray:
 
 
 def _unpack(data: bytes, limit: int) -> bytes:
-    """Data of zlib, of at most ``limit`` bytes: a few bytes may claim to be gigabytes."""
+    """Return data of zlib, of at most ``limit`` bytes: a few bytes may claim to be gigabytes."""
     reader = zlib.decompressobj()
     found = reader.decompress(data, limit)
     if not reader.eof:

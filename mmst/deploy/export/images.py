@@ -1,4 +1,4 @@
-"""Images to check an exported network with."""
+"""Makes images to check an exported network with."""
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ def sample_images(ticket: Ticket, input_shape: tuple[int, int], folder: str | No
 
 
 def normalise(batch: Tensor, settings) -> Tensor:
-    """Pixels (N, 3, H, W), blue first, as a network wants them."""
+    """Return pixels (N, 3, H, W), blue first, as a network wants them."""
     if any(settings.get(key) for key in ('bgr_to_rgb', 'to_rgb')):
         batch = batch.flip(1)
     mean, std = (torch.tensor(settings.get(key) or [default] * 3).float().view(-1, 1, 1)
@@ -37,7 +37,8 @@ def normalise(batch: Tensor, settings) -> Tensor:
 
 
 def _noise(count: int, height: int, width: int) -> Tensor:
-    """Pixels of any value, each by itself: they reach more of a network than a picture does."""
+    """Return pixels of any value, each by itself: they reach more of a network than a picture does.
+    """
     generator = torch.Generator().manual_seed(0)
     return torch.randint(256, (count, 3, height, width), generator=generator).float()
 

@@ -1,4 +1,4 @@
-"""A ticket as one ONNX file."""
+"""Exports a ticket as one ONNX file."""
 import contextlib
 import io
 import json
@@ -98,7 +98,7 @@ def try_out(network: Deployed, image: Tensor) -> None:
 
 
 def plain_words(error: Exception) -> str:
-    """The beginning of an error's message, without line breaks and colours."""
+    """Return the beginning of an error's message, without line breaks and colours."""
     return re.sub(r'\x1b\[[0-9;]*m', '', ' '.join(str(error).split()))[:200]
 
 

@@ -1,4 +1,4 @@
-"""A ticket as a program of torch.export."""
+"""Exports a ticket as a program of torch.export."""
 import io
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""n:m masks on hardware that skips their zeros: 2:4 on NVIDIA GPUs from Ampere on."""
+"""Runs n:m masks on hardware that skips their zeros: 2:4 on NVIDIA GPUs from Ampere on."""
 from collections.abc import Callable
 
 import torch
@@ -13,7 +13,7 @@ ROWS, COLUMNS = 32, 64
 
 
 class SemiStructuredPointwise(nn.Module):
-    """1x1 convolution as a product with a 2:4 matrix.
+    """Computes a 1x1 convolution as a product with a 2:4 matrix.
 
     Args:
         conv (nn.Conv2d): 1x1, stride 1, one group.
@@ -48,7 +48,7 @@ def semi_structured(model: nn.Module) -> dict[str, int]:
 
 
 def convert_layers(model: nn.Module, convert: Callable[[Tensor], Tensor]) -> dict[str, int]:
-    """:func:`semi_structured` with any conversion of a (rows, columns) weight."""
+    """Return :func:`semi_structured` with any conversion of a (rows, columns) weight."""
     counts = dict(sparse=0, mask=0, size=0)
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):

@@ -1,4 +1,4 @@
-"""A ticket as a file of its kept weights and their positions."""
+"""Stores a ticket as a file of its kept weights and their positions."""
 import io
 import math
 from collections.abc import Mapping
@@ -123,7 +123,7 @@ def is_sparse_file(content: Any) -> bool:
 
 
 def _kept(name: str, tensor: Tensor, mask: Mapping[str, Tensor]) -> np.ndarray | None:
-    """Flat positions whose values are stored; None: of all, without positions."""
+    """Return the flat positions whose values are stored; None: of all, without positions."""
     if name in mask:
         return mask[name].cpu().numpy().reshape(-1)
     if tensor.numel() < SMALL or not tensor.is_floating_point():

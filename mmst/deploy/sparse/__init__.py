@@ -1,4 +1,4 @@
-"""Inference of tickets on a CPU that does not compute with zeros."""
+"""Runs tickets on a CPU without computing with zeros."""
 from .sparse_model import SparseModel
 
 __all__ = ['SparseModel']

@@ -1,4 +1,4 @@
-"""A folded search block laid out for one size of feature map."""
+"""Lays a folded search block out for one size of feature map."""
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ SMALL_PLANE = 2048
 
 
 class BlockPlan:
-    """What the kernel needs to know of a block.
+    """Holds all that the kernel needs to know of a block.
 
     Args:
         live (FoldedMixConv): Hidden channels that an input reaches.
@@ -66,7 +66,8 @@ def _tile(plane: int, threads: int) -> int:
 
 
 def _taps(folded: FoldedMixConv, layout: Layout) -> tuple[SparseRows, np.ndarray, np.ndarray]:
-    """Live taps of each channel; of each tap its phase and its offset in that phase's plane."""
+    """Return live taps of each channel; of each tap its phase and its offset in that phase's plane.
+    """
     size = folded.taps.shape[-1]
     step = np.arange(size) - size // 2
     phase = step % folded.stride
@@ -78,7 +79,9 @@ def _taps(folded: FoldedMixConv, layout: Layout) -> tuple[SparseRows, np.ndarray
 
 def _reach(taps: SparseRows, phase_of: np.ndarray, shift: np.ndarray,
            chunk: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lowest and highest offset of each chunk's taps; the phases that a channel reads, as bits."""
+    """Return the lowest and highest offset of each chunk's taps; the phases that a channel reads,
+    as bits.
+    """
     if not len(taps):
         none = np.zeros(len(taps.start) - 1, np.int32)
         return none, none, none
@@ -89,7 +92,7 @@ def _reach(taps: SparseRows, phase_of: np.ndarray, shift: np.ndarray,
 
 
 def _by_chunks(project: np.ndarray, chunk: int, chunks: int) -> SparseRows:
-    """(chunks * out, chunk): the projection's columns in chunks, one below the other."""
+    """Return the projection's columns in chunks, one below the other, (chunks * out, chunk)."""
     out, hidden = project.shape
     padded = np.zeros((out, chunks * chunk), project.dtype)
     padded[:, :hidden] = project
@@ -97,7 +100,8 @@ def _by_chunks(project: np.ndarray, chunk: int, chunks: int) -> SparseRows:
 
 
 def phase_sizes(size: tuple[int, int], stride: int) -> np.ndarray:
-    """(2, phases): how many rows, and columns, of an image have each phase under a stride."""
+    """Return how many rows, and columns, of an image have each phase under a stride, (2, phases).
+    """
     first = np.indices((stride, stride)).reshape(2, -1)
     return -(-(np.array(size)[:, None] - first) // stride)
 

@@ -1,4 +1,4 @@
-"""Calling networks of any toolbox alike."""
+"""Calls networks of any toolbox alike."""
 from typing import Any
 
 from mmengine.model import BaseModel
@@ -6,5 +6,5 @@ from torch import Tensor, nn
 
 
 def call(model: nn.Module, images: Tensor) -> Any:
-    """Output of the head; mmpose's models ask for data samples, None allowed."""
+    """Return the head's output; mmpose's models ask for data samples, None allowed."""
     return model(images, None) if isinstance(model, BaseModel) else model(images)

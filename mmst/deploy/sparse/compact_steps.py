@@ -12,7 +12,7 @@ from .fold import FoldedMixConv
 
 @dataclass
 class Step:
-    """A node of the graph, with those before it that are computed along with it.
+    """Joins a node of the graph with those before it that are computed along with it.
 
     Attributes:
         node (str): Name of the (last) node, which the result gets.
@@ -39,7 +39,7 @@ class Step:
 
 
 def find_steps(graph: Graph) -> list[Step]:
-    """The nodes that depend on the image, in order, as few steps as can be."""
+    """Return the nodes that depend on the image, in order, as few steps as can be."""
     return _Finder(graph).find()
 
 
@@ -61,7 +61,7 @@ class _Finder:
         return list(steps.values())
 
     def _step(self, node: Node):
-        """The step that ends in a node, and the nodes within it."""
+        """Return the step that ends in a node, and the nodes within it."""
         if node.op == 'relu' and self._alone(node.inputs[0]) and (
                 self.nodes[node.inputs[0]].op in ('add', 'conv')):
             stem = self._stem(node)
@@ -80,7 +80,7 @@ class _Finder:
         return Step(node.name), []
 
     def _joined(self, step: Step, terms: list[str]):
-        """Paths of one input among the terms of a sum become one block."""
+        """Join paths of one input among the terms of a sum to one block."""
         inside: list[str] = []
         for name in terms:
             path = self._path(self.nodes[name]) if name == step.node or self._alone(name) else None
@@ -115,7 +115,9 @@ class _Finder:
         step.terms.remove(name)
 
     def _path(self, project: Node) -> list[str] | None:
-        """Expansion and depthwise convolution before a projection, if that is what it is."""
+        """Return the expansion and depthwise convolution before a projection, if that is what it
+        is.
+        """
         depthwise = self._behind_relu(project) if _is_pointwise(project) else None
         if depthwise is None or not _is_depthwise(depthwise):
             return None
@@ -131,7 +133,9 @@ class _Finder:
         return [second.name, *second.inputs, first.name]
 
     def _behind_relu(self, node: Node) -> Node | None:
-        """The convolution before a convolution, a ReLU between them, that nothing else reads."""
+        """Return the convolution before a convolution, a ReLU between them, that nothing else
+        reads.
+        """
         relu = self.nodes[node.inputs[0]]
         if relu.op != 'relu' or not self._alone(relu.name) or self.static[relu.name]:
             return None
@@ -149,7 +153,7 @@ class _Finder:
 
 
 def joined_paths(graph: Graph, step: Step) -> FoldedMixConv:
-    """The paths of a step as one, hidden channels of all after another."""
+    """Return the paths of a step as one, hidden channels of all after another."""
     size = max(_size(graph.nodes[path[1]]) for path in step.paths)
     expand, depthwise, project = ([graph.nodes[path[i]].tensors for path in step.paths]
                                   for i in range(3))

@@ -1,4 +1,4 @@
-"""Hidden channels that no input reaches: they are constant but near the image's border.
+"""Separates hidden channels that no input reaches: they are constant but near the border.
 
 The depthwise convolution pads with zeros, so a channel that is constant after its expansion sums
 fewer of its taps there. What all such channels of a block add to its outputs depends on the size of
@@ -13,19 +13,21 @@ from .fold import FoldedMixConv
 
 
 def split_constant(folded: FoldedMixConv) -> tuple[FoldedMixConv, FoldedMixConv]:
-    """Channels that an input reaches, and those that are constant; dead ones are in neither."""
+    """Return channels that an input reaches, and those that are constant; dead ones are in neither.
+    """
     used = (folded.project != 0).any(0)
     reached = (folded.expand != 0).any(1) & (folded.taps != 0).flatten(1).any(1)
     return folded.select(used & reached), folded.select(used & ~reached)
 
 
 def rim_of(folded: FoldedMixConv) -> int:
-    """Output rows (columns) from the border on within which taps fall outside the image."""
+    """Return the output rows (columns) from the border on within which taps fall outside the image.
+    """
     return folded.taps.shape[-1] // 2
 
 
 def constant_share(constant: FoldedMixConv, height: int, width: int) -> Tensor:
-    """(out_channels, rows, columns): what constant channels add, with the bias.
+    """Return the constant channels' sum with the bias, (out_channels, rows, columns).
 
     Rows and columns are those of :func:`place_in_proxy`, not the image's.
     """
@@ -43,7 +45,7 @@ def constant_share(constant: FoldedMixConv, height: int, width: int) -> Tensor:
 
 
 def place_in_proxy(length: int, folded: FoldedMixConv) -> Tensor:
-    """For each output row of an image of ``length`` rows, its row in ``constant_share``."""
+    """Return, for each of ``length`` output rows, its row in ``constant_share``."""
     rim, stride = rim_of(folded), folded.stride
     whole, known = -(-length // stride), -(-_proxy(length, folded) // stride)
     rows = torch.arange(whole, device='cpu')
@@ -52,7 +54,8 @@ def place_in_proxy(length: int, folded: FoldedMixConv) -> Tensor:
 
 
 def _proxy(length: int, folded: FoldedMixConv) -> int:
-    """The fewest rows that show every kind of row, the last one's phase under a stride too."""
+    """Return the fewest rows that show every kind of row, the last one's phase under a stride too.
+    """
     rim, stride = rim_of(folded), folded.stride
     enough = stride * (2 * rim + 1)
     return min(length, enough + (length - enough) % stride)

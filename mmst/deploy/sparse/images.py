@@ -1,4 +1,4 @@
-"""The check of what a sparse network is called with."""
+"""Checks the images that a sparse network is called with."""
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +13,7 @@ from ..compact import CompactNetwork
 
 
 def channels_of(model: nn.Module) -> int | None:
-    """Channels of the images of a network of this project; None: of another one."""
+    """Return channels of the images of a network of this project; None: of another one."""
     for module in model.modules():
         if isinstance(module, HRNASSupernet):
             return module.stem[0].conv.in_channels
@@ -24,7 +24,7 @@ def channels_of(model: nn.Module) -> int | None:
 
 
 def checked(images: Any, channels: int | None) -> Tensor:
-    """The images as an ordinary tensor in float32, where ``channels`` are known.
+    """Return the images as an ordinary tensor in float32, where ``channels`` are known.
 
     Half precision is taken under autocast, as torch's layers do.
 
@@ -74,7 +74,7 @@ def _refuse_tracing(images: Any) -> None:
 
 
 def not_compiled(forward: Callable) -> Callable:
-    """A method that torch.compile leaves alone, with all that it calls.
+    """Return a method that torch.compile leaves alone, with all that it calls.
 
     torch.compiler.disable would import the compiler, which takes longer than loading a ticket.
     """

@@ -1,4 +1,4 @@
-"""What all modules that call the kernel have in common."""
+"""Holds all that modules that call the kernel have in common."""
 from collections import OrderedDict
 from typing import Any
 
@@ -6,7 +6,7 @@ from torch import nn
 
 
 class KernelModule(nn.Module):
-    """A module with plans for the kernel, made once for each size of feature map.
+    """Keeps plans for the kernel, made once for each size of feature map.
 
     Plans hold addresses. Copies and pickles go without them and make their own.
     """

@@ -1,4 +1,4 @@
-"""The kernel's functions and structures, as ctypes; fields as in ``kernel/*.h``."""
+"""Declares the kernel's functions and structures by ctypes; fields as in ``kernel/*.h``."""
 import ctypes
 from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
 from functools import cache
@@ -25,12 +25,12 @@ class Structure(ctypes.Structure):
 
 
 class Rows(Structure):
-    """A sparse matrix by rows."""
+    """Is a sparse matrix by rows."""
     _fields_ = _fields(c_void_p, 'start offset value')
 
 
 class Block(Structure):
-    """A search block for one size of feature map."""
+    """Is a search block for one size of feature map."""
     _fields_ = [
         *_fields(c_int32, 'hidden outputs chunk chunks phases length tile margin width stride rim '
                  'rim_rows'),
@@ -40,7 +40,7 @@ class Block(Structure):
 
 
 class Layer(Structure):
-    """Encoder or decoder layer."""
+    """Is an encoder or decoder layer."""
     _fields_ = [
         *_fields(Rows, 'query key value out widen narrow'),
         *_fields(c_void_p, 'scale1 shift1 scale2 shift2'), *_fields(c_float, 'eps1 eps2'),
@@ -48,7 +48,7 @@ class Layer(Structure):
 
 
 class Transformer(Structure):
-    """A lightweight Transformer."""
+    """Is a lightweight Transformer."""
     _fields_ = [
         *_fields(c_int32, 'tokens padded inputs outputs'), *_fields(c_void_p, 'channels targets'),
         *_fields(Rows, 'input output'), *_fields(c_void_p, 'start bias queries'),
@@ -56,32 +56,32 @@ class Transformer(Structure):
 
 
 class Map(Structure):
-    """A feature map in planes."""
+    """Is a feature map in planes."""
     _fields_ = [('data', c_void_p), *_fields(c_int64, 'image plane'),
                 *_fields(c_int32, 'height width stride images channels')]
 
 
 class Conv(Structure):
-    """A convolution for one size of feature map."""
+    """Is a convolution for one size of feature map."""
     _fields_ = [*_fields(c_int32, 'outputs phases positive live length margin'),
                 ('weights', Rows), *_fields(c_void_p, 'bias channels')]
 
 
 class Coarse(Structure):
-    """A coarser map that a block reads besides."""
+    """Is a coarser map that a block reads as well."""
     _fields_ = [('data', c_void_p), *_fields(c_int64, 'image plane'),
                 *_fields(c_int32, 'height stride'), *_fields(c_void_p, 'hidden outputs')]
 
 
 class Stem(Structure):
-    """Two convolutions of stride 2 for one size of image."""
+    """Is a pair of convolutions of stride 2 for one size of image."""
     _fields_ = [
         *_fields(c_int32, 'inner outputs length tile margin stride live low high'),
         *_fields(Rows, 'first second'), *_fields(c_void_p, 'first_bias bias rows columns channels')]
 
 
 def fill(kind: type, **values: Any) -> Structure:
-    """A structure that keeps its arrays alive.
+    """Return a structure that keeps its arrays alive.
 
     Arrays become pointers: float64 and float32 to float, bool and whole numbers to int32.
 
@@ -121,7 +121,7 @@ def _check_int32(low: int, high: int) -> None:
 
 @cache
 def kernel() -> ctypes.CDLL | None:
-    """The compiled functions, or None where they cannot be had; the log says why."""
+    """Return the compiled functions, or None where they cannot be had; the log says why."""
     library = build_or_tell(
         SOURCE, 'Sparse inference without its kernel, by torch\'s dense layers')
     if library is None:
@@ -142,7 +142,7 @@ def kernel() -> ctypes.CDLL | None:
 
 
 def functions() -> ctypes.CDLL:
-    """:func:`kernel` for a network that is sparse already.
+    """Return the functions of :func:`kernel` for a network that is sparse already.
 
     Raises:
         TrainingError: A copied or unpickled network meets a machine without the kernel.

@@ -1,4 +1,4 @@
-"""Fusion modules and classification necks around sparse blocks."""
+"""Runs fusion modules and classification necks around sparse blocks."""
 from collections.abc import Sequence
 
 import torch.nn.functional as F
@@ -13,14 +13,16 @@ from .sparse_block import SparseSearchBlock
 
 
 def finish(total: Tensor, half: Tensor | None, relu: bool, options: Options) -> Tensor:
-    """total += half, half enlarged twice (nearest) where it is given; then ReLU; in place."""
+    """Add to ``total`` a half, enlarged twice (nearest) where it is given, then apply ReLU; in
+    place.
+    """
     source = as_map(half) if half is not None else None
     functions().finish(pointer(source) if source else None, as_map(total), relu, options.threads)
     return total
 
 
 class SparseFusion(nn.Module):
-    """A fusion module whose blocks add to one map a branch; its blocks are sparse already."""
+    """Lets the blocks of a fusion module add to one map a branch; they are sparse already."""
 
     def __init__(self, module: FusionModule, options: Options):
         super().__init__()
@@ -57,7 +59,7 @@ def _add(block: nn.Module, x: Tensor, total: Tensor) -> Tensor:
 
 
 class SparseClassificationNeck(nn.Module):
-    """Neck for classification whose blocks add to one map a branch."""
+    """Lets the blocks of a neck for classification add to one map a branch."""
 
     def __init__(self, module: ClassificationNeck, options: Options):
         super().__init__()

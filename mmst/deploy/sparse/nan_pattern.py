@@ -10,7 +10,7 @@ from .call import call
 
 
 class NaNPattern:
-    """What pixels that are no numbers make of a dense network's outputs.
+    """Finds the effect of pixels that are no numbers on a dense network's outputs.
 
     In a dense layer they reach outputs through pruned weights, too: 0 times NaN is NaN. The kernel
     skips those. This copy of the network has zeros for weights, a single stored number each, and
@@ -32,7 +32,7 @@ class NaNPattern:
         return self  # nothing changes it
 
     def onto(self, outputs: Any, images: Tensor) -> Any:
-        """``outputs`` of the images with NaN where the dense network has it."""
+        """Return ``outputs`` of the images with NaN where the dense network has it."""
         found, form = tree_flatten(outputs)
         marks = tree_flatten(call(self.model, images))[0]
         return tree_unflatten([

@@ -1,4 +1,4 @@
-"""What the modules of one sparse network share."""
+"""Holds the options that the modules of one sparse network share."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 
 @dataclass
 class Options:
-    """Settings of a sparse network; may be changed between calls.
+    """Holds the settings of a sparse network; they may be changed between calls.
 
     Attributes:
         gap (int): Floats after each row of a map: the reach of the largest kernel.

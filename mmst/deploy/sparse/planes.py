@@ -1,4 +1,4 @@
-"""Feature maps as the kernel wants them: planes with a gap after each row."""
+"""Lays feature maps out for the kernel: planes with a gap after each row."""
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ALIGNMENT = 16
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the values of an (N, C, height, width) map lie.
+    """Says where the values of an (N, C, height, width) map lie.
 
     Attributes:
         height, width (int): Of the map.
@@ -27,17 +27,17 @@ class Layout:
 
     @property
     def stride(self) -> int:
-        """Floats from one row to the next."""
+        """Return floats from one row to the next."""
         return self.width + self.gap
 
     @property
     def plane(self) -> int:
-        """Floats from one channel to the next."""
+        """Return floats from one channel to the next."""
         return -(-self.height * self.stride // ALIGNMENT) * ALIGNMENT
 
 
 def new_map(images: int, channels: int, layout: Layout, zeros: bool = False) -> Tensor:
-    """An (N, C, H, W) tensor in planes; with ``zeros`` it and its gaps are 0."""
+    """Return an (N, C, H, W) tensor in planes; with ``zeros`` it and its gaps are 0."""
     make = torch.zeros if zeros else torch.empty
     plane = layout.plane
     size = (images, channels, layout.height, layout.width)
@@ -48,7 +48,7 @@ def new_map(images: int, channels: int, layout: Layout, zeros: bool = False) -> 
 
 
 def in_planes(x: Tensor, gap: int) -> Tensor:
-    """``x`` itself where it lies in planes already, else a copy."""
+    """Return ``x`` itself where it lies in planes already, else a copy."""
     images, channels, height, width = x.shape
     layout = Layout(height, width, gap)
     plane = layout.plane
@@ -86,17 +86,17 @@ def check_channels(x: Tensor, channels: int) -> None:
 
 
 def with_rows(x: Tensor) -> Tensor:
-    """``x`` as float32 with contiguous rows; copied only if need be."""
+    """Return ``x`` as float32 with contiguous rows; copied only if need be."""
     x = x.float()
     return x if x.stride(3) == 1 and x.stride(2) < 2**31 else x.contiguous().as_strided(
         x.shape, (x[0].numel(), x[0, 0].numel(), x.shape[3], 1))
 
 
 def pointer(structure: ctypes.Structure) -> int:
-    """Address of a structure, for arguments that may be null."""
+    """Return the address of a structure, for arguments that may be null."""
     return ctypes.addressof(structure)
 
 
 def halved(size: Sequence[int], stride: int) -> tuple[int, int]:
-    """Height and width after a stride."""
+    """Return the height and width after a stride."""
     return -(-size[0] // stride), -(-size[1] // stride)

@@ -7,7 +7,7 @@ T = TypeVar('T')
 
 
 def recent(kept: 'OrderedDict[Hashable, T]', key: Hashable, make: Callable[[], T], most: int) -> T:
-    """``kept[key]``, made where it is not there; the ``most`` that were used last stay."""
+    """Return ``kept[key]``, made if it is not there; the ``most`` that were used last stay."""
     found = kept.pop(key, None)
     if found is None:
         found = make()

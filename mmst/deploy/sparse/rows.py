@@ -1,4 +1,4 @@
-"""Sparse matrices by rows, as numpy arrays."""
+"""Holds sparse matrices by rows, as numpy arrays."""
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from .library import Rows, fill
 
 @dataclass(frozen=True)
 class SparseRows:
-    """The non-zeros of a matrix, row by row.
+    """Holds the non-zeros of a matrix, row by row.
 
     Attributes:
         start (ndarray): Of each row, and the end of the last one.
@@ -22,7 +22,7 @@ class SparseRows:
 
     @classmethod
     def of(cls, matrix: Tensor | np.ndarray) -> 'SparseRows':
-        """The non-zeros of a dense (rows, columns) matrix."""
+        """Return the non-zeros of a dense (rows, columns) matrix."""
         matrix = np.asarray(matrix)
         row, column = matrix.nonzero()
         counts = np.bincount(row, minlength=len(matrix))
@@ -30,13 +30,15 @@ class SparseRows:
         return cls(start, column.astype(np.int32), matrix[row, column].astype(np.float32))
 
     def at(self, offset: int | np.ndarray) -> Rows:
-        """For the kernel: column c's values lie at ``offset[c]``, or at ``c * offset``."""
+        """Return the rows for the kernel: column c's values lie at ``offset[c]``, or ``c *
+        offset``.
+        """
         column = self.column.astype(np.int64)
         place = column * offset if np.isscalar(offset) else np.asarray(offset)[column]
         return fill(Rows, start=self.start, offset=place, value=self.value)
 
     def columns(self) -> np.ndarray:
-        """Columns with a non-zero, ascending."""
+        """Return columns with a non-zero, ascending."""
         return np.unique(self.column)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""A search block that runs by the kernel."""
+"""Runs a search block by the kernel."""
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from .transformer_plan import TransformerPlan
 
 
 class SparseSearchBlock(KernelModule):
-    """A finished search block: sparse expansion, live depthwise taps, sparse projection, fused.
+    """Fuses a finished block: sparse expansion, live depthwise taps, sparse projection.
 
     Hidden channels are made a chunk at a time and never stored whole; constant ones are not
     computed at all. Inference only: it holds no parameters.
@@ -74,13 +74,13 @@ class SparseSearchBlock(KernelModule):
         return out
 
     def plan(self, size: tuple[int, int]) -> BlockPlan:
-        """The plan for inputs of a size; the last few are kept."""
+        """Return the plan for inputs of a size; the last few are kept."""
         key = size, self.options.gap, self.options.threads
         return recent(self._plans, key, lambda: BlockPlan(
             self.live, self.constant, self.residual, *key), self.options.sizes_kept)
 
     def overwrite(self) -> None:
-        """From now on write over the input, where all that a block does is to add to it.
+        """Write over the input from now on, if the block does no more than add to it.
 
         To be called where nobody else reads the input afterwards.
         """
@@ -101,7 +101,8 @@ class SparseSearchBlock(KernelModule):
 
 
 class SparsePath(SparseSearchBlock):
-    """A folded MixConv path and a residual without a search block, e.g. of a compacted network.
+    """Runs a folded MixConv path and a residual without a search block, e.g. of a compacted
+    network.
 
     Args:
         folded (FoldedMixConv): The path.

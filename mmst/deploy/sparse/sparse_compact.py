@@ -1,4 +1,4 @@
-"""A compacted network by the kernel."""
+"""Runs a compacted network by the kernel."""
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +18,7 @@ from .sparse_stem import SparseStem
 
 
 class SparseCompactNetwork(nn.Module):
-    """A compacted network whose MixConv paths and convolutions run by the kernel.
+    """Runs a compacted network's MixConv paths and convolutions by the kernel.
 
     What compaction has made of a search block, the paths of its kernel sizes, its residual and the
     sum of both, is one call again. Transformers, and what does not depend on the image, stay
@@ -50,7 +50,7 @@ class SparseCompactNetwork(nn.Module):
 
     @staticmethod
     def reach(network: CompactNetwork) -> int:
-        """Of the largest kernel."""
+        """Return the reach of the largest kernel."""
         return max((m.kernel_size[0] // 2 for m in network.modules() if isinstance(m, nn.Conv2d)),
                    default=0)
 
@@ -90,14 +90,14 @@ class SparseCompactNetwork(nn.Module):
         return finish(total, half, step.relu, self.options) if step.relu or step.halves else total
 
     def _by_torch(self, step: Step, values: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """The nodes of a step one by one, as the compacted network computes them."""
+        """Return the nodes of a step one by one, as the compacted network computes them."""
         found: dict[str, Tensor] = dict(values)
         for node in self.nodes[step.node]:
             found[node.name] = self.network._compute(node, found, size)
         return found[step.node]
 
     def _within(self, step: Step) -> list[Node]:
-        """All nodes of a step, in order."""
+        """Return all nodes of a step, in order."""
         wanted, found = {step.node}, []
         outside = {s.node for s in self.steps} - {step.node} | {self.image}
         for node in reversed(self.network._dynamic):
@@ -107,7 +107,7 @@ class SparseCompactNetwork(nn.Module):
         return found
 
     def _part(self, graph: Graph, step: Step, max_density: float) -> nn.Module | None:
-        """The module that runs a step, None where torch does."""
+        """Return the module that runs a step, None where torch does."""
         modules = self.network.nodes
         if step.stem:
             layers = [SimpleNamespace(conv=modules[name], bn=None) for name in step.stem]
@@ -134,7 +134,7 @@ class SparseCompactNetwork(nn.Module):
         return None
 
     def _last_uses(self) -> dict[str, list[str]]:
-        """Step to the maps that no later one reads."""
+        """Return the maps that no later step reads, by step."""
         last: dict[str, str] = {}
         for step in self.steps:
             for node in self.nodes[step.node]:

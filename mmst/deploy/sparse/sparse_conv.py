@@ -1,4 +1,4 @@
-"""Convolutions that run by the kernel: the stem, 1x1 layers."""
+"""Runs convolutions by the kernel: the stem, 1x1 layers."""
 
 import numpy as np
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from .rows import SparseRows
 
 
 class SparseConv(KernelModule):
-    """Convolution, folded BN and ReLU; inference only.
+    """Computes convolution, folded BN and ReLU; inference only.
 
     Args:
         conv (nn.Conv2d): Odd square kernel, padding kernel // 2, stride 1 or 2.

@@ -1,4 +1,4 @@
-"""A finished ticket as a network that runs on a CPU without computing zeros."""
+"""Runs a finished ticket on a CPU without computing zeros."""
 import copy
 import logging
 import weakref
@@ -23,7 +23,7 @@ from .sparsify import MAX_DENSITY, sparsify
 
 
 class SparseModel(nn.Module):
-    """A network by the sparse kernel; layers that are too dense, or not ours, by torch.
+    """Runs a network by the sparse kernel; layers that are too dense, or not ours, run by torch.
 
     ``SparseModel.from_ticket('ticket.pth')(images)`` gives what the model's head gives. The network
     itself is ``.model``: it has the interface of the toolbox's model, so that ``predict`` and the
@@ -60,7 +60,7 @@ class SparseModel(nn.Module):
 
     @classmethod
     def from_ticket(cls, ticket: str | Path | Ticket, **settings: Any) -> 'SparseModel':
-        """The network of a ticket or of its file.
+        """Return the network of a ticket or of its file.
 
         Raises:
             TicketError: The file is missing, damaged or no ticket, or that of a run under way.
@@ -71,7 +71,7 @@ class SparseModel(nn.Module):
 
     @property
     def threads(self) -> int:
-        """Threads of the kernel."""
+        """Return threads of the kernel."""
         return self.options.threads
 
     @threads.setter
@@ -82,7 +82,7 @@ class SparseModel(nn.Module):
     @not_compiled
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Any:
-        """Output of the head.
+        """Return the output of the head.
 
         Raises:
             ConfigError: The images are of another shape or type, or on another device.

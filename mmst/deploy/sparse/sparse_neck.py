@@ -1,4 +1,4 @@
-"""The neck for dense prediction, its coarser inputs enlarged as late as possible."""
+"""Runs the neck for dense prediction, and enlarges its coarser inputs as late as possible."""
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from .sparse_conv import SparseConv
 
 
 class SparseDenseNeck(nn.Module):
-    """Neck for dense prediction that enlarges what its 1x1 layers make of coarser inputs.
+    """Enlarges coarser inputs after its 1x1 layers, for dense prediction.
 
     Enlarging is linear and the same for all channels, so that it may follow expansion and residual
     instead of preceding them: these then run at the inputs' own resolutions, and the enlarged map
@@ -53,7 +53,7 @@ class SparseDenseNeck(nn.Module):
         return (self.block(inputs[0], coarser=structures, sampled=sampled), )
 
     def _sample(self, inputs: Sequence[Tensor]) -> Tensor:
-        """What the Transformer reads of all inputs: enlarged, then on its grid."""
+        """Return the Transformer's view of all inputs: enlarged, then on its grid."""
         size, start, grids = inputs[0].shape[-2:], 0, []
         for x in inputs:
             end = start + x.shape[1]
@@ -68,7 +68,7 @@ class SparseDenseNeck(nn.Module):
 
 @lru_cache(maxsize=64)
 def _resampling(length: int, enlarged: int) -> tuple[Tensor, Tensor]:
-    """A row of pixels resized to ``enlarged`` and then to the grid, as a product.
+    """Return a row of pixels resized to ``enlarged`` and then to the grid, as a product.
 
     Returns:
         Tuple[Tensor, Tensor]: The pixels that the grid reads, (used,), and the matrix, (used, 8).
@@ -103,7 +103,8 @@ class CoarseInput(nn.Module):
         self.conv = SparseConv(conv, None, False, options)
 
     def forward(self, x: Tensor, width: int):
-        """A map of ``width`` columns, a channel for each sum that it adds to; None: to none."""
+        """Return a map of ``width`` columns, a channel for each sum that it adds to; None: to none.
+        """
         if not self.count:
             return None
         narrow = self.conv(x)
@@ -112,6 +113,6 @@ class CoarseInput(nn.Module):
         return wide
 
     def structure(self, wide: Tensor) -> Coarse:
-        """For the kernel; the map has to live on meanwhile."""
+        """Return the structure for the kernel; the map must outlive it."""
         return Coarse(wide.data_ptr(), wide.stride(0), wide.stride(1), wide.shape[2],
                       wide.stride(2), self.hidden.ctypes.data, self.outputs.ctypes.data)

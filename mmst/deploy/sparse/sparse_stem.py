@@ -1,4 +1,4 @@
-"""The stem by the kernel: two convolutions of stride 2 in one pass."""
+"""Runs the stem by the kernel: two convolutions of stride 2 in one pass."""
 
 import numpy as np
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ TILE = 1024
 
 
 class SparseStem(KernelModule):
-    """Two layers of convolution, BN and ReLU, fused; inference only.
+    """Fuses two layers of convolution, BN and ReLU; inference only.
 
     Channels between the two that nothing reads, or that are 0 everywhere, are not computed; nor are
     rows and columns (even or odd) that no tap of the second reads.
@@ -86,7 +86,8 @@ class SparseStem(KernelModule):
 
     def _first_rows(self, channel: np.ndarray, of_phase: np.ndarray,
                     stride: int) -> tuple[SparseRows, np.ndarray, np.ndarray]:
-        """The first convolution's weights for each inner channel, over 16 phases of the image.
+        """Return the first convolution's weights for each inner channel, over 16 phases of the
+        image.
 
         Columns are input channels, each with all places (phase and shift) that a tap can read;
         returned with the phase and the shift of each place.
@@ -109,7 +110,7 @@ class SparseStem(KernelModule):
 
 
 def _taps(size: int, stride: int, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each tap of a (size, size) kernel its phase and its offset in that phase's plane."""
+    """Return phase and offset of each tap of a (size, size) kernel."""
     step = np.arange(size) - size // 2
     phase = step % stride
     move = (step - phase) // stride

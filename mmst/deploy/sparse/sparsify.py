@@ -1,4 +1,4 @@
-"""Turning a network into its sparse form, layer by layer."""
+"""Turns a network into its sparse form, layer by layer."""
 from collections.abc import Callable
 
 from torch import nn
@@ -84,7 +84,7 @@ def replace(model: nn.Module, kind: type, make: Callable[[nn.Module], nn.Module]
 
 
 def density(module: nn.Module) -> float:
-    """Share of the weights of convolutions and linears that is not 0."""
+    """Return the share of the weights of convolutions and linears that is not 0."""
     weights = [m.weight for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     total = sum(w.numel() for w in weights)
     return sum(int(w.count_nonzero()) for w in weights) / total if total else 0.

@@ -1,4 +1,4 @@
-"""A lightweight Transformer folded and laid out for the kernel."""
+"""Folds a lightweight Transformer and lays it out for the kernel."""
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ DIM = GRID * GRID
 
 
 class TransformerPlan:
-    """What the kernel needs to know of a Transformer; the same for all sizes of image.
+    """Holds all that the kernel needs to know of a Transformer; the same for all sizes of image.
 
     Attributes:
         structure (Transformer): For the kernel; None where every output is constant.

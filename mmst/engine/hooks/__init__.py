@@ -1,4 +1,4 @@
-"""Runner hooks, in the order in which they act at the end of an epoch."""
+"""Imports the runner hooks, in the order in which they act at the end of an epoch."""
 from .fast_training_hook import FastTrainingHook  # 75
 from .fingerprint_hook import FingerprintHook  # 74
 from .finite_hook import FiniteHook  # 69

@@ -85,7 +85,7 @@ class FastTrainingHook(IntervalHook):
             graphed.remove()
 
     def on_step(self, runner: Runner, step: int) -> None:
-        """After a search: blocks that have changed are compiled anew."""
+        """Compile blocks again that a search has changed."""
         if self.compiler is not None:
             self._apply(runner)
 
@@ -97,5 +97,5 @@ class FastTrainingHook(IntervalHook):
 
 
 def devices(runner: Runner) -> set[str]:
-    """Types of the devices that hold the model."""
+    """Return types of the devices that hold the model."""
     return {p.device.type for p in runner.model.parameters()}

@@ -1,4 +1,4 @@
-"""No silent divergence between the processes of a run."""
+"""Finds silent divergence between the processes of a run."""
 from mmengine import dist
 from mmengine.runner import Runner
 

@@ -65,7 +65,8 @@ class FiniteHook(IntervalHook):
 
 
 def first_infinite(runner: Runner, count: int) -> int | None:
-    """How many of the last ``count`` losses come since the first that is not finite; None: all are.
+    """Return how many of the last ``count`` losses follow the first that is not finite, at most
+    all.
 
     Where a loss scaler passes over steps, None unless all of them are not finite.
     """

@@ -1,4 +1,4 @@
-"""Training a ticket under its own architecture and mask."""
+"""Trains a ticket under its own architecture and mask."""
 import copy
 import itertools
 from collections.abc import Sequence
@@ -65,12 +65,12 @@ class FixedMaskHook(PruneHook):
 
     @property
     def survivors(self) -> dict[str, list]:
-        """Group of search units to the indices, in the supernet, of those that are left."""
+        """Return the surviving units' indices in the supernet, by group."""
         return self.search_state.get('survivors') or {}
 
     @property
     def supernet(self) -> dict[str, float] | None:
-        """Costs before the search; None where they are not known."""
+        """Return costs before the search; None where they are not known."""
         return self.search_state.get('supernet')
 
     def check_plan(self, plan: RunPlan) -> None:
@@ -86,7 +86,7 @@ class FixedMaskHook(PruneHook):
             carry_over(copy.deepcopy(plan.model), self.sources())
 
     def sources(self) -> dict[str, Ticket]:
-        """Parts of the model to the tickets that they come from.
+        """Return parts of the model to the tickets that they come from.
 
         Raises:
             TicketError: A file is missing, damaged, or the files do not fit each other.
@@ -181,6 +181,6 @@ class FixedMaskHook(PruneHook):
 
 
 def _listed(schedulers: list | dict | None) -> list:
-    """Schedulers, or their states; several optimizers have a list each."""
+    """Return schedulers, or their states, as one list; several optimizers have a list each."""
     return list(itertools.chain.from_iterable(schedulers.values())) if isinstance(
         schedulers, dict) else schedulers or []

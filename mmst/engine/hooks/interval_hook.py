@@ -1,4 +1,4 @@
-"""Base of hooks that act at the end of epochs, or of iterations in iteration-based runs."""
+"""Lets hooks act at the end of epochs, or of iterations in iteration-based runs."""
 import itertools
 from abc import abstractmethod
 from bisect import bisect
@@ -89,7 +89,7 @@ def trains(runner: Runner) -> bool:
 
 
 def plan_of(runner: Runner) -> RunPlan:
-    """The plan of a runner that trains."""
+    """Return the plan of a runner that trains."""
     return RunPlan(
         steps=max_steps(runner), unit='iterations' if counts_iterations(runner) else 'epochs',
         wrapper=type(runner.optim_wrapper), hooks=runner.hooks, model=unwrapped(runner),
@@ -102,12 +102,12 @@ def counts_iterations(runner: Runner) -> bool:
 
 
 def max_steps(runner: Runner) -> int:
-    """Steps of the whole run."""
+    """Return steps of the whole run."""
     return runner.max_iters if counts_iterations(runner) else runner.max_epochs
 
 
 def steps_done(runner: Runner) -> int:
-    """Steps that are finished; call it between steps."""
+    """Return steps that are finished; call it between steps."""
     return runner.iter if counts_iterations(runner) else runner.epoch
 
 
@@ -118,7 +118,7 @@ def stopped_early(runner: Runner) -> bool:
 
 
 def iterations_per_step(runner: Runner) -> int:
-    """Iterations in a step."""
+    """Return iterations in a step."""
     return 1 if counts_iterations(runner) else len(runner.train_dataloader)
 
 

@@ -1,4 +1,4 @@
-"""Evaluations whose head knows classes that the data lack."""
+"""Warns of evaluations whose head knows classes that the data lack."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +62,7 @@ class LabelsHook(Hook):
 
 
 def without_label(runner: Runner) -> dict[str, list[str]]:
-    """The classes for a summary; nothing where each has a label, or nobody has looked."""
+    """Return the classes for a summary; nothing where each has a label, or nobody has looked."""
     hook = find_hook(runner, LabelsHook)
     return {UNLABELLED: hook.without_label} if hook is not None and hook.without_label else {}
 

@@ -1,4 +1,4 @@
-"""The prune half of two-in-one training."""
+"""Prunes: one half of two-in-one training."""
 from collections.abc import Sequence
 
 import torch
@@ -36,7 +36,8 @@ PARTS = ('backbone', 'neck')
 
 @HOOKS.register_module()
 class PruneHook(IntervalHook):
-    """Progressive global magnitude pruning with iterative reactivation (paper Sec. 3.2, Alg. 1).
+    """Prunes progressively by global magnitude, with iterative reactivation (paper Sec. 3.2, Alg.
+    1).
 
     Every ``interval`` epochs a mask is drawn; from then on pruned weights are 0 and get no
     gradient, until they are reactivated. The last step of a run always ends at the target sparsity.
@@ -131,7 +132,7 @@ class PruneHook(IntervalHook):
                 self._loaded_returned, weights, self._averages)
 
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
-        """The prunable weights by parameter name."""
+        """Return the prunable weights by parameter name."""
         return prunable_weights(unwrapped(runner), **self.select)
 
     def mask_in_force(self, runner: Runner) -> Mask | None:
@@ -185,7 +186,7 @@ class PruneHook(IntervalHook):
             self.draw(runner, step, ratio)
 
     def on_stop(self, runner: Runner, step: int) -> None:
-        """A run that is stopped early ends at the target sparsity too."""
+        """End at the target sparsity, also a run that is stopped early."""
         if self.revive == 'value' and _lifted_at(runner, step):
             # Nothing was trained since: the last prune's mask holds, for what is left of it.
             returned = runner.optim_wrapper.returned

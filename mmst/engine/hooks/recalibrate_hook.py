@@ -1,4 +1,4 @@
-"""BN statistics that fit the network."""
+"""Renews BN statistics so that they fit the network."""
 from mmengine.runner import Runner
 
 from ...randomness import isolated_random_state

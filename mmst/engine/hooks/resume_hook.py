@@ -89,7 +89,7 @@ class ResumeHook(Hook):
 
 
 def _find(work_dir: str) -> str | None:
-    """The first process looks for all."""
+    """Return the first process looks for all."""
     answer: list[object] = [None]
     if dist.is_main_process():
         try:

@@ -1,4 +1,4 @@
-"""Weights of earlier times, for rewinding."""
+"""Keeps weights of earlier times, for rewinding."""
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The search half of two-in-one training."""
+"""Searches: the other half of two-in-one training."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +24,7 @@ from .interval_hook import IntervalHook, check_interval, iterations_per_step, ma
 
 @HOOKS.register_module()
 class SearchHook(IntervalHook):
-    """Progressive shrinking: every ``interval`` epochs, unimportant search units are removed.
+    """Shrinks progressively: every ``interval`` epochs, unimportant search units are removed.
 
     Between searches it sets the strength of the resource-aware L1 penalty, which the optimizer
     wrapper adds to the gradients: ρ · Σ c_u |γ_u|, with c_u the unit's FLOPs over the mean FLOPs of
@@ -77,22 +77,22 @@ class SearchHook(IntervalHook):
 
     @property
     def threshold(self) -> float:
-        """ε."""
+        """Return ε."""
         return self.searcher.threshold
 
     @property
     def rho(self) -> float:
-        """ρ as it was set; with a target the searches change it."""
+        """Return ρ as it was set; with a target the searches change it."""
         return self.searcher.base_rho
 
     @property
     def survivors(self) -> dict[str, list[int]]:
-        """Group of search units to the indices, in the supernet, of those that are left."""
+        """Return the surviving units' indices in the supernet, by group."""
         return self.searcher.survivors
 
     @property
     def supernet(self) -> dict[str, float] | None:
-        """Costs before the search; None before training."""
+        """Return costs before the search; None before training."""
         return self.searcher.supernet
 
     def leaves_alone(self, group: str) -> bool:

@@ -1,4 +1,4 @@
-"""Randomness that does not depend on when a run was stopped."""
+"""Makes randomness independent of when a run was stopped."""
 from collections.abc import Iterator
 from itertools import count
 

@@ -113,7 +113,7 @@ class StopHook(Hook):
         self.signals.deferring = False
 
     def _agreed(self, now: bool = False) -> int | None:
-        """The signal that ends the run now, on all processes alike.
+        """Return the signal that ends the run now, on all processes alike.
 
         Args:
             now (bool): Whether to exchange in any case.
@@ -153,14 +153,14 @@ class StopHook(Hook):
         raise stopped
 
     def _ordinary(self, runner: Runner, epoch: int, done: int) -> Path | None:
-        """The checkpoint of this very place that the run has just written by itself."""
+        """Return the checkpoint of this very place that the run has just written by itself."""
         names = ([f'iter_{done}.pth'] if counts_iterations(runner) else
                  [f'epoch_{epoch}.pth'] if not done else [])
         found = self._written
         return found if found is not None and found.name in names else None
 
     def _look_at_checkpoints(self, runner: Runner) -> None:
-        """After an ordinary checkpoint, that of an earlier stop is of no use any more."""
+        """Delete an earlier stop's checkpoint after an ordinary one."""
         last = runner.message_hub.runtime_info.get('last_ckpt')
         if last != self._known:
             self._known, self._written = last, Path(last)
@@ -176,7 +176,7 @@ def _place(runner: Runner, epoch: int, done: int) -> str:
 
 
 def _smallest(*numbers: int) -> list:
-    """The smallest of each number over all processes."""
+    """Return the smallest of each number over all processes."""
     if dist.get_world_size() == 1:
         return list(numbers)
     found = torch.tensor(numbers)

@@ -1,4 +1,4 @@
-"""Checkpoints of runs whose evaluations do not all count."""
+"""Keeps checkpoints of runs whose evaluations do not all count."""
 import copy
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ OUTDATED = 'mmst_outdated'
 
 @HOOKS.register_module()
 class TicketCheckpointHook(CheckpointHook):
-    """``CheckpointHook`` whose ``save_best`` looks at evaluations at the target sparsity only.
+    """Is a ``CheckpointHook`` whose ``save_best`` looks at evaluations at the target sparsity only.
 
     Same arguments. Files are written beside and renamed, and outdated ones are removed after that:
     neither a kill nor a full disk leaves half a checkpoint, or less than there was.
@@ -75,7 +75,9 @@ class TicketCheckpointHook(CheckpointHook):
         return self.max_keep_ckpts > 0 and name not in map(self.filename_tmpl.format, kept)
 
     def _own_path(self, told: Any) -> str | None:
-        """A file that a checkpoint names, in this run's own folder; None where it is not there."""
+        """Return a file that a checkpoint names, in this run's own folder; None where it is not
+        there.
+        """
         # Those of runs that were asked to end have names of their own.
         name = own_name(told, self.filename_tmpl) or own_name(told, STOPPED)
         path = self.file_backend.join_path(self.out_dir, name) if name else None
@@ -128,7 +130,7 @@ class TicketCheckpointHook(CheckpointHook):
                 self.file_backend.remove(path)
 
     def _current(self) -> list[str | None]:
-        """Checkpoints that are named as the last and the best."""
+        """Return checkpoints that are named as the last and the best."""
         best = getattr(self, 'best_ckpt_path_dict', {})
         return [self.last_ckpt, getattr(self, 'best_ckpt_path', None), *best.values()]
 

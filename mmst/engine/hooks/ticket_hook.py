@@ -1,4 +1,4 @@
-"""Saving tickets."""
+"""Saves tickets."""
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -170,7 +170,7 @@ class TicketHook(IntervalHook):
 
 
 def described_model(runner: Runner) -> dict[str, Any]:
-    """The config of the runner's model that tickets and rewind points hold."""
+    """Return the config of the runner's model that tickets and rewind points hold."""
     hook = find_hook(runner, TicketHook)
     return model_config(runner.cfg, hook.model if hook else None)
 
@@ -180,7 +180,7 @@ def _epochs(runner: Runner) -> int | None:
 
 
 def _architecture(runner: Runner) -> SearchHook | FixedMaskHook | None:
-    """The hook that knows what is left of the supernet."""
+    """Return the hook that knows what is left of the supernet."""
     return find_hook(runner, SearchHook) or find_hook(runner, FixedMaskHook)
 
 

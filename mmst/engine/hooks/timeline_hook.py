@@ -1,4 +1,4 @@
-"""A run that can be watched, and reported on later."""
+"""Records a run, so that it can be watched, and reported on later."""
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -133,7 +133,9 @@ class TimelineHook(IntervalHook):
         runner.visualizer.add_scalars(scalars, step=step)
 
     def _checked_shape(self, runner: Runner):
-        """The shape at which costs are counted; None, with a warning, where that does not work."""
+        """Return the shape at which costs are counted; None, with a warning, where that does not
+        work.
+        """
         search, ticket = find_hook(runner, SearchHook), find_hook(runner, TicketHook)
         shape = self.input_shape or next(
             (hook.input_shape for hook in (search, ticket) if hook), DEFAULT_SHAPE)
@@ -160,7 +162,7 @@ class TimelineHook(IntervalHook):
 
 
 def _add_histogram(runner: Runner, name: str, counts: Sequence[int], step: int) -> None:
-    """For backends whose writer is TensorBoard's."""
+    """Add the histogram for backends whose writer is TensorBoard's."""
     for backend in visualizer_backends(runner.visualizer):
         writer = getattr(backend, 'experiment', None)
         if hasattr(writer, 'add_histogram_raw'):

@@ -1,4 +1,4 @@
-"""Optimizers, their wrappers and constructor, schedules."""
+"""Imports optimizers, their wrappers and constructor, schedules."""
 from .decay_groups_constructor import DecayGroupsConstructor
 from .masked_optim_wrapper import MaskedAmpOptimWrapper, MaskedOptimWrapper
 from .one_cycle_beta_lr import OneCycleBetaLR

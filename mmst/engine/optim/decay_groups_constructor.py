@@ -1,4 +1,4 @@
-"""Parameter groups by weight decay."""
+"""Groups parameters by weight decay."""
 import inspect
 
 import torch
@@ -15,7 +15,7 @@ from ...settings.kinds import kind_name
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
-    """Few parameter groups: by default weight decay on convolutions' and linears' weights only.
+    """Makes few groups: by default weight decay acts on convolutions' and linears' weights only.
 
     That is as released, in two groups. mmengine makes a group for each of some thousand parameters,
     and an optimizer's step then costs a loop over them. With a ``paramwise_cfg`` mmengine's rules
@@ -59,7 +59,8 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
 
 
 def with_decay(optim_wrapper_cfg: dict) -> dict:
-    """With the optimizer's default of ``weight_decay`` spelled out: mmengine's rules need one."""
+    """Return settings with the optimizer's ``weight_decay`` spelled out: mmengine's rules need it.
+    """
     optimizer = dict(optim_wrapper_cfg['optimizer'])
     kind = optimizer['type']
     kind = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
@@ -70,7 +71,8 @@ def with_decay(optim_wrapper_cfg: dict) -> dict:
 
 
 def merged(groups: list[dict], base: dict) -> list[dict]:
-    """One group for all parameters of equal settings, ``base`` where they have none of their own.
+    """Return one group for parameters of equal settings, ``base`` where they have none of their
+    own.
 
     Raises:
         ConfigError: A parameter is in two groups: two layers share it.
@@ -89,6 +91,6 @@ def merged(groups: list[dict], base: dict) -> list[dict]:
 
 
 def fused_available(model: nn.Module) -> bool:
-    """Whether Adam's fused form runs where the model's parameters are."""
+    """Return whether Adam's fused form runs where the model's parameters are."""
     on_cpu = any(p.device.type == 'cpu' for p in model.parameters())
     return not on_cpu or digit_version(torch.__version__) >= digit_version('2.4')

@@ -1,4 +1,4 @@
-"""Gradients that were gathered for a step that is not taken yet, in checkpoints."""
+"""Stores gradients that were gathered for a step that is not taken yet, in checkpoints."""
 import logging
 from typing import Any
 
@@ -30,7 +30,7 @@ class GatheredGradients:
 
     @property
     def gathered(self) -> int:
-        """Iterations since the last step."""
+        """Return iterations since the last step."""
         return self._inner_count % self._accumulative_counts
 
     def collect(self) -> None:
@@ -42,7 +42,8 @@ class GatheredGradients:
                                    iteration=self._inner_count, ranks=ranks)
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimizer's state, with the gradients that were gathered since its last step."""
+        """Return the optimizer's state, with the gradients that were gathered since its last step.
+        """
         if dist.get_world_size() == 1:
             self.collect()
         state, collected = super().state_dict(), self._collected
@@ -67,7 +68,7 @@ class GatheredGradients:
         self._inner_count = init_counts
 
     def _restore(self, saved: Any, iteration: int) -> bool:
-        """Whether the gradients belong to the place at which the run goes on."""
+        """Return whether the gradients belong to the place at which the run goes on."""
         ranks = _checked(saved, self.optimizer)
         if (saved['of'], saved['gathered']) != (self._accumulative_counts,
                                                 iteration % self._accumulative_counts):
@@ -90,13 +91,13 @@ def _parameters(optimizer: Optimizer) -> list[Tensor]:
 
 
 def _own(optimizer: Optimizer) -> Gradients:
-    """By the parameters' numbers, as in the optimizer's own state."""
+    """Return gradients by their parameters' numbers, as in the optimizer's own state."""
     return {index: p.grad.detach().cpu().clone() for index, p in enumerate(_parameters(optimizer))
             if p.grad is not None}
 
 
 def _mean(ranks: list[Gradients]) -> Gradients:
-    """For another number of processes: the step averages over all of them."""
+    """Return gradients for another number of processes: the step averages over all of them."""
     found: Gradients = {}
     for gradients in ranks:
         for index, gradient in gradients.items():

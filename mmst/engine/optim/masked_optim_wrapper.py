@@ -1,4 +1,4 @@
-"""Optimizer wrappers that hold pruned weights at zero and add the penalty."""
+"""Wraps optimizers: pruned weights stay at zero, and the penalty is added."""
 
 import torch
 from mmengine.device import is_cuda_available
@@ -11,7 +11,7 @@ from .gathered_gradients import GatheredGradients
 
 
 class MaskedStep:
-    """What both wrappers add to a step.
+    """Adds masks and penalty to a step of both wrappers.
 
     Once per real step (gradient accumulation), after unscaling and before clipping: the penalty's
     sub-gradient is added and pruned weights lose their gradients. After the step pruned weights
@@ -65,7 +65,7 @@ class MaskedStep:
 
 @OPTIM_WRAPPERS.register_module()
 class MaskedOptimWrapper(MaskedStep, GatheredGradients, OptimWrapper):
-    """``OptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments."""
+    """Is an ``OptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments."""
 
     def step(self, **kwargs) -> None:
         self.adjust_gradients()
@@ -75,7 +75,7 @@ class MaskedOptimWrapper(MaskedStep, GatheredGradients, OptimWrapper):
 
 @OPTIM_WRAPPERS.register_module()
 class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
-    """``AmpOptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments.
+    """Is an ``AmpOptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments.
 
     Where ``dtype`` is not given it trains in bfloat16 if the device has it, without loss scaling,
     and in float16 otherwise. Without a GPU it trains in bfloat16 on the CPU.

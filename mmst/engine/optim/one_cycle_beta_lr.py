@@ -1,4 +1,4 @@
-"""The one-cycle schedule that moves beta1 against the learning rate."""
+"""Schedules one cycle, with beta1 against the learning rate."""
 from typing import Any
 
 from mmengine.optim import OneCycleLR
@@ -10,7 +10,8 @@ from ...settings.checks import check_number
 
 @PARAM_SCHEDULERS.register_module()
 class OneCycleBetaLR(OneCycleLR):
-    """mmengine's ``OneCycleLR``, and beta1 (or SGD's momentum) cycled as torch's does by default.
+    """Is mmengine's ``OneCycleLR``, and cycles beta1 (or SGD's momentum) as torch's does by
+    default.
 
     While the rate rises, beta1 falls from ``max_momentum`` to ``base_momentum``; while the rate
     falls, it rises again. mmengine's momentum schedulers cannot turn at the step where the rate
@@ -45,7 +46,7 @@ class OneCycleBetaLR(OneCycleLR):
 
     @property
     def momentum(self) -> float:
-        """beta1 at the present step."""
+        """Return beta1 at the present step."""
         level = {'initial_lr': self.max_momentum, 'max_lr': self.base_momentum,
                  'min_lr': self.max_momentum}
         start = 0.

@@ -1,4 +1,4 @@
-"""RMSProp as TensorFlow computes it."""
+"""Computes RMSProp as TensorFlow does."""
 from collections.abc import Callable
 
 import torch
@@ -11,7 +11,7 @@ from ...settings.checks import check_number
 
 @OPTIMIZERS.register_module()
 class RMSpropTF(Optimizer):
-    """RMSProp in TensorFlow's form, all tensors at once.
+    """Computes RMSProp in TensorFlow's form, all tensors at once.
 
     v ← alpha · v + (1 - alpha) · g², b ← momentum · b + lr · g / √(v + eps), w ← w - b. Against
     ``torch.optim.RMSprop``: v starts at 1 rather than 0, eps lies inside the square root, and the

@@ -1,4 +1,4 @@
-"""Step decay whose steps need not be whole epochs."""
+"""Decays the rate in steps that need not be whole epochs."""
 
 from mmengine.optim import StepLR
 

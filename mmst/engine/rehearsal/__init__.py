@@ -1,4 +1,4 @@
-"""A rehearsal: the whole run in small on throw-away copies, before anything is written.
+"""Rehearses the whole run in small on throw-away copies, before anything is written.
 
 Everything in the config is built by the registries that the run will use, one batch is trained, one
 image evaluated, and the schedules are stepped to their end. Whatever raises becomes one line.
@@ -46,7 +46,7 @@ def rehearse(cfg: Config, device: int = 0) -> None:
 
 
 def _steps(cfg: Config, folder: str, made: list[Runner]) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Section of the config and what is done with it, in the order of a run."""
+    """Yield the section of the config and what is done with it, in the order of a run."""
     yield '', lambda: settings.check(cfg)
     processes = 1 if cfg.get('launcher', 'none') == 'none' else int(os.environ['WORLD_SIZE'])
     yield '', lambda: made.append(build(cfg, folder))

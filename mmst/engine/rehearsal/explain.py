@@ -76,7 +76,7 @@ def suggestion(name: Any, known: Iterable[str]) -> str | None:
 
 def _cause(error: Exception, cfg: Config, section: str, place: Place,
            hint: str) -> tuple[Place, str]:
-    """The setting that is to blame, as far as can be told, and what to do."""
+    """Return the setting that is to blame, as far as can be told, and what to do."""
     text = str(error)
     for pattern, key, remedy in _ELSEWHERE:
         if re.search(pattern, text):
@@ -117,7 +117,7 @@ def _cause(error: Exception, cfg: Config, section: str, place: Place,
 
 
 def _argument(error: Exception, place: Place) -> str | None:
-    """The one setting that is to blame.
+    """Return the one setting that is to blame.
 
     It is the one that the error names, by key or by value, that the failing line of code uses, that
     is a variable where it failed, or without which building works.
@@ -149,7 +149,7 @@ def _argument(error: Exception, place: Place) -> str | None:
 
 
 def _arguments(place: Place, error: Exception) -> list[str]:
-    """Settings that the class or function takes which complained."""
+    """Return settings that the class or function takes which complained."""
     kind, frame = _kind(place), frames(error)[0][0]
     if kind is None:
         called = str(error).partition('(')[0].replace('.__init__', '').rpartition('.')[2]
@@ -173,7 +173,8 @@ def _kind(place: Place) -> Any:
 
 
 def _other_name(name: Any, registry: Registry) -> str:
-    """What to write in place of an unknown name; those of other packages have their scope."""
+    """Return a name to write instead of an unknown one; those of other packages have their scope.
+    """
     root = registry
     while root.parent is not None:
         root = root.parent
@@ -186,7 +187,7 @@ def _other_name(name: Any, registry: Registry) -> str:
 
 
 def _message(error: Exception) -> str:
-    """The error's own words in one line, without colours, class paths and C++ stacks."""
+    """Return the error's own words in one line, without colours, class paths and C++ stacks."""
     text = re.sub(r'\x1b\[[0-9;]*m', '', _words_of(error)).split('\nException raised from')[0]
     text = re.sub(r'^(class `\w+` in \S+\.py: )+', '', ' '.join(text.split()))
     text = re.sub(r'[.:]? Please check whether the value of .*', '', text)
@@ -205,7 +206,7 @@ def _words_of(error: Exception) -> str:
 
 
 def _line(error: Exception) -> str:
-    """The line of code that raised it."""
+    """Return the line of code that raised it."""
     frame, number = frames(error)[0]
     return linecache.getline(frame.f_code.co_filename, number).strip()
 

@@ -19,7 +19,7 @@ _METHODS = dict(set_randomness='randomness', build_log_processor='log_processor'
 
 @dataclass
 class Place:
-    """A part of a config.
+    """Names a part of a config.
 
     Attributes:
         key (str): E.g. ``'model.backbone'``.
@@ -33,18 +33,20 @@ class Place:
     line: str = ''
 
     def inner(self, name: str) -> 'Place':
-        """The setting ``name`` of the part, or one further inside; None where it is not given."""
+        """Return the setting ``name`` of the part, or one further inside; None where it is not
+        given.
+        """
         value = dict(leaves(self.value)).get(name)
         return Place(join(self.key, name), value, self.frame)
 
 
 def join(key: str, name: str) -> str:
-    """Key of a part's setting."""
+    """Return the key of a part's setting."""
     return f'{key}.{name}'.strip('.').replace('.[', '[')
 
 
 def leaves(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
-    """Key and value of everything in a config, from the outside inwards."""
+    """Yield key and value of everything in a config, from the outside inwards."""
     yield key, value
     if isinstance(value, (dict, Config)):
         for name, item in value.items():
@@ -55,7 +57,7 @@ def leaves(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def find(cfg: Config, section: str, names: dict[int, str], error: BaseException) -> Place:
-    """The innermost part of the config that an error comes from.
+    """Return the innermost part of the config that an error comes from.
 
     It is the part that was being built, or the one from which the object was made in whose methods
     the error was raised.
@@ -86,7 +88,7 @@ def find(cfg: Config, section: str, names: dict[int, str], error: BaseException)
 
 
 def frames(error: BaseException) -> list[tuple[FrameType, int]]:
-    """Frames of the traceback with their line, innermost first."""
+    """Return frames of the traceback with their line, innermost first."""
     found, step = [], error.__traceback__
     while step is not None:
         found.append((step.tb_frame, step.tb_lineno))
@@ -95,7 +97,9 @@ def frames(error: BaseException) -> list[tuple[FrameType, int]]:
 
 
 def _most_alike(known: dict[str, Any], settings: Any, section: str) -> str | None:
-    """Key of the part that ``settings`` were copied from; those of ``section`` come first."""
+    """Return the key of the part that ``settings`` were copied from; those of ``section`` come
+    first.
+    """
     def likeness(key: str) -> tuple[int, bool]:
         shared = sum(name in known[key] and _same(known[key][name], value)
                      for name, value in settings.items())
@@ -117,7 +121,9 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _named_by(known: dict[str, Any], name: str, section: str) -> str | None:
-    """Key of a setting of the section that names a class, e.g. ``optim_wrapper.constructor``."""
+    """Return the key of a setting of the section that names a class, e.g.
+    ``optim_wrapper.constructor``.
+    """
     settings = known.get(section)
     for key, value in settings.items() if isinstance(settings, dict) else ():
         if isinstance(value, str) and key != 'type' and value.rpartition('.')[2] == name:
@@ -126,5 +132,5 @@ def _named_by(known: dict[str, Any], name: str, section: str) -> str | None:
 
 
 def words(text: str) -> list[str]:
-    """The names in a text."""
+    """Return the names in a text."""
     return re.findall(r'[A-Za-z_]\w*', text)

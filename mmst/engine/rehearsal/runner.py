@@ -1,4 +1,4 @@
-"""mmengine's runner as a rehearsal needs it: alone, silent, and away from all servers."""
+"""Runs mmengine's runner for a rehearsal: alone, silent, and away from all servers."""
 import ast
 import copy
 import importlib
@@ -62,7 +62,7 @@ def _redirect(evaluator: Any, folder: str) -> None:
 
 
 class _Alone:
-    """Runner without processes, log files and visualization on servers."""
+    """Runs without processes, log files and visualization on servers."""
 
     def setup_env(self, env_cfg: dict) -> None:
         for name in env_cfg:
@@ -95,7 +95,9 @@ class _Alone:
 
 
 def look_up(backend: Any) -> bool:
-    """Whether a backend contacts a server; import what it needs and check its arguments then."""
+    """Return whether a backend contacts a server; import what it needs and check its arguments
+    then.
+    """
     kind = resolve(VISBACKENDS, backend.get('type')) if isinstance(backend, dict) else None
     if not inspect.isclass(kind) or issubclass(kind, (LocalVisBackend, TensorboardVisBackend)):
         return False

@@ -1,4 +1,4 @@
-"""Surroundings in which a run is rehearsed: nothing that happens there is left behind."""
+"""Surrounds a rehearsal so that nothing that happens there is left behind."""
 import gc
 import io
 import logging

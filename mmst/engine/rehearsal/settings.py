@@ -1,4 +1,4 @@
-"""Settings that raise nowhere, or only in the middle of a run."""
+"""Checks settings that raise nowhere, or only in the middle of a run."""
 import ast
 import inspect
 import sys
@@ -63,7 +63,7 @@ def check_hooks(runner: Runner) -> None:
 
 
 def hooks(runner: Runner) -> Iterator[tuple[str, Hook]]:
-    """The runner's hooks with their keys in the config."""
+    """Yield the runner's hooks with their keys in the config."""
     written = [(f'default_hooks.{name}', part)
                for name, part in (runner.cfg.get('default_hooks') or {}).items()]
     written += [(f'custom_hooks[{i}]', part)
@@ -116,7 +116,7 @@ def check_rules(runner: Runner) -> None:
 
 
 def schedulers(runner: Runner) -> Iterator[tuple[str, Any]]:
-    """The schedules that are built, with their keys in the config."""
+    """Yield the schedules that are built, with their keys in the config."""
     built = runner.param_schedulers
     listed = isinstance(runner.cfg.get('param_scheduler'), (list, tuple))
     for i, scheduler in enumerate(built if isinstance(built, list) else ()):

@@ -112,7 +112,7 @@ def start_hooks(runner: Runner) -> None:
 
 
 def train_one_batch(runner: Runner) -> None:
-    """Forward, backward and a step of the optimizer, with the search's penalty and a mask."""
+    """Run forward, backward and a step of the optimizer, with the search's penalty and a mask."""
     batch = _batch(runner.train_dataloader, IMAGES)
     for hook in runner.hooks:
         if isinstance(hook, SearchHook):
@@ -150,7 +150,7 @@ def run_schedulers(runner: Runner) -> None:
 
 
 def names_of(runner: Runner, cfg: Config) -> dict[int, str]:
-    """Identity of all that has been built so far to the key in the config that it was made from."""
+    """Return the config's keys of all that has been built so far, by identity."""
     names = {id(runner.optim_wrapper): 'optim_wrapper',
              id(getattr(runner.optim_wrapper, 'optimizer', None)): 'optim_wrapper.optimizer'}
     for name, module in unwrapped(runner).named_modules():
@@ -169,7 +169,7 @@ def names_of(runner: Runner, cfg: Config) -> dict[int, str]:
 
 
 def _batch(loader: DataLoader, most: int) -> Any:
-    """The first images that the loader gives; one where the run's smallest batch has one."""
+    """Return the first images that the loader gives; one where the run's smallest batch has one."""
     sampler = loader.batch_sampler
     if sampler is None:
         return next(iter(loader))
@@ -193,7 +193,7 @@ def _data_names(dataset: Any, key: str) -> Iterator[tuple[int, str]]:
 
 
 def _model_key(cfg: Any, path: str) -> str:
-    """Key of the innermost part of the model's config that a module belongs to."""
+    """Return the key of the innermost part of the model's config that a module belongs to."""
     key = 'model'
     for name in path.split('.'):
         if isinstance(cfg, (list, tuple)) and name.isdigit() and int(name) < len(cfg):

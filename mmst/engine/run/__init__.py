@@ -1,1 +1,1 @@
-"""A training run: its work directory, processes, events, resumption."""
+"""Trains: a run's work directory, processes, events, resumption."""

@@ -1,4 +1,4 @@
-"""Config files as the command line names them: read, completed, given a work directory."""
+"""Reads the config file that the command line names, completes it, gives it a work directory."""
 import argparse
 import difflib
 import glob
@@ -46,7 +46,8 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
 
 
 def find_config(path: str) -> str:
-    """The file that the command line names: it lies there, or it is one of this package's configs.
+    """Return the file that the command line names: it lies there, or it is one of this package's
+    configs.
 
     Args:
         path (str): Of a file; where there is none, ``configs/name.py``, ``name.py`` and
@@ -70,7 +71,7 @@ def find_config(path: str) -> str:
 
 
 def shipped_configs() -> list[str]:
-    """The names of this package's configs, e.g. ``demo/st_hrnas_coco_p90_demo.py``."""
+    """Return the names of this package's configs, e.g. ``demo/st_hrnas_coco_p90_demo.py``."""
     return sorted(osp.relpath(path, CONFIGS)
                   for path in glob.glob(osp.join(CONFIGS, '**', '*.py'), recursive=True))
 
@@ -95,7 +96,7 @@ def config_name(path: str) -> str:
 
 
 def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
-    """The command line's, else the config's, else one named after the config file.
+    """Set the work directory: the command line's, the config's, or one named after the config file.
 
     Raises:
         ConfigError: There is a file of that name.
@@ -109,7 +110,7 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def complete(cfg: Config) -> None:
-    """What the toolboxes' tools set, and configs rely on.
+    """Set what the toolboxes' tools set, and configs rely on.
 
     Hooks that the config has switched off with None are left out.
     """

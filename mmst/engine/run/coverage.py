@@ -1,4 +1,4 @@
-"""Saying at the start of a run what it will leave as it is."""
+"""Says at the start of a run what it will leave as it is."""
 from typing import Any, Protocol, runtime_checkable
 
 from mmengine.hooks import Hook
@@ -12,17 +12,17 @@ from .runner_views import unwrapped
 
 @runtime_checkable
 class PrunesWeights(Protocol):
-    """A hook that prunes, e.g. ``PruneHook``."""
+    """Is a hook that prunes, e.g. ``PruneHook``."""
     #: Arguments of ``prunable_weights``.
     select: dict[str, Any]
 
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
-        """The prunable weights of the runner's model, by name."""
+        """Return the prunable weights of the runner's model, by name."""
 
 
 @runtime_checkable
 class SearchesUnits(Protocol):
-    """A hook that removes search units, e.g. ``SearchHook``."""
+    """Is a hook that removes search units, e.g. ``SearchHook``."""
 
     def leaves_alone(self, group: str) -> bool:
         """Whether a group of units stays as it is."""

@@ -59,7 +59,7 @@ def _check(runner: Runner) -> None:
 
 
 def describe_data(runner: Runner) -> dict[str, Any]:
-    """Settings of the data set, number of samples, and a digest of names and sizes.
+    """Return settings of the data set, number of samples, and a digest of names and sizes.
 
     Names count as seen from ``data_root``, so that data may move.
     """

@@ -1,4 +1,4 @@
-"""Going on with another number of processes: an epoch then has another number of iterations."""
+"""Resumes with another number of processes: an epoch then has another number of iterations."""
 from typing import Any
 
 from mmengine.optim import _ParamScheduler
@@ -40,7 +40,7 @@ def adapt_to_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
 
 def _converted(scheduler: _ParamScheduler, state: dict[str, Any], before: int,
                now: int) -> dict[str, Any]:
-    """The new scheduler's own lengths at the old one's place, with its values."""
+    """Return the new scheduler's own lengths at the old one's place, with its values."""
     done = _convert(state['_global_step'], before, now)
     kept = {key: state[key] for key in ('base_values', '_last_value') if key in state}
     last = max(min(done, scheduler.end - 1) - scheduler.begin, -1)

@@ -1,4 +1,4 @@
-"""The run's timeline of searches, prunes, reactivations and evaluations, in the message hub."""
+"""Keeps a run's searches, prunes, reactivations and evaluations, in the message hub."""
 from typing import Any
 
 from mmengine.runner import Runner
@@ -9,7 +9,7 @@ KEY = 'mmst_events'
 
 
 def events(runner: Runner) -> list[dict[str, Any]]:
-    """All events so far, oldest first, as plain data; they travel in checkpoints."""
+    """Return all events so far, oldest first, as plain data; they travel in checkpoints."""
     return runner.message_hub.runtime_info.get(KEY, [])
 
 
@@ -33,7 +33,7 @@ def follows(runner: Runner, kind: str, *others: str) -> bool:
 
 
 def describe(event: dict[str, Any]) -> str:
-    """An event as text for the log."""
+    """Return an event as text for the log."""
     return _DESCRIBE[event['kind']](event)
 
 

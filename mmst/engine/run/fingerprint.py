@@ -18,7 +18,7 @@ Named = dict[str, int]
 
 
 def fingerprint(runner: Runner, statistics: bool = True) -> dict[str, Named]:
-    """Checksum of each tensor of a run, for each of ``PARTS``.
+    """Return the checksum of each tensor of a run, for each of ``PARTS``.
 
     The averaged copy is included. Every bit counts, and the cost is far below that of a training
     step: a sample of the weights would save little and miss a drift elsewhere.

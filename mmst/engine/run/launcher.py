@@ -1,4 +1,4 @@
-"""How the processes of a run find each other, and how they part."""
+"""Connects the processes of a run, and disconnects them."""
 import argparse
 import datetime
 import os
@@ -32,12 +32,12 @@ def set_launcher(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def local_rank() -> int:
-    """Number of this process on its machine."""
+    """Return the number of this process on its machine."""
     return int(os.environ.get('LOCAL_RANK', 0))
 
 
 def world_size(cfg: Config) -> int:
-    """Number of processes of the run."""
+    """Return the number of processes of the run."""
     return 1 if cfg.get('launcher', 'none') == 'none' else int(os.environ['WORLD_SIZE'])
 
 

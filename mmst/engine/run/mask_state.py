@@ -14,7 +14,7 @@ Weights = Mapping[str, nn.Parameter]
 
 
 def mask_state(masks: PruneState, weights: Weights) -> dict[str, Any]:
-    """The mask in force, and the values under it, by parameter name."""
+    """Return the mask in force, and the values under it, by parameter name."""
     kept = {name: ~masks[w]['pruned'] for name, w in weights.items() if w in masks}
     values = {n: masks[w]['value'] for n, w in weights.items() if 'value' in masks.get(w, ())}
     return dict(kept=kept, values=values)
@@ -45,7 +45,7 @@ def restore_returned(saved: Any, weights: Weights, averages: SinceReturn | None)
 
 
 def checked(tensors: Any, weights: Weights) -> Mask:
-    """A mask from a checkpoint, for exactly the weights that are to be pruned.
+    """Return a mask from a checkpoint, for exactly the weights that are to be pruned.
 
     Raises:
         TicketError: Naming the first tensor that is missing or does not fit.

@@ -1,4 +1,4 @@
-"""The memory of a process that trains on a CPU."""
+"""Manages the memory of a process that trains on a CPU."""
 import ctypes
 
 #: Of ``mallopt``, as in glibc's ``malloc.h``.

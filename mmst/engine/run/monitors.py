@@ -1,4 +1,4 @@
-"""Settings that name a metric: do evaluations have it?"""
+"""Checks settings that name a metric: do evaluations have it?"""
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -31,7 +31,7 @@ def check_monitors(runner: Runner, known: Iterable[str]) -> None:
 
 
 def plateau_schedulers(runner: Runner) -> list[Any]:
-    """Parameter schedulers that look at a metric."""
+    """Return the parameter schedulers that look at a metric."""
     found = runner.param_schedulers or []
     listed = list(itertools.chain.from_iterable(found.values())) if isinstance(found,
                                                                                dict) else found
@@ -39,7 +39,7 @@ def plateau_schedulers(runner: Runner) -> list[Any]:
 
 
 def _monitored(runner: Runner) -> Iterator[tuple[str, str]]:
-    """Keys in the config, and the metrics that they name."""
+    """Yield keys in the config, and the metrics that they name."""
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook) and hook.save_best:
             names = [hook.save_best] if isinstance(hook.save_best, str) else hook.save_best

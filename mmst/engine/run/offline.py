@@ -1,4 +1,4 @@
-"""Pruning and evaluating a network without training it."""
+"""Prunes and evaluates a network without training it."""
 import copy
 import json
 from pathlib import Path
@@ -41,7 +41,8 @@ _SELECT = ('parts', 'transformers', 'leave_alone')
 
 
 def open_file(cfg: Config, path: str) -> Ticket:
-    """A ticket, or a checkpoint as a ticket of its own mask, checked against config and data.
+    """Return a ticket, or a checkpoint as a ticket of its own mask, checked against config and
+    data.
 
     Raises:
         MMSTError: The file or the data cannot be used with the config.
@@ -85,7 +86,8 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
 
 
 def open_runner(cfg: Config, ticket: Ticket) -> Runner:
-    """A runner with the ticket's architecture and weights, and none of this project's hooks."""
+    """Return a runner with the ticket's architecture and weights, and none of this project's hooks.
+    """
     own = copy.deepcopy(cfg)
     own.default_hooks = {name: hook for name, hook in default_hooks(cfg).items()
                          if name in _HOOKS}
@@ -127,6 +129,6 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
 
 
 def _share_of_zeros(ticket: Ticket) -> float:
-    """Also weights that the mask keeps can be 0: a random mask over a ticket that was pruned."""
+    """Return the share of kept weights that are 0, e.g. of a random mask over a pruned ticket."""
     total = max(ticket.mask.total, 1)
     return sum(int((ticket.state_dict[name] == 0).sum()) for name in ticket.mask) / total

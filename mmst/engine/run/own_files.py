@@ -13,7 +13,7 @@ _MAX_STEP = 10**15
 
 
 def own_name(path: Any, template: str) -> str | None:
-    """The base name of a checkpoint of this run; None where ``path`` is none.
+    """Return the base name of a checkpoint of this run; None where ``path`` is none.
 
     Args:
         path (Any): As a file tells it, with or without folders.
@@ -26,13 +26,13 @@ def own_name(path: Any, template: str) -> str | None:
 
 
 def own_steps(value: Any) -> list[int]:
-    """The whole numbers, from 0 on, of a list of steps; others are left out."""
+    """Return the whole numbers, from 0 on, of a list of steps; others are left out."""
     if not isinstance(value, (list, tuple)):
         return []
     return [step for step in value if type(step) is int and 0 <= step < _MAX_STEP]
 
 
 def _pattern(template: str) -> str:
-    """A regular expression for the names that a template gives."""
+    """Return a regular expression for the names that a template gives."""
     return ''.join(re.escape(text) + ('' if field is None else r'\d+')
                    for text, field, _, _ in Formatter().parse(template))

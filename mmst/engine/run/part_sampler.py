@@ -1,4 +1,4 @@
-"""Short epochs."""
+"""Shortens epochs."""
 from collections.abc import Iterator
 from typing import Any
 

@@ -14,7 +14,7 @@ from ..optim.masked_optim_wrapper import MaskedStep
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What hooks check in ``IntervalHook.check_plan``.
+    """Holds what hooks check in ``IntervalHook.check_plan``.
 
     It comes from a built runner or, before anything is built or written, from a config.
 

@@ -19,7 +19,7 @@ KEY = 'mmst_position'
 
 @dataclass(frozen=True)
 class Position:
-    """A place in an epoch.
+    """Is a place in an epoch.
 
     Attributes:
         done (int): Batches that are trained on.
@@ -35,7 +35,8 @@ class Position:
 
 
 def random_state() -> dict[str, Any]:
-    """The state of Python's, NumPy's and torch's generators in this process, as plain data."""
+    """Return the state of Python's, NumPy's and torch's generators in this process, as plain data.
+    """
     version, words, spare = random.getstate()
     _, keys, *place = np.random.get_state()
     return dict(python=[version, torch.tensor(words), spare],
@@ -70,13 +71,13 @@ def can_stop_inside(runner: Runner) -> bool:
 
 
 def describe(runner: Runner, done: int, begin: dict[str, Any]) -> dict[str, Any]:
-    """The position as plain data for a checkpoint. All ranks must call this."""
+    """Return the position as plain data for a checkpoint. All ranks must call this."""
     return dict(done=done, length=len(runner.train_dataloader),
                 begin=dist.all_gather_object(begin), now=dist.all_gather_object(random_state()))
 
 
 def read(checkpoint: dict[str, Any]) -> Position:
-    """The position in a checkpoint; ``done`` is 0 where it was written between two epochs.
+    """Return the position in a checkpoint; ``done`` is 0 where it was written between two epochs.
 
     Raises:
         TicketError: What is there is no position.

@@ -1,4 +1,4 @@
-"""Settings of distributed runs that cannot work with networks that shrink."""
+"""Refuses settings of distributed runs that cannot work with networks that shrink."""
 
 from mmengine import dist
 from mmengine.config import Config

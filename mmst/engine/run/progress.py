@@ -14,7 +14,7 @@ _DONE = dict(search='search', prune='prune', reactivate='reactivation',
 
 @dataclass(frozen=True)
 class Progress:
-    """A run after the events of one step.
+    """Describes a run after the events of one step.
 
     Attributes:
         unit (str): ``'epoch'`` or ``'iteration'``.
@@ -38,7 +38,7 @@ class Progress:
     upcoming: Sequence[str] = ()
 
     def table(self) -> str:
-        """Plain text of at most 100 columns."""
+        """Return plain text of at most 100 columns."""
         kinds = [_DONE[e['kind']] for e in self.events if e['kind'] in _DONE]
         lines = [f'{self.unit} {self.step} of {self.steps}: {", ".join(dict.fromkeys(kinds))}']
         removed = [r for e in self.events if e['kind'] == 'search' for r in e['removed']]
@@ -62,7 +62,7 @@ class Progress:
 
 def units_table(removed: Sequence[Mapping[str, Any]],
                 units: Mapping[str, Mapping[str, int]]) -> str:
-    """Units left, and removed in brackets, by stage and kernel size.
+    """Return units left, and removed in brackets, by stage and kernel size.
 
     Args:
         removed (Sequence[Mapping]): Of a search event.
@@ -83,7 +83,7 @@ def units_table(removed: Sequence[Mapping[str, Any]],
 
 
 def stage_of(path: str) -> str:
-    """``'stage 3'`` of a path in the supernet; of others the part, or its first layer."""
+    """Return ``'stage 3'`` of a path in the supernet; of others the part, or its first layer."""
     found = _STAGE.match(path)
     if found:
         return f'stage {int(found[1]) + 1}'
@@ -92,12 +92,12 @@ def stage_of(path: str) -> str:
 
 
 def _place(stage: str) -> tuple:
-    """Stages in their order, other parts of the backbone, then the neck."""
+    """Return stages in their order, other parts of the backbone, then the neck."""
     return not stage.startswith('stage'), not stage.startswith('backbone'), len(stage), stage
 
 
 def unit_name(label: int) -> str:
-    """Of a kernel size, 0 for tokens."""
+    """Return the name of units of a kernel size; 0 means tokens."""
     return f'{label}x{label}' if label else 'tokens'
 
 

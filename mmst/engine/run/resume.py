@@ -16,7 +16,7 @@ _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 
 
 def find_checkpoint(work_dir: str | Path) -> str | None:
-    """The last checkpoint of a work directory's run that is whole; None where there is none.
+    """Return the last checkpoint of a work directory's run that is whole; None where there is none.
 
     The file ``last_checkpoint`` says which is the last. Where that one is missing or damaged the
     one before is taken, with a warning. Checkpoints that an earlier run has left are passed over.
@@ -50,7 +50,7 @@ def remove_outdated(work_dir: str | Path, kept: str | Path) -> None:
 
 
 def _newest_first(work_dir: Path) -> list[Path]:
-    """The named checkpoint, those before it from the newest on, then any later ones."""
+    """Return the named checkpoint, those before it from the newest on, then any later ones."""
     named = _named(work_dir)
     if named is None:
         return sorted(checkpoints(work_dir), key=_number, reverse=True)
@@ -61,7 +61,7 @@ def _newest_first(work_dir: Path) -> list[Path]:
 
 
 def _named(work_dir: Path) -> Path | None:
-    """What ``last_checkpoint`` names; beside it, if the directory was moved."""
+    """Return the file that ``last_checkpoint`` names; in its folder, if the directory was moved."""
     try:
         text = (work_dir / 'last_checkpoint').read_text(encoding='utf-8').strip()
         if not re.fullmatch(r'.*\d+\.pth', text):
@@ -73,7 +73,7 @@ def _named(work_dir: Path) -> Path | None:
 
 
 def _number(path: Path) -> tuple[int, int]:
-    """Epochs and iterations that a checkpoint has done, as far as its name tells."""
+    """Return epochs and iterations that a checkpoint has done, as far as its name tells."""
     found = re.fullmatch(r'(?:epoch_(\d+))?_?(?:iter_(\d+))?', path.stem)
     if found is None:
         return int((re.findall(r'\d+', path.stem) or [0])[-1]), 0

@@ -1,4 +1,4 @@
-"""A config of a training run turned into one that trains a ticket with its mask fixed."""
+"""Turns the config of a training run into one that trains a ticket with its mask fixed."""
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Finding what hooks share: the unwrapped model, the averaged model, each other."""
+"""Finds objects that hooks share: the unwrapped model, the averaged model, each other."""
 from typing import TypeVar
 
 from mmengine.hooks import EMAHook, Hook
@@ -12,17 +12,17 @@ H = TypeVar('H', bound=Hook)
 
 
 def unwrapped(runner: Runner) -> nn.Module:
-    """The model without its distributed wrapper."""
+    """Return the model without its distributed wrapper."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def find_hook(runner: Runner, kind: type[H]) -> H | None:
-    """The runner's hook of a class, or None."""
+    """Return the runner's hook of a class, or None."""
     return next((hook for hook in runner.hooks if isinstance(hook, kind)), None)
 
 
 def averaged(runner: Runner) -> BaseAveragedModel | None:
-    """The EMA model, or None.
+    """Return the EMA model, or None.
 
     Raises:
         ConfigError: The hook is to act after those of this project, which need its copy.
@@ -36,7 +36,7 @@ def averaged(runner: Runner) -> BaseAveragedModel | None:
 
 
 def models(runner: Runner) -> list[nn.Module]:
-    """The model in training and, where there is one, its averaged copy."""
+    """Return the model in training and, where there is one, its averaged copy."""
     ema = averaged(runner)
     return [unwrapped(runner)] + ([ema.module] if ema is not None else [])
 

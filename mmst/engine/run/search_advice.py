@@ -6,7 +6,7 @@ from ...search.result import SearchResult
 
 
 def describe_nearness(event: Mapping[str, Any]) -> str:
-    """The same in words for the log; empty for events without it."""
+    """Return the same in words for the log; empty for events without it."""
     if 'smallest' not in event:
         return ''
     epsilon = event['threshold']
@@ -18,7 +18,7 @@ def describe_nearness(event: Mapping[str, Any]) -> str:
 
 def advice(searches: list[Mapping[str, Any]], rho: float, warmup: int,
            target_met: bool = False) -> str | None:
-    """What to change after a run whose searches removed nothing; None where one did.
+    """Return advice after a run whose searches removed nothing; None where one did.
 
     Args:
         searches (List[Mapping]): The run's search events.

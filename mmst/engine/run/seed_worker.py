@@ -1,4 +1,4 @@
-"""Seeding of data loading workers."""
+"""Seeds data loading workers."""
 import random
 
 import cv2

@@ -39,7 +39,7 @@ class SinceReturn:
 
     @property
     def share(self) -> float:
-        """S: the share of the average that comes from the time since the return."""
+        """Return S, the share of the average that comes from the time since the return."""
         return float(self._witness.module.value)
 
     @torch.no_grad()
@@ -85,7 +85,7 @@ class SinceReturn:
         torch._foreach_lerp_(copies, sources, torch._foreach_mul(factors, 1 - before / self.share))
 
     def _factor(self, weight: nn.Parameter) -> Tensor:
-        """1 where a weight has returned, else 0, in the parameter's shape and layout."""
+        """Return 1 where a weight has returned, else 0, in the parameter's shape and layout."""
         state = self._returned[weight]
         if 'factor' not in state:
             state['factor'] = torch.empty_like(weight).copy_(state['returned'])
@@ -93,7 +93,7 @@ class SinceReturn:
 
 
 def _witness(hook: EMAHook) -> BaseAveragedModel:
-    """The same kind of average, of one number."""
+    """Return the same kind of average, of one number."""
     try:
         return MODELS.build(hook.ema_cfg, default_args=dict(model=_Number(0.)))
     except Exception as error:  # of the user's own class anything can come
@@ -105,7 +105,7 @@ def _witness(hook: EMAHook) -> BaseAveragedModel:
 
 
 class _Number(nn.Module):
-    """A network of one number, exact enough for decays that are close to 1."""
+    """Is a network of one number, exact enough for decays that are close to 1."""
 
     def __init__(self, value: float):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A network at one moment of its run, as plain data."""
+"""Describes a network at one moment of its run, as plain data."""
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +14,7 @@ PARTS = ('backbone', 'neck')
 
 def snapshot(model: nn.Module, mask: Mapping[str, Tensor],
              input_shape: tuple[int, int] | None) -> dict[str, Any]:
-    """Sparsity, costs and what is left of each block; the model is not touched.
+    """Return the sparsity, costs and what is left of each block; the model is not touched.
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.
@@ -37,7 +37,7 @@ def snapshot(model: nn.Module, mask: Mapping[str, Tensor],
 
 
 def part_widths(model: nn.Module) -> dict[str, Any]:
-    """Widths of the search blocks of backbone and neck, where they have any."""
+    """Return widths of the search blocks of backbone and neck, where they have any."""
     found = {part: get_widths(getattr(model, part)) for part in PARTS if hasattr(model, part)}
     return {part: {name: dict(w, channels={str(k): n for k, n in w['channels'].items()})
                    for name, w in widths.items()} for part, widths in found.items() if widths}

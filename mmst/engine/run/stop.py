@@ -30,7 +30,7 @@ _LIBC = ctypes.CDLL(None) if sys.platform.startswith('linux') else None
 
 
 class Stopped(SystemExit):
-    """A process ends because a signal asked it to.
+    """Says that a process ends because a signal asked it to.
 
     As a ``SystemExit`` it ends any script with the usual status and without a traceback.
 
@@ -45,7 +45,7 @@ class Stopped(SystemExit):
 
 
 class StopSignals:
-    """A context in which SIGTERM and SIGINT are noted rather than obeyed, in the main thread.
+    """Notes SIGTERM and SIGINT rather than obeying them, in the main thread.
 
     Processes of multiprocessing that are forked meanwhile, such as data loading workers, ignore
     what their whole group is sent, and end with this one. Handlers that were there before are put
@@ -94,7 +94,7 @@ class StopSignals:
                 signal.signal(other, signal.SIG_DFL)
 
     def _guard_child(self) -> None:
-        """In a forked process: only its parent may end it.
+        """Let only its parent end a process that was just forked.
 
         torch lets a worker die of a SIGTERM that the whole group was sent (by ``timeout``, by a
         scheduler); the run would then fail in the middle of its step.

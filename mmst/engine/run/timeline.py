@@ -1,4 +1,4 @@
-"""The timeline of a run as a file that grows with it: ``WORK_DIR/timeline.jsonl``.
+"""Writes the timeline of a run as a file that grows with it: ``WORK_DIR/timeline.jsonl``.
 
 The first line describes the run, each line after it is one event (:mod:`mmst.engine.run.events`),
 with the network as it was after the event where that has changed. It can be read while the run is
@@ -28,7 +28,7 @@ KEY, KEPT = 'mmst_timeline', ('widths', )
 
 
 def read(work_dir: str | Path) -> tuple[Entry | None, list[Entry]]:
-    """The run and its events, oldest first; (None, []) where there is no such file.
+    """Return the run and its events, oldest first; (None, []) where there is no such file.
 
     Lines from the first one on that is not whole are left out: a kill can strike while one is
     written.
@@ -98,7 +98,8 @@ def append(work_dir: str | Path, entries: Sequence[Entry]) -> None:
 
 
 def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
-    """The entries of ``events`` alone: those written already, bare events where there is none.
+    """Return the entries of ``events`` alone: those written already, bare events where there is
+    none.
 
     A run that goes on from a checkpoint knows the events up to that; what was written after it
     happens again.
@@ -110,12 +111,12 @@ def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
 
 
 def as_read(entry: Entry) -> Entry:
-    """An entry as the file gives it back: keys are text."""
+    """Return an entry as the file gives it back: keys are text."""
     return json.loads(json.dumps(as_plain_data(entry)))
 
 
 def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
-    """Entries without the network after them, from those that a checkpoint has kept."""
+    """Return entries without the network after them, from those that a checkpoint has kept."""
     found = list(kept[:len(entries)]) + [{}] * (len(entries) - len(kept))
     return [dict(old, **entry) if _same(old, entry) else entry
             for entry, old in zip(entries, found, strict=True)]

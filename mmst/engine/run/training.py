@@ -1,4 +1,4 @@
-"""A training run from a whole config: what all tools that train do."""
+"""Runs a training from a whole config, as all tools that train do."""
 import argparse
 import os.path as osp
 from typing import Any
@@ -68,12 +68,12 @@ def _listen(runner: Runner, signals: StopSignals) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """mmengine's runner, or the config's own."""
+    """Return mmengine's runner, or the config's own."""
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
 def read_config(args: argparse.Namespace, verb: str) -> Config:
-    """The config file with the common arguments put into it.
+    """Return the config file with the common arguments put into it.
 
     Args:
         args (Namespace): With the common arguments of tools that train.

@@ -10,7 +10,7 @@ from .runner_views import find_hook
 
 
 def upcoming(runner: Runner, step: int) -> list[str]:
-    """The next search, prune and evaluation after ``step``, in words."""
+    """Return the next search, prune and evaluation after ``step``, in words."""
     search, prune, steps = find_hook(runner, SearchHook), drawing_hook(runner), max_steps(runner)
     found, unit = [], 'iteration' if counts_iterations(runner) else 'epoch'
     if search is not None and multiple_after(step, search.interval) <= steps:
@@ -23,7 +23,8 @@ def upcoming(runner: Runner, step: int) -> list[str]:
 
 
 def due_sparsity(runner: Runner, step: int) -> float | None:
-    """The sparsity that the schedule asks for at the end of ``step``; None without pruning."""
+    """Return the sparsity that the schedule asks for at the end of ``step``; None without pruning.
+    """
     prune = drawing_hook(runner)
     if prune is None:
         return None
@@ -32,11 +33,11 @@ def due_sparsity(runner: Runner, step: int) -> float | None:
 
 
 def drawing_hook(runner: Runner) -> PruneHook | None:
-    """The hook that draws masks; None where there is none or the mask is fixed."""
+    """Return the hook that draws masks; None where there is none or the mask is fixed."""
     hook = find_hook(runner, PruneHook)
     return None if isinstance(hook, FixedMaskHook) else hook
 
 
 def multiple_after(step: int, interval: int) -> int:
-    """The first multiple of ``interval`` after ``step``."""
+    """Return the first multiple of ``interval`` after ``step``."""
     return step + interval - step % interval

@@ -1,4 +1,4 @@
-"""The released exponential moving average, in foreach form."""
+"""Averages weights as released (EMA), in foreach form."""
 from itertools import chain
 
 import torch
@@ -10,7 +10,7 @@ from ...registry import MODELS
 
 @MODELS.register_module()
 class WarmupEMA(MomentumAnnealingEMA):
-    """EMA with decay min(1 - momentum, (1 + n) / (10 + n)) at its n-th average, n from 0.
+    """Averages with decay min(1 - momentum, (1 + n) / (10 + n)) at its n-th average, n from 0.
 
     mmengine's ``MomentumAnnealingEMA`` with ``gamma=9``, averaging all tensors at once: a loop over
     thousands of small tensors costs a good part of a training step. It holds the tensors

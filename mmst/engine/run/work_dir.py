@@ -84,7 +84,7 @@ def run_id(work_dir: str | Path) -> str | None:
 
 
 def checkpoints(work_dir: str | Path) -> list[Path]:
-    """Files that a run could go on from."""
+    """Return files that a run could go on from."""
     folder = Path(work_dir)
     return sorted([*folder.glob('epoch_*.pth'), *folder.glob('iter_*.pth')])
 
@@ -106,7 +106,9 @@ def describe(cfg: Config) -> dict[str, Any]:
 
 
 def differences(before: Any, now: Any, key: str = '') -> Iterator[tuple[str, Any, Any]]:
-    """Key, former and present value of each setting that differs; None where there is none."""
+    """Yield the key, former and present value of each setting that differs; None where there is
+    none.
+    """
     if isinstance(before, dict) and isinstance(now, dict):
         for name in sorted(before.keys() | now.keys()):
             yield from differences(before.get(name), now.get(name),
@@ -119,7 +121,8 @@ def differences(before: Any, now: Any, key: str = '') -> Iterator[tuple[str, Any
 
 
 def _is_same_class(before: Any, now: Any) -> bool:
-    """Whether ``before``, "<class 'package.file.Class'>" of a former version, means ``now``."""
+    """Return whether ``before``, "<class 'package.file.Class'>" of a former version, means ``now``.
+    """
     return (isinstance(before, str) and before.startswith('<class ') and isinstance(now, str)
             and kind_name(dict(type=before)) == kind_name(dict(type=now)))
 
@@ -142,7 +145,7 @@ def write_record(work_dir: Path, record: dict[str, Any]) -> None:
 
 
 def read_record(work_dir: Path) -> dict[str, Any] | None:
-    """A run's record; None where there is none that is whole."""
+    """Return a run's record; None where there is none that is whole."""
     try:
         record = files.parse_json((work_dir / RECORD).read_text(encoding='utf-8'))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The compiled kernel's functions on tensors."""
+"""Calls the compiled kernel's functions on tensors."""
 import ctypes
 from collections.abc import Sequence
 from ctypes import Structure, byref, c_double, c_int32, c_int64, c_void_p
@@ -16,7 +16,7 @@ TYPES = {torch.float32: 'float', torch.float64: 'double'}
 
 
 class Norm(Structure):
-    """A call; fields as in ``kernel/batch_norm.cpp``."""
+    """Describes a call; fields as in ``kernel/batch_norm.cpp``."""
     _fields_ = [('rows', c_int64), ('channels', c_int32), ('relu', c_int32), ('eps', c_double),
                 ('momentum', c_double),
                 *((name, c_void_p) for name in (
@@ -27,12 +27,12 @@ class Norm(Structure):
 
 @cache
 def kernel() -> ctypes.CDLL | None:
-    """The compiled functions, or None where they cannot be had; the log says why."""
+    """Return the compiled functions, or None where they cannot be had; the log says why."""
     return build_or_tell(SOURCE, 'Training without the BN kernel, by torch\'s layers')
 
 
 def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The normalised map, and mean and 1 / standard deviation of each channel, (C, ) both.
+    """Return the normalised map, and mean and 1 / standard deviation of each channel, (C, ) both.
 
     Running statistics of ``bn`` are updated.
     """
@@ -42,7 +42,7 @@ def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> tuple[Tensor, Tensor, 
 
 
 def statistics(x: Tensor, bn: nn.BatchNorm2d) -> list[Tensor]:
-    """Mean, 1 / standard deviation, and slope and shift of the normalisation, (C, ) each.
+    """Return mean, 1 / standard deviation, and slope and shift of the normalisation, (C, ) each.
 
     Running statistics of ``bn`` are updated.
     """
@@ -59,7 +59,7 @@ def _forward(x: Tensor, bn: nn.BatchNorm2d, wanted: Sequence[str], relu: bool = 
 
 def backward(gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor,
              inverse_std: Tensor, relu: bool, input_wanted: bool) -> list[Tensor | None]:
-    """Gradients of the input (if it is wanted), weight and bias, from that of the output."""
+    """Return gradients of the input (if it is wanted), weight and bias, from that of the output."""
     # Hooks that pack saved tensors may have changed their memory format.
     x, gradient = (t.contiguous(memory_format=torch.channels_last) for t in (x, gradient))
     found = [torch.empty_like(x) if input_wanted else None, torch.empty_like(weight),

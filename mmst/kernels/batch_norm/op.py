@@ -1,4 +1,4 @@
-"""The operator, for autograd."""
+"""Offers the operator to autograd."""
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +23,7 @@ def can_run(x: Tensor, bn: nn.Module) -> bool:
 
 
 def batch_norm(x: Tensor, bn: nn.BatchNorm2d, relu: bool = False) -> Tensor:
-    """``bn(x)`` in training, and ReLU, by the kernel; ``can_run`` must hold.
+    """Return ``bn(x)`` in training, and ReLU, by the kernel; ``can_run`` must hold.
 
     Running statistics are updated. The result does not depend on the number of threads.
 

@@ -1,4 +1,4 @@
-"""The compiled kernel's functions on tensors."""
+"""Calls the compiled kernel's functions on tensors."""
 import ctypes
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, c_int32, c_void_p
@@ -18,13 +18,13 @@ LARGEST = 7
 
 
 class Slice(Structure):
-    """Channels that share a kernel size; fields as in ``kernel/depthwise.cpp``."""
+    """Describes channels that share a kernel size; fields as in ``kernel/depthwise.cpp``."""
     _fields_ = [('size', c_int32), ('start', c_int32), ('width', c_int32), ('weight', c_void_p),
                 ('gradient', c_void_p)]
 
 
 class Maps(Structure):
-    """The maps of a call."""
+    """Describes the maps of a call."""
     _fields_ = [*((name, c_int32) for name in ('images', 'height', 'width', 'channels',
                                                'out_height', 'out_width', 'stride', 'slices')),
                 ('slice', POINTER(Slice)),
@@ -34,7 +34,7 @@ class Maps(Structure):
 
 @cache
 def kernel() -> ctypes.CDLL | None:
-    """The compiled functions, or None where they cannot be had; the log says why."""
+    """Return the compiled functions, or None where they cannot be had; the log says why."""
     return build_or_tell(SOURCE, 'Training without the depthwise kernel, by torch\'s convolutions')
 
 
@@ -46,7 +46,7 @@ def available() -> bool:
 
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int,
             norm: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """Depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last.
+    """Return depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last.
 
     With ``norm``, slope and shift of each channel, (C, ) both, of ``relu(x * slope + shift)``.
     """
@@ -57,7 +57,7 @@ def forward(x: Tensor, weights: Sequence[Tensor], stride: int,
 
 def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Tensor],
                    stride: int) -> Tensor:
-    """Gradient of the input of ``shape``, from that of the output."""
+    """Return the gradient of the input of ``shape``, from that of the output."""
     found = _empty(gradient, shape)
     _call('backward', shape, gradient.shape, stride, weights, x_gradient=found,
           y_gradient=gradient)
@@ -74,7 +74,7 @@ def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor], str
 
 
 def out_shape(x: Tensor, stride: int) -> tuple[int, int, int, int]:
-    """Shape of the output: sizes round up."""
+    """Return the shape of the output: sizes round up."""
     images, channels, height, width = x.shape
     return images, channels, -(-height // stride), -(-width // stride)
 

@@ -1,4 +1,4 @@
-"""BN, ReLU and the depthwise convolutions in one operator, for training on CPUs.
+"""Joins BN, ReLU and the depthwise convolutions in one operator, for training on CPUs.
 
 The normalised map is never stored: the kernel normalises what it loads, forward and for the
 weights' gradients. That spares a pass over the largest maps of a block, and a quarter of their
@@ -14,14 +14,14 @@ from . import library, op
 
 
 def can_run(x: Tensor, bn: nn.Module, weights: Sequence[Tensor], stride: int) -> bool:
-    """Whether both kernels take these; all in the precision of ``x``."""
+    """Return whether both kernels take these; all in the precision of ``x``."""
     return (batch_norm.can_run(x, bn) and op.can_run(x, weights, stride)
             and all(w.dtype == x.dtype for w in weights))
 
 
 def normalized_depthwise(x: Tensor, bn: nn.BatchNorm2d, weights: Sequence[Tensor],
                          stride: int) -> Tensor:
-    """``mixed_depthwise(relu(bn(x)), weights, stride)`` in training; ``can_run`` must hold.
+    """Return ``mixed_depthwise(relu(bn(x)), weights, stride)`` in training; ``can_run`` must hold.
 
     Running statistics are updated. The result does not depend on the number of threads.
 

@@ -1,4 +1,4 @@
-"""The operator: for autograd, and as ``mmst::mixed_depthwise`` for torch.compile."""
+"""Offers the operator to autograd, and as ``mmst::mixed_depthwise`` to torch.compile."""
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -27,7 +27,8 @@ def can_run(x: Tensor, weights: Sequence[Tensor], stride: int) -> bool:
 
 
 def mixed_depthwise(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
-    """Depthwise convolutions of neighbouring slices of channels, each of its own kernel size.
+    """Return depthwise convolutions of neighbouring slices of channels, each of its own kernel
+    size.
 
     Weights are taken in the precision of ``x``, as autocast does for convolutions. The result does
     not depend on the number of threads.
@@ -47,7 +48,7 @@ def mixed_depthwise(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor
 
 
 class MixedDepthwise(torch.autograd.Function):
-    """Without the registered operator, whose calls cost as much as a small map's arithmetic."""
+    """Bypasses the registered operator, whose calls cost as much as a small map's arithmetic."""
 
     @staticmethod
     def forward(ctx, x: Tensor, stride: int, *weights: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ class MixedDepthwise(torch.autograd.Function):
 
 
 def _backend(x: Tensor) -> ModuleType:
-    """The module that computes for a tensor such as ``x``."""
+    """Return the module that computes for a tensor such as ``x``."""
     if x.device.type == 'cpu' and x.dtype in library.TYPES and library.available():
         return library
     if x.device.type == 'cuda' and x.dtype in triton_kernel.TYPES and triton_kernel.available():

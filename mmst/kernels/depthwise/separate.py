@@ -1,4 +1,4 @@
-"""The same by torch's own convolutions: one for each kernel size, and a concatenation."""
+"""Computes the same by torch's own convolutions: one a kernel size, and a concatenation."""
 from collections.abc import Sequence
 
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
-    """Depthwise convolutions of slices of ``x`` (N, C, H, W)."""
+    """Return depthwise convolutions of slices of ``x`` (N, C, H, W)."""
     parts = zip(x.split([len(w) for w in weights], dim=1), weights, strict=True)
     return torch.cat([F.conv2d(part, w, None, stride, w.shape[-1] // 2, 1, len(w))
                       for part, w in parts], dim=1)
@@ -15,7 +15,7 @@ def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
 
 def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Tensor],
                    stride: int) -> Tensor:
-    """Gradient of the input of ``shape``, from that of the output."""
+    """Return the gradient of the input of ``shape``, from that of the output."""
     parts = zip(gradient.split([len(w) for w in weights], dim=1), weights, strict=True)
     return torch.cat([torch.nn.grad.conv2d_input(
         (shape[0], len(w), *shape[2:]), w, part, stride, w.shape[-1] // 2, 1, len(w))
@@ -24,7 +24,7 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
 
 def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
                      stride: int) -> list[Tensor]:
-    """Gradients of the weights, from those of the output."""
+    """Return gradients of the weights, from those of the output."""
     widths = [len(w) for w in weights]
     parts = zip(gradient.split(widths, dim=1), x.split(widths, dim=1), weights, strict=True)
     return [torch.nn.grad.conv2d_weight(given, w.shape, part, stride, w.shape[-1] // 2, 1, len(w))

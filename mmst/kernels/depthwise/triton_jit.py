@@ -1,4 +1,4 @@
-"""Triton kernels over an NHWC map whose slices of channels have kernel sizes of their own.
+"""Computes by Triton an NHWC map whose slices of channels have kernel sizes of their own.
 
 A plan tells each program its channels and their kernel size, so that one launch does all slices. It
 holds rows of int32: kernel size, first channel in the map, first channel in the slice, channels
@@ -122,7 +122,7 @@ def _input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out
 @triton.jit(do_not_specialize=_SIZES)
 def weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
                     weights, STRIDE: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
-    """A program sums a row of taps over every n-th row, n the number of ``partial``'s parts."""
+    """Sum a row of taps over every n-th row, with n the number of ``partial``'s parts."""
     size = tl.load(plan + tl.program_id(1) * COLUMNS)
     if size == 7:
         _weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
@@ -173,7 +173,7 @@ def _weight_gradient(dy, x, partial, plan, height, width, channels, out_height, 
 
 @triton.jit
 def _tile(height, width, BLOCK_X: tl.constexpr):
-    """Image, row and pixels of a program."""
+    """Return the image, row and pixels of a program."""
     tiles = tl.cdiv(width, BLOCK_X)
     row = tl.program_id(0) // tiles
     return row // height, row % height, tl.program_id(0) % tiles * BLOCK_X + tl.arange(0, BLOCK_X)
@@ -181,7 +181,7 @@ def _tile(height, width, BLOCK_X: tl.constexpr):
 
 @triton.jit
 def _channels(plan, taps, BLOCK_C: tl.constexpr):
-    """Of a program: first channel in the map, taps and the step from one to the next, channels."""
+    """Return a program's first channel in the map, its taps, their step, and its channels."""
     plan += tl.program_id(1) * COLUMNS
     c = tl.arange(0, BLOCK_C)
     inside, width, first = tl.load(plan + 2), tl.load(plan + 4), tl.load(plan + 5)

@@ -1,4 +1,4 @@
-"""Triton kernels on tensors."""
+"""Launches the Triton kernels on tensors."""
 from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
@@ -34,7 +34,7 @@ def can_run(weights: Sequence[Tensor]) -> bool:
 
 
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
-    """Depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last."""
+    """Return depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last."""
     x = _last(x)
     y = _empty(x, out_shape(x, stride))
     plan = _plan(_shapes(weights), False, x.device)
@@ -45,7 +45,7 @@ def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
 
 def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Tensor],
                    stride: int) -> Tensor:
-    """Gradient of the input of ``shape``, from that of the output."""
+    """Return the gradient of the input of ``shape``, from that of the output."""
     gradient = _last(gradient)
     found = _empty(gradient, shape)
     plan = _plan(_shapes(weights), False, gradient.device)
@@ -57,7 +57,7 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
 
 def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
                      stride: int) -> list[Tensor]:
-    """Gradients of the weights, from those of the output: partial sums, then their sum."""
+    """Return gradients of the weights, from those of the output: partial sums, then their sum."""
     gradient, x = _last(gradient), _last(x)
     plan = _plan(_shapes(weights), True, x.device)
     rows, sizes = gradient.shape[0] * gradient.shape[2], [w.numel() for w in weights]
@@ -78,7 +78,8 @@ def _jit() -> ModuleType:
 
 @cache  # CUDA graphs hold their addresses; they are small
 def _plan(shapes: tuple[tuple[int, int], ...], by_row: bool, device: torch.device) -> Tensor:
-    """Rows of ``triton_jit``'s plan, for each block of channels or each of its rows of taps."""
+    """Return rows of ``triton_jit``'s plan, for each block of channels or each of its rows of taps.
+    """
     found, start, weights = [], 0, 0
     for width, size in shapes:
         for inside in range(0, width, BLOCK_C):
@@ -93,7 +94,7 @@ def _shapes(weights: Sequence[Tensor]) -> tuple[tuple[int, int], ...]:
 
 
 def _pack(weights: Sequence[Tensor], plan: Tensor) -> Tensor:
-    """All taps, in the order in which the kernels read them."""
+    """Return all taps, in the order in which the kernels read them."""
     taps = torch.empty(sum(w.numel() for w in weights), dtype=weights[0].dtype, device=plan.device)
     by_size: dict[int, Tensor] = {w.shape[-1]: w.contiguous() for w in weights if len(w)}
     pointers = [by_size.get(size, taps) for size in SIZES]  # of the others nothing is read

@@ -1,1 +1,1 @@
-"""Compiling C++ at first use: nothing has to be compiled to install this package."""
+"""Compiles C++ at first use: nothing has to be compiled to install this package."""

@@ -1,4 +1,4 @@
-"""Compiling a kernel, once per machine and version of its source."""
+"""Compiles a kernel, once per machine and version of its source."""
 import ctypes
 import hashlib
 import os
@@ -34,7 +34,7 @@ class BuildError(RuntimeError):
 
 
 def build(source: Path) -> ctypes.CDLL:
-    """The library of a kernel: from the cache, or compiled into it.
+    """Return the library of a kernel: from the cache, or compiled into it.
 
     Of several processes that start at once, one compiles. What lies in the cache is used only where
     its digest is the one that was written with it; without a compiler, whichever has built it.
@@ -77,7 +77,7 @@ def _load(path: Path) -> ctypes.CDLL | None:
 
 
 def _load_any(folder: Path, name: str) -> ctypes.CDLL:
-    """The library that some compiler has built from the same source for this processor."""
+    """Return the library that some compiler has built from the same source for this processor."""
     for path in sorted(folder.glob(f'{name}_*.so')):
         library = _load(path)
         if library is not None:
@@ -86,7 +86,7 @@ def _load_any(folder: Path, name: str) -> ctypes.CDLL:
 
 
 def build_or_tell(source: Path, instead: str) -> ctypes.CDLL | None:
-    """The library of a kernel, or None: then the log tells ``instead`` and why."""
+    """Return the library of a kernel, or None: then the log tells ``instead`` and why."""
     try:
         return build(source)
     except BuildError as error:
@@ -95,7 +95,8 @@ def build_or_tell(source: Path, instead: str) -> ctypes.CDLL | None:
 
 
 def find_compiler() -> list[str] | None:
-    """$CXX, else the first that is installed, as a program and its arguments (``ccache g++``).
+    """Return $CXX, else the first that is installed, as a program and its arguments (``ccache
+    g++``).
 
     Raises:
         BuildError: $CXX has a quotation mark without its partner.
@@ -136,14 +137,14 @@ def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
 
 
 def target_flags() -> list[str]:
-    """The flags asked for; else all instructions that this processor has."""
+    """Return the flags asked for; else all instructions that this processor has."""
     if os.environ.get(TARGET):
         return os.environ[TARGET].split()
     return ['-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else '-march=native']
 
 
 def fingerprint(source: Path) -> str:
-    """Of all that decides about the library but the compiler: source, flags, processor."""
+    """Return a digest of source, flags and processor: all that decides but the compiler."""
     found = hashlib.sha256(repr((FLAGS, target_flags(), processor())).encode())
     for file in sorted(source.parent.iterdir()) + sorted(INCLUDE.iterdir()):
         found.update(file.read_bytes())
@@ -151,13 +152,13 @@ def fingerprint(source: Path) -> str:
 
 
 def compiler_fingerprint(compiler: Sequence[str]) -> str:
-    """Of a compiler's version and of the arguments that it is called with."""
+    """Return a digest of a compiler's version and of its arguments."""
     version = subprocess.run([*compiler, '--version'], capture_output=True, text=True).stdout
     return hashlib.sha256(repr((version, compiler[1:])).encode()).hexdigest()[:8]
 
 
 def processor() -> str:
-    """Model and instructions: a home folder may be shared by different machines."""
+    """Return the processor's model and instructions: machines may share a home folder."""
     cpuinfo = Path('/proc/cpuinfo')
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     wanted = ('model name', 'flags', 'Features', 'CPU part')

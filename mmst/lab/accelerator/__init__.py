@@ -1,1 +1,1 @@
-"""Time on a sparse accelerator, by a model of it."""
+"""Estimates time on a sparse accelerator, by a model of it."""

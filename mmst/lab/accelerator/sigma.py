@@ -1,4 +1,4 @@
-"""Time on a sparse accelerator: an analytical model of SIGMA (Qin et al., HPCA 2020).
+"""Models a sparse accelerator's time analytically: SIGMA (Qin et al., HPCA 2020).
 
 SIGMA computes matrix products on a grid of multipliers. Its distribution network brings any operand
 to any multiplier and its reduction network sums groups of any size, so that multipliers hold
@@ -31,7 +31,7 @@ from ...settings.checks import check_number
 
 @dataclass(frozen=True)
 class Sigma:
-    """The accelerator.
+    """Describes the accelerator.
 
     From the paper (Qin et al., HPCA 2020): a grid of 128 x 128 multipliers at 500 MHz in 28 nm, as
     the TPU that it is compared with: 16.4 TFLOPS at best, of which it is said to reach 10.8. The
@@ -72,7 +72,7 @@ class Sigma:
 
 @dataclass(frozen=True)
 class Product:
-    """A matrix product of a layer, ``count`` times (once a group of a convolution).
+    """Is a matrix product of a layer, ``count`` times (once a group of a convolution).
 
     Attributes:
         name (str): Of the layer.
@@ -93,19 +93,19 @@ class Product:
 
 @dataclass(frozen=True)
 class LayerTime:
-    """Seconds of one layer; it takes the longer of the two."""
+    """Holds the seconds of one layer; it takes the longer of the two."""
     name: str
     computing: float
     memory: float
 
     @property
     def seconds(self) -> float:
-        """Time of the layer."""
+        """Return the time of the layer."""
         return max(self.computing, self.memory)
 
 
 def layer_time(product: Product, sigma: Sigma = Sigma()) -> LayerTime:
-    """Time of a product; those of a layer's groups share the grid."""
+    """Return the time of a product; those of a layer's groups share the grid."""
     if not product.nonzero:
         return LayerTime(product.name, 0., 0.)
     folds = math.ceil(product.nonzero / sigma.multipliers)
@@ -123,13 +123,13 @@ def layer_time(product: Product, sigma: Sigma = Sigma()) -> LayerTime:
 
 def network_time(products: Iterable[Product],
                  sigma: Sigma = Sigma()) -> tuple[float, list[LayerTime]]:
-    """Seconds of all products one after another, and of each."""
+    """Return seconds of all products one after another, and of each."""
     times = [layer_time(product, sigma) for product in products]
     return sum(t.seconds for t in times), times
 
 
 def roofline(product: Product, sigma: Sigma = Sigma()) -> float:
-    """The least seconds that a product can take."""
+    """Return the least seconds that a product can take."""
     moved = sigma.word * (product.nonzero + product.operand +
                           product.rows * product.columns * product.count)
     macs = product.nonzero * product.columns
@@ -138,7 +138,7 @@ def roofline(product: Product, sigma: Sigma = Sigma()) -> float:
 
 def products(model: nn.Module, input_shape: tuple[int, int],
              mask: Mapping[str, Tensor] | None = None) -> list[Product]:
-    """The products of a network for one image: convolutions, linears, attention.
+    """Return the products of a network for one image: convolutions, linears, attention.
 
     Args:
         model (nn.Module): A whole OpenMMLab model or any part of one.

@@ -1,4 +1,4 @@
-"""The page's style and script, inline."""
+"""Holds the page's style and script, inline."""
 STYLE = '''
 :root { --ink: #1b1b1b; --pale: #595959; --line: #d9d9d9; --blue: #005a8e; }
 * { box-sizing: border-box; }

@@ -12,7 +12,7 @@ _NECK = re.compile(r'(widen|downsample)\.(\d+)')
 
 @dataclass(frozen=True)
 class Block:
-    """A search block.
+    """Is a search block.
 
     Attributes:
         path (str): With the part that it belongs to.
@@ -35,7 +35,7 @@ class Block:
 
 
 def blocks_of(widths: Mapping[str, Mapping[str, Any]]) -> list[Block]:
-    """All blocks, in the order in which images pass them.
+    """Return all blocks, in the order in which images pass them.
 
     Args:
         widths (Mapping): By part, e.g. a timeline's.
@@ -48,7 +48,7 @@ def blocks_of(widths: Mapping[str, Mapping[str, Any]]) -> list[Block]:
 
 
 def _new_branches(paths: Mapping[str, Any]) -> dict[int, int]:
-    """Stage to the branch that its fusion module opens."""
+    """Return the branch that each stage's fusion module opens."""
     branches: dict[int, int] = {}
     for path in paths:
         found = _FUSION.fullmatch(path)

@@ -1,4 +1,4 @@
-"""Line charts as SVG, legible from phones to wide screens."""
+"""Draws line charts as SVG, legible from phones to wide screens."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ LANE = 13
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart.
+    """Is one line of a chart.
 
     Attributes:
         label (str): For the key.
@@ -38,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Mark:
-    """An event below a chart."""
+    """Marks an event below a chart."""
     kind: str
     step: float
     tip: str
@@ -46,7 +46,7 @@ class Mark:
 
 def line_chart(title: str, x_label: str, x_end: float, series: Sequence[Series],
                marks: Sequence[Mark] = (), told: bool = False, zero: bool = True) -> str:
-    """A chart with a key above and the run's events in lanes below.
+    """Return a chart with a key above and the run's events in lanes below.
 
     Args:
         title (str): What is shown, with its unit.

@@ -1,4 +1,4 @@
-"""A work directory as plain data for the page."""
+"""Reads a work directory as plain data for the page."""
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True)
 class RunData:
-    """A run, finished or not.
+    """Holds a run, finished or not.
 
     Attributes:
         name (str): Of the work directory.
@@ -62,7 +62,7 @@ class RunData:
 
     @cached_property
     def ticket(self) -> Ticket:
-        """The run's ticket, read once; only where ``weights`` are a ticket.
+        """Return the run's ticket, read once; only where ``weights`` are a ticket.
 
         Raises:
             TicketError: The file is damaged.
@@ -71,7 +71,7 @@ class RunData:
 
     @property
     def last_step(self) -> int:
-        """The step of the last event."""
+        """Return the step of the last event."""
         return max((e['step'] for e in self.entries), default=0)
 
     @property
@@ -86,25 +86,27 @@ class RunData:
 
     @property
     def mask_step(self) -> int:
-        """The step whose mask ``layers`` tells of: since then, weights may be reactivated."""
+        """Return the step whose mask ``layers`` tells of: since then, weights may be reactivated.
+        """
         if self.summary is not None:
             return self.summary['step']
         return max((e['step'] for e in self.entries if e.get('state', {}).get('layers')), default=0)
 
     @property
     def state(self) -> Mapping[str, Any]:
-        """The network after the last event that changed it; empty where nobody has looked."""
+        """Return the network after the last event that changed it; empty where nobody has looked.
+        """
         return next((e['state'] for e in self.entries[::-1] if 'state' in e), {})
 
     @property
     def supernet(self) -> Mapping[str, float] | None:
-        """``params`` and ``macs`` before the search."""
+        """Return ``params`` and ``macs`` before the search."""
         if self.summary is not None:
             return {key: self.summary[key]['supernet'] for key in ('params', 'macs')}
         return self.run.get('supernet')
 
     def of_kind(self, *kinds: str) -> list[Entry]:
-        """Events of one of ``kinds``."""
+        """Return events of one of ``kinds``."""
         return [entry for entry in self.entries if entry['kind'] in kinds]
 
 
@@ -141,7 +143,7 @@ def collect(work_dir: str | Path) -> RunData:
 
 
 def _checkpoint(folder: Path, needed: bool, notes: list[str]):
-    """Path of the last whole checkpoint and, where it is needed, its content."""
+    """Return the path of the last whole checkpoint and, where it is needed, its content."""
     try:
         found = find_checkpoint(folder)
     except TicketError as error:
@@ -222,7 +224,7 @@ def _after(before: Mapping[str, Any], entries: list[Entry], summary: Mapping[str
 
 
 def _layers(entries: list[Entry], summary: Mapping[str, Any] | None) -> Mapping[str, float]:
-    """Of the last event with a mask: while weights are reactivated, all of them are there."""
+    """Return the layers after the last event with a mask; reactivated ones have none."""
     if summary is not None:
         return summary['layer_sparsity']
     return next((e['state']['layers'] for e in entries[::-1] if e.get('state', {}).get('layers')),
@@ -230,7 +232,7 @@ def _layers(entries: list[Entry], summary: Mapping[str, Any] | None) -> Mapping[
 
 
 def _described(cfg: Config | None, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What config and checkpoint tell of a run whose timeline does not."""
+    """Return config and checkpoint of a run whose timeline does not describe it."""
     loop = dict((cfg or {}).get('train_cfg') or {})
     meta, search = checkpoint.get('meta') or {}, checkpoint.get('mmst_search') or {}
     by_epoch = 'max_iters' not in loop
@@ -243,6 +245,6 @@ def _described(cfg: Config | None, checkpoint: Mapping[str, Any]) -> dict[str, A
 
 
 def _losses(folder: Path, run: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """By steps; none where nothing says how many iterations a step has."""
+    """Return losses by steps; none where nothing says how many iterations a step has."""
     length = run.get('iterations_per_step')
     return [(iteration / length, loss) for iteration, loss in logs.losses(folder)] if length else []

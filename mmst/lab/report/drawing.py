@@ -1,4 +1,4 @@
-"""The supernet as a drawing (supplement, Fig. 1): what is left of each search block.
+"""Draws the supernet (supplement, Fig. 1) with the units left in each search block.
 
 Time goes to the right and branches lie below each other, or, for narrow screens, time goes down and
 branches lie beside each other.
@@ -17,7 +17,7 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True)
 class Form:
-    """Sizes of a drawing. Along: in the direction of time; across: over the branches."""
+    """Holds the sizes of a drawing. Along: in the direction of time; across: over the branches."""
     down: bool
     block: tuple[float, float]
     along: float
@@ -26,13 +26,13 @@ class Form:
     margin: tuple[float, float]
 
     def place(self, column: float, across: float) -> Place:
-        """Upper left corner of a block."""
+        """Return the upper left corner of a block."""
         time = self.margin[self.down] + column * self.along
         return ((self.margin[0] + across, time) if self.down else (time, self.margin[1] + across))
 
     @property
     def band(self) -> float:
-        """Room of a branch: three fusion blocks."""
+        """Return the room of a branch: three fusion blocks."""
         return 3 * self.slot + self.gap
 
 
@@ -42,7 +42,7 @@ NARROW = Form(True, (24., 20.), 26., 27., 6., (40., 26.))
 
 def architecture(title: str, before: Mapping[str, Any], after: Mapping[str, Any],
                  sparsity: Mapping[str, float]) -> str:
-    """The drawing for wide and, beside it, for narrow screens; the page shows one of them.
+    """Return the drawing for wide and, beside it, for narrow screens; the page shows one of them.
 
     Args:
         title (str): What is drawn.
@@ -57,7 +57,7 @@ def architecture(title: str, before: Mapping[str, Any], after: Mapping[str, Any]
 
 def block_tip(block: Block, before: Mapping[str, Any], after: Mapping[str, Any],
               sparsity: Mapping[str, float]) -> str:
-    """A block in numbers."""
+    """Return a block in numbers."""
     most, left = counts_of(block.path, before), counts_of(block.path, after)
     told = ', '.join(f'{unit_name(k)} {left.get(k, 0)} of {n}' for k, n in most.items() if n)
     pruned = sparsity.get(block.path)
@@ -66,7 +66,7 @@ def block_tip(block: Block, before: Mapping[str, Any], after: Mapping[str, Any],
 
 
 def counts_of(path: str, widths: Mapping[str, Any]) -> dict[int, int]:
-    """Units of a block by kernel size, 0 for tokens."""
+    """Return units of a block by kernel size, 0 for tokens."""
     part, _, name = path.partition('.')
     found = widths.get(part, {}).get(name, dict(channels={}, tokens=0))
     return {**{int(k): n for k, n in found['channels'].items()}, 0: found['tokens']}
@@ -89,7 +89,7 @@ def _draw(form: Form, title: str, before, after, sparsity) -> str:
 
 
 def _columns(blocks: Sequence[Block]) -> dict[tuple[str, int], int]:
-    """(``'fusion'`` or ``'parallel'``, stage) to its first column; ``('neck', -1)`` to its own."""
+    """Return the first column of each (``'fusion'`` or ``'parallel'``, stage), and of the neck."""
     column, found = 1, {}
     for stage in sorted({b.stage for b in blocks if b.stage >= 0}):
         depths = [b.depth + 1 for b in blocks if b.stage == stage and b.kind == 'parallel']
@@ -111,7 +111,7 @@ def _place(form: Form, block: Block, blocks: Sequence[Block], columns) -> Place:
 
 
 def _edges(blocks: Sequence[Block], places: Mapping[str, Place], stem: Place):
-    """Pairs of places that are connected."""
+    """Yield pairs of places that are connected."""
     ends: dict[int, list[Place]] = {0: [stem]}
     stages = sorted({b.stage for b in blocks if b.stage >= 0})
     for stage in stages:
@@ -134,7 +134,7 @@ def _edges(blocks: Sequence[Block], places: Mapping[str, Place], stem: Place):
 
 
 def _openings(blocks: Sequence[Block], places: Mapping[str, Place]):
-    """The last block of the branch above, and the new branch that reads its sum."""
+    """Yield the last block of the branch above, and the new branch that reads its sum."""
     for new in (b for b in blocks if b.kind == 'new'):
         above = [b for b in blocks if b.kind == 'fusion'
                  and (b.stage, b.branch) == (new.stage, new.source)]
@@ -153,7 +153,7 @@ def _line(form: Form, a: Place, b: Place, beside: bool = False) -> str:
 
 def _strips(form: Form, place: Place, before: Mapping[int, int],
             after: Mapping[int, int]) -> list[str]:
-    """A strip for each kernel size and the tokens, coloured by the share left."""
+    """Return a strip for each kernel size and the tokens, coloured by the share left."""
     kinds = [k for k, n in before.items() if n]
     x, (wide, high) = place[0], form.block
     parts = [tag('rect', x=x + i * wide / len(kinds), y=place[1], width=wide / len(kinds),

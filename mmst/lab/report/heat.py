@@ -1,4 +1,4 @@
-"""Heat maps as SVG: shares by row and column."""
+"""Draws heat maps as SVG: shares by row and column."""
 from collections.abc import Mapping, Sequence
 
 from ..style import ink_on, shade
@@ -12,7 +12,8 @@ MISSING = '#ffffff'
 def heat_map(title: str, rows: Sequence[str], columns: Sequence[str],
              cells: Mapping[tuple[str, str], float],
              tips: Mapping[str, str] | None = None) -> str:
-    """Cells from dark (0) to light (1), with the percentage in each; white where there is none.
+    """Return cells from dark (0) to light (1), with the percentage in each; white where there is
+    none.
 
     Args:
         title (str): What the shares are of.
@@ -38,7 +39,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str],
 
 
 def colour_key(low: str = '0%', high: str = '100%') -> str:
-    """The colours from 0 to 1 with a word at each end."""
+    """Return the colours from 0 to 1 with a word at each end."""
     boxes = [tag('rect', x=10 * i, y=0, width=10, height=12, fill=shade(i / 19)) for i in range(20)]
     drawing = picture(200, 12, f'colours from {low} to {high}', *boxes, class_='key')
     return tag('p', low, ' ', drawing, ' ', high, class_='colours')
@@ -59,7 +60,7 @@ def _tip(row: str, columns: Sequence[str], cells: Mapping[tuple[str, str], float
 
 
 def _percent(share: float) -> str:
-    """Whole percents, but never 0 or 100 of what is not."""
+    """Return whole percents, but never 0 or 100 of what is not."""
     rounded = round(100 * share)
     if rounded == 100 and share < 1:
         return '>99'

@@ -1,4 +1,4 @@
-"""Importance over the searches as SVG: a row a search, a column a bin of |γ|."""
+"""Draws importance over the searches as SVG: a row a search, a column a bin of |γ|."""
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ WIDTH, LEFT, TOP, BIN = 400, 46, 8, 9.6
 
 def importance_charts(searches: Sequence[Mapping[str, Any]], edges: Sequence[float],
                       threshold: float | None) -> list[str]:
-    """A figure for each kernel size and for tokens.
+    """Return a figure for each kernel size and for tokens.
 
     Args:
         searches (Sequence[Mapping]): Search events with ``importance``, oldest first.

@@ -1,4 +1,4 @@
-"""Tables and lists of the page."""
+"""Writes tables and lists of the page."""
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -6,7 +6,7 @@ from .svg import tag, text
 
 
 def table(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
-    """A table that scrolls in itself where it is too wide; numbers to the right."""
+    """Return a table that scrolls in itself where it is too wide; numbers to the right."""
     head = tag('tr', *(tag('th', text(name), scope='col') for name in header))
     body = [tag('tr', *(tag('td', text(cell), class_='number' if _is_number(cell) else None)
                         for cell in row)) for row in rows]
@@ -20,10 +20,10 @@ def pairs(items: Iterable[tuple[str, Any]]) -> str:
 
 
 def fold(title: str, content: str) -> str:
-    """Content that is shown when asked for."""
+    """Return the content that is shown when asked for."""
     return tag('details', tag('summary', text(title)), content)
 
 
 def _is_number(cell: Any) -> bool:
-    """A number or a number as text, with its unit or sign."""
+    """Return a number or a number as text, with its unit or sign."""
     return str(cell).replace(',', '').replace('.', '').strip('%- ').isdigit()

@@ -14,7 +14,7 @@ def starts(work_dir: Path) -> list[str]:
 
 
 def losses(work_dir: Path) -> list[tuple[int, float]]:
-    """Iterations done and the loss that was logged then.
+    """Return iterations done and the loss that was logged then.
 
     A resumed process repeats iterations that the one before had logged after its checkpoint: the
     later one counts.
@@ -30,7 +30,8 @@ def losses(work_dir: Path) -> list[tuple[int, float]]:
 
 
 def config_file(work_dir: Path) -> Path | None:
-    """The run's whole config as mmengine has written it, the last process's; None without."""
+    """Return the run's whole config as mmengine has written it, the last process's; None without.
+    """
     named = sorted(work_dir.glob('*.py'))
     if len(named) == 1:  # others are of runs before
         return named[0]
@@ -39,7 +40,7 @@ def config_file(work_dir: Path) -> Path | None:
 
 
 def _scalars(folder: Path) -> list[dict[str, Any]]:
-    """Lines of a process's ``scalars.json``; half-written ones are left out."""
+    """Return lines of a process's ``scalars.json``; half-written ones are left out."""
     path, found = folder / 'vis_data' / 'scalars.json', []
     if not path.is_file():
         return []

@@ -1,4 +1,4 @@
-"""The network: drawing, heat maps, importance, costs."""
+"""Writes the section about the network: drawing, heat maps, importance, costs."""
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _KINDS = (('mixconv.expand', 'expand'), ('mixconv.depthwise', 'depthwise'),
 
 
 def architecture_section(data: RunData) -> str:
-    """The drawing before and after the search."""
+    """Return the drawing before and after the search."""
     if not data.before:
         return tag('p', _NO_BLOCKS, class_='note')
     sparsity = block_sparsity(data.layers)
@@ -41,7 +41,9 @@ def architecture_section(data: RunData) -> str:
 
 
 def heat_section(data: RunData) -> str:
-    """Kernel-size choice and sparsity, a row a block; of other networks a row a layer."""
+    """Return the section of kernel sizes and sparsity, a row a block; of other networks a row a
+    layer.
+    """
     maps = [_choice(data), _sparsity(data)] if data.before else [_layers(data)]
     shown = [m for m in maps if m]
     if not shown:
@@ -50,7 +52,7 @@ def heat_section(data: RunData) -> str:
 
 
 def importance_section(data: RunData) -> str:
-    """Histograms of |γ| before each search."""
+    """Return histograms of |γ| before each search."""
     searches = [e for e in data.of_kind('search') if e.get('importance')]
     if not searches:
         return tag('p', 'No search has recorded importance factors.', class_='note')
@@ -63,7 +65,9 @@ def importance_section(data: RunData) -> str:
 
 
 def cost_section(data: RunData) -> str:
-    """Parameters and MACs of supernet, network and kept weights; by part and block of a ticket."""
+    """Return parameters and MACs of supernet, network and kept weights; by part and block of a
+    ticket.
+    """
     rows = _cost_rows(data)
     if not rows:
         return tag('p', 'No costs were recorded.', class_='note')
@@ -77,7 +81,7 @@ def cost_section(data: RunData) -> str:
 
 
 def block_sparsity(layers: Mapping[str, float]) -> dict[str, float]:
-    """Mean share pruned over the layers of each block that still has any."""
+    """Return the mean share pruned over the layers of each block that still has any."""
     found = defaultdict(list)
     for name, share in layers.items():
         match = _WEIGHT.match(name)
@@ -122,7 +126,7 @@ def _sparsity(data: RunData) -> str:
 
 
 def _layers(data: RunData) -> str:
-    """Layers by prunes, for networks without blocks."""
+    """Return layers by prunes, for networks without blocks."""
     states = [(str(e['step']), e['state']['layers']) for e in data.entries
               if e.get('state', {}).get('layers')][-8:]
     states = states or ([('ticket', data.layers)] if data.layers else [])

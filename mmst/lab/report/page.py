@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing but itself."""
+"""Writes the report as one HTML page that needs nothing but itself."""
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ _SETTINGS = ('default_hooks.search', 'default_hooks.prune', 'default_hooks.recal
 
 
 def page(data: RunData, samples: Sequence[Sample]) -> str:
-    """The whole page; the same run gives the same page."""
+    """Return the whole page; the same run gives the same page."""
     sections = [
         ('timeline', 'Timeline', timeline_section(data)),
         ('architecture', 'Architecture', architecture_section(data)),
@@ -55,7 +55,7 @@ def status(data: RunData) -> str:
 
 
 def _head(data: RunData) -> str:
-    """Status, what is missing, and the figures that readers look for first."""
+    """Return the status, what is missing, and the figures that readers look for first."""
     notes = [tag('p', text(note), class_='note warning') for note in data.notes]
     tiles = [tag('div', tag('span', text(value), class_='value'), tag('span', text(name)),
                  class_='tile') for name, value in _figures(data)]
@@ -115,14 +115,14 @@ def _provenance(data: RunData) -> str:
 
 
 def _find(cfg: Any, name: str) -> Any:
-    """A setting by its dotted name; None where there is none."""
+    """Return a setting by its dotted name; None where there is none."""
     for key in name.split('.'):
         cfg = cfg.get(key) if isinstance(cfg, Mapping) else None
     return cfg
 
 
 def flatten(name: str, value: Any) -> dict[str, Any]:
-    """Dotted names to the values of nested settings; None is left out."""
+    """Return dotted names to the values of nested settings; None is left out."""
     if isinstance(value, Mapping):
         return {key: item for inner, content in value.items()
                 for key, item in flatten(f'{name}.{inner}', content).items()}

@@ -22,7 +22,7 @@ _SIZE = 320
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture with what it shows; ``png`` is None where there is none, ``text`` says why."""
+    """Is a picture with its caption; ``png`` is None where there is none, ``text`` says why."""
     png: bytes | None
     text: str
 
@@ -69,7 +69,7 @@ def _draw(data: RunData, count: int) -> list[Sample]:
 
 
 def _network(cfg: Config, data: RunData) -> nn.Module:
-    """Of a ticket, or of a checkpoint: there the averaged weights where the run has averages."""
+    """Return a ticket's network, or a checkpoint's: the averaged one where the run has averages."""
     if data.weights.name == 'ticket.pth':
         return data.ticket.build()
     content = safe_load(str(data.weights), 'cpu')
@@ -81,7 +81,7 @@ def _network(cfg: Config, data: RunData) -> nn.Module:
 
 @torch.no_grad()
 def _sample(drawer: Any, model: nn.Module, sample: Any, index: int, name: str) -> Sample:
-    """Drawn by the toolbox's own visualizer."""
+    """Return drawn by the toolbox's own visualizer."""
     import cv2
     result = model.test_step(pseudo_collate([sample]))[0]
     # Key points are told in the file's pixels, not in those of the network's input.

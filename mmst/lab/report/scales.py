@@ -1,4 +1,4 @@
-"""From values to places in a drawing."""
+"""Maps values to places in a drawing."""
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ class Scale:
 
 
 def limits(values: Sequence[float], zero: bool = True) -> tuple[float, float]:
-    """Smallest and largest finite value, with some room above; from 0 on where ``zero``."""
+    """Return the smallest and largest finite value, with some room above; from 0 on where ``zero``.
+    """
     finite = [v for v in values if math.isfinite(v)]
     low, high = min(finite, default=0.), max(finite, default=1.)
     low = min(low, 0.) if zero else low
@@ -35,7 +36,7 @@ def limits(values: Sequence[float], zero: bool = True) -> tuple[float, float]:
 
 
 def short(value: float) -> str:
-    """A number for an axis: ``'1.5M'``, ``'20G'``, ``'0.25'``."""
+    """Return a number for an axis: ``'1.5M'``, ``'20G'``, ``'0.25'``."""
     for unit, letter in ((1e12, 'T'), (1e9, 'G'), (1e6, 'M'), (1e3, 'k')):
         if abs(value) >= unit:
             return f'{value / unit:.4g}{letter}'

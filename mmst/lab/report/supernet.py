@@ -1,4 +1,4 @@
-"""The supernet that a run began with, where its timeline does not tell."""
+"""Finds the supernet that a run began with, if its timeline does not hold it."""
 import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from ...tickets.plain_data import as_plain_data
 
 
 def supernet_widths(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Widths of the search blocks by part, before any search; empty for other networks.
+    """Return widths of the search blocks by part, before any search; empty for other networks.
 
     Args:
         model (Mapping): The whole model's config.

@@ -1,4 +1,4 @@
-"""The run over its steps: events, accuracy, sparsity, MACs, loss."""
+"""Writes the section about the run's steps: events, accuracy, sparsity, MACs, loss."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +15,7 @@ CHANGES = ('search', 'prune', 'reactivate')
 
 
 def timeline_section(data: RunData) -> str:
-    """Charts with the run's events below each, and all of it as tables."""
+    """Return charts with the run's events below each, and all of it as tables."""
     marks = [Mark(e['kind'], e['step'], _told(data.unit, e)) for e in data.of_kind(*CHANGES)]
     end = max(data.run.get('steps', 0), data.reached)
     charts = [chart for chart in (_accuracy(data), _sparsity(data), _macs(data), _loss(data))
@@ -28,7 +28,7 @@ def timeline_section(data: RunData) -> str:
 
 
 def primary_metric(entries: Sequence[Mapping[str, Any]]) -> str | None:
-    """The metric that accuracy is shown by: the task's main one."""
+    """Return the metric that accuracy is shown by: the task's main one."""
     names = {name for e in entries if e['kind'] == 'evaluate' for name in e['metrics']}
     return next((name for name in SHOWN if name in names), min(names, default=None))
 

@@ -1,4 +1,4 @@
-"""From a work directory to the file."""
+"""Turns a work directory into the file."""
 from pathlib import Path
 
 from ... import files

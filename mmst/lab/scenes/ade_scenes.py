@@ -1,4 +1,4 @@
-"""Generated indoor and outdoor scenes in the folders and label format of ADE20K's challenge set."""
+"""Generates indoor and outdoor scenes in the folders and label format of ADE20K's challenge set."""
 import numpy as np
 
 from .drawing import Canvas, between, exposed, textured, write_image

@@ -1,4 +1,4 @@
-"""Drawing on an image and its label map at once, and the light, noise and blur laid over them.
+"""Draws on an image and its label map at once, and lays light, noise and blur over them.
 
 Everything is drawn at twice the wanted size and halved at the end, which smooths the image's
 edges; the label map is sub-sampled, never averaged. Colours are (blue, green, red), 0 to 255.
@@ -45,12 +45,12 @@ def darker(color, factor):
 
 
 def between(rng, low, high):
-    """One uniform float of [low, high)."""
+    """Return one uniform float of [low, high)."""
     return float(rng.uniform(low, high))
 
 
 class Canvas:
-    """An image (H, W, 3) uint8 and its label map (H, W), drawn on together.
+    """Is an image (H, W, 3) uint8 and its label map (H, W), drawn on together.
 
     Args:
         height (int): Height of the result in pixels; coordinates are in these pixels.
@@ -67,7 +67,7 @@ class Canvas:
         self.label = np.full(shape, background, dtype)
 
     def _fixed(self, points):
-        """Pixels (N, 2) to cv2's fixed-point numbers."""
+        """Return pixels (N, 2) to cv2's fixed-point numbers."""
         points = np.asarray(points, np.float64) * (self.scale << SHIFT) - (1 << SHIFT) / 2
         return np.rint(points.clip(-LIMIT << SHIFT, LIMIT << SHIFT)).astype(np.int32)
 
@@ -158,7 +158,9 @@ def draw_clutter(canvas, rng, count, back=EVERY, floor=EVERY):
 
 
 def value_noise(rng, height, width, cell):
-    """Smooth noise (height, width) float32 of unit variance, blobs about ``cell`` pixels wide."""
+    """Return the smooth noise (height, width) float32 of unit variance, blobs about ``cell`` pixels
+    wide.
+    """
     rows, columns = int(height / cell) + 3, int(width / cell) + 3
     grid = rng.standard_normal((rows, columns)).astype(np.float32)
     size = (max(int(columns * cell), width), max(int(rows * cell), height))

@@ -1,4 +1,4 @@
-"""Articulated people: a pose is COCO's 17 key points in metres, drawn as limbs, torso and head.
+"""Draws articulated people: a pose is COCO's 17 key points in metres.
 
 Own coordinates: x to the person's right, y up from the ground, z where the person faces.
 """
@@ -29,7 +29,7 @@ _LIMBS = {  # part: (from, to) key points, width as a share of the body's height
 
 @dataclass(frozen=True)
 class Outfit:
-    """Colours (3,) of a figure's parts."""
+    """Holds the colours (3,) of a figure's parts."""
     skin: np.ndarray
     hair: np.ndarray
     shirt: np.ndarray
@@ -82,7 +82,9 @@ def joint_between(root, target, first, second, bend):
 
 
 def _targets(rng, kind, tall):
-    """Hip height, lean (forward, aside in radians), feet and hands (2, 3) relative to hips."""
+    """Return the hip height, lean (forward, aside in radians), feet and hands (2, 3) relative to
+    hips.
+    """
     hip, lean = 0.52 * tall, [rng.normal(0, 0.05), rng.normal(0, 0.04)]
     side = np.array([-1.0, 1.0])  # left, right
     feet = np.stack([side * between(rng, 0.05, 0.12) * tall, np.full(2, 0.045 * tall),

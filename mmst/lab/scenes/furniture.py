@@ -1,4 +1,4 @@
-"""Rooms and what stands and hangs in them, as boxes in perspective.
+"""Draws rooms and their furniture, as boxes in perspective.
 
 A piece's own coordinates: x to its right, y up, z to its front; its back is at z = 0, so that it
 can stand against a wall. Labels come as a function of the class' name.
@@ -33,7 +33,7 @@ def _legs(wide, deep, top, color, label, thick=0.06):
 
 
 def bed(stage, rng, place, name):
-    """A bed with a headboard at the wall, a blanket and pillows."""
+    """Draw a bed with a headboard at the wall, a blanket and pillows."""
     wide, deep, top = between(rng, 1.2, 1.8), 2.0, between(rng, 0.4, 0.55)
     half, frame, sheet = wide / 2, pick(rng), pick(rng)
     parts = [(cuboid((-half, half), (0, between(rng, 0.8, 1.2)), (0, 0.1), frame), [],
@@ -50,7 +50,7 @@ def bed(stage, rng, place, name):
 
 
 def _case(stage, place, wide, high, deep, color, details, label):
-    """A closed box standing at the wall, with ``details`` on its front."""
+    """Draw a closed box standing at the wall, with ``details`` on its front."""
     stage.solid(place, cuboid((-wide / 2, wide / 2), (0, high), (0, deep), color), label, details)
 
 
@@ -60,7 +60,7 @@ def _knobs(spots, deep):
 
 
 def wardrobe(stage, rng, place, name):
-    """A tall box with two or three doors."""
+    """Draw a tall box with two or three doors."""
     wide, high, deep, color = between(rng, 1.1, 1.7), between(rng, 1.9, 2.2), 0.6, pick(rng)
     doors, details = int(rng.integers(2, 4)), []
     edges = np.linspace(-wide / 2, wide / 2, doors + 1)
@@ -72,7 +72,7 @@ def wardrobe(stage, rng, place, name):
 
 
 def drawers(stage, rng, place, name):
-    """A chest of wide flat drawers."""
+    """Draw a chest of wide flat drawers."""
     wide, high, deep, color = between(rng, 0.8, 1.2), between(rng, 0.8, 1.1), 0.5, pick(rng)
     edges, details = np.linspace(0.06, high, int(rng.integers(4, 6))), []
     for low, top in itertools.pairwise(edges):
@@ -83,7 +83,7 @@ def drawers(stage, rng, place, name):
 
 
 def cabinet(stage, rng, place, name):
-    """A low row of square doors under a top."""
+    """Draw a low row of square doors under a top."""
     wide, high, deep, color = between(rng, 1.2, 2.0), between(rng, 0.8, 0.95), 0.5, pick(rng)
     edges, details = np.linspace(-wide / 2, wide / 2, int(rng.integers(3, 5))), []
     for left, right in itertools.pairwise(edges):
@@ -95,7 +95,7 @@ def cabinet(stage, rng, place, name):
 
 
 def bookcase(stage, rng, place, name):
-    """Shelves full of upright books of many colours."""
+    """Draw shelves full of upright books of many colours."""
     wide, high, deep, color = between(rng, 0.8, 1.3), between(rng, 1.6, 2.1), 0.32, pick(rng)
     _case(stage, place, wide, high, deep, color, [], name('bookcase'))
     rows = np.linspace(0.1, high, int(rng.integers(5, 7)))
@@ -124,7 +124,7 @@ def refrigerator(stage, rng, place, name):
 
 
 def stove(stage, rng, place, name):
-    """An oven under four rings, with knobs."""
+    """Draw an oven under four rings, with knobs."""
     wide, high, deep, color = 0.65, 0.9, 0.6, pick(rng)
     details = [end_panel(-.25, .25, .2, .6, deep, FRONT, (45, 45, 48)),
                end_panel(-.27, .27, .63, .67, deep, FRONT, (170, 170, 170))]
@@ -138,7 +138,8 @@ def stove(stage, rng, place, name):
 
 
 def table(stage, rng, place, name, kind='table'):
-    """A slab on four legs; ``kind`` is table, desk (with drawers, a screen) or coffee table."""
+    """Draw a slab on four legs: ``kind`` is table, desk (with drawers, a screen) or coffee table.
+    """
     high = 0.42 if kind == 'coffee table' else 0.75
     wide, deep, color = between(rng, 1.1, 1.6), between(rng, 0.65, 0.85), pick(rng)
     parts = _legs(wide, deep, high - .05, darker(color, 0.85), name(kind))
@@ -163,7 +164,7 @@ def table(stage, rng, place, name, kind='table'):
 
 
 def vase(stage, rng, spot, name):
-    """A vase with flowers at a world point (3,)."""
+    """Draw a vase with flowers at a world point (3,)."""
     color = pick(rng)
     heads = np.asarray(spot) + rng.normal(0, 0.08, (6, 3)) + (0, 0.42, 0)
     for head in heads:
@@ -174,7 +175,7 @@ def vase(stage, rng, spot, name):
 
 
 def chair(stage, rng, place, name, kind='chair'):
-    """A seat with a back on four legs, or on one column (``swivel chair``)."""
+    """Draw a seat with a back on four legs, or on one column (``swivel chair``)."""
     color, back = pick(rng), between(rng, 0.85, 1.05)
     if kind == 'chair':
         parts = _legs(0.45, 0.45, 0.45, darker(color, 0.8), name(kind), 0.05)
@@ -190,7 +191,7 @@ def chair(stage, rng, place, name, kind='chair'):
 
 
 def sofa(stage, rng, place, name, kind='sofa'):
-    """A soft seat with a back and arms; narrow as an ``armchair``; cushions on it."""
+    """Draw a soft seat with a back and arms; narrow as an ``armchair``; with cushions on it."""
     wide, color = between(rng, 1.7, 2.2) if kind == 'sofa' else 0.85, pick(rng)
     half = wide / 2
     parts = [(cuboid((-half, half), (.08, .42), (.2, .9), darker(color, 0.8)), [], name(kind)),
@@ -205,7 +206,7 @@ def sofa(stage, rng, place, name, kind='sofa'):
 
 
 def lamp(stage, rng, place, name):
-    """A floor lamp: a thin stand under a conical shade."""
+    """Draw a floor lamp: a thin stand under a conical shade."""
     high, color = between(rng, 1.4, 1.7), darker(pick(rng), 1.3)
     foot = place.world([(0, 0, .2)])[0]
     stage.line([foot, foot + np.array((0, high, 0))], 0.04, (60, 60, 62), name('lamp'))
@@ -216,7 +217,7 @@ def lamp(stage, rng, place, name):
 
 
 def chandelier(stage, rng, x, z, ceiling, name):
-    """A ring of lights hanging from the ceiling."""
+    """Draw a ring of lights hanging from the ceiling."""
     top, color = ceiling - between(rng, 0.45, 0.7), pick(rng)
     stage.line([(x, ceiling, z), (x, top, z)], 0.04, color, name('chandelier'))
     stage.line([(x - .4, top, z), (x + .4, top, z)], 0.06, color, name('chandelier'))
@@ -239,7 +240,7 @@ def plant(stage, rng, place, name):
 
 
 def bathtub(stage, rng, place, name):
-    """A low tub with a bright rim and a dark inside."""
+    """Draw a low tub with a bright rim and a dark inside."""
     wide, color = between(rng, 1.5, 1.8), darker(pick(rng, PAINT[3:5]), 1.0)
     stage.solid(place, cuboid((-wide / 2, wide / 2), (0, .56), (0, .75), color), name('bathtub'))
     inside = np.array([(-wide / 2 + .1, .56, .1), (wide / 2 - .1, .56, .1),
@@ -248,7 +249,7 @@ def bathtub(stage, rng, place, name):
 
 
 def toilet(stage, rng, place, name):
-    """A cistern at the wall, a bowl and a seat before it."""
+    """Draw a cistern at the wall, a bowl and a seat before it."""
     color = pick(rng, PAINT[3:5], 15)
     parts = [(cuboid((-.2, .2), (.4, .85), (0, .2), color), [], name('toilet')),
              (cuboid((-.13, .13), (0, .38), (.12, .5), darker(color, 0.9)), [], name('toilet')),
@@ -257,7 +258,7 @@ def toilet(stage, rng, place, name):
 
 
 def sink(stage, rng, place, name):
-    """A basin on a column with a tap."""
+    """Draw a basin on a column with a tap."""
     color = pick(rng, PAINT[3:5], 15)
     parts = [(cuboid((-.09, .09), (0, .7), (.1, .3), darker(color, 0.9)), [], name('sink')),
              (cuboid((-.32, .32), (.68, .86), (0, .45), color), [], name('sink'))]
@@ -281,5 +282,5 @@ FREE = dict(
 
 
 def facing(place, x, z):
-    """The place's heading toward a point of the room."""
+    """Return the place's heading toward a point of the room."""
     return Place(place.x, place.z, float(np.arctan2(x - place.x, z - place.z)))

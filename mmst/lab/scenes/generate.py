@@ -155,7 +155,7 @@ def _check_replaceable(out, wanted, replace):
 
 
 def _made_with(folder):
-    """The parameters of a generated data set; none where it does not tell."""
+    """Return the parameters of a generated data set; none where it does not tell."""
     try:
         found = json.loads((folder / MARKER).read_text())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Outdoor scenes: a street, the country, a coast and a park."""
+"""Draws outdoor scenes: a street, the country, a coast and a park."""
 import itertools
 
 import numpy as np
@@ -52,7 +52,7 @@ def _strip(stage, x0, x1, z0, z1, color, label):
 
 
 def _ridge(stage, rng, color, label, height, rough):
-    """A range of mountains or hills along the horizon; ``height`` in metres at FAR."""
+    """Return a range of mountains or hills along the horizon; ``height`` in metres at FAR."""
     x = np.linspace(-180, 180, 61)
     top = np.zeros(61)
     for scale in (1, 2, 4):
@@ -75,7 +75,7 @@ def _mountains(stage, rng, name):
 
 
 def draw_house(stage, rng, place, name):
-    """A small house with a gable roof, door and windows."""
+    """Draw a small house with a gable roof, door and windows."""
     wide, deep, high = between(rng, 5, 8), between(rng, 5, 8), between(rng, 2.6, 4.5)
     color, roof, pane = pick(rng), pick(rng), darker(pick(rng), 0.5)
     ridge = high + between(rng, 1.5, 3)
@@ -126,7 +126,7 @@ def draw_boat(stage, rng, x, z, name):
 
 
 def draw_animal(stage, rng, place, name):
-    """A four-legged grazer: barrel, neck, head, legs and tail."""
+    """Draw a four-legged grazer: barrel, neck, head, legs and tail."""
     color, size = pick(rng), between(rng, 0.8, 1.3)
 
     def line(points, width):
@@ -152,7 +152,7 @@ def _bench(stage, rng, place, name):
 
 
 def _airplane(stage, rng, name):
-    """An airplane high above the far end."""
+    """Draw an airplane high above the far end."""
     x, y, size = between(rng, -14, 14), between(rng, 12, 20), between(rng, 4.5, 7.0)
     color, side = pick(rng), rng.choice([-1, 1])
     shapes = [[(-1, 0), (-.9, .14), (.8, .14), (1, .02), (.8, -.1), (-.8, -.08)],
@@ -165,7 +165,7 @@ def _airplane(stage, rng, name):
 
 
 def _tower(stage, rng, x, z, name):
-    """A slender round tower with a pointed top."""
+    """Draw a slender round tower with a pointed top."""
     high, color = between(rng, 14, 22), pick(rng)
     outline = np.array([(-1.6, 0), (1.6, 0), (1.3, high), (1.7, high), (1.7, high + 1),
                         (0, high + 5), (-1.7, high + 1), (-1.7, high), (-1.3, high)])
@@ -199,7 +199,7 @@ def _in_order(items):
 
 
 def draw_town(canvas, rng, name):
-    """A street between houses with traffic, lamps, boards and walkers."""
+    """Draw a street between houses with traffic, lamps, boards and walkers."""
     stage = _outside(canvas, rng, name)
     half, walk, items = between(rng, 3, 4.5), between(rng, 2, 3.5), []
     _strip(stage, -200, 200, 1, 200, pick(rng, FOLIAGE), name('grass'))
@@ -236,7 +236,7 @@ def draw_town(canvas, rng, name):
 
 
 def draw_country(canvas, rng, name):
-    """Mountains or hills behind a field with a house, a path, rocks, trees and animals."""
+    """Draw mountains or hills behind a field with a house, a path, rocks, trees and animals."""
     stage = _outside(canvas, rng, name)
     if rng.random() < 0.6:
         _mountains(stage, rng, name)
@@ -272,7 +272,7 @@ def draw_country(canvas, rng, name):
 
 
 def draw_coast(canvas, rng, name):
-    """Sand, the sea with boats, palms, rocks and a tower on land."""
+    """Draw sand, the sea with boats, palms, rocks and a tower on land."""
     stage = _outside(canvas, rng, name)
     if rng.random() < 0.4:
         _mountains(stage, rng, name)
@@ -302,7 +302,7 @@ def draw_coast(canvas, rng, name):
 
 
 def draw_park(canvas, rng, name):
-    """Grass with a path, benches, flower beds, trees, people and a flag before houses."""
+    """Draw grass with a path, benches, flower beds, trees, people and a flag before houses."""
     stage = _outside(canvas, rng, name)
     if rng.random() < 0.6:
         for x in np.arange(-60, 60, between(rng, 10, 16)):

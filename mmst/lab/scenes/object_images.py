@@ -1,4 +1,4 @@
-"""Generated pictures of ten kinds of objects in the folders of ImageNet.
+"""Generates pictures of ten kinds of objects in the folders of ImageNet.
 
 Objects turn, vary in size and stand before clutter, in the surroundings of their kind: on roads,
 in rooms, on water or in meadows. Paint and clutter are drawn from the same colours for all classes,
@@ -14,7 +14,7 @@ from .vehicles import draw_bicycle, draw_bus, draw_car, draw_motorcycle, draw_tr
 
 
 def _named(draw):
-    """A drawing that asks for a class' label by name, as one that takes the label."""
+    """Return a drawing that asks for a class' label by name, as one that takes the label."""
     return lambda stage, rng, place, label: draw(stage, rng, place, lambda _: label)
 
 

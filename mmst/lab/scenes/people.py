@@ -1,4 +1,4 @@
-"""Generated pictures of people with key points in the files of COCO.
+"""Generates pictures of people with key points in the files of COCO.
 
 A pixel knows which part of which person it shows; that tells visible, occluded and cut-off key
 points, boxes, areas and outlines apart exactly.
@@ -49,7 +49,7 @@ def _stand(rng, foot, unit, kind):
 
 
 def _draw_crowd(canvas, rng, number):
-    """A row of small people far behind, annotated as one."""
+    """Draw a row of small people far behind, annotated as one."""
     row, unit = canvas.height * between(rng, 0.35, 0.6), canvas.height * between(rng, 0.14, 0.2)
     left = canvas.width * between(rng, 0.05, 0.5)
     for place in range(int(rng.integers(6, 10))):
@@ -59,7 +59,7 @@ def _draw_crowd(canvas, rng, number):
 
 
 def _draw_block(canvas, rng):
-    """A crate, a board or a post that hides what is behind it."""
+    """Draw a crate, a board or a post that hides what is behind it."""
     left, top = between(rng, 0, 0.9) * canvas.width, between(rng, 0.3, 0.85) * canvas.height
     wide, high = rng.uniform(0.05, 0.28, 2) * canvas.height
     corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)]) + np.array((left, top))
@@ -70,7 +70,7 @@ def _draw_block(canvas, rng):
 
 
 def _visibility(label, number, flat, away):
-    """COCO's flags of key points (17,): 0 not labelled, 1 hidden, 2 visible.
+    """Return COCO's flags of key points (17,): 0 not labelled, 1 hidden, 2 visible.
 
     Args:
         label (ndarray): Label map (H, W).
@@ -97,7 +97,7 @@ def _visibility(label, number, flat, away):
 
 
 def _outlines(mask):
-    """A mask (H, W) as COCO's polygons."""
+    """Return a mask (H, W) as COCO's polygons."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL,
                                    cv2.CHAIN_APPROX_SIMPLE)
     return [contour.reshape(-1).astype(float).tolist() for contour in contours
@@ -105,7 +105,7 @@ def _outlines(mask):
 
 
 def _runs(mask):
-    """A mask (H, W) as COCO's uncompressed run lengths, column by column."""
+    """Return a mask (H, W) as COCO's uncompressed run lengths, column by column."""
     flat = mask.T.reshape(-1).astype(np.int8)
     cuts = np.flatnonzero(np.diff(np.concatenate([[0], flat, [2]])))
     counts = np.diff(np.concatenate([[0], cuts])).tolist()
@@ -113,7 +113,7 @@ def _runs(mask):
 
 
 def _annotation(mask, crowd, points=None):
-    """An annotation of a mask (H, W) and key points (17, 3), without ids."""
+    """Return an annotation of a mask (H, W) and key points (17, 3), without ids."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     points = np.zeros((17, 3)) if points is None else points
     box = [columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]]
@@ -186,7 +186,7 @@ def draw_people(seed, height=240, width=320):
 
 
 def _detections(rng, annotations):
-    """Boxes as a detector would find them: a little off, with scores."""
+    """Return boxes as a detector would find them: a little off, with scores."""
     found = []
     for item in annotations:
         if not item['iscrowd']:

@@ -1,4 +1,4 @@
-"""Bedrooms, living rooms, offices, bathrooms and kitchens: walls, what hangs and what stands."""
+"""Draws bedrooms, living rooms, offices, bathrooms and kitchens."""
 import itertools
 
 import numpy as np
@@ -23,7 +23,7 @@ ROOMS = (
 
 
 class Room:
-    """A room open to the camera.
+    """Is a room open to the camera.
 
     Args:
         wide (float): Width in metres, x from -wide / 2.
@@ -35,7 +35,9 @@ class Room:
         self.wide, self.deep, self.high = wide, deep, high
 
     def panel(self, wall, left, right, low, high, off=0.02):
-        """Corners (4, 3) of a rectangle on a wall: ``back`` (along x), ``left`` or ``right``."""
+        """Return corners (4, 3) of a rectangle on a wall: ``back`` (along x), ``left`` or
+        ``right``.
+        """
         along = np.array([left, right, right, left])
         rise = np.array([low, low, high, high])
         if wall == 'back':
@@ -57,7 +59,7 @@ class Room:
 
 
 def _shell(stage, rng, room, name):
-    """Floor, ceiling and three walls, with boards or tiles on the floor."""
+    """Draw floor, ceiling and three walls, with boards or tiles on the floor."""
     half, color = room.wide / 2, pick(rng)
     flat = np.array([(-half, 0, 0.5), (half, 0, 0.5), (half, 0, room.deep), (-half, 0, room.deep)])
     floor = pick(rng)
@@ -98,7 +100,7 @@ def _window(stage, rng, room, wall, middle, name):
 
 
 def _framed(stage, rng, room, wall, middle, name, kind):
-    """A painting, a mirror or a television: a frame and what is in it."""
+    """Draw a painting, a mirror or a television: a frame and what is in it."""
     half, low = between(rng, 0.3, 0.6), between(rng, 1.25, 1.4)
     top = low + (between(rng, 0.8, 1.0) if kind == 'mirror' else half * between(rng, 0.9, 1.4))
     edge, color = 0.06, pick(rng)

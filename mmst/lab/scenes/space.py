@@ -1,4 +1,4 @@
-"""A pinhole camera over a flat ground, and solids drawn in its perspective.
+"""Draws solids in the perspective of a pinhole camera over a flat ground.
 
 World coordinates are metres: x to the right, y up, z away from the camera. An object's own
 coordinates are the same, turned by its heading: z is where it faces, x its right-hand side.
@@ -17,7 +17,7 @@ FRONT, BACK = np.array([0, 0, 1.0]), np.array([0, 0, -1.0])
 
 
 class Camera:
-    """Where the camera looks from and to.
+    """Says where the camera looks from and to.
 
     Args:
         focal (float): Focal length in pixels.
@@ -35,16 +35,16 @@ class Camera:
         self._turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
 
     def seen(self, points):
-        """World points (N, 3) to camera axes (right, up, away), (N, 3)."""
+        """Turn world points (N, 3) into camera axes (right, up, away), (N, 3)."""
         return (np.asarray(points, np.float64) - self.origin) @ self._turn
 
     def flat(self, seen):
-        """Camera axes (N, 3), away > 0, to pixels (N, 2)."""
+        """Project camera axes (N, 3), away > 0, to pixels (N, 2)."""
         scale = self.focal / seen[:, 2:]
         return seen[:, :2] * scale * (1, -1) + (self.centre, self.horizon)
 
     def outline(self, seen):
-        """A polygon in camera axes (N, 3) to pixels (M, 2), cut at the near plane.
+        """Return a polygon in camera axes (N, 3) to pixels (M, 2), cut at the near plane.
 
         M is 0 when all of it lies behind the camera.
         """
@@ -60,7 +60,7 @@ class Camera:
         return self.flat(np.array(kept)) if kept else np.zeros((0, 2))
 
     def project(self, points):
-        """A world polygon (N, 3) to pixels (M, 2), see :meth:`outline`."""
+        """Return a world polygon (N, 3) to pixels (M, 2), see :meth:`outline`."""
         return self.outline(self.seen(points))
 
     def depth(self, point):
@@ -79,13 +79,13 @@ class Place:
     heading: float = 0.0
 
     def turned(self, vectors):
-        """An object's own directions (N, 3) in the world."""
+        """Return an object's own directions (N, 3) in the world."""
         cos, sin = np.cos(self.heading), np.sin(self.heading)
         return np.asarray(vectors, np.float64) @ np.array([[cos, 0, -sin], [0, 1, 0],
                                                            [sin, 0, cos]])
 
     def world(self, points):
-        """An object's own coordinates (N, 3) to world coordinates (N, 3)."""
+        """Return an object's own coordinates (N, 3) to world coordinates (N, 3)."""
         return self.turned(points) + np.array((self.x, 0.0, self.z))
 
 
@@ -105,7 +105,7 @@ class Stage:
         self.haze, self.sight = tuple(map(float, haze)), sight
 
     def unit(self, point):
-        """Pixels a metre at a world point (3,)."""
+        """Return pixels a metre at a world point (3,)."""
         return self.camera.focal / max(self.camera.depth(point), NEAR)
 
     def shaded(self, color, away, normal=None):
@@ -192,7 +192,7 @@ class Stage:
 
 
 def prism(profile, left, right, color, top=None):
-    """The faces of a side view swept across a body.
+    """Return the faces of a side view swept across a body.
 
     Args:
         profile (list): Corners (z, y) in metres, counter-clockwise with z to the right, y up.
@@ -220,24 +220,25 @@ def prism(profile, left, right, color, top=None):
 
 
 def box(length, width, bottom, top, color, z=0.0, roof=None):
-    """The faces of a box: ``length`` along z about ``z``, ``width`` along x, metres."""
+    """Return the faces of a box: ``length`` along z about ``z``, ``width`` along x, metres."""
     back, front = z - length / 2, z + length / 2
     profile = [(back, bottom), (front, bottom), (front, top), (back, top)]
     return prism(profile, -width / 2, width / 2, color, roof)
 
 
 def cuboid(x, y, z, color):
-    """The faces of a box from its ranges (low, high) along x, y and z in metres."""
+    """Return the faces of a box from its ranges (low, high) along x, y and z in metres."""
     return prism(rectangle(*z, *y), *x, color)
 
 
 def rectangle(left, right, low, high):
-    """Corners (4, 2) of an upright rectangle, counter-clockwise."""
+    """Return corners (4, 2) of an upright rectangle, counter-clockwise."""
     return np.array([(left, low), (right, low), (right, high), (left, high)], np.float64)
 
 
 def side_panels(corners, half, color):
-    """A panel of corners (z, y) on both long sides of a body ``2 * half`` wide, as details."""
+    """Return a panel of corners (z, y) on both long sides of a body ``2 * half`` wide, as details.
+    """
     corners = np.asarray(corners, np.float64)
     panels = []
     for normal in (LEFT, RIGHT):
@@ -247,6 +248,6 @@ def side_panels(corners, half, color):
 
 
 def end_panel(left, right, low, high, z, normal, color):
-    """A panel on the ``FRONT`` or ``BACK`` end of a body at ``z``, as a detail."""
+    """Return a panel on the ``FRONT`` or ``BACK`` end of a body at ``z``, as a detail."""
     corners = rectangle(left, right, low, high)
     return np.column_stack([corners, np.full(4, z + 0.01 * normal[2])]), normal, color

@@ -1,4 +1,4 @@
-"""Generated street scenes in the folders and label format of Cityscapes.
+"""Generates street scenes in the folders and label format of Cityscapes.
 
 One image is a street in perspective: sky, ground, two sides of houses, walls, fences and green,
 then everything that stands or moves on the street, far things first.
@@ -67,7 +67,7 @@ _PAVING = np.array([(95, 95, 95), (120, 120, 122), (75, 76, 80), (140, 142, 145)
 
 
 def _lanes(stage, rng, half, near):
-    """Lane marks, and at times a crossing for walkers."""
+    """Draw lane marks, and at times a crossing for walkers."""
     paint = darker(pick(rng, np.array([(200.0, 205, 208), (120, 190, 215)])), between(rng, .7, 1))
     dash, gap = between(rng, 1.5, 3), between(rng, 2.5, 4)
     for z in np.arange(near, 45, dash + gap):
@@ -83,7 +83,7 @@ def _lanes(stage, rng, half, near):
 
 
 def _ground(stage, rng, half, walk, yards, rails):
-    """Green ground, kerbed sidewalks and the road, with a cross street at times."""
+    """Draw green ground, kerbed sidewalks and the road, with a cross street at times."""
     def strip(x0, x1, color, label, z0=1.0, z1=FAR * 2, y=0.0):
         stage.face([(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)], color, label)
 
@@ -157,7 +157,7 @@ def _backdrop(stage, rng, half):
 
 
 def _spots(rng, low, high, count, apart=4.0):
-    """Distances in metres, at least ``apart``, as many as fit of ``count``."""
+    """Return distances in metres, at least ``apart``, as many as fit of ``count``."""
     spots = []
     for z in rng.uniform(low, high, 4 * count):
         if len(spots) < count and all(abs(z - other) > apart for other in spots):
@@ -166,7 +166,7 @@ def _spots(rng, low, high, count, apart=4.0):
 
 
 def _traffic(stage, rng, index, half, rail):
-    """Vehicles of this image: (distance, draw) pairs."""
+    """Return vehicles of this image: (distance, draw) pairs."""
     items, lanes = [], (-0.5 * half, 0.5 * half)
     big = (BUS, TRUCK, TRAIN)[index % 3]
     draw = {BUS: draw_bus, TRUCK: draw_truck, TRAIN: draw_tram}
@@ -200,7 +200,7 @@ def _traffic(stage, rng, index, half, rail):
 
 
 def _walkers(stage, rng, index, half, walk):
-    """People, cyclists and parked two-wheelers: (distance, draw) pairs."""
+    """Return people, cyclists and parked two-wheelers: (distance, draw) pairs."""
     items, turn = [], 2 * np.pi
     for z in _spots(rng, 5.5, 14, int(rng.integers(3, 6)), 0.8):
         side = rng.choice([-1, 1])
@@ -226,7 +226,7 @@ def _walkers(stage, rng, index, half, walk):
 
 
 def _furniture(stage, rng, half, walk):
-    """Poles, signs, lights, trees and bins along both kerbs: (distance, draw) pairs."""
+    """Return poles, signs, lights, trees and bins along both kerbs: (distance, draw) pairs."""
     items = []
 
     def add(z, draw, *args):
@@ -253,7 +253,9 @@ def _furniture(stage, rng, half, walk):
 
 
 def _sky(canvas, rng, horizon):
-    """A sky from zenith to horizon with clouds, over the whole canvas; returns its low colour."""
+    """Return a sky from zenith to horizon with clouds, over the whole canvas; returns its low
+    colour.
+    """
     high, low = _SKIES[rng.integers(len(_SKIES))] + rng.normal(0, 8, (2, 3))
     rows, columns = canvas.label.shape
     share = np.clip(np.linspace(0, 1, rows) * rows / (horizon * canvas.scale), 0, 1)[:, None, None]
@@ -325,7 +327,7 @@ def draw_scene(seed, index, height=128, width=256):
 
 
 def _hood(canvas, rng):
-    """The front of the camera's own car at the lower edge."""
+    """Draw the front of the camera's own car at the lower edge."""
     top, width = canvas.height * between(rng, 0.9, 0.96), canvas.width
     columns = np.linspace(0, width, 12)
     arch = top + canvas.height * 0.09 * ((columns / width - 0.5) * 2)**2

@@ -1,4 +1,4 @@
-"""What lines a street: buildings, walls, fences, hedges, trees, poles, lights and signs.
+"""Draws the sides of a street: buildings, walls, fences, hedges, trees, poles, lights and signs.
 
 A side runs along z at a fixed x; ``side`` is -1 left of the road and 1 right of it.
 """
@@ -11,7 +11,7 @@ from .space import Place, box
 
 
 def _panels(x, z0, z1, y0, y1, columns, rows, fill=0.6):
-    """A grid of window corners (4, 3) on the plane at ``x``."""
+    """Return a grid of window corners (4, 3) on the plane at ``x``."""
     zs, ys = np.linspace(z0, z1, columns + 1), np.linspace(y0, y1, rows + 1)
     dz, dy = (zs[1] - zs[0]) * (1 - fill) / 2, (ys[1] - ys[0]) * (1 - fill) / 2
     return [np.array([(x, low + dy, near + dz), (x, low + dy, far - dz),
@@ -20,7 +20,7 @@ def _panels(x, z0, z1, y0, y1, columns, rows, fill=0.6):
 
 
 def draw_building(stage, rng, side, x, z0, z1, label):
-    """A house with rows of windows, a ground floor of its own and, at times, a gable."""
+    """Draw a house with rows of windows, a ground floor of its own and, at times, a gable."""
     floors = int(rng.integers(2, 6))
     storey = between(rng, 2.8, 3.4)
     base, top = between(rng, 3.2, 4.2), 0.0
@@ -56,7 +56,7 @@ def draw_building(stage, rng, side, x, z0, z1, label):
 
 
 def draw_wall(stage, rng, side, x, z0, z1, label):
-    """A free-standing wall of courses of stone under a coping, 1.8 to 3.4 m high."""
+    """Draw a free-standing wall of courses of stone under a coping, 1.8 to 3.4 m high."""
     top, color = between(rng, 1.8, 3.4), pick(rng)
     normal, inside = np.array([-side, 0, 0.0]), x - side * 0.02
     stage.face(np.array([(x, 0, z0), (x + side * 0.4, 0, z0), (x + side * 0.4, top, z0),
@@ -79,7 +79,7 @@ def draw_wall(stage, rng, side, x, z0, z1, label):
 
 
 def draw_fence(stage, rng, side, x, z0, z1, label):
-    """Slats, bars or wire between posts; what lies behind shows through the gaps."""
+    """Draw slats, bars or wire between posts; what lies behind shows through the gaps."""
     top, color = between(rng, 1.3, 2.4), pick(rng)
     z0, kind = max(z0, 4.0), rng.choice(['slats', 'bars', 'wire'])
     stage.face(np.array([(x, 0, z0), (x, 0, z1), (x, top, z1), (x, top, z0)]), None, label)
@@ -105,7 +105,9 @@ def draw_fence(stage, rng, side, x, z0, z1, label):
 
 
 def leaves(stage, rng, centre, size, label, count=16, color=None):
-    """A cloud of leafy balls about a world point (3,); ``size`` (3,) is its half extent, metres."""
+    """Draw a cloud of leafy balls about a world point (3,); ``size`` (3,) is its half extent,
+    metres.
+    """
     color = pick(rng, FOLIAGE) if color is None else color
     spread = rng.normal(0, 0.45, (count, 3)).clip(-0.9, 0.9)
     spread = spread[np.argsort(spread[:, 1])]
@@ -115,7 +117,7 @@ def leaves(stage, rng, centre, size, label, count=16, color=None):
 
 
 def draw_tree(stage, rng, x, z, label, small=False):
-    """A tree 4 to 8 m high, its trunk of the same class."""
+    """Draw a tree 4 to 8 m high, its trunk of the same class."""
     trunk = between(rng, 1.2, 2.2) * (0.5 if small else 1)
     crown = between(rng, 1.3, 2.2) * (0.55 if small else 1)
     tall = crown * between(rng, 1.0, 1.5)
@@ -124,14 +126,14 @@ def draw_tree(stage, rng, x, z, label, small=False):
 
 
 def draw_hedge(stage, rng, side, x, z0, z1, label):
-    """Bushes in a row."""
+    """Draw bushes in a row."""
     color, top = pick(rng, FOLIAGE), between(rng, 0.8, 2.6)
     for z in np.arange(z1, max(z0, 4), -max(top * 0.7, 1.0)):
         leaves(stage, rng, (x + side * 0.8, top * 0.5, z), (0.9, top * 0.62, 1.2), label, 7, color)
 
 
 def draw_pole(stage, rng, side, x, z, label):
-    """A street lamp: a post with an arm over the road."""
+    """Draw a street lamp: a post with an arm over the road."""
     top, width, color = between(rng, 5, 8), between(rng, 0.18, 0.28), pick(rng)
     stage.line([(x, 0, z), (x, top, z)], width, color, label)
     stage.line([(x, 0, z), (x, 1.0, z)], width * 1.5, darker(color, 0.9), label)
@@ -143,7 +145,7 @@ def draw_pole(stage, rng, side, x, z, label):
 
 
 def _flat(stage, x, y, z, outline):
-    """A world polygon facing the camera from an outline (N, 2) in metres about (x, y)."""
+    """Return a world polygon facing the camera from an outline (N, 2) in metres about (x, y)."""
     return np.column_stack([x + outline[:, 0], y + outline[:, 1], np.full(len(outline), z)])
 
 
@@ -153,7 +155,7 @@ def _regular(corners, turn=0.0):
 
 
 def draw_sign(stage, rng, x, z, label, pole):
-    """A traffic sign of one of five outlines, rimmed, on a post."""
+    """Draw a traffic sign of one of five outlines, rimmed, on a post."""
     size, high = between(rng, 0.45, 0.62), between(rng, 2.3, 2.9)
     outline = [_regular(18), _regular(3), _regular(3, np.pi), _regular(8, np.pi / 8),
                _regular(4), _regular(4, np.pi / 4)][rng.integers(6)]
@@ -173,7 +175,7 @@ def draw_sign(stage, rng, x, z, label, pole):
 
 
 def draw_guide_sign(stage, rng, side, x, z, label, pole):
-    """A large board with lines of writing, on two posts."""
+    """Draw a large board with lines of writing, on two posts."""
     wide, high = between(rng, 1.0, 1.5), between(rng, 0.55, 0.85)
     y, color = between(rng, 2.6, 3.2), pick(rng)
     for offset in (-0.7 * wide, 0.7 * wide):
@@ -188,7 +190,7 @@ def draw_guide_sign(stage, rng, side, x, z, label, pole):
 
 
 def draw_light(stage, rng, x, z, label, pole, arm=0.0):
-    """A traffic light: a tall box with three round lenses, one of them lit.
+    """Draw a traffic light: a tall box with three round lenses, one of them lit.
 
     ``arm`` (metres, signed) hangs a second box over the road.
     """
@@ -209,5 +211,5 @@ def draw_light(stage, rng, x, z, label, pole, arm=0.0):
 
 
 def draw_bin(stage, rng, x, z, label):
-    """A litter bin, which is no class that is trained."""
+    """Draw a litter bin, which is no class that is trained."""
     stage.solid(Place(x, z), box(0.5, 0.5, 0, between(rng, 0.8, 1.1), pick(rng)), label)

@@ -1,4 +1,4 @@
-"""Cars, buses, trucks, trams, bicycles and motorcycles as solids in perspective.
+"""Draws cars, buses, trucks, trams, bicycles and motorcycles as solids in perspective.
 
 Each function draws one vehicle on a :class:`~mmst.lab.scenes.space.Stage` at a ``Place``; the
 colours come from the paint that houses and clothes share, so its shape is what tells it.
@@ -38,7 +38,7 @@ def _ground_shadow(stage, place, length, width):
 
 
 def _lamps(half, z, height, size):
-    """Head lights in front, red rear lights at the back of a body from -z to z."""
+    """Draw head lights in front, red rear lights at the back of a body from -z to z."""
     lamps = []
     for side in (-1, 1):
         inner, outer = sorted((side * (half - 0.08), side * (half - 0.08 - size)))
@@ -48,7 +48,7 @@ def _lamps(half, z, height, size):
 
 
 def draw_car(stage, rng, place, label):
-    """A saloon, hatchback or off-roader, 3.7 to 4.8 m long."""
+    """Draw a saloon, hatchback or off-roader, 3.7 to 4.8 m long."""
     length, height = between(rng, 3.7, 4.8), between(rng, 1.4, 1.75)
     half, end = between(rng, 0.85, 0.98), length / 2
     color, glass = pick(rng), pick(rng, GLASS, 8)
@@ -78,7 +78,7 @@ def draw_car(stage, rng, place, label):
 
 
 def draw_bus(stage, rng, place, label):
-    """A one-box bus with a band of windows all along and doors, 9 to 12 m long."""
+    """Draw a one-box bus with a band of windows all along and doors, 9 to 12 m long."""
     length, height, half = between(rng, 9, 12), between(rng, 2.9, 3.3), 1.25
     end, color, glass = length / 2, pick(rng), pick(rng, GLASS, 8)
     sill = between(rng, 1.15, 1.4)
@@ -104,7 +104,7 @@ def draw_bus(stage, rng, place, label):
 
 
 def draw_truck(stage, rng, place, label):
-    """A cab and, behind a gap, a windowless box, a tipper or a tank, 6.5 to 9 m long."""
+    """Draw a cab and, behind a gap, a windowless box, a tipper or a tank, 6.5 to 9 m long."""
     load, height, half = between(rng, 4.2, 6.5), between(rng, 2.9, 3.7), 1.2
     cab, high = 1.9, between(rng, 2.3, 2.8)
     length = load + 0.4 + cab
@@ -143,7 +143,7 @@ def draw_truck(stage, rng, place, label):
 
 
 def _barrel(ring, back, front, color):
-    """A lying cylinder: ``ring`` (N, 2) of (x, y), from z ``back`` to ``front``."""
+    """Return a lying cylinder: ``ring`` (N, 2) of (x, y), from z ``back`` to ``front``."""
     ends = [np.column_stack([ring, np.full(len(ring), z)]) for z in (back, front)]
     faces = [(ends[0], BACK, color), (ends[1], FRONT, color)]
     for here, there in zip(range(len(ring)), np.roll(range(len(ring)), -1), strict=True):
@@ -155,7 +155,7 @@ def _barrel(ring, back, front, color):
 
 
 def draw_tram(stage, rng, place, label):
-    """A tram: several long narrow cars with bellows, tapered nose and current collector."""
+    """Draw a tram: several long narrow cars with bellows, tapered nose and current collector."""
     cars, each, half = 2 + int(rng.integers(2)), between(rng, 8, 10), 1.2
     height, color, glass = between(rng, 3.3, 3.6), pick(rng), pick(rng, GLASS, 8)
     lower = pick(rng)
@@ -193,7 +193,7 @@ def _wheel_plane(place, z, radius, count=16):
 
 
 def draw_bicycle(stage, rng, place, label, person=None):
-    """Two thin spoked wheels and a frame of tubes; ``person`` is the rider's label, if any."""
+    """Draw two thin spoked wheels and a frame of tubes; ``person`` is the rider's label, if any."""
     color, tyre, radius, base = pick(rng), (45, 45, 45), 0.36, between(rng, 0.5, 0.56)
     for z in (-base, base):
         wheel = _wheel_plane(place, z, radius)
@@ -216,7 +216,7 @@ def draw_bicycle(stage, rng, place, label, person=None):
 
 
 def draw_motorcycle(stage, rng, place, label, person=None):
-    """Two fat wheels with a tank, an engine and a seat between them."""
+    """Draw two fat wheels with a tank, an engine and a seat between them."""
     color, radius, base = pick(rng), 0.33, between(rng, 0.66, 0.74)
     for z in (-base, base):
         wheel = _wheel_plane(place, z, radius)
@@ -237,7 +237,7 @@ def draw_motorcycle(stage, rng, place, label, person=None):
 
 
 def draw_person(stage, rng, place, label, kind='stand'):
-    """A person of 1.45 to 1.9 m; ``kind`` is a pose of :data:`~mmst.lab.scenes.figures.KINDS`."""
+    """Draw a person of 1.45 to 1.9 m in a pose of :data:`~mmst.lab.scenes.figures.KINDS`."""
     tall = between(rng, 1.6, 1.9) if kind == 'ride' or rng.random() < 0.8 else 1.45
     points = pose(rng, kind, tall)
     if kind == 'ride':

@@ -1,1 +1,1 @@
-"""Studies: whole tables and figures as declared runs, executed by the tools."""
+"""Runs studies: whole tables and figures as declared runs, executed by the tools."""

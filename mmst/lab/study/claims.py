@@ -5,7 +5,7 @@ HOLDS, FAILS, OPEN, MISSING = 'holds', 'does not hold', 'not resolved', 'not run
 
 
 def verdict(higher: Sequence[float], lower: Sequence[float]) -> str:
-    """Whether the first of two runs scores above the second, beyond the spread over seeds.
+    """Return whether the first of two runs scores above the second, beyond the spread over seeds.
 
     Args:
         higher (Sequence[float]): What the paper's higher one scores, a value a seed.
@@ -26,5 +26,5 @@ def verdict(higher: Sequence[float], lower: Sequence[float]) -> str:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """Mean, None of nothing."""
+    """Return the mean, None of nothing."""
     return sum(values) / len(values) if values else None

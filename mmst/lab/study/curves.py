@@ -1,4 +1,4 @@
-"""Several studies' tables in one figure."""
+"""Draws several studies' tables in one figure."""
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ _SECTION = ('title', 'data', 'metrics', 'rows', 'curves')
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """A table as ``mmst study`` and ``mmst sweep`` have written it.
+    """Return a table as ``mmst study`` and ``mmst sweep`` have written it.
 
     Raises:
         ConfigError: It is not there, or something else.
@@ -30,7 +30,8 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def merge(name: str, tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One table: sections of the same data set and metric become one, with the curves of all.
+    """Return one table: sections of the same data set and metric become one, with the curves of
+    all.
 
     Args:
         name (str): Of the figure.

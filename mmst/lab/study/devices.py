@@ -5,7 +5,7 @@ import torch
 
 
 def gpus() -> list[str]:
-    """GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    """Return GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
     given = os.environ.get('CUDA_VISIBLE_DEVICES')
     if given is not None:
         return [name for name in given.split(',') if name.strip()]

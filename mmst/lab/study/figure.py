@@ -1,4 +1,4 @@
-"""A filled table as a figure: ours on the left, the paper's on the right."""
+"""Draws a filled table as a figure: ours on the left, the paper's on the right."""
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,7 +45,7 @@ def _pictures(table: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _bars(axes, section: Mapping[str, Any]) -> None:
-    """A bar a row, with the range over seeds: an ablation step by step; the paper's beside."""
+    """Draw a bar a row, with the range over seeds, and the paper's bar next to it."""
     places = {row['run']: place for place, row in enumerate(section['rows'])}
     for axis, source, colour, hatch in ((axes[0], OURS, COLOURS[0], HATCHES[0]),
                                         (axes[1], PAPER, COLOURS[1], HATCHES[1])):

@@ -6,7 +6,7 @@ from .spec import Run
 
 
 def ordered(runs: Mapping[str, Run], wanted: Iterable[str]) -> list[str]:
-    """The runs that ``wanted`` are or need, each after those that it needs.
+    """Return the runs that ``wanted`` are or need, each after those that it needs.
 
     Raises:
         ConfigError: One of them does not exist, or runs need each other.

@@ -1,4 +1,4 @@
-"""The short form of figures: methods over pruning ratios on some data sets."""
+"""Expands the short form of figures: methods over pruning ratios on some data sets."""
 import itertools
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A run under one seed: its settings, its digest and its command."""
+"""Describes a run under one seed: its settings, its digest and its command."""
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ SEEDED = dict(prune=0, lottery=1000, transfer=1000)
 
 @dataclass(frozen=True)
 class Job:
-    """A run under a seed.
+    """Is a run under a seed.
 
     Attributes:
         run (Run): What is run.
@@ -59,13 +59,13 @@ class Job:
 
     @property
     def result(self) -> Path:
-        """What the tool writes last."""
+        """Return the file that the tool writes last."""
         return self.folder / ('chance.json' if self.run.tool == 'chance' else 'ticket.json')
 
 
 def make_jobs(runs: Mapping[str, Run], names: Sequence[str], seeds: Sequence[int], size: Size,
               work_dir: Path, options: Mapping[str, Any]) -> dict[str, Job]:
-    """Jobs of runs that are ordered by their needs, by key.
+    """Return jobs of runs that are ordered by their needs, by key.
 
     Args:
         runs (Mapping[str, Run]): All runs.
@@ -123,7 +123,7 @@ def _base(path: Path) -> _Base:
 
 
 def _length(tool: str, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> float:
-    """Epochs that a run takes; pruning and evaluating count as half of one."""
+    """Return epochs that a run takes; pruning and evaluating count as half of one."""
     if tool in ('prune', 'chance') or arguments.get('setting') == 'rp':
         return 0.5
     if tool != 'train':
@@ -141,14 +141,14 @@ def essence(cfg: Config) -> Any:
 
 
 def essence_of_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of changes to a config, by dotted key."""
+    """Return the same of changes to a config, by dotted key."""
     roots = [value for key, value in options.items() if key.endswith('data_root')]
     return {key: _essence(as_plain_data(value), roots) for key, value in options.items()
             if not set(key.split('.')) & set(IGNORED)}
 
 
 def digest_of(settings: Any) -> str:
-    """SHA-256 over plain data, shortened; the order of keys does not matter."""
+    """Return SHA-256 over plain data, shortened; the order of keys does not matter."""
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -176,7 +176,7 @@ def _essence(value: Any, roots: list[str]) -> Any:
 
 
 def command(job: Job, tools: str) -> list[str]:
-    """Arguments for Python that do the job, or go on with it.
+    """Return arguments for Python that do the job, or go on with it.
 
     Args:
         job (Job): Those that it needs are finished.
@@ -207,7 +207,7 @@ def command(job: Job, tools: str) -> list[str]:
 
 
 def supply(job: Job, role: str) -> Path:
-    """The file or folder that a finished run gives to another one.
+    """Return the file or folder that a finished run gives to another one.
 
     Raises:
         TicketError: It is not there.
@@ -231,7 +231,7 @@ def has_supplies(job: Job, role: str) -> bool:
 
 
 def spelled(value: Any) -> str:
-    """A setting as ``--cfg-options`` reads it: no spaces in lists."""
+    """Return a setting as ``--cfg-options`` reads it: no spaces in lists."""
     if isinstance(value, (list, tuple)):
         left, right = '[]' if isinstance(value, list) else '()'
         return left + ','.join(map(spelled, value)) + right

@@ -1,4 +1,4 @@
-"""A study from the command line to its table."""
+"""Runs a study from the command line to its table."""
 import argparse
 import fnmatch
 from collections.abc import Mapping
@@ -54,13 +54,13 @@ def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) 
 
 
 def find_file(name: str, folder: Path) -> Path:
-    """A path, or the name of one of the project's own files."""
+    """Return a path, or the name of one of the project's own files."""
     own = folder / f'{name}.py'
     return own if own.is_file() else Path(name)
 
 
 def jobs_of(study: Study, size: Size, args: argparse.Namespace, work_dir: Path):
-    """All jobs that the study may need, by key, and the keys of those that are rows.
+    """Return all jobs that the study may need, by key, and the keys of those that are rows.
 
     Raises:
         ConfigError: There is no such run, runs need each other, or none is left.
@@ -104,7 +104,7 @@ def list_jobs(plan: Plan, jobs: Mapping[str, Job]) -> None:
 
 
 def seconds_an_epoch(plan: Plan, jobs: Mapping[str, Job]) -> dict[str, float]:
-    """Of the finished runs on each data set; runs that had ended before are passed over."""
+    """Return seconds an epoch of the finished runs on each data set, but of those ended before."""
     spent: dict[str, list[float]] = {}
     for key, record in plan.records.items():
         if isinstance(record.get('seconds'), (int, float)) and jobs[key].length > 0:
@@ -115,7 +115,7 @@ def seconds_an_epoch(plan: Plan, jobs: Mapping[str, Job]) -> dict[str, float]:
 
 
 def minutes(seconds: float) -> str:
-    """``'3 min'``; at least one."""
+    """Return ``'3 min'``; at least one."""
     return f'{max(1, round(seconds / 60))} min'
 
 
@@ -144,7 +144,7 @@ def write(study: Study, plan: Plan, size: Size, out: Path) -> dict[str, Any]:
 
 
 def at_size(study: Study, size: Size) -> Study:
-    """The study without sections and rows that the size has no configs for."""
+    """Return the study without sections and rows that the size has no configs for."""
     sections = []
     for section in study.sections:
         rows = [row for row in section.rows if has_configs(study, row.run, size)]

@@ -12,7 +12,7 @@ from .records import check_folder, marked, read_record, record_path
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs that must be done, in an order that their needs allow, and records of the others."""
+    """Orders jobs by their needs, and holds the records of the others."""
     todo: Sequence[Job]
     records: dict[str, dict[str, Any]]
 
@@ -68,5 +68,5 @@ def _need(job: Job, needed: set[str], records: Mapping[str, Any]) -> None:
 
 
 def blocked_by(job: Job, failed: set[str]) -> list[str]:
-    """Keys of failed jobs that a job needs."""
+    """Return keys of failed jobs that a job needs."""
     return [other.key for other in job.needs.values() if other.key in failed]

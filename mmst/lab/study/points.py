@@ -12,7 +12,7 @@ REFERENCES = ('chance', 'dense', 'search')
 
 @dataclass(frozen=True)
 class Point:
-    """One score in a figure.
+    """Is one score in a figure.
 
     Attributes:
         section (str): Title of the section.
@@ -37,13 +37,14 @@ class Point:
 
 
 def figure_points(table: Mapping[str, Any]) -> list[Point]:
-    """All points of a filled table's figure, by its sections' first metrics."""
+    """Return all points of a filled table's figure, by its sections' first metrics."""
     return [point for section in table['sections'] for point in section_points(section)]
 
 
 def section_points(section: Mapping[str, Any]) -> list[Point]:
-    """A section's points: of its curves those whose MACs are known, and what lies across them; of a
-    section without curves all rows."""
+    """Return a section's points: of its curves those whose MACs are known, and what lies across
+    them; of a section without curves all rows.
+    """
     by_run = {row['run']: row for row in section['rows']}
     curves = [point for label, runs in section['curves'].items() for run in runs if run in by_run
               for point in _points(section, label, by_run[run]) if point.macs]
@@ -53,7 +54,7 @@ def section_points(section: Mapping[str, Any]) -> list[Point]:
 
 
 def as_csv(points: list[Point]) -> str:
-    """One line a point, for spreadsheets."""
+    """Return one line a point, for spreadsheets."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator='\n')
     writer.writerow([field.name for field in fields(Point)])

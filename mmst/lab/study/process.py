@@ -1,4 +1,4 @@
-"""A tool in a process that does not outlive this one."""
+"""Runs a tool in a process that does not outlive this one."""
 import os
 import re
 import subprocess
@@ -17,7 +17,7 @@ PATIENCE = 60
 
 
 class Process:
-    """A call of a tool; its output goes to ``FOLDER/study.log``.
+    """Is a call of a tool; its output goes to ``FOLDER/study.log``.
 
     Args:
         words (List[str]): The tool and its arguments.
@@ -45,15 +45,15 @@ class Process:
             start_new_session=True)
 
     def poll(self) -> int | None:
-        """Exit code, None while it runs."""
+        """Return the exit code, None while it runs."""
         return self._process.poll()
 
     def seconds(self) -> float:
-        """Time since its start."""
+        """Return the time since its start."""
         return time.monotonic() - self.started
 
     def epochs(self) -> float:
-        """Epochs that it has trained, as far as its log tells."""
+        """Return epochs that it has trained, as far as its log tells."""
         found = _EPOCH.findall(self._tail(20_000))
         if not found:
             return 0.
@@ -61,7 +61,7 @@ class Process:
         return epoch - 1 + done / max(of, 1)
 
     def last_line(self) -> str:
-        """Last line of this call's output that says something."""
+        """Return the last line of this call's output that says something."""
         lines = [line.strip() for line in self._tail(4000).splitlines() if line.strip()]
         return lines[-1] if lines else 'no output'
 

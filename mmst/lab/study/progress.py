@@ -13,7 +13,7 @@ from .jobs import Job
 
 
 class Progress:
-    """A bar, a line for each run that ends, and the time that is left.
+    """Shows a bar, a line for each run that ends, and the time that is left.
 
     Args:
         jobs (Sequence[Job]): What is to do.
@@ -80,14 +80,14 @@ class Progress:
                          description=f'{self.ended}/{len(self.lengths)} {names}')
 
     def left(self) -> str:
-        """The time that is left, at the speed so far."""
+        """Return the time that is left, at the speed so far."""
         seconds = remaining(sum(self.lengths.values()), sum(self.done.values()),
                             sum(self.begun.values()), time.monotonic() - self.start)
         return '' if seconds is None else f'ETA {duration(seconds)}'
 
 
 def remaining(total: float, done: float, given: float, spent: float) -> float | None:
-    """Seconds that ``total`` still takes; ``given`` of what is ``done`` took no time.
+    """Return seconds that ``total`` still takes; ``given`` of what is ``done`` took no time.
 
     None as long as nothing was done.
     """
@@ -96,6 +96,6 @@ def remaining(total: float, done: float, given: float, spent: float) -> float | 
 
 
 def duration(seconds: float) -> str:
-    """``'1:05:00'``."""
+    """Return ``'1:05:00'``."""
     whole = round(seconds)
     return f'{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}'

@@ -1,4 +1,4 @@
-"""Results of finished runs as small files, which a study can be continued from elsewhere."""
+"""Stores results of finished runs as small files, enough to continue a study elsewhere."""
 import json
 import os
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def record_path(folder: Path, job: Job) -> Path:
 
 
 def read_record(folder: Path, job: Job) -> dict[str, Any] | None:
-    """A job's record of its present settings; None where there is none.
+    """Return a job's record of its present settings; None where there is none.
 
     Raises:
         ConfigError: The file is damaged, or its settings were others.
@@ -79,7 +79,8 @@ def write_record(folder: Path, job: Job, size: str, words: list[str],
 
 
 def shortened(word: str, root: str) -> str:
-    """A word of a command without the project's folder and the current one before its paths."""
+    """Return a word of a command without the project's folder and the current one before its paths.
+    """
     for folder in (root, '.'):
         word = word.replace(os.path.abspath(folder) + os.sep, '')
     return word
@@ -94,7 +95,7 @@ def mark(job: Job) -> None:
 
 
 def marked(job: Job) -> str | None:
-    """Digest that a job's work directory was marked with; None where it is new."""
+    """Return the digest that a job's work directory was marked with; None where it is new."""
     return (_read(job.folder / MARK) or {}).get('digest')
 
 

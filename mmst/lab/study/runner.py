@@ -1,4 +1,4 @@
-"""Doing what is left of a study: runs side by side, each as soon as what it needs is there."""
+"""Runs the rest of a study: runs side by side, each as soon as its needs are there."""
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path

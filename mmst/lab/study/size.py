@@ -1,4 +1,4 @@
-"""At which size a study is run: which configs, lengths and data."""
+"""Says at which size a study is run: which configs, lengths and data."""
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from .spec import known, read_settings
 
 @dataclass(frozen=True)
 class Size:
-    """Configs of the data sets, and what differs from the study's settings.
+    """Holds the configs of the data sets, and their differences from the study's settings.
 
     Attributes:
         name (str): Of the size; results of different sizes lie apart.
@@ -31,7 +31,7 @@ class Size:
         return _matching(self.options, run)
 
     def arguments_of(self, run: str) -> dict[str, Any]:
-        """Arguments of a run's tool; later patterns win."""
+        """Return arguments of a run's tool; later patterns win."""
         return _matching(self.arguments, run)
 
 

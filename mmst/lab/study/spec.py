@@ -20,7 +20,7 @@ FIXED_ROWS = (('chance', 'Chance (constant answer)'), ('dense', 'Dense supernet'
 
 @dataclass(frozen=True)
 class Run:
-    """One call of a tool.
+    """Is one call of a tool.
 
     Attributes:
         name (str): ``DATA.WHAT``, e.g. ``cityscapes.st_p90``.
@@ -40,7 +40,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """A run's line in a table, with what the paper reports for it."""
+    """Is a run's line in a table, with the paper's numbers for it."""
     label: str
     run: str
     paper: Mapping[str, float] = field(default_factory=dict)
@@ -48,7 +48,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """Part of a table: one data set, its metrics and rows; its curves, where it is a figure's."""
+    """Is part of a table: one data set, its metrics and rows; its curves, where it is a figure's.
+    """
     title: str
     data: str
     metrics: Sequence[tuple[str, str, float]]
@@ -58,7 +59,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Claim:
-    """An ordering that the paper reports: ``higher`` scores above ``lower``."""
+    """Is an ordering that the paper reports: ``higher`` scores above ``lower``."""
     text: str
     higher: str
     lower: str
@@ -81,7 +82,7 @@ class Study:
 
 
 def read_settings(path: Path, kind: str, remedy: str) -> dict[str, Any]:
-    """A Python, YAML or JSON file as plain data.
+    """Return a Python, YAML or JSON file as plain data.
 
     Raises:
         ConfigError: It is not there or cannot be read.
@@ -98,7 +99,7 @@ def read_settings(path: Path, kind: str, remedy: str) -> dict[str, Any]:
 
 
 def parse_study(name: str, content: Mapping[str, Any]) -> Study:
-    """Study of a file's content.
+    """Return the study of a file's content.
 
     Raises:
         ConfigError: An entry is missing or unknown, or a name stands for two runs.
@@ -126,7 +127,7 @@ def parse_study(name: str, content: Mapping[str, Any]) -> Study:
 
 
 def parse_run(entry: Mapping[str, Any]) -> Run:
-    """A run of its entry ``dict(name=…, tool=…, ROLE=OTHER_RUN, options=…, arguments=…)``.
+    """Return a run of its entry ``dict(name=…, tool=…, ROLE=OTHER_RUN, options=…, arguments=…)``.
 
     Raises:
         ConfigError: An entry is missing or unknown.
@@ -174,7 +175,7 @@ def _section(entry: Mapping[str, Any], content: Mapping[str, Any],
 
 
 def ratio_of(name: str) -> str:
-    """``'90%'`` of ``cityscapes.st_p90_rt``; empty where the name tells none."""
+    """Return ``'90%'`` of ``cityscapes.st_p90_rt``; empty where the name tells none."""
     parts = [p[1:] for p in name.split('_') if p[:1] == 'p' and p[1:].isdigit()]
     return f'{parts[-1]}%' if parts else ''
 

@@ -1,4 +1,4 @@
-"""A study of one method over pruning ratios."""
+"""Defines a study of one method over pruning ratios."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A study's table as data: what each row scored, over seeds."""
+"""Computes a study's table as data: each row's scores, over seeds."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +9,7 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def fill_table(study: Study, records: Mapping[str, Mapping[str, Any]], size: str) -> dict[str, Any]:
-    """The whole table as plain data.
+    """Return the whole table as plain data.
 
     Args:
         study (Study): Rows and claims.
@@ -36,7 +36,7 @@ def fill_table(study: Study, records: Mapping[str, Mapping[str, Any]], size: str
 
 
 def fill_row(row: Row, section: Section, records: Records) -> dict[str, Any]:
-    """A row: scores and costs with mean, smallest and largest value over seeds."""
+    """Return a row: scores and costs with mean, smallest and largest value over seeds."""
     scores = {name: over_seeds([record['metrics'][key] * scale for record in records
                                 if key in record['metrics']])
               for key, name, scale in section.metrics}
@@ -47,13 +47,13 @@ def fill_row(row: Row, section: Section, records: Records) -> dict[str, Any]:
 
 
 def over_seeds(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, smallest, largest of them, and all."""
+    """Return the mean, smallest, largest of them, and all."""
     return dict(mean=mean(values), min=min(values, default=None), max=max(values, default=None),
                 values=list(values))
 
 
 def costs(records: Records) -> dict[str, Any]:
-    """Means over seeds of sparsity, parameters and MACs.
+    """Return means over seeds of sparsity, parameters and MACs.
 
     MACs are those of the searched network as if it were dense (``macs_dense``), these times the
     share of prunable weights that is kept, as the paper counts (``macs_density``), and counted
@@ -71,7 +71,7 @@ def costs(records: Records) -> dict[str, Any]:
 
 
 def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A claim with its verdict, by the first metric of the table's section.
+    """Return a claim with its verdict, by the first metric of the table's section.
 
     Scores over classes without a label do not compare: nothing is resolved by them.
     """

@@ -1,4 +1,4 @@
-"""A filled table as Markdown, CSV and JSON."""
+"""Writes a filled table as Markdown, CSV and JSON."""
 import csv
 import io
 import json
@@ -36,7 +36,7 @@ def write_tables(table: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def markdown(table: Mapping[str, Any]) -> str:
-    """The table for readers."""
+    """Return the table for readers."""
     lines = [f'# {table["title"]}', '', f'Size: {table["size"]}. {NOTES}']
     if table['size'] != 'full':
         lines += ['', SMALL]
@@ -78,13 +78,13 @@ def _claim(claim: Mapping[str, Any]) -> list[str]:
 
 
 def pipes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
+    """Return lines of a Markdown table."""
     lines = [header, ['---'] * len(header), *rows]
     return ['| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |' for line in lines]
 
 
 def score(values: Mapping[str, Any]) -> str:
-    """``'12.34 (12.01-12.66)'``; the mean alone of one seed."""
+    """Return ``'12.34 (12.01-12.66)'``; the mean alone of one seed."""
     if values['mean'] is None:
         return '-'
     if len(values['values']) < 2:
@@ -93,7 +93,7 @@ def score(values: Mapping[str, Any]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Two digits, or a dash."""
+    """Return two digits, or a dash."""
     return '-' if value is None else f'{value:.2f}'
 
 
@@ -102,7 +102,7 @@ def _millions(value: float | None, digits: int = 1) -> str:
 
 
 def as_csv(table: Mapping[str, Any]) -> str:
-    """One line a row and metric, for spreadsheets."""
+    """Return one line a row and metric, for spreadsheets."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator='\n')
     kinds = ('sparsity', 'params', 'macs_dense', 'macs_density', 'macs_layers')

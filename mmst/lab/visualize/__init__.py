@@ -1,4 +1,4 @@
-"""Predictions of several tickets side by side; a task a file."""
+"""Draws predictions of several tickets side by side; a task a file."""
 from .classification import ClassificationView
 from .column import Column, open_columns
 from .key_points import KeyPointView

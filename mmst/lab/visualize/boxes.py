@@ -1,4 +1,4 @@
-"""Boxes of people from a detector's file in COCO's format."""
+"""Reads boxes of people from a detector's file in COCO's format."""
 import json
 from pathlib import Path
 
@@ -12,7 +12,9 @@ _FORM = ('Remedy: give a list of dict(image_id=…, bbox=[x, y, width, height], 
 
 
 class Boxes:
-    """Boxes by image. ``image_id`` is the image's file name without its ending, or the number in it
+    """Holds boxes by image.
+
+    ``image_id`` is the image's file name without its ending, or the number in it
     (COCO's ``000000000139``); of a video's frames, their number from 0.
 
     Detections of other categories than 1 (a person), and those that score less than 0.3, are left
@@ -41,11 +43,11 @@ class Boxes:
                 self._found.setdefault(key, []).append([x, y, x + width, y + height])
 
     def of_frame(self, number: int) -> np.ndarray:
-        """(N, 4) float32, x1 y1 x2 y2; none where the detector saw nobody."""
+        """Return boxes (N, 4) float32, x1 y1 x2 y2; none where the detector saw nobody."""
         return np.array(self._found.get(str(number), []), np.float32).reshape(-1, 4)
 
     def of_image(self, path: Path) -> np.ndarray:
-        """(N, 4) float32, x1 y1 x2 y2.
+        """Return boxes (N, 4) float32, x1 y1 x2 y2.
 
         Raises:
             DataError: The file has no box for the image.
@@ -58,7 +60,7 @@ class Boxes:
 
 
 def _key(image_id) -> str:
-    """COCO writes ``139`` in one file and ``000000000139`` in the other."""
+    """Return an image's key: COCO writes ``139`` in one file, ``000000000139`` in the other."""
     text = str(image_id)
     return str(int(text)) if text.isdigit() else text
 

@@ -1,4 +1,4 @@
-"""The classes that an image is taken for."""
+"""Draws the classes that an image is taken for."""
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ BAR, TRACK, RIGHT = (45, 90, 165), (232, 232, 232), (20, 115, 60)
 
 @VIEWS.register_module('mmpretrain')
 class ClassificationView(View):
-    """mmpretrain's ``ImageClassificationInferencer``; the five best classes as bars."""
+    """Draws the five best classes as bars, by mmpretrain's ``ImageClassificationInferencer``."""
 
     def prepared(self, ticket: Ticket) -> nn.Module:
         from mmpretrain.apis import ImageClassificationInferencer
@@ -35,7 +35,8 @@ class ClassificationView(View):
         return sample
 
     def draw(self, image: np.ndarray, sample: Any, truth: bool = False) -> np.ndarray:
-        """Bars alone: the image has a column of its own. The right class is green, where known."""
+        """Return the bars alone: the image has a column of its own. A known right class is green.
+        """
         right = int(sample.gt_label[0]) if 'gt_label' in sample else None
         rows = [(right, None)] if truth else best(sample.pred_score.cpu().numpy())
         high = line_height(SIZE) + 6
@@ -51,7 +52,7 @@ class ClassificationView(View):
         return panel
 
     def name(self, label: int) -> str:
-        """A class's name, or its number where the data set has no names."""
+        """Return a class's name, or its number where the data set has no names."""
         classes = self.meta.get('classes')
         return classes[label] if classes and label < len(classes) else f'class {label}'
 
@@ -64,11 +65,11 @@ class ClassificationView(View):
 
 
 def best(scores: np.ndarray, count: int = TOP) -> list[tuple[int, float]]:
-    """Class and score of the ``count`` largest scores, the best first."""
+    """Return the class and score of the ``count`` largest scores, the best first."""
     order = np.argsort(-scores, kind='stable')[:count]
     return [(int(i), float(scores[i])) for i in order]
 
 
 def tint(colour: tuple[int, int, int]) -> tuple[int, ...]:
-    """The colour mixed with white, for text of the same colour to stand on."""
+    """Return the colour mixed with white, for text of the same colour to stand on."""
     return tuple(round(255 - 0.45 * (255 - part)) for part in colour)

@@ -1,4 +1,4 @@
-"""The tickets that are compared."""
+"""Holds the tickets that are compared."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from .view import View
 
 @dataclass(frozen=True)
 class Column:
-    """A ticket's network, in eval mode, and what stands above its column."""
+    """Holds a ticket's network, in eval mode, and the text above its column."""
     label: str
     network: nn.Module
 
@@ -55,7 +55,7 @@ def _placed(network: nn.Module, device: str) -> nn.Module:
 
 
 def default_label(path: str, ticket: Ticket) -> str:
-    """``st_hrnas_coco_p90, 90%`` for ``work_dirs/st_hrnas_coco_p90/ticket.pth``.
+    """Return ``st_hrnas_coco_p90, 90%`` for ``work_dirs/st_hrnas_coco_p90/ticket.pth``.
 
     ``step 45, 30%`` for a prune's ``tickets/45.pth``.
     """
@@ -83,6 +83,6 @@ def check_task(path: str, ticket: Ticket, cfg: Mapping) -> None:
 
 
 def outputs(model: Mapping) -> int | None:
-    """Classes or key points of a model's config."""
+    """Return classes or key points of a model's config."""
     head = model.get('decode_head') or model.get('head') or {}
     return head.get('num_classes', head.get('out_channels'))

@@ -1,4 +1,4 @@
-"""Pictures and videos of several tickets side by side."""
+"""Draws pictures and videos of several tickets side by side."""
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,9 @@ def compare_video(view: View, columns: Sequence[Column], source: Path, path: Pat
 
 def picture_row(view: View, columns: Sequence[Column], subject: Subject
                 ) -> tuple[list[np.ndarray], list[Any]]:
-    """Image, annotations and predictions as pictures, and the data samples that they show."""
+    """Return the image, annotations and predictions as pictures, and the data samples that they
+    show.
+    """
     image = np.ascontiguousarray(subject.image[..., ::-1])
     samples = [view.predict(column.network, subject) for column in columns]
     pictures = [view.draw(image, sample) for sample in samples]
@@ -91,7 +93,7 @@ def picture_row(view: View, columns: Sequence[Column], subject: Subject
 
 
 def open_writer(path: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter:
-    """A writer of MPEG-4 frames, blue first, of ``size`` (width, height).
+    """Return a writer of MPEG-4 frames, blue first, of ``size`` (width, height).
 
     Raises:
         TrainingError: The file cannot be written.
@@ -117,6 +119,6 @@ def _labels(columns: Sequence[Column], truth: bool) -> list[str]:
 
 
 def _aligned(rows, truth: bool, tickets: int):
-    """Rows of images without annotations get an empty picture in that column."""
+    """Return rows of images without annotations get an empty picture in that column."""
     return [row if not truth or len(row) == tickets + 2
             else [row[0], np.full_like(row[0], 255), *row[1:]] for row in rows]

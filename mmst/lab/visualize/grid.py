@@ -1,4 +1,4 @@
-"""Pictures in rows and columns."""
+"""Arranges pictures in rows and columns."""
 from collections.abc import Sequence
 
 import cv2
@@ -11,7 +11,7 @@ GAP = 6
 
 def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], width: int = 320,
          legend: Sequence[tuple[str, Sequence[int]]] = ()) -> np.ndarray:
-    """One picture of all: a row an image, a column a network, labels above, a legend below.
+    """Return one picture of all: a row an image, a column a network, labels above, a legend below.
 
     Args:
         rows: (H, W, 3) uint8 pictures, red first, as many a row as there are labels.
@@ -31,7 +31,7 @@ def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], width: int
 
 
 def scaled(picture: np.ndarray, width: int) -> np.ndarray:
-    """The picture at another width, its proportions kept."""
+    """Return the picture at another width, its proportions kept."""
     height = max(1, round(picture.shape[0] * width / picture.shape[1]))
     smaller = width < picture.shape[1]
     return cv2.resize(picture, (width, height),

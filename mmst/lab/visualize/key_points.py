@@ -1,4 +1,4 @@
-"""Key points of people."""
+"""Draws key points of people."""
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,7 +19,7 @@ WIDTH = 640
 
 @VIEWS.register_module('mmpose')
 class KeyPointView(View):
-    """mmpose's ``inference_topdown`` and ``PoseLocalVisualizer`` (supplement, Figs. 2 and 3).
+    """Uses mmpose's ``inference_topdown`` and ``PoseLocalVisualizer`` (supplement, Figs. 2 and 3).
 
     The network looks into the subject's boxes; without any, the whole image is one box.
     """

@@ -1,4 +1,4 @@
-"""Segmentation maps."""
+"""Draws segmentation maps."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +15,7 @@ from .view import Subject, View
 
 @VIEWS.register_module('mmseg')
 class SegmentationView(View):
-    """mmseg's ``inference_model`` and ``SegLocalVisualizer`` (supplement, Fig. 4)."""
+    """Uses mmseg's ``inference_model`` and ``SegLocalVisualizer`` (supplement, Fig. 4)."""
 
     def prepared(self, ticket: Ticket) -> nn.Module:
         network = super().prepared(ticket)

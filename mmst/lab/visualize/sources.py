@@ -1,4 +1,4 @@
-"""Images and videos by their paths."""
+"""Finds images and videos by their paths."""
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 
 
 def find_sources(paths: Sequence[str]) -> tuple[list[Path], list[Path]]:
-    """Image files and video files; folders are looked through, their files sorted by name.
+    """Return the image files and video files; folders are looked through, their files sorted by
+    name.
 
     Raises:
         DataError: A path that is not there, that is neither, or a folder without any.
@@ -35,7 +36,7 @@ def find_sources(paths: Sequence[str]) -> tuple[list[Path], list[Path]]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8, blue first.
+    """Return the image, (H, W, 3) uint8, blue first.
 
     Raises:
         DataError: The file cannot be read as an image.
@@ -50,7 +51,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def read_video(path: Path) -> Any:
-    """mmcv's reader of the frames.
+    """Return mmcv's reader of the frames.
 
     Raises:
         DataError: The file cannot be read as a video.

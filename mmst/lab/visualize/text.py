@@ -1,4 +1,4 @@
-"""Text on pictures."""
+"""Writes text on pictures."""
 import functools
 from collections.abc import Sequence
 
@@ -10,23 +10,23 @@ INK, SIZE = (30, 30, 30), 15
 
 @functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """The font that comes with matplotlib."""
+    """Return the font that comes with matplotlib."""
     from matplotlib.font_manager import findfont
     return ImageFont.truetype(findfont('DejaVu Sans'), size)
 
 
 def line_height(size: int) -> int:
-    """Pixels that a line takes."""
+    """Return pixels that a line takes."""
     return sum(font(size).getmetrics())
 
 
 def text_width(text: str, size: int) -> int:
-    """Pixels that a text takes."""
+    """Return pixels that a text takes."""
     return int(np.ceil(font(size).getlength(text)))
 
 
 def fitted(text: str, width: int, size: int) -> str:
-    """The text, its end cut off where it is wider than ``width``."""
+    """Return the text, its end cut off where it is wider than ``width``."""
     if text_width(text, size) <= width:
         return text
     while text and text_width(text + '…', size) > width:
@@ -36,7 +36,8 @@ def fitted(text: str, width: int, size: int) -> str:
 
 def write(picture: np.ndarray, text: str, at: tuple[int, int], size: int,
           colour: Sequence[int] = INK, right: bool = False) -> np.ndarray:
-    """A copy of the picture with text whose upper left (or right) corner is ``at`` (x, y)."""
+    """Return a copy of the picture with text whose upper left (or right) corner is ``at`` (x, y).
+    """
     image = Image.fromarray(picture)
     x, y = at
     draw = ImageDraw.Draw(image)

@@ -20,7 +20,7 @@ from ...tickets import Ticket
 
 @dataclass(frozen=True)
 class Subject:
-    """An image to predict on.
+    """Is an image to predict on.
 
     Attributes:
         name (str): For messages, and to look boxes up.
@@ -51,11 +51,11 @@ class View(ABC):
 
     @abstractmethod
     def predict(self, network: nn.Module, subject: Subject) -> Any:
-        """The toolbox's data sample with the prediction."""
+        """Return the toolbox's data sample with the prediction."""
 
     @abstractmethod
     def draw(self, image: np.ndarray, sample: Any, truth: bool = False) -> np.ndarray:
-        """The picture of a prediction, or of the annotations.
+        """Return the picture of a prediction, or of the annotations.
 
         Args:
             image (np.ndarray): (H, W, 3) uint8, red first.
@@ -68,7 +68,7 @@ class View(ABC):
 
     @abstractmethod
     def labelled(self, dataset: Any, image: Any) -> Subject:
-        """An image of the config's data, one of :meth:`images`, with its annotations."""
+        """Return an image of the config's data, one of :meth:`images`, with its annotations."""
 
     def images(self, dataset: Any) -> Sequence[Any]:
         """What stands for each image of the data: the number of its sample."""
@@ -93,7 +93,7 @@ class View(ABC):
         return steps
 
     def prepared(self, ticket: Ticket) -> nn.Module:
-        """The ticket's network with what the toolboxes' inference functions look for.
+        """Return the ticket's network with what the toolboxes' inference functions look for.
 
         Raises:
             TicketError: The network cannot be built.
@@ -102,11 +102,11 @@ class View(ABC):
 
     @functools.cached_property
     def meta(self) -> dict[str, Any]:
-        """What the validation data say of themselves: classes, colours, skeleton; none is read."""
+        """Return the validation data's classes, colours and skeleton, without reading the data."""
         return DATASETS.build(dict(self.cfg.val_dataloader.dataset, lazy_init=True)).metainfo
 
     def subjects(self, indices: Sequence[int]) -> list[Subject]:
-        """Images of the validation data with their annotations.
+        """Return images of the validation data with their annotations.
 
         Raises:
             DataError: There is no image of such an index.
@@ -121,7 +121,7 @@ class View(ABC):
 
 
 def view_of(cfg: Config, **settings: Any) -> View:
-    """The view of a config's task. The default scope must be the config's.
+    """Return the view of a config's task. The default scope must be the config's.
 
     Raises:
         ConfigError: Nothing is known to draw this task.

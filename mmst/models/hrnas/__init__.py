@@ -1,1 +1,1 @@
-"""The HR-NAS search space: search block, supernet backbone and its necks."""
+"""Builds the HR-NAS search space: search block, supernet backbone and its necks."""

@@ -1,4 +1,4 @@
-"""Neck for classification."""
+"""Builds the neck for classification."""
 import itertools
 from collections.abc import Sequence
 from typing import Any

@@ -32,7 +32,9 @@ _SIBLINGS = ('queries', 'input_bn.weight', 'output_proj.weight')
 
 
 def swap(weight: Any) -> Any:
-    """A copy of an input projection's tensor, or its mask, with its last two columns swapped."""
+    """Return a copy of an input projection's tensor, or its mask, with its last two columns
+    swapped.
+    """
     if not isinstance(weight, Tensor) or weight.dim() != 4 or weight.shape[1] < 2:
         return weight
     return torch.cat([weight[:, :-2], weight[:, -1:], weight[:, -2:-1]], dim=1)
@@ -55,7 +57,7 @@ def has_old_order(metadata: Any) -> bool:
 
 
 def swap_all(tensors: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """``tensors`` with those of ``names`` swapped."""
+    """Return ``tensors`` with those of ``names`` swapped."""
     chosen = set(names)
     return {name: swap(value) if name in chosen else value for name, value in tensors.items()}
 
@@ -130,7 +132,7 @@ def _convert_ticket(content: dict[str, Any]) -> None:
 
 
 def _is_old_checkpoint(content: Mapping[str, Any]) -> bool:
-    """Whether a run of this project wrote it, in a format before the new order."""
+    """Return whether a run of this project wrote it, in a format before the new order."""
     if not any(isinstance(key, str) and key.startswith('mmst_') for key in content):
         return False
     version = content.get(FORMAT_KEY, 1)

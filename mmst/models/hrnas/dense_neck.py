@@ -1,4 +1,4 @@
-"""Neck for dense prediction."""
+"""Builds the neck for dense prediction."""
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fusion and parallel modules of the multi-resolution supernet."""
+"""Builds fusion and parallel modules of the multi-resolution supernet."""
 from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
@@ -70,7 +70,7 @@ class ParallelModule(nn.ModuleList):
 
 
 def upsample_to(x: Tensor, size: Sequence[int]) -> Tensor:
-    """x2 nearest; where odd sizes do not meet, bilinear from there to ``size``."""
+    """Enlarge x2 (nearest), then, where odd sizes do not meet, to ``size`` (bilinear)."""
     x = F.interpolate(x, scale_factor=2, mode='nearest')
     if x.shape[-2:] == size:
         return x

@@ -1,4 +1,4 @@
-"""The HR-NAS supernet as a backbone."""
+"""Builds the HR-NAS supernet as a backbone."""
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from .widths import check_widths, get_widths, search_blocks, set_widths
 
 @MODELS.register_module()
 class HRNASSupernet(BaseModule):
-    """HR-NAS search space: MixConv and lightweight Transformers on four resolutions.
+    """Spans the HR-NAS search space: MixConv and lightweight Transformers on four resolutions.
 
     Two stride-2 convolutions, then five times a fusion and a parallel module; branch i runs at
     stride 4 * 2^i (supplement, Fig. 1). The defaults are the paper's full-width supernet.
@@ -105,7 +105,7 @@ class HRNASSupernet(BaseModule):
 
 
 class ConvBNReLU(nn.Module):
-    """Convolution without bias, BN, ReLU."""
+    """Computes a convolution without bias, BN, ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 1, stride: int = 1,
                  momentum: float = 0.01, eps: float = 1e-3):

@@ -1,4 +1,4 @@
-"""The search blocks in a state dict that is about to be loaded."""
+"""Finds the search blocks in a state dict that is about to be loaded."""
 from collections.abc import Iterable, Mapping
 
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""MixConv path of a search block: several kernel sizes in one joint layout."""
+"""Builds the MixConv path of a search block: several kernel sizes in one joint layout."""
 from collections.abc import Sequence
 
 import torch
@@ -11,7 +11,7 @@ from .ops import Ops
 
 
 class MixConv(nn.Module):
-    """Inverted residuals of several kernel sizes, their projections summed (supplement, Fig. 1).
+    """Sums the projections of inverted residuals of several kernel sizes (supplement, Fig. 1).
 
     For each kernel size k: 1x1 expand conv-BN-ReLU, depthwise kxk conv-BN-ReLU, 1x1 project; then
     one BN over the sum. The branches are stored together: the sum of the projections is one
@@ -55,7 +55,7 @@ class MixConv(nn.Module):
 
     @property
     def widths(self) -> list[int]:
-        """Hidden channels per kernel size."""
+        """Return hidden channels per kernel size."""
         return [conv.weight.shape[0] for conv in self.depthwise]
 
     def __bool__(self) -> bool:
@@ -69,7 +69,7 @@ class MixConv(nn.Module):
         return self.ops.norm(self.project_bn, self.ops.pointwise(self.project, deep))
 
     def search_units(self) -> dict[str, UnitGroup]:
-        """The hidden channels, by the scales of the BN after the depthwise convolutions."""
+        """Return the hidden channels, by the scales of the BN after the depthwise convolutions."""
         sizes = [conv.kernel_size[0] for conv in self.depthwise]
         kernel_sizes = [
             k for k, width in zip(sizes, self.widths, strict=True) for _ in range(width)

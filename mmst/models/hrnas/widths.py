@@ -1,4 +1,4 @@
-"""A searched architecture as plain data: what is left in each search block."""
+"""Describes a searched architecture as plain data: the units left in each search block."""
 import copy
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ def search_blocks(model: nn.Module) -> dict[str, SearchBlock]:
 
 
 def get_widths(model: nn.Module) -> Widths:
-    """Widths of every search block of ``model``."""
+    """Return widths of every search block of ``model``."""
     return {name: block.widths() for name, block in search_blocks(model).items()}
 
 
@@ -44,7 +44,7 @@ def searched_parts(settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any
 
 
 def without_widths(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a model's config that describes the network before any search."""
+    """Return a copy of a model's config that describes the network before any search."""
     found = copy.deepcopy(dict(settings))
     for _, part in searched_parts(found):
         del part['widths']

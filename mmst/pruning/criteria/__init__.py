@@ -1,4 +1,4 @@
-"""Pruning criteria: a weight's score, one file each. The lowest scores are pruned."""
+"""Scores weights, one criterion a file. The lowest scores are pruned."""
 from .gradient import Gradient
 from .magnitude import Magnitude
 from .random import Random

@@ -1,4 +1,4 @@
-"""Gradient pruning (SNIP)."""
+"""Prunes by gradients (SNIP)."""
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -11,7 +11,8 @@ from .base import Criterion
 
 @CRITERIA.register_module('gradient')
 class Gradient(Criterion):
-    """|Σ over batches of g · θ|: how much the loss depends on a weight (SNIP; paper Sec. 4.1).
+    """Scores by |Σ over batches of g · θ|, the loss's dependence on a weight (SNIP; paper Sec.
+    4.1).
 
     Args:
         batches (int): Training batches on each rank. Defaults to 100.

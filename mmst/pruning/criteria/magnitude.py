@@ -1,4 +1,4 @@
-"""Magnitude pruning."""
+"""Prunes by magnitude."""
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -9,7 +9,7 @@ from .base import Criterion
 
 @CRITERIA.register_module('magnitude')
 class Magnitude(Criterion):
-    """|θ|: the paper's criterion (Sec. 3.1)."""
+    """Scores by |θ|: the paper's criterion (Sec. 3.1)."""
 
     def score(self, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Random pruning."""
+"""Prunes at random."""
 from collections.abc import Mapping
 from zlib import crc32
 
@@ -12,7 +12,7 @@ from .base import Criterion
 
 @CRITERIA.register_module('random')
 class Random(Criterion):
-    """Uniform scores: the control of S+P and of the lottery-ticket settings (paper Sec. 4.1).
+    """Scores uniformly: the control of S+P and of the lottery-ticket settings (paper Sec. 4.1).
 
     A layer's scores follow from the seed, its name and its shape alone, so that every rank and
     every resumed run draws the same; the run's own random numbers are not touched.

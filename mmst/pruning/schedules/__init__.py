@@ -1,4 +1,4 @@
-"""Sparsity schedules: the target at each prune, one file each."""
+"""Schedules the sparsity: the target at each prune, one schedule a file."""
 from .one_shot import OneShot
 from .progressive import Progressive
 

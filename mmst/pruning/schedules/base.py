@@ -3,7 +3,7 @@ from abc import ABC, abstractmethod
 
 
 class Schedule(ABC):
-    """Target sparsity at each prune.
+    """Gives the target sparsity at each prune.
 
     To add one: a file beside this one with a subclass registered in ``SCHEDULES``, imported in
     ``__init__.py``.
@@ -17,4 +17,4 @@ class Schedule(ABC):
 
     @abstractmethod
     def at(self, prune: int) -> float:
-        """Target at the ``prune``-th prune, counted from 1; 0 before the first."""
+        """Return the target at the ``prune``-th prune, counted from 1; 0 before the first."""

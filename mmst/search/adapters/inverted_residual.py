@@ -1,4 +1,4 @@
-"""MobileNetV2's inverted residuals, as OpenMMLab's toolboxes have them."""
+"""Offers the units of MobileNetV2's inverted residuals, as OpenMMLab's toolboxes have them."""
 from collections.abc import Mapping
 
 import torch
@@ -17,7 +17,8 @@ from ..unit_group import UnitGroup
     'mmpose.models.backbones.mobilenet_v2.InvertedResidual',
     'mmseg.models.utils.inverted_residual.InvertedResidual'])
 class InvertedResidualAdapter(UnitAdapter):
-    """Hidden channels of an inverted residual, by the scales of the BN after its depthwise conv.
+    """Offers an inverted residual's hidden channels, by the scales of the BN after its depthwise
+    conv.
 
     The block is a sequence ``conv`` of 1x1 expand, depthwise kxk and 1x1 project ``ConvModule``s. A
     block without expansion has no channels of its own and offers nothing; nor do blocks with other
@@ -87,7 +88,7 @@ class InvertedResidualAdapter(UnitAdapter):
         self._sync_attributes()
 
     def _sync_attributes(self) -> None:
-        """What the layers say of themselves; OpenMMLab's ``ConvModule`` says it once more."""
+        """Update the layers' own attributes, which OpenMMLab's ``ConvModule`` repeats."""
         expand, depthwise, project = self.module.conv
         width = len(depthwise.norm.weight)
         for layer in (expand, expand.conv):

@@ -1,4 +1,4 @@
-"""All operations of a compacted network: a file each."""
+"""Imports all operations of a compacted network: a file each."""
 from .add import Add
 from .bias import Bias
 from .concat import Concat

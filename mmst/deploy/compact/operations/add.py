@@ -1,4 +1,4 @@
-"""The sum of maps."""
+"""Adds maps."""
 import torch
 
 from ..channels import Channels

@@ -1,4 +1,4 @@
-"""A number added to each channel."""
+"""Adds a number to each channel."""
 from torch import Tensor, nn
 
 from ..channels import Channels

@@ -1,4 +1,4 @@
-"""Channels of several maps after one another."""
+"""Puts the channels of several maps after one another."""
 import torch
 
 from ..channels import Channels
@@ -7,7 +7,7 @@ from .operation import Operation
 
 
 class Concat(Operation):
-    """Concatenation along the channels."""
+    """Concatenates along the channels."""
 
     def width(self, node, inputs) -> int:
         return sum(inputs)

@@ -1,4 +1,4 @@
-"""Convolutions."""
+"""Convolves."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from .operation import Operation
 
 
 class Conv(Operation):
-    """A convolution with tensors ``weight`` and ``bias``, zeros around its input.
+    """Convolves with tensors ``weight`` and ``bias``, zeros around its input.
 
     Inputs that are constants go into its bias. Where the zeros around them make a difference at the
     borders, a convolution of ones gives what they add.
@@ -81,7 +81,7 @@ class Conv(Operation):
         return padded
 
     def stored(self, tensors) -> dict:
-        """A bias that is 0 throughout is left out."""
+        """Return the stored tensors: a bias that is 0 throughout is omitted."""
         return {name: t for name, t in tensors.items() if name == 'weight' or bool(t.any())}
 
     def restored(self, tensors) -> dict:
@@ -100,7 +100,7 @@ class Conv(Operation):
 
 
 class StaticConv(nn.Module):
-    """A convolution of maps that do not depend on the image: it costs nothing per image."""
+    """Convolves maps that do not depend on the image, at no cost per image."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, **settings: int):
         super().__init__()
@@ -135,7 +135,8 @@ def _fixed(node: Node, wanted: list[int], kernel: Tensor, borders: Tensor, name:
 
 
 def _connect(node: Node, source: Part, wanted: list[int], name: str, writer: Writer) -> Part:
-    """The convolution between the channels of ``source`` and the output channels ``wanted``."""
+    """Return the convolution between the channels of ``source`` and the output channels ``wanted``.
+    """
     weight, groups = node.tensors['weight'], node.settings['groups']
     if groups == 1:
         weight = weight[wanted][:, source.index].contiguous()

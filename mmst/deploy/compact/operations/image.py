@@ -1,11 +1,11 @@
-"""The network's input."""
+"""Stands for the network's input."""
 from ..channels import LIVE, Channels, of_kind
 from ..writer import Part
 from .operation import Operation
 
 
 class Image(Operation):
-    """The image: all of its channels stay, since the network is called with them."""
+    """Stands for the image: all of its channels stay, since the network is called with them."""
     settings = ('channels', )
     has_inputs = False
     is_image = True

@@ -1,9 +1,9 @@
-"""Global average pooling."""
+"""Pools by global averages."""
 from .operation import Operation
 
 
 class Mean(Operation):
-    """The mean over all positions."""
+    """Averages over all positions."""
     keeps_channels = passes_bias = True
 
     def level(self, node, before):

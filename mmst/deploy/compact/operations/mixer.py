@@ -1,4 +1,4 @@
-"""A Transformer's two layers on tokens."""
+"""Computes a Transformer's two layers on tokens."""
 import torch
 from torch import nn
 
@@ -11,7 +11,9 @@ from .operation import Operation
 
 
 class Mixer(Operation):
-    """Encoder and decoder; its channels are tokens, each of which all outputs may depend on."""
+    """Computes encoder and decoder; its channels are tokens, each of which all outputs may depend
+    on.
+    """
     settings = ('tokens', 'encoder_rows', 'decoder_rows', 'scale')
     counts_channels = True
 

@@ -1,4 +1,4 @@
-"""One channel of ones."""
+"""Makes one channel of ones."""
 import torch
 
 from ..channels import Channels, uniform
@@ -6,7 +6,7 @@ from .operation import Operation, size_at
 
 
 class Ones(Operation):
-    """A map of ones. It is uniform, and so the writer makes it only where borders need it."""
+    """Makes a map of ones. It is uniform, and so the writer makes it only where borders need it."""
     settings = ('level', )
     has_inputs = False
 

@@ -15,7 +15,7 @@ Size = tuple[int, int]
 
 
 class Operation:
-    """One kind of operation: its shape, what it does to constants, how it is written and computed.
+    """Describes one kind of operation: its shape, effect on constants, writing and computing.
 
     These defaults are those of an operation on each channel by itself, without weights, such as a
     ReLU. To add an operation, derive a class in a file of its own and name it in ``OPERATIONS``.
@@ -41,11 +41,13 @@ class Operation:
     # --------------------------------------------------------------------------- structure
 
     def width(self, node: Node, inputs: Sequence[int]) -> int:
-        """Channels of its output, from those of its inputs."""
+        """Return channels of its output, from those of its inputs."""
         return inputs[0]
 
     def level(self, node: Node, before: int | list[int]) -> int | list[int]:
-        """Halvings of its height and width, or their fixed numbers; ``before``: of its input."""
+        """Return halvings of its height and width, or their fixed numbers; ``before``: of its
+        input.
+        """
         return before
 
     # ---------------------------------------------------------------------------- analysis
@@ -55,11 +57,13 @@ class Operation:
         return inputs[0]
 
     def asked(self, node: Node, wanted: Tensor, inputs: Sequence[Channels]) -> list[Tensor]:
-        """Bool tensors, one an input: channels on which its channels ``wanted`` (bool) depend."""
+        """Return bool tensors, one an input: channels on which its channels ``wanted`` (bool)
+        depend.
+        """
         return [wanted for _ in inputs]
 
     def reduced(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Its weights without what is dead inside of it."""
+        """Return its weights without what is dead inside of it."""
         return tensors
 
     # --------------------------------------------------------------------------- rewriting
@@ -78,15 +82,16 @@ class Operation:
     # --------------------------------------------------------------------------- computing
 
     def stored(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The weights that a network keeps."""
+        """Return the weights that a network keeps."""
         return dict(tensors)
 
     def restored(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """All weights, from those that a network keeps."""
+        """Return all weights, from those that a network keeps."""
         return tensors
 
     def module(self, node: Node, width: int, static: bool) -> nn.Module | None:
-        """A layer of one input with weights of the node's shapes; None: :meth:`run` computes it.
+        """Return a layer of one input with weights of the node's shapes; None: :meth:`run` computes
+        it.
 
         Args:
             node (Node): Of a network to be built.
@@ -108,11 +113,11 @@ class Operation:
 
 
 def where_uniform(kind: Tensor, value: Tensor) -> Tensor:
-    """``value`` of the uniform channels, 0 for others."""
+    """Return ``value`` for the uniform channels, 0 for others."""
     return torch.where(kind == UNIFORM, value, 0.)
 
 
 def size_at(size: Size, level: int) -> Size:
-    """Height and width after ``level`` halvings that round up."""
+    """Return the height and width after ``level`` halvings that round up."""
     height, width = size
     return -(-height // 2**level), -(-width // 2**level)

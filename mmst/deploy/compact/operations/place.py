@@ -1,4 +1,4 @@
-"""Channels spread among channels of zeros."""
+"""Spreads channels among channels of zeros."""
 import torch
 
 from ..channels import Channels

@@ -1,4 +1,4 @@
-"""Rectification."""
+"""Applies ReLU."""
 import torch
 import torch.nn.functional as F
 
@@ -7,7 +7,7 @@ from .operation import Operation
 
 
 class ReLU(Operation):
-    """max(x, 0); a map that is never above 0 becomes the constant 0."""
+    """Computes max(x, 0); a map that is never above 0 becomes the constant 0."""
     keeps_channels = True
 
     def channels(self, node, inputs) -> Channels:

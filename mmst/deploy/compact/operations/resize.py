@@ -1,4 +1,4 @@
-"""Bilinear resizing."""
+"""Resizes bilinearly."""
 import torch.nn.functional as F
 
 from .operation import Operation, size_at

@@ -1,4 +1,4 @@
-"""Some channels, in any order."""
+"""Selects channels, in any order."""
 import torch
 
 from ..channels import Channels

@@ -1,4 +1,4 @@
-"""Enlargement to twice the size."""
+"""Enlarges a map to twice its size."""
 import torch
 
 from ....models.hrnas.fusion_module import upsample_to
@@ -6,7 +6,7 @@ from .operation import Operation, size_at
 
 
 class Upsample(Operation):
-    """x2 nearest, then bilinear where sizes do not meet."""
+    """Enlarges x2 (nearest), then resizes (bilinear) where sizes do not meet."""
     settings = ('level', )
     keeps_channels = passes_bias = True
 

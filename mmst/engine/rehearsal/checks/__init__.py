@@ -97,7 +97,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
 
 
 def build_model(cfg: Config) -> nn.Module:
-    """The model on the CPU, ready for searched weights; constructors check their settings."""
+    """Return the model on the CPU, ready for searched weights; constructors check their settings.
+    """
     with explained(cfg, 'model'):
         return accept_searched_states(MODELS.build(copy.deepcopy(
             cfg.model)))  # Some models change their config.

@@ -63,7 +63,7 @@ def check_tested(path: str, model: nn.Module,
 
 
 def read(path: str, content: Any = None) -> dict[str, Any]:
-    """Content of a checkpoint or ticket; a bare state dict is put under ``state_dict``.
+    """Return the content of a checkpoint or ticket; a bare state dict is put under ``state_dict``.
 
     Args:
         path (str): The file.

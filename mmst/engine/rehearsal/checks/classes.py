@@ -20,7 +20,7 @@ def check_classes(cfg: Config, source: Source) -> None:
 
 
 def heads(cfg: Config, *names: str) -> Iterator[tuple[str, dict]]:
-    """Heads of the model with their keys; one name may stand for several heads."""
+    """Yield heads of the model with their keys; one name may stand for several heads."""
     for name in names:
         head = cfg.model.get(name)
         parts = head if isinstance(head, (list, tuple)) else [head]
@@ -57,7 +57,7 @@ def _check_classification(cfg: Config, source: Source) -> None:
 
 
 def _read_list(source: Source) -> tuple[set[str], int]:
-    """Folders and highest class number of an annotation file."""
+    """Return folders and highest class number of an annotation file."""
     path = source.dataset.ann_file
     folders, highest = set(), -1
     with open(path, encoding='utf-8') as file:
@@ -80,7 +80,7 @@ def _check_filled(source: Source, folders: Iterable[str]) -> None:
 
 
 def _count_class_folders(source: Source, named: int) -> int:
-    """Number of class folders, each of which must hold an image."""
+    """Return the number of class folders, each of which must hold an image."""
     dataset, root = source.dataset, source.dataset.img_prefix
     folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
     if not folders:

@@ -48,7 +48,7 @@ def check_images(source: Source) -> None:
 
 
 def _folder_and_endings(source: Source) -> tuple[str, str, list[str], bool] | None:
-    """Key of the endings, folder, endings, and whether capitals do not matter."""
+    """Return the key of the endings, folder, endings, and whether capitals do not matter."""
     dataset = source.dataset
     if dataset is None or source.is_remote or getattr(dataset, 'ann_file', None):
         return None

@@ -41,7 +41,7 @@ def check_labels(cfg: Config, source: Source, most: int = 200) -> None:
 
 
 def _annotation_loader(source: Source) -> Any | None:
-    """The pipeline's own step that reads label maps."""
+    """Return the pipeline's own step that reads label maps."""
     if source.task != 'mmseg' or not source.dataset.data_prefix.get('seg_map_path'):
         return None
     for step in source.cfg.get('pipeline', ()):

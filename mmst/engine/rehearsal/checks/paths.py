@@ -84,7 +84,9 @@ def _file_problem(path: str) -> str | None:
 
 
 def holds_file(folder: str, suffixes: Sequence[str]) -> bool:
-    """Whether a file with one of the suffixes (of any name, where there are none) lies below."""
+    """Return whether a file with one of the suffixes (of any name, where there are none) lies
+    below.
+    """
     ends = tuple(suffix.lower() for suffix in suffixes) or ('', )
     return any(name.lower().endswith(ends) for _, _, files in os.walk(folder, followlinks=True)
                for name in files)
@@ -98,7 +100,7 @@ def _prefix_key(source: Source, name: str) -> str:
 
 
 def _suffix(source: Source, name: str) -> str | None:
-    """Ending of mmseg's files, which otherwise finds none and trains on nothing."""
+    """Return the ending of mmseg's files, which otherwise finds none and trains on nothing."""
     return getattr(source.dataset, {'img_path': 'img_suffix', 'seg_map_path': 'seg_map_suffix'}.get(
         name, ''), None)
 

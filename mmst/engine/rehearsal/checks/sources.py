@@ -1,4 +1,4 @@
-"""The data sets that a config names, found and built without reading any data."""
+"""Finds and builds the data sets that a config names, without reading any data."""
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ....settings.resolve import resolve
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of the config.
+    """Describes a data set of the config.
 
     Attributes:
         key (str): Where it stands, e.g. ``train_dataloader.dataset``.
@@ -28,18 +28,18 @@ class Source:
 
     @property
     def is_remote(self) -> bool:
-        """Whether the files lie on a server."""
+        """Return whether the files lie on a server."""
         return _is_remote(self.cfg)
 
     @property
     def task(self) -> str | None:
-        """``'mmseg'``, ``'mmpretrain'`` or ``'mmpose'``, by the class's ancestry."""
+        """Return ``'mmseg'``, ``'mmpretrain'`` or ``'mmpose'``, by the class's ancestry."""
         packages = [c.__module__.partition('.')[0] for c in type(self.dataset).__mro__]
         return next((p for p in packages if p in ('mmseg', 'mmpretrain', 'mmpose')), None)
 
 
 def find_sources(cfg: Config, loader: str) -> Iterator[Source]:
-    """All data sets of a dataloader, those inside wrappers (``ConcatDataset``, …) included.
+    """Yield all data sets of a dataloader, those inside wrappers (``ConcatDataset``, …) included.
 
     Args:
         cfg (Config): The whole config.
@@ -76,5 +76,5 @@ def _is_remote(cfg: ConfigDict) -> bool:
 
 
 def data_error(key: str, value: Any, problem: str, remedy: str) -> DataError:
-    """A :class:`DataError` of the project's one form."""
+    """Return a :class:`DataError` of the project's one form."""
     return DataError(f'{key} = {value!r}: {problem}. Remedy: {remedy}.')

@@ -36,7 +36,8 @@ def check_toolbox(cfg: Config) -> None:
 
 
 def missing_toolbox(error: Exception) -> ConfigError | None:
-    """The error of a config that inherits from a toolbox; None where that is not the trouble.
+    """Return the error of a config that inherits from a toolbox; None where that is not the
+    trouble.
 
     Args:
         error (Exception): What reading the config raised.
