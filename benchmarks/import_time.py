@@ -1,4 +1,4 @@
-"""Seconds that `import mmst` takes beyond `import torch, mmengine`, and that `mmst --help` takes.
+"""Measures the seconds of `import mmst` beyond `import torch, mmengine`, and those that `mmst --help` takes.
 
     python benchmarks/import_time.py [--repeat 5]
 
@@ -17,13 +17,13 @@ CODE = f'{BEFORE}\nimport time\nbegin = time.perf_counter()\nimport {{}}\n' \
 
 
 def beyond(module: str) -> float:
-    """Seconds of importing a module after torch and mmengine."""
+    """Return the seconds of importing a module after torch and mmengine."""
     return float(subprocess.run([sys.executable, '-W', 'ignore', '-c', CODE.format(module)],
                                 check=True, capture_output=True, text=True).stdout)
 
 
 def whole(*words: str) -> float:
-    """Seconds of a whole call of Python."""
+    """Return the seconds of a whole call of Python."""
     begin = time.perf_counter()
     subprocess.run([sys.executable, '-W', 'ignore', *words], check=True, capture_output=True)
     return time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""A search block's layers computed by kernels."""
+"""Computes a search block's layers by kernels."""
 from dataclasses import dataclass
 
 import torch

@@ -51,7 +51,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(Loader):
-    """A module's own loader, and an action after it; the module does not see this class."""
+    """Wraps a module's own loader with an action after it; the module does not see this class."""
 
     def __init__(self, loader: Any, action: Action) -> None:
         self.loader, self.action = loader, action

@@ -1,4 +1,4 @@
-"""What OpenMMLab's packages need to work here. ``import mmst`` calls :func:`prepare_openmmlab`.
+"""Prepares OpenMMLab's packages; ``import mmst`` calls :func:`prepare_openmmlab`.
 
 - mmseg, mmpose and mmdet import ``mmcv.ops``: a placeholder lets them where mmcv has no compiled
   ops (mmcv-lite), see :mod:`mmst.openmmlab.mmcv_ops`.

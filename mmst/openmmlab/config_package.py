@@ -1,4 +1,4 @@
-"""This package's configs by name: ``_base_ = 'mmst::name.py'``, in a checkout and in a wheel."""
+"""Finds this package's configs by name: ``_base_ = 'mmst::name.py'``, in a checkout and in a wheel."""
 import difflib
 import functools
 import glob
@@ -17,7 +17,7 @@ CONFIG_UTILS = 'mmengine.config.utils'
 
 
 def cfg(name: str) -> str:
-    """Absolute path of a config of this package: ``_base_ = __import__('mmst').cfg('name.py')``.
+    """Return the path of this package's config: ``_base_ = __import__('mmst').cfg('name.py')``.
 
     Unlike ``'mmst::name.py'`` it works before anything has imported mmst.
     """
@@ -78,7 +78,7 @@ def find_without_pkg_resources(*modules: ModuleType) -> None:
 
 
 def _get_cfg_path(theirs: Callable, cfg_path: str, filename: str) -> tuple[str, str | None]:
-    """Path and scope of a base config.
+    """Return path and scope of a base config.
 
     This package's configs get no scope: mmengine would write ``_scope_='mmst'`` into each outer
     dict, and look for mmseg's ``EncoderDecoder`` in mmst. They name their scopes themselves
@@ -92,7 +92,7 @@ def _get_cfg_path(theirs: Callable, cfg_path: str, filename: str) -> tuple[str, 
 
 def _get_package_and_cfg_path(theirs: Callable, packages: dict[str, str],
                               cfg_path: str) -> tuple[str, str]:
-    """mmengine wants a folder in ``package::folder/name.py``; this package's configs have none."""
+    """Return package and path; mmengine wants a folder in them, and our configs have none."""
     package, separator, name = cfg_path.partition('::')
     if package == 'mmst' and separator:
         return packages[package], name
@@ -100,7 +100,7 @@ def _get_package_and_cfg_path(theirs: Callable, packages: dict[str, str],
 
 
 def _get_config(theirs: Callable, cfg_path: str, pretrained: bool = False) -> Any:
-    """A config for ``mmengine.hub.get_model``, which builds in the scope of the config's package.
+    """Return a config for ``mmengine.hub.get_model``, which builds in the scope of the config's package.
 
     This package's models are those of the toolboxes: their ``default_scope`` is written down.
     """
@@ -111,7 +111,7 @@ def _get_config(theirs: Callable, cfg_path: str, pretrained: bool = False) -> An
 
 
 def _find_package(package: str) -> ModuleSpec | None:
-    """Spec of the module of an OpenMMLab distribution, e.g. mmseg for mmsegmentation."""
+    """Return the spec of the module of an OpenMMLab distribution, e.g. mmseg for mmsegmentation."""
     packages = importlib.import_module(CONFIG_UTILS).MODULE2PACKAGE
     modules = {dist: module for module, dist in packages.items()}
     return importlib.util.find_spec(modules.get(package, package))

@@ -1,4 +1,4 @@
-"""``mmcv.ops`` without compiled operations: the toolboxes import them and rarely call one."""
+"""Replaces ``mmcv.ops`` without compiled operations: toolboxes import them and rarely call one."""
 import functools
 import importlib.util
 import sys

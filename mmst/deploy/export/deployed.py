@@ -13,7 +13,7 @@ from ..compact import CompactNetwork, compact, is_compact
 
 
 class Deployed(nn.Module):
-    """A ticket's network for images of one size: normalised pixels in, the head's output out.
+    """Runs a ticket's network for images of one size: normalised pixels in, the head's output out.
 
     Logits for segmentation (at a quarter of the size) and classification, heat maps for key points.
     Maps that do not depend on the image become constants.
@@ -38,7 +38,7 @@ class Deployed(nn.Module):
         self.eval()
 
     def forward(self, image: Tensor) -> Tensor:
-        """image: (N, channels, height, width), normalised as in training."""
+        """Return image: (N, channels, height, width), normalised as in training."""
         outputs = [out for out in tree_leaves(self.model(image, None)) if isinstance(out, Tensor)]
         if len(outputs) != 1:
             raise TicketError(f'the network has {len(outputs)} outputs. Remedy: export networks '
@@ -47,7 +47,7 @@ class Deployed(nn.Module):
 
 
 class ExportOps(Ops):
-    """Attention as two products and a softmax: exporters do not know torch's fused form of it."""
+    """Computes attention as two products and a softmax: exporters do not know the fused form."""
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
                scale: float | None = None) -> Tensor:
@@ -57,7 +57,7 @@ class ExportOps(Ops):
 
 
 def smallest(ticket: Ticket) -> Ticket:
-    """The ticket compacted; as it is where its network cannot be."""
+    """Return the ticket compacted; as it is where its network cannot be."""
     if is_compact(ticket):
         return ticket
     try:

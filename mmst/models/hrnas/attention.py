@@ -1,11 +1,11 @@
-"""Single-head attention and feed-forward without biases."""
+"""Computes single-head attention and feed-forward without biases."""
 from torch import Tensor, nn
 
 from .ops import Ops
 
 
 class Attention(nn.Module):
-    """Single-head scaled dot-product attention, no biases.
+    """Computes single-head scaled dot-product attention, without biases.
 
     Linear layers of their own rather than ``nn.MultiheadAttention``: each weight is then prunable
     and counted like any other.
@@ -38,7 +38,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Sequential):
-    """Linear, ReLU, dropout, linear."""
+    """Computes linear, ReLU, dropout, linear."""
 
     def __init__(self, dim: int, width: int, dropout: float = 0.1):
         super().__init__(nn.Linear(dim, width, bias=False), nn.ReLU(), nn.Dropout(dropout),

@@ -1,4 +1,4 @@
-"""Lightweight Transformer path of a search block."""
+"""Builds the lightweight Transformer path of a search block."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from .transformer_layers import DecoderLayer, EncoderLayer
 
 
 class LightweightTransformer(nn.Module):
-    """Global context through a few tokens (HR-NAS's Transformer path; supplement, Fig. 1).
+    """Adds global context through a few tokens (HR-NAS's Transformer path; supplement, Fig. 1).
 
     The input is resized to 8x8, joined with a coordinate map and projected to n tokens, each a
     vector over the 64 positions; one encoder and one decoder layer (single head, post-norm); the
@@ -56,7 +56,7 @@ class LightweightTransformer(nn.Module):
 
     @property
     def tokens(self) -> int:
-        """Tokens left."""
+        """Return tokens left."""
         return self.queries.shape[0]
 
     def __bool__(self) -> bool:
@@ -75,7 +75,7 @@ class LightweightTransformer(nn.Module):
         return F.interpolate(x, size, mode='bilinear', align_corners=False)
 
     def search_units(self) -> dict[str, UnitGroup]:
-        """The tokens, by the scales of the BN after the input projection."""
+        """Return the tokens, by the scales of the BN after the input projection."""
         kernel_sizes = [0] * self.tokens
         return dict(tokens=UnitGroup('token', self.input_bn, kernel_sizes, self.keep, self.macs))
 

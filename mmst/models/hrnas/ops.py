@@ -69,7 +69,7 @@ class Ops:
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
                scale: float | None = None) -> Tensor:
-        """Scaled dot-product attention.
+        """Compute scaled dot-product attention.
 
         Args:
             query (Tensor): ((N,) queries, dim).

@@ -1,4 +1,4 @@
-"""The search block: MixConv path, lightweight Transformer path, residual."""
+"""Builds the search block: MixConv path, lightweight Transformer path, residual."""
 from collections.abc import Sequence
 from math import gcd
 from typing import Any

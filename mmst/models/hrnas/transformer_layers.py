@@ -1,4 +1,4 @@
-"""Encoder and decoder layer of the lightweight Transformer."""
+"""Computes encoder and decoder layer of the lightweight Transformer."""
 from torch import Tensor, nn
 
 from .attention import Attention, FeedForward
@@ -6,7 +6,7 @@ from .ops import Ops
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with residual and post-norm.
+    """Computes self-attention and feed-forward, each with residual and post-norm.
 
     Args:
         dim (int): Length of the token vectors.
@@ -29,7 +29,7 @@ class EncoderLayer(nn.Module):
         self._full = {name: tuple(p.shape) for name, p in self.named_parameters()}
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (N, tokens, dim)."""
+        """Compute the layer; x: (N, tokens, dim)."""
         x = self.ops.norm(self.norm1, x + self.dropout(self.attention(x, x)))
         return self.ops.norm(self.norm2, x + self.dropout(self.feedforward(x)))
 
@@ -43,9 +43,9 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(EncoderLayer):
-    """Cross-attention of learned queries on the encoder's output; no self-attention."""
+    """Computes cross-attention of learned queries on the encoder's output; no self-attention."""
 
     def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
-        """queries: (tokens, dim); memory: (N, tokens, dim)."""
+        """Compute the layer; queries: (tokens, dim); memory: (N, tokens, dim)."""
         x = self.ops.norm(self.norm1, memory + self.dropout(self.attention(queries, memory)))
         return self.ops.norm(self.norm2, x + self.dropout(self.feedforward(x)))

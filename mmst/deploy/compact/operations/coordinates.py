@@ -1,4 +1,4 @@
-"""The Transformers' coordinate map."""
+"""Makes the Transformers' coordinate map."""
 from ....models.hrnas.coordinate_map import GRID, coordinate_map
 from ..channels import EDGE, Channels, of_kind
 from ..writer import Part
@@ -6,7 +6,7 @@ from .operation import Operation
 
 
 class Coordinates(Operation):
-    """Two channels of fixed size that grow along the columns and down the rows."""
+    """Makes two channels of fixed size that grow along the columns and down the rows."""
     has_inputs = False
 
     def width(self, node, inputs) -> int:
