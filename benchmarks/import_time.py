@@ -1,4 +1,4 @@
-"""Measures the seconds of `import mmst` beyond `import torch, mmengine`, and those that `mmst --help` takes.
+"""Measures how long `import mmst` takes beyond `import torch, mmengine`, and `mmst --help`.
 
     python benchmarks/import_time.py [--repeat 5]
 

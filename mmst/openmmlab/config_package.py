@@ -1,4 +1,4 @@
-"""Finds this package's configs by name: ``_base_ = 'mmst::name.py'``, in a checkout and in a wheel."""
+"""Finds this package's configs by name, in a checkout and in a wheel: ``_base_ = 'mmst::X.py'``."""
 import difflib
 import functools
 import glob
@@ -100,7 +100,7 @@ def _get_package_and_cfg_path(theirs: Callable, packages: dict[str, str],
 
 
 def _get_config(theirs: Callable, cfg_path: str, pretrained: bool = False) -> Any:
-    """Return a config for ``mmengine.hub.get_model``, which builds in the scope of the config's package.
+    """Return a config for ``mmengine.hub.get_model``, which builds in the config's scope.
 
     This package's models are those of the toolboxes: their ``default_scope`` is written down.
     """
