@@ -125,7 +125,7 @@ def run(case: dict, folder: Path) -> dict:
     row = dict(case, place=place, point=point, moment=json.loads((own / kills.MOMENT).read_text()),
                resumed_from=last and Path(last).name, values=count(resumed), differences=found[:20],
                seconds=round(time.monotonic() - start, 1))
-    if found:  # for whoever looks into it
+    if found:  # for a closer look
         own.rename(folder / f'differs_{time.time():.0f}')
     return row
 

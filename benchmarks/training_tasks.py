@@ -107,7 +107,7 @@ def network(task: str, transformer: str, width: float = 1.) -> BenchmarkNetwork:
 
 @LOOPS.register_module()
 class PausedLoop(EpochBasedTrainLoop):
-    """Begins the first epoch and stops: whoever measures calls ``run_iter``."""
+    """Begins the first epoch and stops: measurements call ``run_iter``."""
 
     def run(self) -> nn.Module:
         self.runner.call_hook('before_train')

@@ -12,7 +12,7 @@ from .errors import TrainingError
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write beside, then rename: ``path`` holds its old or its new content, never half of it.
+    """Write under another name, then rename: ``path`` holds its old or its new content.
 
     A symbolic link stays: the file that it names is written. Only regular files are replaced.
 

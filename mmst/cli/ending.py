@@ -21,9 +21,9 @@ def end_in_one_line(tool: str, action: Callable[[], int | None]) -> int:
     try:
         return action() or 0
     except Stopped as stopped:
-        if not stopped.told and local_rank() == 0:
+        if not stopped.reported and local_rank() == 0:
             print(f'{tool}: ended by {stopped.name}', file=sys.stderr, flush=True)
-        # Whoever asked may not wait for Python to look through all objects once more.
+        # The caller may not wait for Python to look through all objects once more.
         atexit.register(gc.freeze)
         return stopped.code
     except KeyboardInterrupt:

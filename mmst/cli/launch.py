@@ -6,7 +6,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main as torchrun
 
-#: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have told in one line.
+#: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have reported in one line.
 SAID = (2, 130, 143)
 
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, default=1,
                         help='of random mask and weights, another than the run\'s (default: 1)')
     parser.add_argument('--rewind-dir', metavar='DIR',
-                        help='the rewind points; rewind/ beside the ticket by default')
+                        help='the rewind points; rewind/ next to the ticket by default')
     parser.add_argument('--point', type=int, metavar='N', help='the epoch of elt and llt')
     parser.add_argument('--resume', action='store_true', help='go on with a run that was stopped')
     add_common_arguments(parser)

@@ -27,12 +27,12 @@ class Coverage:
 
     def line(self, largest: int = 3) -> str:
         """Return a line for the log; it names the ``largest`` parts that are left out."""
-        told = [f'{name} {self._share(count)}'
-                for name, count in list(self.left_out.items())[:largest] if count]
+        lines = [f'{name} {self._share(count)}'
+                 for name, count in list(self.left_out.items())[:largest] if count]
         rest = sum(list(self.left_out.values())[largest:])
-        told += [f'other {self._share(rest)}'] if rest else []
+        lines += [f'other {self._share(rest)}'] if rest else []
         out = sum(self.left_out.values())
-        named = f' ({", ".join(told)})' if told else ''
+        named = f' ({", ".join(lines)})' if lines else ''
         return (f'of {self.total:,} parameters {self._share(self.prunable)} are prunable and '
                 f'{self._share(self.searched)} lie in searched modules; neither: '
                 f'{self._share(out)}{named}')
@@ -50,7 +50,7 @@ def coverage(model: nn.Module, pruned: Mapping[str, nn.Parameter],
         pruned (Mapping[str, nn.Parameter]): The prunable weights.
         searched (Iterable[str]): Names of the groups of search units; see ``find_units``.
         parts (Sequence[str]): Parts of the model in which weights are pruned. Of these the norms
-            and biases are told apart from other tensors.
+            and biases are distinguished from other tensors.
     """
     inside = tuple({f'{module_path(group)}.' for group in searched})
     own = {id(p) for p in pruned.values()}

@@ -21,9 +21,9 @@ class Owner(NamedTuple):
 class MacCounter(TorchDispatchMode):
     """Counts multiply-adds as torch's ``FlopCounterMode`` does, whose formulas it uses.
 
-    An operation on a parameter, or on a view of one, counts for the parameter's module, whoever
-    runs it: attention uses the weights of its output projection without calling that. Others, e.g.
-    the products of attention, count for the innermost module that is running.
+    An operation on a parameter, or on a view of one, counts for the parameter's module, in
+    whichever module it runs: attention uses the weights of its output projection without calling
+    that. Others, e.g. the products of attention, count for the innermost module that is running.
 
     Args:
         model (nn.Module): The network that is going to run; it gets hooks.

@@ -1,4 +1,4 @@
-"""What a network costs, for whoever asks again and again while it shrinks."""
+"""Counts the costs of a network again and again while it shrinks."""
 from torch import nn
 
 from .cost import HW, feature_sizes, layer_costs, meta_copy, total

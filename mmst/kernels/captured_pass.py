@@ -16,8 +16,8 @@ class CapturedPass:
     """Forward and backward pass of a module, each captured as a CUDA graph; called like the module.
 
     Gradients reach inputs and parameters as those of an ordinary pass do, hooks of distributed
-    wrappers included. Those of parameters lie in memory that the next backward pass writes anew:
-    whoever accumulates must move them before (``GraphedForward`` does). A pass has one backward
+    wrappers included. Those of parameters lie in memory that the next backward pass overwrites:
+    to accumulate, move them before (``GraphedForward`` does). A pass has one backward
     pass, before the next pass.
 
     Args:
@@ -139,7 +139,7 @@ def warm_up(*runs: Callable[[], Any]) -> None:
 
 
 def record(run: Callable[[], Any], pool) -> tuple[Any, Callable[[], None]]:
-    """Return result of a run, and a function that writes it anew. ``pool`` holds the graph's
+    """Return result of a run, and a function that rewrites it. ``pool`` holds the graph's
     memory.
     """
     graph = torch.cuda.CUDAGraph()

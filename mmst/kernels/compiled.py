@@ -17,7 +17,7 @@ class BlockCompiler:
     """Compiles the training pass of each search block; blocks of one shape share a graph.
 
     A network of a hundred blocks has some twenty shapes, and after a search only those that changed
-    are compiled anew: the whole network as one graph would be compiled from scratch. A block's
+    are compiled again: the whole network as one graph would be compiled from scratch. A block's
     MixConv path and its sum with the rest are one graph, encoder and decoder of its Transformer
     another: these have the same shape in all blocks with as many tokens. Evaluation is left as it
     is.

@@ -59,7 +59,7 @@ class GraphedForward:
         return outputs
 
     def release(self) -> None:
-        """Give the memory back; what follows captures anew."""
+        """Give the memory back; later passes are captured again."""
         self._last = self.replay = self._parts = None
 
     def remove(self) -> None:
@@ -125,11 +125,11 @@ class GraphedForward:
 
     @staticmethod
     def _describe(leaves: Sequence[Tensor]) -> tuple:
-        """What a pass depends on beside the module."""
+        """Return all that a pass depends on besides the module."""
         return ([(t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves], *_autocast())
 
     def _keep_accumulated(self) -> None:
-        """Gradients of an earlier pass may lie in the graph's memory, which it writes anew."""
+        """Gradients of an earlier pass may lie in the graph's memory, which it overwrites."""
         for parameter in self._parts.parameters():
             if parameter.grad is not None:
                 parameter.grad = parameter.grad.clone()

@@ -51,7 +51,7 @@ class KernelOps(Ops):
         return super().norm_relu_depthwise(bn, convs, x)
 
     def _takes(self, kernel: str, layer: nn.Module, x: Tensor) -> bool:
-        # After a search torch plans every changed convolution anew on a GPU, in evaluation too.
+        # After a search torch plans every changed convolution again on a GPU, in evaluation too.
         here = layer.training or (x.device.type == 'cuda' and not is_compiling()
                                   and not torch.jit.is_tracing())
         return here and x.device.type in self.devices and kernel in self.kernels

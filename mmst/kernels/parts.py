@@ -34,7 +34,7 @@ class Parts:
     def state(self) -> tuple:
         """What of it a captured pass depends on: tensors in their places, modes.
 
-        Not so rates of dropout and settings of BN: who changes them must ``release`` the graph.
+        Not so rates of dropout and settings of BN: after a change of them ``release`` the graph.
         """
         tensors = self.parameters()
         tensors += [t for named in self._buffers for t in named.values() if t is not None]

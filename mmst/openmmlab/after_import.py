@@ -1,4 +1,4 @@
-"""Actions on a module that follow its import, whoever imports it and whenever."""
+"""Actions on a module that follow its import, wherever and whenever that is."""
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder

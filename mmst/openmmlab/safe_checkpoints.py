@@ -86,19 +86,19 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
 def _describe_unreadable(error: Exception) -> str | None:
     """One line about why a checkpoint was not read; None where the file is not to blame."""
     if isinstance(error, Unsafe):
-        return (f'is refused: {error}. Remedy: copy it anew, or pass a file that this project or '
+        return (f'is refused: {error}. Remedy: copy it again, or pass a file that this project or '
                 'mmengine has written.')
     refused = re.search(r'GLOBAL ([\w.]+)', str(error))
     if refused:
         return (f'refers to {refused.group(1)}, which is code rather than data, and was refused. '
                 'Remedy: use a checkpoint of mmengine or a ticket; of a file that you trust, save '
-                'its state_dict anew.')
+                'its state_dict again.')
     # A device that is not there, or that is full.
     if isinstance(error, MemoryError) or re.search('deserialize object on|CUDA|out of memory',
                                                    str(error)):
         return None
     return (
-        'is truncated, damaged or no checkpoint. Remedy: copy it anew, or pass a file that this '
+        'is truncated, damaged or no checkpoint. Remedy: copy it again, or pass a file that this '
         'project or mmengine has written.')
 
 

@@ -84,7 +84,7 @@ def reactivate(masks: PruneState, optimizer: Optimizer) -> None:
     So that it does not jump, its first moments are 0 and its second moments the mean of the
     tensor's live entries (Adam counts steps per tensor: a second moment of 0 would make the first
     step several learning rates long). Adagrad's sums, Rprop's step sizes and the like are second
-    moments here: see ``sizes``. A tensor without a live entry starts anew, step count too; so does
+    moments here: see ``sizes``. A tensor without a live entry starts again, step count too; so does
     one whose state is coded in whole numbers.
     """
     measures = sizes(masks, optimizer.state)

@@ -2,8 +2,8 @@
 
 Most optimizers keep tensors of the parameter's own shape. Adafactor keeps averages over rows and
 columns, Shampoo-like ones matrices of a dimension with itself, 8-bit ones codes with scales of
-their own. An entry is cut along the dimension that is the parameter's where that can be told; where
-it cannot, the parameter's whole state is dropped, and the optimizer begins it anew.
+their own. An entry is cut along the dimension that is the parameter's if that is known; otherwise
+the parameter's whole state is dropped, and the optimizer starts it again.
 """
 import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -70,7 +70,7 @@ class OptimizerState:
 def restart(optimizer: Optimizer, parameter: nn.Parameter) -> None:
     """Drop the state of ``parameter``, so that its next step is a first one.
 
-    Optimizers that fill their state as they are made (Adagrad) fill it anew.
+    Optimizers that fill their state as they are made (Adagrad) fill it again.
     """
     optimizer.state.pop(parameter, None)
     known = inspect.signature(type(optimizer).__init__).parameters

@@ -12,7 +12,7 @@ class UnitAdapter(ABC):
 
     Register a subclass under the class's dotted name, ``'package.file.Class'``: nothing is imported
     for it, so that a toolbox need not be installed. The name must be exact; a subclass may have
-    changed what the adapter relies on and needs an entry of its own. Made anew at each use.
+    changed what the adapter relies on and needs an entry of its own. Created at each use.
 
     Args:
         module (nn.Module): A module of that class.

@@ -15,7 +15,7 @@ class UnitGroup:
     Most have one BN, whose scales γ are the factors. Coupled channels of a whole network, e.g.
     those of a residual stream, have several ``scales`` in its place.
 
-    Made anew at each use: wrapping a model (SyncBN) replaces modules.
+    Created at each use: wrapping a model (SyncBN) replaces modules.
 
     Attributes:
         kind (str): ``'channel'`` or ``'token'``.

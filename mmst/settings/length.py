@@ -31,7 +31,7 @@ def set_run_length(cfg: Config, length: int, unit: str, fresh: bool) -> None:
         cfg (Config): Of a run.
         length (int): In ``unit``.
         unit (str): As :func:`run_length` gives it.
-        fresh (bool): Whether the run starts anew: evaluations that would come after its end are
+        fresh (bool): Whether the run is new: evaluations that would come after its end are
             moved to it then.
     """
     cfg.train_cfg['max_epochs' if unit == 'epochs' else 'max_iters'] = length

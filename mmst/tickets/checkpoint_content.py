@@ -32,4 +32,4 @@ def check_digests(filename: str, content: Any) -> None:
     changed = find_changed_part(content)
     if changed:
         raise TicketError(f'{filename} was changed after it was written: its {changed} is another. '
-                          'Remedy: take another checkpoint of the run, or copy this one anew.')
+                          'Remedy: take another checkpoint of the run, or copy this one again.')

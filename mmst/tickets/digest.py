@@ -38,21 +38,21 @@ def find_changed_part(content: Mapping[str, Any]) -> str | None:
     """
     if DIGESTS not in content:
         return None
-    told = content[DIGESTS]
-    if not isinstance(told, Mapping):
+    recorded = content[DIGESTS]
+    if not isinstance(recorded, Mapping):
         return DIGESTS
-    added = [key for key in content if key not in told and _is_read(key)]
-    return next((str(key) for key in [*told, *added]
-                 if key not in content or not _has_digest(content[key], told.get(key))), None)
+    added = [key for key in content if key not in recorded and _is_read(key)]
+    return next((str(key) for key in [*recorded, *added]
+                 if key not in content or not _has_digest(content[key], recorded.get(key))), None)
 
 
 def _is_read(key: Any) -> bool:
     return key in _READ or (str(key).startswith('mmst_') and key != DIGESTS)
 
 
-def _has_digest(value: Any, told: Any) -> bool:
+def _has_digest(value: Any, recorded: Any) -> bool:
     try:
-        return digest(value) == told
+        return digest(value) == recorded
     except Exception:  # e.g. a tensor without data: not what was written
         return False
 

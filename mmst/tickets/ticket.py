@@ -253,7 +253,7 @@ def _check_format(path: str | Path, content: Any, unsealed: bool) -> None:
     if version < SEALED and not unsealed:
         raise TicketError(
             f'{path} has format 1, without a digest: nothing tells whether it is what '
-            'was written. Remedy: if you trust it, write it anew with '
+            'was written. Remedy: if you trust it, rewrite it with '
             'mmst seal, or take the ticket from the training run again.')
 
 

@@ -174,7 +174,7 @@ def test_tickets_of_other_classes_are_refused(streets, tmp_path, capsys):
     ticket.model['decode_head']['num_classes'] = 7
     ticket.save(tmp_path / 'seven.pth')
     line = refused(capsys, streets.config, tmp_path / 'seven.pth', '--images', streets.images)
-    assert "seven.pth tells 7 classes apart, and the config's model 19" in line
+    assert "seven.pth has 7 classes, and the config's model 19" in line
 
 
 def test_images_that_a_detector_has_not_seen_are_refused(people, tmp_path, capsys):

@@ -31,11 +31,11 @@ def from_data(data: str | Mapping[str, Any]) -> Graph:
         return _read(json.loads(data) if isinstance(data, str) else data)
     except json.JSONDecodeError:
         raise TicketError('the graph of a compacted network is no JSON. Remedy: compact the ticket '
-                          'anew with mmst compact.') from None
+                          'again with mmst compact.') from None
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError,
             RecursionError) as error:
         raise TicketError(f'the graph of a compacted network is broken: {error}. Remedy: '
-                          'compact the ticket anew with mmst compact.') from None
+                          'compact the ticket again with mmst compact.') from None
 
 
 def _read(data: Mapping[str, Any]) -> Graph:

@@ -46,7 +46,7 @@ class Writer:
     What depends on the image and what does not are kept apart: a part of each kind for every node.
 
     Args:
-        old (Graph): Is written anew.
+        old (Graph): The graph to rewrite.
         known (Findings): About ``old``.
         with_bias (Collection[str]): Operations that add a number to each channel by themselves.
         passing_bias (Collection[str]): Operations behind which adding a number to a channel is the

@@ -48,7 +48,7 @@ def decode(coding: str, data: bytes, count: int, most: int | None = None) -> np.
         return _from_bits(data, count) if form == 'bits' else _from_gaps(data, count)
     except (ValueError, zlib.error) as error:
         raise TicketError(f'positions of weights are damaged: {error}. Remedy: export the ticket '
-                          'anew.') from None
+                          'again.') from None
 
 
 def _gaps(kept: np.ndarray) -> bytes:

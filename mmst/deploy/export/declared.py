@@ -75,4 +75,4 @@ def _is_layer(layer: Any, values: Mapping[Any, Tensor]) -> bool:
 
 
 def _refused(problem: str) -> TicketError:
-    return TicketError(f'it is damaged: {problem}. Remedy: export the ticket anew.')
+    return TicketError(f'it is damaged: {problem}. Remedy: export the ticket again.')

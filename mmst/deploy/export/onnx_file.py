@@ -81,7 +81,7 @@ def check_onnx(path: str | Path, network: Deployed, images: Tensor) -> float:
 
 
 def try_out(network: Deployed, image: Tensor) -> None:
-    """Run the network once: what is wrong with it is told better by itself than by a tracer.
+    """Run the network once: its own errors are clearer than a tracer's.
 
     Raises:
         TicketError: It has no output that could be exported, or cannot take the image.

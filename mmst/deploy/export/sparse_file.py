@@ -104,7 +104,7 @@ def from_content(path: str | Path, content: Any) -> Ticket:
         ticket = Ticket(content['model'], state, Mask(kept), content['meta'])
         ticket.check()
         if _digest(ticket, content['version']) != content['digest']:
-            raise TicketError('it is damaged or was changed. Remedy: export the ticket anew.')
+            raise TicketError('it is damaged or was changed. Remedy: export the ticket again.')
         if content['version'] < _COLUMNS_FIRST:
             names = projections(state)
             ticket = Ticket(ticket.model, swap_all(state, names), Mask(swap_all(kept, names)),
@@ -113,7 +113,7 @@ def from_content(path: str | Path, content: Any) -> Ticket:
         raise TicketError(f'{path}: {error}') from None
     except Exception as error:  # not what save_sparse has written
         raise TicketError(f'{path} is damaged: {" ".join(str(error).split())}. Remedy: export the '
-                          'ticket anew.') from error
+                          'ticket again.') from error
     return ticket
 
 

@@ -8,7 +8,7 @@ from torch import nn
 class KernelModule(nn.Module):
     """Keeps plans for the kernel, made once for each size of feature map.
 
-    Plans hold addresses. Copies and pickles go without them and make their own.
+    Plans hold addresses. Copies and pickles omit them and make their own.
     """
 
     def __init__(self):

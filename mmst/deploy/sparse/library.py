@@ -18,7 +18,7 @@ def _fields(kind: Any, names: str) -> list:
 
 
 class Structure(ctypes.Structure):
-    """Of :func:`fill`, it can be copied and pickled: it is filled anew from the same values."""
+    """Of :func:`fill`, it can be copied and pickled: it is filled again from the same values."""
 
     def __reduce__(self):
         return _refill, (type(self), self.values)

@@ -60,7 +60,7 @@ def in_planes(x: Tensor, gap: int) -> Tensor:
 
 
 def as_map(x: Tensor) -> Map:
-    """What the kernel is told of a tensor whose rows are contiguous.
+    """Describe a tensor with contiguous rows to the kernel.
 
     Raises:
         TrainingError: It is not what the kernel reads: it never gets such an address.

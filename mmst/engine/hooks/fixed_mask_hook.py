@@ -34,7 +34,7 @@ class FixedMaskHook(PruneHook):
     """Loads a ticket before training and keeps its architecture and mask throughout.
 
     For retraining, the lottery-ticket settings and transfer. It takes the place of ``PruneHook``,
-    without a ``SearchHook``; other hooks work as they do beside that. A run that is resumed, also
+    without a ``SearchHook``; other hooks work as they do with that. A run that is resumed, also
     from a checkpoint of the two-in-one run itself, goes on with the checkpoint's mask; schedules
     then follow the config, e.g. one that was stretched. From a checkpoint of a search alone it goes
     on with the ticket's mask: S+P, retrained.
@@ -164,15 +164,15 @@ class FixedMaskHook(PruneHook):
         """Tell of a checkpoint that is not of this ticket, e.g. of the middle of its own run."""
         if self.ticket is None or self.start != 'ticket':
             return
-        told = Ticket.load(self.ticket).mask
-        names = [name for name in self.mask if name in told
+        recorded = Ticket.load(self.ticket).mask
+        names = [name for name in self.mask if name in recorded
                  and not (self.neck_ticket and name.startswith('neck.'))]
-        if any(not torch.equal(self.mask[name].cpu(), told[name]) for name in names):
+        if any(not torch.equal(self.mask[name].cpu(), recorded[name]) for name in names):
             runner.logger.warning(
                 f'FixedMaskHook.ticket = {self.ticket!r}: the run goes on with the mask of its '
                 f'checkpoint, of {self.mask.sparsity:.2%} sparsity; that of the ticket is another, '
-                f'of {told.sparsity:.2%}. To train the ticket itself, start anew (resume=False) or '
-                'from the last checkpoint of its run.')
+                f'of {recorded.sparsity:.2%}. To train the ticket itself, start again '
+                '(resume=False) or from the last checkpoint of its run.')
 
     def _origin(self, part: str) -> str:
         if part == 'neck' and self.neck_ticket:

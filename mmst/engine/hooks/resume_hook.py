@@ -103,7 +103,7 @@ def _find(work_dir: str) -> str | None:
 
 
 def _seed_sampler(runner: Runner) -> None:
-    """Without a seed in the config, the sampler was built before the checkpoint told it."""
+    """Set the sampler's seed: it may have been built before the checkpoint was read."""
     loader = runner.train_dataloader
     sampler = getattr(loader.batch_sampler, 'sampler', None) or loader.sampler
     if hasattr(sampler, 'seed'):

@@ -23,7 +23,7 @@ class RewindHook(IntervalHook):
     """Keeps weights to which a ticket can be rewound later (supplement, Table 3).
 
     ``WORK_DIR/rewind/N.pth``: the network in training, not its average, after N epochs (iterations
-    in iteration-based runs); 0 for the initial weights, taken when a run starts anew. Weights only,
+    in iteration-based runs); 0 for the initial weights, taken when a new run starts. Weights only,
     with the search units that were left.
 
     Args:

@@ -72,7 +72,7 @@ class SearchHook(IntervalHook):
             target_params, divisor, minimum, leave_alone, importance)
         self.units = check_choice('SearchHook.units', units, UNITS)
         self.last_search = 0
-        self._told_of_dropped = False
+        self._warned_of_dropped = False
         self._loaded: dict[str, Any] | None = None
 
     @property
@@ -138,11 +138,11 @@ class SearchHook(IntervalHook):
         self.last_search = step
         if result.removed:
             self._follow(runner)
-        told = dropped_state(wrapper.optimizer, result.dropped)
+        warning = dropped_state(wrapper.optimizer, result.dropped)
         warnings = [describe_emptied(step, result.emptied),
                     describe_missed(step, result) if done == searches else None,
-                    None if self._told_of_dropped else told]
-        self._told_of_dropped |= told is not None
+                    None if self._warned_of_dropped else warning]
+        self._warned_of_dropped |= warning is not None
         for warning in filter(None, warnings):
             runner.logger.warning(warning)
         add_event(runner, 'search', step, **result.details())
@@ -153,10 +153,10 @@ class SearchHook(IntervalHook):
         if self.last_search != steps_done(runner) // self.interval * self.interval:
             return  # cut off between steps: it goes on
         searches = [event for event in events(runner) if event['kind'] == 'search']
-        told = advice(searches, self.rho, self.warmup,
-                      self.searcher.meets_target(unwrapped(runner)))
-        if told is not None:
-            runner.logger.warning(told)
+        warning = advice(searches, self.rho, self.warmup,
+                         self.searcher.meets_target(unwrapped(runner)))
+        if warning is not None:
+            runner.logger.warning(warning)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)

@@ -146,7 +146,7 @@ class StopHook(Hook):
                 files.write_bytes(path.with_name('last_checkpoint'), str(path).encode())
                 remove_outdated(runner.work_dir, path)
         dist.barrier()  # a launcher ends the others as soon as one has ended
-        stopped = Stopped(number, told=True)
+        stopped = Stopped(number, reported=True)
         if dist.is_main_process():
             print(f'{stopped.name}: the run has stopped after {_place(runner, epoch, done)}, and '
                   f'{path} holds all of it. Go on with --resume.', file=sys.stderr, flush=True)

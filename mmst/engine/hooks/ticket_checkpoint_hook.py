@@ -26,8 +26,8 @@ OUTDATED = 'mmst_outdated'
 class TicketCheckpointHook(CheckpointHook):
     """Is a ``CheckpointHook`` whose ``save_best`` looks at evaluations at the target sparsity only.
 
-    Same arguments. Files are written beside and renamed, and outdated ones are removed after that:
-    neither a kill nor a full disk leaves half a checkpoint, or less than there was.
+    Same arguments. Files are written under another name and renamed, and outdated ones are removed
+    after that: neither a kill nor a full disk leaves half a checkpoint, or less than there was.
     """
 
     def __init__(self, *args, **kwargs):
@@ -74,12 +74,12 @@ class TicketCheckpointHook(CheckpointHook):
             return bool(self.save_best)
         return self.max_keep_ckpts > 0 and name not in map(self.filename_tmpl.format, kept)
 
-    def _own_path(self, told: Any) -> str | None:
+    def _own_path(self, recorded: Any) -> str | None:
         """Return a file that a checkpoint names, in this run's own folder; None where it is not
         there.
         """
         # Those of runs that were asked to end have names of their own.
-        name = own_name(told, self.filename_tmpl) or own_name(told, STOPPED)
+        name = own_name(recorded, self.filename_tmpl) or own_name(recorded, STOPPED)
         path = self.file_backend.join_path(self.out_dir, name) if name else None
         return path if path and self.file_backend.isfile(path) else None
 

@@ -48,9 +48,9 @@ class TicketHook(IntervalHook):
     """Saves a ticket at each prune and at the end of the run.
 
     ``WORK_DIR/tickets/STEP.pth`` at each prune; ``WORK_DIR/ticket.pth`` at the end, with the run's
-    target sparsity, and beside it ``ticket.json`` with its costs and the metrics of its evaluation,
-    which are also printed. Weights are those of the averaged model where there is one. A run that
-    is stopped early leaves the same files.
+    target sparsity, and next to it ``ticket.json`` with its costs and the metrics of its
+    evaluation, which are also printed. Weights are those of the averaged model where there is one.
+    A run that is stopped early leaves the same files.
 
     Args:
         keep_each (bool): Keep the tickets of the prunes before the last. Defaults to True.

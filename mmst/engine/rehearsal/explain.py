@@ -76,7 +76,7 @@ def suggestion(name: Any, known: Iterable[str]) -> str | None:
 
 def _cause(error: Exception, cfg: Config, section: str, place: Place,
            hint: str) -> tuple[Place, str]:
-    """Return the setting that is to blame, as far as can be told, and what to do."""
+    """Return the setting that is to blame, as far as that is known, and a remedy."""
     text = str(error)
     for pattern, key, remedy in _ELSEWHERE:
         if re.search(pattern, text):

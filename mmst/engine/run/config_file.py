@@ -28,7 +28,7 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     """
     path = find_config(path)
     folder = osp.dirname(osp.abspath(path))
-    if folder not in sys.path:  # custom_imports may name files beside the config
+    if folder not in sys.path:  # custom_imports may name files next to the config
         sys.path.append(folder)
     try:
         cfg = Config.fromfile(path)

@@ -33,7 +33,7 @@ def log_coverage(runner: Runner, teller: Hook) -> None:
 
     Args:
         runner (Runner): With all its hooks, and its model as it begins to train.
-        teller (Hook): Who calls. Of a ``PruneHook`` and a ``SearchHook`` the former tells.
+        teller (Hook): The caller. Of a ``PruneHook`` and a ``SearchHook`` the former tells.
     """
     prune = next((hook for hook in runner.hooks if isinstance(hook, PrunesWeights)), None)
     search = next((hook for hook in runner.hooks if isinstance(hook, SearchesUnits)), None)

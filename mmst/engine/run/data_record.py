@@ -25,7 +25,8 @@ KEY = 'data'
 def check_data(runner: Runner) -> None:
     """Note the training data in the run's record; refuse to go on with others.
 
-    Other data set settings are the user's own choice, and are noted anew. All ranks must call this.
+    Other data set settings are the user's own choice: the record is updated. All ranks must call
+    this.
 
     Raises:
         TrainingError: The settings are the same, and the data are not; on all ranks.
@@ -53,7 +54,7 @@ def _check(runner: Runner) -> None:
         raise TrainingError(
             f'train_dataloader.dataset: the data are not those that the run began with '
             f'({"as many, of other names, sizes or making" if same else counts}). Remedy: restore '
-            'them, or start anew in another --work-dir.')
+            'them, or start again in another --work-dir.')
     if before != now:
         write_record(Path(runner.work_dir), dict(record, **{KEY: now}))
 
@@ -65,11 +66,11 @@ def describe_data(runner: Runner) -> dict[str, Any]:
     """
     cfg, dataset = runner.cfg.get('train_dataloader') or {}, runner.train_dataloader.dataset
     settings = cfg.get('dataset') if isinstance(cfg, Mapping) else None
-    told = json.dumps(as_plain_data(_without_roots(settings)), sort_keys=True, default=str)
+    described = json.dumps(as_plain_data(_without_roots(settings)), sort_keys=True, default=str)
     found = hashlib.sha256()
     for word in (*_names(dataset), *_markers(settings)):
         found.update(word.encode(errors='replace'))
-    return dict(settings=hashlib.sha256(told.encode()).hexdigest()[:16], samples=len(dataset),
+    return dict(settings=hashlib.sha256(described.encode()).hexdigest()[:16], samples=len(dataset),
                 digest=found.hexdigest()[:16])
 
 

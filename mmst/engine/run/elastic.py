@@ -19,7 +19,7 @@ def adapt_to_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
     """Convert what a checkpoint counts in iterations, if its epochs had another number of them.
 
     The run goes on at the same epoch; schedules that were converted to iterations go on at the same
-    part of their way. The learning rate itself stays: whoever changes the total batch size decides
+    part of their way. The learning rate itself stays: users who change the total batch size decide
     whether to scale it. mmengine would leave a schedule half done, or beyond its end.
     """
     before, now = checkpoint.get(KEY), len(runner.train_dataloader)

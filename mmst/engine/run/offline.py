@@ -107,7 +107,7 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
         cfg (Config): The whole config.
         ticket (Ticket): Where architecture and meta data come from.
         mask (Mask): Of the runner's model.
-        out (str): Path of the new ticket; the summary is written beside it.
+        out (str): Path of the new ticket; the summary is written next to it.
         **origin: How it came about, for the summary.
     """
     model, settings = unwrapped(runner), hook_settings(cfg, 'RecalibrateHook') or {}

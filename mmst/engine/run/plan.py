@@ -54,7 +54,7 @@ class RunPlan:
         """Refuse an optimizer wrapper that knows nothing of masks and penalty.
 
         Raises:
-            ConfigError: Saying who needs it.
+            ConfigError: Naming the hook that needs it.
         """
         if issubclass(self.wrapper, OptimWrapperDict):
             written = (self.cfg or {}).get('optim_wrapper') or {}

@@ -21,7 +21,7 @@ def check_config(cfg: Config) -> None:
     if cfg.get('launcher', 'none') == 'none':
         return
     if cfg.get('runner_type', 'Runner') == 'FlexibleRunner':
-        raise config_error('runner_type', 'FlexibleRunner', 'it cannot wrap a model anew after a '
+        raise config_error('runner_type', 'FlexibleRunner', 'it cannot wrap a model again after a '
                            'removal', 'use mmengine\'s Runner on several processes')
     _check_wrapper(MODEL_WRAPPERS.get((cfg.get('model_wrapper_cfg') or {}).get('type', DEFAULT)))
     kind = cfg.get('sync_bn')

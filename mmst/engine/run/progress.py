@@ -53,10 +53,10 @@ class Progress:
 
     def _sparsity(self) -> str:
         revived = sum(e['revived'] for e in self.events if e['kind'] == 'reactivate')
-        told = [f'{name} {value:.2%}' for name, value in (
-            ('reached', self.state['sparsity']), ('due', self.due), ('target', self.target))
-            if value is not None]
-        return (f'sparsity: {", ".join(told)}; weights reactivated: '
+        shares = [f'{name} {value:.2%}' for name, value in (
+              ('reached', self.state['sparsity']), ('due', self.due), ('target', self.target))
+              if value is not None]
+        return (f'sparsity: {", ".join(shares)}; weights reactivated: '
                 f'{f"{revived:,}" if revived else "none"}')
 
 

@@ -37,7 +37,7 @@ def find_checkpoint(work_dir: str | Path) -> str | None:
     if problems:
         raise TicketError(
             f'{problems[0]} There is no other checkpoint in {work_dir}. Remedy: start '
-            'anew in another --work-dir.')
+            'again in another --work-dir.')
     return None
 
 

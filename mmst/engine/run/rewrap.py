@@ -1,4 +1,4 @@
-"""Wrapping a model anew after its shapes have changed."""
+"""Wraps a model again after its shapes have changed."""
 import gc
 
 import torch

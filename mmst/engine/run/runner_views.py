@@ -47,7 +47,7 @@ def evaluated(runner: Runner) -> nn.Module:
 
 
 def refresh_averaged(runner: Runner) -> None:
-    """Let the averaged model hold its tensors anew after their storage has changed."""
+    """Let the averaged model hold its tensors again after their storage has changed."""
     ema = averaged(runner)
     if ema is not None:
         ema.avg_parameters = (ema.module.state_dict() if ema.update_buffers else

@@ -56,7 +56,7 @@ def dropped_state(optimizer: Any, dropped: Mapping[str, int]) -> str | None:
     return (
         f'{type(optimizer).__name__} keeps state ({names}) of another form than its '
         f'parameters: that of {sum(dropped.values())} parameters could not be cut with them and '
-        'begins anew. '
+        'begins again. '
         'This is said once; later searches do the same.')
 
 
@@ -66,7 +66,7 @@ def describe_emptied(step: int, emptied: list[str]) -> str | None:
         return None
     more = f' and {len(emptied) - 3} more' if len(emptied) > 3 else ''
     return (f'search at {step}: nothing is left of {", ".join(emptied[:3])}{more}: their residual '
-            'paths remain. If that is too much, train anew with a lower SearchHook.rho.')
+            'paths remain. If that is too much, train again with a lower SearchHook.rho.')
 
 
 def describe_missed(step: int, result: SearchResult) -> str | None:
@@ -74,4 +74,4 @@ def describe_missed(step: int, result: SearchResult) -> str | None:
     if not result.misses_target:
         return None
     return (f'search at {step}: the network costs {result.ratio:.3f} of its target, and this was '
-            'the last search. Train anew with a higher SearchHook.rho or threshold, or longer.')
+            'the last search. Train again with a higher SearchHook.rho or threshold, or longer.')

@@ -36,12 +36,12 @@ class Stopped(SystemExit):
 
     Args:
         number (int): The signal.
-        told (bool): Whether the user has been told. Defaults to False.
+        reported (bool): Whether the user has seen a message. Defaults to False.
     """
 
-    def __init__(self, number: int, told: bool = False):
+    def __init__(self, number: int, reported: bool = False):
         super().__init__(128 + number)
-        self.name, self.told = signal.Signals(number).name, told
+        self.name, self.reported = signal.Signals(number).name, reported
 
 
 class StopSignals:

@@ -73,7 +73,7 @@ def find_damage(work_dir: str | Path) -> str | None:
 
 
 def begin(work_dir: str | Path, run: Entry, entries: Iterable[Entry]) -> None:
-    """Write the file anew, whole or not at all.
+    """Rewrite the file, whole or not at all.
 
     Raises:
         TrainingError: It cannot be written.

@@ -51,7 +51,7 @@ def train(cfg: Config) -> Runner:
             with holding(cfg):
                 runner.train()
         except Stopped as stopped:
-            if stopped.told:  # else the other processes may not be there any more
+            if stopped.reported:  # else the other processes may not be there any more
                 launcher.stop_processes()
             raise
     launcher.stop_processes()

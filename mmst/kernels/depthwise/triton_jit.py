@@ -12,7 +12,7 @@ import triton.language as tl
 
 #: Of a plan.
 COLUMNS = tl.constexpr(7)
-#: A search changes numbers of channels: a kernel for each would be built anew.
+#: A search changes numbers of channels: a kernel for each would have to be built.
 _SIZES = ('height', 'width', 'channels', 'out_height', 'out_width', 'rows', 'weights')
 
 

@@ -24,7 +24,7 @@ FLAGS = ('-O3', '-std=c++17', '-fPIC', '-shared', '-pthread', '-fno-math-errno',
 #: Ending of the file that holds a library's SHA-256.
 DIGEST = '.sha256'
 COMPILERS = ('c++', 'g++', 'clang++')
-#: ``MMST_KERNEL=none`` does without kernels; ``MMST_KERNEL_CACHE`` is the folder of the builds;
+#: ``MMST_KERNEL=none`` turns kernels off; ``MMST_KERNEL_CACHE`` is the folder of the builds;
 #: ``MMST_KERNEL_TARGET`` holds the compiler's flags for the processor, e.g. ``-mavx2 -mfma``.
 SWITCH, CACHE, TARGET = 'MMST_KERNEL', 'MMST_KERNEL_CACHE', 'MMST_KERNEL_TARGET'
 
@@ -40,7 +40,7 @@ def build(source: Path) -> ctypes.CDLL:
     its digest is the one that was written with it; without a compiler, whichever has built it.
 
     Args:
-        source (Path): Its C++ file; headers lie beside it or in ``INCLUDE``.
+        source (Path): Its C++ file; headers lie next to it or in ``INCLUDE``.
 
     Raises:
         BuildError: In one line.
@@ -68,8 +68,8 @@ def build(source: Path) -> ctypes.CDLL:
 def _load(path: Path) -> ctypes.CDLL | None:
     """Load the library if its file is whole: a damaged one would end the process as it loads."""
     try:
-        told = path.with_suffix(DIGEST).read_text().strip()
-        if hashlib.sha256(path.read_bytes()).hexdigest() == told:
+        recorded = path.with_suffix(DIGEST).read_text().strip()
+        if hashlib.sha256(path.read_bytes()).hexdigest() == recorded:
             return ctypes.CDLL(str(path))
     except (OSError, UnicodeDecodeError):  # missing, or for another kind of machine
         pass
@@ -118,7 +118,7 @@ def find_compiler() -> list[str] | None:
 def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
     """Compile to ``path``, whole or not at all; for this very processor where that works.
 
-    The digest is written after it, beside it.
+    The digest is written after it, next to it.
 
     With flags of ``MMST_KERNEL_TARGET`` it is compiled with them or not at all.
     """
@@ -130,8 +130,8 @@ def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
             if not result.returncode:
                 data = product.read_bytes()
                 files.write_bytes(path, data)
-                told = hashlib.sha256(data).hexdigest()
-                return files.write_bytes(path.with_suffix(DIGEST), told.encode())
+                recorded = hashlib.sha256(data).hexdigest()
+                return files.write_bytes(path.with_suffix(DIGEST), recorded.encode())
     lines = result.stderr.strip().splitlines() or ['no message']
     raise BuildError(f'{shlex.join(compiler)} failed: {lines[0]}')
 
@@ -162,8 +162,8 @@ def processor() -> str:
     cpuinfo = Path('/proc/cpuinfo')
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     wanted = ('model name', 'flags', 'Features', 'CPU part')
-    told = {line.partition(':')[0].strip(): line for line in lines if line.startswith(wanted)}
-    return repr((platform.platform(), platform.processor(), sorted(told.values())))
+    recorded = {line.partition(':')[0].strip(): line for line in lines if line.startswith(wanted)}
+    return repr((platform.platform(), platform.processor(), sorted(recorded.values())))
 
 
 def cache_folder() -> Path:

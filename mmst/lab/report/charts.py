@@ -45,7 +45,7 @@ class Mark:
 
 
 def line_chart(title: str, x_label: str, x_end: float, series: Sequence[Series],
-               marks: Sequence[Mark] = (), told: bool = False, zero: bool = True) -> str:
+               marks: Sequence[Mark] = (), described: bool = False, zero: bool = True) -> str:
     """Return a chart with a key above and the run's events in lanes below.
 
     Args:
@@ -53,7 +53,7 @@ def line_chart(title: str, x_label: str, x_end: float, series: Sequence[Series],
         x_label (str): Name of the horizontal axis, which goes from 0 to ``x_end``.
         series (Sequence[Series]): Lines.
         marks (Sequence[Mark]): Events.
-        told (bool): Whether events tell what they are; once in a row of charts is enough.
+        described (bool): Whether events have descriptions; once in a row of charts is enough.
         zero (bool): Whether the vertical axis begins at 0.
     """
     key, key_height = _key(series)
@@ -63,7 +63,7 @@ def line_chart(title: str, x_label: str, x_end: float, series: Sequence[Series],
     lanes = [lane for lane in LANES if any(m.kind == lane[0] for m in marks)]
     height = top + PLOT + 34 + LANE * len(lanes) + (4 if lanes else 0)
     content = [key, _axes(x, y, x_label), *(_line(s, x, y) for s in series),
-               *(_lane(lane, marks, x, top + PLOT + 40 + LANE * i, told)
+               *(_lane(lane, marks, x, top + PLOT + 40 + LANE * i, described)
                  for i, lane in enumerate(lanes))]
     return tag('figure', tag('figcaption', title),
                picture(WIDTH, height, title, *content, class_='chart'))
@@ -103,14 +103,14 @@ def _path(places: Sequence[tuple[float, float]], stepped: bool) -> str:
     return ''.join(drawn)
 
 
-def _lane(lane, marks: Sequence[Mark], x: Scale, y: float, told: bool) -> str:
+def _lane(lane, marks: Sequence[Mark], x: Scale, y: float, described: bool) -> str:
     kind, letter, shape, colour = lane
     parts = [words(letter, LEFT - 5, y + 4, text_anchor='end', fill=colour, font_weight='bold'),
              tag('line', x1=x.start, x2=x.end, y1=y, y2=y, class_='grid')]
     for mark in marks:
         if mark.kind == kind:
             drawn = tag('path', d=_shape(shape, x(mark.step), y), fill=colour)
-            parts.append(spot(mark.tip, drawn) if told else drawn)
+            parts.append(spot(mark.tip, drawn) if described else drawn)
     return ''.join(parts)
 
 

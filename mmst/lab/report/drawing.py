@@ -1,7 +1,7 @@
 """Draws the supernet (supplement, Fig. 1) with the units left in each search block.
 
 Time goes to the right and branches lie below each other, or, for narrow screens, time goes down and
-branches lie beside each other.
+branches lie next to each other.
 """
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ NARROW = Form(True, (24., 20.), 26., 27., 6., (40., 26.))
 
 def architecture(title: str, before: Mapping[str, Any], after: Mapping[str, Any],
                  sparsity: Mapping[str, float]) -> str:
-    """Return the drawing for wide and, beside it, for narrow screens; the page shows one of them.
+    """Return the drawing for wide screens, and that for narrow ones; the page shows one of them.
 
     Args:
         title (str): What is drawn.
@@ -59,10 +59,10 @@ def block_tip(block: Block, before: Mapping[str, Any], after: Mapping[str, Any],
               sparsity: Mapping[str, float]) -> str:
     """Return a block in numbers."""
     most, left = counts_of(block.path, before), counts_of(block.path, after)
-    told = ', '.join(f'{unit_name(k)} {left.get(k, 0)} of {n}' for k, n in most.items() if n)
+    counts = ', '.join(f'{unit_name(k)} {left.get(k, 0)} of {n}' for k, n in most.items() if n)
     pruned = sparsity.get(block.path)
-    return f'{block.name}: {told}' + (f'; {pruned:.1%} of a layer\'s weights pruned on average'
-                                      if pruned is not None else '')
+    return f'{block.name}: {counts}' + (f'; {pruned:.1%} of a layer\'s weights pruned on average'
+                                        if pruned is not None else '')
 
 
 def counts_of(path: str, widths: Mapping[str, Any]) -> dict[int, int]:

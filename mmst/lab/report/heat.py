@@ -55,8 +55,8 @@ def _cell(share: float | None, x: float, y: float) -> str:
 
 
 def _tip(row: str, columns: Sequence[str], cells: Mapping[tuple[str, str], float]) -> str:
-    told = [f'{name} {cells[row, name]:.1%}' for name in columns if (row, name) in cells]
-    return f'{row}: {", ".join(told)}'
+    shares = [f'{name} {cells[row, name]:.1%}' for name in columns if (row, name) in cells]
+    return f'{row}: {", ".join(shares)}'
 
 
 def _percent(share: float) -> str:

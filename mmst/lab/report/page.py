@@ -99,19 +99,19 @@ def _settings(data: RunData) -> str:
 
 
 def _provenance(data: RunData) -> str:
-    told: dict[str, Any] = {'work directory': data.name}
+    facts: dict[str, Any] = {'work directory': data.name}
     meta = data.summary or data.run
-    told['seed'] = meta.get('seed', 'not recorded')
+    facts['seed'] = meta.get('seed', 'not recorded')
     for name, version in (meta.get('versions') or {}).items():
-        told[f'{name} version'] = version
+        facts[f'{name} version'] = version
     if data.config_path is not None:
         content = data.config_path.read_bytes()
-        told['config'] = data.config_path.name
-        told['SHA-256 of the config'] = hashlib.sha256(content).hexdigest()
+        facts['config'] = data.config_path.name
+        facts['SHA-256 of the config'] = hashlib.sha256(content).hexdigest()
     if data.weights is not None:
-        told['weights'] = data.weights.name
-    told['started, and resumed'] = ', '.join(data.starts) or 'not recorded'
-    return pairs(told.items())
+        facts['weights'] = data.weights.name
+    facts['started, and resumed'] = ', '.join(data.starts) or 'not recorded'
+    return pairs(facts.items())
 
 
 def _find(cfg: Any, name: str) -> Any:

@@ -84,7 +84,7 @@ def _sample(drawer: Any, model: nn.Module, sample: Any, index: int, name: str) -
     """Return drawn by the toolbox's own visualizer."""
     import cv2
     result = model.test_step(pseudo_collate([sample]))[0]
-    # Key points are told in the file's pixels, not in those of the network's input.
+    # Key points are given in the file's pixels, not in those of the network's input.
     image = cv2.imread(result.metainfo['img_path'])[..., ::-1].copy()
     if hasattr(drawer, 'visualize_cls'):
         classes = drawer.dataset_meta.get('classes')

@@ -20,7 +20,7 @@ def timeline_section(data: RunData) -> str:
     end = max(data.run.get('steps', 0), data.reached)
     charts = [chart for chart in (_accuracy(data), _sparsity(data), _macs(data), _loss(data))
               if chart]
-    drawn = [line_chart(title, data.unit, end, series, marks, told=not i, zero=zero)
+    drawn = [line_chart(title, data.unit, end, series, marks, described=not i, zero=zero)
              for i, (title, series, zero) in enumerate(charts)]
     key = 'S: search, P: prune, R: reactivation of pruned weights.'
     return ''.join([
@@ -99,6 +99,6 @@ def _tables(data: RunData) -> str:
 def _sentence(event: Mapping[str, Any]) -> str:
     if event['kind'] != 'evaluate':
         return describe(event)
-    told = ', '.join(f'{name} {value!r}' for name, value in event['metrics'].items())
-    return (f'{told} at {event["sparsity"]:.4%} sparsity, '
+    described = ', '.join(f'{name} {value!r}' for name, value in event['metrics'].items())
+    return (f'{described} at {event["sparsity"]:.4%} sparsity, '
             f'{"the target" if event["at_target"] else "interim"}')

@@ -106,7 +106,7 @@ def _alone(folder):
 def generate(dataset, out, size=None, train=None, val=None, seed=0, replace=False):
     """Write a generated data set in its real format.
 
-    The files appear together: they are written in a folder beside ``out``, which is renamed at
+    The files appear together: they are written in a folder next to ``out``, which is renamed at
     the end. A folder made with the same parameters is left as it is; one that lost files is made
     again. What an interrupted call left behind is removed. Data that a run reads are not replaced.
 
@@ -164,7 +164,7 @@ def _made_with(folder):
 
 
 def _write(out, wanted):
-    """Write all of a data set beside ``out`` and put it in its place."""
+    """Write all of a data set next to ``out`` and put it in its place."""
     for left in out.parent.glob(f'.{out.name}.*.partial'):
         shutil.rmtree(left)
     work = Path(tempfile.mkdtemp('.partial', f'.{out.name}.', out.parent))

@@ -62,7 +62,7 @@ def _add(merged: dict[str, Any], section: Mapping[str, Any]) -> None:
         known = by_run.get(row['run'])
         if known is not None and known['metrics'] != row['metrics']:
             raise config_error('TABLE', row['run'], 'has other results in another table',
-                               'fill the tables anew from the same records')
+                               'fill the tables again from the same records')
         if known is None:
             merged['rows'].append(row)
     for label, runs in section['curves'].items():

@@ -69,10 +69,10 @@ def is_reference(run: str) -> bool:
 
 def _points(section: Mapping[str, Any], label: str, row: Mapping[str, Any]) -> Iterator[Point]:
     metric = section['metrics'][0]
-    values, told = row['metrics'][metric], row['paper'].get(metric)
+    values, reported = row['metrics'][metric], row['paper'].get(metric)
     if values['mean'] is not None:
         yield Point(section['title'], label, row['run'], OURS, metric, row['costs']['macs_density'],
                     values['mean'], values['min'], values['max'])
-    if told is not None:
+    if reported is not None:
         yield Point(section['title'], label, row['run'], PAPER, metric, row['paper'].get('macs'),
-                    told, told, told)
+                    reported, reported, reported)

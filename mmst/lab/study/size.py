@@ -47,7 +47,7 @@ def load_size(path: Path) -> Size:
     for data, name in content['configs'].items():
         configs[data] = (path.parent / name).resolve()
         if not configs[data].is_file():
-            raise config_error(f'configs.{data}', name, f'no such config beside {path.name}',
+            raise config_error(f'configs.{data}', name, f'no such config next to {path.name}',
                                'give its path as seen from the size file')
     return Size(path.stem, configs, content.get('options') or {}, content.get('arguments') or {},
                 content.get('generate') or {})

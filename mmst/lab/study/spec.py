@@ -151,7 +151,7 @@ def _grid(grid: Any) -> tuple[list, list]:
 def _section(entry: Mapping[str, Any], content: Mapping[str, Any],
              runs: Mapping[str, Run]) -> Section:
     known('sections', entry, ('title', 'data'), ('rows', 'curves', 'metrics'))
-    data, told = entry['data'], content.get('paper') or {}
+    data, reported = entry['data'], content.get('paper') or {}
     chosen = entry.get('metrics') or (content.get('metrics') or {}).get(data)
     if not chosen:
         raise config_error(f'sections.{data}.metrics', None, 'nothing to fill the table with',
@@ -161,12 +161,12 @@ def _section(entry: Mapping[str, Any], content: Mapping[str, Any],
     for given in entry.get('curves') or ():
         known('curves', given, ('label', 'runs'))
         curves[given['label']] = list(given['runs'])
-        rows += [Row(f'{given["label"]}, {ratio_of(run)}', run, told.get(run) or {})
+        rows += [Row(f'{given["label"]}, {ratio_of(run)}', run, reported.get(run) or {})
                  for run in given['runs']]
     for given in entry.get('rows') or ():
         known('rows', given, ('label', 'run'), ('paper', ))
         rows.append(Row(given['label'], given['run'],
-                        given.get('paper') or told.get(given['run']) or {}))
+                        given.get('paper') or reported.get(given['run']) or {}))
     labels = [row.label for row in rows]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:

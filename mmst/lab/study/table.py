@@ -78,12 +78,12 @@ def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str,
     higher, lower = _row(sections, claim.higher), _row(sections, claim.lower)
     metric = next(iter(higher['metrics']))
     scores = [row['metrics'][metric] for row in (higher, lower)]
-    told = [row['paper'].get(metric) for row in (higher, lower)]
+    reported = [row['paper'].get(metric) for row in (higher, lower)]
     sure = not any(row['classes_without_label'] for row in (higher, lower))
     found = verdict(*(score['values'] for score in scores))
     return dict(text=claim.text, higher=claim.higher, lower=claim.lower, metric=metric,
                 verdict=found if sure or found == MISSING else OPEN,
-                ours=[score['mean'] for score in scores], paper=told)
+                ours=[score['mean'] for score in scores], paper=reported)
 
 
 def _row(sections: Sequence[Mapping[str, Any]], run: str) -> Any:

@@ -72,13 +72,13 @@ def check_task(path: str, ticket: Ticket, cfg: Mapping) -> None:
     Raises:
         TicketError: Naming both.
     """
-    told, wanted = ticket.meta.get('default_scope'), cfg.get('default_scope')
-    if told != wanted:
-        raise TicketError(f'{path} is a ticket of {told}, and the config is of {wanted}. Remedy: '
+    own, wanted = ticket.meta.get('default_scope'), cfg.get('default_scope')
+    if own != wanted:
+        raise TicketError(f'{path} is a ticket of {own}, and the config is of {wanted}. Remedy: '
                           'give the config of its run, or tickets of one task.')
-    told, wanted = outputs(ticket.model), outputs(cfg['model'])
-    if told != wanted:
-        raise TicketError(f'{path} tells {told} classes apart, and the config\'s model {wanted}. '
+    own, wanted = outputs(ticket.model), outputs(cfg['model'])
+    if own != wanted:
+        raise TicketError(f'{path} has {own} classes, and the config\'s model {wanted}. '
                           'Remedy: give the config of its run, or tickets of one data set.')
 
 

@@ -49,7 +49,7 @@ def compare_images(view: View, columns: Sequence[Column], subjects: Sequence[Sub
 
 def compare_video(view: View, columns: Sequence[Column], source: Path, path: Path,
                   width: int = 320, boxes: Boxes | None = None) -> int:
-    """Draw each frame of a video beside the predictions on it, at the same speed.
+    """Draw each frame of a video next to the predictions on it, at the same speed.
 
     Returns:
         int: Number of frames.

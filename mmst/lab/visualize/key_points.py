@@ -39,7 +39,7 @@ class KeyPointView(View):
         return merge_data_samples(inference_topdown(network, subject.image, subject.boxes))
 
     def draw(self, image: np.ndarray, sample: Any, truth: bool = False) -> np.ndarray:
-        """Small images are enlarged, so that lines are thin beside the people."""
+        """Small images are enlarged, so that lines are thin compared with the people."""
         from mmpose.visualization import PoseLocalVisualizer
         factor = max(1, round(WIDTH / image.shape[1]))
         image = cv2.resize(image, None, fx=factor, fy=factor)

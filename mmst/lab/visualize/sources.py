@@ -45,7 +45,7 @@ def read_image(path: Path) -> np.ndarray:
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) \
         if path.stat().st_size else None
     if image is None:
-        raise DataError(f'--images {path}: cannot be read as an image. Remedy: copy it anew, or '
+        raise DataError(f'--images {path}: cannot be read as an image. Remedy: copy it again, or '
                         'leave it away.')
     return image
 

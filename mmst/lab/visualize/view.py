@@ -37,7 +37,7 @@ class Subject:
 class View(ABC):
     """Predicts and draws with the inference functions and visualizers of a task's toolbox.
 
-    To add a task: a file beside this one with a subclass that is registered in ``VIEWS`` under the
+    To add a task: a file next to this one with a subclass that is registered in ``VIEWS`` under the
     toolbox's scope, imported in ``__init__.py``.
 
     Args:

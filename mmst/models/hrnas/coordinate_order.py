@@ -80,11 +80,11 @@ def convert(content: Any) -> Any:
         _convert_ticket(content)
         return content
     found: dict[str, list[int]] = {}
-    told = _is_old_checkpoint(content)
+    old_file = _is_old_checkpoint(content)
     for state in (content, content.get('state_dict'), content.get('ema_state_dict')):
         if isinstance(state, dict):
-            found.update(_convert_state(state, told))
-    if told:
+            found.update(_convert_state(state, old_file))
+    if old_file:
         content[FORMAT_KEY] = FORMAT
     for masks in (content.get('mmst_mask'), content.get('mmst_returned')):
         for part in masks.values() if found and isinstance(masks, dict) else ():
@@ -139,8 +139,8 @@ def _is_old_checkpoint(content: Mapping[str, Any]) -> bool:
     return isinstance(version, int) and version < FORMAT_COLUMNS_FIRST
 
 
-def _convert_state(state: dict[str, Any], told: bool) -> dict[str, list[int]]:
-    """Convert what its metadata call old, or ``told`` where they say nothing.
+def _convert_state(state: dict[str, Any], old_file: bool) -> dict[str, list[int]]:
+    """Convert weights that their metadata call old; without metadata, ``old_file`` decides.
 
     Returns:
         dict: Names, without ``module.``, to shapes.
@@ -150,7 +150,7 @@ def _convert_state(state: dict[str, Any], told: bool) -> dict[str, list[int]]:
     found = {}
     for name in projections(state):
         entry = metadata.get(name[:-len(_WEIGHT) - 1])
-        if told if entry is None else has_old_order(entry):
+        if old_file if entry is None else has_old_order(entry):
             state[name] = swap(state[name])
             if entry is not None:
                 entry['version'] = COLUMNS_FIRST

@@ -8,7 +8,7 @@ from torch import Tensor
 class Criterion(ABC):
     """Scores weights; the lowest scores are pruned.
 
-    To add one: a file beside this one with a subclass registered in ``CRITERIA``, imported in
+    To add one: a file next to this one with a subclass registered in ``CRITERIA``, imported in
     ``__init__.py``.
 
     Attributes:

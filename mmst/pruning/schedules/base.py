@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 class Schedule(ABC):
     """Gives the target sparsity at each prune.
 
-    To add one: a file beside this one with a subclass registered in ``SCHEDULES``, imported in
+    To add one: a file next to this one with a subclass registered in ``SCHEDULES``, imported in
     ``__init__.py``.
 
     Args:

@@ -1,6 +1,6 @@
 """Search units of modules that are not this project's: an adapter a file.
 
-To add one: a file beside this one (or anywhere that your config imports) with a subclass of
+To add one: a file next to this one (or anywhere that your config imports) with a subclass of
 ``UnitAdapter``, registered in ``UNIT_ADAPTERS`` under the dotted name of the module's class.
 """
 from ..unit_adapter import UnitAdapter

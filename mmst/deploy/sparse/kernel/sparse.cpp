@@ -127,7 +127,7 @@ void search_block(const Block *b, const Transformer *t, const Map *x, const Map 
   float *maps = room(call.state.grid, rows * formers);
   std::vector<std::atomic<bool>> ready(formers);
   const Samples down(GRID, t ? y->height : 0);
-  // Transformers are begun first, so that whoever waits for one waits for a running task.
+  // Transformers are begun first, so that a thread that waits for one waits for a running task.
   Pool::run(formers + tiles * x->images, threads, [&](int i, int thread) {
     float *scratch = room(call.state.scratch[thread], floats);
     if (i < formers) {

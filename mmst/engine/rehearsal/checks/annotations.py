@@ -35,7 +35,7 @@ def _read_annotations(key: str, path: str, remedy: str):
         with open(path, encoding='utf-8') as file:
             content = json.load(file)
     except ValueError as error:
-        raise data_error(key, path, f'no JSON ({error})', 'copy it anew; ' + remedy) from error
+        raise data_error(key, path, f'no JSON ({error})', 'copy it again; ' + remedy) from error
     if isinstance(content, list):  # Some data sets of mmpose keep to a format of their own.
         return None
     people = content.get('annotations')

@@ -1,4 +1,4 @@
-"""Which images of a folder does a data set use, and which lie beside them?"""
+"""Compares the images that a data set uses with all that lie in its folder."""
 import logging
 import os
 from collections import Counter
@@ -39,7 +39,7 @@ def check_images(source: Source) -> None:
     listed = ', '.join(f'{count} in {ending!r}' for ending, count in beside.most_common(3))
     value = used_endings[0] if len(used_endings) == 1 else list(used_endings)
     problem = (f'{used} images in {folder} end so and are used; {sum(beside.values())} others lie '
-               f'beside them ({listed})')
+               f'next to them ({listed})')
     remedy = 'set it to the ending of your files, capitals included, or rename them'
     if not used:
         raise data_error(key, value, problem, remedy)

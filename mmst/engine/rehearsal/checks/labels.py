@@ -57,7 +57,7 @@ def _load(load: Any, info: dict, source: Source) -> np.ndarray:
         raise data_error(
             f'{source.key}.data_prefix.seg_map_path', info['seg_map_path'],
             f'the label map of {info["img_path"]} cannot be read ({type(error).__name__})',
-            'every image needs a label map of its name; copy the data set anew') from error
+            'every image needs a label map of its name; copy the data set again') from error
 
 
 def _check_values(labels: np.ndarray, ignored: set[int], head, path: str, source: Source) -> None:

@@ -33,7 +33,7 @@ struct Norm {
 namespace {
 
 constexpr int VECTORS = 4;  // that are summed side by side
-// Pixels of a block: what is kept of each must stay small beside it, and a float's sums short.
+// Pixels of a block: the sums kept of each must stay small next to it, and a float's sums short.
 constexpr int64_t LEAST = 128, MOST = 512, BLOCK_BYTES = 1 << 16;
 
 // Call work(constant number of vectors, first channel, channels of a vector) for all channels. The

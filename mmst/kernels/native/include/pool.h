@@ -47,7 +47,7 @@ class Pool {
   }
 
   // Look for a while whether it has come about: runs follow one another within some ten microseconds,
-  // and a thread that sleeps takes longer to wake. Whoever else wants the core gets it.
+  // and a thread that sleeps takes longer to wake. Other processes get the core.
   template <class Condition>
   static void soon(const Condition &met) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(300);
