@@ -1,4 +1,4 @@
-"""Networks of this project as graphs, BN folded into the convolutions."""
+"""Turns networks of this project into graphs, BN folded into the convolutions."""
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from .shapes import levels
 
 
 def lower(backbone: nn.Module, neck: nn.Module | None = None) -> Graph:
-    """The graph of a backbone, with a neck behind it where one is given.
+    """Return the graph of a backbone, with a neck behind it where one is given.
 
     Its weights are in the precision of the modules; BN is folded in double precision.
 
@@ -124,7 +124,7 @@ def add_block(graph: Graph, block: SearchBlock, path: str, x: str) -> str:
 
 
 def _mixconv(graph: Graph, path: MixConv, name: str, x: str) -> list[str]:
-    """A term for each kernel size: sums of the projections are projections of the parts."""
+    """Return a term for each kernel size: sums of the projections are projections of the parts."""
     expand, expand_bias = _fold(path.expand.weight, path.expand_bn)
     project, project_bias = _fold(path.project.weight, path.project_bn)
     terms, start = [], 0

@@ -7,19 +7,19 @@ from .graph import Node
 
 
 def live_inputs(node: Node) -> Tensor:
-    """(out, in / groups) bool: whether any tap between two channels of a convolution is not 0."""
+    """Return whether any tap between two channels of a convolution is not 0, (out, in / groups)."""
     return node.tensors['weight'].ne(0).flatten(2).any(2)
 
 
 def gathered(node: Node, per_input: Tensor) -> Tensor:
-    """(out, in / groups): an entry for each input channel as each output channel sees it."""
+    """Return an entry for each input channel as each output channel sees it, (out, in / groups)."""
     groups = node.settings['groups']
     outs = node.tensors['weight'].shape[0]
     return per_input.view(groups, -1).repeat_interleave(outs // groups, dim=0)
 
 
 def uniform_kernel(node: Node, source: Channels) -> Tensor:
-    """(out, k, k): the taps on all uniform inputs together, times their numbers."""
+    """Return the taps on all uniform inputs together, times their numbers, (out, k, k)."""
     values = gathered(node, torch.where(source.kind == UNIFORM, source.value, 0.))
     return (node.tensors['weight'].double() * values[:, :, None, None]).sum(1)
 
@@ -36,7 +36,7 @@ def has_borders(node: Node, kernel: Tensor) -> Tensor:
 
 
 def window_sums(kernel: Tensor, padding: int) -> Tensor:
-    """(out, windows, windows): sums of the (out, k, k) taps within the map, for all positions.
+    """Return sums of the taps within the map, for all positions, (out, windows, windows).
 
     At each side 0 to ``padding`` taps may lie outside.
     """

@@ -10,7 +10,7 @@ from ..folding import fold_bn, spread_groups
 
 @dataclass(frozen=True)
 class FoldedMixConv:
-    """MixConv path as three linear maps with biases; ReLU after the first two.
+    """Is a MixConv path as three linear maps with biases; ReLU follows the first two.
 
     Attributes:
         expand (Tensor): (hidden, in_channels).
@@ -30,7 +30,7 @@ class FoldedMixConv:
     stride: int
 
     def select(self, hidden: Tensor) -> 'FoldedMixConv':
-        """The hidden channels of an index or a bool tensor alone; the bias stays."""
+        """Return the hidden channels of an index or a bool tensor alone; the bias stays."""
         return FoldedMixConv(self.expand[hidden], self.expand_bias[hidden], self.taps[hidden],
                              self.depthwise_bias[hidden], self.project[:, hidden], self.bias,
                              self.stride)
@@ -57,7 +57,9 @@ def fold_mixconv(mixconv: MixConv) -> FoldedMixConv:
 
 @torch.no_grad()
 def fold_conv(conv: nn.Conv2d, bn: nn.Module | None = None) -> tuple[Tensor, Tensor]:
-    """Weight with its groups spread out, (out, in, k, k), and bias, after folding ``bn``."""
+    """Return the weight with its groups spread out, (out, in, k, k), and bias, after folding
+    ``bn``.
+    """
     weight = spread_groups(conv.weight.detach().double(), conv.groups)
     weight, bias = fold_bn(weight, bn, conv.bias)
     return weight.clone(), bias.clone()

@@ -1,4 +1,4 @@
-"""Training batches outside training."""
+"""Draws training batches outside training."""
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -53,7 +53,7 @@ def training_precision(runner: Runner) -> AbstractContextManager:
 
 def criterion_gradients(runner: Runner, criterion: Criterion,
                         weights: Mapping[str, nn.Parameter], seed: int) -> dict[str, Tensor]:
-    """The gradients that ``criterion`` wants; none where it needs none.
+    """Return the gradients that ``criterion`` wants; none where it needs none.
 
     Raises:
         ConfigError: It needs gradients, and the config has no training data.

@@ -1,4 +1,4 @@
-"""Loading searched states into networks that are not this project's."""
+"""Loads searched states into networks that are not this project's."""
 from collections.abc import Mapping
 from typing import Any
 
