@@ -6,6 +6,8 @@ from typing import BinaryIO
 from .measure import Unsafe
 
 _END, _END64, _LOCATOR = 22, 56, 20
+#: Kinds of extra fields.
+_ZIP64, _UNICODE_NAME = 0x0001, 0x7075
 
 
 def read_directory(file: BinaryIO, size: int) -> tuple[dict[str, int], bytes]:
@@ -29,8 +31,12 @@ def read_directory(file: BinaryIO, size: int) -> tuple[dict[str, int], bytes]:
                or e.flag_bits & 1 for e in entries):
             raise Unsafe('its parts are packed, which torch does not do')
         names = [entry.filename for entry in entries]
-        if sum(e.file_size for e in entries) > size or len(set(names)) < len(names):
+        # torch's reader makes no difference between capitals and small letters.
+        if sum(e.file_size for e in entries) > size or (
+                len({name.lower() for name in names}) < len(names)):
             raise Unsafe('its parts overlap')
+        if any(map(_is_ambiguous, entries)):
+            raise Unsafe('its directory can be understood in two ways')
         folder = names[0].partition('/')[0] + '/' if names else ''
         damaged = parts.testzip()
         if damaged is not None:
@@ -38,6 +44,17 @@ def read_directory(file: BinaryIO, size: int) -> tuple[dict[str, int], bytes]:
         sizes = {e.filename[len(folder):]: e.file_size for e in entries
                  if e.filename.startswith(folder)}
         return sizes, parts.read(f'{folder}data.pkl')
+
+
+def _is_ambiguous(entry: zipfile.ZipInfo) -> bool:
+    """Whether an entry gives its name or its size twice: readers differ in which one they take."""
+    kinds, rest = [], entry.extra
+    while len(rest) >= 4:
+        kind, length = struct.unpack('<HH', rest[:4])
+        kinds.append(kind)
+        rest = rest[4 + length:]
+    return (entry.orig_filename != entry.filename or _UNICODE_NAME in kinds
+            or kinds.count(_ZIP64) > 1)
 
 
 def _check_end(file: BinaryIO, size: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .measure import Node, Unsafe
+from .measure import Node, Unsafe, check_key
 from .safe_globals import safe_globals
 
 _ARRAYS = ('numpy.core.multiarray', 'numpy._core.multiarray')
@@ -44,6 +44,8 @@ def call(function: Any, arguments: Any) -> Node:
     known = CALLS.get(name)
     if known is not None:
         return known(*arguments)
+    if name == _HISTORY and len(arguments):  # from a list it would pad all texts to the longest
+        raise UnpicklingError('a history is not as Python writes it')
     if name == _HISTORY or name in _added():
         return Node('object', arguments, name)
     raise UnpicklingError(f'Unsupported global: GLOBAL {name}')
@@ -121,8 +123,14 @@ def _plain(*arguments: Any) -> Node:
 
 
 def _mapping(*arguments: Any) -> Node:
-    if len(arguments) > 1 or (arguments and not isinstance(arguments[0], Node)):
+    if not arguments or (len(arguments) == 1 and _is(arguments[0], 'dict')):
+        return Node('dict', arguments)
+    pairs = arguments[0]
+    if len(arguments) > 1 or not _is(pairs, 'list') or not all(
+            isinstance(pair, Node) and len(pair) == 2 for pair in pairs):
         raise UnpicklingError('a dictionary of something else')
+    for key, _ in pairs:
+        check_key(key)
     return Node('dict', arguments)
 
 
@@ -152,21 +160,32 @@ def _check_dtype_state(state: Any) -> None:
 
 
 def _check_array_state(state: Any) -> None:
-    # NumPy compares the bytes with shape and type before it takes any memory.
-    if not _is(state, 'tuple') or len(state) != 5 or (isinstance(state[4], Node) and _is(
-            state[4], 'list')):
+    # NumPy compares the bytes with shape and type before it takes any memory. Of a type without
+    # bytes, an empty text, there could be any number.
+    if not _is(state, 'tuple') or len(state) != 5 or _is(state[4], 'list'):
         raise UnpicklingError('an array of objects')
+    data = state[4][0] if _is(state[4], 'object') and len(state[4]) == 1 else state[4]
+    shape = _numbers(state[1])
+    if not isinstance(data, (str, bytes)) or not all(type(n) is int for n in shape):
+        raise UnpicklingError('an array is not as NumPy describes it')
+    if math.prod(shape) > len(data):
+        raise Unsafe(f'an array of shape {tuple(shape)} is larger than what is stored of it')
 
 
 def _bytes(text: Any, encoding: Any) -> Node:
     """Decode bytes of protocol 2. Other encodings import modules, and some double their input."""
-    if not isinstance(text, str) or encoding not in ('latin1', b'latin1'):
+    if not isinstance(text, str) or encoding not in ('latin1', b'latin1', 'latin-1'):
         raise Unsafe('it encodes something else than bytes')
     return Node('object', [text])
 
 
 def _bytearray(*arguments: Any) -> Node:
-    if any(isinstance(item, int) for item in arguments):
+    """Of bytes, or of the text that protocol 2 writes; a number would be a length."""
+    if not arguments:
+        return Node('object')
+    if len(arguments) == 2:
+        return _bytes(arguments[0], arguments[1])
+    if len(arguments) > 2 or not (isinstance(arguments[0], bytes) or _is(arguments[0], 'object')):
         raise Unsafe('it asks for empty memory')
     return Node('object', arguments)
 
@@ -214,7 +233,7 @@ def _is_torch_type(name: str) -> bool:
     module, _, last = name.rpartition('.')
     if module not in ('torch', 'torch.storage'):
         return False
-    return last.endswith('Storage') or isinstance(getattr(torch, last, None), torch.dtype)
+    return last.endswith('Storage') or isinstance(vars(torch).get(last), torch.dtype)
 
 
 def _added() -> list[str]:

@@ -3,7 +3,6 @@ import io
 import os
 import tarfile
 from collections.abc import Callable
-from contextlib import closing, suppress
 from pickle import UnpicklingError
 from typing import Any, BinaryIO
 
@@ -11,6 +10,27 @@ from .archive import read_directory
 from .calls import element_size
 from .machine import Machine
 from .measure import Node, Unsafe, check_size
+
+#: A file may be so many times larger than what the disk stores of it, and a bit more: some file
+#: systems pack zeros.
+HOLES, HOLE_ROOM = 16, 1 << 26
+_BLOCK = 512  # bytes, of the numbers that the system tells
+
+
+class _Bounded:
+    """Reads no more than is left of a file: Python takes all the memory that is asked for."""
+
+    def __init__(self, file: BinaryIO, size: int):
+        self.file, self.size = file, size
+
+    def read(self, count: int) -> bytes:
+        return self.file.read(max(0, min(count, self.size - self.file.tell())))
+
+    def readline(self) -> bytes:
+        return self.file.readline()
+
+    def tell(self) -> int:
+        return self.file.tell()
 
 
 def inspect(file: BinaryIO) -> None:
@@ -20,7 +40,10 @@ def inspect(file: BinaryIO) -> None:
         Unsafe: It claims more than it holds.
         Exception: It is no file of ``torch.save``; almost anything can come.
     """
-    size = os.fstat(file.fileno()).st_size
+    told = os.fstat(file.fileno())
+    size = told.st_size
+    if size > HOLES * told.st_blocks * _BLOCK + HOLE_ROOM:
+        raise Unsafe('most of it is a hole, of which nothing is stored')
     file.seek(0)
     archive = file.read(4) == b'PK\3\4'
     file.seek(0)
@@ -46,7 +69,7 @@ def _inspect_archive(file: BinaryIO, size: int) -> None:
 
 def _inspect_plain(file: BinaryIO, size: int) -> None:
     """Inspect a file without an archive, as torch wrote them before version 1.6."""
-    if _is_tar(file):
+    if _is_tar(file.read(tarfile.BLOCKSIZE)):
         raise Unsafe('it is an archive that torch no longer writes')
     sizes: dict[str, int] = {}
     room = [size]
@@ -57,11 +80,12 @@ def _inspect_plain(file: BinaryIO, size: int) -> None:
         if room[0] < 0:
             raise Unsafe('its storages are larger than the file')
 
-    machine = Machine(_storage_reader(storage, 6), size)
+    file.seek(0)
+    machine, bounded = Machine(_storage_reader(storage, 6), size), _Bounded(file, size)
     for _ in range(3):  # a number, the version, the machine
-        machine.read(file)
-    content = machine.read(file)
-    keys = machine.read(file)
+        machine.read(bounded)
+    content = machine.read(bounded)
+    keys = machine.read(bounded)
     check_size(content, file.tell(), size)
     if not isinstance(keys, Node) or {key for key in keys if isinstance(key, str)} != set(sizes):
         raise UnpicklingError('its storages are others than it says')
@@ -90,9 +114,12 @@ def _storage_reader(check: Callable[[str, str, int], None], length: int) -> Call
     return read
 
 
-def _is_tar(file: BinaryIO) -> bool:
-    with suppress(Exception), closing(tarfile.open(fileobj=file, mode='r:')):
-        file.seek(0)
+def _is_tar(block: bytes) -> bool:
+    """Whether torch would read a file of that beginning as a tar archive."""
+    try:
+        tarfile.TarInfo.frombuf(block, 'utf-8', 'surrogateescape')
+    except tarfile.EOFHeaderError:
         return True
-    file.seek(0)
-    return False
+    except tarfile.HeaderError:
+        return False
+    return True

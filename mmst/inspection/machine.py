@@ -5,10 +5,12 @@ from pickle import UnpicklingError
 from typing import Any, BinaryIO
 
 from .calls import build, call, name_of
-from .measure import Node, Unsafe
+from .measure import Node, Unsafe, check_key
 
 #: A container takes at least that many bytes of a pickle that Python wrote.
 _BYTES_OF_CONTAINER = 3
+#: Of one file: some seconds' work, here and in torch's reader, which is Python's, too.
+_OPERATIONS = 2 * 10**6
 _CONTAINERS = dict(EMPTY_LIST='list', EMPTY_DICT='dict', EMPTY_SET='set')
 _CONSTANTS = dict(NONE=None, NEWTRUE=True, NEWFALSE=False)
 _LITERALS = ('BININT', 'BININT1', 'BININT2', 'LONG1', 'BINFLOAT', 'BINUNICODE', 'SHORT_BINSTRING')
@@ -25,6 +27,7 @@ class Machine:
 
     def __init__(self, storage: Callable[[Node], Node], size: int):
         self.storage, self.room = storage, size // _BYTES_OF_CONTAINER + 1000
+        self.operations = _OPERATIONS
 
     def read(self, file: BinaryIO) -> Any:
         """Describe the next pickle of ``file``.
@@ -37,6 +40,9 @@ class Machine:
         memo: dict[int, Any] = {}
         for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
+            self.operations -= 1
+            if self.operations < 0:
+                raise Unsafe(f'its content takes more than {_OPERATIONS:,} steps to read')
             if name == 'STOP':
                 return stack.pop()
             if name in _LITERALS:
@@ -46,6 +52,7 @@ class Machine:
             elif name in ('BINGET', 'LONG_BINGET'):
                 stack.append(memo[argument])
             elif name == 'MARK':
+                self._take()
                 marks.append(stack)
                 stack = []
             elif name in ('TUPLE', 'APPENDS', 'SETITEMS'):
@@ -87,10 +94,13 @@ class Machine:
         raise EOFError
 
     def _new(self, kind: str, items: Any = (), value: Any = 0) -> Node:
+        self._take()
+        return Node(kind, items, value)
+
+    def _take(self) -> None:
         self.room -= 1
         if self.room < 0:
             raise Unsafe('it has more containers than a file of its size')
-        return Node(kind, items, value)
 
 
 def _extend(target: Any, opcode: str, items: list[Any]) -> None:
@@ -101,14 +111,3 @@ def _extend(target: Any, opcode: str, items: list[Any]) -> None:
         for key in items[::2]:
             check_key(key)
     target.extend(items)
-
-
-def check_key(key: Any) -> None:
-    """Refuse keys that could be chosen to fall all into one place of a hash table."""
-    if isinstance(key, Node):
-        plain = key.kind == 'name' or (key.kind == 'tuple' and len(key) <= 4 and not any(
-            isinstance(item, Node) for item in key))
-    else:
-        plain = not isinstance(key, int) or key.bit_length() <= 63
-    if not plain:
-        raise Unsafe('it has a key that is neither text nor a number')

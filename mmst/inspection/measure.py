@@ -8,6 +8,8 @@ SHARING = 8
 ROOM = 1 << 20
 #: Python's own functions descend into content by recursion.
 DEPTH = 100
+#: Bits of numbers as keys: larger ones, and larger pairs, can be chosen to have one hash.
+_KEY_BITS, _PAIR_BITS = 63, 16
 
 
 class Unsafe(ValueError):
@@ -27,6 +29,27 @@ class Node(list):
     def __init__(self, kind: str, items: Any = (), value: Any = 0):
         super().__init__(items)
         self.kind, self.value = kind, value
+
+
+def check_key(key: Any) -> None:
+    """Refuse keys that could be chosen to fall all into one place of a hash table.
+
+    Raises:
+        Unsafe: It is such a key.
+    """
+    if isinstance(key, Node):
+        plain = key.kind == 'name' or (key.kind == 'tuple' and len(key) <= 4 and _is_plain(key))
+    else:
+        plain = not isinstance(key, int) or key.bit_length() <= _KEY_BITS
+    if not plain:
+        raise Unsafe('it has a key that is neither text nor a number')
+
+
+def _is_plain(items: Node) -> bool:
+    """Whether a tuple holds texts, which Python hashes anew in each process, and small numbers."""
+    numbers = [item for item in items if isinstance(item, (int, float))]
+    small = all(isinstance(n, int) and n.bit_length() <= _PAIR_BITS for n in numbers)
+    return small and len(numbers) <= 2 and not any(isinstance(item, Node) for item in items)
 
 
 def check_size(root: Any, pickled: int, stored: int) -> None:
