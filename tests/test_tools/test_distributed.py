@@ -90,6 +90,18 @@ def test_error_on_two_processes_is_one_line_and_no_traceback(config, tmp_path):
     assert not (tmp_path / 'wd').exists()
 
 
+def test_the_command_runs_on_two_processes_without_a_script(config, tmp_path):
+    """``mmst launch`` is torchrun, and ``-m mmst`` what it starts."""
+    done = call(sys.executable, '-W', 'ignore', '-m', 'mmst', 'launch', '--nproc-per-node=2',
+                '--rdzv-backend=c10d', '--rdzv-endpoint=127.0.0.1:0', '-m', 'mmst', 'train', config,
+                '--launcher', 'pytorch', '--work-dir', tmp_path / 'wd', '--cfg-options',
+                'train_dataloader.dataset.data_root=/nowhere')
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count('mmst train: error: ') == 1 and 'Traceback' not in done.stderr
+    assert 'train_dataloader.dataset.data_root' in done.stderr
+    assert not (tmp_path / 'wd').exists()
+
+
 def test_error_of_a_tool_is_all_that_it_prints(config, tmp_path):
     done = call(sys.executable, ROOT / 'tools' / 'train.py', config, '--work-dir', tmp_path / 'wd',
                 '--cfg-options', 'default_hooks.prune.interval=0')

@@ -1,0 +1,199 @@
+"""Each tool has two doors, ``mmst NAME`` and tools/NAME.py, which understand the same."""
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from tiny_street import ROOT
+
+from mmst.cli import main as command
+from mmst.cli.main import SUBCOMMANDS, call, load
+
+#: Helpers of the Makefile and of the tools, which stand for themselves.
+OTHERS = {'alone', '_door'}
+TOOLS = sorted(path.stem for path in (ROOT / 'tools').glob('*.py') if path.stem not in OTHERS)
+
+
+def run(*words, cwd, **variables):
+    """A command as a shell calls it, with this interpreter's packages."""
+    return subprocess.run([str(word) for word in words], cwd=cwd, capture_output=True, text=True,
+                          env=dict(os.environ, PYTHONWARNINGS='ignore', **variables), timeout=300)
+
+
+def test_every_tool_is_a_subcommand_and_the_other_way_round():
+    assert set(TOOLS) == set(SUBCOMMANDS)
+
+
+@pytest.mark.parametrize('name', TOOLS)
+def test_the_overview_says_what_the_first_line_of_the_subcommand_says(name):
+    assert load(name).__doc__.splitlines()[0] == SUBCOMMANDS[name]
+
+
+@pytest.mark.parametrize('name', TOOLS)
+def test_a_tool_is_a_script_that_calls_its_subcommand(name):
+    path = ROOT / 'tools' / f'{name}.py'
+    lines = path.read_text().splitlines()
+    assert os.access(path, os.X_OK) and lines[0] == '#!/usr/bin/env python3'
+    assert lines[-1].strip() == f"enter('{name}')"
+
+
+def options(text):
+    """What a help lists, without the name that it begins with."""
+    return text.partition('\n\n')[2]
+
+
+def test_both_doors_and_the_module_list_the_same_options_from_any_folder(tmp_path):
+    doors = [[ROOT / 'tools/generate_data.py'], ['-m', 'mmst', 'generate_data'],
+             ['-m', 'mmst', 'generate-data']]
+    told = [run(sys.executable, *door, '--help', cwd=tmp_path) for door in doors]
+    assert [done.returncode for done in told] == [0, 0, 0], told
+    assert len({options(done.stdout) for done in told}) == 1
+    assert '--replace' in told[0].stdout
+    assert [done.stdout.split('[')[0].strip() for done in told] == [
+        'usage: generate_data.py', 'usage: mmst generate_data', 'usage: mmst generate-data']
+
+
+@pytest.mark.parametrize('name', sorted(set(TOOLS) - {'launch'}))
+def test_the_doors_of_every_tool_have_one_parser(name, capsys):
+    """``tools/NAME.py`` and ``mmst NAME`` give different names to messages, and nothing else."""
+    helps = []
+    for door in (lambda: call(name, ['--help'], f'{name}.py'),
+                 lambda: command.main([name, '--help']), lambda: command.main(['help', name])):
+        with pytest.raises(SystemExit) as ended:
+            door()
+        assert ended.value.code == 0
+        helps.append(capsys.readouterr().out)
+    assert helps[1] == helps[2] and helps[1].startswith(f'usage: mmst {name} ')
+    assert helps[0].startswith(f'usage: {name}.py ')
+    assert options(helps[0]) == options(helps[1])
+
+
+def test_a_run_by_the_command_is_the_run_of_the_tool(config, tmp_path):
+    done = run(sys.executable, '-m', 'mmst', 'train', config, '--work-dir', 'work',
+               '--cfg-options', 'train_cfg.max_epochs=1', 'param_scheduler.0.total_steps=1',
+               cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / 'work' / 'ticket.pth').is_file()
+    failed = run(sys.executable, '-m', 'mmst', 'train', config, '--work-dir', 'other',
+                 '--cfg-options', 'default_hooks.prune.interval=0', cwd=tmp_path)
+    assert failed.returncode == 2 and failed.stderr.count('\n') == 1 and not failed.stdout
+    assert failed.stderr.startswith('mmst train: error: default_hooks.prune.interval = 0: ')
+    assert not (tmp_path / 'other').exists()
+
+
+# ---------------------------------------------------------------------------- the command itself
+
+
+def test_the_overview_lists_all_subcommands(capsys):
+    for words in ([], ['--help'], ['-h'], ['help']):
+        assert command.main(words) == 0
+        told = capsys.readouterr().out
+        assert all(f'\n  {name} ' in told for name in SUBCOMMANDS)
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    import mmst
+    assert command.main(['--version']) == 0
+    assert capsys.readouterr().out == f'mmst {mmst.__version__}\n'
+
+
+@pytest.mark.parametrize('word, meant', [
+    ('trian', 'train'), ('retrian', 'retrain'), ('reprot', 'report'), ('visualise', 'visualize'),
+    ('generatedata', 'generate_data')])
+def test_a_misspelt_subcommand_is_refused_with_the_one_that_is_meant(word, meant, capsys):
+    assert command.main([word, 'config.py']) == 2
+    err = capsys.readouterr().err
+    assert err.count('\n') == 1 and repr(word) in err and f'did you mean {meant}?' in err
+
+
+@pytest.mark.parametrize('word', ['xyzzy', 'main', 'ending', '__init__', '--bogus', ''])
+def test_what_is_no_subcommand_is_refused_in_one_line(word, capsys):
+    assert command.main([word]) == 2
+    err = capsys.readouterr().err
+    assert err.count('\n') == 1 and 'mmst --help lists them' in err
+    assert command.main(['help', word]) == 2
+    assert capsys.readouterr().err == err
+
+
+# ------------------------------------------------------------------------- where mmst is missing
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """An interpreter without any package, and a checkout's tools."""
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', tmp_path / 'venv'], check=True)
+    shutil.copytree(ROOT / 'tools', tmp_path / 'tools')
+    return tmp_path / 'venv/bin/python'
+
+
+def test_a_tool_says_what_to_activate_where_mmst_is_not_installed(bare, tmp_path):
+    for name in ('train', 'generate_data'):
+        done = run(bare, tmp_path / 'tools' / f'{name}.py', 'x', cwd=tmp_path, PYTHONPATH='')
+        assert done.returncode == 2 and not done.stdout
+        line, = done.stderr.splitlines()
+        assert line.startswith(f'{name}.py: error: mmst is not installed in this Python (')
+        assert str(bare) in line and '. .venv/bin/activate, or make setup' in line
+
+
+def test_the_command_says_what_to_activate_where_torch_is_not_installed(bare, tmp_path):
+    done = run(bare, '-m', 'mmst', 'train', 'x', cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == 2, done.stderr
+    line, = done.stderr.splitlines()
+    assert 'is not installed in this Python (' in line and '. .venv/bin/activate' in line
+    assert 'torch is' in line or 'numpy is' in line or 'mmengine is' in line
+    helped = run(bare, '-m', 'mmst', '--help', cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert helped.returncode == 0 and 'retrain' in helped.stdout
+
+
+def test_a_defect_is_no_missing_package():
+    assert command.what_is_missing(ModuleNotFoundError('no', name='mmst.nowhere')) is None
+    assert command.what_is_missing(ImportError('cannot import name')) is None
+    assert 'pip install mmcv-lite' in command.what_is_missing(
+        ImportError('mmst needs mmcv. Remedy: pip install mmcv-lite'))
+
+
+# -------------------------------------------------------------------------- configs by their name
+
+
+@pytest.mark.parametrize('name', [
+    'st_hrnas_cityscapes_p90.py', 'configs/st_hrnas_cityscapes_p90.py',
+    'mmst::st_hrnas_cityscapes_p90.py', 'demo/st_hrnas_coco_p90_demo.py'])
+def test_a_config_that_is_not_in_the_folder_is_the_one_that_mmst_brings(name, tmp_path,
+                                                                        monkeypatch, capfd):
+    from mmst.engine.run.config_file import config_name, find_config
+    monkeypatch.chdir(tmp_path)
+    found = find_config(name)
+    assert os.path.samefile(found, ROOT / 'configs' / name.removeprefix('mmst::').removeprefix(
+        'configs/'))
+    err = capfd.readouterr().err
+    assert err.count('\n') == (0 if name.startswith('mmst::') else 1) and (not err or found in err)
+    assert config_name(name) in ('st_hrnas_cityscapes_p90', 'st_hrnas_coco_p90_demo')
+
+
+def test_a_config_in_the_folder_comes_first(tmp_path, monkeypatch, capfd):
+    from mmst.engine.run.config_file import find_config
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'st_hrnas_cityscapes_p90.py').touch()
+    assert find_config('st_hrnas_cityscapes_p90.py') == 'st_hrnas_cityscapes_p90.py'
+    assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize('name', [
+    'st_hrnas_citiscapes_p90.py', 'configs/st_hrnas_citiscapes_p90.py', '../setup.py',
+    'mmst::../../cli/main.py', '/st_hrnas_citiscapes_p90.py', ''])
+def test_a_config_that_is_nowhere_is_refused_with_a_near_name(name, tmp_path, monkeypatch):
+    from mmst.engine.run.config_file import find_config
+    from mmst.errors import ConfigError
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r'^CONFIG = .*: no such file. Remedy: .*configs/') as got:
+        find_config(name)
+    if 'citiscapes' in name:
+        assert 'configs/st_hrnas_cityscapes_p90.py' in str(got.value)
+
+
+def test_the_cost_of_a_shipped_config_from_an_empty_folder(tmp_path):
+    done = run(sys.executable, '-m', 'mmst', 'cost', 'demo/st_hrnas_cityscapes_p90_demo.py',
+               '--shape', '32', '32', cwd=tmp_path)
+    assert done.returncode == 0 and 'backbone' in done.stdout, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not list(tmp_path.iterdir())
