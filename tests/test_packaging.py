@@ -104,13 +104,39 @@ def test_wheel_holds_the_sources_of_all_kernels(wheel):
         assert sources <= set(archive.namelist())
 
 
-def test_configs_are_found_in_an_installed_wheel(source, wheel, tmp_path):
-    site, elsewhere = tmp_path / 'site', tmp_path / 'elsewhere'
-    elsewhere.mkdir()
-    pip('install', wheel, '--target', site, '-q', cwd=tmp_path)
-    output = run(sys.executable, '-c', READ_CONFIGS, *config_names(source), cwd=elsewhere,
+@pytest.fixture(scope='module')
+def site(wheel, tmp_path_factory):
+    """Where the wheel is installed."""
+    folder = tmp_path_factory.mktemp('installed') / 'site'
+    pip('install', wheel, '--target', folder, '-q', cwd=folder.parent)
+    return folder
+
+
+def test_configs_are_found_in_an_installed_wheel(source, site, tmp_path):
+    output = run(sys.executable, '-c', READ_CONFIGS, *config_names(source), cwd=tmp_path,
                  PYTHONPATH=str(site))
     assert str(site / 'mmst') in output
+
+
+def test_the_command_of_a_wheel_works_in_an_empty_folder(site, tmp_path):
+    def call(*words):
+        return run(site / 'bin' / 'mmst', *words, cwd=tmp_path, PYTHONPATH=str(site))
+
+    assert '\n  retrain ' in call('--help')
+    costs = call('cost', 'demo/st_hrnas_cityscapes_p90_demo.py', '--shape', '32', '32')
+    assert str(site / 'mmst/.mim/configs') in costs and 'backbone' in costs
+    assert '0 done' in call('study', 'table1', '--size', 'demo', '--dry-run')
+    with pytest.raises(AssertionError, match=r'--root = None: this is no checkout\. Remedy'):
+        call('metafiles')
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_tools_of_a_wheel_work_by_their_path(site, tmp_path):
+    tool = site / 'mmst/.mim/tools/generate_data.py'
+    assert os.access(tool, os.X_OK)
+    made = run(sys.executable, tool, 'cityscapes', 'data', '--size', '32', '64', '--train', '1',
+               '--val', '1', cwd=tmp_path, PYTHONPATH=str(site))
+    assert '1 train + 1 val' in made and (tmp_path / 'data').is_dir()
 
 
 def make_environment(folder):
