@@ -1,4 +1,4 @@
-"""Estimate the time of tickets on a sparse accelerator, as in the supplement's Table 4."""
+"""Estimate the time of tickets on a sparse accelerator (supplement, Table 4)."""
 import argparse
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Score a constant answer on a config's validation data: the most frequent class, the mean pose."""
+"""Score a constant answer on validation data: the most frequent class, the mean pose."""
 import argparse
 import json
 import os.path as osp

@@ -1,4 +1,4 @@
-"""Draw accuracy against MACs of several studies in one figure, with the paper's points.
+"""Draw accuracy against MACs of several studies in one figure.
 
 TABLE is the STUDY.json that study.py or sweep.py has written, e.g. of sweeps of several methods.
 PNG, SVG and the points as CSV are written; tables without curves become bars.

@@ -1,4 +1,4 @@
-"""Run the whole life of a SuperTicket in minutes: generate data, train, print the table.
+"""Show the life of a SuperTicket in minutes: generate data, train, print the table.
 
 `make demo` runs it. Data and results lie in data/demo and work_dirs of the current folder. A demo
 that is finished is not trained again; `--fresh` starts over.

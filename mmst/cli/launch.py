@@ -1,4 +1,4 @@
-"""Run torchrun, without its report where the processes themselves have said what is wrong."""
+"""Start several processes as torchrun does, but without its report on one-line errors."""
 import logging
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Give a ticket's architecture other masks or weights: lottery-ticket settings (supplement).
+"""Try a ticket's architecture with other masks or weights (supplement, Tables 1 to 3).
 
 rp: a random mask of the same sparsity, evaluated without training. All others are trained under
 the ticket's architecture and mask, from rr-init: newly drawn weights, lt: the initial ones, elt,

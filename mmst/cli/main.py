@@ -21,28 +21,24 @@ SUBCOMMANDS = dict(
     prune='Prune a searched network once (S+P) and evaluate it, without training.',
     retrain='Retrain a ticket: architecture and mask from the file, 50 epochs more.',
     transfer='Transfer a ticket\'s features to another data set or task, with a new classifier.',
-    lottery='Give a ticket\'s architecture other masks or weights: lottery-ticket settings '
-            '(supplement).',
+    lottery='Try a ticket\'s architecture with other masks or weights (supplement, Tables 1 to '
+            '3).',
     cost='Count parameters, multiply-adds and memory of a config\'s network or of a ticket.',
     compact='Remove everything dead from a ticket: a smaller file of the same function.',
     export='Write a ticket in another format and check the file against the ticket.',
     seal='Rewrite a ticket of format 1, which has no digest. Give only files that you trust.',
-    accelerator='Estimate the time of tickets on a sparse accelerator, as in the supplement\'s '
-                'Table 4.',
-    report='Write one HTML page about a run: timeline, architecture, layers, costs, samples, '
-           'settings.',
-    visualize='Draw predictions of several tickets side by side, on images, videos or the '
-              'config\'s data.',
+    accelerator='Estimate the time of tickets on a sparse accelerator (supplement, Table 4).',
+    report='Write one HTML page about a run: timeline, architecture, layers, costs, samples.',
+    visualize='Draw what several tickets predict side by side, on images, videos or validation '
+              'data.',
     study='Run a study: a whole table or figure of the paper, from its declared runs.',
-    sweep='Sweep one method over pruning ratios, 10 to 99%: a table, and accuracy against MACs.',
-    curves='Draw accuracy against MACs of several studies in one figure, with the paper\'s points.',
-    chance='Score a constant answer on a config\'s validation data: the most frequent class, '
-           'the mean pose.',
-    demo='Run the whole life of a SuperTicket in minutes: generate data, train, print the table.',
+    sweep='Sweep one method over pruning ratios: a table, and accuracy against MACs.',
+    curves='Draw accuracy against MACs of several studies in one figure.',
+    chance='Score a constant answer on validation data: the most frequent class, the mean pose.',
+    demo='Show the life of a SuperTicket in minutes: generate data, train, print the table.',
     generate_data='Write a generated data set in the on-disk format of the real one.',
     metafiles='Rewrite model-index.yml and the metafiles of all configs.',
-    launch='Run torchrun, without its report where the processes themselves have said what is '
-           'wrong.')
+    launch='Start several processes as torchrun does, but without its report on one-line errors.')
 
 #: Packages without which no subcommand runs.
 NEEDED = ('torch', 'torchvision', 'numpy', 'mmengine', 'mmcv', 'cv2')

@@ -1,4 +1,4 @@
-"""Write one HTML page about a run: timeline, architecture, layers, costs, samples, settings.
+"""Write one HTML page about a run: timeline, architecture, layers, costs, samples.
 
 The run may be finished, at work or killed. The page opens from disk and needs no network.
 """

@@ -1,4 +1,4 @@
-"""Sweep one method over pruning ratios, 10 to 99%: a table, and accuracy against MACs.
+"""Sweep one method over pruning ratios: a table, and accuracy against MACs.
 
 All ratios of search-then-prune share one search. With --retrained each ticket is also retrained.
 """
