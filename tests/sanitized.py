@@ -14,8 +14,8 @@ from torch import nn
 
 from mmst.deploy.compact import compact
 from mmst.deploy.sparse import SparseModel, block_plan, sparse_stem
+from mmst.deploy.sparse.engine_settings import EngineSettings
 from mmst.deploy.sparse.library import kernel
-from mmst.deploy.sparse.options import Options
 from mmst.deploy.sparse.planes import as_map
 from mmst.deploy.sparse.sparse_block import SparseSearchBlock
 from mmst.deploy.sparse.sparse_conv import SparseConv
@@ -59,7 +59,7 @@ def block():
         expand_ratio=random.randint(1, 3), tokens=random.randint(1, 20), transformer=transformer)))
     block_plan.TILE = random.choice((16, 64, 2048))
     block_plan.CHUNK, block_plan.LEAST = random.choice(((1, 1), (1, 5), (131072, 8)))
-    options = Options(gap=max(3, max(kernel_sizes) // 2), threads=random.randint(1, 3))
+    options = EngineSettings(gap=max(3, max(kernel_sizes) // 2), threads=random.randint(1, 3))
     batch, height, width = sizes()
     check(module, SparseSearchBlock(module, options), batch, channels, height, width)
 
@@ -69,7 +69,7 @@ def convolution():
     conv = thin_out(nn.Conv2d(channels, random.randint(1, 9), size, random.choice((1, 2)),
                               size // 2, bias=random.random() < 0.5))
     batch, height, width = sizes()
-    check(conv, SparseConv(conv, None, False, Options(threads=random.randint(1, 3))), batch,
+    check(conv, SparseConv(conv, None, False, EngineSettings(threads=random.randint(1, 3))), batch,
           channels, height, width)
 
 
@@ -103,7 +103,7 @@ def main(seed, cases):
 
 def overflow():
     """The map says that it has rows that lie beyond its memory."""
-    conv = SparseConv(nn.Conv2d(1, 1, 3, padding=1), None, False, Options())
+    conv = SparseConv(nn.Conv2d(1, 1, 3, padding=1), None, False, EngineSettings())
     plan, _ = conv._plan((64, 64))
     x, out = torch.zeros(1, 1, 8, 64), conv(torch.zeros(1, 1, 64, 64))
     told = as_map(x)

@@ -6,8 +6,8 @@ import torch
 from small_nets import CHANNELS, cut_at_random, initialised, narrow_backbone, randomise_norms
 from torch import nn
 
+from mmst.deploy.sparse.engine_settings import EngineSettings
 from mmst.deploy.sparse.library import kernel
-from mmst.deploy.sparse.options import Options
 from mmst.deploy.sparse.sparse_block import SparseSearchBlock
 from mmst.models import ClassificationNeck, SearchBlock
 
@@ -54,5 +54,5 @@ def assert_nan_passes():
         x = torch.randn(1, 4, 24, 31)
         x[0, 2, 8, 10] = float('nan')
         with torch.no_grad():
-            found, exact = SparseSearchBlock(block, Options())(x), block(x)
+            found, exact = SparseSearchBlock(block, EngineSettings())(x), block(x)
         assert bool(exact.isnan().any()) and torch.equal(found.isnan(), exact.isnan())

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from .. import files
 from ..deploy.compact import is_compact, use_compact
 from ..deploy.export.sparse_file import from_content, is_sparse_file
-from ..deploy.sparse.options import Options
+from ..deploy.sparse.engine_settings import EngineSettings
 from ..deploy.sparse.sparsify import sparsify
 from ..engine import LabelsHook
 from ..engine.rehearsal import checks as preflight
@@ -124,7 +124,7 @@ def evaluate_checkpoint(args, content=None) -> None:
     if args.kernel is not None:
         runner.load_or_resume()
         check_zeros(model, mask, args.checkpoint)
-        sparsify(model, Options(threads=args.kernel))
+        sparsify(model, EngineSettings(threads=args.kernel))
     metrics = {key: float(value) for key, value in runner.test().items()}
     if args.kernel is None:
         check_zeros(unwrapped(runner), mask, args.checkpoint)

@@ -14,7 +14,7 @@ from ..models.unmodified import is_compiling
 from ..randomness import isolated_random_state
 from ..search.units import find_units
 from .captured_pass import CapturedPass
-from .parts import Parts
+from .module_state import ModuleState
 
 
 class GraphedForward:
@@ -44,7 +44,7 @@ class GraphedForward:
         self.captures = 0
         self._last = self._captured = self._refused = None
         self._waits: Callable[[], object | None] = nothing
-        self._parts: Parts | None = None
+        self._module_state: ModuleState | None = None
         self._told: set[str] = set()
 
     def __call__(self, *args, **kwargs):
@@ -60,7 +60,7 @@ class GraphedForward:
 
     def release(self) -> None:
         """Give the memory back; later passes are captured again."""
-        self._last = self.replay = self._parts = None
+        self._last = self.replay = self._module_state = None
 
     def remove(self) -> None:
         """Let the module run by its own ``forward`` again."""
@@ -76,14 +76,14 @@ class GraphedForward:
 
     def _ready(self, inputs, leaves: Sequence[Tensor]) -> bool:
         """Whether there is a graph of this pass, captured now if it is time."""
-        if self._parts is None or not self._parts.complete():
-            self._parts = Parts(self.module)
-        reason = self._parts.obstacle()
+        if self._module_state is None or not self._module_state.complete():
+            self._module_state = ModuleState(self.module)
+        reason = self._module_state.obstacle()
         if reason is not None:
             self.replay = None
             self._tell(reason)
             return False
-        case = self._describe(leaves), self._parts.state()
+        case = self._describe(leaves), self._module_state.fingerprint()
         twice, self._last = case == self._last, case
         if self.replay is not None and case[1] != self._captured[1]:
             self.replay = None  # of no use any more, and it holds memory
@@ -130,7 +130,7 @@ class GraphedForward:
 
     def _keep_accumulated(self) -> None:
         """Gradients of an earlier pass may lie in the graph's memory, which it overwrites."""
-        for parameter in self._parts.parameters():
+        for parameter in self._module_state.parameters():
             if parameter.grad is not None:
                 parameter.grad = parameter.grad.clone()
 

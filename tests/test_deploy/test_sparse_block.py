@@ -4,8 +4,8 @@ import torch
 from small_nets import randomise_norms
 
 from mmst.deploy.sparse import block_plan
+from mmst.deploy.sparse.engine_settings import EngineSettings
 from mmst.deploy.sparse.library import kernel
-from mmst.deploy.sparse.options import Options
 from mmst.deploy.sparse.planes import in_planes, new_map
 from mmst.deploy.sparse.sparse_block import SparseSearchBlock
 from mmst.models import SearchBlock
@@ -28,7 +28,7 @@ def make_block(channels, density=0.3, seed=0, **settings):
 def relative_error(block, x, threads=1, gap=3):
     """Of the kernel, against float64; relative to the largest output."""
     with torch.no_grad():
-        found = SparseSearchBlock(block, Options(gap=gap, threads=threads))(x)
+        found = SparseSearchBlock(block, EngineSettings(gap=gap, threads=threads))(x)
         exact = block.double()(x.double())
     block.float()
     assert found.shape == exact.shape
@@ -62,7 +62,7 @@ def test_constant_channels_differ_at_the_border_of_large_maps_too(stride, size):
     with torch.no_grad():
         block.mixconv.expand.weight.zero_()
         block.mixconv.expand_bn.bias.fill_(2.)
-    sparse = SparseSearchBlock(block, Options())
+    sparse = SparseSearchBlock(block, EngineSettings())
     assert not len(sparse.live.expand) and len(sparse.constant.expand)
     assert relative_error(block, torch.randn(1, 3, *size)) < 1e-5
 
@@ -84,7 +84,7 @@ def test_threads_change_nothing():
     block = make_block((4, 4))
     x = torch.randn(2, 4, 40, 70)
     with torch.no_grad():
-        found = [SparseSearchBlock(block, Options(threads=n))(x) for n in (1, 3)]
+        found = [SparseSearchBlock(block, EngineSettings(threads=n))(x) for n in (1, 3)]
     assert torch.allclose(*found, rtol=0, atol=1e-6 * float(found[0].abs().max()))
 
 
@@ -115,7 +115,7 @@ def without_hidden(density=0.5):
 def test_blocks_that_only_add_to_a_map_can_write_over_it(size, threads):
     for _ in range(20 if threads > 1 else 1):
         x = in_planes(torch.randn(2, 4, *size), 3)
-        block = SparseSearchBlock(without_hidden(), Options(threads=threads))
+        block = SparseSearchBlock(without_hidden(), EngineSettings(threads=threads))
         expected = block(x)
         block.overwrite()
         assert block(x).data_ptr() == x.data_ptr() != expected.data_ptr()
@@ -125,14 +125,14 @@ def test_blocks_that_only_add_to_a_map_can_write_over_it(size, threads):
 def test_blocks_that_read_their_neighbourhood_never_write_over_it():
     x = in_planes(torch.randn(1, 4, 8, 9), 3)
     for block in (make_block((4, 4)), make_block((4, 6)), make_block((4, 4), 0., stride=2)):
-        sparse = SparseSearchBlock(block, Options())
+        sparse = SparseSearchBlock(block, EngineSettings())
         before, expected = x.clone(), sparse(x)
         sparse.overwrite()
         assert torch.equal(sparse(x), expected) and torch.equal(x, before)
 
 
 def test_result_can_be_added_to_a_map():
-    block = SparseSearchBlock(make_block((4, 4)), Options())
+    block = SparseSearchBlock(make_block((4, 4)), EngineSettings())
     x = torch.randn(1, 4, 8, 9)
     before = in_planes(torch.randn(1, 4, 8, 9), 3)
     expected = before + block(x)
@@ -140,7 +140,7 @@ def test_result_can_be_added_to_a_map():
 
 
 def test_what_gaps_hold_does_not_matter():
-    block = SparseSearchBlock(make_block((4, 4)), Options())
+    block = SparseSearchBlock(make_block((4, 4)), EngineSettings())
     x = torch.randn(1, 4, 8, 9)
     plan = block.plan((8, 9))
     dirty = new_map(1, 4, plan.out_layout)

@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 from mmst.deploy.compact import CompactNetwork, compact
 from mmst.deploy.export import load_sparse, save_sparse
 from mmst.deploy.sparse import SparseModel
-from mmst.deploy.sparse.options import Options
+from mmst.deploy.sparse.engine_settings import EngineSettings
 from mmst.deploy.sparse.sparsify import sparsify
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
@@ -82,7 +82,7 @@ def test_networks_are_made_sparse_in_place_as_tools_do():
     x = torch.randn(1, 3, 40, 48)
     with torch.no_grad():
         exact = model(x, None)
-        found = sparsify(model, Options(threads=2))
+        found = sparsify(model, EngineSettings(threads=2))
         assert found['sparse'] and not isinstance(model.backbone, CompactNetwork)
         assert torch.allclose(model(x, None), exact, atol=1e-5 * float(exact.abs().max()))
 

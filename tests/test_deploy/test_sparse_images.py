@@ -8,7 +8,7 @@ from sparse_nets import assert_nan_passes, assert_same, needs_kernel, pruned
 from torch import nn
 
 from mmst.deploy.sparse import SparseModel
-from mmst.deploy.sparse.library import Conv, fill
+from mmst.deploy.sparse.library import Conv, make_structure
 from mmst.deploy.sparse.planes import as_map
 from mmst.errors import ConfigError, TrainingError
 
@@ -128,7 +128,7 @@ def test_sizes_beyond_32_bits_are_refused(sparse):
     with pytest.raises(ConfigError, match=r'counts them in 32 bits. Remedy: '):
         sparse.model.backbone.stem(x)
     with pytest.raises(ConfigError, match='32 bits'):
-        fill(Conv, outputs=2**31)
+        make_structure(Conv, outputs=2**31)
 
 
 class Named(torch.Tensor):

@@ -5,8 +5,8 @@ from small_nets import randomise_norms
 from torch import nn
 
 from mmst.deploy.sparse import block_plan
+from mmst.deploy.sparse.engine_settings import EngineSettings
 from mmst.deploy.sparse.library import kernel
-from mmst.deploy.sparse.options import Options
 from mmst.deploy.sparse.sparse_neck import SparseDenseNeck
 from mmst.deploy.sparse.sparse_stem import SparseStem
 from mmst.deploy.sparse.sparsify import sparsify
@@ -42,7 +42,7 @@ def assert_close(found, expected):
 @pytest.mark.parametrize('size', [(1, 1), (2, 5), (7, 4), (33, 50), (70, 39), (64, 128)])
 def test_stem_of_any_size_of_image(size):
     stem, x = make_stem(), torch.randn(2, 3, *size)
-    found = SparseStem(stem, Options(threads=2))(x)
+    found = SparseStem(stem, EngineSettings(threads=2))(x)
     with torch.no_grad():
         assert_close(found, stem.double()(x.double()))
 
@@ -51,7 +51,7 @@ def test_stem_of_any_size_of_image(size):
     ((3, 3), 0.), ((3, 3), 0.05), ((3, 3), 1.), ((5, 3), 0.3), ((3, 5), 0.3), ((1, 1), 0.5)])
 def test_stem_of_any_mask_and_kernel_size(sizes, density):
     stem, x = make_stem(sizes, density), torch.randn(1, 3, 40, 27)
-    found = SparseStem(stem, Options())(x)
+    found = SparseStem(stem, EngineSettings())(x)
     with torch.no_grad():
         assert_close(found, stem.double()(x.double()))
 
@@ -62,7 +62,7 @@ def test_stem_channels_that_nothing_reads_are_not_computed():
         stem[1].conv.weight[:, 1:] = 0
         stem[1].conv.weight[:, 0, 1:] = 0
         stem[1].conv.weight[:, 0, :, 1:] = 0  # one tap: odd rows and columns of one channel
-    sparse = SparseStem(stem, Options())
+    sparse = SparseStem(stem, EngineSettings())
     assert sparse._plan((32, 32))[0].inner == 1
 
 
@@ -77,7 +77,7 @@ def check_neck(neck, size, threads=2):
     holder = nn.Sequential(neck)
     with torch.no_grad():
         expected = holder.double()([x.double() for x in inputs])[0]
-        sparsify(holder.float(), Options(threads=threads))
+        sparsify(holder.float(), EngineSettings(threads=threads))
         assert isinstance(holder[0], SparseDenseNeck)
         assert_close(holder(inputs)[0], expected)
 

@@ -8,7 +8,7 @@ from small_nets import NarrowModel, input_image
 from torch import nn
 
 from mmst.errors import TrainingError
-from mmst.kernels import graphed, parts
+from mmst.kernels import graphed, module_state
 from mmst.kernels.graphed import GraphedForward, graph_parts
 
 
@@ -228,7 +228,7 @@ def test_ranks_that_wait_for_each_other_are_not_captured(part, monkeypatch):
     part.other = nn.SyncBatchNorm(3)
     assert [step(part) for _ in range(2)][1][0] == 1  # by itself
     part.other = nn.SyncBatchNorm(3)
-    monkeypatch.setattr(parts.dist, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(module_state.dist, 'get_world_size', lambda: 2)
     assert [step(part) for _ in range(3)] == [(1, None)] * 3
     assert 'other is a SyncBatchNorm' in told[0]
 

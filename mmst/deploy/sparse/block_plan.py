@@ -5,7 +5,7 @@ import torch
 
 from .constants import constant_share, place_in_proxy, rim_of
 from .fold import FoldedMixConv
-from .library import Block, fill
+from .library import Block, make_structure
 from .planes import ALIGNMENT, Layout, halved
 from .rows import SparseRows
 
@@ -47,12 +47,13 @@ class BlockPlan:
         chunk = max(1, min(len(live.expand), max(LEAST, CHUNK // channel)))
         chunks = -(-len(live.expand) // chunk)
         low, high, phase_bits = _reach(taps, phase_of, shift, chunk)
-        self.block = fill(
+        self.block = make_structure(
             Block, hidden=len(live.expand), outputs=len(live.project), chunk=chunk, chunks=chunks,
             phases=phases, length=layout.plane, tile=tile, margin=margin, width=layout.width,
-            stride=layout.stride, residual=reduced.at(place), expand=expand.at(place),
-            taps=taps.at(phase_of * (tile + 2 * margin) + shift),
-            project=_by_chunks(live.project.numpy(), chunk, chunks).at(tile),
+            stride=layout.stride, residual=reduced.with_offsets(place),
+            expand=expand.with_offsets(place),
+            taps=taps.with_offsets(phase_of * (tile + 2 * margin) + shift),
+            project=_by_chunks(live.project.numpy(), chunk, chunks).with_offsets(tile),
             expand_bias=live.expand_bias.numpy(), depthwise_bias=live.depthwise_bias.numpy(),
             low=low, high=high, live_phases=phase_bits,
             **dict(zip(('rows', 'columns'), phase_sizes(size, stride), strict=True)),

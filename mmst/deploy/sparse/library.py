@@ -80,7 +80,7 @@ class Stem(Structure):
         *_fields(Rows, 'first second'), *_fields(c_void_p, 'first_bias bias rows columns channels')]
 
 
-def fill(kind: type, **values: Any) -> Structure:
+def make_structure(kind: type, **values: Any) -> Structure:
     """Return a structure that keeps its arrays alive.
 
     Arrays become pointers: float64 and float32 to float, bool and whole numbers to int32.
@@ -101,7 +101,7 @@ def fill(kind: type, **values: Any) -> Structure:
 
 
 def _refill(kind: type, values: Any) -> Structure:
-    return fill(kind, **values)
+    return make_structure(kind, **values)
 
 
 def _as_array(value: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from .library import Rows, fill
+from .library import Rows, make_structure
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class SparseRows:
         start = np.concatenate([[0], counts.cumsum()]).astype(np.int32)
         return cls(start, column.astype(np.int32), matrix[row, column].astype(np.float32))
 
-    def at(self, offset: int | np.ndarray) -> Rows:
+    def with_offsets(self, offset: int | np.ndarray) -> Rows:
         """Return the rows for the kernel: column c's values lie at ``offset[c]``, or ``c *
         offset``.
         """
         column = self.column.astype(np.int64)
         place = column * offset if np.isscalar(offset) else np.asarray(offset)[column]
-        return fill(Rows, start=self.start, offset=place, value=self.value)
+        return make_structure(Rows, start=self.start, offset=place, value=self.value)
 
     def columns(self) -> np.ndarray:
         """Return columns with a non-zero, ascending."""

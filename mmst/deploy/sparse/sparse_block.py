@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from ...models.hrnas.search_block import SearchBlock
 from .block_plan import BlockPlan
 from .constants import split_constant
+from .engine_settings import EngineSettings
 from .fold import FoldedMixConv, fold_conv, fold_mixconv
 from .kernel_module import KernelModule
 from .library import Coarse, functions
-from .options import Options
 from .planes import as_map, check_channels, in_planes, new_map, pointer
 from .recent import recent
 from .transformer_plan import TransformerPlan
@@ -26,15 +26,15 @@ class SparseSearchBlock(KernelModule):
 
     Args:
         block (SearchBlock): In eval mode, pruned weights 0.
-        options (Options): Shared by the blocks of a network.
+        settings (EngineSettings): Shared by the blocks of a network.
 
     Shape:
         As of the search block.
     """
 
-    def __init__(self, block: SearchBlock, options: Options):
+    def __init__(self, block: SearchBlock, settings: EngineSettings):
         super().__init__()
-        self.options = options
+        self.settings = settings
         folded = fold_mixconv(block.mixconv)
         self.live, self.constant = split_constant(folded)
         self.out_channels = len(folded.bias)
@@ -57,7 +57,7 @@ class SparseSearchBlock(KernelModule):
         ``coarser`` are maps whose share in hidden channels and outputs is added (stride 1 only).
         ``sampled`` (N, channels, 8, 8) is what the Transformer reads, where ``x`` lacks some of it.
         """
-        gap, threads = self.options.gap, self.options.threads
+        gap, threads = self.settings.gap, self.settings.threads
         check_channels(x, self.residual.shape[1])
         x = in_planes(x, gap)
         plan = self.plan(tuple(x.shape[-2:]))
@@ -75,9 +75,9 @@ class SparseSearchBlock(KernelModule):
 
     def plan(self, size: tuple[int, int]) -> BlockPlan:
         """Return the plan for inputs of a size; the last few are kept."""
-        key = size, self.options.gap, self.options.threads
+        key = size, self.settings.gap, self.settings.threads
         return recent(self._plans, key, lambda: BlockPlan(
-            self.live, self.constant, self.residual, *key), self.options.sizes_kept)
+            self.live, self.constant, self.residual, *key), self.settings.sizes_kept)
 
     def overwrite(self) -> None:
         """Write over the input from now on, if the block does no more than add to it.
@@ -107,12 +107,12 @@ class SparsePath(SparseSearchBlock):
     Args:
         folded (FoldedMixConv): The path.
         residual (ndarray): (out_channels, in_channels).
-        options (Options): Shared by the modules of a network.
+        settings (EngineSettings): Shared by the modules of a network.
     """
 
-    def __init__(self, folded: FoldedMixConv, residual: np.ndarray, options: Options):
+    def __init__(self, folded: FoldedMixConv, residual: np.ndarray, settings: EngineSettings):
         KernelModule.__init__(self)
-        self.options, self.residual = options, residual
+        self.settings, self.residual = settings, residual
         self.live, self.constant = split_constant(folded)
         self.out_channels, self.stride = len(folded.bias), folded.stride
         self.passes = self.overwrites = False

@@ -8,9 +8,9 @@ from ...models.hrnas.fusion_module import upsample_to
 from ..compact import CompactNetwork
 from ..compact.graph import Graph, Node
 from .compact_steps import Step, find_steps, joined_paths
+from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .modules import finish
-from .options import Options
 from .planes import in_planes
 from .sparse_block import SparsePath
 from .sparse_conv import SparseConv
@@ -26,16 +26,16 @@ class SparseCompactNetwork(nn.Module):
 
     Args:
         network (CompactNetwork): In eval mode.
-        options (Options): Shared by the modules of a network.
+        settings (EngineSettings): Shared by the modules of a network.
         max_density (float): Paths with a larger share of non-zero weights stay torch's.
 
     Shape:
         As of the compacted network.
     """
 
-    def __init__(self, network: CompactNetwork, options: Options, max_density: float = 1.):
+    def __init__(self, network: CompactNetwork, settings: EngineSettings, max_density: float = 1.):
         super().__init__()
-        self.network, self.options = network, options
+        self.network, self.settings = network, settings
         graph = network.to_graph()
         self.inputs = {node.name: list(node.inputs) for node in graph}
         self.image = next((node.name for node in graph if node.op == 'image'), None)
@@ -56,7 +56,7 @@ class SparseCompactNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         network, size = self.network, tuple(x.shape[-2:])
-        with self.options.torch_aside():
+        with self.settings.torch_aside():
             values: dict[str, Tensor] = dict(network._static_maps(x, size))
         values[self.image] = x
         for number, step in enumerate(self.steps):
@@ -74,10 +74,10 @@ class SparseCompactNetwork(nn.Module):
         if part is not None and not step.paths:  # its ReLU is in it
             return part(values[step.source])
         if part is None:
-            with self.options.torch_aside():
+            with self.settings.torch_aside():
                 return self._by_torch(step, values, size)
-        total, gap = part(values[step.source]), self.options.gap
-        with self.options.torch_aside():
+        total, gap = part(values[step.source]), self.settings.gap
+        with self.settings.torch_aside():
             for name in step.terms:
                 total.add_(values[name])
             half = None
@@ -87,7 +87,7 @@ class SparseCompactNetwork(nn.Module):
                     half = in_planes(x.expand(len(total), -1, -1, -1), gap)
                 else:
                     total.add_(upsample_to(x, total.shape[-2:]))
-        return finish(total, half, step.relu, self.options) if step.relu or step.halves else total
+        return finish(total, half, step.relu, self.settings) if step.relu or step.halves else total
 
     def _by_torch(self, step: Step, values: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
         """Return the nodes of a step one by one, as the compacted network computes them."""
@@ -112,7 +112,7 @@ class SparseCompactNetwork(nn.Module):
         if step.stem:
             layers = [SimpleNamespace(conv=modules[name], bn=None) for name in step.stem]
             if all(SparseConv.takes(layer.conv) for layer in layers):
-                return SparseStem(layers, self.options)
+                return SparseStem(layers, self.settings)
         if step.paths:
             folded = joined_paths(graph, step)
             weights = (folded.expand, folded.project, *(modules[p[1]].weight for p in step.paths))
@@ -127,10 +127,10 @@ class SparseCompactNetwork(nn.Module):
                 weight, bias = fold_conv(modules[step.residual])
                 residual = residual + weight.flatten(1).numpy()
                 folded.bias.add_(bias)
-            return SparsePath(folded, residual, self.options)
+            return SparsePath(folded, residual, self.settings)
         conv = modules[step.conv] if step.conv else None
         if conv is not None and SparseConv.takes(conv) and conv.groups == 1:
-            return SparseConv(conv, None, step.relu, self.options)
+            return SparseConv(conv, None, step.relu, self.settings)
         return None
 
     def _last_uses(self) -> dict[str, list[str]]:

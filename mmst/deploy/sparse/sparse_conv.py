@@ -3,10 +3,10 @@
 import numpy as np
 from torch import Tensor, nn
 
+from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import KernelModule
-from .library import Conv, fill, functions
-from .options import Options
+from .library import Conv, functions, make_structure
 from .planes import ALIGNMENT, Layout, as_map, check_channels, halved, in_planes, new_map, with_rows
 from .recent import recent
 from .rows import SparseRows
@@ -19,15 +19,15 @@ class SparseConv(KernelModule):
         conv (nn.Conv2d): Odd square kernel, padding kernel // 2, stride 1 or 2.
         bn (nn.Module, optional): BN after it.
         relu (bool): Whether a ReLU ends it.
-        options (Options): Shared by the modules of a network.
+        settings (EngineSettings): Shared by the modules of a network.
         contiguous (bool): Whether other layers follow, which may want contiguous maps.
     """
 
-    def __init__(self, conv: nn.Conv2d, bn: nn.Module | None, relu: bool, options: Options,
+    def __init__(self, conv: nn.Conv2d, bn: nn.Module | None, relu: bool, settings: EngineSettings,
                  contiguous: bool = False):
         super().__init__()
         weight, bias = fold_conv(conv, bn)
-        self.options, self.relu, self.contiguous = options, relu, contiguous
+        self.settings, self.relu, self.contiguous = settings, relu, contiguous
         self.weight, self.bias = weight.numpy(), bias.numpy()
         self.kernel_size, self.stride = conv.kernel_size[0], conv.stride[0]
 
@@ -42,25 +42,25 @@ class SparseConv(KernelModule):
                 and conv.dilation == (1, 1) and conv.padding_mode == 'zeros')
 
     def forward(self, x: Tensor) -> Tensor:
-        gap = self.options.gap
+        gap = self.settings.gap
         check_channels(x, self.weight.shape[1])
         conv, layout = self._plan(tuple(x.shape[-2:]))
         plain = self.kernel_size == 1 and self.stride == 1
         # The kernel copies what it pads, from any contiguous rows.
         x = in_planes(x, gap) if plain else with_rows(x)
         out = new_map(x.shape[0], len(self.weight), layout)
-        functions().convolve(conv, as_map(x), as_map(out), self.options.threads)
+        functions().convolve(conv, as_map(x), as_map(out), self.settings.threads)
         if not self.contiguous:
             return out
-        with self.options.torch_aside():
+        with self.settings.torch_aside():
             return out.contiguous()
 
     def _plan(self, size: tuple[int, int]) -> tuple[Conv, Layout]:
-        return recent(self._plans, (size, self.options.gap), lambda: self._lay_out(size),
-                      self.options.sizes_kept)
+        return recent(self._plans, (size, self.settings.gap), lambda: self._lay_out(size),
+                      self.settings.sizes_kept)
 
     def _lay_out(self, size: tuple[int, int]) -> tuple[Conv, Layout]:
-        layout = Layout(*halved(size, self.stride), self.options.gap)
+        layout = Layout(*halved(size, self.stride), self.settings.gap)
         outputs, inputs = self.weight.shape[:2]
         phases = self.stride**2
         used = np.flatnonzero((self.weight != 0).any((0, 2, 3))).astype(np.int32)
@@ -79,8 +79,9 @@ class SparseConv(KernelModule):
             of_phase = (phase[:, None] * self.stride + phase[None]).ravel()
             offset = place[:, None] + (of_phase * plane + shift)[None]
         rows = SparseRows.of(self.weight.reshape(outputs, -1))
-        conv = fill(Conv, outputs=outputs, phases=phases, positive=self.relu, live=len(channels),
-                    length=layout.plane, margin=margin, weights=rows.at(offset.ravel()),
-                    bias=self.bias, channels=channels)
+        conv = make_structure(
+            Conv, outputs=outputs, phases=phases, positive=self.relu, live=len(channels),
+            length=layout.plane, margin=margin, weights=rows.with_offsets(offset.ravel()),
+            bias=self.bias, channels=channels)
         return conv, layout
 

@@ -14,11 +14,11 @@ from ...settings.checks import check_number
 from ...tickets import Ticket
 from ..open import open_ticket
 from .call import call
+from .engine_settings import EngineSettings
 from .images import channels_of, checked, not_compiled
 from .kernel_module import KernelModule
 from .library import free_scratch, kernel
 from .nan_pattern import NaNPattern
-from .options import Options
 from .sparsify import MAX_DENSITY, sparsify
 
 
@@ -44,7 +44,7 @@ class SparseModel(nn.Module):
 
     def __init__(self, model: nn.Module, threads: int = 1, max_density: float = MAX_DENSITY):
         super().__init__()
-        self.options = Options()
+        self.settings = EngineSettings()
         self.threads = threads
         self.model = copy.deepcopy(model).cpu()
         self.model.eval()  # not chained: some toolboxes' backbones return nothing from it
@@ -52,7 +52,7 @@ class SparseModel(nn.Module):
         self.pattern: NaNPattern | None = None
         if self.channels is not None:
             self.pattern = NaNPattern(self.model)
-        self.blocks: dict[str, int] = sparsify(self.model, self.options, max_density)
+        self.blocks: dict[str, int] = sparsify(self.model, self.settings, max_density)
         if self.channels is not None:
             self.model.float()
         tell(self.blocks, self.channels is not None)
@@ -72,11 +72,11 @@ class SparseModel(nn.Module):
     @property
     def threads(self) -> int:
         """Return threads of the kernel."""
-        return self.options.threads
+        return self.settings.threads
 
     @threads.setter
     def threads(self, number: int) -> None:
-        self.options.threads = check_number('threads', number, low=1, whole=True,
+        self.settings.threads = check_number('threads', number, low=1, whole=True,
                                             remedy='use the number of cores')
 
     @not_compiled

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ...models.hrnas.coordinate_map import GRID
 from ...models.hrnas.dense_neck import DensePredictionNeck
+from .engine_settings import EngineSettings
 from .library import Coarse, functions
-from .options import Options
 from .planes import Layout, as_map, check_channels, in_planes, new_map
 from .sparse_conv import SparseConv
 
@@ -25,17 +25,17 @@ class SparseDenseNeck(nn.Module):
 
     Args:
         module (DensePredictionNeck): Its block is sparse already.
-        options (Options): Shared by the modules of a network.
+        settings (EngineSettings): Shared by the modules of a network.
     """
 
-    def __init__(self, module: DensePredictionNeck, options: Options):
+    def __init__(self, module: DensePredictionNeck, settings: EngineSettings):
         super().__init__()
-        self.block, self.options, self.counts = module.block, options, module.in_channels
+        self.block, self.settings, self.counts = module.block, settings, module.in_channels
         expand, residual = self.block.split_off(self.counts[0])
         self.coarser, start = nn.ModuleList(), 0
         for count in self.counts[1:]:
             part = slice(start, start + count)
-            self.coarser.append(CoarseInput(expand[:, part], residual[:, part], options))
+            self.coarser.append(CoarseInput(expand[:, part], residual[:, part], settings))
             start += count
         self.sampled = torch.tensor(self.block.sampled, dtype=torch.long, device='cpu')
 
@@ -43,12 +43,12 @@ class SparseDenseNeck(nn.Module):
         size = inputs[0].shape[-2:]
         for x, count in zip(inputs, self.counts, strict=True):
             check_channels(x, count)
-        inputs = [in_planes(x, self.options.gap) for x in inputs]
+        inputs = [in_planes(x, self.settings.gap) for x in inputs]
         coarser = [c(x, size[1]) for c, x in zip(self.coarser, inputs[1:], strict=True)]
         structures = [
             c.structure(y) for c, y in zip(self.coarser, coarser, strict=True) if y is not None
         ]
-        with self.options.torch_aside():
+        with self.settings.torch_aside():
             sampled = self._sample(inputs) if len(self.sampled) else None
         return (self.block(inputs[0], coarser=structures, sampled=sampled), )
 
@@ -87,20 +87,20 @@ class CoarseInput(nn.Module):
     Args:
         expand (Tensor): (hidden, channels).
         residual (ndarray): (out_channels, channels).
-        options (Options): Shared by the modules of a network.
+        settings (EngineSettings): Shared by the modules of a network.
     """
 
-    def __init__(self, expand: Tensor, residual: np.ndarray, options: Options):
+    def __init__(self, expand: Tensor, residual: np.ndarray, settings: EngineSettings):
         super().__init__()
         weight = torch.cat([expand, torch.from_numpy(residual)])
         used = (weight != 0).any(1)
         place = torch.where(used, used.cumsum(0) - 1, -1).to(torch.int32).numpy()
-        self.options, self.count = options, int(used.sum())
+        self.settings, self.count = settings, int(used.sum())
         self.hidden, self.outputs = np.split(place, [len(expand)])
         conv = nn.Conv2d(weight.shape[1], self.count, 1, bias=False, dtype=torch.float64,
                          device='cpu')
         conv.weight.data = weight[used][..., None, None]
-        self.conv = SparseConv(conv, None, False, options)
+        self.conv = SparseConv(conv, None, False, settings)
 
     def forward(self, x: Tensor, width: int):
         """Return a map of ``width`` columns, a channel for each sum that it adds to; None: to none.
@@ -108,8 +108,8 @@ class CoarseInput(nn.Module):
         if not self.count:
             return None
         narrow = self.conv(x)
-        wide = new_map(x.shape[0], self.count, Layout(x.shape[2], width, self.options.gap))
-        functions().widen(as_map(narrow), as_map(wide), self.options.threads)
+        wide = new_map(x.shape[0], self.count, Layout(x.shape[2], width, self.settings.gap))
+        functions().widen(as_map(narrow), as_map(wide), self.settings.threads)
         return wide
 
     def structure(self, wide: Tensor) -> Coarse:

@@ -4,10 +4,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from .block_plan import phase_sizes
+from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import KernelModule
-from .library import Stem, fill, functions
-from .options import Options
+from .library import Stem, functions, make_structure
 from .planes import ALIGNMENT, Layout, as_map, check_channels, halved, new_map, with_rows
 from .recent import recent
 from .rows import SparseRows
@@ -25,12 +25,12 @@ class SparseStem(KernelModule):
 
     Args:
         stem (nn.Sequential): Two ``ConvBNReLU`` of stride 2.
-        options (Options): Shared by the modules of a network.
+        settings (EngineSettings): Shared by the modules of a network.
     """
 
-    def __init__(self, stem: nn.Sequential, options: Options):
+    def __init__(self, stem: nn.Sequential, settings: EngineSettings):
         super().__init__()
-        self.options = options
+        self.settings = settings
         first, second = (fold_conv(layer.conv, layer.bn) for layer in stem)
         self.first, self.first_bias = (t.numpy() for t in first)
         self.second, self.bias = (t.numpy() for t in second)
@@ -48,16 +48,16 @@ class SparseStem(KernelModule):
         plan, layout = self._plan(tuple(x.shape[-2:]))
         x = with_rows(x)
         out = new_map(x.shape[0], len(self.second), layout)
-        functions().stem(plan, as_map(x), as_map(out), self.options.threads)
+        functions().stem(plan, as_map(x), as_map(out), self.settings.threads)
         return out
 
     def _plan(self, size: tuple[int, int]) -> tuple[Stem, Layout]:
-        return recent(self._plans, (size, self.options.gap), lambda: self._lay_out(size),
-                      self.options.sizes_kept)
+        return recent(self._plans, (size, self.settings.gap), lambda: self._lay_out(size),
+                      self.settings.sizes_kept)
 
     def _lay_out(self, size: tuple[int, int]) -> tuple[Stem, Layout]:
         between = halved(size, 2)
-        layout = Layout(*halved(between, 2), self.options.gap)
+        layout = Layout(*halved(between, 2), self.settings.gap)
         # Inner channels: a channel between the two at even or odd rows and columns.
         phase, shift = _taps(self.second.shape[-1], 2, layout.stride)
         spread = np.zeros((len(self.second), self.second.shape[1], 4, len(phase)))
@@ -76,11 +76,11 @@ class SparseStem(KernelModule):
         tile = min(TILE, layout.plane)
         offset = (np.arange(len(channel))[:, None] * (tile + 2 * margin) + shift[None]).ravel()
         rows, columns = phase_sizes(between, 2)[:, of_phase]
-        return fill(
+        return make_structure(
             Stem, inner=len(channel), outputs=len(self.second), length=layout.plane, tile=tile,
             margin=margin, stride=layout.stride, live=len(used), low=int(shift[tap].min(initial=0)),
-            high=int(shift[tap].max(initial=0)), second=second.at(offset),
-            first=first.at((place[:, None] + (origin * plane + low)[None]).ravel()),
+            high=int(shift[tap].max(initial=0)), second=second.with_offsets(offset),
+            first=first.with_offsets((place[:, None] + (origin * plane + low)[None]).ravel()),
             first_bias=self.first_bias[channel], bias=self.bias, rows=rows,
             columns=columns, channels=used), layout
 

@@ -9,9 +9,9 @@ from ...models.hrnas.fusion_module import FusionModule
 from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ...models.hrnas.search_block import SearchBlock
 from ..compact import CompactNetwork
+from .engine_settings import EngineSettings
 from .library import kernel
 from .modules import SparseClassificationNeck, SparseFusion
-from .options import Options
 from .sparse_block import SparseSearchBlock
 from .sparse_compact import SparseCompactNetwork
 from .sparse_conv import SparseConv
@@ -23,13 +23,13 @@ from .sparse_stem import SparseStem
 MAX_DENSITY = 1.
 
 
-def sparsify(model: nn.Module, options: Options,
+def sparsify(model: nn.Module, settings: EngineSettings,
              max_density: float = MAX_DENSITY) -> dict[str, int]:
     """Replace what the kernel runs, in place; the rest stays torch's.
 
     Args:
         model (nn.Module): In eval mode, with pruned weights 0; it cannot be trained any more.
-        options (Options): The network's; its gap is widened to its largest kernel's reach.
+        settings (EngineSettings): The network's; its gap is widened to its largest kernel's reach.
         max_density (float): Convolutions and blocks with a larger share of non-zero weights stay
             dense.
 
@@ -43,25 +43,25 @@ def sparsify(model: nn.Module, options: Options,
     reach = [conv.kernel_size[0] // 2 for block in blocks for conv in block.mixconv.depthwise]
     reach += [SparseCompactNetwork.reach(m) for m in model.modules()
               if isinstance(m, CompactNetwork)]
-    options.gap = max([options.gap, *reach])
-    replace(model, CompactNetwork, lambda m: SparseCompactNetwork(m, options, max_density))
+    settings.gap = max([settings.gap, *reach])
+    replace(model, CompactNetwork, lambda m: SparseCompactNetwork(m, settings, max_density))
     replace(model, SearchBlock, lambda block: block if density(block) > max_density
-            else SparseSearchBlock(block, options))
+            else SparseSearchBlock(block, settings))
     for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
         if SparseStem.takes(backbone.stem) and density(backbone.stem) <= max_density:
-            backbone.stem = SparseStem(backbone.stem, options)
+            backbone.stem = SparseStem(backbone.stem, settings)
     replace(model, ConvBNReLU, lambda m: m if not SparseConv.takes(m.conv)
-            or density(m) > max_density else SparseConv(m.conv, m.bn, True, options))
-    replace(model, nn.Conv2d, lambda m: SparseConv(m, None, False, options, contiguous=True)
+            or density(m) > max_density else SparseConv(m.conv, m.bn, True, settings))
+    replace(model, nn.Conv2d, lambda m: SparseConv(m, None, False, settings, contiguous=True)
             if is_classifier(m) else m)
     for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
         backbone.channels_last = False
         for block in (m for m in backbone.parallels.modules() if isinstance(m, SparseSearchBlock)):
             block.overwrite()  # the maps between modules are nobody else's
-    replace(model, FusionModule, lambda m: SparseFusion(m, options))
-    replace(model, DensePredictionNeck, lambda m: SparseDenseNeck(m, options)
+    replace(model, FusionModule, lambda m: SparseFusion(m, settings))
+    replace(model, DensePredictionNeck, lambda m: SparseDenseNeck(m, settings)
             if isinstance(m.block, SparseSearchBlock) else m)
-    replace(model, ClassificationNeck, lambda m: SparseClassificationNeck(m, options))
+    replace(model, ClassificationNeck, lambda m: SparseClassificationNeck(m, settings))
     sparse = sum(isinstance(m, SparseSearchBlock) for m in model.modules())
     return dict(sparse=sparse, dense=sum(isinstance(m, SearchBlock) for m in model.modules()))
 

@@ -7,7 +7,7 @@ from ...models.hrnas.coordinate_map import GRID
 from ...models.hrnas.lightweight_transformer import LightweightTransformer
 from ...models.hrnas.transformer_layers import EncoderLayer
 from ..folding import fold_bn
-from .library import Layer, Transformer, fill
+from .library import Layer, Transformer, make_structure
 from .planes import ALIGNMENT
 from .rows import SparseRows
 
@@ -44,10 +44,11 @@ class TransformerPlan:
         queries = np.zeros((DIM, padded))
         projected = module.decoder.attention.query.weight.double() @ module.queries.double().T
         queries[:, :tokens] = projected.numpy() / DIM**.5
-        return fill(
+        return make_structure(
             Transformer, tokens=tokens, padded=padded, inputs=len(channels), outputs=len(output),
             channels=self.channels, targets=alive.nonzero().flatten().numpy(),
-            input=SparseRows.of(image[:, channels]).at(DIM), output=SparseRows.of(output).at(DIM),
+            input=SparseRows.of(image[:, channels]).with_offsets(DIM),
+            output=SparseRows.of(output).with_offsets(DIM),
             start=start.numpy(), bias=bias.numpy(), queries=queries,
             encoder=_layer(module.encoder, padded), decoder=_layer(module.decoder, padded))
 
@@ -62,8 +63,8 @@ def _layer(module: EncoderLayer, padded: int) -> Layer:
     for i, norm in enumerate((module.norm1, module.norm2), 1):
         norms.update({f'scale{i}': norm.weight.detach().numpy(), f'eps{i}': norm.eps,
                       f'shift{i}': norm.bias.detach().numpy()})
-    return fill(Layer, attends=bool(len(rows['value']) and len(rows['out'])),
-                feeds=bool(len(rows['widen']) and len(rows['narrow'])),
-                feedforward=len(widen.weight),
-                **{name: matrix.at(padded) for name, matrix in rows.items()}, **norms)
+    return make_structure(
+        Layer, attends=bool(len(rows['value']) and len(rows['out'])),
+        feeds=bool(len(rows['widen']) and len(rows['narrow'])), feedforward=len(widen.weight),
+        **{name: matrix.with_offsets(padded) for name, matrix in rows.items()}, **norms)
 

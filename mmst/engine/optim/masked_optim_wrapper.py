@@ -18,7 +18,8 @@ class MaskedStep:
     are set to exactly 0. Hooks own the content of ``masks`` and ``penalty``.
 
     Attributes:
-        masks (PruneState): Parameter to its mask; empty where nothing is pruned.
+        masks (PruneState): Parameter to ``{'pruned': bool tensor}``, True where a weight is pruned
+            (a :class:`~mmst.pruning.mask.Mask` is True where one is kept); empty where none is.
         returned (PruneState): Parameter to ``{'returned': bool tensor}``, True where a weight was
             pruned until masks were lifted; empty where masks are in force.
         penalty (L1Penalty, optional): Set by ``SearchHook``.
@@ -38,10 +39,11 @@ class MaskedStep:
 
     def set_masks(self, pruned: dict[torch.nn.Parameter, torch.Tensor],
                   keep_values: bool = False) -> None:
-        """Put masks (True where pruned) in force; weights become 0 at once.
+        """Hold weights at 0 from now on.
 
         Args:
-            pruned (Dict[nn.Parameter, Tensor]): Bool tensors of the parameters' shapes.
+            pruned (Dict[nn.Parameter, Tensor]): Bool tensors of the parameters' shapes, True for
+                the weights to hold.
             keep_values (bool): Remember the weights for their revival. A weight that is pruned
                 already keeps the value that is remembered. Defaults to False.
         """

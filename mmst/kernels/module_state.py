@@ -9,7 +9,7 @@ from ..models.unmodified import has_global_hooks, has_hooks, hooks_of
 TRAINED = operator.attrgetter('requires_grad')
 
 
-class Parts:
+class ModuleState:
     """Lists a module's parts, looked up once: a walk over it takes a good part of a step."""
 
     def __init__(self, module: nn.Module):
@@ -31,7 +31,7 @@ class Parts:
         """Return its parameters."""
         return [t for named in self._parameters for t in named.values() if t is not None]
 
-    def state(self) -> tuple:
+    def fingerprint(self) -> tuple:
         """What of it a captured pass depends on: tensors in their places, modes.
 
         Not so rates of dropout and settings of BN: after a change of them ``release`` the graph.

@@ -1,4 +1,4 @@
-"""Holds the options that the modules of one sparse network share."""
+"""Holds the settings that the modules of one sparse network share."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 
 
 @dataclass
-class Options:
+class EngineSettings:
     """Holds the settings of a sparse network; they may be changed between calls.
 
     Attributes:
