@@ -25,7 +25,7 @@ def end_in_one_line(tool: str, action: Callable[[], int | None]) -> int:
             print(f'{tool}: ended by {stopped.name}', file=sys.stderr, flush=True)
         # The caller may not wait for Python to look through all objects once more.
         atexit.register(gc.freeze)
-        return stopped.code
+        return int(stopped.code)
     except KeyboardInterrupt:
         if local_rank() == 0:
             print(f'{tool}: ended by SIGINT', file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmengine.model import BaseModel
@@ -75,14 +76,15 @@ def feature_sizes(model: nn.Module, input_shape: HW) -> dict[str, tuple[HW, HW]]
     """
     sizes: dict[str, tuple[HW, HW]] = {}
 
-    def record(name, module, inputs, output):
-        sizes[name] = tuple(inputs[0].shape[-2:]), tuple(output.shape[-2:])
+    def record(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        (*_, rows, columns), (*_, new_rows, new_columns) = inputs[0].shape, output.shape
+        sizes[name] = (rows, columns), (new_rows, new_columns)
 
     trace(model, input_shape, record, offers_units)
     return sizes
 
 
-def trace(model: nn.Module, input_shape: HW, record: Callable,
+def trace(model: nn.Module, input_shape: HW, record: Callable[..., None],
           wanted: Callable[[nn.Module], bool]) -> None:
     """Call ``record(name, module, inputs, output)`` for each call of a wanted module.
 
@@ -100,7 +102,7 @@ def trace(model: nn.Module, input_shape: HW, record: Callable,
 
 def meta_copy(model: nn.Module) -> nn.Module:
     """Return a copy on the meta device, in eval mode, without hooks."""
-    memo = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
+    memo: dict[int, Any] = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
             for p in model.parameters()}
     memo.update({id(b): b.detach().to('meta') for b in model.buffers()})
     # weight_norm keeps what it has computed as a plain attribute, which cannot be copied.
@@ -137,7 +139,7 @@ def image_channels(model: nn.Module) -> int:
         return mean.numel()
     for module in model.modules():
         if type(module).__name__ == 'Focus':
-            return image_channels(module.conv) // 4
+            return image_channels(module.get_submodule('conv')) // 4
         if isinstance(module, nn.Conv2d):
             return module.in_channels
     return 3
@@ -162,5 +164,5 @@ def _layer_cost(name: str, module: nn.Module, counter: MacCounter,
     return LayerCost(name, kind, params, macs, kept, counter.sparse_macs.get(name, 0.))
 
 
-_KINDS = dict(conv=nn.modules.conv._ConvNd, linear=(nn.Linear, nn.Bilinear),
+_KINDS: dict[str, Any] = dict(conv=nn.modules.conv._ConvNd, linear=(nn.Linear, nn.Bilinear),
               attention=(Attention, nn.MultiheadAttention))

@@ -54,7 +54,7 @@ def coverage(model: nn.Module, pruned: Mapping[str, nn.Parameter],
     """
     inside = tuple({f'{module_path(group)}.' for group in searched})
     own = {id(p) for p in pruned.values()}
-    sums: Counter = Counter()
+    sums: Counter[str] = Counter()
     prunable = within = 0
     for name, p in model.named_parameters():
         found, is_searched = id(p) in own, bool(inside) and name.startswith(inside)

@@ -9,6 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 aten = torch.ops.aten
+#: Multiply-adds of an operation by its output, arguments and keyword arguments.
+Formula = Callable[..., int]
 
 
 class Owner(NamedTuple):
@@ -37,11 +39,11 @@ class MacCounter(TorchDispatchMode):
     """
 
     def __init__(self, model: nn.Module, masks: Mapping[str, Tensor] | None = None):
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.macs: dict[str, int] = {}
         self.sparse_macs: dict[str, float] = {}
         self._running: list[str] = ['']
-        self._densities: dict[tuple, float] = {}
+        self._densities: dict[tuple[Any, ...], float] = {}
         masks = masks or {}
         self._owners: dict[int, Owner] = {}
         self._weights: dict[str, Owner] = {}
@@ -50,7 +52,7 @@ class MacCounter(TorchDispatchMode):
             self.names.add(name)
             if p.dim() > 1 and p.numel():
                 path, _, key = name.rpartition('.')
-                owner = self._owners[_storage(p)] = Owner(path, masks.get(name), p.stride())
+                owner = self._owners[storage_key(p)] = Owner(path, masks.get(name), p.stride())
                 if key == 'weight':
                     self._weights[path] = owner
         for path, module in model.named_modules():
@@ -59,20 +61,21 @@ class MacCounter(TorchDispatchMode):
             module.register_forward_pre_hook(lambda m, inputs, path=path: self._enter(path))
             module.register_forward_hook(lambda m, inputs, output: self._leave())
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
         formula = _FORMULAS.get(getattr(func, '_overloadpacket', None))
         if formula is not None:
             self._add(formula(out, *args, **(kwargs or {})), args)
         return out
 
-    def _add(self, macs: int, args: tuple) -> None:
+    def _add(self, macs: int, args: tuple[Any, ...]) -> None:
         # The last one: a linear map of a parameter, say of learned queries, is the linear's.
         weight = next((t for t in args[::-1] if isinstance(t, Tensor) and t.dim() > 1
-                       and _storage(t) in self._owners), None)
+                       and storage_key(t) in self._owners), None)
         path, density = self._running[-1], 1.
         if weight is not None:
-            owner = self._owners[_storage(weight)]
+            owner = self._owners[storage_key(weight)]
             path, density = owner.path, self._density(owner, weight)
         elif path in self._weights:  # a copy of the weight, e.g. a standardised one
             density = self._density(self._weights[path], None)
@@ -84,11 +87,11 @@ class MacCounter(TorchDispatchMode):
         if owner.mask is None:
             return 1.
         seen = owner.mask
-        key = (id(seen), )
+        key: tuple[Any, ...] = (id(seen), )
         if view is not None and view.numel() != seen.numel():
             key = (id(seen), view.storage_offset(), tuple(view.shape), view.stride())
         if key not in self._densities:
-            if len(key) > 1:
+            if view is not None and len(key) > 1:
                 laid_out = torch.empty_strided(seen.shape, owner.stride, dtype=torch.bool)
                 seen = laid_out.copy_(seen).as_strided(view.shape, view.stride(),
                                                        view.storage_offset())
@@ -113,18 +116,19 @@ def _multiplies_by_its_own(module: nn.Module) -> bool:
             and (home.endswith('.container') or not module._modules))
 
 
-def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+def storage_key(tensor: Tensor) -> int:
+    """A number for the memory that a tensor lies in, also on the meta device, which has none."""
+    return int(tensor.untyped_storage()._cdata)
 
 
-def _halved(formula: Callable) -> Callable:
+def _halved(formula: Formula) -> Formula:
     return lambda out, *args, **kwargs: formula(*args, **kwargs, out_val=out) // 2
 
 
-def _by_shapes(formula: Callable) -> Callable:
+def _by_shapes(formula: Formula) -> Formula:
     """Return the form that formulas have in torch before 2.2."""
 
-    def macs(out: Any, *args, **kwargs) -> int:
+    def macs(out: Any, *args: Any, **kwargs: Any) -> int:
         args, kwargs, out = tree_map(lambda x: x.shape if isinstance(x, Tensor) else x,
                                      (args, kwargs, out))
         return formula(*args, **kwargs, out_shape=out) // 2
@@ -132,16 +136,17 @@ def _by_shapes(formula: Callable) -> Callable:
     return macs
 
 
-def _trilinear(out: Tensor, one: Tensor, weight: Tensor, two: Tensor, *_, **__) -> int:
+def _trilinear(out: Tensor, one: Tensor, weight: Tensor, two: Tensor, *_: Any, **__: Any) -> int:
     """Return the multiply-adds of ``nn.Bilinear``, which torch does not count."""
     return out.numel() * weight[0].numel()
 
 
-def _formulas() -> dict[Any, Callable]:
+def _formulas() -> dict[Any, Formula]:
     if hasattr(flop_counter, 'flop_registry'):
         found = {op: _halved(formula) for op, formula in flop_counter.flop_registry.items()}
     else:
-        found = {op: _by_shapes(formula) for op, formula in flop_counter.flop_mapping.items()}
+        former = vars(flop_counter)['flop_mapping']
+        found = {op: _by_shapes(formula) for op, formula in former.items()}
     return {**found, aten._trilinear: _trilinear}
 
 

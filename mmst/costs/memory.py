@@ -1,11 +1,14 @@
 """Computes the peak memory of the feature maps."""
 import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from .cost import meta_copy, run_image
+from .mac_counter import storage_key
 
 
 def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
@@ -19,7 +22,8 @@ def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
     """
     twin = meta_copy(model)
-    with _Recorder({_key(t) for t in (*twin.parameters(), *twin.buffers())}) as recorder:
+    recorder = _Recorder({storage_key(t) for t in (*twin.parameters(), *twin.buffers())})
+    with recorder:
         run_image(twin, model, input_shape)
     return recorder.peak
 
@@ -27,12 +31,14 @@ def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
 class _Recorder(TorchDispatchMode):
     """Counts the bytes of storages from the first tensor on them to the end of the last."""
 
-    def __init__(self, weights):
-        super().__init__()
+    def __init__(self, weights: Iterable[int]):
+        super().__init__()  # type: ignore[no-untyped-call]
         self.users = dict.fromkeys(weights, 1)  # never freed, never counted
-        self.now = self.peak = 0
+        self.now: int = 0
+        self.peak: int = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(out):
             if isinstance(tensor, Tensor):
@@ -40,7 +46,7 @@ class _Recorder(TorchDispatchMode):
         return out
 
     def _count(self, tensor: Tensor) -> None:
-        key, size = _key(tensor), tensor.untyped_storage().nbytes()
+        key, size = storage_key(tensor), tensor.untyped_storage().nbytes()
         if key not in self.users:
             self.users[key] = 0
             self.now += size
@@ -53,7 +59,3 @@ class _Recorder(TorchDispatchMode):
         if not self.users[key]:
             del self.users[key]
             self.now -= size
-
-
-def _key(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata

@@ -1,4 +1,7 @@
 """Gives feature maps their shapes without torch's rules, which took most of a search's time."""
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
@@ -15,7 +18,8 @@ class ShapesOnly(TorchFunctionMode):
     all other devices, are left to torch.
     """
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
         if args and isinstance(args[0], torch.Tensor) and args[0].device.type == 'meta':
             x = args[0]

@@ -18,9 +18,9 @@ def render(title: str,
         table.add_column(name, justify='left' if i == 0 else 'right')
     for row in rows:
         table.add_row(*map(str, row))
-    console = Console(file=io.StringIO(), width=width)
-    console.print(table)
-    return console.file.getvalue().rstrip()
+    text = io.StringIO()
+    Console(file=text, width=width).print(table)
+    return text.getvalue().rstrip()
 
 
 def ticket_table(summary: Mapping[str, Any]) -> str:

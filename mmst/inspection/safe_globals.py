@@ -1,6 +1,7 @@
 """Names the classes in mmengine's checkpoints that torch does not allow by itself."""
 import codecs
 import functools
+import importlib
 import pickle
 from collections import Counter
 from collections.abc import Callable
@@ -40,10 +41,8 @@ def _named(function: Callable, module: str, name: str) -> Callable:
 @functools.cache
 def safe_globals() -> tuple[Callable, ...]:
     """Return functions and classes that are harmless with any arguments."""
-    try:
-        from numpy._core import multiarray
-    except ImportError:
-        from numpy.core import multiarray
+    core = 'numpy._core' if hasattr(np, '_core') else 'numpy.core'
+    multiarray = importlib.import_module(f'{core}.multiarray')
     # Names as numpy 1 and as numpy 2 write them, whichever of the two reads.
     numpy_functions = [
         _named(getattr(multiarray, name), module, name)

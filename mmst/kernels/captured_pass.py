@@ -37,7 +37,8 @@ class CapturedPass:
         self.parameters = list(named.values())
         self.inputs = [t.detach().clone().requires_grad_(t.requires_grad) for t in inputs]
         # Not the parameters themselves: their nodes in autograd belong to other streams.
-        aliases = {name: nn.Parameter(p.detach()) for name, p in named.items()}
+        aliases: dict[str, Tensor] = {name: nn.Parameter(p.detach())
+                                      for name, p in named.items()}
         self._leaves = [t for t in (*self.inputs, *aliases.values()) if t.requires_grad]
         if not self._leaves:
             raise RuntimeError('nothing in it is trained')

@@ -42,7 +42,9 @@ class GraphedForward:
         self.eager: Callable = type(module).forward.__get__(module)
         self.replay: Callable | None = None
         self.captures = 0
-        self._last = self._captured = self._refused = None
+        self._last: Any = None
+        self._captured: Any = None
+        self._refused: Any = None
         self._waits: Callable[[], object | None] = nothing
         self._module_state: ModuleState | None = None
         self._told: set[str] = set()
@@ -178,7 +180,7 @@ def waiting(outputs) -> Callable[[], object | None]:
     """Tells whether the backward pass of these outputs may still come: an object, or None."""
     leaves = [outputs] if torch.is_tensor(outputs) else outputs
     node = next(t.grad_fn for t in leaves if t.grad_fn is not None)
-    notes = node.metadata
+    notes: dict[Any, Any] = node.metadata
     notes['waits'] = mark = _Mark()
     node.register_hook(lambda *_: notes.clear())
     return weakref.ref(mark)

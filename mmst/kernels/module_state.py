@@ -27,7 +27,7 @@ class ModuleState:
         """Whether no part was replaced, added or removed."""
         return self._child_ids() == self._ids
 
-    def parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[Tensor]:
         """Return its parameters."""
         return [t for named in self._parameters for t in named.values() if t is not None]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
 from torch import nn
 
 
@@ -37,7 +38,7 @@ def segmentation_gallery(model: nn.Module, dataset: Any, indices: Sequence[int],
     plt.close(figure)
 
 
-def _pictures(model: nn.Module, sample: Mapping[str, Any], palette: np.ndarray) -> list[np.ndarray]:
+def _pictures(model: BaseModel, sample: Mapping[str, Any], palette: np.ndarray) -> list[np.ndarray]:
     image = sample['inputs'].permute(1, 2, 0).numpy()[..., ::-1]
     result = model.test_step(pseudo_collate([sample]))[0]
     labels = sample['data_samples'].gt_sem_seg.data[0].numpy()

@@ -16,7 +16,7 @@ HATCHES = ('', '///', '...', 'xxx', '\\\\\\', '+++', 'ooo')
 GREY = '#595959'
 PALE = '#d9d9d9'
 
-_SETTINGS = {
+_SETTINGS: Any = {
     'font.size': 9, 'axes.titlesize': 10, 'axes.labelsize': 9, 'legend.fontsize': 8,
     'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'grid.alpha': 0.3,
     'axes.axisbelow': True, 'lines.linewidth': 1.4, 'lines.markersize': 5.5, 'errorbar.capsize': 3,

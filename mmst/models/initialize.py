@@ -52,8 +52,9 @@ class SupernetInit:
             nn.init.uniform_(m.weight, -bound, bound)
         elif isinstance(m, (nn.modules.batchnorm._NormBase, nn.LayerNorm)):
             nn.init.ones_(m.weight)
-        if getattr(m, 'bias', None) is not None and hasattr(m, 'weight'):
-            nn.init.zeros_(m.bias)
+        bias = getattr(m, 'bias', None)
+        if bias is not None and hasattr(m, 'weight'):
+            nn.init.zeros_(bias)
 
     def _init_transformer(self, transformer: LightweightTransformer) -> None:
         """What convolutions and linears elsewhere do not have: see the class."""

@@ -1,14 +1,17 @@
 """When a kernel may take the place of a layer: nobody else may notice."""
 from collections.abc import Mapping
+from typing import TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
+M = TypeVar('M', bound=nn.Module)
+
 _HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_pre_hooks')
 
 
-def is_unmodified(layer: nn.Module, kind: type[nn.Module]) -> bool:
+def is_unmodified(layer: nn.Module, kind: type[M]) -> TypeGuard[M]:
     """Whether calling ``layer`` does what torch's class ``kind`` does and nothing besides.
 
     Not so for subclasses (SyncBN, parametrised layers), layers with hooks of any sort

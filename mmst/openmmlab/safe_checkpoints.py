@@ -37,7 +37,7 @@ def read_checkpoints_safely(checkpoint: types.ModuleType) -> None:
 
 
 @functools.cache
-def restricted_pickle() -> types.ModuleType:
+def restricted_pickle() -> Any:
     """Return a pickle module that resolves only what torch and :func:`safe_globals` allow.
 
     For torch before 2.4, whose own check cannot be extended.
@@ -54,7 +54,7 @@ def restricted_pickle() -> types.ModuleType:
                 raise pickle.UnpicklingError(f'Unsupported global: GLOBAL {full_name}')
             return allowed[full_name]
 
-    module = types.ModuleType('restricted_pickle')
+    module: Any = types.ModuleType('restricted_pickle')
     module.Unpickler = Unpickler
     module.load = lambda file, **kwargs: Unpickler(file, **kwargs).load()
     return module
@@ -69,7 +69,7 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
         TicketError: The file is no checkpoint, is truncated or damaged, holds more than data, or
             claims more than it holds.
     """
-    safely = dict(weights_only=True)
+    safely: dict[str, Any] = dict(weights_only=True)
     if not hasattr(torch.serialization, 'add_safe_globals'):
         safely = dict(pickle_module=restricted_pickle())
     with open(filename, 'rb') as file:
@@ -124,7 +124,8 @@ def load_from_url(filename: str, map_location: Any = None) -> Any:
     if dist.get_local_rank() == 0 and not osp.isfile(path):
         os.makedirs(folder, exist_ok=True)
         hash_in_name = torch.hub.HASH_REGEX.search(osp.basename(path))
-        torch.hub.download_url_to_file(filename, path, hash_in_name and hash_in_name.group(1),
+        prefix = hash_in_name.group(1) if hash_in_name else None
+        torch.hub.download_url_to_file(filename, path, prefix,
                                        progress=sys.stderr.isatty())
     dist.barrier()
     return load_from_local(path, map_location)

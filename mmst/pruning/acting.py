@@ -1,6 +1,7 @@
 """Whether a weight of 0 is a connection that is not there."""
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,7 @@ def zeros_act(layer: nn.Module) -> bool:
     A layer that cannot be tried alone passes.
     """
     try:
-        twin = copy.deepcopy(layer).float().cpu().eval()
+        twin: Any = copy.deepcopy(layer).float().cpu().eval()
         generator = torch.Generator().manual_seed(0)
         twin.weight.copy_(torch.rand(twin.weight.shape, generator=generator) - 0.3)
         transposed = getattr(twin, 'transposed', False)
@@ -72,12 +73,13 @@ def zeros_act(layer: nn.Module) -> bool:
         return True
 
 
-def _input_shape(layer: nn.Module) -> list[int]:
+def _input_shape(layer: Any) -> list[int]:
     if isinstance(layer, nn.Linear):
         return [2, layer.in_features]
     return [1, layer.in_channels, *(d * (k - 1) + 4 for k, d in zip(layer.kernel_size,
                                                                    layer.dilation, strict=True))]
 
 
-def _tensor(output) -> Tensor:
-    return output[0] if isinstance(output, (tuple, list)) else output
+def _tensor(output: Any) -> Tensor:
+    found: Tensor = output[0] if isinstance(output, (tuple, list)) else output
+    return found

@@ -1,16 +1,18 @@
 """Computes gradients of the training loss, for criteria that want them."""
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine import dist
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ..errors import config_error
 
 
-def loss_gradients(model: nn.Module, weights: Mapping[str, nn.Parameter],
-                   batches: Iterable[dict]) -> dict[str, Tensor]:
+def loss_gradients(model: BaseModel, weights: Mapping[str, nn.Parameter],
+                   batches: Iterable[dict[str, Any]]) -> dict[str, Tensor]:
     """Sum over batches of the gradients of the model's own loss, averaged over ranks.
 
     The model is in eval mode, as SNIP's scores are taken here (statistics fixed, no dropout). It is
@@ -18,9 +20,9 @@ def loss_gradients(model: nn.Module, weights: Mapping[str, nn.Parameter],
     wrapper takes part.
 
     Args:
-        model (nn.Module): An OpenMMLab model, unwrapped.
+        model (BaseModel): An OpenMMLab model, unwrapped.
         weights (Mapping[str, nn.Parameter]): Parameters of the model by name.
-        batches (Iterable[dict]): Batches as the training loader gives them.
+        batches (Iterable[dict[str, Any]]): Batches as the training loader gives them.
 
     Raises:
         ConfigError: If there is no batch.
@@ -47,7 +49,7 @@ def loss_gradients(model: nn.Module, weights: Mapping[str, nn.Parameter],
 
 
 @contextmanager
-def _eval_mode(model: nn.Module):
+def _eval_mode(model: nn.Module) -> Iterator[None]:
     modes = [(m, m.training) for m in model.modules()]
     model.eval()
     try:

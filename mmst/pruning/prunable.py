@@ -45,7 +45,8 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
     names = {id(p): name for name, p in model.named_parameters()}
     left_out = {id(p) for path, module in model.named_modules() if not chosen(path)
                 for p in module.parameters(recurse=False)} if _shares(model) else set()
-    found = {id(p): p for p in (m.module._parameters[m.name] for m in matrices) if p.numel()}
+    own = [m.module._parameters[m.name] for m in matrices]
+    found = {id(p): p for p in own if p is not None and p.numel()}
     weights = {names[key]: p for key, p in found.items() if key not in left_out}
     if not weights:
         raise config_error('PruneHook.parts', list(parts), 'the model has no prunable weight there',

@@ -1,5 +1,6 @@
 """Masks in force on living parameters: holding weights at zero, and reviving them."""
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +104,7 @@ def reactivate(masks: PruneState, optimizer: Optimizer) -> None:
     masks.clear()
 
 
-def sizes(masks: PruneState, optimizer_state: Mapping[nn.Parameter, dict]) -> set[str]:
+def sizes(masks: PruneState, optimizer_state: Mapping[Tensor, dict[str, Any]]) -> set[str]:
     """Return the entries of an optimizer's state that measure sizes, as second moments; none is
     negative.
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from .units import UnitGroup, module_path
+from .unit_group import UnitGroup
+from .units import module_path
 
 #: For groups that know their sizes themselves.
 _ANYWHERE = ((0, 0), (0, 0))

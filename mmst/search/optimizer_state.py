@@ -8,9 +8,7 @@ the parameter's whole state is dropped, and the optimizer starts it again.
 import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import partial
-from typing import (
-    Any,
-)
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +19,7 @@ from torch.optim import Optimizer
 LEAVE, DROP = 'leave', 'drop'
 Action = str | int
 Shape = tuple[int, ...]
-State = MutableMapping[nn.Parameter, MutableMapping[str, Any]]
+State = MutableMapping[Tensor, Any]
 Path = tuple[Any, ...]
 
 
@@ -63,7 +61,7 @@ class OptimizerState:
                 self.dropped[name] = self.dropped.get(name, 0) + 1
             return
         for (path, tensor), action in zip(entries, actions, strict=True):
-            if action != LEAVE:
+            if isinstance(action, int):
                 _replaced(own, path, select(tensor, action, index.to(tensor.device)))
 
 
@@ -127,7 +125,8 @@ def action_of(forms: set[str], shape: Shape, entry: Shape, dim: int, nested: boo
     """
     if 'aligned' in forms and entry == shape and not nested:
         return dim
-    actions = {FORMS[form](shape, entry)[dim] for form in forms}
+    found = (FORMS[form](shape, entry) for form in forms)
+    actions = {actions_of[dim] for actions_of in found if actions_of is not None}
     return actions.pop() if len(actions) == 1 else DROP
 
 

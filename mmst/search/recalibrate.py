@@ -1,28 +1,31 @@
 """Recalibration of BN statistics after the network has changed."""
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine import dist
+from mmengine.model import BaseModel
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from .norms import tracks_statistics
+from .norms import statistics, tracks_statistics
 
 
-def batch_norms(model: nn.Module) -> list[nn.Module]:
+def batch_norms(model: nn.Module) -> list[_BatchNorm]:
     """Return BN layers of ``model`` that track statistics and still hold a channel."""
     return [m for m in model.modules() if tracks_statistics(m) and m.num_features]
 
 
 @torch.no_grad()
-def recalibrate(models: Sequence[nn.Module], batches: Iterable[dict]) -> int:
+def recalibrate(models: Sequence[BaseModel], batches: Iterable[dict[str, Any]]) -> int:
     """Replace the running statistics by cumulative averages over training batches (Sec. 3.1).
 
     Dropout is off. Statistics are averaged over ranks, so that all agree to the bit.
 
     Args:
-        models (Sequence[nn.Module]): OpenMMLab models; each sees every batch.
-        batches (Iterable[dict]): Batches as the training loader gives them.
+        models (Sequence[BaseModel]): OpenMMLab models; each sees every batch.
+        batches (Iterable[dict[str, Any]]): Batches as the training loader gives them.
 
     Returns:
         int: Batches seen.
@@ -49,7 +52,7 @@ def average_statistics(models: Sequence[nn.Module]) -> None:
     norms = [bn for model in models for bn in batch_norms(model)]
     if dist.get_world_size() == 1 or not norms:
         return
-    tensors = [t for bn in norms for t in (bn.running_mean, bn.running_var)]
+    tensors = [t for bn in norms for t in statistics(bn)[:2]]
     flat = torch.cat([t.flatten() for t in tensors])
     first = flat.clone()
     dist.broadcast(first)
@@ -61,7 +64,7 @@ def average_statistics(models: Sequence[nn.Module]) -> None:
 
 
 @contextmanager
-def _collecting(models: Sequence[nn.Module]):
+def _collecting(models: Sequence[nn.Module]) -> Iterator[None]:
     """Let BN layers collect cumulative averages from zero, everything else in eval mode.
 
     Layers that no batch reaches (those of an auxiliary head) keep their statistics.
@@ -69,8 +72,7 @@ def _collecting(models: Sequence[nn.Module]):
     training = [(m, m.training) for model in models for m in model.modules()]
     norms = [bn for model in models for bn in batch_norms(model)]
     momenta = [bn.momentum for bn in norms]
-    counts = [int(bn.num_batches_tracked) for bn in norms]
-    before = [(bn.running_mean.clone(), bn.running_var.clone()) for bn in norms]
+    before = [[t.clone() for t in statistics(bn)] for bn in norms]
     for model in models:
         model.eval()
     for bn in norms:
@@ -80,11 +82,12 @@ def _collecting(models: Sequence[nn.Module]):
     try:
         yield
     finally:
-        for bn, momentum, seen, (mean, var) in zip(norms, momenta, counts, before, strict=True):
-            if not bn.num_batches_tracked:
-                bn.running_mean.copy_(mean)
-                bn.running_var.copy_(var)
+        for bn, momentum, (mean, var, seen) in zip(norms, momenta, before, strict=True):
+            new_mean, new_var, count = statistics(bn)
+            if not count:
+                new_mean.copy_(mean)
+                new_var.copy_(var)
             bn.momentum = momentum
-            bn.num_batches_tracked.fill_(seen)
+            count.copy_(seen)
         for module, mode in training:
             module.training = mode

@@ -55,8 +55,10 @@ def combined(scales: Sequence[Scale], reduction: str) -> Tensor:
     """Return importance of each unit, 1-D, by all of its scales; ``reduction`` is one of
     REDUCTIONS.
     """
-    return getattr(torch.cat([scale.values() for scale in scales], 1), f'a{reduction}'
-                   if reduction != 'mean' else 'mean')(1)
+    values = torch.cat([scale.values() for scale in scales], 1)
+    if reduction == 'mean':
+        return values.mean(1)
+    return values.amax(1) if reduction == 'max' else values.amin(1)
 
 
 def penalty_terms(groups: Mapping[str, Penalised],

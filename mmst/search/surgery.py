@@ -3,6 +3,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
 from .optimizer_state import OptimizerState, select
@@ -55,7 +56,7 @@ class Cut:
                 if torch.is_tensor(value) and value.shape == parameter.shape:
                     state[key] = select(value, dim, index)
 
-    def norm(self, bn: nn.Module, index: Tensor) -> None:
+    def norm(self, bn: _NormBase, index: Tensor) -> None:
         """Keep ``index`` of a BN: scale, shift and running statistics, as far as it has them."""
         for name in norm_tensors(bn):
             self(bn, name, 0, index)
@@ -65,7 +66,7 @@ class Cut:
         """Empty every parameter and BN of a path that contributes nothing any more."""
         none = torch.empty(0, dtype=torch.long)
         for child in module.modules():
-            if isinstance(child, nn.modules.batchnorm._NormBase):
+            if isinstance(child, _NormBase):
                 self.norm(child, none)
             else:
                 for name, _ in list(child.named_parameters(recurse=False)):
@@ -86,14 +87,14 @@ def resize(module: nn.Module, name: str, shape: Sequence[int]) -> None:
             tensor.requires_grad_(True)
 
 
-def resize_norm(bn: nn.Module, size: int) -> None:
+def resize_norm(bn: _NormBase, size: int) -> None:
     """Give a BN room for ``size`` channels."""
     for name in norm_tensors(bn):
         resize(bn, name, (size, ))
     bn.num_features = size
 
 
-def norm_tensors(bn: nn.Module) -> list[str]:
+def norm_tensors(bn: _NormBase) -> list[str]:
     """Names of a BN's tensors of one number a channel; without statistics it has fewer."""
     names = ('weight', 'bias', 'running_mean', 'running_var')
     return [name for name in names if getattr(bn, name, None) is not None]
@@ -101,6 +102,6 @@ def norm_tensors(bn: nn.Module) -> list[str]:
 
 def _replace(tensor: Tensor, new: Tensor) -> None:
     tensor.grad = None
-    tensor.set_(new)
+    tensor.set_(new)  # type: ignore[call-overload]
     if not new.numel() and tensor.requires_grad:
         tensor.requires_grad_(False)

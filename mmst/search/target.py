@@ -54,7 +54,7 @@ def limit_removal(keep: Keep, importance: Mapping[str, torch.Tensor],
     gone.sort(key=lambda entry: entry[0])
 
     def after(count: int) -> Keep:
-        dropped: dict[str, set] = {}
+        dropped: dict[str, set[int]] = {}
         for _, name, unit in gone[:count]:
             dropped.setdefault(name, set()).add(unit)
         return {name: [u for u in range(len(values[name])) if u not in units]

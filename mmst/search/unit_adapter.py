@@ -1,6 +1,7 @@
 """What an adapter is."""
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -19,7 +20,7 @@ class UnitAdapter(ABC):
     """
 
     def __init__(self, module: nn.Module):
-        self.module = module
+        self.module: Any = module  # an adapter knows what its class has
 
     @abstractmethod
     def search_units(self) -> dict[str, UnitGroup]:

@@ -3,6 +3,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .scales import Scale, combined
 from .surgery import Cut
@@ -19,7 +20,7 @@ class UnitGroup:
 
     Attributes:
         kind (str): ``'channel'`` or ``'token'``.
-        bn (nn.Module, optional): The BN; ``bn.weight`` has one entry a unit. None: see ``scales``.
+        bn (_BatchNorm, optional): The BN; ``bn.weight`` has one entry a unit. None: see ``scales``.
         kernel_sizes (List[int]): Kernel size of each unit; 0 for tokens.
         keep (Callable): ``keep(index, cut)`` keeps the units of ``index`` (1-D, ascending) and
             removes the others from every tensor that they occupy.
@@ -30,7 +31,7 @@ class UnitGroup:
         scales (Sequence[Scale]): All the factors of units that have several.
     """
     kind: str
-    bn: nn.Module | None
+    bn: _BatchNorm | None
     kernel_sizes: list[int]
     keep: Callable[[Tensor, Cut], None]
     macs: Callable[[tuple[int, int], tuple[int, int]], Tensor]
@@ -40,13 +41,15 @@ class UnitGroup:
     @property
     def gamma(self) -> nn.Parameter:
         """Return the importance factors, one a unit, of units that have one each."""
+        if self.bn is None:
+            raise TypeError('these units have several scales each, and no γ')
         return self.bn.weight
 
     def importance(self, reduction: str = 'mean') -> Tensor:
         """Return |γ| of each unit, 1-D; by ``reduction`` over them where a unit has several."""
         if self.scales:
             return combined(self.scales, reduction)
-        return self.bn.weight.detach().abs()
+        return self.gamma.detach().abs()
 
     def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
         """What the penalty acts on, for units of the relative ``costs`` (1-D).
@@ -57,7 +60,7 @@ class UnitGroup:
         """
         if self.scales:
             return [(scale.parameter, scale.dim, scale.spread(costs)) for scale in self.scales]
-        return [(self.bn.weight, 0, costs)]
+        return [(self.gamma, 0, costs)]
 
     def __len__(self) -> int:
         return len(self.kernel_sizes) if self.bn is None else self.bn.weight.shape[0]

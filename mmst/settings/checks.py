@@ -39,7 +39,7 @@ def check_number(key: str, value: object, *, low: float | None = ..., high: floa
 
 @overload
 def check_number(key: str, value: object, *, low: float | None = ..., high: float | None = ...,
-                 above: float | None = ..., below: float | None = ..., whole: bool = ...,
+                 above: float | None = ..., below: float | None = ..., whole: Literal[False] = ...,
                  remedy: str) -> float:
     ...
 

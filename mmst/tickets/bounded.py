@@ -1,5 +1,5 @@
 """Bounds the size of networks by the weights that came with them."""
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,11 +51,12 @@ def bounded(elements: int, entries: int) -> Iterator[None]:
 class _Constructors(TorchFunctionMode):
     """Asks torch on its device without memory how large a new tensor would be."""
 
-    def __init__(self, take):
+    def __init__(self, take: Callable[[str, int], None]):
         super().__init__()
         self.take = take
 
-    def __torch_function__(self, func, types, args=(), kwargs=None) -> Any:
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
         if func in _device_constructors():
             plain = {k: v for k, v in kwargs.items() if k not in ('generator', 'pin_memory', 'out')}
@@ -68,4 +69,4 @@ class _Constructors(TorchFunctionMode):
 
 
 def _numel(value: Any) -> int:
-    return value.numel() if hasattr(value, 'numel') else 0
+    return int(value.numel()) if hasattr(value, 'numel') else 0

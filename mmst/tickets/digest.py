@@ -52,12 +52,12 @@ def _is_read(key: Any) -> bool:
 
 def _has_digest(value: Any, recorded: Any) -> bool:
     try:
-        return digest(value) == recorded
+        return bool(digest(value) == recorded)
     except Exception:  # e.g. a tensor without data: not what was written
         return False
 
 
-def _add(found, value: Any) -> None:
+def _add(found: Any, value: Any) -> None:
     if isinstance(value, Tensor) and value.layout == torch.sparse_coo:
         # Not made dense: a few bytes may claim to be gigabytes.
         found.update(f'sparse{tuple(value.shape)}'.encode())

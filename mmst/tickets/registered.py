@@ -63,7 +63,7 @@ def registered_only() -> Iterator[None]:
         yield
 
 
-def _check_entries(settings: dict) -> None:
+def _check_entries(settings: dict[Any, Any]) -> None:
     for key in ('type', '_scope_'):
         value = settings.get(key)
         if isinstance(value, str):
@@ -102,7 +102,7 @@ def _import(name: str) -> Any:
     raise ImportError(f'{name} is not imported')
 
 
-def _getter(original: Callable) -> Callable:
+def _getter(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def get(self: Registry, key: str) -> Any:
         found = original(self, key)
@@ -115,7 +115,7 @@ def _getter(original: Callable) -> Callable:
     return get
 
 
-def _closed(name: str) -> Callable:
+def _closed(name: str) -> Callable[..., None]:
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise TicketError(f'it would read a file that it names ({name})')

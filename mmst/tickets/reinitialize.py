@@ -1,5 +1,6 @@
 """Draws a ticket's mask again, or its weights, as controls (supplement, Tables 1 to 3)."""
 from dataclasses import replace
+from typing import Any
 
 from ..models.hrnas.widths import without_widths
 from ..openmmlab.internals import forget_initialization
@@ -34,7 +35,7 @@ def reinitialize(ticket: Ticket, seed: int) -> Ticket:
     """
     cfg = without_widths(ticket.model)
     with isolated_random_state(seed):
-        network = ticket.supernet()
+        network: Any = ticket.supernet()
         forget_initialization(network)  # mmengine's log of it has thousands of lines
         network.init_weights()
     survivors = {name: list(range(len(group))) for name, group in find_units(network).items()}

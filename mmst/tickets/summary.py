@@ -18,7 +18,8 @@ def summarize(ticket: Ticket, input_shape: Sequence[int],
         supernet (Mapping, optional): ``params`` and ``macs`` before the search. Defaults to the
             searched network's.
     """
-    costs = total(layer_costs(ticket.build(), tuple(input_shape), ticket.mask))
+    height, width = input_shape
+    costs = total(layer_costs(ticket.build(), (height, width), ticket.mask))
     before = supernet or costs
     meta = dict(ticket.meta)
     channels = meta.pop(CHANNELS, None)  # too long to read; what is left of each group is not

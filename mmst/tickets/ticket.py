@@ -218,7 +218,7 @@ def _masked(state_dict: Mapping[str, Tensor], mask: Mask) -> tuple[dict[str, Ten
     return state, kept
 
 
-def place(tensor: Tensor) -> tuple | None:
+def place(tensor: Tensor) -> tuple[Any, ...] | None:
     """Where a tensor lies in memory: the same for the names of a weight that layers share.
 
     None of an empty one, which lies nowhere.
@@ -275,7 +275,7 @@ def model_settings(model: nn.Module, cfg: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: The config holds something that a ticket cannot.
     """
-    settings = plain_model(cfg)
+    settings: dict[str, Any] = plain_model(cfg)
     for part in ('backbone', 'neck'):
         described, module = settings.get(part), getattr(model, part, None)
         if isinstance(described, dict):
@@ -286,7 +286,7 @@ def model_settings(model: nn.Module, cfg: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _set_widths(settings: Any, module: nn.Module | None) -> None:
+def _set_widths(settings: Any, module: Any) -> None:
     # Other networks made of search blocks take their widths from the weights alone.
     if hasattr(module, 'get_widths') and isinstance(settings, dict):
         settings['widths'] = module.get_widths()

@@ -16,7 +16,8 @@ from ...openmmlab.safe_checkpoints import safe_load
 from ...pruning.mask import Mask
 from ...tickets import Ticket
 from ...tickets.digest import digest
-from ...tickets.ticket import as_plain_data, place
+from ...tickets.plain_data import as_plain_data
+from ...tickets.ticket import place
 from .coding import decode, encode
 from .declared import check_declared
 

@@ -15,7 +15,7 @@ from ..run.runner_views import models, unwrapped
 from .interval_hook import IntervalHook
 
 #: Setting to the devices on which there are kernels.
-DEVICES = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
+DEVICES: dict[bool | str, tuple[str, ...]] = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
 
 
 @HOOKS.register_module()

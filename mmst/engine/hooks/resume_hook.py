@@ -1,5 +1,7 @@
 """Runs that survive being killed."""
 
+from typing import Any
+
 from mmengine import dist
 from mmengine.hooks import EarlyStoppingHook, Hook
 from mmengine.runner import Runner
@@ -90,7 +92,7 @@ class ResumeHook(Hook):
 
 def _find(work_dir: str) -> str | None:
     """Return the first process looks for all."""
-    answer: list[object] = [None]
+    answer: list[Any] = [None]
     if dist.is_main_process():
         try:
             answer = [find_checkpoint(work_dir)]

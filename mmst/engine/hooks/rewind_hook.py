@@ -10,7 +10,8 @@ from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...settings.checks import check_numbers
 from ...tickets.imports import listed_imports
-from ...tickets.ticket import Ticket, as_plain_data
+from ...tickets.plain_data import as_plain_data
+from ...tickets.ticket import Ticket
 from ..run.plan import RunPlan
 from ..run.runner_views import find_hook, unwrapped
 from .interval_hook import IntervalHook

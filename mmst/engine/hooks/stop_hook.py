@@ -13,7 +13,15 @@ from ... import files
 from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
 from ..optim.gathered_gradients import GatheredGradients
-from ..run.position import KEY, can_stop_inside, describe, finish_epoch_first, random_state, read
+from ..run.position import (
+    KEY,
+    Position,
+    can_stop_inside,
+    describe,
+    finish_epoch_first,
+    random_state,
+    read,
+)
 from ..run.resume import STOPPED, remove_outdated
 from ..run.runner_views import find_hook
 from ..run.stop import Stopped, StopSignals
@@ -41,7 +49,8 @@ class StopHook(Hook):
 
     def __init__(self) -> None:
         self.signals = StopSignals()
-        self._position = self._begin = None
+        self._position: Position | None = None
+        self._begin: dict[str, Any] | None = None
         self._until_exchange, self._steps, self._moment = 1, 0, 0.
         self._shared_batches = 0
         self._known: str | None = None  # the last ordinary checkpoint

@@ -30,6 +30,9 @@ class TicketCheckpointHook(CheckpointHook):
     after that: neither a kill nor a full disk leaves half a checkpoint, or less than there was.
     """
 
+    best_ckpt_path: str | None
+    file_backend: Any
+
     def __init__(self, *args, **kwargs):
         kwargs.setdefault('backend_args', dict(backend='mmst_atomic'))
         super().__init__(*args, **kwargs)

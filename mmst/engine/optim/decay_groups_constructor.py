@@ -1,5 +1,6 @@
 """Groups parameters by weight decay."""
 import inspect
+from typing import Any
 
 import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
@@ -26,6 +27,8 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
     The optimizer's fused form is used where it has one (Adam and AdamW; torch from 2.4 on CPU)
     unless the config says otherwise. Arguments as in mmengine's constructor.
     """
+
+    optimizer_cfg: dict[str, Any]
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None):
         if paramwise_cfg:

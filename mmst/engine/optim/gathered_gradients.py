@@ -1,6 +1,6 @@
 """Stores gradients that were gathered for a step that is not taken yet, in checkpoints."""
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmengine import dist
@@ -12,9 +12,13 @@ from ...errors import TicketError
 
 KEY = 'gathered_gradients'
 Gradients = dict[int, Tensor]
+if TYPE_CHECKING:  # what the mixin is mixed into
+    from mmengine.optim import OptimWrapper as _Wrapper
+else:
+    _Wrapper = object
 
 
-class GatheredGradients:
+class GatheredGradients(_Wrapper):
     """Lets gradients travel in the state of an optimizer wrapper, while gradient accumulation is
     between two steps.
 

@@ -3,6 +3,7 @@
 import torch
 from mmengine.device import is_cuda_available
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from torch.optim import Optimizer
 
 from ...pruning.reactivation import PruneState, mask_gradients, reactivate, zero_pruned
 from ...registry import OPTIM_WRAPPERS
@@ -24,6 +25,8 @@ class MaskedStep:
             pruned until masks were lifted; empty where masks are in force.
         penalty (L1Penalty, optional): Set by ``SearchHook``.
     """
+
+    optimizer: Optimizer  # the wrapper's
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

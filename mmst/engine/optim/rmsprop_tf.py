@@ -1,5 +1,6 @@
 """Computes RMSProp as TensorFlow does."""
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +37,8 @@ class RMSpropTF(Optimizer):
         super().__init__(params, settings)
 
     @torch.no_grad()
-    def step(self, closure: Callable | None = None) -> Tensor | None:
+    def step(self, closure: Callable[[], Tensor] | None = None  # type: ignore[override]
+             ) -> Tensor | None:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -47,10 +49,10 @@ class RMSpropTF(Optimizer):
                 self._update(params, group)
         return loss
 
-    def _update(self, params: list[Tensor], group: dict) -> None:
+    def _update(self, params: list[Tensor], group: dict[str, Any]) -> None:
         grads = [p.grad for p in params]
         if group['weight_decay']:
-            grads = torch._foreach_add(grads, params, alpha=group['weight_decay'])
+            grads = list(torch._foreach_add(grads, params, alpha=group['weight_decay']))
         squares = [self._state(p, 'square_avg', torch.ones_like) for p in params]
         torch._foreach_mul_(squares, group['alpha'])
         torch._foreach_addcmul_(squares, grads, grads, value=1 - group['alpha'])
@@ -61,7 +63,7 @@ class RMSpropTF(Optimizer):
         torch._foreach_addcdiv_(moves, grads, scales, value=group['lr'])
         torch._foreach_sub_(params, moves)
 
-    def _state(self, p: Tensor, key: str, start: Callable[[Tensor], Tensor]) -> Tensor:
+    def _state(self, p: Tensor, key: str, start: Callable[..., Tensor]) -> Tensor:
         state = self.state[p]
         if key not in state:
             state[key] = start(p, memory_format=torch.preserve_format)

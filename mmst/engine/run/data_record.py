@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from ...data_in_use import data_roots, find_marker
 from ...errors import MMSTError, TrainingError
 from ...openmmlab.internals import is_resumed
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 from .work_dir import read_record, write_record
 
 #: Samples whose names count, and files whose sizes do.
@@ -87,8 +87,8 @@ def _names(dataset: Any) -> Iterator[str]:
         for key in ('img_path', 'seg_map_path', 'gt_label', 'img_id', 'id'):
             value = info.get(key)
             if isinstance(value, (str, int)):
-                local = isinstance(value, str) and '://' not in value
-                yield f'{key}={os.path.relpath(value, root) if local else value}'
+                local = value if isinstance(value, str) and '://' not in value else ''
+                yield f'{key}={os.path.relpath(local, root) if local else value}'
                 if local and index in sized:
                     with suppress(OSError):
                         yield str(os.path.getsize(value))

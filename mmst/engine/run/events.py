@@ -1,4 +1,5 @@
 """Keeps a run's searches, prunes, reactivations and evaluations, in the message hub."""
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.runner import Runner
@@ -32,12 +33,12 @@ def follows(runner: Runner, kind: str, *others: str) -> bool:
     return bool(kinds) and kinds[-1] == kind
 
 
-def describe(event: dict[str, Any]) -> str:
+def describe(event: Mapping[str, Any]) -> str:
     """Return an event as text for the log."""
     return _DESCRIBE[event['kind']](event)
 
 
-def _search(event: dict[str, Any]) -> str:
+def _search(event: Mapping[str, Any]) -> str:
     counts: dict[str, int] = {}
     for removal in event['removed']:
         for label, number in removal['removed'].items():
@@ -49,17 +50,17 @@ def _search(event: dict[str, Any]) -> str:
             f'{describe_nearness(event)}')
 
 
-def _prune(event: dict[str, Any]) -> str:
+def _prune(event: Mapping[str, Any]) -> str:
     return (f'prune at {event["step"]}: sparsity {event["sparsity"]:.4%} (target '
             f'{event["ratio"]:.2%}), {event["total"] - event["pruned"]:,} of {event["total"]:,} '
             'prunable weights left')
 
 
-def _reactivate(event: dict[str, Any]) -> str:
+def _reactivate(event: Mapping[str, Any]) -> str:
     return f'reactivate at {event["step"]}: {event["revived"]:,} pruned weights train again'
 
 
-def _recalibrate(event: dict[str, Any]) -> str:
+def _recalibrate(event: Mapping[str, Any]) -> str:
     return f'recalibrate at {event["step"]}: BN statistics from {event["batches"]} batches'
 
 

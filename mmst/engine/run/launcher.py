@@ -3,6 +3,7 @@ import argparse
 import datetime
 import os
 import subprocess
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -51,7 +52,8 @@ def start_processes(cfg: Config) -> None:
             f'scontrol show hostname {os.environ["SLURM_NODELIST"]} | head -n1'))
     if not torch.distributed.is_initialized():
         timeout = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-        limit = {} if timeout is None else dict(timeout=datetime.timedelta(seconds=timeout))
+        limit: dict[str, Any] = {} if timeout is None else dict(
+            timeout=datetime.timedelta(seconds=timeout))
         torch.distributed.init_process_group('gloo', **limit)
     if cfg.get('model_wrapper_cfg') is None:
         cfg.model_wrapper_cfg = dict(

@@ -27,7 +27,7 @@ from ...settings.shape import first_shape, input_shape
 from ...tickets import Ticket, summarize
 from ...tickets.described import model_config
 from ...tickets.imports import listed_imports
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 from ..hooks.labels_hook import LabelsHook, without_label
 from ..rehearsal import checks as preflight
 from ..rehearsal.checks.checkpoints import check_tested

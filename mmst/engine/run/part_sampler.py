@@ -27,7 +27,7 @@ class PartSampler(DefaultSampler):
         if not self.shuffle:
             raise config_error('PartSampler.shuffle', False, 'each epoch would see the same part',
                                'set shuffle=True')
-        self.num_samples = max(1, round(share * self.num_samples))
+        self.num_samples: int = max(1, round(share * self.num_samples))
 
     def __iter__(self) -> Iterator[int]:
         return iter(list(super().__iter__())[:self.num_samples])

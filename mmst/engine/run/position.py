@@ -38,7 +38,8 @@ def random_state() -> dict[str, Any]:
     """Return the state of Python's, NumPy's and torch's generators in this process, as plain data.
     """
     version, words, spare = random.getstate()
-    _, keys, *place = np.random.get_state()
+    state: Any = np.random.get_state()
+    _, keys, *place = state
     return dict(python=[version, torch.tensor(words), spare],
                 numpy=[torch.from_numpy(keys.astype(np.int64)), *place],
                 torch=torch.get_rng_state(),

@@ -68,7 +68,8 @@ def units_table(removed: Sequence[Mapping[str, Any]],
         removed (Sequence[Mapping]): Of a search event.
         units (Mapping): Group to what is left of it by kernel size (0: tokens).
     """
-    left, gone = {}, {}
+    left: dict[str, dict[int, int]] = {}
+    gone: dict[str, dict[int, int]] = {}
     for group, counts in units.items():
         _add(left, group, counts)
     for removal in removed:
@@ -77,9 +78,9 @@ def units_table(removed: Sequence[Mapping[str, Any]],
                     key=lambda label: (label == 0, label))
     rows = [[stage, *(_cell(left.get(stage, {}), gone.get(stage, {}), k) for k in labels)]
             for stage in sorted({**left, **gone}, key=_place)]
-    totals = [_sum(left), _sum(gone)]
+    all_left, all_gone = _sum(left), _sum(gone)
     return render('units left (removed)', ['', *map(unit_name, labels)],
-                  [*rows, ['all', *(_cell(*totals, k) for k in labels)]], width=WIDTH)
+                  [*rows, ['all', *(_cell(all_left, all_gone, k) for k in labels)]], width=WIDTH)
 
 
 def stage_of(path: str) -> str:

@@ -24,7 +24,8 @@ def find_checkpoint(work_dir: str | Path) -> str | None:
     Raises:
         TicketError: There are checkpoints, and none of them can be read.
     """
-    run, problems = run_id(work_dir), []
+    run = run_id(work_dir)
+    problems: list[str] = []
     for path in _newest_first(Path(work_dir)):
         problem, writer = _examine(path)
         if problem is None and run and writer not in (None, run):

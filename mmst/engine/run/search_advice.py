@@ -1,5 +1,5 @@
 """How near a search is to removing anything, and what to change where it never does."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...search.result import SearchResult
@@ -16,7 +16,7 @@ def describe_nearness(event: Mapping[str, Any]) -> str:
         f'({event["smallest"] / epsilon:.3g} times that), a tenth below {event["tenth"]:.3g}')
 
 
-def advice(searches: list[Mapping[str, Any]], rho: float, warmup: int,
+def advice(searches: Sequence[Mapping[str, Any]], rho: float, warmup: int,
            target_met: bool = False) -> str | None:
     """Return advice after a run whose searches removed nothing; None where one did.
 

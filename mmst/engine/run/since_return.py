@@ -1,5 +1,7 @@
 """Averages of returned weights over the time since their return."""
 
+from collections.abc import Mapping
+
 import torch
 from mmengine.hooks import EMAHook
 from mmengine.model import BaseAveragedModel
@@ -44,13 +46,13 @@ class SinceReturn:
 
     @torch.no_grad()
     def begin(self,
-              weights: dict[str, nn.Parameter],
+              weights: Mapping[str, nn.Parameter],
               returned: PruneState,
               share: float = 0.) -> None:
         """Follow weights that have just returned; at first their averages are the weights.
 
         Args:
-            weights (Dict[str, nn.Parameter]): Name to parameter, of the model in training.
+            weights (Mapping[str, nn.Parameter]): Name to parameter, of the model in training.
             returned (PruneState): Parameter to ``{'returned': bool tensor}``; it is added to, and
                 may shrink with its parameter.
             share (float): S, where a run goes on from a checkpoint. Defaults to 0.

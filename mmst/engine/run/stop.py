@@ -130,7 +130,7 @@ def call(command: Sequence[str], **settings: Any) -> int:
             try:
                 return process.wait()
             except Stopped as stopped:
-                process.send_signal(stopped.code - 128)
+                process.send_signal(int(stopped.code) - 128)
                 return process.wait()
         finally:
             process.kill()  # does nothing where it has ended

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ... import files
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 
 FILE = 'timeline.jsonl'
 _NUMBER = (int, float)
 #: What an event of each kind has at least.
-_FIELDS = dict(
+_FIELDS: dict[str, dict[str, Any]] = dict(
     run=dict(unit=str, steps=int),
     search=dict(removed=list, params=_NUMBER, macs=_NUMBER),
     prune=dict(ratio=_NUMBER, sparsity=_NUMBER, total=int, pruned=int),

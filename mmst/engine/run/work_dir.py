@@ -18,7 +18,7 @@ from ... import files
 from ...errors import MMSTError, TrainingError, config_error
 from ...settings.hooks import custom_hooks, default_hooks
 from ...settings.kinds import kind_name
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 
 RECORD, LOCK = 'mmst_run.json', '.mmst_lock'
 

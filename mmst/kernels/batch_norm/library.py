@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from ctypes import Structure, byref, c_double, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ def backward(gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Te
     x, gradient = (t.contiguous(memory_format=torch.channels_last) for t in (x, gradient))
     found = [torch.empty_like(x) if input_wanted else None, torch.empty_like(weight),
              torch.empty_like(bias)]
-    given = dict(x_gradient=found[0]) if input_wanted else {}
+    given: Any = dict(x_gradient=found[0]) if input_wanted else {}
     _call('backward', x, relu, weight=weight, bias=bias, mean=mean, inverse_std=inverse_std,
           y_gradient=gradient, weight_gradient=found[1], bias_gradient=found[2], **given)
     return found

@@ -52,7 +52,9 @@ class _NormalizedDepthwise(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor):
         x, gamma, beta, mean, inverse_std, slope, shift, *weights = ctx.saved_tensors
-        needed, for_bn, for_weights = ctx.needs_input_grad, [None] * 3, [None] * len(weights)
+        needed = ctx.needs_input_grad
+        for_bn: list[Tensor | None] = [None] * 3
+        for_weights: list[Tensor | None] = [None] * len(weights)
         if any(needed[5:]):
             for_weights = library.weight_gradients(gradient, x, weights, ctx.stride,
                                                    (slope, shift))

@@ -60,7 +60,8 @@ class MixedDepthwise(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor):
         (x, *weights), needed = ctx.saved_tensors, ctx.needs_input_grad
-        for_x, for_weights = None, [None] * len(weights)
+        for_x: Tensor | None = None
+        for_weights: list[Tensor | None] = [None] * len(weights)
         if needed[0]:
             for_x = _input_gradient(gradient, x.shape, weights, ctx.stride)
         if any(needed[2:]):

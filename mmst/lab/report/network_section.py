@@ -133,7 +133,7 @@ def _layers(data: RunData) -> str:
     cells = {(name, step): share for step, layers in states for name, share in layers.items()}
     rows = list(dict.fromkeys(name for name, _ in cells))
     short = {name: _shortened(name) for name in rows}
-    return rows and heat_map(
+    return '' if not rows else heat_map(
         f'Sparsity: share of each layer\'s weights pruned, in %, by {data.unit}',
         [short[name] for name in rows], list(dict(states)),
         {(short[name], step): share for (name, step), share in cells.items()})

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 from .assets import SCRIPT, STYLE
 from .collect import RunData
 from .html import fold, pairs

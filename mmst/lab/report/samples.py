@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS, VISUALIZERS, init_default_scope
 from torch import nn
 
@@ -80,7 +81,7 @@ def _network(cfg: Config, data: RunData) -> nn.Module:
 
 
 @torch.no_grad()
-def _sample(drawer: Any, model: nn.Module, sample: Any, index: int, name: str) -> Sample:
+def _sample(drawer: Any, model: BaseModel, sample: Any, index: int, name: str) -> Sample:
     """Return drawn by the toolbox's own visualizer."""
     import cv2
     result = model.test_step(pseudo_collate([sample]))[0]

@@ -4,6 +4,7 @@ A piece's own coordinates: x to its right, y up, z to its front; its back is at 
 can stand against a wall. Labels come as a function of the class' name.
 """
 import itertools
+from functools import partial
 
 import numpy as np
 
@@ -271,14 +272,14 @@ def sink(stage, rng, place, name):
 PIECES = dict(
     bed=(bed, 2.0), wardrobe=(wardrobe, 1.7), drawers=(drawers, 1.2), cabinet=(cabinet, 2.0),
     bookcase=(bookcase, 1.3), refrigerator=(refrigerator, 0.9), stove=(stove, 0.7),
-    desk=(lambda *args: table(*args, kind='desk'), 1.7), sofa=(sofa, 2.2), lamp=(lamp, 0.6),
-    armchair=(lambda *args: sofa(*args, kind='armchair'), 1.0), plant=(plant, 0.7),
+    desk=(partial(table, kind='desk'), 1.7), sofa=(sofa, 2.2), lamp=(lamp, 0.6),
+    armchair=(partial(sofa, kind='armchair'), 1.0), plant=(plant, 0.7),
     bathtub=(bathtub, 1.8), toilet=(toilet, 0.6), sink=(sink, 0.8), chair=(chair, 0.6))
 #: Pieces that stand free.
 FREE = dict(
-    table=table, chair=chair, coffee=lambda *args: table(*args, kind='coffee table'),
-    armchair=lambda *args: sofa(*args, kind='armchair'), plant=plant,
-    swivel=lambda *args: chair(*args, kind='swivel chair'))
+    table=table, chair=chair, coffee=partial(table, kind='coffee table'),
+    armchair=partial(sofa, kind='armchair'), plant=plant,
+    swivel=partial(chair, kind='swivel chair'))
 
 
 def facing(place, x, z):

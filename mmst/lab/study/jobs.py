@@ -14,7 +14,7 @@ from ...engine.run.resume import find_checkpoint
 from ...errors import TicketError
 from ...settings.hooks import hook_settings
 from ...settings.shape import input_shape
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 from .size import Size
 from .spec import Run
 

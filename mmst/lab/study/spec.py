@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ...errors import ConfigError, config_error
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 from .grid import expand
 
 #: What a run may need of another one: its ticket, last checkpoint, rewind points or neck.

@@ -21,12 +21,12 @@ class ClassificationView(View):
 
     def prepared(self, ticket: Ticket) -> nn.Module:
         from mmpretrain.apis import ImageClassificationInferencer
-        network = super().prepared(ticket)
+        network: Any = super().prepared(ticket)
         network._config = Config(dict(test_dataloader=dict(dataset=dict(pipeline=self.pipeline))))
         network.inferencer = ImageClassificationInferencer(network)
         return network
 
-    def predict(self, network: nn.Module, subject: Subject) -> Any:
+    def predict(self, network: Any, subject: Subject) -> Any:
         # Not called as a whole: that would show a progress bar for each image.
         data, = network.inferencer.preprocess([subject.image])
         sample, = network.inferencer.forward(data)

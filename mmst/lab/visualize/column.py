@@ -59,10 +59,10 @@ def default_label(path: str, ticket: Ticket) -> str:
 
     ``step 45, 30%`` for a prune's ``tickets/45.pth``.
     """
-    path = Path(path)
-    name = path.resolve().parent.name if path.stem == 'ticket' else path.stem
-    if path.stem.isdigit():
-        name = f'step {path.stem}'
+    file = Path(path)
+    name = file.resolve().parent.name if file.stem == 'ticket' else file.stem
+    if file.stem.isdigit():
+        name = f'step {file.stem}'
     return f'{name}, {ticket.meta.get("sparsity", ticket.sparsity):.0%}'
 
 

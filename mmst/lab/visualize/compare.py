@@ -68,7 +68,8 @@ def compare_video(view: View, columns: Sequence[Column], source: Path, path: Pat
         row, _ = picture_row(view, columns, Subject(f'{source}:{number}', frame, found))
         picture = grid([row], _labels(columns, False), width)
         if writer is None:
-            writer = open_writer(path, frames.fps, picture.shape[1::-1])
+            height, wide = picture.shape[:2]
+            writer = open_writer(path, frames.fps, (wide, height))
         writer.write(np.ascontiguousarray(picture[..., ::-1]))
         count += 1
     if writer is None:
@@ -98,7 +99,7 @@ def open_writer(path: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWrite
     Raises:
         TrainingError: The file cannot be written.
     """
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps or 25., size)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), fps or 25., size)
     if not writer.isOpened():
         raise TrainingError(f'{path} cannot be written as a video. Remedy: give a path that ends '
                             'in .mp4, in a folder that may be written.')

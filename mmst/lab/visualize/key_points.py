@@ -25,7 +25,7 @@ class KeyPointView(View):
     """
 
     def prepared(self, ticket: Ticket) -> nn.Module:
-        network = super().prepared(ticket)
+        network: Any = super().prepared(ticket)
         network.cfg = Config(dict(
             default_scope='mmpose', test_dataloader=dict(dataset=dict(pipeline=self.pipeline))))
         network.dataset_meta = self.meta

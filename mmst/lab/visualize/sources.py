@@ -20,7 +20,8 @@ def find_sources(paths: Sequence[str]) -> tuple[list[Path], list[Path]]:
     Raises:
         DataError: A path that is not there, that is neither, or a folder without any.
     """
-    images, videos = [], []
+    images: list[Path] = []
+    videos: list[Path] = []
     for path in map(Path, paths):
         found = _in_folder(path) if path.is_dir() else [path]
         for file in found:

@@ -12,7 +12,7 @@ changed, the version of the file around it tells: a ticket's or a sparse file's 
 new. The optimizer's state in a checkpoint has no names: hooks convert it where the parameters are
 known (:func:`convert_optimizer`).
 """
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 import torch
@@ -159,7 +159,7 @@ def _convert_state(state: dict[str, Any], old_file: bool) -> dict[str, list[int]
     return found
 
 
-def _swap_in(tensors: Any, names: Sequence[str]) -> None:
+def _swap_in(tensors: Any, names: Iterable[str]) -> None:
     for name in names if isinstance(tensors, dict) else ():
         if name in tensors:
             tensors[name] = swap(tensors[name])

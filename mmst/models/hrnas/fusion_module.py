@@ -1,5 +1,6 @@
 """Builds fusion and parallel modules of the multi-resolution supernet."""
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -41,8 +42,9 @@ class FusionModule(nn.Module):
         return outputs
 
     def _fuse(self, i: int, inputs: Sequence[Tensor]) -> Tensor:
-        total = self.blocks[i][str(i)](inputs[i])
-        for key, block in self.blocks[i].items():
+        blocks: Any = self.blocks[i]
+        total: Tensor = blocks[str(i)](inputs[i])
+        for key, block in blocks.items():
             source = int(key)
             if source < i:
                 total = total + block(inputs[source])

@@ -67,7 +67,7 @@ class HRNASSupernet(BaseModule):
                            eps)
         check_number('backbone.in_channels', in_channels, low=1, whole=True, remedy='use 3')
         check_stages(stem_channels, channels, depths)
-        norm = dict(momentum=momentum, eps=eps)
+        norm: dict[str, Any] = dict(momentum=momentum, eps=eps)
         make_block = partial(
             SearchBlock, kernel_sizes=kernel_sizes, expand_ratio=expand_ratio,
             transformer=transformer, tokens=tokens, **norm)
@@ -75,7 +75,7 @@ class HRNASSupernet(BaseModule):
         self.stem = nn.Sequential(ConvBNReLU(in_channels, first, 3, 2, **norm),
                                   ConvBNReLU(first, second, 3, 2, **norm))
         self.fusions, self.parallels = nn.ModuleList(), nn.ModuleList()
-        previous = (second, )
+        previous: Sequence[int] = (second, )
         for stage_channels, stage_depths in zip(channels, depths, strict=True):
             self.fusions.append(FusionModule(previous, stage_channels, make_block))
             self.parallels.append(ParallelModule(stage_channels, stage_depths, make_block))

@@ -2,7 +2,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..graph.channels import FULL_WIDTHS, channels_of
 from ..graph.described import attach_described
@@ -39,5 +39,7 @@ def accept_searched_states(model: nn.Module,
     return model
 
 
-def _rebuild(module: nn.Module, state_dict, prefix: str, *_) -> None:
-    adapter_of(module).rebuild(state_dict, prefix, getattr(module, FULL_WIDTHS))
+def _rebuild(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *_: Any) -> None:
+    adapter = adapter_of(module)
+    if adapter is not None:
+        adapter.rebuild(state_dict, prefix, getattr(module, FULL_WIDTHS))

@@ -80,9 +80,9 @@ class InvertedResidualAdapter(UnitAdapter):
         check_shapes(state_dict, prefix, own)
         expand, depthwise, project = self.module.conv
         for layer, at in ((expand, 0), (depthwise, 0), (project, 1)):
-            shape = list(layer.conv.weight.shape)
-            shape[at] = width
-            resize(layer.conv, 'weight', shape)
+            sizes = list(layer.conv.weight.shape)
+            sizes[at] = width
+            resize(layer.conv, 'weight', sizes)
         for layer in (expand, depthwise):
             resize_norm(layer.norm, width)
         self._sync_attributes()
