@@ -42,13 +42,13 @@ class BlockCompiler:
                 block.transformer.ops = CompiledOps(self._function(
                     before, mixing_shape_of(block.transformer), Ops.mix, path))
 
-    def _function(self, before: dict[tuple, Callable], key: tuple, method: FunctionType,
+    def _function(self, before: dict[tuple, Callable], key: tuple, method: Callable[..., Tensor],
                   path: str) -> Callable:
         if key not in self.functions:
             self.functions[key] = before.get(key) or self._compile(method, path)
         return self.functions[key]
 
-    def _compile(self, method: FunctionType, path: str) -> Callable:
+    def _compile(self, method: Any, path: str) -> Callable:
         # torch keeps graphs by code object and gives up on one that meets too many shapes. So each
         # shape has a code object of its own, and a name: by it torch remembers sizes that vary.
         self.count += 1

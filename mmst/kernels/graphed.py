@@ -180,7 +180,7 @@ def waiting(outputs) -> Callable[[], object | None]:
     """Tells whether the backward pass of these outputs may still come: an object, or None."""
     leaves = [outputs] if torch.is_tensor(outputs) else outputs
     node = next(t.grad_fn for t in leaves if t.grad_fn is not None)
-    notes: dict[Any, Any] = node.metadata
+    notes: Any = node.metadata
     notes['waits'] = mark = _Mark()
     node.register_hook(lambda *_: notes.clear())
     return weakref.ref(mark)

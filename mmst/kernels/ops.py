@@ -1,5 +1,7 @@
 """Computes a search block's layers by kernels."""
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -33,21 +35,21 @@ class KernelOps(Ops):
 
     def norm_relu(self, bn: nn.Module, x: Tensor) -> Tensor:
         if self._takes('batch_norm', bn, x) and batch_norm.can_run(x, bn):
-            return batch_norm.batch_norm(x, bn, relu=True)
+            return batch_norm.batch_norm(x, cast(nn.BatchNorm2d, bn), relu=True)
         return super().norm_relu(bn, x)
 
-    def depthwise(self, convs: nn.ModuleList, x: Tensor) -> Tensor:
+    def depthwise(self, convs: Sequence[nn.Conv2d], x: Tensor) -> Tensor:
         weights, stride = _weights(convs), convs[0].stride[0]
-        if (self._takes('depthwise', convs, x) and _are_plain(convs)
+        if (self._takes('depthwise', convs[0], x) and _are_plain(convs)
                 and depthwise.can_run(x, weights, stride)):
             return depthwise.mixed_depthwise(x, weights, stride)
         return super().depthwise(convs, x)
 
-    def norm_relu_depthwise(self, bn: nn.Module, convs: nn.ModuleList, x: Tensor) -> Tensor:
+    def norm_relu_depthwise(self, bn: nn.Module, convs: Sequence[nn.Conv2d], x: Tensor) -> Tensor:
         weights, stride = _weights(convs), convs[0].stride[0]
-        if (self._takes('depthwise', convs, x) and self._takes('batch_norm', bn, x)
+        if (self._takes('depthwise', convs[0], x) and self._takes('batch_norm', bn, x)
                 and _are_plain(convs) and normalized.can_run(x, bn, weights, stride)):
-            return normalized.normalized_depthwise(x, bn, weights, stride)
+            return normalized.normalized_depthwise(x, cast(nn.BatchNorm2d, bn), weights, stride)
         return super().norm_relu_depthwise(bn, convs, x)
 
     def _takes(self, kernel: str, layer: nn.Module, x: Tensor) -> bool:
@@ -57,9 +59,9 @@ class KernelOps(Ops):
         return here and x.device.type in self.devices and kernel in self.kernels
 
 
-def _weights(convs: nn.ModuleList):
+def _weights(convs: Sequence[nn.Conv2d]) -> list[Tensor]:
     return [conv.weight for conv in convs if conv.weight.shape[0]]
 
 
-def _are_plain(convs: nn.ModuleList) -> bool:
+def _are_plain(convs: Sequence[nn.Conv2d]) -> bool:
     return all(is_unmodified(conv, nn.Conv2d) and conv.bias is None for conv in convs)

@@ -52,5 +52,7 @@ class _BatchNorm(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor):
-        found = library.backward(gradient, *ctx.saved_tensors, ctx.relu, ctx.needs_input_grad[0])
+        x, weight, bias, mean, inverse_std = ctx.saved_tensors
+        found = library.backward(gradient, x, weight, bias, mean, inverse_std, ctx.relu,
+                                 ctx.needs_input_grad[0])
         return (*found, None, None)

@@ -52,6 +52,7 @@ class LightweightTransformer(nn.Module):
         self.decoder = DecoderLayer(dim, feedforward, dropout)
         self.output_proj = nn.Conv2d(tokens, out_channels, 1, bias=False)
         self.output_bn = nn.BatchNorm2d(out_channels)
+        self.coordinates: Tensor
         self.register_buffer('coordinates', coordinate_map(), persistent=False)
 
     @property

@@ -37,6 +37,8 @@ class MixConv(nn.Module):
 
     ops = Ops()
 
+    depthwise: Sequence[nn.Conv2d]
+
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1,
                  kernel_sizes: Sequence[int] = (3, 5, 7), expand_ratio: int = 4,
                  momentum: float = 0.01, eps: float = 1e-3):
@@ -46,7 +48,7 @@ class MixConv(nn.Module):
         hidden = full * len(kernel_sizes)
         self.expand = nn.Conv2d(in_channels, hidden, 1, bias=False)
         self.expand_bn = nn.BatchNorm2d(hidden, eps, momentum)
-        self.depthwise = nn.ModuleList(
+        self.depthwise = nn.ModuleList(  # type: ignore[assignment]
             nn.Conv2d(full, full, k, stride, k // 2, groups=full, bias=False)
             for k in kernel_sizes)
         self.depthwise_bn = nn.BatchNorm2d(hidden, eps, momentum)

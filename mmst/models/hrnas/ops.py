@@ -1,4 +1,6 @@
 """How a search block computes its layers."""
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,12 +40,12 @@ class Ops:
         own = is_unmodified(bn, nn.BatchNorm2d) or is_unmodified(bn, nn.SyncBatchNorm)
         return F.relu(bn(x), inplace=own)
 
-    def depthwise(self, convs: nn.ModuleList, x: Tensor) -> Tensor:
+    def depthwise(self, convs: Sequence[nn.Conv2d], x: Tensor) -> Tensor:
         """Convolve neighbouring slices of channels, each by its own depthwise convolution.
 
         Args:
-            convs (nn.ModuleList): Depthwise convolutions; their channels add up to C. Those that
-                have lost all channels are passed over.
+            convs (Sequence[nn.Conv2d]): Depthwise convolutions; their channels add up to C. Those
+                that have lost all channels are passed over.
             x (Tensor): (N, C, H, W).
 
         Returns:
@@ -52,7 +54,7 @@ class Ops:
         parts = zip(convs, x.split([conv.weight.shape[0] for conv in convs], dim=1), strict=True)
         return torch.cat([conv(part) for conv, part in parts if part.shape[1]], dim=1)
 
-    def norm_relu_depthwise(self, bn: nn.Module, convs: nn.ModuleList, x: Tensor) -> Tensor:
+    def norm_relu_depthwise(self, bn: nn.Module, convs: Sequence[nn.Conv2d], x: Tensor) -> Tensor:
         """Normalise, rectify and convolve by slices."""
         return self.depthwise(convs, self.norm_relu(bn, x))
 
@@ -89,4 +91,4 @@ def use_ops(model: nn.Module, ops: Ops) -> None:
     """Let all search blocks in ``model`` compute by ``ops``."""
     for module in model.modules():
         if isinstance(getattr(module, 'ops', None), Ops):
-            module.ops = ops
+            module.ops = ops  # type: ignore[assignment]

@@ -45,7 +45,7 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(EncoderLayer):
     """Computes cross-attention of learned queries on the encoder's output; no self-attention."""
 
-    def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
+    def forward(self, queries: Tensor, memory: Tensor) -> Tensor:  # type: ignore[override]
         """Compute the layer; queries: (tokens, dim); memory: (N, tokens, dim)."""
         x = self.ops.norm(self.norm1, memory + self.dropout(self.attention(queries, memory)))
         return self.ops.norm(self.norm2, x + self.dropout(self.feedforward(x)))
