@@ -1,4 +1,4 @@
-"""Convolutions in their plainest form: BN folded into them, groups spread out."""
+"""Puts convolutions in their plainest form: BN folded into them, groups spread out."""
 import torch
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 @torch.no_grad()
 def fold_bn(weight: Tensor, bn: nn.Module | None, bias: Tensor | None = None,
             part: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution with the BN that follows it, in double precision.
+    """Return the weight and bias of a convolution with the BN that follows it, in double precision.
 
     Args:
         weight (Tensor): (out, ...).

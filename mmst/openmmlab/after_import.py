@@ -1,4 +1,4 @@
-"""Actions on a module that follow its import, wherever and whenever that is."""
+"""Lets actions on a module follow its import, wherever and whenever that is."""
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder

@@ -162,7 +162,7 @@ def _transformer(graph: Graph, path: LightweightTransformer, name: str, x: str,
 
 
 def _fold(weight: Tensor, bn: nn.Module, part: slice = slice(None)) -> list[Tensor]:
-    """Weight and bias of a convolution with its BN, in the weight's own precision."""
+    """Return the weight and bias of a convolution with its BN, in the weight's own precision."""
     return [t.to(weight.dtype) for t in fold_bn(weight, bn, part=part)]
 
 

@@ -41,7 +41,7 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
 
 
 def follow_channels(model: nn.Module, input_shape: Sequence[int]) -> Plan:
-    """The coupled channels of a network: those that the first process finds, on all."""
+    """Return the coupled channels of a network: those that the first process finds, on all."""
     found = [find_plan(model, input_shape, image_channels(model)) if dist.get_rank() == 0 else None]
     dist.broadcast_object_list(found)
     return found[0]

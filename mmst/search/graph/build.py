@@ -1,4 +1,4 @@
-"""Finding the search units of any network."""
+"""Finds the search units of any network."""
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ SHORT, MULTIPLE = 64, 32
 
 
 def find_plan(model: nn.Module, input_shape: Sequence[int], channels: int = 3) -> Plan:
-    """The coupled channels of ``model`` whose removal leaves its outputs exact.
+    """Return the coupled channels of ``model`` whose removal leaves its outputs exact.
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped, or any module of one image;
@@ -44,14 +44,14 @@ def find_plan(model: nn.Module, input_shape: Sequence[int], channels: int = 3) -
 
 
 def smaller(shape: Sequence[int]) -> tuple[int, int]:
-    """A size of about the same form at which a network is quicker to run."""
+    """Return a size of about the same form at which a network is quicker to run."""
     factor = SHORT / min(shape)
     height, width = (max(SHORT, round(side * factor / MULTIPLE) * MULTIPLE) for side in shape)
     return (height, width) if factor < 1 and height * width < shape[0] * shape[1] else tuple(shape)
 
 
 def _twin(model: nn.Module) -> nn.Module:
-    """A copy on the CPU in double precision, without what hooks have hung on it."""
+    """Return a copy on the CPU in double precision, without the additions of hooks."""
     twin = copy.deepcopy(model).cpu().double()
     for module in twin.modules():
         module._forward_hooks.clear()
@@ -60,7 +60,7 @@ def _twin(model: nn.Module) -> nn.Module:
 
 
 def covered(model: nn.Module, plan: Plan) -> tuple[int, int]:
-    """Channels of BNs with scales that are units of ``plan``, and all of them."""
+    """Return the channels of BNs with scales that are units of ``plan``, and all of them."""
     total = {f'{path}.weight'.lstrip('.'): len(m.weight) for path, m in model.named_modules()
              if has_scales(m)}
     inside = sum(group.members[side].numel() for group in plan.groups.values()

@@ -1,4 +1,4 @@
-"""Channels of any network as search units: what is left of them, and how they are removed."""
+"""Offers channels of any network as search units: which are left, and how to remove them."""
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -17,7 +17,7 @@ FULL_WIDTHS = 'mmst_full_widths'
 
 
 class Channels:
-    """Coupled channels of one network: its plan and which of the units are left.
+    """Holds the coupled channels of one network: its plan and the units that are left.
 
     It knows the network's tensors by name alone, so that it travels in copies of the network.
 
@@ -32,7 +32,7 @@ class Channels:
                        for side, size in plan.sizes.items()}
 
     def widths(self) -> dict[str, int]:
-        """Units left of each group."""
+        """Return the units left of each group."""
         return {name: len(units) for name, units in self._left.items()}
 
     def search_units(self, model: nn.Module) -> dict[str, UnitGroup]:
@@ -112,7 +112,9 @@ class Channels:
                     'made with.')
 
     def _solve(self, lengths: Mapping[Side, int]) -> dict[str, int]:
-        """Units of each group by the lengths of dimensions, as far as these tell."""
+        """Return the units of each group by the lengths of dimensions, as far as these determine
+        them.
+        """
         found: dict[str, int] = {}
         shares: dict[Side, dict[str, int]] = {}
         for name, group in self.plan.groups.items():
@@ -136,7 +138,8 @@ class Channels:
 
     def _grow(self, model: nn.Module, name: str, width: int,
               owners: Mapping[str, tuple[nn.Module, str]]) -> None:
-        """Room for the first ``width`` units; all values of the group's tensors are undefined."""
+        """Make room for the first ``width`` units; all values of the group's tensors are undefined.
+        """
         group, touched = self.plan.groups[name], set()
         self._left[name] = torch.arange(width)
         for side in group.members:
@@ -156,7 +159,7 @@ class Channels:
 
 
 def channels_of(model: nn.Module) -> Channels | None:
-    """The channels of a network that were found by a trace, or None."""
+    """Return the channels of a network that were found by a trace, or None."""
     return vars(model).get(ATTRIBUTE)
 
 

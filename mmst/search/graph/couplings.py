@@ -7,7 +7,7 @@ NONE = 0
 
 
 class Couplings:
-    """Collects what a pass says about labels, numbers that stand for one channel each.
+    """Collects couplings of labels during a pass; a label is a number that stands for one channel.
 
     Arrays of labels are int64 tensors of any shape. Nothing is solved before :meth:`solve`.
     """
@@ -19,7 +19,7 @@ class Couplings:
         self._kept: list[Tensor] = []
 
     def fresh(self, number: int) -> Tensor:
-        """New labels, (number,)."""
+        """Return new labels, (number,)."""
         self.count += number
         return torch.arange(self.count - number, self.count)
 
@@ -30,11 +30,11 @@ class Couplings:
         self._pairs.append((one[differ], other[differ]))
 
     def unite(self, labels: Tensor, dim: int) -> None:
-        """All labels along ``dim`` go together."""
+        """Join all labels along ``dim``."""
         self.join(labels, labels.narrow(dim, 0, 1))
 
     def keep(self, labels: Tensor) -> None:
-        """These stay."""
+        """Keep these from being removed."""
         self._kept.append(labels.flatten())
 
     def rectangle(self, labels: Tensor) -> None:
@@ -46,7 +46,8 @@ class Couplings:
         self._rectangles.append(labels)
 
     def solve(self) -> Tensor:
-        """The smallest label of each label's component, (count,); NONE for those that stay."""
+        """Return the smallest label of each label's component, (count,); NONE for those that stay.
+        """
         roots = torch.arange(self.count)
         pairs = [torch.cat(parts) for parts in zip(*self._pairs, strict=True)] or [
             torch.empty(0, dtype=torch.long)] * 2
@@ -62,7 +63,7 @@ class Couplings:
 
 
 def _smallest(roots: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """Components of a graph: labels take their neighbours' smallest until nothing changes."""
+    """Return a graph's components: labels take their neighbours' smallest until nothing changes."""
     while True:
         a, b = roots[one], roots[other]
         if bool((a == b).all()):
@@ -77,7 +78,7 @@ def _smallest(roots: Tensor, one: Tensor, other: Tensor) -> Tensor:
 
 
 def _missing(labels: Tensor, roots: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Pairs that must be joined before what is left of ``labels`` can be a product."""
+    """Return pairs that must be joined before the rest of ``labels`` can be a product."""
     found = roots[labels]
     while found.dim() > 1 and bool((found == found[..., :1]).all()):
         found = found[..., 0]

@@ -1,4 +1,4 @@
-"""Channels of a network as a file describes them."""
+"""Describes the channels of a network as a file holds them."""
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +15,8 @@ _REMEDY = 'Remedy: load it with the config it was made with.'
 
 
 def described(model: nn.Module) -> dict[str, Any]:
-    """The channels of ``model`` as a file holds them; empty where it has none from a trace."""
+    """Return the channels of ``model`` as a file holds them; empty without channels from a trace.
+    """
     channels = channels_of(model)
     if channels is None:
         return {}
@@ -50,7 +51,7 @@ def describing(file: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def plan_for(model: nn.Module, data: Mapping[str, Any], part: str | None = None) -> Plan:
-    """The plan that plain data describe, if it fits ``model``.
+    """Return the plan that plain data describe, if it fits ``model``.
 
     Raises:
         TicketError: It does not.

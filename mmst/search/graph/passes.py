@@ -1,4 +1,4 @@
-"""How networks of OpenMMLab run, in evaluation and in training, for one image without labels."""
+"""Runs networks of OpenMMLab, in evaluation and in training, for one image without labels."""
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +10,7 @@ from ..norms import is_batch_norm
 
 
 def passes(image: Tensor) -> dict[str, Callable[[nn.Module], Any]]:
-    """Ways to run a network with ``image`` (1, C, H, W); each gives its outputs.
+    """Return ways to run a network with ``image`` (1, C, H, W); each gives its outputs.
 
     In training, heads may read more of a backbone than in evaluation, and auxiliary heads run.
     """
@@ -20,7 +20,7 @@ def passes(image: Tensor) -> dict[str, Callable[[nn.Module], Any]]:
 
 @torch.no_grad()
 def run(model: nn.Module, image: Tensor, training: bool) -> Any:
-    """All outputs of a network; norms and drop-outs are in evaluation in any case."""
+    """Return all outputs of a network; norms and drop-outs are in evaluation in any case."""
     model.train(training)
     for module in model.modules():
         if is_batch_norm(module) or 'Drop' in type(module).__name__:

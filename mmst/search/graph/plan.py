@@ -1,4 +1,4 @@
-"""The coupled channels of a network as plain data."""
+"""Describes the coupled channels of a network as plain data."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ Side = tuple[str, int]
 
 @dataclass(frozen=True)
 class Coupled:
-    """Channels of several tensors that go together: the units of one group.
+    """Names channels of several tensors that go together: the units of one group.
 
     Attributes:
         units (int): How many, in the whole network.
@@ -72,7 +72,7 @@ class Plan:
                                     for n, times in self.used.items() if n.startswith(prefix)})
 
     def plain(self) -> dict[str, Any]:
-        """Plain data, as a ticket holds it."""
+        """Return plain data, as a ticket holds it."""
         groups = {name: dict(
             units=group.units, kernel_size=group.kernel_size,
             scales=[list(side) for side in group.scales],
@@ -152,7 +152,7 @@ def _makers(model: nn.Module) -> dict[str, tuple[int, int, bool]]:
 
 
 def _short(positions: Tensor) -> list[Any]:
-    """Each column as its first entry and its step, or whole where the steps differ."""
+    """Return each column as its first entry and its step, or whole where the steps differ."""
     columns = []
     for column in positions.t():
         steps = column.diff().unique()

@@ -12,12 +12,12 @@ Plane = Tensor
 
 
 def varying(plane: Plane) -> set[int]:
-    """Dimensions along which the labels differ."""
+    """Return dimensions along which the labels differ."""
     return {d for d, size in enumerate(plane.shape) if size > 1}
 
 
 def compacted(full: Tensor) -> Plane:
-    """A plane of labels that are given for each entry."""
+    """Return a plane of labels that are given for each entry."""
     for dim, (size, stride) in enumerate(zip(full.shape, full.stride(), strict=True)):
         if size > 1:
             first = full.narrow(dim, 0, 1)
@@ -27,12 +27,12 @@ def compacted(full: Tensor) -> Plane:
 
 
 def aligned(plane: Plane, dims: int) -> Plane:
-    """The plane of a tensor that is broadcast to more dimensions."""
+    """Return the plane of a tensor that is broadcast to more dimensions."""
     return plane[(None, ) * (dims - plane.dim())]
 
 
 def merged(planes: Sequence[Plane]) -> list[Plane]:
-    """Planes that differ along a common dimension have been joined: one is enough."""
+    """Join planes that differ along a common dimension: one is enough."""
     found: list[Plane] = []
     for plane in planes:
         if not varying(plane):
@@ -46,7 +46,7 @@ def merged(planes: Sequence[Plane]) -> list[Plane]:
 
 def combine(operands: Sequence[tuple[torch.Size, Sequence[Plane]]],
             couplings: Couplings) -> list[Plane]:
-    """The planes of an elementwise function's result.
+    """Return the planes of an elementwise function's result.
 
     Args:
         operands (Sequence[Tuple[Size, Sequence[Plane]]]): Shape and planes of each.

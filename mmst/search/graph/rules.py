@@ -97,7 +97,7 @@ def layer_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor, shape: Sequ
 
 def product(couplings: Couplings, one: Sequence[Plane], other: Sequence[Plane],
             dims: int) -> list[Plane]:
-    """Of (…, n, k) and (…, k, m), both with ``dims`` dimensions."""
+    """Return the planes of (…, n, k) times (…, k, m), both with ``dims`` dimensions."""
     row, inner = dims - 2, dims - 1
     # The second one is looked at as (…, m, k): its inner dimension is then the last one, too.
     sides = [list(one), [p.transpose(-1, -2) for p in other]]
@@ -185,7 +185,7 @@ def reduced(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim=None, keep
 
 
 def normalised(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: int, *_) -> list[Plane]:
-    """Softmax and the like: what is normalised together goes together."""
+    """Join all that softmax and the like normalise together."""
     at = dim % max(x.dim(), 1)
     for plane in planes_of(x):
         if at in varying(plane):
@@ -232,7 +232,7 @@ def concatenated(couplings: Couplings, planes_of: PlanesOf, tensors: Sequence[Te
 
 def moved(couplings: Couplings, planes_of: PlanesOf, func: Callable, x: Tensor, args: tuple,
           kwargs: Mapping[str, Any]) -> list[list[Plane]]:
-    """Functions that put entries elsewhere are run on the labels: planes of each result."""
+    """Run functions that move entries on the labels; return the planes of each result."""
     found: list[list[Plane]] = []
     if getattr(func, '_overloadpacket', None) in (aten.view, aten._unsafe_view):
         func = torch.reshape  # labels may lie in memory otherwise

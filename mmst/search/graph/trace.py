@@ -49,7 +49,7 @@ class ChannelTrace(TorchDispatchMode):
                     for at, own in enumerate(self.labels[name]) if len(own) > 1]
 
     def planes_of(self, tensor: Any) -> list[Plane]:
-        """The planes of a tensor; none of what is no tensor."""
+        """Return the planes of a tensor; none of anything else."""
         if not isinstance(tensor, Tensor):
             return []
         name = self._names.get(id(tensor))
@@ -64,7 +64,7 @@ class ChannelTrace(TorchDispatchMode):
                 self.couplings.keep(plane)
 
     def solve(self) -> dict[str, list[Tensor]]:
-        """For each parameter and buffer, along each dimension, the component of each position.
+        """Return the component of each position along each dimension of each parameter and buffer.
 
         Components are numbers; 0: it stays.
         """
@@ -89,7 +89,7 @@ class ChannelTrace(TorchDispatchMode):
         return out
 
     def _results(self, func, packet, out, tensors, args, kwargs) -> list[tuple[Any, list[Plane]]]:
-        """Results of a function with their planes."""
+        """Return results of a function with their planes."""
         first = out[0] if isinstance(out, (tuple, list)) and out else out
         if packet in MOVES:
             kept = {k: v for k, v in kwargs.items() if k != 'memory_format'}

@@ -1,4 +1,4 @@
-"""Trying out whether a removal of units leaves a network's outputs as they are."""
+"""Tries out whether a removal of units leaves a network's outputs as they are."""
 import copy
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -86,7 +86,9 @@ def _families(names: Iterable[str]) -> list[list[str]]:
 
 
 def half(units: int) -> Tensor:
-    """Every other unit; with an odd look, so that no pattern of the network is met by chance."""
+    """Return every other unit; with an odd look, so that no pattern of the network is met by
+    chance.
+    """
     generator = torch.Generator().manual_seed(units)
     return torch.randperm(units, generator=generator)[:max(units // 2, 1)].sort().values
 
