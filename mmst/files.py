@@ -76,7 +76,7 @@ def replaceable(path: str | Path) -> Path:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove what killed processes have left of files that they were writing in ``folder``."""
+    """Remove files in ``folder`` that killed processes have left half written."""
     for path in Path(folder).glob('.*.tmp'):
         pid = path.name.split('.')[-2]
         if pid.isdigit() and not _alive(int(pid)):

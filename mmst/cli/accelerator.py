@@ -16,7 +16,7 @@ from .arguments import add_import_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('tickets', nargs='+', metavar='TICKET.pth')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the image; each ticket\'s own by default')

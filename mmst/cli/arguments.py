@@ -39,7 +39,7 @@ def add_import_argument(parser: argparse.ArgumentParser) -> None:
     """``--import MODULE`` of the tools that open tickets; it may be given several times."""
     parser.add_argument('--import', action=Import, metavar='MODULE', dest='imports',
                         help='import a module of your own first: the one that defines or registers '
-                        'what a ticket, or this call, names')
+                        'names in a ticket or in this call')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         help='settings that replace the config\'s, e.g. default_hooks.prune.sparsity=0.5 or '
         'key="[(a,b),(c,d)]" (with quotation marks and without spaces)')
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none',
-                        help='what has started the processes; the .sh tools set it')
+                        help='launcher of the processes; the .sh tools set it')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 

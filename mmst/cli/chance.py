@@ -13,7 +13,7 @@ from .arguments import add_common_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('config', help='config file')
     add_common_arguments(parser)
 

@@ -12,7 +12,7 @@ from .arguments import add_import_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('ticket', help='TICKET.pth of a finished run')
     parser.add_argument('-o', '--out', metavar='FILE.pth',
                         help='the compact ticket; TICKET_compact.pth by default')

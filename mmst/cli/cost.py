@@ -15,7 +15,7 @@ DETAIL = ('parts', 'blocks', 'layers')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('file', metavar='config_or_ticket', help='CONFIG.py or TICKET.pth')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the image; the task\'s by default')
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def report(args) -> CostReport:
-    """Return the costs of what the command line names."""
+    """Return the costs of the network that the command line names."""
     shape = check_shape(args.shape)
     if osp.splitext(args.file)[1] != '.py':
         return ticket_costs(open_ticket(args.file), shape)

@@ -11,7 +11,7 @@ from ..lab.study.figure import write_figures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('tables', nargs='+', type=Path, metavar='TABLE.json',
                         help='tables of studies of one size')
     parser.add_argument('--out', type=Path, metavar='DIR',

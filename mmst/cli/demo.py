@@ -56,7 +56,7 @@ def config_of(dataset: str, kind: str = 'p90') -> Path:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('dataset', nargs='?', default='cityscapes', choices=list(DEMOS))
     parser.add_argument('--work-dir', type=Path)
     parser.add_argument('--fresh', action='store_true', help='start over')
@@ -113,7 +113,7 @@ def show(dataset: str, work_dir: Path) -> None:
 
 
 def floor(dataset: str, cfg: Config) -> float:
-    """Return what a constant answer scores on the demo's validation images."""
+    """Return a constant answer's score on the demo's validation images."""
     if dataset == 'imagenet':
         return majority_accuracy(_built(cfg, 'val').get_gt_labels())
     if dataset == 'coco':

@@ -20,7 +20,7 @@ ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('ticket', help='TICKET.pth of a finished run, compact or not')
     parser.add_argument('--format', choices=ENDINGS, required=True,
                         help='onnx; torch: a program of torch.export; sparse: kept weights and '

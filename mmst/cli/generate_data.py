@@ -6,7 +6,7 @@ from ..lab.scenes import DATASETS, generate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('dataset', help=', '.join(DATASETS))
     parser.add_argument('out', help='folder to make')
     parser.add_argument('--size', type=int, nargs=2, metavar=('H', 'W'), help='pixels')
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Generate, and say in one line what is where."""
+    """Generate, and print one line about the result."""
     start = time.perf_counter()
     made = generate(args.dataset, args.out, args.size, args.train, args.val, args.seed,
                     args.replace)

@@ -17,7 +17,7 @@ SETTINGS = ('rp', 'rr-init', 'lt', 'elt', 'llt')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('config', help='config of the run that the ticket comes from')
     parser.add_argument('ticket', help='its ticket.pth')
     parser.add_argument('setting', choices=SETTINGS)
@@ -72,7 +72,7 @@ def train_ticket(args) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do what the setting asks for."""
+    """Carry the setting out."""
     if args.setting == 'rp':
         prune_randomly(args)
     else:

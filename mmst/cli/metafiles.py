@@ -19,7 +19,7 @@ NOTE = '# Written by `mmst metafiles`.\n'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('--root', type=Path, metavar='DIR',
                         help='where to write; the repository by default')
 

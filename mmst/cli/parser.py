@@ -3,7 +3,7 @@ import argparse
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Reports errors in one line."""
 
     def error(self, message):
         self.exit(2, f'{self.prog}: error: {message} (--help lists all arguments)\n')

@@ -12,9 +12,9 @@ from .arguments import Options, add_common_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('config', help='config file, e.g. that of the search')
-    parser.add_argument('file', metavar='ticket_or_checkpoint', help='what to prune')
+    parser.add_argument('file', metavar='ticket_or_checkpoint', help='the file to prune')
     parser.add_argument('--criterion', metavar='NAME', default='magnitude',
                         help='magnitude (default), random, gradient, or one that the config or '
                         '--import registers')

@@ -11,7 +11,7 @@ from .arguments import add_import_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('work_dir', help='work directory of a run')
     parser.add_argument('-o', '--out', metavar='FILE.html',
                         help='report.html in the work directory by default')

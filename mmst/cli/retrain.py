@@ -6,7 +6,7 @@ from .arguments import add_common_arguments, add_rehearsal_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('config', help='config of the run that the ticket comes from')
     parser.add_argument('ticket', nargs='?', help='ticket.pth, retrained with a fresh optimizer')
     parser.add_argument('--from-checkpoint', metavar='PATH',

@@ -6,7 +6,7 @@ from ..tickets import Ticket
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('ticket', help='a ticket.pth of format 1')
     parser.add_argument('-o', '--out', metavar='FILE.pth', required=True, help='the new file')
 

@@ -12,7 +12,7 @@ from .study_arguments import add_study_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('study', help='name or path of a study file')
     add_study_arguments(parser)
 

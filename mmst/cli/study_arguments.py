@@ -6,13 +6,13 @@ from .arguments import Options
 
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what all subcommands that run studies understand."""
+    """Add the arguments of all subcommands that run studies."""
     parser.add_argument('--size', default='full', metavar='NAME',
                         help='full (default), demo (generated data), camvid, or a size file')
     parser.add_argument('--seeds', type=int, nargs='+', metavar='S',
                         help='the study\'s by default')
     parser.add_argument('--only', nargs='+', metavar='RUN', default=(),
-                        help='these rows alone, and what they need; patterns such as *.st_p90')
+                        help='these rows alone, with their needs; patterns such as *.st_p90')
     parser.add_argument('--jobs', type=int, metavar='N',
                         help='runs side by side; one a GPU by default, and one without')
     parser.add_argument('--work-dir', type=Path, metavar='DIR',
@@ -25,6 +25,6 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--rerun-changed', action='store_true',
                         help='do runs again whose settings have changed')
     parser.add_argument('--table', action='store_true', help='fill the table; run nothing')
-    parser.add_argument('--dry-run', action='store_true', help='list what is left to do')
+    parser.add_argument('--dry-run', action='store_true', help='list the runs that are left')
     parser.add_argument('--cfg-options', nargs='+', action=Options, metavar='KEY=VALUE',
                         help='settings that replace those of all configs')

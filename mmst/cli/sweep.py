@@ -12,8 +12,8 @@ from .study_arguments import add_study_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
-    parser.add_argument('method', choices=sorted(METHODS), help='what is pruned, and how')
+    """Add the arguments of the subcommand."""
+    parser.add_argument('method', choices=sorted(METHODS), help='the network and the method')
     parser.add_argument('--data', default='cityscapes', metavar='NAME',
                         help='cityscapes (default), ade20k, imagenet or coco')
     parser.add_argument('--ratios', type=int, nargs='+', default=RATIOS, metavar='P',

@@ -41,9 +41,9 @@ PAINTERS = dict(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', metavar='ticket_or_checkpoint', help='what to evaluate')
+    parser.add_argument('checkpoint', metavar='ticket_or_checkpoint', help='the file to evaluate')
     add_common_arguments(parser)
     parser.add_argument('--out', metavar='FILE',
                         help='write the metrics (FILE.json) or the predictions (FILE.pkl)')
@@ -92,7 +92,7 @@ def drop_averaging(cfg: Config) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Check, evaluate, and say what came out; a sparse file as the ticket that it holds."""
+    """Check, evaluate, and print the result; a sparse file counts as the ticket that it holds."""
     content = safe_load(args.checkpoint, 'cpu') if osp.isfile(args.checkpoint) else None
     if not is_sparse_file(content):
         return evaluate_checkpoint(args, content)
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def evaluate_checkpoint(args, content=None) -> None:
-    """Check, evaluate, and say what came out."""
+    """Check, evaluate, and print the result."""
     cfg = build_config(args)
     if args.kernel is not None and args.kernel < 1:
         raise config_error('--kernel', args.kernel, 'must be a number of threads', 'use 1')
@@ -137,7 +137,7 @@ def evaluate_checkpoint(args, content=None) -> None:
 
 
 def check_zeros(model: torch.nn.Module, mask: Mask, path: str) -> None:
-    """Make sure that what was evaluated is sparse.
+    """Make sure that the evaluated network is sparse.
 
     Raises:
         TicketError: A pruned weight was not exactly 0.

@@ -22,7 +22,7 @@ AMP = {MaskedOptimWrapper: 'mmst.MaskedAmpOptimWrapper', OptimWrapper: 'AmpOptim
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('config', help='config file')
     add_common_arguments(parser)
     add_rehearsal_argument(parser)

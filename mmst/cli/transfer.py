@@ -11,7 +11,7 @@ VARIANTS = {'st': 'ticket', 'rp': 'random_pruning', 'rr-init': 'reinitialize'}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('config', help='config of the target, e.g. one of configs/transfer')
     parser.add_argument('ticket', nargs='?',
                         help='the source\'s ticket.pth; that of the config by default')

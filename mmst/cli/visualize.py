@@ -17,7 +17,7 @@ from .arguments import add_import_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the subcommand understands."""
+    """Add the arguments of the subcommand."""
     parser.add_argument('config', help='config file of the tickets\' task')
     parser.add_argument('tickets', nargs='+', metavar='ticket',
                         help='TICKET.pth or TICKET.sparse, compact or not; one a column')
@@ -105,6 +105,6 @@ def output_is_file(args, images, videos) -> bool:
         raise config_error('--out', str(args.out), 'there is more than one file to write',
                            'give a folder')
     if (kind == '.mp4') != bool(videos):
-        raise config_error('--out', str(args.out), 'is of another kind than what is drawn',
+        raise config_error('--out', str(args.out), 'is of another kind than the output',
                            'end it in .png for images and in .mp4 for a video')
     return True

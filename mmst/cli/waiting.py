@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def waiting(what: str, every: float = 15.) -> Iterator[None]:
-    """Say what takes long, and from time to time for how long already."""
+    """Print a line about a long task, and from time to time how long it has taken."""
     out, begin, done = sys.stdout, time.monotonic(), threading.Event()
 
     def tell() -> None:

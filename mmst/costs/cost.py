@@ -105,7 +105,7 @@ def meta_copy(model: nn.Module) -> nn.Module:
     memo: dict[int, Any] = {id(p): nn.Parameter(p.detach().to('meta'), requires_grad=False)
             for p in model.parameters()}
     memo.update({id(b): b.detach().to('meta') for b in model.buffers()})
-    # weight_norm keeps what it has computed as a plain attribute, which cannot be copied.
+    # weight_norm keeps its result as a plain attribute, which cannot be copied.
     attributes = [value for m in model.modules() for value in vars(m).values()]
     memo.update({id(t): t.detach().to('meta') for t in attributes if isinstance(t, Tensor)})
     # Each module has a dozen of empty ones; to copy them in Python took half of the time.

@@ -11,7 +11,7 @@ from ..search.units import module_path
 
 @dataclass(frozen=True)
 class Coverage:
-    """Counts learnable parameters by what a run does with them.
+    """Counts learnable parameters by their fate in a run.
 
     Attributes:
         total (int): Of the whole network; a shared one counts once.

@@ -14,7 +14,7 @@ from .mac_counter import storage_key
 def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
     """Return the most bytes that feature maps take at once, for one image in evaluation.
 
-    The image counts, weights do not; nor does what a kernel needs inside of itself. Nothing is
+    The image counts, weights do not; nor does a kernel's own memory. Nothing is
     computed: a copy on the meta device is run.
 
     Args:

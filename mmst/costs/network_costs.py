@@ -5,7 +5,7 @@ from .cost import HW, feature_sizes, layer_costs, meta_copy, total
 
 
 class NetworkCosts:
-    """Counts what a network costs for one image of a fixed size.
+    """Counts the costs of a network for one image of a fixed size.
 
     The last network's costs are remembered: a network of the same shapes is not traced again.
 

@@ -60,7 +60,7 @@ def _is_ambiguous(entry: zipfile.ZipInfo) -> bool:
 def _check_end(file: BinaryIO, size: int) -> None:
     """Refuse an end of the archive that two readers could understand in two ways.
 
-    What Python's reader has checked must be what torch's reader then reads.
+    Torch's reader must read the same parts that Python's reader has checked.
     """
     length = min(size, _END + _LOCATOR + _END64)
     file.seek(size - length)

@@ -1,4 +1,4 @@
-"""What a checkpoint may call, and with what: each name that torch, mmengine and NumPy write."""
+"""Lists the calls that a checkpoint may make: each name that torch, mmengine and NumPy write."""
 import math
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def name_of(argument: str) -> str:
 
 
 def call(function: Any, arguments: Any) -> Node:
-    """Describe what a call would give.
+    """Describe a call's result.
 
     Raises:
         pickle.UnpicklingError: It is none that a checkpoint needs.
@@ -92,7 +92,7 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, requires_grad: An
     last = offset + sum(
         (n - 1) * step for n, step in zip(size, stride, strict=False)) if count else offset - 1
     if (last + 1) * item > held:
-        raise Unsafe(f'a tensor of shape {tuple(size)} is larger than what is stored of it')
+        raise Unsafe(f'a tensor of shape {tuple(size)} is larger than its stored part')
     return Node('tensor', (), count * item)
 
 

@@ -61,7 +61,7 @@ def _inspect_archive(file: BinaryIO, size: int) -> None:
 
     def storage(kind: str, key: str, bytes_: int) -> None:
         if bytes_ > parts[f'data/{key}']:
-            raise Unsafe(f'storage {key} is larger than what is stored of it')
+            raise Unsafe(f'storage {key} is larger than its stored part')
 
     content = Machine(_storage_reader(storage, 5), len(pickled)).read(io.BytesIO(pickled))
     check_size(content, len(pickled), size)

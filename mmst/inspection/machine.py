@@ -18,7 +18,7 @@ _TUPLES = dict(TUPLE1=1, TUPLE2=2, TUPLE3=3)
 
 
 class Machine:
-    """Reads what torch's own reader of weights knows, into :class:`Node` s.
+    """Reads the operations that torch's own reader of weights knows, into :class:`Node` s.
 
     Args:
         storage (Callable): Checks a reference to a storage, given as a tuple, and describes it.

@@ -22,7 +22,7 @@ class Node(list):
     Attributes:
         kind (str): ``'list'``, ``'tuple'``, ``'dict'``, ``'set'``, ``'tensor'``, ``'storage'``,
             ``'name'`` or ``'object'``.
-        value: Bytes of a tensor; of storages and names what they are.
+        value: Bytes of a tensor; of storages and names their kinds.
     """
     __slots__ = ('kind', 'value')
 
@@ -61,7 +61,7 @@ def check_size(root: Any, pickled: int, stored: int) -> None:
         stored (int): Bytes of the file.
 
     Raises:
-        Unsafe: Saying what is too much.
+        Unsafe: Naming the excess.
     """
     items, size, depth = _unfolded(root)
     if depth > DEPTH:

@@ -50,7 +50,7 @@ class CapturedPass:
             return [t.detach() for t in self._ends]
 
         def backward() -> list[Tensor | None]:
-            ends, self._ends = self._ends, []  # frees what autograd has kept for it
+            ends, self._ends = self._ends, []  # frees the tensors that autograd has kept for it
             # As after an ordinary pass, whose backward pass is called outside of autocast.
             with torch.autocast('cuda', enabled=False):
                 return separate_memory(torch.autograd.grad(ends, self._leaves, self.given,
@@ -112,7 +112,7 @@ def split_output(found) -> tuple[Callable, list[Tensor]]:
 
 def separate_memory(gradients: Sequence[Tensor | None], others: Sequence[Tensor]
           ) -> list[Tensor | None]:
-    """Return each in memory of its own: what is changed in place (clipping) would change two."""
+    """Return each in memory of its own: a change in place (clipping) would change two."""
     seen, found = {t.data_ptr() for t in others}, []
     for g in gradients:
         if g is not None and g.numel():
@@ -130,7 +130,7 @@ def warm_up(*runs: Callable[[], Any]) -> None:
         with torch.cuda.stream(stream), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # that the mode is a prototype
             for i in range(WARMUP):
-                if i == WARMUP - 1:  # what waits for the GPU would break the capture
+                if i == WARMUP - 1:  # operators that wait for the GPU would break the capture
                     torch.cuda.set_sync_debug_mode('error')
                 for run in runs:
                     run()

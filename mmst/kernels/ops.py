@@ -14,7 +14,7 @@ from .depthwise import normalized
 
 @dataclass(frozen=True)
 class KernelOps(Ops):
-    """Computes what kernels can compute, and leaves the rest to torch's layers.
+    """Computes by kernels wherever they can, otherwise by torch's layers.
 
     Results differ from the layers' by rounding only. Kernels compute in training, and on a GPU in
     evaluation as well; export keeps to the layers, and so do layers with hooks.

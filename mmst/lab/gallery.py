@@ -1,4 +1,4 @@
-"""Draws pictures of what a segmentation network sees."""
+"""Draws pictures of a segmentation network's predictions."""
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

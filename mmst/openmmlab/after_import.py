@@ -31,7 +31,7 @@ def _is_being_imported(module: ModuleType) -> bool:
 
 
 class _Finder(MetaPathFinder):
-    """Finds what the other finders find, and lets the actions follow."""
+    """Finds modules by the other finders, and lets the actions follow."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {}

@@ -1,7 +1,7 @@
 """Gives the parts of mmengine that are private, under names that say what they are.
 
 Nothing else touches such attributes of another object, so that a new version of mmengine is
-adapted to here. A subclass's use of what it inherits is its own affair.
+adapted to here. A subclass may use inherited members as it likes.
 """
 import inspect
 import textwrap

@@ -42,7 +42,7 @@ def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter]) -> No
 
 
 def computes_as_torch(kind: type[nn.Module]) -> bool:
-    """Whether a class of convolutions or linears computes what torch's own class does."""
+    """Return whether a class of convolutions or linears computes as torch's own class does."""
     base = next(k for k in kind.__mro__ if k.__module__.startswith('torch.nn.modules.'))
     return all(getattr(kind, name, None) is getattr(base, name, None)
                for name in ('forward', '_conv_forward'))

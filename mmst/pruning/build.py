@@ -14,7 +14,7 @@ from ..settings.kinds import built
 
 
 def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -> Any:
-    """Build what ``kind`` asks for.
+    """Build the object that ``kind`` names.
 
     Args:
         registry (Registry): ``CRITERIA`` or ``SCHEDULES``.

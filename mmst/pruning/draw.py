@@ -47,7 +47,7 @@ def draw_in_groups(score: Tensor, ratio: float, size: int,
     up.
 
     Args:
-        score (Tensor): (rows, ...); what follows the rows is one row of weights.
+        score (Tensor): (rows, ...); the further dimensions are one row of weights.
         ratio (float): Share of each group to prune. What is left of a row after its last whole
             group is a group, too.
         size (int): Weights of a group.

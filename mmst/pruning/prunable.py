@@ -1,4 +1,4 @@
-"""Which weights may be pruned: what "90%" is a share of."""
+"""Finds the weights that may be pruned, of which "90%" is a share."""
 from collections.abc import Mapping, Sequence
 
 import torch

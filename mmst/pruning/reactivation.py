@@ -57,7 +57,7 @@ def zero_at_once(pairs: list[tuple[Tensor, dict[str, Tensor]]]) -> None:
 
 @torch.no_grad()
 def zero_pruned_of(tensor: Tensor, state: dict[str, Tensor]) -> None:
-    """Set entries of a parameter, or of what has its shape, to exactly 0 where they are pruned.
+    """Set entries of a parameter, or of a tensor of its shape, to exactly 0 where they are pruned.
 
     On a CPU by their bits: ``masked_fill_`` branches at each entry, and a mask cannot be foretold.
 

@@ -24,5 +24,5 @@ def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> dict[str, Tensor
 
 
 def mean_macs(macs: Mapping[str, Tensor]) -> float:
-    """Return the mean over all units: what relative costs are relative to."""
+    """Return the mean over all units, which relative costs refer to."""
     return float(torch.cat(list(macs.values())).mean())

@@ -120,7 +120,7 @@ def find_forms(state: State) -> dict[Path, set[str]]:
 def action_of(forms: set[str], shape: Shape, entry: Shape, dim: int, nested: bool) -> Action:
     """What to do with an entry of one of ``forms`` where dimension ``dim`` of ``shape`` is cut.
 
-    Where forms disagree an entry of the parameter's shape is taken for what it looks like, unless
+    Where forms disagree an entry of the parameter's shape is taken at face value, unless
     it is one of several in a list: those of square weights are rather a dimension's with itself.
     """
     if 'aligned' in forms and entry == shape and not nested:
@@ -162,7 +162,7 @@ def gram(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
     return {dim: DROP if dim == which else LEAVE for dim in range(len(shape))}
 
 
-#: Maps a parameter's and an entry's shape to what is done with the entry, for each dimension of the
+#: Maps a parameter's and an entry's shape to the treatment of the entry, for each dimension of the
 #: parameter that may be cut; to None where the entry cannot be of this form.
 FORMS: dict[str, Callable[[Shape, Shape], dict[int, Action] | None]] = {
     'aligned': aligned,

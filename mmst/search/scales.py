@@ -44,7 +44,7 @@ class Scale:
 
 
 class Penalised(Protocol):
-    """Search units that say what the penalty acts on; ``UnitGroup`` is one."""
+    """Are search units that name the scales of the penalty; ``UnitGroup`` is one."""
 
     def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
         """Return the parameter, dimension and costs that broadcast, for units of ``costs`` (1-D).

@@ -32,7 +32,7 @@ Groups = Mapping[str, UnitGroup]
 
 
 class Counter(Protocol):
-    """Counts what networks cost; :class:`mmst.costs.network_costs.NetworkCosts` is one."""
+    """Counts the costs of networks; :class:`mmst.costs.network_costs.NetworkCosts` is one."""
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """Return at least ``params`` and ``macs`` of a network."""
@@ -52,7 +52,7 @@ class Searcher:
     arguments these are.
 
     Args:
-        costs (Counter): Counts what networks cost.
+        costs (Counter): Counts the costs of networks.
         threshold, rho, resource_aware, target_flops, target_params, divisor, minimum, leave_alone,
             importance: See :class:`mmst.engine.SearchHook`.
 
@@ -97,7 +97,7 @@ class Searcher:
         return self.base_rho * self.rho_factor
 
     def begin(self, model: nn.Module, state: Mapping[str, Any] | None = None) -> None:
-        """Note what ``model`` has before the first search, or go on from ``state``."""
+        """Note the units of ``model`` before the first search, or continue from ``state``."""
         # Removal changes channels, never heights and widths: traced once.
         self._sizes = self.costs.feature_sizes(model)
         if state is not None:

@@ -1,4 +1,4 @@
-"""Search units: what the search may remove, offered by the modules themselves.
+"""Finds search units, which the search may remove; modules offer them themselves.
 
 A module takes part in the search by a method ``search_units() -> Dict[str, UnitGroup]``, or by an
 adapter for its class where the class is not ours. Nothing is found by name patterns, so necks and

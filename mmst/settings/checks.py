@@ -47,7 +47,7 @@ def check_number(key: str, value: object, *, low: float | None = ..., high: floa
 def check_number(key: str, value: object, *, low: float | None = None, high: float | None = None,
                  above: float | None = None, below: float | None = None, whole: bool = False,
                  remedy: str) -> float:
-    """Refuse what is no number, or lies outside the bounds.
+    """Refuse a value that is no number, or lies outside the bounds.
 
     Args:
         key (str): Of the setting, e.g. ``'PruneHook.sparsity'``.
@@ -73,7 +73,7 @@ def check_number(key: str, value: object, *, low: float | None = None, high: flo
 
 
 def check_flag(key: str, value: object, remedy: str = 'use True or False') -> bool:
-    """Refuse what is neither True nor False.
+    """Refuse a value that is neither True nor False.
 
     Raises:
         ConfigError: Naming key, value and remedy.
@@ -84,7 +84,7 @@ def check_flag(key: str, value: object, remedy: str = 'use True or False') -> bo
 
 
 def check_choice(key: str, value: object, choices: Iterable[Choice], more: str = '') -> Choice:
-    """Refuse what is none of the choices. 1 does not stand for True, nor True for 1.
+    """Refuse a value that is none of the choices. 1 does not stand for True, nor True for 1.
 
     Args:
         key (str): Of the setting.
@@ -106,7 +106,7 @@ def check_choice(key: str, value: object, choices: Iterable[Choice], more: str =
 
 
 def check_size(key: str, value: object, remedy: str) -> tuple[int, int]:
-    """Refuse what is no height and width in pixels.
+    """Refuse a value that is no height and width in pixels.
 
     Raises:
         ConfigError: Naming key, value and remedy.
@@ -119,7 +119,7 @@ def check_size(key: str, value: object, remedy: str) -> tuple[int, int]:
 
 
 def check_numbers(key: str, values: object, *, low: int, remedy: str) -> list[int]:
-    """Refuse what is neither a whole number nor a list of them.
+    """Refuse a value that is neither a whole number nor a list of them.
 
     Args:
         key (str): Of the setting.
@@ -138,7 +138,7 @@ def check_numbers(key: str, values: object, *, low: int, remedy: str) -> list[in
 
 
 def check_names(key: str, names: object, remedy: str) -> list[str]:
-    """Refuse what is neither a name nor a list of names; one name stands for a list of one.
+    """Refuse a value that is neither a name nor a list of names; one name stands for a list of one.
 
     Raises:
         ConfigError: Naming key, value and remedy.

@@ -62,7 +62,7 @@ class _Constructors(TorchFunctionMode):
             plain = {k: v for k, v in kwargs.items() if k not in ('generator', 'pin_memory', 'out')}
             try:
                 size = _numel(func(*args, **dict(plain, device='meta')))
-            except Exception:  # The call itself says what is wrong with it.
+            except Exception:  # The call itself reports its error.
                 size = 0
             self.take('elements', size)
         return func(*args, **kwargs)

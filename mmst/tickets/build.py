@@ -1,4 +1,4 @@
-"""Builds the network that a file describes, with nothing but what the file may ask for."""
+"""Builds the network that a file describes, of classes that the file may ask for."""
 import copy
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def build_network(cfg: Any, scope: str | None,
         state (Mapping[str, Tensor]): The weights.
 
     Raises:
-        TicketError: It asks for more, or names what a file may not.
+        TicketError: It asks for more, or uses a forbidden name.
         Exception: Of the constructors of all toolboxes anything can come.
     """
     # Toolboxes read some settings as attributes. A list of settings is a sequence of modules.

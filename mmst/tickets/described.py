@@ -52,7 +52,7 @@ def check_described(model: nn.Module, cfg: Mapping[str, Any]) -> None:
         cfg (Mapping): What a ticket of it is to hold as its config.
 
     Raises:
-        ConfigError: Naming what cannot be built, or does not fit.
+        ConfigError: Naming the part that cannot be built, or does not fit.
     """
     settings = model_settings(model, cfg)
     ticket = Ticket(settings, model.state_dict(), Mask({}),

@@ -13,12 +13,12 @@ from ..errors import config_error, shorten
 from ..settings.kinds import built
 from .names import dotted_name, is_kind, registered_name
 
-#: Called with the key and the value of what is no plain data; gives what is stored.
+#: Called with key and value of anything that is no plain data; gives the stored form.
 Fallback = Callable[[str, Any], Any]
 
 
 def as_plain_data(value: Any) -> Any:
-    """Return settings as dicts, lists, tuples and scalars; what has no such form is described in
+    """Return settings as dicts, lists, tuples and scalars; other objects are described in
     words.
 
     Classes and functions become the names under which a registry finds them, or else their dotted
@@ -42,7 +42,7 @@ def plain_model(cfg: Any) -> Any:
 def _plain(value: Any, key: str, fallback: Fallback) -> Any:
     value = built(value)
     if isinstance(value, ConfigDict):
-        value = dict(value.items())  # builds what a lazy config has left for later
+        value = dict(value.items())  # builds the parts that a lazy config has left for later
     if isinstance(value, Mapping):
         return {_plain_key(name): _plain(item, f'{key}.{name}', fallback)
                 for name, item in value.items()}

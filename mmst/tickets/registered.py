@@ -46,7 +46,7 @@ def check_settings(cfg: Any, scope: str | None) -> Any:
 def registered_only() -> Iterator[None]:
     """Build nothing but registered classes inside the block, and read no other files.
 
-    mmengine takes ``type='os.system'`` for what it says, and calls it with the other settings; it
+    mmengine takes ``type='os.system'`` literally, and calls it with the other settings; it
     imports the scopes that a config names. Some constructors read configs, pickles and checkpoints
     that their settings name. A config that comes with a file must not do that.
     """

@@ -38,7 +38,7 @@ class Ticket:
 
     Attributes:
         model (dict): The whole model's config as plain data; ``widths`` of the backbone and the
-            neck say what the search left.
+            neck say which units the search left.
         state_dict (Mapping[str, Tensor]): Weights; pruned ones are exactly 0.
         mask (Mask): Which of the prunable weights are kept.
         meta (dict): Plain data: epoch, sparsity, settings, versions, the data set's classes.
@@ -101,7 +101,7 @@ class Ticket:
             path (str | Path): For the message.
             content: What was read.
             unsealed (bool): Whether files of format 1 are taken, too: they have no digest, and
-                nothing tells whether they are what was written. Defaults to False.
+                nothing shows whether they were changed. Defaults to False.
 
         Raises:
             TicketError: It is no ticket, or was changed.
@@ -115,7 +115,7 @@ class Ticket:
                                            mask=dict(content['mask']))))
         except TicketError as error:
             raise TicketError(f'{path}: {error}') from None
-        except Exception as error:  # e.g. a tensor of another kind: not what save has written
+        except Exception as error:  # e.g. a tensor of another kind: it was changed
             raise TicketError(
                 f'{path} is not a ticket: {_line(error)}. Remedy: give the ticket.pth '
                 'that a training run wrote.') from error
@@ -238,7 +238,7 @@ def _line(error: Exception) -> str:
 
 
 def _check_format(path: str | Path, content: Any, unsealed: bool) -> None:
-    """Refuse what is no ticket, or one of a format that cannot be checked or is not known."""
+    """Refuse a file that is no ticket, or of a format that cannot be checked or is unknown."""
     if not isinstance(content, dict):
         raise TicketError(f'{path} is not a ticket but holds a {type(content).__name__}. Remedy: '
                           'give the ticket.pth that a training run wrote.')

@@ -1,4 +1,4 @@
-"""Lists in a table what a transfer carries over (paper Sec. 3.3)."""
+"""Lists in a table the parts that a transfer carries over (paper Sec. 3.3)."""
 from collections.abc import Mapping
 
 from torch import nn

@@ -154,7 +154,7 @@ def refused(capsys, *args):
     ([], '--images = None: there is nothing to look at'),
     (['--images', 'IMAGES', '--labels', 'a', 'b'], "--labels = ['a', 'b']: there are 1 tickets"),
     (['--images', 'IMAGES', '--boxes', 'b.json'], '--boxes = \'b.json\': only key points'),
-    (['--images', 'IMAGES', '-o', 'x.mp4'], 'is of another kind than what is drawn'),
+    (['--images', 'IMAGES', '-o', 'x.mp4'], 'is of another kind than the output'),
     (['--images', 'IMAGES', '-o', 'x.gif'], 'is no kind of file that can be written here'),
     (['--images', 'IMAGES', '--device', 'nowhere'], "--device = 'nowhere': cannot be used"),
     (['--images', 'IMAGES', '--width', '3'], '--width = 3: must lie between'),

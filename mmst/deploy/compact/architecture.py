@@ -67,6 +67,6 @@ def _check_entry(entry: Mapping[str, Any], known: Mapping[str, Node]) -> None:
     if op not in OPERATIONS:
         raise ValueError(f'{name} has the unknown operation {op!r}')
     if not isinstance(name, str) or name in known or not set(inputs) <= set(known):
-        raise ValueError(f'{name} is there twice, or reads what is not there before it')
+        raise ValueError(f'{name} is there twice, or reads a node that is not before it')
     if OPERATIONS[op].has_inputs != bool(inputs):
         raise ValueError(f'{name} has {len(inputs)} inputs')

@@ -95,7 +95,7 @@ def nonzero(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _origin(ticket: Ticket, multiple: int) -> dict[str, Any]:
-    """What the ticket was before; of one that is compact already, what it was in the beginning."""
+    """Return the origin of the ticket; of one that is compact already, its first origin."""
     before = ticket.meta.get('compacted')
     return dict(before, multiple=multiple) if before else dict(
         multiple=multiple, sparsity=ticket.sparsity)

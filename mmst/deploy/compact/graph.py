@@ -59,7 +59,7 @@ class Graph:
         return found
 
     def sweep(self) -> 'Graph':
-        """Drop, in place, what no output needs."""
+        """Drop nodes that no output needs, in place."""
         needed = set(self.outputs)
         for node in reversed(list(self)):
             if node.name in needed:

@@ -43,7 +43,7 @@ class Findings:
 class Writer:
     """Adds nodes to the new graph and finds channels of the old one in it.
 
-    What depends on the image and what does not are kept apart: a part of each kind for every node.
+    Channels that depend on the image and others are kept apart: a part of each kind for every node.
 
     Args:
         old (Graph): The graph to rewrite.

@@ -24,7 +24,7 @@ def check_declared(content: Mapping[str, Any]) -> None:
         content (Mapping): Of a sparse file, its fields of the right types.
 
     Raises:
-        TicketError: Saying which layer, or what is too much.
+        TicketError: Naming the layer, or the excess.
     """
     values: dict[Any, Any] = content['values']
     if any(not isinstance(v, Tensor) or v.dim() != 1 or str(v.dtype) != f'torch.{name}'

@@ -112,7 +112,7 @@ def from_content(path: str | Path, content: Any) -> Ticket:
                             ticket.meta)
     except TicketError as error:
         raise TicketError(f'{path}: {error}') from None
-    except Exception as error:  # not what save_sparse has written
+    except Exception as error:  # another content than save_sparse writes
         raise TicketError(f'{path} is damaged: {" ".join(str(error).split())}. Remedy: export the '
                           'ticket again.') from error
     return ticket

@@ -30,7 +30,8 @@ def checked(images: Any, channels: int | None) -> Tensor:
 
     Raises:
         ConfigError: Their shape, type or device is another.
-        TrainingError: They are no numbers but what a tracer passes through the network.
+        TrainingError: They are no numbers but the placeholders that a tracer passes through the
+        network.
     """
     _refuse_tracing(images)
     if channels is None:

@@ -156,7 +156,7 @@ def functions() -> ctypes.CDLL:
 
 
 def free_scratch() -> None:
-    """Give back what the kernel keeps between calls, whatever model it was for."""
+    """Free the memory that the kernel keeps between calls, whatever model it was for."""
     if kernel.cache_info().currsize:
         found = kernel()
         if found is not None:

@@ -63,7 +63,7 @@ def as_map(x: Tensor) -> Map:
     """Describe a tensor with contiguous rows to the kernel.
 
     Raises:
-        TrainingError: It is not what the kernel reads: it never gets such an address.
+        TrainingError: The kernel cannot read it, and never gets such an address.
     """
     if x.dtype is not torch.float32 or not x.is_cpu or x.layout is not torch.strided:
         raise TrainingError(f'the sparse kernel was given a {x.dtype} map on {x.device}. Remedy: '

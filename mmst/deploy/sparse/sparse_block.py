@@ -55,7 +55,7 @@ class SparseSearchBlock(KernelModule):
         """With ``out``, a map in planes, the result is added to it.
 
         ``coarser`` are maps whose share in hidden channels and outputs is added (stride 1 only).
-        ``sampled`` (N, channels, 8, 8) is what the Transformer reads, where ``x`` lacks some of it.
+        ``sampled`` (N, channels, 8, 8) is the Transformer's input, where ``x`` lacks some of it.
         """
         gap, threads = self.settings.gap, self.settings.threads
         check_channels(x, self.residual.shape[1])
@@ -89,7 +89,7 @@ class SparseSearchBlock(KernelModule):
             self._plans.clear()
 
     def split_off(self, first: int) -> tuple[Tensor, np.ndarray]:
-        """Stop reading input channels from ``first`` on; returns what they went into.
+        """Stop reading input channels from ``first`` on; returns their weights.
 
         Returns:
             Tuple[Tensor, ndarray]: Their columns of the expansion and of the residual.

@@ -21,7 +21,7 @@ class SparseCompactNetwork(nn.Module):
     """Runs a compacted network's MixConv paths and convolutions by the kernel.
 
     What compaction has made of a search block, the paths of its kernel sizes, its residual and the
-    sum of both, is one call again. Transformers, and what does not depend on the image, stay
+    sum of both, is one call again. Transformers, and maps that do not depend on the image, stay
     torch's.
 
     Args:

@@ -46,7 +46,7 @@ class SparseConv(KernelModule):
         check_channels(x, self.weight.shape[1])
         conv, layout = self._plan(tuple(x.shape[-2:]))
         plain = self.kernel_size == 1 and self.stride == 1
-        # The kernel copies what it pads, from any contiguous rows.
+        # The kernel copies inputs that it pads, from any contiguous rows.
         x = in_planes(x, gap) if plain else with_rows(x)
         out = new_map(x.shape[0], len(self.weight), layout)
         functions().convolve(conv, as_map(x), as_map(out), self.settings.threads)

@@ -25,10 +25,10 @@ from .sparsify import MAX_DENSITY, sparsify
 class SparseModel(nn.Module):
     """Runs a network by the sparse kernel; layers that are too dense, or not ours, run by torch.
 
-    ``SparseModel.from_ticket('ticket.pth')(images)`` gives what the model's head gives. The network
-    itself is ``.model``: it has the interface of the toolbox's model, so that ``predict`` and the
-    toolboxes' inferencers work with it. Maps between the backbone's modules are written over where
-    nothing of the network reads them any more: a hook that keeps one has to clone it.
+    ``SparseModel.from_ticket('ticket.pth')(images)`` gives the outputs of the model's head. The
+    network itself is ``.model``: it has the interface of the toolbox's model, so that ``predict``
+    and the toolboxes' inferencers work with it. Maps between the backbone's modules are written
+    over where nothing of the network reads them any more: a hook that keeps one has to clone it.
 
     It computes in float32, under autocast too; NaN in images is NaN in the outputs that torch would
     give NaN for. It can be copied, pickled and used after a fork. torch.compile leaves it alone.
@@ -96,7 +96,7 @@ class SparseModel(nn.Module):
             return self.pattern.onto(outputs, images)
 
     def release(self) -> None:
-        """Give back the memory that grows with the images; the next call takes what it needs."""
+        """Give back the memory that grows with the images; the next call allocates its own."""
         for module in self.modules():
             if isinstance(module, KernelModule):
                 module.release()

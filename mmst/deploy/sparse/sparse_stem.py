@@ -13,7 +13,7 @@ from .recent import recent
 from .rows import SparseRows
 from .sparse_conv import SparseConv
 
-#: Floats of the output that are worked on at once: what lies between stays in a cache.
+#: Floats of the output that are worked on at once: the map between stays in a cache.
 TILE = 1024
 
 

@@ -25,7 +25,7 @@ MAX_DENSITY = 1.
 
 def sparsify(model: nn.Module, settings: EngineSettings,
              max_density: float = MAX_DENSITY) -> dict[str, int]:
-    """Replace what the kernel runs, in place; the rest stays torch's.
+    """Replace the modules that the kernel runs, in place; the rest stays torch's.
 
     Args:
         model (nn.Module): In eval mode, with pruned weights 0; it cannot be trained any more.

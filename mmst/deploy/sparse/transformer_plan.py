@@ -20,7 +20,8 @@ class TransformerPlan:
     Attributes:
         structure (Transformer): For the kernel; None where every output is constant.
         channels (ndarray): Input channels that any token reads.
-        constant (ndarray): (out_channels,), what outputs are that no token reaches; the others 0.
+        constant (ndarray): (out_channels,), the values of outputs that no token reaches; the others
+        0.
     """
 
     @torch.no_grad()

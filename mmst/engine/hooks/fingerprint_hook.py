@@ -48,7 +48,7 @@ class FingerprintHook(IntervalHook):
         """Compare now.
 
         Raises:
-            TrainingError: Naming ranks, what differs and the remedy; on all ranks.
+            TrainingError: Naming ranks, the difference and the remedy; on all ranks.
         """
         recalibrated = happened(runner, step, 'recalibrate')
         difference = find_difference(fingerprint(runner, statistics=recalibrated))

@@ -48,7 +48,7 @@ class FiniteHook(IntervalHook):
         check_finite(unwrapped(runner), f'iteration {runner.iter + 1}')
 
     def _check_losses(self, runner: Runner, done: int) -> None:
-        """Look at what has come since the last time; ``done`` iterations are.
+        """Look at the losses since the last time; ``done`` iterations are.
 
         Raises:
             TrainingError: Naming the first iteration with such a loss, on all ranks.

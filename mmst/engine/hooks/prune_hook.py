@@ -58,7 +58,7 @@ class PruneHook(IntervalHook):
             Defaults to ``'zero'``.
         parts (Sequence[str]): Parts of the model to prune, by the names of its attributes; others
             than it has are refused. Defaults to backbone and neck, where there are. The log says at
-            the start which share of all parameters that is, and what is left out.
+            the start which share of all parameters that is, and which parts are left out.
         transformers (bool): Whether Transformers are pruned too. Defaults to True.
         leave_alone (Sequence[str]): Paths of layers not to prune, with wildcards.
         debug (bool): Check after every step that pruned weights are exactly 0, the averaged ones
@@ -188,7 +188,7 @@ class PruneHook(IntervalHook):
     def on_stop(self, runner: Runner, step: int) -> None:
         """End at the target sparsity, also a run that is stopped early."""
         if self.revive == 'value' and _lifted_at(runner, step):
-            # Nothing was trained since: the last prune's mask holds, for what is left of it.
+            # Nothing was trained since: the last prune's mask holds, for weights that are left.
             returned = runner.optim_wrapper.returned
             self._put_in_force(runner, Mask({name: ~returned[w]['returned']
                                              for name, w in self.weights(runner).items()}))
@@ -278,7 +278,7 @@ def _names(names) -> Sequence[str]:
 
 
 def _check_parts(model: nn.Module, parts: Sequence[str]) -> None:
-    """Refuse a part that the model lacks; backbone and neck stand for what it has of them."""
+    """Refuse a part that the model lacks; backbone and neck may be missing."""
     for part in parts:
         if part not in PARTS and part not in model._modules:
             has = dict.fromkeys(matrix.path.partition('.')[0] for matrix in find_matrices(model))

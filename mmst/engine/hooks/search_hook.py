@@ -148,7 +148,7 @@ class SearchHook(IntervalHook):
         add_event(runner, 'search', step, **result.details())
 
     def after_train(self, runner: Runner) -> None:
-        """Say what to change where no search removed anything."""
+        """Give advice where no search removed anything."""
         super().after_train(runner)
         if self.last_search != steps_done(runner) // self.interval * self.interval:
             return  # cut off between steps: it goes on

@@ -14,7 +14,7 @@ from .interval_hook import counts_iterations
 class SeedHook(Hook):
     """Seeds each epoch by the run's seed, the epoch and the rank; each iteration in such runs.
 
-    A resumed run then repeats exactly what an uninterrupted one does, dropout and augmentation
+    A resumed run then repeats an uninterrupted one exactly, dropout and augmentation
     included, whatever validation drew in between: mmengine saves no random state. Workers follow
     through ``worker_init_fn=dict(type='mmst.seed_worker')``, which needs workers that are started
     for each epoch.

@@ -40,7 +40,7 @@ class TicketCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         outdated = []
         if is_resumed(runner):
-            # mmengine removes what the lists name, and it trusts them.
+            # mmengine removes the files that the lists name, and it trusts them.
             outdated = self._check_names(runner.message_hub.runtime_info)
         super().before_train(runner)
         if is_resumed(runner):
@@ -105,7 +105,7 @@ class TicketCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _removing_last(self, runner: Runner) -> Iterator[None]:
-        """Put off what mmengine removes before it writes, to the end; not where writing fails."""
+        """Delay mmengine's removals until a file is written; drop them if writing fails."""
         backend, outdated = self.file_backend, []
 
         def put_off(path: str) -> None:
@@ -124,7 +124,7 @@ class TicketCheckpointHook(CheckpointHook):
         """Remove files of this run's own names from its own folder; others stay.
 
         Only names count: a folder before them may come out of a checkpoint. A link goes itself,
-        what it leads to stays.
+        the file that it leads to stays.
         """
         current = {Path(path).name for path in self._current() if path}
         for name in {own_name(path, self.filename_tmpl) for path in paths} - current - {None}:

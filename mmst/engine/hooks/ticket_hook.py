@@ -180,7 +180,7 @@ def _epochs(runner: Runner) -> int | None:
 
 
 def _architecture(runner: Runner) -> SearchHook | FixedMaskHook | None:
-    """Return the hook that knows what is left of the supernet."""
+    """Return the hook that knows the units left of the supernet."""
     return find_hook(runner, SearchHook) or find_hook(runner, FixedMaskHook)
 
 

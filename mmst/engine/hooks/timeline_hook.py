@@ -40,7 +40,7 @@ CHANGES = ('search', 'prune', 'reactivate')
 
 @HOOKS.register_module()
 class TimelineHook(IntervalHook):
-    """Shows what searches, prunes and reactivations do, and keeps it for ``mmst report``.
+    """Shows the effect of searches, prunes and reactivations, and keeps it for ``mmst report``.
 
     After each step with such an event: one table in the log; sparsity, costs and quantiles of the
     importance factors as scalars for all backends of mmengine's visualizer, and their histogram for
@@ -62,7 +62,7 @@ class TimelineHook(IntervalHook):
         self._loaded: Any = None
 
     def before_train(self, runner: Runner) -> None:
-        """Begin the file; a run that goes on drops what it has written since its checkpoint."""
+        """Begin the file; a resumed run drops the lines after its checkpoint."""
         if not is_main_process():
             return
         self.input_shape = self._checked_shape(runner)

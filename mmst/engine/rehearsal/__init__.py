@@ -46,7 +46,7 @@ def rehearse(cfg: Config, device: int = 0) -> None:
 
 
 def _steps(cfg: Config, folder: str, made: list[Runner]) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield the section of the config and what is done with it, in the order of a run."""
+    """Yield the sections of the config and the actions on them, in the order of a run."""
     yield '', lambda: settings.check(cfg)
     processes = 1 if cfg.get('launcher', 'none') == 'none' else int(os.environ['WORLD_SIZE'])
     yield '', lambda: made.append(build(cfg, folder))

@@ -34,7 +34,7 @@ def explained(cfg: Config, section: str, names: dict[int, str] | None = None,
 
     Args:
         cfg (Config): The whole config.
-        section (str): Key of what is at work.
+        section (str): Key of the section at work.
         names (Dict[int, str], optional): Identity of built objects to their key.
         hint (str): Ends the remedy where nothing better is known than to correct the setting.
 

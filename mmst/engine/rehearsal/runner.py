@@ -95,7 +95,7 @@ class _Alone:
 
 
 def look_up(backend: Any) -> bool:
-    """Return whether a backend contacts a server; import what it needs and check its arguments
+    """Return whether a backend contacts a server; import its packages and check its arguments
     then.
     """
     kind = resolve(VISBACKENDS, backend.get('type')) if isinstance(backend, dict) else None

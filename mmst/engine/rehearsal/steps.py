@@ -98,7 +98,7 @@ def check_hooks(runner: Runner) -> None:
 def start_hooks(runner: Runner) -> None:
     """Let hooks of OpenMMLab's packages begin; this project's own check their settings themselves.
 
-    Hooks of others are built alone: what they begin may reach beyond the temporary folder.
+    Hooks of others are built alone: their effects may reach beyond the temporary folder.
     """
     others = [hook for hook in runner.hooks if (
         isinstance(hook, CheckpointHook) or type(hook).__module__.split('.')[0] in OPENMMLAB)

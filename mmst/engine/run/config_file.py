@@ -110,7 +110,7 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def complete(cfg: Config) -> None:
-    """Set what the toolboxes' tools set, and configs rely on.
+    """Set the defaults that the toolboxes' tools set, and configs rely on.
 
     Hooks that the config has switched off with None are left out.
     """

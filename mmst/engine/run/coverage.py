@@ -1,4 +1,4 @@
-"""Says at the start of a run what it will leave as it is."""
+"""Says at the start of a run which parts it will leave as they are."""
 from typing import Any, Protocol, runtime_checkable
 
 from mmengine.hooks import Hook

@@ -16,7 +16,7 @@ def note_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
 
 
 def adapt_to_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
-    """Convert what a checkpoint counts in iterations, if its epochs had another number of them.
+    """Convert a checkpoint's counts of iterations, if its epochs had another number of them.
 
     The run goes on at the same epoch; schedules that were converted to iterations go on at the same
     part of their way. The learning rate itself stays: users who change the total batch size decide

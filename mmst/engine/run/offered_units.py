@@ -75,7 +75,7 @@ def accept_ticket(plan: RunPlan, meta: Mapping[str, Any],
 
 
 def describe(model: nn.Module, found: Plan) -> str:
-    """What was found and what is left alone, for the log."""
+    """Describe the units that were found, and the parts left alone, for the log."""
     inside, total = covered(model, found)
     units = sum(group.units for group in found.groups.values())
     text = (f'{units:,} units in {len(found.groups)} groups of coupled channels: {inside:,} of '

@@ -35,7 +35,7 @@ from ..rehearsal.checks.toolbox import check_toolbox
 from .batches import criterion_gradients, training_batches
 from .runner_views import unwrapped
 
-#: What a runner needs no matter what it is for.
+#: Settings that every runner needs.
 _HOOKS = ('timer', 'logger', 'param_scheduler', 'sampler_seed')
 _SELECT = ('parts', 'transformers', 'leave_alone')
 
@@ -71,7 +71,7 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
                scope: str = 'global') -> Mask:
     """Draw a mask over the runner's model and set the pruned weights to 0 (S+P).
 
-    Which weights count as prunable is what the ``PruneHook`` of the config says, if it has one.
+    The config's ``PruneHook``, if any, says which weights count as prunable.
     """
     settings = hook_settings(cfg, 'PruneHook') or {}
     weights = prunable_weights(unwrapped(runner), **{

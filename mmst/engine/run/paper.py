@@ -6,7 +6,7 @@ from ...costs.table import render
 from ...errors import config_error
 from ...settings.checks import as_number
 
-#: Costs that the paper reports, by their keys in a ticket's summary, with what a table divides by.
+#: Costs that the paper reports, by their keys in a ticket's summary, with a table's divisor.
 COSTS = {'params': ('parameters (M)', 1e6), 'macs': ('GMACs', 1e9)}
 
 

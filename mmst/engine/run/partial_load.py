@@ -10,7 +10,7 @@ from ...tickets.ticket import FORMAT
 
 
 def refuse_partial_load(model: nn.Module, checkpoint: Mapping[str, Any]) -> None:
-    """Refuse a ticket that ``model`` would take in part; mmengine only logs what does not fit.
+    """Refuse a ticket that ``model`` would take in part; mmengine only logs misfits.
 
     Other checkpoints pass: a run may start from the weights of another network. So may a ticket of
     which whole parts, say the head, are not in ``model``.

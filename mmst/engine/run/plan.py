@@ -14,7 +14,7 @@ from ..optim.masked_optim_wrapper import MaskedStep
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Holds what hooks check in ``IntervalHook.check_plan``.
+    """Holds all that hooks check in ``IntervalHook.check_plan``.
 
     It comes from a built runner or, before anything is built or written, from a config.
 
@@ -83,7 +83,7 @@ class RunPlan:
                                'set update_buffers=True in the EMAHook')
 
     def check_evaluated(self) -> None:
-        """Refuse an EMA whose average becomes the ticket, but is not what is evaluated.
+        """Refuse an EMA whose average becomes the ticket, but is not evaluated.
 
         Raises:
             ConfigError: If ``evaluate_on_ema``, of mmpretrain's hook, is off.

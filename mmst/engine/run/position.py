@@ -99,7 +99,7 @@ def read(checkpoint: dict[str, Any]) -> Position:
 
 
 def finish_epoch_first(runner: Runner, position: Position) -> None:
-    """Let the loop begin with what is left of the epoch at ``position``.
+    """Let the loop begin with the rest of the epoch at ``position``.
 
     The batches that are done are loaded once more, and passed over: workers draw the random numbers
     of their augmentation one batch after the other. With another number of batches or processes the

@@ -13,7 +13,7 @@ from ...errors import MMSTError, config_error
 DEFAULT = 'MMDistributedDataParallel'
 
 def check_config(cfg: Config) -> None:
-    """Refuse what would fail as soon as the model is wrapped for several processes.
+    """Refuse settings that would fail as soon as the model is wrapped for several processes.
 
     Raises:
         ConfigError: Naming key, value and remedy.
@@ -36,7 +36,7 @@ def check_config(cfg: Config) -> None:
 
 
 def stop_together(problem: MMSTError | None) -> None:
-    """Raise on all processes what one of them has found.
+    """Raise an error on all processes that one of them has found.
 
     All ranks must call this.
 
@@ -53,7 +53,7 @@ def stop_together(problem: MMSTError | None) -> None:
 
 
 def check_processes(runner: Runner) -> None:
-    """Refuse what would end in a hang or in an error in the middle of a distributed run.
+    """Refuse settings that would end in a hang or in an error in the middle of a distributed run.
 
     All ranks must call this.
 

@@ -66,7 +66,7 @@ def units_table(removed: Sequence[Mapping[str, Any]],
 
     Args:
         removed (Sequence[Mapping]): Of a search event.
-        units (Mapping): Group to what is left of it by kernel size (0: tokens).
+        units (Mapping): Group to its units left by kernel size (0: tokens).
     """
     left: dict[str, dict[int, int]] = {}
     gone: dict[str, dict[int, int]] = {}

@@ -43,7 +43,7 @@ def find_checkpoint(work_dir: str | Path) -> str | None:
 
 
 def remove_outdated(work_dir: str | Path, kept: str | Path) -> None:
-    """Remove what earlier stops have saved in a work directory, where ``kept`` is there instead."""
+    """Remove earlier stops' checkpoints in a work directory, where ``kept`` replaces them."""
     pattern = re.compile(STOPPED.format(r'\d+', r'\d+'))
     for path in Path(work_dir).glob(STOPPED.format('*', '*')) if Path(kept).is_file() else ():
         if pattern.fullmatch(path.name) and path.name != Path(kept).name and not path.is_dir():

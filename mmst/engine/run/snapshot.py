@@ -14,7 +14,7 @@ PARTS = ('backbone', 'neck')
 
 def snapshot(model: nn.Module, mask: Mapping[str, Tensor],
              input_shape: tuple[int, int] | None) -> dict[str, Any]:
-    """Return the sparsity, costs and what is left of each block; the model is not touched.
+    """Return the sparsity, costs and units left of each block; the model is not touched.
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.

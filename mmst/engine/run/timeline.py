@@ -23,7 +23,7 @@ _FIELDS: dict[str, dict[str, Any]] = dict(
     reactivate=dict(revived=int), recalibrate=dict(batches=int),
     evaluate=dict(sparsity=_NUMBER, at_target=bool, metrics=dict))
 Entry = dict[str, Any]
-#: Of checkpoints: what the file would say; of the run, what nobody knows after a search.
+#: Of checkpoints: the file's entries; of the run, facts that are lost after a search.
 KEY, KEPT = 'mmst_timeline', ('widths', )
 
 
@@ -101,7 +101,7 @@ def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries of ``events`` alone: those written already, bare events where there is
     none.
 
-    A run that goes on from a checkpoint knows the events up to that; what was written after it
+    A run that goes on from a checkpoint knows the events up to that; later lines
     happens again.
     """
     found = list(entries[:len(events)]) + [{}] * (len(events) - len(entries))
@@ -123,7 +123,7 @@ def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
 
 
 def checked(content: Any) -> tuple[Entry, list[Entry]]:
-    """Run and entries of a checkpoint; nothing where they are not what a run would write."""
+    """Run and entries of a checkpoint; nothing where no run would write such entries."""
     run, entries = (content.get('run'), content.get('entries')) if isinstance(content, dict) else (
         None, None)
     if not isinstance(run, dict) or not isinstance(entries, list):

@@ -58,7 +58,7 @@ def check(work_dir: str | Path, cfg: Config) -> None:
     """Refuse a directory that holds checkpoints of another config; nothing is written.
 
     Raises:
-        TrainingError: Naming what differs.
+        TrainingError: Naming the difference.
     """
     before = read_record(Path(work_dir))
     changed = list(differences(before['config'], describe(cfg))) if before else []
@@ -175,7 +175,7 @@ def _short(value: Any) -> str:
 
 
 def _lock(work_dir: Path) -> None:
-    """Lock the directory and remove what killed runs have left half written."""
+    """Lock the directory and remove files that killed runs have left half written."""
     if _key(work_dir) in _held:
         return
     try:

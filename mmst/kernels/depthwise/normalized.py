@@ -1,7 +1,7 @@
 """Joins BN, ReLU and the depthwise convolutions in one operator, for training on CPUs.
 
-The normalised map is never stored: the kernel normalises what it loads, forward and for the
-weights' gradients. That spares a pass over the largest maps of a block, and a quarter of their
+The normalised map is never stored: the kernel normalises its input as it loads it, forward and for
+the weights' gradients. That spares a pass over the largest maps of a block, and a quarter of their
 memory.
 """
 from collections.abc import Sequence

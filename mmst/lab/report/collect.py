@@ -191,7 +191,7 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
     wrong = [value for value in numbers if type(value) not in (int, float)]
     wrong += [part for part in summary['widths'].values() if not isinstance(part, dict)]
     if wrong:
-        raise ValueError(f'{wrong[0]!r} is not what a run writes there')
+        raise ValueError(f'{wrong[0]!r} is no entry that a run writes there')
 
 
 def _config(path: Path | None, notes: list[str]) -> Config | None:

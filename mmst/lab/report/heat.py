@@ -20,7 +20,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str],
         rows (Sequence[str]): Their names, top to bottom.
         columns (Sequence[str]): Their names.
         cells (Mapping): (row, column) to a share.
-        tips (Mapping, optional): Row to what it tells when pointed at.
+        tips (Mapping, optional): Row to its text when pointed at.
     """
     width = ROW_LABEL + CELL * len(columns) + ROOM
     height = HEAD + PITCH * len(rows) + 4
@@ -60,7 +60,7 @@ def _tip(row: str, columns: Sequence[str], cells: Mapping[tuple[str, str], float
 
 
 def _percent(share: float) -> str:
-    """Return whole percents, but never 0 or 100 of what is not."""
+    """Return whole percents, but 0 and 100 only of exact values."""
     rounded = round(100 * share)
     if rounded == 100 and share < 1:
         return '>99'

@@ -55,7 +55,7 @@ def status(data: RunData) -> str:
 
 
 def _head(data: RunData) -> str:
-    """Return the status, what is missing, and the figures that readers look for first."""
+    """Return the status, the missing parts, and the figures that readers look for first."""
     notes = [tag('p', text(note), class_='note warning') for note in data.notes]
     tiles = [tag('div', tag('span', text(value), class_='value'), tag('span', text(name)),
                  class_='tile') for name, value in _figures(data)]

@@ -21,7 +21,7 @@ CLASSES = {
 
 
 def annotation(name):
-    """The value a class has in an annotation file; 0 is left for what has none."""
+    """The value a class has in an annotation file; 0 is left for pixels without one."""
     return CLASSES[name] + 1
 
 

@@ -55,7 +55,7 @@ class Canvas:
     Args:
         height (int): Height of the result in pixels; coordinates are in these pixels.
         width (int): Width of the result in pixels.
-        background (int): Label of what nothing is drawn on. Defaults to 255.
+        background (int): Label of pixels that nothing is drawn on. Defaults to 255.
         dtype: Type of the label map. Defaults to ``np.uint8``.
     """
     scale = 2

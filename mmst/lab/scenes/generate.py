@@ -121,7 +121,7 @@ def generate(dataset, out, size=None, train=None, val=None, seed=0, replace=Fals
             go on with them. Defaults to False.
 
     Returns:
-        Generated: Where it is and what it holds.
+        Generated: Its place and contents.
 
     Raises:
         ConfigError: A parameter makes no sense; ``out`` holds somebody's own files, data of other
@@ -139,7 +139,7 @@ def generate(dataset, out, size=None, train=None, val=None, seed=0, replace=Fals
 
 
 def _check_replaceable(out, wanted, replace):
-    """Refuse to replace what somebody may need."""
+    """Refuse to replace data that somebody may need."""
     ours = out.is_dir() and ((out / MARKER).is_file() or not any(out.iterdir()))
     if out.exists() and not ours:
         raise config_error('out', str(out), 'holds files that were not generated',

@@ -59,7 +59,7 @@ def _draw_crowd(canvas, rng, number):
 
 
 def _draw_block(canvas, rng):
-    """Draw a crate, a board or a post that hides what is behind it."""
+    """Draw a crate, a board or a post that hides things behind it."""
     left, top = between(rng, 0, 0.9) * canvas.width, between(rng, 0.3, 0.85) * canvas.height
     wide, high = rng.uniform(0.05, 0.28, 2) * canvas.height
     corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)]) + np.array((left, top))

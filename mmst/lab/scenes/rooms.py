@@ -100,7 +100,7 @@ def _window(stage, rng, room, wall, middle, name):
 
 
 def _framed(stage, rng, room, wall, middle, name, kind):
-    """Draw a painting, a mirror or a television: a frame and what is in it."""
+    """Draw a painting, a mirror or a television: a frame and its inside."""
     half, low = between(rng, 0.3, 0.6), between(rng, 1.25, 1.4)
     top = low + (between(rng, 0.8, 1.0) if kind == 'mirror' else half * between(rng, 0.9, 1.4))
     edge, color = 0.06, pick(rng)

@@ -115,7 +115,7 @@ def _ground(stage, rng, half, walk, yards, rails):
 
 
 def _side(stage, rng, side, x):
-    """Fill one side of the street from far to near with what fronts it."""
+    """Fill one side of the street from far to near with its fronts."""
     cuts = [between(rng, 2, 6)]
     while cuts[-1] < 60:
         cuts.append(cuts[-1] + between(rng, 5, 13))

@@ -79,7 +79,7 @@ def draw_wall(stage, rng, side, x, z0, z1, label):
 
 
 def draw_fence(stage, rng, side, x, z0, z1, label):
-    """Draw slats, bars or wire between posts; what lies behind shows through the gaps."""
+    """Draw slats, bars or wire between posts; the background shows through the gaps."""
     top, color = between(rng, 1.3, 2.4), pick(rng)
     z0, kind = max(z0, 4.0), rng.choice(['slats', 'bars', 'wire'])
     stage.face(np.array([(x, 0, z0), (x, 0, z1), (x, top, z1), (x, top, z0)]), None, label)

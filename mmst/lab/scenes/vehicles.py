@@ -1,7 +1,7 @@
 """Draws cars, buses, trucks, trams, bicycles and motorcycles as solids in perspective.
 
 Each function draws one vehicle on a :class:`~mmst.lab.scenes.space.Stage` at a ``Place``; the
-colours come from the paint that houses and clothes share, so its shape is what tells it.
+colours come from the paint that houses and clothes share, so only its shape shows the class.
 """
 import itertools
 

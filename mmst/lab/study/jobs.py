@@ -18,7 +18,7 @@ from ...tickets.plain_data import as_plain_data
 from .size import Size
 from .spec import Run
 
-#: Settings that change nothing of what a run computes, or that belong to the machine.
+#: Settings that change nothing of a run's results, or that belong to the machine.
 IGNORED = ('work_dir', 'log_level', 'log_processor', 'env_cfg', 'visualizer', 'vis_backends',
            'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'data_root',
            'logger', 'launcher', 'max_keep_ckpts')
@@ -69,7 +69,7 @@ def make_jobs(runs: Mapping[str, Run], names: Sequence[str], seeds: Sequence[int
 
     Args:
         runs (Mapping[str, Run]): All runs.
-        names (Sequence[str]): Those to make jobs of; what a run needs comes before it.
+        names (Sequence[str]): Those to make jobs of; the runs that one needs come before it.
         seeds (Sequence[int]): Each run is done under each; chance under one.
         size (Size): Which configs.
         work_dir (Path): Work directories are made below it.

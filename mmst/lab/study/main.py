@@ -23,7 +23,7 @@ from .write import write_tables
 
 
 def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) -> None:
-    """Check, run what is left, write the table.
+    """Check, run the jobs that are left, write the table.
 
     Args:
         study (Study): What to do.
@@ -50,7 +50,7 @@ def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) 
         first = next(iter(failed))
         raise TrainingError(
             f'{len(failed)} of {len(plan.todo)} runs are missing; {first}: {failed[first]} Remedy: '
-            'mend what it says, then call the study again: finished runs are kept.')
+            'correct the cause, then call the study again: finished runs are kept.')
 
 
 def find_file(name: str, folder: Path) -> Path:
@@ -90,7 +90,7 @@ def has_configs(study: Study, name: str, size: Size) -> bool:
 
 
 def list_jobs(plan: Plan, jobs: Mapping[str, Job]) -> None:
-    """Print what is left to do, with the minutes that it takes at the speed of finished runs."""
+    """Print the jobs left, with the minutes that they take at the speed of finished runs."""
     speeds = seconds_an_epoch(plan, jobs)
     for job in plan.todo:
         speed = speeds.get(job.run.data)
@@ -121,7 +121,7 @@ def minutes(seconds: float) -> str:
 
 def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,
             records: Path) -> dict[str, str]:
-    """Generate data where the size says so, then do what is left; returns what failed."""
+    """Generate data where the size says so, then do the jobs left; return the failed ones."""
     if not plan.todo:
         return {}
     records.mkdir(parents=True, exist_ok=True)

@@ -63,7 +63,7 @@ def as_csv(points: list[Point]) -> str:
 
 
 def is_reference(run: str) -> bool:
-    """Whether a run is none of a method but what methods are compared with."""
+    """Return whether a run belongs to no method, but is one that methods are compared with."""
     return run.rpartition('.')[2] in REFERENCES
 
 

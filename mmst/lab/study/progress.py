@@ -87,7 +87,7 @@ class Progress:
 
 
 def remaining(total: float, done: float, given: float, spent: float) -> float | None:
-    """Return seconds that ``total`` still takes; ``given`` of what is ``done`` took no time.
+    """Return seconds that ``total`` still takes; ``given`` of the ``done`` ones took no time.
 
     None as long as nothing was done.
     """

@@ -181,7 +181,7 @@ def ratio_of(name: str) -> str:
 
 
 def known(key: str, entry: Any, needed: Sequence[str], more: Sequence[str] = ()) -> None:
-    """Refuse an entry without what it needs, or with something nobody reads."""
+    """Refuse an entry that lacks a key, or has one that nobody reads."""
     if not isinstance(entry, Mapping):
         raise config_error(key, entry, 'must be a dict', f'give {", ".join(needed)}')
     for name in needed:

@@ -22,7 +22,7 @@ def sweep_of(catalogue: Mapping[str, Any], method: str, data: str, ratios: Seque
 
     Args:
         catalogue (Mapping): ``runs``, ``metrics`` and ``seeds`` of the catalogue of runs; with
-            ``paper`` also what the paper reports for them.
+            ``paper`` also the paper's numbers for them.
         method (str): One of :data:`METHODS`.
         data (str): Data set.
         ratios (Sequence[int]): In percent.

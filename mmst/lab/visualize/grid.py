@@ -17,7 +17,7 @@ def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], width: int
         rows: (H, W, 3) uint8 pictures, red first, as many a row as there are labels.
         labels (Sequence[str]): Above the columns; cut off where they are too wide.
         width (int): Of a column in pixels. Pictures are scaled to it.
-        legend: Name and colour of what the pictures show.
+        legend: Name and colour of each class in the pictures.
 
     Returns:
         np.ndarray: (H, W, 3) uint8, red first, both sizes even, as video formats need them.

@@ -42,7 +42,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         DataError: The file cannot be read as an image.
     """
-    # Not cv2.imread, which only says on stderr what is wrong.
+    # Not cv2.imread, which reports errors on stderr only.
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) \
         if path.stat().st_size else None
     if image is None:

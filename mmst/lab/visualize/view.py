@@ -43,7 +43,7 @@ class View(ABC):
     Args:
         cfg (Config): The whole config; its test pipeline is used.
         threshold (float): Score from which a prediction is drawn, where a task has such scores.
-        opacity (float): Of what is painted over the image, 0 to 1.
+        opacity (float): Of the paint over the image, 0 to 1.
     """
 
     def __init__(self, cfg: Config, threshold: float = 0.3, opacity: float = 0.6):
@@ -93,7 +93,7 @@ class View(ABC):
         return steps
 
     def prepared(self, ticket: Ticket) -> nn.Module:
-        """Return the ticket's network with what the toolboxes' inference functions look for.
+        """Return the ticket's network with the attributes that inference functions look for.
 
         Raises:
             TicketError: The network cannot be built.

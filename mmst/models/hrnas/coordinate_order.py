@@ -63,7 +63,7 @@ def swap_all(tensors: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]
 
 
 def convert(content: Any) -> Any:
-    """Bring what a file held into the new order, in place: a checkpoint, a state dict or a ticket.
+    """Bring a file's content into the new order, in place: a checkpoint, a state dict or a ticket.
 
     Files in the new order, and of other networks, stay as they are. What a digest was made of must
     be compared before.
@@ -128,7 +128,7 @@ def _convert_ticket(content: dict[str, Any]) -> None:
         for part in (state, content.get('mask')):
             _swap_in(part, names)
         content['version'] = TICKET_COLUMNS_FIRST
-        content.pop('digest', None)  # of what was there before
+        content.pop('digest', None)  # of the former content
 
 
 def _is_old_checkpoint(content: Mapping[str, Any]) -> bool:

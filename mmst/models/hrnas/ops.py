@@ -19,7 +19,7 @@ class Ops:
     # ----------------------------------------------------------------------- search block
 
     def add_path(self, total: Tensor, path: nn.Module, x: Tensor) -> Tensor:
-        """Add what a path makes of ``x`` (N, in, H, W) to ``total`` (N, out, H', W')."""
+        """Add a path's output for ``x`` (N, in, H, W) to ``total`` (N, out, H', W')."""
         return total + path(x)
 
     # ------------------------------------------------------------------------ both paths
@@ -66,7 +66,7 @@ class Ops:
 
     def mix(self, encoder: nn.Module, decoder: nn.Module, queries: Tensor,
             tokens: Tensor) -> Tensor:
-        """Let ``queries`` (tokens, dim) read what ``encoder`` makes of (N, tokens, dim)."""
+        """Let ``queries`` (tokens, dim) read the output of ``encoder`` for (N, tokens, dim)."""
         return decoder(queries, encoder(tokens))
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,

@@ -17,7 +17,7 @@ class SearchBlock(nn.Module):
     """Sum of a MixConv path, a lightweight Transformer path and a residual (supplement, Fig. 1).
 
     The output is linear: no activation follows. A path whose units are all gone drops out of the
-    sum; what is left of the block in the end is its residual.
+    sum; in the end its residual is left of the block.
 
     Args:
         in_channels (int): Channels of the input.

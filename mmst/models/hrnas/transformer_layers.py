@@ -11,7 +11,7 @@ class EncoderLayer(nn.Module):
     Args:
         dim (int): Length of the token vectors.
         feedforward (int): Width of the feed-forward layers.
-        dropout (float): On what each of the two adds.
+        dropout (float): On the output of each of the two.
 
     Attributes:
         ops (Ops): Computes the norms.

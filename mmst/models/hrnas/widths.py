@@ -55,7 +55,7 @@ def check_widths(model: nn.Module, widths: Widths, key: str) -> None:
     """Refuse widths that do not fit the network.
 
     Raises:
-        ConfigError: Naming the block, what does not fit and the remedy.
+        ConfigError: Naming the block, the misfit and the remedy.
     """
     full = get_widths(model)
     remedy = 'use the architecture together with the search space that it was found in'

@@ -86,9 +86,7 @@ def _families(names: Iterable[str]) -> list[list[str]]:
 
 
 def half(units: int) -> Tensor:
-    """Return every other unit; with an odd look, so that no pattern of the network is met by
-    chance.
-    """
+    """Return half of the units at random, so that no pattern of the network is met by chance."""
     generator = torch.Generator().manual_seed(units)
     return torch.randperm(units, generator=generator)[:max(units // 2, 1)].sort().values
 

@@ -16,7 +16,7 @@ class Conv(Operation):
     """Convolves with tensors ``weight`` and ``bias``, zeros around its input.
 
     Inputs that are constants go into its bias. Where the zeros around them make a difference at the
-    borders, a convolution of ones gives what they add.
+    borders, a convolution of ones gives their sum.
     """
     settings = ('stride', 'padding', 'groups')
     has_bias = True

@@ -63,7 +63,7 @@ class Operation:
         return [wanted for _ in inputs]
 
     def reduced(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return its weights without what is dead inside of it."""
+        """Return its weights without the dead parts."""
         return tensors
 
     # --------------------------------------------------------------------------- rewriting

@@ -28,7 +28,7 @@ struct Block {
   const int32_t *rim_class;  // class of each row
 };
 
-// What a coarser map adds to hidden channels (before their ReLU) and outputs: planes as wide as the
+// The share of a coarser map in hidden channels (before their ReLU) and outputs: planes as wide as the
 // output's, which are enlarged downwards here (bilinear).
 struct Coarse {
   const float *data;
@@ -42,7 +42,7 @@ struct Coarser {
   int32_t count, image, height;  // height: of the output
 };
 
-// What a Transformer adds to some outputs of an image: planes of GRID rows as wide as the output's.
+// The share of a Transformer in some outputs of an image: planes of GRID rows as wide as the output's.
 struct Global {
   const Transformer *of;  // or null
   const float *rows;
@@ -55,7 +55,7 @@ INLINE int64_t scratch_floats(const Block &b) {
   return int64_t(b.chunk) * (int64_t(b.phases) * (b.tile + 2 * b.margin) + b.tile);
 }
 
-// Bias and residual; with `accumulate` on top of what y holds.
+// Bias and residual; with `accumulate` they are added to y.
 INLINE void start_tile(const Block &b, const float *x, float *y, int from, int to, bool accumulate) {
   for (int o = 0; o < b.outputs; ++o) {
     float *out = y + int64_t(o) * b.length;
@@ -99,7 +99,7 @@ INLINE void add_within(float *y, int from, int to, int begin, int end, const flo
   for (int f = first; f < last; ++f) y[f] += value[(f - begin) * step];
 }
 
-// What constant hidden channels add near the image's border, where taps fall outside.
+// The share of constant hidden channels near the image's border, where taps fall outside.
 INLINE void add_rim(const Block &b, float *y, int from, int to) {
   const int columns = 2 * b.rim + 1;
   for (int o = 0; o < b.outputs; ++o) {
@@ -117,7 +117,7 @@ INLINE void add_rim(const Block &b, float *y, int from, int to) {
   }
 }
 
-// Bias of a hidden channel and what coarser maps add to it.
+// Bias of a hidden channel and the share of coarser maps in it.
 INLINE void start_hidden(const Block &b, const Coarser &coarser, float *out, int h, int begin, int end) {
   if (begin >= end) return;  // all taps lie beyond the image
   std::fill(out + begin, out + end, b.expand_bias[h]);
@@ -127,7 +127,7 @@ INLINE void start_hidden(const Block &b, const Coarser &coarser, float *out, int
                  coarser.height, out, begin, end);
 }
 
-// Hidden channels of a chunk over the tile and what their taps reach around it. In blocks of all
+// Hidden channels of a chunk over the tile and the margin that their taps reach. In blocks of all
 // channels: what these read of x then comes from the first level of the cache.
 INLINE void expand_chunk(const Block &b, const Coarser &coarser, const float *x, float *hidden,
                          int chunk, int from, int to) {

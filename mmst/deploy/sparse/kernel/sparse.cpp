@@ -1,4 +1,4 @@
-// Inference of sparse search networks on a CPU: what the Python side calls.
+// Inference of sparse search networks on a CPU: the functions that Python calls.
 //
 // Feature maps are float32 planes: `plane` floats a channel, rows of `stride` floats whose last few
 // are a gap. Calls run one after another, whatever thread they come from: they share scratch.
@@ -15,7 +15,7 @@
 
 namespace {
 
-// What calls share.
+// State that calls share.
 struct State {
   std::mutex one_call;
   std::vector<std::vector<float>> scratch;  // by thread
@@ -106,7 +106,7 @@ void release() {
 }
 
 // A whole search block; `t` may be null. `live`: channels that a stride-2 block reads. `coarse`:
-// maps that a block of stride 1 reads besides. `sampled`: what `t` reads of all of them, (images,
+// maps that a block of stride 1 reads besides. `sampled`: the input of `t` from all of them, (images,
 // its inputs, 64), or null where x has it. y may be x where no hidden channel reads x.
 void search_block(const Block *b, const Transformer *t, const Map *x, const Map *y,
                   const int32_t *live, int32_t live_count, const Coarse *coarse,

@@ -1,4 +1,4 @@
-// The stem, a tile of its output at a time: what lies between its two convolutions is never stored.
+// The stem, a tile of its output at a time: the map between its two convolutions is never stored.
 //
 // The image is seen as 16 maps of the output's size (every fourth row and column), the map between
 // as four, so that all taps are plain offsets.

@@ -1,5 +1,5 @@
 // Lightweight Transformer on one image. Vectors run over the tokens: a matrix is (64, tokens), the
-// tokens padded to whole vectors; what padding holds is never read back.
+// tokens padded to whole vectors; the padding is never read back.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -34,7 +34,7 @@ def check_start(cfg: Config, model: nn.Module) -> None:
         model (nn.Module): Built from ``cfg.model``; it is loaded.
 
     Raises:
-        TicketError: Naming the file and what does not fit.
+        TicketError: Naming the file and the misfit.
         TrainingError: The work directory belongs to another config.
     """
     if cfg.get('work_dir'):
@@ -95,7 +95,7 @@ def is_ticket(content: Mapping[str, Any]) -> bool:
 
 
 def check_fits(path: str, content: Mapping[str, Any], model: nn.Module, whole: bool) -> None:
-    """Load the weights into ``model`` and refuse what mmengine would only log.
+    """Load the weights into ``model`` and refuse misfits that mmengine would only log.
 
     Args:
         path (str): For the message.

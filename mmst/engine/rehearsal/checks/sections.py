@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from ....errors import config_error
 from ..places import leaves
 
-#: Keys of what is built from a dict, and never from a plain text or number.
+#: Keys of objects that are built from a dict, and never from a plain text or number.
 _DICTS = re.compile(
     r'(model|randomness|env_cfg|log_processor|visualizer|auto_scale_lr|(train|val)_cfg'
     r'|(train|val)_dataloader(\.(dataset|sampler|batch_sampler|collate_fn))?'

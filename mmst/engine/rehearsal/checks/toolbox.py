@@ -32,7 +32,7 @@ def check_toolbox(cfg: Config) -> None:
     elif isinstance(scope, str) and scope not in MODELS.children and not find_spec(scope):
         known = [*INSTALL, *MODELS.children]
         raise config_error('default_scope', scope, 'no package and no registry has this name',
-                           suggestion(scope, known) or 'import what registers it: custom_imports')
+                           suggestion(scope, known) or 'import its module: custom_imports')
 
 
 def missing_toolbox(error: Exception) -> ConfigError | None:

@@ -1,7 +1,7 @@
 // Batch normalisation in training, with the ReLU that follows it, of maps in NHWC: `rows` pixels of
 // `channels` numbers.
 //
-// Maps are larger than caches, so that passes over them are what takes time: two forward, two
+// Maps are larger than caches, so that passes over them take the time: two forward, two
 // backward, where statistics, normalisation and ReLU would each take their own. Pixels are cut into
 // blocks, and of a block a few vectors of channels, which fit in a core's cache, are summed at a time.
 // The blocks' sums are put together in double precision in their order. Blocks do not depend on the

@@ -22,7 +22,7 @@ struct Slice {
 struct Maps {
   int32_t images, height, width, channels, out_height, out_width, stride, slices;
   const Slice *slice;
-  const void *slope, *shift;  // of each channel of x: relu(x * slope + shift) is what is convolved
+  const void *slope, *shift;  // of each channel of x: relu(x * slope + shift) is convolved
   const void *x;              // where they are given
   void *x_gradient;
   const void *y_gradient;

@@ -1,4 +1,4 @@
-// Rows of one vector of channels, and what is summed over them.
+// Rows of one vector of channels, and the sums over them.
 #pragma once
 #include <cstdint>
 
