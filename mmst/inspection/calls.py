@@ -169,7 +169,7 @@ def _check_array_state(state: Any) -> None:
     if not isinstance(data, (str, bytes)) or not all(type(n) is int for n in shape):
         raise UnpicklingError('an array is not as NumPy describes it')
     if math.prod(shape) > len(data):
-        raise Unsafe(f'an array of shape {tuple(shape)} is larger than what is stored of it')
+        raise Unsafe(f'an array of shape {tuple(shape)} is larger than its stored part')
 
 
 def _bytes(text: Any, encoding: Any) -> Node:
