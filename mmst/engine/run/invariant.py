@@ -33,4 +33,4 @@ def check_pruned_are_zero(weights: Mapping[str, nn.Parameter], masks: PruneState
                 raise TrainingError(
                     f'{count} pruned weights of {kind}{name} are not 0 (up to '
                     f'{float(drifted.abs().max()):.3g}). Remedy: find the code that changes them '
-                    'after the optimizer\'s step, e.g. a hook, and let it spare those that are pruned.')
+                    'after the optimizer\'s step, e.g. a hook, and let it spare pruned ones.')
