@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from torch import nn
 
@@ -12,9 +11,8 @@ from ..costs.cost import LayerCost, layer_costs, total
 from ..costs.memory import peak_activations
 from ..costs.table import render
 from ..errors import config_error
+from ..models.build import build_model
 from ..models.hrnas.widths import without_widths
-from ..registry import MODELS
-from ..search.adapters import accept_searched_states
 from ..settings.shape import first_shape
 from ..tickets import Ticket
 from .compact import is_compact, nonzero
@@ -112,8 +110,8 @@ def config_cost(model: Mapping[str, Any], input_shape: tuple[int, int],
                 scope: str | None = None) -> NetworkCost:
     """Return costs of the network of a model's config before any search."""
     with DefaultScope.overwrite_default_scope(scope):
-        network = accept_searched_states(MODELS.build(ConfigDict(without_widths(model))))
-    return network_cost(network, tuple(input_shape))
+        network = build_model(without_widths(model))
+    return network_cost(network, input_shape)
 
 
 def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None) -> NetworkCost:

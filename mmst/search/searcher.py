@@ -170,6 +170,7 @@ class Searcher:
         groups = {name: group for name, group in find_units(model).items()
                   if not self.leaves_alone(name)}
         macs = unit_macs(groups, self._sizes)
+        assert self.mean_macs is not None  # ``begin`` comes first
         costs = {name: macs[name] / self.mean_macs if self.resource_aware
                  else torch.ones(len(group)) for name, group in groups.items()}
         return L1Penalty(*penalty_terms(groups, costs))
@@ -186,6 +187,7 @@ class Searcher:
         """Change ρ by how far the search is; end the penalty where the target is met."""
         if not self.target:
             return None
+        assert self.supernet is not None  # ``begin`` comes first
         ratio = self.target.ratio(costs)
         if ratio <= 1 + TOLERANCE:
             self.rho_factor = 0.

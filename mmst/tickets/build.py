@@ -3,12 +3,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from ..registry import MODELS
-from ..search.adapters import accept_searched_states
+from ..models.build import build_model
 from .bounded import bounded
 from .registered import check_settings, registered_only
 
@@ -30,8 +28,7 @@ def build_network(cfg: Any, scope: str | None,
         TicketError: It asks for more, or uses a forbidden name.
         Exception: Of the constructors of all toolboxes anything can come.
     """
-    # Toolboxes read some settings as attributes. A list of settings is a sequence of modules.
-    settings = ConfigDict(whole=check_settings(copy.deepcopy(cfg), scope)).whole
+    settings = check_settings(copy.deepcopy(cfg), scope)
     with registered_only(), DefaultScope.overwrite_default_scope(scope), \
             bounded(sum(value.numel() for value in state.values()), len(state)):
-        return accept_searched_states(MODELS.build(settings))
+        return build_model(settings)

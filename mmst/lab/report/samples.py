@@ -9,11 +9,11 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, MODELS, VISUALIZERS, init_default_scope
+from mmengine.registry import DATASETS, VISUALIZERS, init_default_scope
 from torch import nn
 
+from ...models.build import build_model
 from ...openmmlab.safe_checkpoints import safe_load
-from ...search.adapters import accept_searched_states
 from ..gallery import segmentation_gallery
 from .collect import RunData
 
@@ -74,7 +74,7 @@ def _network(cfg: Config, data: RunData) -> nn.Module:
     if data.weights.name == 'ticket.pth':
         return data.ticket.build()
     content = safe_load(str(data.weights), 'cpu')
-    model = accept_searched_states(MODELS.build(cfg.model), content)
+    model = build_model(cfg.model, content)
     model.load_state_dict(content['state_dict'])
     model.eval()
     return model

@@ -3,11 +3,10 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmengine.config import ConfigDict
 from torch import nn
 
 from ...engine.run.snapshot import PARTS, part_widths
-from ...registry import MODELS
+from ...models.build import build_model
 from ...tickets.plain_data import as_plain_data
 
 
@@ -22,7 +21,7 @@ def supernet_widths(model: Mapping[str, Any]) -> dict[str, Any]:
         cfg = as_plain_data(model.get(part))
         if isinstance(cfg, Mapping) and str(cfg.get('type', '')).startswith('mmst.'):
             settings = {key: value for key, value in cfg.items() if key != 'widths'}
-            parts[part] = MODELS.build(ConfigDict(copy.deepcopy(settings)))
+            parts[part] = build_model(settings)
     return part_widths(nn.ModuleDict(parts))
 
 

@@ -47,7 +47,8 @@ def smaller(shape: Sequence[int]) -> tuple[int, int]:
     """Return a size of about the same form at which a network is quicker to run."""
     factor = SHORT / min(shape)
     height, width = (max(SHORT, round(side * factor / MULTIPLE) * MULTIPLE) for side in shape)
-    return (height, width) if factor < 1 and height * width < shape[0] * shape[1] else tuple(shape)
+    smaller_one = factor < 1 and height * width < shape[0] * shape[1]
+    return (height, width) if smaller_one else (shape[0], shape[1])
 
 
 def _twin(model: nn.Module) -> nn.Module:

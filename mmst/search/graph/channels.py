@@ -1,5 +1,6 @@
 """Offers channels of any network as search units: which are left, and how to remove them."""
 from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ class Channels:
 
     def search_units(self, model: nn.Module) -> dict[str, UnitGroup]:
         """The groups of ``model``, whose channels these are."""
-        tensors = dict(model.named_parameters())
+        tensors: dict[str, Tensor] = dict(model.named_parameters())
         tensors.update(model.named_buffers())
         places = {side: alive.cumsum(0) - 1 for side, alive in self._alive.items()}
         return {name: self._group(model, name, tensors, places) for name in self.plan.groups}
@@ -45,7 +46,8 @@ class Channels:
     def _group(self, model: nn.Module, name: str, tensors: Mapping[str, Tensor],
                places: Mapping[Side, Tensor]) -> UnitGroup:
         group, left = self.plan.groups[name], self._left[name]
-        scales = [Scale(tensors[side[0]], places[side][group.members[side][left]], side[1])
+        scales = [Scale(cast(nn.Parameter, tensors[side[0]]),
+                        places[side][group.members[side][left]], side[1])
                   for side in group.scales]
         return UnitGroup(
             'channel', None, [group.kernel_size] * len(left),
@@ -177,8 +179,10 @@ def attach(model: nn.Module, plan: Plan) -> None:
         model._register_load_state_dict_pre_hook(_fit, with_module=True)
 
 
-def _fit(model: nn.Module, state_dict, prefix: str, *_) -> None:
-    channels_of(model).fit(model, state_dict, prefix)
+def _fit(model: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *_: Any) -> None:
+    channels = channels_of(model)
+    if channels is not None:
+        channels.fit(model, state_dict, prefix)
 
 
 def describe(model: nn.Module, touched: set[int] | None = None) -> None:
@@ -201,7 +205,7 @@ def describe(model: nn.Module, touched: set[int] | None = None) -> None:
                     setattr(module, name, getattr(inner, name))
 
 
-def _describe_layer(m: nn.Module) -> None:
+def _describe_layer(m: Any) -> None:
     if isinstance(m, nn.modules.conv._ConvNd):
         into, out = m.weight.shape[:2] if m.transposed else m.weight.shape[1::-1]
         if m.groups > 1:

@@ -12,7 +12,7 @@ class Couplings:
     Arrays of labels are int64 tensors of any shape. Nothing is solved before :meth:`solve`.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 1
         self._pairs: list[tuple[Tensor, Tensor]] = []
         self._rectangles: list[Tensor] = []

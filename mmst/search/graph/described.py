@@ -3,7 +3,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...errors import TicketError
 from .channels import attach, channels_of
@@ -46,7 +46,8 @@ def describing(file: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """What a ticket's meta data, a ticket or a checkpoint tells of channels, or None."""
     for entry in (file, (file or {}).get('mmst_search'), (file or {}).get('meta')):
         if isinstance(entry, Mapping) and isinstance(entry.get(KEY), Mapping):
-            return entry[KEY]
+            found: Mapping[str, Any] = entry[KEY]
+            return found
     return None
 
 
@@ -68,7 +69,7 @@ def plan_for(model: nn.Module, data: Mapping[str, Any], part: str | None = None)
 
 
 def _problem(model: nn.Module, plan: Plan) -> str | None:
-    tensors = dict(model.named_parameters())
+    tensors: dict[str, Tensor] = dict(model.named_parameters())
     tensors.update(model.named_buffers())
     free = {}
     for (name, dim), size in plan.sizes.items():

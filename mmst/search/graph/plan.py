@@ -45,7 +45,7 @@ class Plan:
     used: dict[str, float] = field(default_factory=dict)
     left_alone: dict[str, str] = field(default_factory=dict)
 
-    def __deepcopy__(self, memo: dict) -> 'Plan':
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'Plan':
         return self  # never changed
 
     def without(self, names: Mapping[str, str]) -> 'Plan':
@@ -103,7 +103,7 @@ def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
             for position, root in enumerate(roots.tolist()):
                 if root:
                     found.setdefault(root, {}).setdefault((name, dim), []).append(position)
-    alike: dict[tuple, list[dict[Side, list[int]]]] = {}
+    alike: dict[tuple[Any, ...], list[dict[Side, list[int]]]] = {}
     for members in found.values():
         signature = tuple((side, len(positions)) for side, positions in members.items())
         alike.setdefault(signature, []).append(members)

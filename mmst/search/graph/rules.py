@@ -27,8 +27,8 @@ def channel_plane(planes: Sequence[Plane], dims: int, at: int, number: int,
 
 
 def convolution(couplings: Couplings, planes_of: PlanesOf, x: Tensor, weight: Tensor,
-                bias: Tensor | None, stride, padding, dilation, transposed: bool, output_padding,
-                groups: int) -> list[Plane]:
+                bias: Tensor | None, stride: Any, padding: Any, dilation: Any, transposed: bool,
+                output_padding: Any, groups: int) -> list[Plane]:
     at = x.dim() - weight.dim() + 1
     channels = x.shape[at]
     source = channel_plane(planes_of(x), x.dim(), at, channels, couplings)
@@ -70,8 +70,9 @@ def batch_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor, *rest: Any)
     return _along(labels, x.dim(), 1)
 
 
-def group_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor, weight, bias, n, c, hw,
-               groups: int, eps) -> list[Plane]:
+def group_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor,
+               weight: Tensor | None, bias: Tensor | None, n: int, c: int, hw: int, groups: int,
+               eps: float) -> list[Plane]:
     labels = channel_plane(planes_of(x), x.dim(), 1, x.shape[1], couplings)
     couplings.unite(labels.view(groups, -1), 1)
     for tensor in (weight, bias):
@@ -83,9 +84,10 @@ def group_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor, weight, bia
 
 
 def layer_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor, shape: Sequence[int],
-               weight=None, bias=None, *_) -> list[Plane]:
+               weight: Tensor | None = None, bias: Tensor | None = None,
+               *_: Any) -> list[Plane]:
     """What is normalised together stays: without a channel the others would have other means."""
-    found = []
+    found: list[Plane] = []
     for plane in planes_of(x):
         inside = any(d >= x.dim() - len(shape) for d in varying(plane))
         (couplings.keep if inside else found.append)(plane)
@@ -136,14 +138,15 @@ def matrix_product(couplings: Couplings, planes_of: PlanesOf, one: Tensor,
 
 
 def added_product(couplings: Couplings, planes_of: PlanesOf, added: Tensor, one: Tensor,
-                  other: Tensor, **_) -> list[Plane]:
+                  other: Tensor, **_: Any) -> list[Plane]:
     planes = matrix_product(couplings, planes_of, one, other)
     shape = torch.Size([*one.shape[:-1], other.shape[-1]])
     return combine([(added.shape, planes_of(added)), (shape, planes)], couplings)
 
 
 def attention(couplings: Couplings, planes_of: PlanesOf, query: Tensor, key: Tensor,
-              value: Tensor, *rest: Any, attn_mask: Tensor | None = None, **_) -> list[Plane]:
+              value: Tensor, *rest: Any, attn_mask: Tensor | None = None,
+              **_: Any) -> list[Plane]:
     turned = [p.transpose(-1, -2) for p in planes_of(key)]
     scores = product(couplings, planes_of(query), turned, query.dim())
     mask = attn_mask if attn_mask is not None else next(
@@ -154,19 +157,21 @@ def attention(couplings: Couplings, planes_of: PlanesOf, query: Tensor, key: Ten
     return product(couplings, scores, planes_of(value), query.dim())
 
 
-def pooled(couplings: Couplings, planes_of: PlanesOf, x: Tensor, *rest: Any, **_) -> list[Plane]:
+def pooled(couplings: Couplings, planes_of: PlanesOf, x: Tensor, *rest: Any,
+           **_: Any) -> list[Plane]:
     """Whatever mixes or resizes height and width alone."""
     for tensor in rest:
         for plane in planes_of(tensor):
             couplings.keep(plane)
-    found, spatial = [], set(range(x.dim() - 2, x.dim()))
+    found: list[Plane] = []
+    spatial = set(range(x.dim() - 2, x.dim()))
     for plane in planes_of(x):
         (couplings.keep if varying(plane) & spatial else found.append)(plane)
     return found
 
 
-def reduced(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim=None, keepdim: bool = False,
-            *, total: bool = False, **_) -> list[Plane]:
+def reduced(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: Any = None,
+            keepdim: bool = False, *, total: bool = False, **_: Any) -> list[Plane]:
     """A sum does not need what is 0; a mean changes with the number that it is taken over."""
     dims = range(x.dim()) if dim is None or dim == [] else [dim] if isinstance(dim, int) else dim
     gone = {d % x.dim() for d in dims} if x.dim() else set()
@@ -184,7 +189,8 @@ def reduced(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim=None, keep
     return [plane for plane in found if varying(plane)]
 
 
-def normalised(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: int, *_) -> list[Plane]:
+def normalised(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: int,
+               *_: Any) -> list[Plane]:
     """Join all that softmax and the like normalise together."""
     at = dim % max(x.dim(), 1)
     for plane in planes_of(x):
@@ -196,7 +202,7 @@ def normalised(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: int, *
 
 
 def padded(couplings: Couplings, planes_of: PlanesOf, x: Tensor, pad: Sequence[int],
-           *_) -> list[Plane]:
+           *_: Any) -> list[Plane]:
     found = []
     for plane in planes_of(x):
         own = list(pad)
@@ -230,8 +236,8 @@ def concatenated(couplings: Couplings, planes_of: PlanesOf, tensors: Sequence[Te
     return [*([joint] if varying(joint) else []), *combine(across, couplings)]
 
 
-def moved(couplings: Couplings, planes_of: PlanesOf, func: Callable, x: Tensor, args: tuple,
-          kwargs: Mapping[str, Any]) -> list[list[Plane]]:
+def moved(couplings: Couplings, planes_of: PlanesOf, func: Callable[..., Any], x: Tensor,
+          args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[list[Plane]]:
     """Run functions that move entries on the labels; return the planes of each result."""
     found: list[list[Plane]] = []
     if getattr(func, '_overloadpacket', None) in (aten.view, aten._unsafe_view):

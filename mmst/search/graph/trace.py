@@ -1,5 +1,5 @@
 """Following channels through one pass of a network."""
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,7 +31,7 @@ class ChannelTrace(TorchDispatchMode):
     """
 
     def __init__(self, model: nn.Module):
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.couplings = Couplings()
         self.labels: dict[str, list[Tensor]] = {}
         self.used: dict[str, float] = {}
@@ -55,7 +55,8 @@ class ChannelTrace(TorchDispatchMode):
         name = self._names.get(id(tensor))
         if name is not None:
             self._reached.add(name)
-        return self._planes.get(tensor, [])
+        planes: list[Plane] = self._planes.get(tensor, [])
+        return planes
 
     def keep_outputs(self, outputs: Any) -> None:
         """What the network gives stays as it is."""
@@ -75,7 +76,8 @@ class ChannelTrace(TorchDispatchMode):
         roots = self.couplings.solve()
         return {name: [roots[labels] for labels in sides] for name, sides in self.labels.items()}
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         packet = getattr(func, '_overloadpacket', None)
@@ -88,19 +90,20 @@ class ChannelTrace(TorchDispatchMode):
             self._count(packet, out, args)
         return out
 
-    def _results(self, func, packet, out, tensors, args, kwargs) -> list[tuple[Any, list[Plane]]]:
+    def _results(self, func: Any, packet: Any, out: Any, tensors: Sequence[Tensor],
+                 args: tuple[Any, ...],
+                 kwargs: dict[str, Any]) -> list[tuple[Any, list[Plane]]]:
         """Return results of a function with their planes."""
-        first = out[0] if isinstance(out, (tuple, list)) and out else out
+        outs = list(out) if isinstance(out, (tuple, list)) else [out]
+        first = outs[0] if outs else out
         if packet in MOVES:
             kept = {k: v for k, v in kwargs.items() if k != 'memory_format'}
-            planes = moved(self.couplings, self.planes_of, func, args[0], args[1:], kept)
-            outs = list(out) if isinstance(out, (tuple, list)) else [out]
-            return list(zip(outs, planes, strict=False))
+            moves = moved(self.couplings, self.planes_of, func, args[0], args[1:], kept)
+            return list(zip(outs, moves, strict=False))
         if packet in COPIES:
             return [(first, self.planes_of(args[0]))]
         if packet in RULES:
             planes = RULES[packet](self.couplings, self.planes_of, *args, **kwargs)
-            outs = out if isinstance(out, (tuple, list)) else [out]
             return [(o, planes) for o in outs if isinstance(o, Tensor) and o.dim() == (
                 planes[0].dim() if planes else -1)]
         if packet in ELEMENTWISE or (torch.Tag.pointwise in func.tags and packet is not aten.copy_):
@@ -112,7 +115,8 @@ class ChannelTrace(TorchDispatchMode):
                 self.couplings.keep(plane)
         return []
 
-    def _count(self, packet, out, args) -> None:
+    def _count(self, packet: Any, out: Any, args: tuple[Any, ...]) -> None:
+        name: str | None
         if packet is aten.convolution and id(args[1]) in self._names:
             name, places = self._names[id(args[1])], (args[0] if args[6] else out)[0, 0].numel()
         elif packet in (aten.mm, aten.addmm):
@@ -133,7 +137,8 @@ def follow(model: nn.Module, runs: Mapping[str, Callable[[nn.Module], Any]]) -> 
         model (nn.Module): On the CPU; its state is not changed.
         runs (Mapping[str, Callable]): Each runs the model and returns what must stay as it is.
     """
-    with ChannelTrace(model) as trace:
+    trace = ChannelTrace(model)
+    with trace:
         for run in runs.values():
             trace.keep_outputs(run(model))
             trace.counting = False

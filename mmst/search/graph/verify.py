@@ -60,7 +60,9 @@ def difference(model: nn.Module, plan: Plan, runs: Runs, names: Sequence[str]) -
     keep = {name: half(plan.groups[name].units) for name in names}
     zero(twin, plan, keep)
     before = {key: _tensors(run(twin)) for key, run in runs.items()}
-    groups = channels_of(twin).search_units(twin)
+    channels = channels_of(twin)
+    assert channels is not None  # attached above
+    groups = channels.search_units(twin)
     for name, index in keep.items():
         groups[name].keep(index, Cut())
     try:
