@@ -28,8 +28,8 @@ from mmst.lab.study.curves import read_table
 from mmst.lab.study.records import read_record
 from mmst.openmmlab.safe_checkpoints import load_from_local, safe_load
 from mmst.tickets import Ticket
+from mmst.tickets.content import seal
 from mmst.tickets.digest import DIGESTS, part_digests
-from mmst.tickets.ticket import seal
 
 #: Seconds that one load may take.
 TIME = 10

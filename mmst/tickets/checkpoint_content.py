@@ -4,8 +4,9 @@ from typing import Any
 from ..errors import TicketError
 from ..models.hrnas.coordinate_order import convert
 from ..registry import CHECKPOINT_READERS
+from .content import FORMAT
 from .digest import find_changed_part
-from .ticket import FORMAT, Ticket
+from .ticket import Ticket
 
 
 @CHECKPOINT_READERS.register_module()

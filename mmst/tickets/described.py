@@ -9,8 +9,9 @@ from ..errors import TicketError, config_error
 from ..pruning.mask import Mask
 from ..randomness import isolated_random_state
 from ..search.graph.described import described
+from .model_settings import model_settings
 from .names import dotted_name, is_kind
-from .ticket import Ticket, model_settings
+from .ticket import Ticket
 
 
 def model_config(cfg: Mapping[str, Any], given: Mapping[str, Any] | None = None

@@ -18,7 +18,7 @@ from mmst.search.surgery import Cut
 from mmst.search.units import find_units
 from mmst.tickets import Ticket
 from mmst.tickets.carry import load_part
-from mmst.tickets.ticket import seal
+from mmst.tickets.content import seal
 
 # ---------------------------------------------------------------------------- tickets
 

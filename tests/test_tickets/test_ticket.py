@@ -12,7 +12,7 @@ from mmst import files
 from mmst.errors import TicketError, TrainingError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
-from mmst.tickets.ticket import as_plain_data
+from mmst.tickets.plain_data import as_plain_data
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import torch
 
 from mmst.errors import TicketError
 from mmst.tickets import Ticket
-from mmst.tickets.ticket import seal
+from mmst.tickets.content import seal
 
 
 def refused(path, match=None):

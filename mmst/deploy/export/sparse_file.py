@@ -17,7 +17,7 @@ from ...pruning.mask import Mask
 from ...tickets import Ticket
 from ...tickets.digest import digest
 from ...tickets.plain_data import as_plain_data
-from ...tickets.ticket import place
+from ...tickets.weights import place
 from .coding import decode, encode
 from .declared import check_declared
 

@@ -18,7 +18,7 @@ from ...settings.shape import DEFAULT_SHAPE
 from ...tickets import Ticket, summarize
 from ...tickets.described import check_described, model_config
 from ...tickets.imports import listed_imports
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 from ...version import __version__
 from ..run.evaluated_network import EvaluatedNetwork
 from ..run.events import add_event, events, follows, happened

@@ -14,7 +14,7 @@ from ...registry import HOOKS
 from ...search.histogram import edges, quantile
 from ...settings.checks import check_size
 from ...settings.shape import DEFAULT_SHAPE
-from ...tickets.ticket import as_plain_data
+from ...tickets.plain_data import as_plain_data
 from ...version import __version__
 from ..run import timeline
 from ..run.events import events

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from ...errors import TicketError
-from ...tickets.ticket import FORMAT
+from ...tickets.content import FORMAT
 
 
 def refuse_partial_load(model: nn.Module, checkpoint: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from ....openmmlab.safe_checkpoints import safe_load
 from ....search.graph.described import attach_described
 from ....tickets import Ticket
 from ....tickets.checkpoint_content import check_digests
-from ....tickets.ticket import FORMAT
+from ....tickets.content import FORMAT
 from ...run import work_dir
 from ...run.resume import find_checkpoint
 

@@ -1,0 +1,75 @@
+"""Writes, reads and checks the content of a ticket file."""
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import TicketError
+from ..models.hrnas.coordinate_order import TICKET_COLUMNS_FIRST
+from ..openmmlab.safe_checkpoints import safe_load
+from .digest import digest
+from .plain_data import as_plain_data
+
+FORMAT, VERSION = 'mmst.ticket', TICKET_COLUMNS_FIRST
+#: From that version on files have a digest.
+SEALED = 2
+#: From that version on the digest covers the version, too: a label cannot be changed.
+_LABEL_SEALED = 3
+_PARTS = ('model', 'state_dict', 'mask', 'meta')
+_FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, meta=dict)
+
+
+def encode(model: Mapping[str, Any], state_dict: Mapping[str, Tensor], mask: Mapping[str, Tensor],
+           meta: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a ticket file; arguments are a ticket's attributes."""
+    content = dict(model=as_plain_data(model), state_dict=dict(state_dict), mask=dict(mask),
+                   meta=as_plain_data(meta))
+    buffer = io.BytesIO()
+    torch.save(dict(format=FORMAT, version=VERSION, digest=seal(VERSION, content), **content),
+               buffer)
+    return buffer.getvalue()
+
+
+def read(path: str | Path) -> Any:
+    """Return the content of a file; nothing in it is executed."""
+    if not Path(path).is_file():
+        raise TicketError(f'{path}: no such file. Remedy: give the path of a ticket.pth.')
+    return safe_load(str(path), 'cpu')
+
+
+def seal(version: int, content: Mapping[str, Any]) -> str:
+    """Return the digest of a ticket file of that version."""
+    parts = {key: content[key] for key in _PARTS}
+    return digest(parts if version < _LABEL_SEALED else dict(version=version, **parts))
+
+
+def check_format(path: str | Path, content: Any, unsealed: bool) -> None:
+    """Refuse a file that is no ticket, or of a format that cannot be checked or is unknown."""
+    if not isinstance(content, dict):
+        raise TicketError(f'{path} is not a ticket but holds a {type(content).__name__}. Remedy: '
+                          'give the ticket.pth that a training run wrote.')
+    for key, kind in _FIELDS.items():
+        if not isinstance(content.get(key), kind):
+            raise TicketError(f'{path} is not a ticket: its field {key!r} is missing or broken. '
+                              'Remedy: give the ticket.pth that a training run wrote.')
+    version = content['version']
+    if content['format'] != FORMAT or version > VERSION or version < 1 or version is True:
+        raise TicketError(f'{path} has format {content["format"]!r} version {version}. Remedy: '
+                          'update mmst to read it.')
+    if version < SEALED and not unsealed:
+        raise TicketError(
+            f'{path} has format 1, without a digest: nothing tells whether it is what '
+            'was written. Remedy: if you trust it, rewrite it with '
+            'mmst seal, or take the ticket from the training run again.')
+
+
+def check_digest(content: Mapping[str, Any]) -> None:
+    """Refuse parts that are not those of which the digest was made."""
+    if content['version'] < SEALED:
+        return
+    if content.get('digest') != seal(content['version'], content):
+        raise TicketError('its parts do not belong together, or one was changed. Remedy: take the '
+                          'ticket from the training run again.')

@@ -1,0 +1,49 @@
+"""Builds a ticket's network, and says in one line why it cannot be built."""
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..errors import TicketError, one_line, shorten
+from ..search.graph.described import attach_described
+from .build import build_network
+from .imports import how_to_import, missing_imports
+
+
+def rebuild(settings: Any, state: Mapping[str, Tensor], meta: Mapping[str, Any],
+            part: str | None = None) -> nn.Module:
+    """Return the network of a ticket's settings, without its weights.
+
+    Args:
+        settings (Mapping | list): Plain data.
+        state (Mapping[str, Tensor]): Its weights, for the room that it may take.
+        meta (Mapping[str, Any]): The ticket's.
+        part (str, optional): Of the model that ``settings`` describe; the whole by default.
+
+    Raises:
+        TicketError: It cannot be built.
+    """
+    try:
+        network = build_network(settings, meta.get('default_scope'), state)
+        return attach_described(network, meta, part)
+    except Exception as error:  # The constructors of all toolboxes: anything can come.
+        raise cannot_build('the network of the ticket cannot be built', error, 'import the '
+                           'packages that define it, or train it again', meta) from error
+
+
+def cannot_build(problem: str, error: Exception, remedy: str,
+                 meta: Mapping[str, Any]) -> TicketError:
+    """Return what ``build`` raises; modules that nobody has imported are the likely cause."""
+    line, missing = reason(error), missing_imports(meta)
+    if missing:
+        line = f'it needs {", ".join(missing)}, not imported here ({shorten(line, 150)})'
+        remedy = how_to_import(missing)
+    return TicketError(f'{problem}: {line}. Remedy: {remedy}.')
+
+
+def reason(error: Exception) -> str:
+    """Return the first sentence of the reason: registries go on with advice, networks with all
+    shapes.
+    """
+    text = one_line(error).strip('"\'').partition('. Please check')[0]
+    return shorten(text.partition(' Remedy:')[0], 300).rstrip('.')
