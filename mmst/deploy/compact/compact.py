@@ -9,6 +9,7 @@ from ...pruning.mask import Mask
 from ...pruning.prunable import PRUNABLE
 from ...settings.checks import check_number
 from ...tickets import Ticket
+from .any_network import compact_channels, has_channels
 from .graph import Graph
 from .lower import can_lower_neck, lower
 from .network import CompactNetwork
@@ -31,7 +32,9 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
     that depend on the input size alone where borders make a difference.
 
     Args:
-        ticket (Ticket): Of ``mmst.HRNASSupernet``, or a compact one.
+        ticket (Ticket): Of ``mmst.HRNASSupernet``, a compact one, or of any network whose channels
+            the search has followed: of these see
+            :func:`~mmst.deploy.compact.any_network.compact_channels`.
         multiple (int): Channel counts are padded to multiples of it, with zeros. Defaults to 1.
 
     Returns:
@@ -42,6 +45,8 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
         ConfigError: The multiple is no positive number.
         TicketError: A network that cannot be compacted.
     """
+    if has_channels(ticket):
+        return compact_channels(ticket, _checked(multiple))
     model = ticket.build()
     neck = getattr(model, 'neck', None)
     inside = neck if can_lower_neck(neck) else None
@@ -61,9 +66,7 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
 def compacted_graph(backbone: nn.Module, neck: nn.Module | None = None,
                     multiple: int = 1) -> Graph:
     """Return the compacted graph of a backbone and, where given, its neck; see :func:`compact`."""
-    # Every layer would grow to a multiple that is much wider.
-    multiple = check_number('multiple', multiple, low=1, high=MOST, whole=True,
-                            remedy='use 8, or 1 for no padding')
+    multiple = _checked(multiple)
     graph = lower(backbone, neck)
     if multiple == 1:
         return fixed_point(graph)
@@ -73,6 +76,12 @@ def compacted_graph(backbone: nn.Module, neck: nn.Module | None = None,
             break
         graph = padded
     return graph
+
+
+def _checked(multiple: int) -> int:
+    # Every layer would grow to a multiple that is much wider.
+    return check_number('multiple', multiple, low=1, high=MOST, whole=True,
+                        remedy='use 8, or 1 for no padding')
 
 
 def is_compact(ticket: Ticket) -> bool:

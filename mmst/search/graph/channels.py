@@ -40,14 +40,21 @@ class Channels:
         """The groups of ``model``, whose channels these are."""
         tensors: dict[str, Tensor] = dict(model.named_parameters())
         tensors.update(model.named_buffers())
-        places = {side: alive.cumsum(0) - 1 for side, alive in self._alive.items()}
-        return {name: self._group(model, name, tensors, places) for name in self.plan.groups}
+        return {name: self._group(model, name, tensors) for name in self.plan.groups}
 
-    def _group(self, model: nn.Module, name: str, tensors: Mapping[str, Tensor],
-               places: Mapping[Side, Tensor]) -> UnitGroup:
+    def places(self, name: str) -> dict[Side, Tensor]:
+        """Where the units left of a group are now: (units, k) positions in each of its tensors."""
+        left = self._left[name]
+        return {side: self._now(side, positions[left])
+                for side, positions in self.plan.groups[name].members.items()}
+
+    def _now(self, side: Side, positions: Tensor) -> Tensor:
+        return (self._alive[side].cumsum(0) - 1)[positions]
+
+    def _group(self, model: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> UnitGroup:
         group, left = self.plan.groups[name], self._left[name]
         scales = [Scale(cast(nn.Parameter, tensors[side[0]]),
-                        places[side][group.members[side][left]], side[1])
+                        self._now(side, group.members[side][left]), side[1])
                   for side in group.scales]
         return UnitGroup(
             'channel', None, [group.kernel_size] * len(left),
