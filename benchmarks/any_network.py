@@ -110,7 +110,8 @@ def outside(model: nn.Module, plan: Plan) -> list[str]:
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> str:
     """The matrix as a table in Markdown."""
-    rows = ['| config | groups | units | BN channels covered | change of outputs | s | left alone |',
+    rows = ['| config | groups | units | BN channels covered | change of outputs | s '
+            '| left alone |',
             '| --- | ---: | ---: | ---: | ---: | ---: | --- |']
     for name, found in results.items():
         if 'error' in found:

@@ -78,18 +78,15 @@ class Channels:
         left = self._left[name]
         stays = torch.zeros(len(left), dtype=torch.bool)
         stays[index.cpu()] = True
-        gone, touched = left[~stays], set()
-        owners = _owners(model)
-        for side, positions in self.plan.groups[name].members.items():
+        gone, members = left[~stays], self.plan.groups[name].members
+        for side, positions in members.items():
             before = self._alive[side]
             after = before.clone()
             after[positions[gone].flatten()] = False
-            module, key = owners[side[0]]
-            cut(module, key, side[1], torch.nonzero(after[before]).flatten())
+            cut(*_owner(model, side[0]), side[1], torch.nonzero(after[before]).flatten())
             self._alive[side] = after
-            touched.add(id(getattr(module, key)))
         self._left[name] = left[stays]
-        describe(model, touched)
+        describe(model, [side[0] for side in members])
 
     def fit(self, model: nn.Module, state_dict: Mapping[str, Tensor], prefix: str = '') -> None:
         """Give ``model`` the shapes of a state that is about to be loaded.
@@ -105,15 +102,14 @@ class Channels:
         if not incoming:
             return
         widths = self._solve({side: shape[side[1]] for side, shape in incoming.items()})
-        owners = _owners(model)
         for name, width in widths.items():
             left = len(self._left[name])
             if width < left:
                 self.keep(model, name, torch.arange(width), Cut())
             elif width > left:
-                self._grow(model, name, width, owners)
+                self._grow(model, name, width)
         for side, shape in incoming.items():
-            found = getattr(*owners[side[0]]).shape
+            found = getattr(*_owner(model, side[0])).shape
             if len(shape) != len(found) or shape[side[1]] != found[side[1]]:
                 raise TicketError(
                     f'{prefix}{side[0]} has shape {shape}, which no search can have left of this '
@@ -145,11 +141,9 @@ class Channels:
                     progress = True
         return found
 
-    def _grow(self, model: nn.Module, name: str, width: int,
-              owners: Mapping[str, tuple[nn.Module, str]]) -> None:
-        """Make room for the first ``width`` units; all values of the group's tensors are undefined.
-        """
-        group, touched = self.plan.groups[name], set()
+    def _grow(self, model: nn.Module, name: str, width: int) -> None:
+        """Make room for the first ``width`` units; the values of their tensors are undefined."""
+        group = self.plan.groups[name]
         self._left[name] = torch.arange(width)
         for side in group.members:
             alive = torch.ones(self.plan.sizes[side], dtype=torch.bool)
@@ -159,12 +153,11 @@ class Channels:
                     alive[positions.flatten()] = False
                     alive[positions[left].flatten()] = True
             self._alive[side] = alive
-            module, key = owners[side[0]]
+            module, key = _owner(model, side[0])
             shape = list(getattr(module, key).shape)
             shape[side[1]] = int(alive.sum())
             resize(module, key, shape)
-            touched.add(id(getattr(module, key)))
-        describe(model, touched)
+        describe(model, [side[0] for side in group.members])
 
 
 def channels_of(model: nn.Module) -> Channels | None:
@@ -192,24 +185,23 @@ def _fit(model: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *_: An
         channels.fit(model, state_dict, prefix)
 
 
-def describe(model: nn.Module, touched: set[int] | None = None) -> None:
-    """Let layers say of themselves what shapes they have; OpenMMLab's ``ConvModule`` does, too.
+def describe(model: nn.Module, names: Iterable[str]) -> None:
+    """Let the layers of the tensors ``names`` say of themselves what shapes they have."""
+    paths = dict.fromkeys(name.rpartition('.')[0] for name in names)
+    for path in paths:
+        _describe_layer(model.get_submodule(path))
+    for path in dict.fromkeys(path.rpartition('.')[0] for path in paths):
+        _describe_parent(model.get_submodule(path))
 
-    Args:
-        model (nn.Module): The network.
-        touched (Set[int], optional): ``id`` of the tensors that have changed; all by default.
-    """
-    for module in model.modules():
-        own = [t for t in [*module._parameters.values(), *module._buffers.values()]
-               if t is not None]
-        if touched is None or any(id(t) in touched for t in own):
-            _describe_layer(module)
-        _describe_attention(module)
-        inner = getattr(module, 'conv', None)
-        if isinstance(inner, nn.modules.conv._ConvNd):
-            for name in ('in_channels', 'out_channels', 'groups'):
-                if isinstance(vars(module).get(name), int):
-                    setattr(module, name, getattr(inner, name))
+
+def _describe_parent(module: nn.Module) -> None:
+    """OpenMMLab's ``ConvModule`` says once more what its layer does; attention counts its heads."""
+    inner = module._modules.get('conv')
+    if isinstance(inner, nn.modules.conv._ConvNd):
+        for name in ('in_channels', 'out_channels', 'groups'):
+            if isinstance(vars(module).get(name), int):
+                setattr(module, name, getattr(inner, name))
+    _describe_attention(module)
 
 
 def _describe_layer(m: Any) -> None:
@@ -241,11 +233,10 @@ def _describe_attention(m: nn.Module) -> None:
         m.embed_dims = m.num_heads * known['head_dims']
 
 
-def _owners(model: nn.Module) -> dict[str, tuple[nn.Module, str]]:
-    """Name of each tensor to its module and its own name there."""
-    names: Iterable[str] = [n for n, _ in [*model.named_parameters(), *model.named_buffers()]]
-    return {name: (model.get_submodule(name.rpartition('.')[0]), name.rpartition('.')[2])
-            for name in names}
+def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The module of a tensor, and its own name there."""
+    path, _, own = name.rpartition('.')
+    return model.get_submodule(path), own
 
 
 def _has_side(state_dict: Mapping[str, Tensor], prefix: str, side: Side) -> bool:
