@@ -43,15 +43,14 @@ def options(text):
     return text.partition('\n\n')[2]
 
 
-def test_both_doors_and_the_module_list_the_same_options_from_any_folder(tmp_path):
-    doors = [[ROOT / 'tools/generate_data.py'], ['-m', 'mmst', 'generate_data'],
-             ['-m', 'mmst', 'generate-data']]
+def test_both_doors_list_the_same_options_from_any_folder(tmp_path):
+    doors = [[ROOT / 'tools/generate_data.py'], ['-m', 'mmst', 'generate-data']]
     told = [run(sys.executable, *door, '--help', cwd=tmp_path) for door in doors]
-    assert [done.returncode for done in told] == [0, 0, 0], told
+    assert [done.returncode for done in told] == [0, 0], told
     assert len({options(done.stdout) for done in told}) == 1
     assert '--replace' in told[0].stdout
     assert [done.stdout.split('[')[0].strip() for done in told] == [
-        'usage: generate_data.py', 'usage: mmst generate_data', 'usage: mmst generate-data']
+        'usage: generate_data.py', 'usage: mmst generate-data']
 
 
 @pytest.mark.parametrize('name', sorted(set(TOOLS) - {'launch'}))
@@ -69,12 +68,7 @@ def test_the_doors_of_every_tool_have_one_parser(name, capsys):
     assert options(helps[0]) == options(helps[1])
 
 
-def test_a_run_by_the_command_is_the_run_of_the_tool(config, tmp_path):
-    done = run(sys.executable, '-m', 'mmst', 'train', config, '--work-dir', 'work',
-               '--cfg-options', 'train_cfg.max_epochs=1', 'param_scheduler.0.total_steps=1',
-               cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / 'work' / 'ticket.pth').is_file()
+def test_an_error_of_the_command_is_one_line_that_names_it(config, tmp_path):
     failed = run(sys.executable, '-m', 'mmst', 'train', config, '--work-dir', 'other',
                  '--cfg-options', 'default_hooks.prune.interval=0', cwd=tmp_path)
     assert failed.returncode == 2 and failed.stderr.count('\n') == 1 and not failed.stdout
@@ -190,10 +184,3 @@ def test_a_config_that_is_nowhere_is_refused_with_a_near_name(name, tmp_path, mo
         find_config(name)
     if 'citiscapes' in name:
         assert 'configs/st_hrnas_cityscapes_p90.py' in str(got.value)
-
-
-def test_the_cost_of_a_shipped_config_from_an_empty_folder(tmp_path):
-    done = run(sys.executable, '-m', 'mmst', 'cost', 'demo/st_hrnas_cityscapes_p90_demo.py',
-               '--shape', '32', '32', cwd=tmp_path)
-    assert done.returncode == 0 and 'backbone' in done.stdout, done.stderr
-    assert len(done.stderr.splitlines()) == 1 and not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""tools/train.py in a process group that is asked to end, data loading workers included."""
+"""Tools in a process group that is asked to end, data loading workers included."""
 import os
 import signal
 import subprocess
@@ -40,7 +40,7 @@ def test_a_rehearsal_that_is_ended_leaves_nothing(tmp_path, config, number, code
     scratch = tmp_path / 'scratch'
     scratch.mkdir()
     process = subprocess.Popen(
-        [sys.executable, '-W', 'ignore', str(ROOT / 'tools/train.py'), config, '--work-dir',
+        [sys.executable, '-W', 'ignore', '-m', 'mmst', 'train', config, '--work-dir',
          str(tmp_path / 'work')], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env=dict(os.environ, TMPDIR=str(scratch)))
     while not list(scratch.glob('mmst_rehearsal_*')) and process.poll() is None:
@@ -48,5 +48,5 @@ def test_a_rehearsal_that_is_ended_leaves_nothing(tmp_path, config, number, code
     process.send_signal(number)
     told = process.communicate(timeout=120)[1]
     assert process.returncode == code, told
-    assert told.splitlines()[-1] == f'train.py: ended by {signal.Signals(number).name}'
+    assert told.splitlines()[-1] == f'mmst train: ended by {signal.Signals(number).name}'
     assert not list(scratch.glob('mmst_rehearsal_*')) and not (tmp_path / 'work').exists()
