@@ -100,8 +100,8 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
         return 2
     if hasattr(module, 'main'):  # it reads its arguments itself
         return module.main(words)
-    from .ending import end_in_one_line
     args = make_parser(module, prog).parse_args(words)
+    from .ending import end_in_one_line  # after --help: it brings all of mmengine
     return end_in_one_line(prog, lambda: module.run(args))
 
 
