@@ -32,8 +32,8 @@ def optimizer():
     return torch.optim.AdamW(parameters())
 
 
-#: Constructor, the key that it names, and what no setting of that key may be, beside what is no
-#: number at all.
+#: Constructor, the key that it names, and values that no setting of that key may have; besides,
+#: none may have a value that is no number at all.
 NUMBERS = [
     (lambda v: RecalibrateHook(batches=v), 'RecalibrateHook.batches', [0, -1, 1.5]),
     (lambda v: RecalibrateHook(batch_size=v), 'RecalibrateHook.batch_size', [0, 1.5]),
@@ -62,8 +62,8 @@ NUMBERS = [
     (lambda v: ClassificationNeck(dropout=v), 'neck.dropout', [-0.1, 1]),
     (lambda v: Gradient(batches=v), 'criterion.batches', [0, 1.5]),
     (lambda v: Random(seed=v), 'criterion.seed', [0.5])]
-#: Keys where None means that there is no such setting.
-MAY_BE_NONE = ('init_cfg.conv_std', 'neck.momentum')
+#: Keys where None means that there is no such setting, or that another one holds.
+MAY_BE_NONE = ('init_cfg.conv_std', 'neck.momentum', 'RecalibrateHook.batch_size')
 
 
 @pytest.mark.parametrize('build, key, others', NUMBERS, ids=[key for _, key, _ in NUMBERS])
