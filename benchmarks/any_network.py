@@ -35,14 +35,14 @@ ENOUGH = 0.9
 
 
 def names() -> Iterator[tuple[str, str]]:
-    """Toolbox and path of each config."""
+    """Return toolbox and path of each config."""
     for toolbox, paths in CONFIGS.items():
         for path in paths:
             yield toolbox, path
 
 
 def build(toolbox: str, path: str) -> nn.Module:
-    """The network of an official config, with random weights."""
+    """Return the network of an official config, with random weights."""
     package = importlib.import_module(toolbox)
     register = {'mmpretrain': 'mmpretrain.utils', 'mmseg': 'mmseg.utils', 'mmpose': 'mmpose.utils',
                 'mmdet': 'mmdet.utils'}[toolbox]
@@ -77,7 +77,7 @@ def measure(toolbox: str, path: str) -> dict[str, Any]:
 
 @torch.no_grad()
 def difference(model: nn.Module, plan: Plan, shape: tuple[int, int]) -> float:
-    """Largest change of outputs, relative to their magnitude, where half of the units go.
+    """Return the largest change of outputs, in their magnitude, when half of the units go.
 
     In single precision. Their scales and shifts are 0 before.
     """
@@ -109,7 +109,7 @@ def outside(model: nn.Module, plan: Plan) -> list[str]:
 
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """The matrix as a table in Markdown."""
+    """Return the matrix as a table in Markdown."""
     rows = ['| config | groups | units | BN channels covered | change of outputs | s '
             '| left alone |',
             '| --- | ---: | ---: | ---: | ---: | ---: | --- |']

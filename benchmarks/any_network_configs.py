@@ -1,4 +1,4 @@
-"""Official configs of OpenMMLab's toolboxes, as their wheels have them: 55, all families."""
+"""Lists official configs of OpenMMLab's toolboxes, as their wheels have them: 55, all families."""
 
 #: Toolbox to height and width of the images.
 SHAPES = dict(mmpretrain=(224, 224), mmseg=(512, 1024), mmpose=(256, 192), mmdet=(640, 640))

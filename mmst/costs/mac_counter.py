@@ -117,7 +117,7 @@ def _multiplies_by_its_own(module: nn.Module) -> bool:
 
 
 def storage_key(tensor: Tensor) -> int:
-    """A number for the memory that a tensor lies in, also on the meta device, which has none."""
+    """Return a number for a tensor's memory, also on the meta device, which has none."""
     return int(tensor.untyped_storage()._cdata)
 
 

@@ -180,7 +180,7 @@ def _bytes(text: Any, encoding: Any) -> Node:
 
 
 def _bytearray(*arguments: Any) -> Node:
-    """Of bytes, or of the text that protocol 2 writes; a number would be a length."""
+    """Return it of bytes, or of text as protocol 2 writes it; a number would be a length."""
     if not arguments:
         return Node('object')
     if len(arguments) == 2:

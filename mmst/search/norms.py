@@ -31,7 +31,7 @@ def tracks_statistics(module: nn.Module) -> TypeGuard[_BatchNorm]:
 
 
 def statistics(norm: _BatchNorm) -> tuple[Tensor, Tensor, Tensor]:
-    """Running mean, variance and count of a layer that :func:`tracks_statistics`."""
+    """Return running mean, variance and count of a layer that :func:`tracks_statistics`."""
     mean, variance, count = norm.running_mean, norm.running_var, norm.num_batches_tracked
     assert mean is not None and variance is not None and count is not None
     return mean, variance, count

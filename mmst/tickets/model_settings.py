@@ -1,4 +1,4 @@
-"""A model's config as a ticket holds it."""
+"""Stores a model's config as a ticket holds it."""
 from collections.abc import Iterable, Mapping
 from typing import Any
 

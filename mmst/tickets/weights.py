@@ -1,4 +1,4 @@
-"""A ticket's weights under its mask."""
+"""Puts a ticket's weights under its mask."""
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Compacting a ticket of any network: its dead channels go, through the groups of its search."""
+"""Compacts a ticket of any network: its dead channels go, through the groups of its search."""
 from collections.abc import Mapping
 
 import torch

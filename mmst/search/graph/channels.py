@@ -234,7 +234,7 @@ def _describe_attention(m: nn.Module) -> None:
 
 
 def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
-    """The module of a tensor, and its own name there."""
+    """Return the module of a tensor, and its own name there."""
     path, _, own = name.rpartition('.')
     return model.get_submodule(path), own
 
