@@ -1,4 +1,5 @@
 """Turns networks of this project into graphs, BN folded into the convolutions."""
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +62,9 @@ def _backbone(graph: Graph, backbone: HRNASSupernet, image: str) -> list[str]:
     branches = [x]
     for i, (fusion, parallel) in enumerate(zip(backbone.fusions, backbone.parallels, strict=True)):
         branches = _fusion(graph, fusion, f'fusions/{i}', branches)
-        for j, blocks in enumerate(parallel):
-            for k, block in enumerate(blocks):
+        branch: Any  # an nn.Sequential of blocks
+        for j, branch in enumerate(parallel):
+            for k, block in enumerate(branch):
                 branches[j] = add_block(graph, block, f'parallels/{i}/{j}/{k}', branches[j])
     return branches
 
@@ -72,7 +74,7 @@ def _fusion(graph: Graph, fusion: FusionModule, path: str, inputs: list[str]) ->
     for i, blocks in enumerate(fusion.blocks):
         # In the order of the original, so that sums round alike.
         order = [str(i)] + [key for key in blocks if key != str(i)]
-        terms = []
+        terms: list[str] = []
         for key in order:
             source, name = int(key), f'{path}/blocks/{i}/{key}'
             term = add_block(graph, blocks[key], name, inputs[source])
@@ -127,7 +129,8 @@ def _mixconv(graph: Graph, path: MixConv, name: str, x: str) -> list[str]:
     """Return a term for each kernel size: sums of the projections are projections of the parts."""
     expand, expand_bias = _fold(path.expand.weight, path.expand_bn)
     project, project_bias = _fold(path.project.weight, path.project_bn)
-    terms, start = [], 0
+    terms: list[str] = []
+    start = 0
     for conv, width in zip(path.depthwise, path.widths, strict=True):
         part = slice(start, start + width)
         start += width
@@ -185,5 +188,5 @@ def _sum(graph: Graph, name: str, terms: list[str]) -> str:
     return terms[0] if len(terms) == 1 else graph.add('add', name, *terms)
 
 
-def _level(graph: Graph, name: str) -> int:
+def _level(graph: Graph, name: str) -> Any:
     return levels(graph)[name]

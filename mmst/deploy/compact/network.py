@@ -93,7 +93,7 @@ class CompactNetwork(BaseModule):
         fixed, count = static(graph), widths(graph)
         self.architecture = to_data(graph)
         self.nodes = nn.ModuleDict()
-        self.frozen: nn.ModuleDict | None = None
+        self.frozen = None
         for node in graph:
             if node.tensors:
                 self.nodes[node.name] = OPERATIONS[node.op].module(

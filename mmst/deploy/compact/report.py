@@ -31,7 +31,7 @@ def compare(before: Ticket, after: Ticket, input_shape: tuple[int, int]) -> dict
     for name, ticket, network in zip(('before', 'after'), (before, after), networks, strict=True):
         cost = network_cost(network, input_shape, kept_weights(ticket, network))
         found[name] = dict(cost.total(), peak_bytes=cost.peak_bytes)
-    found['difference'] = largest_difference(*networks, input_shape)
+    found['difference'] = largest_difference(networks[0], networks[1], input_shape)
     if found['difference'] > TOLERANCE[torch.float32]:
         raise TicketError(f'the compacted network differs by {found["difference"]:.1e} of the '
                           'largest output. Remedy: use the ticket itself, and report this.')

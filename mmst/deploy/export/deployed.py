@@ -29,7 +29,8 @@ class Deployed(nn.Module):
     def __init__(self, ticket: Ticket, input_shape: Sequence[int]):
         super().__init__()
         self.model = ticket.build()
-        self.input_shape: tuple[int, int] = tuple(input_shape)
+        height, width = input_shape
+        self.input_shape: tuple[int, int] = (height, width)
         if isinstance(getattr(self.model, 'backbone', None), CompactNetwork):
             self.model.backbone.freeze(self.input_shape)
         use_ops(self, ExportOps())

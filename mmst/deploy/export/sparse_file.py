@@ -53,7 +53,8 @@ def save_sparse(ticket: Ticket, path: str | Path) -> dict[str, float]:
             layers.append(dict(name=name, same=same))
             continue
         kept = _kept(name, tensor, ticket.mask)
-        layer = dict(name=name, shape=list(tensor.shape), dtype=str(tensor.dtype).split('.')[-1])
+        dtype = str(tensor.dtype).split('.')[-1]
+        layer: dict[str, Any] = dict(name=name, shape=list(tensor.shape), dtype=dtype)
         flat = tensor.detach().cpu().contiguous().flatten()
         if kept is not None:
             layer['coding'], data = encode(kept)
@@ -61,7 +62,7 @@ def save_sparse(ticket: Ticket, path: str | Path) -> dict[str, float]:
             positions.append(data)
             flat = flat[torch.from_numpy(kept)]
             sums = dict(weights=sums['weights'] + len(kept), kept=sums['kept'] + len(flat))
-        values.setdefault(layer['dtype'], []).append(flat)
+        values.setdefault(dtype, []).append(flat)
         layers.append(layer)
     joined = b''.join(positions)
     content = dict(model=as_plain_data(ticket.model),

@@ -84,7 +84,7 @@ class _Finder:
         inside: list[str] = []
         for name in terms:
             path = self._path(self.nodes[name]) if name == step.node or self._alone(name) else None
-            source = path and self.nodes[path[0]].inputs[0]
+            source = self.nodes[path[0]].inputs[0] if path else None
             if path and step.source in (None, source) and self._same_stride(step, path[1]):
                 step.source = source
                 step.paths.append([path[0], path[1], name])

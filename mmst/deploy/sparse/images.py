@@ -16,7 +16,7 @@ def channels_of(model: nn.Module) -> int | None:
     """Return channels of the images of a network of this project; None: of another one."""
     for module in model.modules():
         if isinstance(module, HRNASSupernet):
-            return module.stem[0].conv.in_channels
+            return int(module.stem[0].conv.in_channels)
         if isinstance(module, CompactNetwork):
             return next((node['channels'] for node in module.architecture['nodes']
                          if node['op'] == 'image'), None)

@@ -3,12 +3,14 @@ import ctypes
 from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ...errors import TrainingError, config_error
 from ...kernels.native.build import build_or_tell
+
+Kind = TypeVar('Kind', bound='Structure')
 
 SOURCE = Path(__file__).parent / 'kernel' / 'sparse.cpp'
 
@@ -80,7 +82,7 @@ class Stem(Structure):
         *_fields(Rows, 'first second'), *_fields(c_void_p, 'first_bias bias rows columns channels')]
 
 
-def make_structure(kind: type, **values: Any) -> Structure:
+def make_structure(kind: type[Kind], **values: Any) -> Kind:
     """Return a structure that keeps its arrays alive.
 
     Arrays become pointers: float64 and float32 to float, bool and whole numbers to int32.

@@ -22,8 +22,8 @@ class NaNPattern:
     """
 
     def __init__(self, model: nn.Module):
-        memo = {id(p): nn.Parameter(_one_number(p), requires_grad=False)
-                for p in model.parameters()}
+        memo: dict[int, Any] = {id(p): nn.Parameter(_one_number(p), requires_grad=False)
+                                for p in model.parameters()}
         memo.update({id(b): _one_number(b) for b in model.buffers()})
         self.model = copy.deepcopy(model, memo)
         self.model.eval()

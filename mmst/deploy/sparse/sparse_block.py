@@ -1,6 +1,7 @@
 """Runs a search block by the kernel."""
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,8 @@ class SparseSearchBlock(KernelModule):
                          else fold_conv(block.residual)[0].flatten(1).numpy())
         self.passes = isinstance(block.residual, nn.Identity) and not len(self.live.expand)
         self.overwrites = False
-        self.transformer, self.sampled = None, []
+        self.transformer: Any = None
+        self.sampled: Any = []
         if block.transformer:
             plan = TransformerPlan(block.transformer)
             self.transformer, self.sampled = plan.structure, plan.channels
@@ -116,4 +118,5 @@ class SparsePath(SparseSearchBlock):
         self.live, self.constant = split_constant(folded)
         self.out_channels, self.stride = len(folded.bias), folded.stride
         self.passes = self.overwrites = False
-        self.transformer, self.sampled = None, []
+        self.transformer: Any = None
+        self.sampled: Any = []

@@ -98,7 +98,7 @@ class SparseCompactNetwork(nn.Module):
 
     def _within(self, step: Step) -> list[Node]:
         """Return all nodes of a step, in order."""
-        wanted, found = {step.node}, []
+        wanted, found = {step.node}, list[Node]()
         outside = {s.node for s in self.steps} - {step.node} | {self.image}
         for node in reversed(self.network._dynamic):
             if node.name in wanted:
@@ -115,7 +115,8 @@ class SparseCompactNetwork(nn.Module):
                 return SparseStem(layers, self.settings)
         if step.paths:
             folded = joined_paths(graph, step)
-            weights = (folded.expand, folded.project, *(modules[p[1]].weight for p in step.paths))
+            weights: list[Any] = [folded.expand, folded.project,
+                                  *(modules[p[1]].weight for p in step.paths)]
             kept = sum(int(w.count_nonzero()) for w in weights)
             if kept > max_density * sum(w.numel() for w in weights):
                 return None

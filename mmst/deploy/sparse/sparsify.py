@@ -49,7 +49,7 @@ def sparsify(model: nn.Module, settings: EngineSettings,
             else SparseSearchBlock(block, settings))
     for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
         if SparseStem.takes(backbone.stem) and density(backbone.stem) <= max_density:
-            backbone.stem = SparseStem(backbone.stem, settings)
+            backbone.add_module('stem', SparseStem(backbone.stem, settings))
     replace(model, ConvBNReLU, lambda m: m if not SparseConv.takes(m.conv)
             or density(m) > max_density else SparseConv(m.conv, m.bn, True, settings))
     replace(model, nn.Conv2d, lambda m: SparseConv(m, None, False, settings, contiguous=True)
