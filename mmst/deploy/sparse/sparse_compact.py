@@ -1,5 +1,6 @@
 """Runs a compacted network by the kernel."""
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
