@@ -1,5 +1,7 @@
 """Each tool has two doors, ``mmst NAME`` and tools/NAME.py, which understand the same."""
+import contextlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -36,6 +38,24 @@ def test_a_tool_is_a_script_that_calls_its_subcommand(name):
     lines = path.read_text().splitlines()
     assert os.access(path, os.X_OK) and lines[0] == '#!/usr/bin/env python3'
     assert lines[-1].strip() == f"enter('{name}')"
+
+
+def test_a_tool_runs_where_another_script_runs_it(capsys):
+    """As runpy does it, for mim and for schedulers: the tools' folder is not on the path then."""
+    with pytest.raises(SystemExit) as ended, patched_words('generate_data.py', '--help'):
+        runpy.run_path(str(ROOT / 'tools/generate_data.py'), run_name='__main__')
+    assert ended.value.code == 0 and '--replace' in capsys.readouterr().out
+
+
+@contextlib.contextmanager
+def patched_words(*words):
+    """Another command line, and the path of before afterwards."""
+    before = sys.argv, list(sys.path)
+    sys.argv = list(words)
+    try:
+        yield
+    finally:
+        sys.argv, sys.path[:] = before
 
 
 def options(text):
