@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import mmst  # noqa: F401
-from mmst.engine import PruneHook
+from mmst.engine.hooks.mask_hook import MaskHook
 from mmst.engine.run.events import events
 from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
 from mmst.registry import MODELS as MMST_MODELS
@@ -203,7 +203,7 @@ def pruned_weights(runner):
     """(name, weight, averaged weight or None, bool mask True where pruned) of each weight."""
     copies = dict(averaged(runner).module.named_parameters()) if averaged(runner) else {}
     masks = runner.optim_wrapper.masks
-    for name, weight in find_hook(runner, PruneHook).weights(runner).items():
+    for name, weight in find_hook(runner, MaskHook).weights(runner).items():
         if weight in masks:
             yield name, weight, copies.get(name), masks[weight]['pruned']
 

@@ -5,16 +5,10 @@ from mmst.registry import SCHEDULES
 
 @SCHEDULES.register_module('cubic')
 class Cubic(Schedule):
-    """Rises as p · (1 − (1 − k/n)³) at the k-th of n prunes, and is p from then on.
+    """Rises as p · (1 − (1 − k/n)³) at the k-th of the run's n prunes.
 
-    Args:
-        sparsity (float): The run's target p; ``PruneHook`` gives it.
-        prunes (int): n.
+    ``self.sparsity`` is p and ``self.prunes`` is n: both come from the run.
     """
-
-    def __init__(self, sparsity: float, prunes: int):
-        super().__init__(sparsity)
-        self.prunes = prunes
 
     def at(self, prune: int) -> float:
         left = 1 - min(prune / self.prunes, 1.)

@@ -5,7 +5,7 @@ import os.path as osp
 from ..engine.run import launcher, offline
 from ..engine.run.training import read_config
 from ..errors import config_error
-from ..pruning.build import build_registered
+from ..pruning.build import build_registered, criterion_name, read_kind
 from ..pruning.scope import check_scope
 from ..registry import CRITERIA
 from .arguments import Options, add_common_arguments
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('file', metavar='ticket_or_checkpoint', help='the file to prune')
     parser.add_argument('--criterion', metavar='NAME', default='magnitude',
                         help='magnitude (default), random, gradient, or one that the config or '
-                        '--import registers')
+                        '--import registers; or its settings, e.g. "dict(type=\'random\', seed=3)"')
     parser.add_argument('--criterion-options', nargs='+', action=Options, metavar='KEY=VALUE',
                         help='its arguments, e.g. strength=0.5')
     parser.add_argument('--sparsity', type=float, default=0.9,
@@ -45,14 +45,17 @@ def run(args: argparse.Namespace) -> None:
                            'give the share of weights to prune, e.g. 0.9')
     check_scope('--scope', args.scope, args.sparsity, '--sparsity')
     cfg = read_config(args, 'prune')  # with its custom_imports
+    kind = read_kind('--criterion', args.criterion)
+    named = dict(kind) if isinstance(kind, dict) else dict(type=kind)
     criterion = build_registered(
-        CRITERIA, '--criterion', dict(type=args.criterion, **(args.criterion_options or {})),
+        CRITERIA, '--criterion', {**named, **(args.criterion_options or {})},
         seed=args.seed, batches=args.batches)
     out = args.out or osp.join(cfg.work_dir, 'ticket.pth')
     ticket = offline.open_file(cfg, args.file)
     launcher.start_processes(cfg)
     runner = offline.open_runner(cfg, ticket)
     mask = offline.prune_once(runner, cfg, criterion, args.sparsity, args.scope)
-    offline.finish(runner, cfg, ticket, mask, out, pruned=args.file, criterion=args.criterion,
+    offline.finish(runner, cfg, ticket, mask, out, pruned=args.file,
+                   criterion=criterion_name(criterion),
                    scope=args.scope, seed=args.seed)
     launcher.stop_processes()

@@ -1,4 +1,5 @@
 """Builds criteria and schedules as a config, or a command line, names them."""
+import ast
 import contextlib
 import inspect
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ import torch
 from mmengine.registry import Registry
 from torch import Tensor
 
-from ..errors import config_error
+from ..errors import config_error, one_line
 from ..registry import CRITERIA
 from ..settings.kinds import built
 
@@ -50,6 +51,30 @@ def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -
         raise config_error(key, kind, f'{found.__name__} cannot take these settings ({error})',
                            f'use those of {found.__name__}: {", ".join(known) or "none"}') from None
     return found(**settings)
+
+
+def read_kind(key: str, text: str) -> Any:
+    """Read what a command line names: a registered name, or settings as a config has them.
+
+    Args:
+        key (str): Of the argument, for messages.
+        text (str): E.g. ``random`` or ``dict(type='random', seed=3)``; braces do as well.
+
+    Raises:
+        ConfigError: It begins like settings and is none.
+    """
+    if not text.lstrip().startswith(('{', 'dict(')):
+        return text
+    try:
+        found = ast.parse(text.strip(), mode='eval').body
+        if isinstance(found, ast.Call):
+            keys = [ast.Constant(keyword.arg) for keyword in found.keywords]
+            found = ast.Dict(keys, [keyword.value for keyword in found.keywords])
+        return ast.literal_eval(found)
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise config_error(key, text, f'these are no settings ({one_line(error, 80)})',
+                           'write them as in a config, e.g. "dict(type=\'random\', seed=3)"'
+                           ) from None
 
 
 def criterion_name(criterion: Any) -> str:

@@ -2,6 +2,7 @@
 from collections.abc import Mapping
 from math import ceil
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -97,8 +98,16 @@ def lowest(values: Tensor, count: int) -> Tensor:
     """
     if count <= 0:
         return torch.zeros_like(values, dtype=torch.bool)
-    threshold = values.kthvalue(count).values
+    threshold = _kth_lowest(values, count)
     chosen = values < threshold
     ties = torch.nonzero(values == threshold).flatten()
     chosen[ties[:count - int(chosen.sum())]] = True
     return chosen
+
+
+def _kth_lowest(values: Tensor, count: int) -> Tensor:
+    """The ``count``-th lowest entry of a 1-D tensor, counted from 1."""
+    if values.device.type == 'cpu' and values.dtype in (torch.float32, torch.float64):
+        # torch.kthvalue takes 15 times as long for ten million numbers.
+        return torch.from_numpy(np.partition(values.detach().numpy(), count - 1))[count - 1]
+    return values.kthvalue(count).values

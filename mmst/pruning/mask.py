@@ -1,5 +1,6 @@
 """Holds the mask: which weights are kept."""
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ class Mask(Mapping):
         """Return the number of prunable weights."""
         return sum(t.numel() for t in self._kept.values())
 
-    @property
+    @cached_property
     def pruned(self) -> int:
         """Return the number of pruned weights."""
         # At once: each number that a GPU is asked for waits for all its work.
@@ -49,6 +50,10 @@ class Mask(Mapping):
     def sparsity(self) -> float:
         """Return the share of the prunable weights that is pruned."""
         return self.pruned / self.total if self.total else 0.
+
+    def reaches(self, sparsity: float) -> bool:
+        """Whether the share that is pruned is ``sparsity`` or more, to within one weight."""
+        return self.sparsity >= sparsity - 1.5 / max(self.total, 1)
 
     def layer_sparsity(self) -> dict[str, float]:
         """Return the share of each layer's weights that is pruned."""

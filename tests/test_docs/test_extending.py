@@ -1,4 +1,5 @@
 """The snippets of docs/extend.md in a config that inherits one of this project's."""
+import json
 import re
 import shutil
 
@@ -6,7 +7,7 @@ import pytest
 from doc_examples import FOLDER
 from doc_pages import ROOT, blocks
 from mmengine.registry import METRICS, MODELS, DefaultScope
-from tiny_street import load_tool, make_streets, write_config
+from tiny_street import CONFIG, load_tool, make_streets, write_config
 
 from mmst.engine.run.config_file import read_config
 from mmst.pruning.criteria.base import Criterion
@@ -62,7 +63,28 @@ def test_the_network_of_the_block_is_the_snippets(trained):
     assert 'stem_channels' not in ticket.model['backbone']
 
 
-def test_prune_takes_a_registered_criterion_with_its_options(trained, tmp_path):
+def test_criterion_and_schedule_of_ones_own_in_a_config_that_inherits_a_shipped_one(tmp_path):
+    for name in ('criterion', 'schedule'):
+        shutil.copy(FOLDER / f'{name}.py', tmp_path)
+    settings = CONFIG.format(base='mmst::st_hrnas_cityscapes_p90.py',
+                             data=make_streets(tmp_path / 'cityscapes'))
+    config = tmp_path / 'both.py'
+    config.write_text(settings.replace("schedule='one_shot'", """schedule='cubic',
+        criterion=dict(_delete_=True, type='relative_magnitude', strength=0.5)""") + """
+custom_imports = dict(imports=['mmst', 'criterion', 'schedule'], allow_failed_imports=False)
+""")
+    assert load_tool('train').main([str(config), '--work-dir', str(tmp_path / 'work')]) == 0
+    lines = (tmp_path / 'work' / 'timeline.jsonl').read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [e['ratio'] for e in events if e['kind'] == 'prune'] == [0.5 * (1 - 0.5**3), 0.5]
+    ticket = Ticket.load(tmp_path / 'work' / 'ticket.pth')
+    assert ticket.meta['imports'] == ['criterion', 'schedule'] and ticket.sparsity >= 0.499
+
+
+@pytest.mark.parametrize('criterion', [
+    ['relative_magnitude', '--criterion-options', 'strength=0.25'],
+    ["dict(type='relative_magnitude', strength=0.25)"]])
+def test_prune_takes_a_registered_criterion_with_its_options(trained, tmp_path, criterion):
     config, work_dir = trained['criterion']
     seen = []
     kind = CRITERIA.get('relative_magnitude')
@@ -70,9 +92,8 @@ def test_prune_takes_a_registered_criterion_with_its_options(trained, tmp_path):
     kind.__init__ = lambda self, strength=1.: (seen.append(strength), original(self, strength))[1]
     try:
         assert load_tool('prune').main([
-            config, str(work_dir / 'ticket.pth'), '--criterion', 'relative_magnitude',
-            '--criterion-options', 'strength=0.25', '--sparsity', '0.8', '--work-dir',
-            str(tmp_path)]) == 0
+            config, str(work_dir / 'ticket.pth'), '--criterion', *criterion, '--sparsity', '0.8',
+            '--work-dir', str(tmp_path)]) == 0
     finally:
         kind.__init__ = original
     ticket = Ticket.load(tmp_path / 'ticket.pth')

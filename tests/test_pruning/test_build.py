@@ -8,7 +8,7 @@ from mmengine.config.lazy import LazyObject
 
 from mmst.engine.run.batches import criterion_gradients
 from mmst.errors import ConfigError
-from mmst.pruning.build import build_registered, criterion_name, scores_of
+from mmst.pruning.build import build_registered, criterion_name, read_kind, scores_of
 from mmst.pruning.criteria import Gradient, Magnitude, Random
 from mmst.pruning.criteria.base import Criterion
 from mmst.registry import CRITERIA, SCHEDULES
@@ -91,3 +91,19 @@ def test_several_optimizers_are_refused_by_what_the_config_says():
         optim_wrapper=dict(constructor='Own', generator=dict(type='OptimWrapper'), lower={})))
     with pytest.raises(ConfigError, match=r"optim_wrapper = 'generator, lower': .*several optim"):
         plan.check_wrapper('pruning needs a wrapper')
+
+
+@pytest.mark.parametrize('text, kind', [
+    ('random', 'random'), ("dict(type='random', seed=3)", dict(type='random', seed=3)),
+    ('{"type": "random", "seed": 3}', dict(type='random', seed=3)), ('dict()', {}),
+    ('my.module.Own', 'my.module.Own')])
+def test_a_command_line_gives_a_name_or_settings(text, kind):
+    assert read_kind('--criterion', text) == kind
+
+
+@pytest.mark.parametrize('text', [
+    "dict(type='random', seed=", "{'type'", "dict(seed=open('x'))", "dict(**{'type': 'random'})",
+    "dict('random')", '{1, [2]}'])
+def test_settings_that_cannot_be_read_are_refused(text):
+    with pytest.raises(ConfigError, match=r'--criterion = .*Remedy: '):
+        build_registered(CRITERIA, '--criterion', read_kind('--criterion', text))

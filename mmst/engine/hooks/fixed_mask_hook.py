@@ -12,6 +12,7 @@ from ...errors import TicketError, config_error
 from ...openmmlab.internals import is_resumed, steps_of
 from ...pruning.mask import Mask
 from ...registry import HOOKS
+from ...settings.checks import check_number
 from ...tickets.carry import carry_over, choose_parts, open_neck
 from ...tickets.start import starting_point
 from ...tickets.ticket import Ticket
@@ -22,7 +23,7 @@ from ..run.offered_units import accept_ticket
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import models, refresh_averaged, unwrapped
-from .prune_hook import PruneHook
+from .mask_hook import MaskHook
 from .search_hook import SearchHook
 
 #: Of a scheduler's state; everything else follows from the config, whose length may have changed.
@@ -30,7 +31,7 @@ _PROGRESS = ('last_step', '_global_step', '_last_value')
 
 
 @HOOKS.register_module()
-class FixedMaskHook(PruneHook):
+class FixedMaskHook(MaskHook):
     """Loads a ticket before training and keeps its architecture and mask throughout.
 
     For retraining, the lottery-ticket settings and transfer. It takes the place of ``PruneHook``,
@@ -53,14 +54,13 @@ class FixedMaskHook(PruneHook):
 
     def __init__(self, ticket: str | None = None, start: str = 'ticket', seed: int = 1,
                  parts: Sequence[str] | None = None, neck_ticket: str | None = None):
-        super().__init__(sparsity=0.5, schedule='one_shot', reactivation=None)
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise config_error('FixedMaskHook.seed', seed, 'must be a whole number, 0 or above',
-                               'give e.g. 1')
-        self.ticket, self.start, self.seed = ticket, start, seed
-        self.parts = [parts] if isinstance(parts, str) else parts
+        self.seed = check_number('FixedMaskHook.seed', seed, low=0, whole=True,
+                                 remedy='give e.g. 1')
+        self.ticket, self.start = ticket, start
+        self.carried = [parts] if isinstance(parts, str) else parts
         self.neck_ticket = neck_ticket
         self.mask = Mask({})
+        self._loaded: dict[str, Any] | None = None
         self.search_state: dict[str, Any] = {}
 
     @property
@@ -93,7 +93,7 @@ class FixedMaskHook(PruneHook):
         """
         ticket = starting_point(self.ticket, self.start, self.seed)
         neck = open_neck(self.neck_ticket) if self.neck_ticket else None
-        return choose_parts(ticket, self.parts, neck)
+        return choose_parts(ticket, self.carried, neck)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
@@ -123,7 +123,7 @@ class FixedMaskHook(PruneHook):
                                            - scheduler.begin)
         self.mask.check_fits({n: p.shape for n, p in unwrapped(runner).named_parameters()})
         self.sparsity = self.mask.sparsity
-        self._put_in_force(runner, self.mask)
+        self.in_force(runner).put(self.mask)
         refresh_averaged(runner)
         rewrap(runner)
         log_coverage(runner, self)
@@ -139,7 +139,7 @@ class FixedMaskHook(PruneHook):
         return self.mask
 
     def on_step(self, runner: Runner, step: int) -> None:
-        """Nothing is drawn and nothing lifted."""
+        """Nothing has to be done: the optimizer wrapper keeps to the mask."""
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
@@ -154,7 +154,7 @@ class FixedMaskHook(PruneHook):
         sources = self.sources()
         for model in models(runner):
             self.mask = carry_over(model, sources)
-        if self.parts is None:
+        if self.carried is None:
             meta = next(iter(sources.values())).meta
             self.search_state = {key: meta.get(key) for key in ('survivors', 'supernet')}
         origins = {part: self._origin(part) for part in sources}

@@ -11,7 +11,7 @@ from ..run.events import events
 from ..run.monitors import check_monitors, plateau_schedulers
 from ..run.runner_views import find_hook
 from .interval_hook import trains
-from .prune_hook import PruneHook
+from .mask_hook import MaskHook
 
 PREFIX = 'interim/'
 
@@ -35,7 +35,7 @@ class InterimMetricsHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         stopping = find_hook(runner, EarlyStoppingHook)
-        if stopping is not None and stopping.strict and find_hook(runner, PruneHook) is not None:
+        if stopping is not None and stopping.strict and find_hook(runner, MaskHook) is not None:
             raise config_error(
                 'EarlyStoppingHook.strict', True, 'evaluations below the target sparsity do not '
                 f'have the metric {stopping.monitor!r}', 'set strict=False; they are passed over')
@@ -47,7 +47,7 @@ class InterimMetricsHook(Hook):
         if metrics and not self._checked:
             check_monitors(runner, metrics)
             self._checked = True
-        prune = find_hook(runner, PruneHook)
+        prune = find_hook(runner, MaskHook)
         interim = prune is not None and not prune.at_target(runner)
         self._names.update(metrics)
         if interim:

@@ -8,34 +8,27 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ...errors import config_error
-from ...pruning.acting import check_zeros_act
-from ...pruning.build import build_registered, scores_of
-from ...pruning.draw import count_to_prune, draw_mask
 from ...pruning.mask import Mask
-from ...pruning.matrices import find_matrices
-from ...pruning.prunable import prunable_weights, with_new_kinds
-from ...pruning.reactivation import REVIVE
-from ...pruning.scope import check_scope
-from ...registry import CRITERIA, HOOKS, SCHEDULES
+from ...pruning.prunable import with_new_kinds
+from ...pruning.pruner import PARTS, Pruner, PruneResult
+from ...registry import HOOKS
+from ...settings.checks import check_flag
 from ..run.batches import criterion_gradients
 from ..run.coverage import log_coverage
 from ..run.events import add_event, events
 from ..run.invariant import check_pruned_are_zero
-from ..run.mask_state import MASK, RETURNED, checked, mask_state, restore_returned, returned_state
+from ..run.mask_state import MASK, RETURNED, checked, restore_returned, returned_state
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
-from ..run.runner_views import averaged, find_hook, refresh_averaged, unwrapped
+from ..run.runner_views import find_hook, refresh_averaged, unwrapped
 from ..run.since_return import SinceReturn
-from .interval_hook import IntervalHook, check_interval, counts_iterations, max_steps, trains
+from .interval_hook import check_interval, counts_iterations, max_steps
+from .mask_hook import MaskHook
 from .search_hook import SearchHook
-
-REACTIVATION = ('search', 'prune', None)
-#: Parts that are pruned by default, as far as a model has them.
-PARTS = ('backbone', 'neck')
 
 
 @HOOKS.register_module()
-class PruneHook(IntervalHook):
+class PruneHook(MaskHook):
     """Prunes progressively by global magnitude, with iterative reactivation (paper Sec. 3.2, Alg.
     1).
 
@@ -71,45 +64,33 @@ class PruneHook(IntervalHook):
                  reactivation: str | None = 'search', revive: str = 'zero',
                  parts: Sequence[str] = PARTS, transformers: bool = True,
                  leave_alone: Sequence[str] = (), debug: bool = False):
-        if not isinstance(sparsity, (int, float)) or not 0 < sparsity < 1:
-            raise config_error('PruneHook.sparsity', sparsity, 'must lie between 0 and 1',
-                               'give the share of weights to prune, e.g. 0.9')
         self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')
-        check_scope('PruneHook.scope', scope, sparsity, 'PruneHook.sparsity')
-        _check_choice('reactivation', reactivation, REACTIVATION)
-        _check_choice('revive', revive, REVIVE)
-        self.sparsity, self.scope = sparsity, scope
-        self.reactivation, self.revive = reactivation, revive
-        self.schedule = build_registered(SCHEDULES, 'PruneHook.schedule', schedule,
-                                         sparsity=sparsity)
-        self.criterion = build_registered(CRITERIA, 'PruneHook.criterion', criterion)
-        self.select = dict(parts=_names(parts), transformers=transformers,
-                           leave_alone=_names(leave_alone))
-        self.debug = debug
-        self.drawn: Mask | None = None
+        self.pruner = Pruner(sparsity, schedule, criterion, scope, reactivation, revive, parts,
+                             transformers, leave_alone)
+        self.debug = check_flag('PruneHook.debug', debug)
+        self.sparsity, self.parts = self.pruner.sparsity, self.pruner.select['parts']
+        self.schedule, self.criterion = self.pruner.schedule, self.pruner.criterion
+        self.keep_values = self.pruner.revive == 'value'
         self._loaded: dict | None = None
         self._loaded_returned: dict | None = None
-        self._averages: SinceReturn | None = None
+
+    @property
+    def drawn(self) -> Mask | None:
+        """The mask that was drawn in this step, even if it is lifted."""
+        return self.pruner.drawn
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_wrapper('pruning needs a wrapper that masks gradients')
         plan.check_length('PruneHook.interval', self.interval)
         plan.check_averaged()
-        if self.reactivation == 'search' and not plan.has(SearchHook):
+        if self.pruner.reactivation == 'search' and not plan.has(SearchHook):
             raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
                                'add a SearchHook or set reactivation=None')
-        _check_parts(plan.model, self.select['parts'])
-        weights = prunable_weights(plan.model, **self.select)
-        check_zeros_act(plan.model, weights)
-        sizes = [weight.numel() for weight in weights.values()]
-        left = sum(sizes) - count_to_prune(sum(sizes), self.sparsity)
-        if left < len(sizes):
-            raise config_error('PruneHook.sparsity', self.sparsity, f'it leaves {left} of '
-                               f'{sum(sizes)} weights in {len(sizes)} layers, so nothing gets '
-                               'through the network', 'use 0.98 or less')
+        self.pruner.check(plan.model)
+        self.pruner.begin(plan.steps // self.interval)
 
     def before_train(self, runner: Runner) -> None:
-        reached = self.schedule.at(max_steps(runner) // self.interval)
+        reached = self.pruner.begin(max_steps(runner) // self.interval)
         if reached < self.sparsity:
             runner.logger.warning(
                 f'PruneHook.interval = {self.interval}: the schedule ends at {reached:.0%} of the '
@@ -118,35 +99,13 @@ class PruneHook(IntervalHook):
             # What was loaded may be a searched network.
             refresh_averaged(runner)
             rewrap(runner)
-        ema = find_hook(runner, EMAHook) if self.reactivation else None
+        ema = find_hook(runner, EMAHook) if self.pruner.reactivation else None
         self._averages = SinceReturn(ema) if ema is not None else None
-        weights = self.weights(runner)
         log_coverage(runner, self)
-        if self._loaded is not None:
-            kept = with_new_kinds(self._loaded['kept'], weights, unwrapped(runner))
-            self._put_in_force(runner, checked(kept, weights))
-            for name, value in self._loaded['values'].items():
-                runner.optim_wrapper.masks[weights[name]]['value'] = value.to(weights[name].device)
-        if self._loaded_returned is not None:
-            runner.optim_wrapper.returned = restore_returned(
-                self._loaded_returned, weights, self._averages)
+        self._restore(runner)
 
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
-        """Return the prunable weights by parameter name."""
-        return prunable_weights(unwrapped(runner), **self.select)
-
-    def mask_in_force(self, runner: Runner) -> Mask | None:
-        """The mask that training keeps to, or None while weights are reactivated."""
-        masks = runner.optim_wrapper.masks if trains(runner) else {}
-        if not masks:
-            return None
-        weights = self.weights(runner)
-        return Mask({name: ~masks[w]['pruned'] for name, w in weights.items() if w in masks})
-
-    def at_target(self, runner: Runner) -> bool:
-        """Whether the network has the run's target sparsity now, to within one weight."""
-        mask = self.drawn or self.mask_in_force(runner)
-        return mask is not None and mask.sparsity >= self.sparsity - 1.5 / max(mask.total, 1)
+        return self.pruner.weights(unwrapped(runner))
 
     def before_train_epoch(self, runner: Runner) -> None:
         self._begin_step(runner)
@@ -168,126 +127,78 @@ class PruneHook(IntervalHook):
         Raises:
             TrainingError: Naming the parameter that drifted.
         """
-        ema = averaged(runner)
-        check_pruned_are_zero(self.weights(runner), runner.optim_wrapper.masks,
-                              dict(ema.module.named_parameters()) if ema is not None else None)
+        in_force = self.in_force(runner)
+        check_pruned_are_zero(in_force.weights, in_force.holder.masks, in_force.copies)
 
     def on_step(self, runner: Runner, step: int) -> None:
         if self._averages is not None:
             self._averages.update()  # some EMA hooks average at the ends of epochs
-        searched, last = _searched_at(runner, step), step == max_steps(runner)
-        # No training follows the last search: old values would enter the ticket as they are.
-        if searched and self.reactivation == 'search' and not (last and self.revive == 'value'):
-            self.lift(runner, step)
-        ratio = self.schedule.at(step // self.interval)
-        if step % self.interval == 0 or (last and not self.at_target(runner)):
-            self.draw(runner, step, self.sparsity if last else ratio)
-        elif searched and self._below(runner, ratio):
-            self.draw(runner, step, ratio)
+        search = find_hook(runner, SearchHook)
+        self._record(runner, step, self.pruner.step(
+            self.in_force(runner), step // self.interval, due=step % self.interval == 0,
+            searched=search is not None and search.last_search == step,
+            last=step == max_steps(runner), **self._helpers(runner, step)))
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """End at the target sparsity, also a run that is stopped early."""
-        if self.revive == 'value' and _lifted_at(runner, step):
-            # Nothing was trained since: the last prune's mask holds, for weights that are left.
-            returned = runner.optim_wrapper.returned
-            self._put_in_force(runner, Mask({name: ~returned[w]['returned']
-                                             for name, w in self.weights(runner).items()}))
-        if not self.at_target(runner):
-            self.draw(runner, step, self.sparsity)
+        self._record(runner, step, self.pruner.stop(
+            self.in_force(runner), _lifted_at(runner, step), **self._helpers(runner, step)))
 
     def draw(self, runner: Runner, step: int, ratio: float) -> None:
         """Draw the mask of sparsity ``ratio`` now and put it in force."""
-        weights = self.weights(runner)
-        gradients = criterion_gradients(runner, self.criterion, weights, runner.seed + step)
-        scores = scores_of(self.criterion, weights, gradients)
-        mask = draw_mask(scores, ratio, self.scope, self.mask_in_force(runner))
-        for kept in mask.values():
-            _broadcast(kept)
-        self._put_in_force(runner, mask)
-        self.drawn = mask
-        add_event(runner, 'prune', step, ratio=ratio, sparsity=mask.sparsity, total=mask.total,
-                  pruned=mask.pruned)
+        mask = self.pruner.draw(self.in_force(runner), ratio, **self._helpers(runner, step))
+        self._record(runner, step, PruneResult(mask=mask, ratio=ratio))
 
     def lift(self, runner: Runner, step: int) -> None:
         """Reactivate all pruned weights now."""
-        mask = self.mask_in_force(runner)
-        if mask is not None:
-            runner.optim_wrapper.lift_masks()
-            if self._averages is not None:
-                self._averages.begin(self.weights(runner), runner.optim_wrapper.returned)
-            add_event(runner, 'reactivate', step, revived=mask.pruned)
+        self._record(runner, step, PruneResult(self.in_force(runner).lift()))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
-        wrapper, weights = runner.optim_wrapper, self.weights(runner)
-        if self.mask_in_force(runner) is not None:
-            checkpoint[MASK] = mask_state(wrapper.masks, weights)
-        if wrapper.returned:
-            checkpoint[RETURNED] = returned_state(wrapper.returned, weights, self._averages)
+        if runner.optim_wrapper.returned:
+            checkpoint[RETURNED] = returned_state(runner.optim_wrapper.returned,
+                                                  self.weights(runner), self._averages)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
         self._loaded = checkpoint.get(MASK) if runner._resume else None
         self._loaded_returned = checkpoint.get(RETURNED) if runner._resume else None
 
+    def _restore(self, runner: Runner) -> None:
+        """Go on with the mask, or the returned weights, of the checkpoint."""
+        in_force = self.in_force(runner)
+        weights, wrapper = in_force.weights, runner.optim_wrapper
+        if self._loaded is not None:
+            kept = with_new_kinds(self._loaded['kept'], weights, unwrapped(runner))
+            in_force.put(checked(kept, weights))
+            for name, value in self._loaded['values'].items():
+                wrapper.masks[weights[name]]['value'] = value.to(weights[name].device)
+        if self._loaded_returned is not None:
+            wrapper.returned = restore_returned(self._loaded_returned, weights, self._averages)
+
     def _begin_step(self, runner: Runner) -> None:
-        self.drawn = None
-        if self.reactivation == 'prune':
-            # Right after pruning, but after the pruned network was saved and evaluated.
-            self.lift(runner, runner.iter if counts_iterations(runner) else runner.epoch)
+        step = runner.iter if counts_iterations(runner) else runner.epoch
+        self._record(runner, step, self.pruner.begin_step(self.in_force(runner)))
 
-    def _put_in_force(self, runner: Runner, mask: Mask) -> None:
-        weights = self.weights(runner)
-        pruned = {weights[name]: ~kept.to(weights[name].device) for name, kept in mask.items()}
-        runner.optim_wrapper.set_masks(pruned, keep_values=self.revive == 'value')
-        if self._averages is not None:
-            self._averages.end()
-        ema = averaged(runner)
-        if ema is not None:
-            copies = dict(ema.module.named_parameters())
-            with torch.no_grad():
-                for name, kept in mask.items():
-                    copies[name].masked_fill_(~kept.to(copies[name].device), 0)
+    def _helpers(self, runner: Runner, step: int) -> dict:
+        return dict(agree=_take_from_first_rank, gradients=lambda weights: criterion_gradients(
+            runner, self.criterion, weights, runner.seed + step))
 
-    def _below(self, runner: Runner, ratio: float) -> bool:
-        mask = self.mask_in_force(runner)
-        return mask is not None and mask.sparsity < ratio
+    def _record(self, runner: Runner, step: int, result: PruneResult) -> None:
+        if result.revived is not None:
+            add_event(runner, 'reactivate', step, revived=result.revived)
+        if result.mask is not None:
+            add_event(runner, 'prune', step, **result.details())
 
 
 def _lifted_at(runner: Runner, step: int) -> bool:
-    """Whether masks were lifted at the end of ``step`` and none has been put in force since."""
+    """Say whether masks were lifted at the end of ``step`` and none has been put in force since."""
     last = next((e for e in events(runner)[::-1] if e['kind'] in ('reactivate', 'prune')), None)
     return last is not None and (last['kind'], last['step']) == ('reactivate', step)
 
 
-def _searched_at(runner: Runner, step: int) -> bool:
-    hook = find_hook(runner, SearchHook)
-    return hook is not None and hook.last_search == step
-
-
-def _broadcast(tensor: torch.Tensor) -> None:
+def _take_from_first_rank(tensor: torch.Tensor) -> None:
     if dist.get_world_size() > 1:
         data = tensor.to(torch.uint8)
         dist.broadcast(data)
         tensor.copy_(data.bool())
-
-
-def _names(names) -> Sequence[str]:
-    """A single name stands for a list of one; its letters are no names."""
-    return [names] if isinstance(names, str) else names
-
-
-def _check_parts(model: nn.Module, parts: Sequence[str]) -> None:
-    """Refuse a part that the model lacks; backbone and neck may be missing."""
-    for part in parts:
-        if part not in PARTS and part not in model._modules:
-            has = dict.fromkeys(matrix.path.partition('.')[0] for matrix in find_matrices(model))
-            raise config_error('PruneHook.parts', part, 'the model has no part of this name',
-                               f'name some of {", ".join(map(repr, has))}; layers within them are '
-                               'spared by leave_alone')
-
-
-def _check_choice(key: str, value, choices: Sequence) -> None:
-    if value not in choices:
-        raise config_error(f'PruneHook.{key}', value, 'unknown choice',
-                           f'use one of {", ".join(map(repr, choices))}')

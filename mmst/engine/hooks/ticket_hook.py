@@ -37,7 +37,7 @@ from .interval_hook import (
     validation_due,
 )
 from .labels_hook import UNLABELLED, without_label
-from .prune_hook import PruneHook
+from .mask_hook import MaskHook
 from .search_hook import SearchHook
 
 _SETTINGS = ('default_hooks', 'custom_hooks', 'optim_wrapper', 'param_scheduler', 'train_cfg')
@@ -96,7 +96,7 @@ class TicketHook(IntervalHook):
         mask = _mask(runner)
         if mask is None:
             return
-        prune = find_hook(runner, PruneHook)
+        prune = find_hook(runner, MaskHook)
         if self.keep_each and prune is not None and prune.drawn is not None:
             self._save(runner, mask, step, Path(runner.work_dir, 'tickets', f'{step}.pth'))
         if step == max_steps(runner):
@@ -114,7 +114,7 @@ class TicketHook(IntervalHook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Put the evaluation on the timeline; interim ones without their prefix."""
-        prune = find_hook(runner, PruneHook)
+        prune = find_hook(runner, MaskHook)
         mask = _mask(runner)
         add_event(runner, 'evaluate', steps_done(runner),
                   sparsity=mask.sparsity if mask is not None else 0.,
@@ -185,5 +185,5 @@ def _architecture(runner: Runner) -> SearchHook | FixedMaskHook | None:
 
 
 def _mask(runner: Runner) -> Mask | None:
-    hook = find_hook(runner, PruneHook)
+    hook = find_hook(runner, MaskHook)
     return Mask({}) if hook is None else hook.drawn or hook.mask_in_force(runner)

@@ -30,7 +30,7 @@ from .interval_hook import (
     steps_done,
     trains,
 )
-from .prune_hook import PruneHook
+from .mask_hook import MaskHook
 from .search_hook import SearchHook
 from .ticket_hook import TicketHook
 
@@ -110,13 +110,13 @@ class TimelineHook(IntervalHook):
         self._entries = self._entries + new
 
     def _look(self, runner: Runner) -> dict[str, Any]:
-        prune = find_hook(runner, PruneHook)
+        prune = find_hook(runner, MaskHook)
         mask = (prune.drawn or prune.mask_in_force(runner)) if prune is not None else None
         return snapshot(unwrapped(runner), mask or Mask({}), self.input_shape)
 
     def _log(self, runner: Runner, step: int, new: list[dict[str, Any]],
              state: dict[str, Any]) -> None:
-        search, prune = find_hook(runner, SearchHook), find_hook(runner, PruneHook)
+        search, prune = find_hook(runner, SearchHook), find_hook(runner, MaskHook)
         progress = Progress(
             'iteration' if counts_iterations(runner) else 'epoch', step, max_steps(runner), new,
             state, search and search.supernet, due_sparsity(runner, step),
@@ -150,7 +150,7 @@ class TimelineHook(IntervalHook):
         return tuple(shape)
 
     def _describe(self, runner: Runner) -> dict[str, Any]:
-        search, prune = find_hook(runner, SearchHook), find_hook(runner, PruneHook)
+        search, prune = find_hook(runner, SearchHook), find_hook(runner, MaskHook)
         return as_plain_data(dict(
             kind='run', step=0, unit='iteration' if counts_iterations(runner) else 'epoch',
             steps=max_steps(runner), iterations_per_step=iterations_per_step(runner),

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from ...errors import config_error
 from ...search.adapters import accept_searched_states
 from ..hooks.interval_hook import IntervalHook, plan_of
-from ..hooks.prune_hook import PruneHook
+from ..hooks.mask_hook import MaskHook
 from ..hooks.search_hook import SearchHook
 from ..run.runner_views import unwrapped
 from . import settings
@@ -118,7 +118,7 @@ def train_one_batch(runner: Runner) -> None:
         if isinstance(hook, SearchHook):
             hook.before_train(runner)
             runner.optim_wrapper.penalty.rho = hook.rho
-        elif isinstance(hook, PruneHook):
+        elif isinstance(hook, MaskHook):
             runner.optim_wrapper.set_masks(
                 {weight: torch.rand_like(weight) < 0.5 for weight in hook.weights(runner).values()})
     runner.model.train()

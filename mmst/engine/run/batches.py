@@ -58,7 +58,7 @@ def criterion_gradients(runner: Runner, criterion: Criterion,
     Raises:
         ConfigError: It needs gradients, and the config has no training data.
     """
-    if not getattr(criterion, 'needs_gradients', False):
+    if not getattr(criterion, 'needs_gradients', Criterion.needs_gradients):
         return {}
     if training_data(runner) is None:
         raise config_error('criterion', criterion_name(criterion),

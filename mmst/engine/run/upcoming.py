@@ -2,7 +2,6 @@
 
 from mmengine.runner import Runner
 
-from ..hooks.fixed_mask_hook import FixedMaskHook
 from ..hooks.interval_hook import counts_iterations, max_steps, validation_due
 from ..hooks.prune_hook import PruneHook
 from ..hooks.search_hook import SearchHook
@@ -11,7 +10,8 @@ from .runner_views import find_hook
 
 def upcoming(runner: Runner, step: int) -> list[str]:
     """Return the next search, prune and evaluation after ``step``, in words."""
-    search, prune, steps = find_hook(runner, SearchHook), drawing_hook(runner), max_steps(runner)
+    search, prune = find_hook(runner, SearchHook), find_hook(runner, PruneHook)
+    steps = max_steps(runner)
     found, unit = [], 'iteration' if counts_iterations(runner) else 'epoch'
     if search is not None and multiple_after(step, search.interval) <= steps:
         found.append(f'search in {unit} {multiple_after(step, search.interval)}')
@@ -25,17 +25,11 @@ def upcoming(runner: Runner, step: int) -> list[str]:
 def due_sparsity(runner: Runner, step: int) -> float | None:
     """Return the sparsity that the schedule asks for at the end of ``step``; None without pruning.
     """
-    prune = drawing_hook(runner)
+    prune = find_hook(runner, PruneHook)
     if prune is None:
         return None
     last = step == max_steps(runner)
     return prune.sparsity if last else prune.schedule.at(step // prune.interval)
-
-
-def drawing_hook(runner: Runner) -> PruneHook | None:
-    """Return the hook that draws masks; None where there is none or the mask is fixed."""
-    hook = find_hook(runner, PruneHook)
-    return None if isinstance(hook, FixedMaskHook) else hook
 
 
 def multiple_after(step: int, interval: int) -> int:

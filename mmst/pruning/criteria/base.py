@@ -9,14 +9,17 @@ class Criterion(ABC):
     """Scores weights; the lowest scores are pruned.
 
     To add one: a file next to this one with a subclass registered in ``CRITERIA``, imported in
-    ``__init__.py``.
+    ``__init__.py``; or a file of your own, which the config's ``custom_imports`` or ``--import``
+    names. Its constructor's arguments are its settings; ``mmst prune`` gives those called ``seed``
+    and ``batches`` its own arguments of these names.
 
     Attributes:
-        needs_gradients (bool): Whether ``score`` wants gradients of training losses.
-        batches (int): Of how many training batches on each rank, if it does.
+        needs_gradients (bool): Whether ``score`` wants gradients of training losses. Defaults to
+            False. Set in the class or by the constructor, as the others.
+        batches (int): Of how many training batches on each rank, if it does. Defaults to 100.
     """
-    needs_gradients = False
-    batches = 100
+    needs_gradients: bool = False
+    batches: int = 100
 
     @abstractmethod
     def score(self, weights: Mapping[str, Tensor],

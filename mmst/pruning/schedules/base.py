@@ -6,14 +6,26 @@ class Schedule(ABC):
     """Gives the target sparsity at each prune.
 
     To add one: a file next to this one with a subclass registered in ``SCHEDULES``, imported in
-    ``__init__.py``.
+    ``__init__.py``; or a file of your own, which the config's ``custom_imports`` names.
 
     Args:
         sparsity (float): The run's target sparsity p.
+
+    Attributes:
+        prunes (int, optional): How many prunes the run has by its interval: the n in "the k-th of
+            n". Known before the first call of :meth:`at` in a run. A subclass that sets it in its
+            constructor keeps its own number.
     """
+    prunes: int | None = None
+    _told = False
 
     def __init__(self, sparsity: float):
         self.sparsity = sparsity
+
+    def begin(self, prunes: int) -> None:
+        """Learn how many prunes the run has; its hook calls this."""
+        if self.prunes is None or self._told:
+            self.prunes, self._told = prunes, True
 
     @abstractmethod
     def at(self, prune: int) -> float:

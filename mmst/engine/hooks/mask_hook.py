@@ -1,0 +1,63 @@
+"""Base of hooks that keep weights pruned."""
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from mmengine.runner import Runner
+from torch import nn
+
+from ...pruning.mask import Mask
+from ...pruning.mask_in_force import MaskInForce
+from ...pruning.pruner import PARTS
+from ..run.mask_state import MASK, mask_state
+from ..run.runner_views import averaged
+from ..run.since_return import SinceReturn
+from .interval_hook import IntervalHook, trains
+
+
+class MaskHook(IntervalHook):
+    """Keeps weights of the network at 0, and their averages; the mask travels in checkpoints.
+
+    What looks at a run finds its mask here, wherever that comes from: ``PruneHook`` draws masks,
+    ``FixedMaskHook`` has a ticket's.
+
+    Attributes:
+        sparsity (float): The run's target, a share of the prunable weights.
+        drawn (Mask, optional): The mask that was drawn in this step, even if it is lifted.
+        parts (Sequence[str]): Parts of the model that are pruned.
+    """
+    priority = 71
+    sparsity: float = 0.
+    parts: Sequence[str] = PARTS
+    keep_values = False
+    _averages: SinceReturn | None = None
+
+    @property
+    def drawn(self) -> Mask | None:
+        return None
+
+    @abstractmethod
+    def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
+        """The prunable weights by parameter name."""
+
+    def in_force(self, runner: Runner) -> MaskInForce:
+        """Puts masks in force on the network as it is now, and lifts them."""
+        ema = averaged(runner)
+        return MaskInForce(lambda: self.weights(runner), runner.optim_wrapper,
+                           ema.module if ema is not None else None, self._averages,
+                           self.keep_values)
+
+    def mask_in_force(self, runner: Runner) -> Mask | None:
+        """The mask that training keeps to, or None while weights are reactivated."""
+        if not trains(runner):
+            return None
+        return MaskInForce(lambda: self.weights(runner), runner.optim_wrapper).mask
+
+    def at_target(self, runner: Runner) -> bool:
+        """Whether the network has the run's target sparsity now, to within one weight."""
+        mask = self.drawn or self.mask_in_force(runner)
+        return mask is not None and mask.reaches(self.sparsity)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().before_save_checkpoint(runner, checkpoint)
+        if self.mask_in_force(runner) is not None:
+            checkpoint[MASK] = mask_state(runner.optim_wrapper.masks, self.weights(runner))

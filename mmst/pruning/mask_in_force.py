@@ -1,0 +1,103 @@
+"""The mask that training keeps to, on living weights and all that follows them."""
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from .mask import Mask
+from .reactivation import PruneState, zero_pruned_of
+
+
+class MaskHolder(Protocol):
+    """What holds pruned weights at 0 from step to step: the optimizer wrapper."""
+    masks: PruneState
+    returned: PruneState
+
+    def set_masks(self, pruned: dict[nn.Parameter, Tensor], keep_values: bool = False) -> None:
+        """Put masks (True where pruned) in force."""
+
+    def lift_masks(self) -> None:
+        """Let pruned weights train again."""
+
+
+class Averages(Protocol):
+    """Averages of returned weights over the time since their return."""
+
+    def begin(self, weights: Mapping[str, nn.Parameter], returned: PruneState) -> None:
+        """Follow the weights that have returned now."""
+
+    def end(self) -> None:
+        """Follow no weights any more."""
+
+
+class MaskInForce:
+    """Puts masks in force on a network's weights and their averages, and lifts them.
+
+    Made anew at each use: searches change which weights there are.
+
+    Args:
+        find_weights (Callable): Gives the prunable weights by parameter name. It is called where
+            they are needed, once.
+        holder (MaskHolder): The optimizer wrapper.
+        averaged (nn.Module, optional): The moving average of the network.
+        averages (Averages, optional): Corrects the averages of weights that return.
+        keep_values (bool): Remember pruned weights for their revival. Defaults to False.
+    """
+
+    def __init__(self, find_weights: Callable[[], dict[str, nn.Parameter]], holder: MaskHolder,
+                 averaged: nn.Module | None = None, averages: Averages | None = None,
+                 keep_values: bool = False):
+        self.find_weights, self.holder = find_weights, holder
+        self.averaged, self.averages = averaged, averages
+        self.keep_values = keep_values
+
+    @cached_property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """The prunable weights by parameter name."""
+        return self.find_weights()
+
+    @property
+    def copies(self) -> dict[str, Tensor]:
+        """The averaged weights by parameter name; empty without an average."""
+        return dict(self.averaged.named_parameters()) if self.averaged is not None else {}
+
+    @property
+    def mask(self) -> Mask | None:
+        """The mask in force, or None while weights are reactivated."""
+        masks = self.holder.masks
+        if not masks:
+            return None
+        return Mask({name: ~masks[w]['pruned'] for name, w in self.weights.items() if w in masks})
+
+    @torch.no_grad()
+    def put(self, mask: Mask) -> None:
+        """Put ``mask`` in force: pruned weights are 0 at once, the averaged ones too."""
+        self.holder.set_masks({self.weights[name]: ~kept.to(self.weights[name].device)
+                               for name, kept in mask.items()}, keep_values=self.keep_values)
+        if self.averages is not None:
+            self.averages.end()
+        copies = self.copies
+        for name in mask if copies else ():
+            state, copy = self.holder.masks[self.weights[name]], copies[name]
+            if copy.device == self.weights[name].device:
+                zero_pruned_of(copy, state)
+            else:
+                copy.masked_fill_(state['pruned'].to(copy.device), 0)
+
+    def lift(self) -> int | None:
+        """Reactivate all pruned weights; their number, or None where no mask is in force."""
+        mask = self.mask
+        if mask is None:
+            return None
+        revived = mask.pruned
+        self.holder.lift_masks()
+        if self.averages is not None:
+            self.averages.begin(self.weights, self.holder.returned)
+        return revived
+
+    def returned_mask(self) -> Mask:
+        """The mask that was lifted last, for what is left of its weights."""
+        returned = self.holder.returned
+        return Mask({name: ~returned[w]['returned'] for name, w in self.weights.items()})

@@ -1,0 +1,205 @@
+"""Progressive pruning with iterative reactivation (paper Sec. 3.2, Alg. 1), without a runner."""
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..errors import config_error
+from ..registry import CRITERIA, SCHEDULES
+from ..settings.checks import as_number, check_choice, check_flag, check_names, check_number
+from .acting import check_zeros_act
+from .build import build_registered, scores_of
+from .draw import count_to_prune, draw_mask
+from .mask import Mask
+from .mask_in_force import MaskInForce
+from .matrices import find_matrices
+from .prunable import prunable_weights
+from .reactivation import REVIVE
+from .schedules.base import Schedule
+from .scope import check_scope
+
+REACTIVATION = ('search', 'prune', None)
+#: Parts that are pruned by default, as far as a model has them.
+PARTS = ('backbone', 'neck')
+
+#: Gives a criterion's gradients of weights; empty where it needs none.
+Gradients = Callable[[Mapping[str, nn.Parameter]], Mapping[str, Tensor]]
+
+
+def no_gradients(weights: Mapping[str, nn.Parameter]) -> Mapping[str, Tensor]:
+    """For criteria that need none."""
+    return {}
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """What a step of pruning has done.
+
+    Attributes:
+        revived (int, optional): Pruned weights that train again; None where no mask was lifted.
+        mask (Mask, optional): The mask that was drawn; None where none was due.
+        ratio (float): The sparsity that was asked for.
+    """
+    revived: int | None = None
+    mask: Mask | None = None
+    ratio: float = 0.
+
+    def details(self) -> dict[str, Any]:
+        """What the run's timeline holds of the prune."""
+        return dict(ratio=self.ratio, sparsity=self.mask.sparsity, total=self.mask.total,
+                    pruned=self.mask.pruned)
+
+
+class Pruner:
+    """Draws masks as the schedule asks, and lifts them for reactivation.
+
+    It needs no runner: :meth:`begin` once; then, of each step of the run, :meth:`begin_step` before
+    and :meth:`step` after training. Messages name the settings as ``PruneHook`` does, whose
+    arguments these are.
+
+    Args:
+        sparsity, schedule, criterion, scope, reactivation, revive, parts, transformers,
+            leave_alone: See :class:`mmst.engine.PruneHook`.
+
+    Attributes:
+        drawn (Mask, optional): The mask that was drawn in this step, even if it is lifted.
+    """
+
+    def __init__(self, sparsity: float, schedule: Any = 'progressive',
+                 criterion: Any = 'magnitude', scope: str = 'global',
+                 reactivation: str | None = 'search', revive: str = 'zero',
+                 parts: Sequence[str] = PARTS, transformers: bool = True,
+                 leave_alone: Sequence[str] = ()):
+        self.sparsity = check_number('PruneHook.sparsity', sparsity, above=0, below=1,
+                                     remedy='give the share of weights to prune, e.g. 0.9')
+        self.scope = check_scope('PruneHook.scope', scope, self.sparsity, 'PruneHook.sparsity')
+        self.reactivation = check_choice('PruneHook.reactivation', reactivation, REACTIVATION)
+        self.revive = check_choice('PruneHook.revive', revive, REVIVE)
+        self.schedule = build_registered(SCHEDULES, 'PruneHook.schedule', schedule,
+                                         sparsity=self.sparsity)
+        self.criterion = build_registered(CRITERIA, 'PruneHook.criterion', criterion)
+        self.select = dict(
+            parts=check_names('PruneHook.parts', parts, 'give e.g. [\'backbone\', \'neck\']'),
+            transformers=check_flag('PruneHook.transformers', transformers),
+            leave_alone=check_names('PruneHook.leave_alone', leave_alone,
+                                    'give paths of layers, e.g. [\'backbone.stem\']'))
+        self.drawn: Mask | None = None
+
+    def weights(self, model: nn.Module) -> dict[str, nn.Parameter]:
+        """The prunable weights of ``model`` by parameter name."""
+        return prunable_weights(model, **self.select)
+
+    def begin(self, prunes: int) -> float:
+        """Tell the schedule how many prunes the run has.
+
+        Returns:
+            float: The sparsity at which the schedule ends.
+
+        Raises:
+            ConfigError: It asks for something else than a share of the weights.
+        """
+        if isinstance(self.schedule, Schedule):  # an object of another making need not know
+            self.schedule.begin(prunes)
+        for prune in range(1, prunes + 1):
+            ratio = self.schedule.at(prune)
+            if as_number(ratio) is None or not 0 <= ratio < 1:
+                raise config_error('PruneHook.schedule', type(self.schedule).__name__,
+                                   f'at prune {prune} of {prunes} it asks for {ratio!r}',
+                                   'let at() return a share of the weights, 0 or above and below 1')
+        return self.schedule.at(prunes)
+
+    def begin_step(self, in_force: MaskInForce) -> PruneResult:
+        """Lift the mask right after pruning (IR-P), once the pruned network has been evaluated."""
+        self.drawn = None
+        return PruneResult(in_force.lift() if self.reactivation == 'prune' else None)
+
+    def step(self, in_force: MaskInForce, prune: int, due: bool, searched: bool = False,
+             last: bool = False, gradients: Gradients = no_gradients,
+             agree: Callable[[Tensor], Any] = lambda kept: None) -> PruneResult:
+        """Lift and draw what is due at the end of a step of the run.
+
+        Args:
+            in_force (MaskInForce): Of the network as it is now.
+            prune (int): Number of the last prune by the interval, counted from 1.
+            due (bool): Whether that prune is now.
+            searched (bool): Whether a search was at the end of this step. Defaults to False.
+            last (bool): Whether this is the run's last step, which ends at the target sparsity.
+            gradients (Callable): See :data:`Gradients`.
+            agree (Callable): Makes a drawn tensor that of the first process, in place.
+        """
+        revived = None
+        # No training follows the last search: old values would enter the ticket as they are.
+        if (searched and self.reactivation == 'search'
+                and not (last and self.revive == 'value')):
+            revived = in_force.lift()
+        ratio = self.schedule.at(prune)
+        if due or (last and not self.at_target(in_force.mask)):
+            ratio = self.sparsity if last else ratio
+        elif not (searched and _is_below(in_force.mask, ratio)):
+            return PruneResult(revived)
+        return PruneResult(revived, self.draw(in_force, ratio, gradients, agree), ratio)
+
+    def stop(self, in_force: MaskInForce, lifted: bool, gradients: Gradients = no_gradients,
+             agree: Callable[[Tensor], Any] = lambda kept: None) -> PruneResult:
+        """End a run that is stopped early at the target sparsity too.
+
+        Args:
+            in_force (MaskInForce): Of the network as it is now.
+            lifted (bool): Whether nothing was trained since masks were lifted.
+            gradients, agree: See :meth:`step`.
+        """
+        if self.revive == 'value' and lifted:
+            # The last prune's mask holds, for what is left of it.
+            in_force.put(in_force.returned_mask())
+        if self.at_target(in_force.mask):
+            return PruneResult()
+        mask = self.draw(in_force, self.sparsity, gradients, agree)
+        return PruneResult(mask=mask, ratio=self.sparsity)
+
+    def draw(self, in_force: MaskInForce, ratio: float, gradients: Gradients = no_gradients,
+             agree: Callable[[Tensor], Any] = lambda kept: None) -> Mask:
+        """Draw the mask of sparsity ``ratio`` and put it in force."""
+        weights = in_force.weights
+        scores = scores_of(self.criterion, weights, gradients(weights))
+        mask = draw_mask(scores, ratio, self.scope, in_force.mask)
+        for kept in mask.values():
+            agree(kept)
+        in_force.put(mask)
+        self.drawn = mask
+        return mask
+
+    def at_target(self, mask: Mask | None) -> bool:
+        """Whether ``mask``, in force now, has the target sparsity, to within one weight."""
+        mask = self.drawn or mask
+        return mask is not None and mask.reaches(self.sparsity)
+
+    def check(self, model: nn.Module) -> None:
+        """Refuse parts that the model lacks, layers that cannot be pruned, and too high a sparsity.
+
+        Raises:
+            ConfigError: Naming the key.
+        """
+        _check_parts(model, self.select['parts'])
+        weights = self.weights(model)
+        check_zeros_act(model, weights)
+        sizes = [weight.numel() for weight in weights.values()]
+        left = sum(sizes) - count_to_prune(sum(sizes), self.sparsity)
+        if left < len(sizes):
+            raise config_error('PruneHook.sparsity', self.sparsity, f'it leaves {left} of '
+                               f'{sum(sizes)} weights in {len(sizes)} layers, so nothing gets '
+                               'through the network', 'use 0.98 or less')
+
+
+def _is_below(mask: Mask | None, ratio: float) -> bool:
+    return mask is not None and mask.sparsity < ratio
+
+
+def _check_parts(model: nn.Module, parts: Sequence[str]) -> None:
+    """Refuse a part that the model lacks; backbone and neck stand for what it has of them."""
+    for part in parts:
+        if part not in PARTS and part not in model._modules:
+            has = dict.fromkeys(matrix.path.partition('.')[0] for matrix in find_matrices(model))
+            raise config_error('PruneHook.parts', part, 'the model has no part of this name',
+                               f'name some of {", ".join(map(repr, has))}; layers within them are '
+                               'spared by leave_alone')
