@@ -116,7 +116,8 @@ class Pruner:
 
     def step(self, in_force: MaskInForce, prune: int, due: bool, searched: bool = False,
              last: bool = False, gradients: Gradients = no_gradients,
-             agree: Callable[[Tensor], Any] = lambda kept: None) -> PruneResult:
+             agree: Callable[[Tensor], Any] = lambda kept: None,
+             tell: Callable[[PruneResult], Any] = lambda result: None) -> PruneResult:
         """Lift and draw what is due at the end of a step of the run.
 
         Args:
@@ -127,12 +128,14 @@ class Pruner:
             last (bool): Whether this is the run's last step, which ends at the target sparsity.
             gradients (Callable): See :data:`Gradients`.
             agree (Callable): Makes a drawn tensor that of the first process, in place.
+            tell (Callable): Is told of a mask that is lifted before the next one is drawn.
         """
         revived = None
         # No training follows the last search: old values would enter the ticket as they are.
         if (searched and self.reactivation == 'search'
                 and not (last and self.revive == 'value')):
             revived = in_force.lift()
+            tell(PruneResult(revived))
         ratio = self.schedule.at(prune)
         if due or (last and not self.at_target(in_force.mask)):
             ratio = self.sparsity if last else ratio

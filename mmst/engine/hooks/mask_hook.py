@@ -1,6 +1,6 @@
 """Base of hooks that keep weights pruned."""
 from abc import abstractmethod
-from collections.abc import Sequence
+from typing import Any
 
 from mmengine.runner import Runner
 from torch import nn
@@ -22,18 +22,22 @@ class MaskHook(IntervalHook):
 
     Attributes:
         sparsity (float): The run's target, a share of the prunable weights.
-        drawn (Mask, optional): The mask that was drawn in this step, even if it is lifted.
-        parts (Sequence[str]): Parts of the model that are pruned.
+        keep_values (bool): Whether pruned weights are remembered for their return.
     """
     priority = 71
     sparsity: float = 0.
-    parts: Sequence[str] = PARTS
     keep_values = False
     _averages: SinceReturn | None = None
 
     @property
     def drawn(self) -> Mask | None:
+        """The mask that was drawn in this step, even if it is lifted."""
         return None
+
+    @property
+    def select(self) -> dict[str, Any]:
+        """Which weights are prunable: arguments of ``prunable_weights``."""
+        return dict(parts=PARTS)
 
     @abstractmethod
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:

@@ -1,5 +1,7 @@
 """Prunes: one half of two-in-one training."""
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from mmengine import dist
@@ -68,7 +70,7 @@ class PruneHook(MaskHook):
         self.pruner = Pruner(sparsity, schedule, criterion, scope, reactivation, revive, parts,
                              transformers, leave_alone)
         self.debug = check_flag('PruneHook.debug', debug)
-        self.sparsity, self.parts = self.pruner.sparsity, self.pruner.select['parts']
+        self.sparsity = self.pruner.sparsity
         self.schedule, self.criterion = self.pruner.schedule, self.pruner.criterion
         self.keep_values = self.pruner.revive == 'value'
         self._loaded: dict | None = None
@@ -76,8 +78,11 @@ class PruneHook(MaskHook):
 
     @property
     def drawn(self) -> Mask | None:
-        """The mask that was drawn in this step, even if it is lifted."""
         return self.pruner.drawn
+
+    @property
+    def select(self) -> dict[str, Any]:
+        return self.pruner.select
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_wrapper('pruning needs a wrapper that masks gradients')
@@ -134,10 +139,12 @@ class PruneHook(MaskHook):
         if self._averages is not None:
             self._averages.update()  # some EMA hooks average at the ends of epochs
         search = find_hook(runner, SearchHook)
-        self._record(runner, step, self.pruner.step(
+        result = self.pruner.step(
             self.in_force(runner), step // self.interval, due=step % self.interval == 0,
             searched=search is not None and search.last_search == step,
-            last=step == max_steps(runner), **self._helpers(runner, step)))
+            last=step == max_steps(runner), tell=lambda lifted: self._record(runner, step, lifted),
+            **self._helpers(runner, step))
+        self._record(runner, step, replace(result, revived=None))
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """End at the target sparsity, also a run that is stopped early."""
