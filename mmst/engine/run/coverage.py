@@ -40,7 +40,7 @@ def log_coverage(runner: Runner, teller: Hook) -> None:
     if teller is not (prune or search):
         return
     model = unwrapped(runner)
-    weights, parts = ({}, ()) if prune is None else (prune.weights(runner), prune.parts)
+    weights, parts = ({}, ()) if prune is None else (prune.weights(runner), prune.select['parts'])
     groups = [] if search is None else [
         name for name in find_units(model) if not search.leaves_alone(name)]
     found, hint = coverage(model, weights, groups, parts), ''
