@@ -52,7 +52,7 @@ class Mask(Mapping):
         return self.pruned / self.total if self.total else 0.
 
     def reaches(self, sparsity: float) -> bool:
-        """Whether the share that is pruned is ``sparsity`` or more, to within one weight."""
+        """Say whether the share that is pruned is ``sparsity`` or more, to within one weight."""
         return self.sparsity >= sparsity - 1.5 / max(self.total, 1)
 
     def layer_sparsity(self) -> dict[str, float]:

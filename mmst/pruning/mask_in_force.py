@@ -1,4 +1,4 @@
-"""The mask that training keeps to, on living weights and all that follows them."""
+"""Keeps living weights, and all that follows them, to a mask."""
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Protocol
@@ -11,7 +11,7 @@ from .reactivation import PruneState, zero_pruned_of
 
 
 class MaskHolder(Protocol):
-    """What holds pruned weights at 0 from step to step: the optimizer wrapper."""
+    """Holds pruned weights at 0 from step to step, as the optimizer wrapper does."""
     masks: PruneState
     returned: PruneState
 
@@ -23,19 +23,19 @@ class MaskHolder(Protocol):
 
 
 class Averages(Protocol):
-    """Averages of returned weights over the time since their return."""
+    """Averages returned weights over the time since their return."""
 
     def begin(self, weights: Mapping[str, nn.Parameter], returned: PruneState) -> None:
         """Follow the weights that have returned now."""
 
     def end(self) -> None:
-        """Follow no weights any more."""
+        """Stop following weights."""
 
 
 class MaskInForce:
     """Puts masks in force on a network's weights and their averages, and lifts them.
 
-    Made anew at each use: searches change which weights there are.
+    Made again at each use: searches change which weights there are.
 
     Args:
         find_weights (Callable): Gives the prunable weights by parameter name. It is called where
@@ -55,17 +55,17 @@ class MaskInForce:
 
     @cached_property
     def weights(self) -> dict[str, nn.Parameter]:
-        """The prunable weights by parameter name."""
+        """Return the prunable weights by parameter name."""
         return self.find_weights()
 
     @property
     def copies(self) -> dict[str, Tensor]:
-        """The averaged weights by parameter name; empty without an average."""
+        """Return the averaged weights by parameter name; empty without an average."""
         return dict(self.averaged.named_parameters()) if self.averaged is not None else {}
 
     @property
     def mask(self) -> Mask | None:
-        """The mask in force, or None while weights are reactivated."""
+        """Return the mask in force, or None while weights are reactivated."""
         masks = self.holder.masks
         if not masks:
             return None
@@ -87,7 +87,11 @@ class MaskInForce:
                 copy.masked_fill_(state['pruned'].to(copy.device), 0)
 
     def lift(self) -> int | None:
-        """Reactivate all pruned weights; their number, or None where no mask is in force."""
+        """Reactivate all pruned weights.
+
+        Returns:
+            int, optional: Their number; None where no mask is in force.
+        """
         mask = self.mask
         if mask is None:
             return None
@@ -98,6 +102,6 @@ class MaskInForce:
         return revived
 
     def returned_mask(self) -> Mask:
-        """The mask that was lifted last, for what is left of its weights."""
+        """Return the mask that was lifted last, for those of its weights that are left."""
         returned = self.holder.returned
         return Mask({name: ~returned[w]['returned'] for name, w in self.weights.items()})

@@ -1,4 +1,4 @@
-"""Progressive pruning with iterative reactivation (paper Sec. 3.2, Alg. 1), without a runner."""
+"""Prunes progressively, with iterative reactivation (paper Sec. 3.2, Alg. 1), without a runner."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,13 +28,13 @@ Gradients = Callable[[Mapping[str, nn.Parameter]], Mapping[str, Tensor]]
 
 
 def no_gradients(weights: Mapping[str, nn.Parameter]) -> Mapping[str, Tensor]:
-    """For criteria that need none."""
+    """Return nothing, for criteria that need none."""
     return {}
 
 
 @dataclass(frozen=True)
 class PruneResult:
-    """What a step of pruning has done.
+    """Says what a step of pruning has done.
 
     Attributes:
         revived (int, optional): Pruned weights that train again; None where no mask was lifted.
@@ -46,7 +46,7 @@ class PruneResult:
     ratio: float = 0.
 
     def details(self) -> dict[str, Any]:
-        """What the run's timeline holds of the prune."""
+        """Return the prune's entries in the run's timeline."""
         return dict(ratio=self.ratio, sparsity=self.mask.sparsity, total=self.mask.total,
                     pruned=self.mask.pruned)
 
@@ -87,7 +87,7 @@ class Pruner:
         self.drawn: Mask | None = None
 
     def weights(self, model: nn.Module) -> dict[str, nn.Parameter]:
-        """The prunable weights of ``model`` by parameter name."""
+        """Return the prunable weights of ``model`` by parameter name."""
         return prunable_weights(model, **self.select)
 
     def begin(self, prunes: int) -> float:
@@ -153,7 +153,7 @@ class Pruner:
             gradients, agree: See :meth:`step`.
         """
         if self.revive == 'value' and lifted:
-            # The last prune's mask holds, for what is left of it.
+            # The last prune's mask holds, for the weights that are left.
             in_force.put(in_force.returned_mask())
         if self.at_target(in_force.mask):
             return PruneResult()
@@ -173,7 +173,7 @@ class Pruner:
         return mask
 
     def at_target(self, mask: Mask | None) -> bool:
-        """Whether ``mask``, in force now, has the target sparsity, to within one weight."""
+        """Say whether ``mask``, in force now, has the target sparsity, to within one weight."""
         mask = self.drawn or mask
         return mask is not None and mask.reaches(self.sparsity)
 
@@ -199,7 +199,7 @@ def _is_below(mask: Mask | None, ratio: float) -> bool:
 
 
 def _check_parts(model: nn.Module, parts: Sequence[str]) -> None:
-    """Refuse a part that the model lacks; backbone and neck stand for what it has of them."""
+    """Refuse a part that the model lacks; backbone and neck may be missing."""
     for part in parts:
         if part not in PARTS and part not in model._modules:
             has = dict.fromkeys(matrix.path.partition('.')[0] for matrix in find_matrices(model))

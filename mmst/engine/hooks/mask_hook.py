@@ -1,4 +1,4 @@
-"""Base of hooks that keep weights pruned."""
+"""Offers what hooks that keep weights pruned have in common."""
 from abc import abstractmethod
 from typing import Any
 
@@ -17,7 +17,7 @@ from .interval_hook import IntervalHook, trains
 class MaskHook(IntervalHook):
     """Keeps weights of the network at 0, and their averages; the mask travels in checkpoints.
 
-    What looks at a run finds its mask here, wherever that comes from: ``PruneHook`` draws masks,
+    Other hooks find the run's mask here, wherever that comes from: ``PruneHook`` draws masks,
     ``FixedMaskHook`` has a ticket's.
 
     Attributes:
@@ -31,33 +31,33 @@ class MaskHook(IntervalHook):
 
     @property
     def drawn(self) -> Mask | None:
-        """The mask that was drawn in this step, even if it is lifted."""
+        """Return the mask that was drawn in this step, even if it is lifted."""
         return None
 
     @property
     def select(self) -> dict[str, Any]:
-        """Which weights are prunable: arguments of ``prunable_weights``."""
+        """Return the arguments of ``prunable_weights``."""
         return dict(parts=PARTS)
 
     @abstractmethod
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
-        """The prunable weights by parameter name."""
+        """Return the prunable weights by parameter name."""
 
     def in_force(self, runner: Runner) -> MaskInForce:
-        """Puts masks in force on the network as it is now, and lifts them."""
+        """Return the masks' hold on the network as it is now."""
         ema = averaged(runner)
         return MaskInForce(lambda: self.weights(runner), runner.optim_wrapper,
                            ema.module if ema is not None else None, self._averages,
                            self.keep_values)
 
     def mask_in_force(self, runner: Runner) -> Mask | None:
-        """The mask that training keeps to, or None while weights are reactivated."""
+        """Return the mask that training keeps to, or None while weights are reactivated."""
         if not trains(runner):
             return None
         return MaskInForce(lambda: self.weights(runner), runner.optim_wrapper).mask
 
     def at_target(self, runner: Runner) -> bool:
-        """Whether the network has the run's target sparsity now, to within one weight."""
+        """Say whether the network has the run's target sparsity now, to within one weight."""
         mask = self.drawn or self.mask_in_force(runner)
         return mask is not None and mask.reaches(self.sparsity)
 
