@@ -68,7 +68,7 @@ def read_kind(key: str, text: str) -> Any:
     try:
         found = ast.parse(text.strip(), mode='eval').body
         if isinstance(found, ast.Call):
-            keys = [ast.Constant(keyword.arg) for keyword in found.keywords]
+            keys: list[ast.expr | None] = [ast.Constant(keyword.arg) for keyword in found.keywords]
             found = ast.Dict(keys, [keyword.value for keyword in found.keywords])
         return ast.literal_eval(found)
     except (SyntaxError, ValueError, TypeError) as error:

@@ -47,6 +47,7 @@ class PruneResult:
 
     def details(self) -> dict[str, Any]:
         """Return the prune's entries in the run's timeline."""
+        assert self.mask is not None, 'no mask was drawn'
         return dict(ratio=self.ratio, sparsity=self.mask.sparsity, total=self.mask.total,
                     pruned=self.mask.pruned)
 
@@ -79,7 +80,7 @@ class Pruner:
         self.schedule = build_registered(SCHEDULES, 'PruneHook.schedule', schedule,
                                          sparsity=self.sparsity)
         self.criterion = build_registered(CRITERIA, 'PruneHook.criterion', criterion)
-        self.select = dict(
+        self.select: dict[str, Any] = dict(
             parts=check_names('PruneHook.parts', parts, 'give e.g. [\'backbone\', \'neck\']'),
             transformers=check_flag('PruneHook.transformers', transformers),
             leave_alone=check_names('PruneHook.leave_alone', leave_alone,
@@ -107,7 +108,7 @@ class Pruner:
                 raise config_error('PruneHook.schedule', type(self.schedule).__name__,
                                    f'at prune {prune} of {prunes} it asks for {ratio!r}',
                                    'let at() return a share of the weights, 0 or above and below 1')
-        return self.schedule.at(prunes)
+        return float(self.schedule.at(prunes))
 
     def begin_step(self, in_force: MaskInForce) -> PruneResult:
         """Lift the mask right after pruning (IR-P), once the pruned network has been evaluated."""

@@ -138,9 +138,6 @@ class FixedMaskHook(MaskHook):
     def mask_in_force(self, runner: Runner) -> Mask | None:
         return self.mask
 
-    def on_step(self, runner: Runner, step: int) -> None:
-        """Nothing has to be done: the optimizer wrapper keeps to the mask."""
-
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
         checkpoint['mmst_search'] = self.search_state

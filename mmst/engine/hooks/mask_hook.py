@@ -1,5 +1,4 @@
 """Offers what hooks that keep weights pruned have in common."""
-from abc import abstractmethod
 from typing import Any
 
 from mmengine.runner import Runner
@@ -7,9 +6,10 @@ from torch import nn
 
 from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
+from ...pruning.prunable import prunable_weights
 from ...pruning.pruner import PARTS
 from ..run.mask_state import MASK, mask_state
-from ..run.runner_views import averaged
+from ..run.runner_views import averaged, unwrapped
 from ..run.since_return import SinceReturn
 from .interval_hook import IntervalHook, trains
 
@@ -39,9 +39,12 @@ class MaskHook(IntervalHook):
         """Return the arguments of ``prunable_weights``."""
         return dict(parts=PARTS)
 
-    @abstractmethod
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
         """Return the prunable weights by parameter name."""
+        return prunable_weights(unwrapped(runner), **self.select)
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        """Leave the mask as it is: the optimizer wrapper keeps to it."""
 
     def in_force(self, runner: Runner) -> MaskInForce:
         """Return the masks' hold on the network as it is now."""

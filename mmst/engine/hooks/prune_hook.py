@@ -7,7 +7,6 @@ import torch
 from mmengine import dist
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
-from torch import nn
 
 from ...errors import config_error
 from ...pruning.mask import Mask
@@ -108,9 +107,6 @@ class PruneHook(MaskHook):
         self._averages = SinceReturn(ema) if ema is not None else None
         log_coverage(runner, self)
         self._restore(runner)
-
-    def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
-        return self.pruner.weights(unwrapped(runner))
 
     def before_train_epoch(self, runner: Runner) -> None:
         self._begin_step(runner)
