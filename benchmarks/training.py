@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
@@ -29,7 +29,7 @@ from foreach_form import ForeachTraining
 from machine import machine
 from pairing import load, measure, summary
 from published_form import PublishedTraining
-from training_forms import RUNGS, form, published_training
+from training_forms import RUNGS, WITHOUT_BN, form, published_training
 from training_report import markdown
 from training_tasks import DEVICE, SIZES, TIME, clean, make_batch, runner, step
 
@@ -51,10 +51,10 @@ def main() -> int:
                         help='images, height and width')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rungs', nargs='+', choices=RUNGS, default=list(RUNGS),
+    parser.add_argument('--rungs', nargs='+', choices=[*WITHOUT_BN, *RUNGS], default=list(RUNGS),
                         help='of the ladder, where all of them take too long')
     parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument('--peak-of', choices=PEAKS, help=argparse.SUPPRESS)
+    parser.add_argument('--peak-of', choices=[*PEAKS, *BN_PEAKS], help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.size = tuple(args.size or SIZES[args.task])
     torch.set_num_threads(args.threads)
@@ -74,7 +74,7 @@ def record(args: argparse.Namespace, section: str, found: dict) -> None:
     command = (f'python benchmarks/training.py --task {args.task} --transformer '
                f'{args.transformer} --size {shlex.join(map(str, args.size))} --rounds '
                f'{args.rounds} --threads {args.threads} --only {section}')
-    if section == 'ladder' and len(args.rungs) < len(RUNGS):
+    if section == 'ladder' and args.rungs != list(RUNGS):
         section, command = 'ladder, ends', f'{command} --rungs {shlex.join(args.rungs)}'
     cases.setdefault(case, {})[section] = dict(
         found, command=command, device=DEVICE, machine=machine(), load=load())
@@ -144,18 +144,33 @@ def peak_memory(args: argparse.Namespace) -> dict:
     """Return the peak memory of a process that trains, in MiB; on a GPU of what its allocator
     holds.
     """
+    return dict(peak_mib=peaks(args, PEAKS[:2] if DEVICE == 'cuda' else PEAKS))
+
+
+def bn_memory(args: argparse.Namespace) -> dict:
+    """Return the peaks of a CPU's process that trains without the BN kernel and with it."""
+    return dict(peak_mib=peaks(args, BN_PEAKS))
+
+
+def peaks(args: argparse.Namespace, kinds: Sequence[str]) -> dict[str, float]:
+    """Return the peak of a process of its own for each kind, in MiB."""
     found = {}
-    for kind in PEAKS[:2] if DEVICE == 'cuda' else PEAKS:
+    for kind in kinds:
         command = [sys.executable, '-W', 'ignore', __file__, '--task', args.task, '--transformer',
                    args.transformer, '--size', *map(str, args.size), '--threads',
                    str(args.threads), '--peak-of', kind]
         found[kind] = float(subprocess.run(command, check=True, text=True,
                                            stdout=subprocess.PIPE).stdout.split()[-1])
-    return dict(peak_mib=found)
+    return found
 
 
 def print_peak(args: argparse.Namespace) -> int:
     """Print the peak: ``peak_memory`` starts this."""
+    if args.peak_of in BN_PEAKS:
+        training = form(args, **{**WITHOUT_BN, **RUNGS}[args.peak_of])
+        for _ in range(2):
+            training.step(make_batch(args.task, *args.size))
+        return print_most_resident()
     both = args.peak_of != 'plain'
     run = runner(args.task, args.transformer, args.size, both,
                  dict(fast=dict(keep_memory='returned' not in args.peak_of)))
@@ -167,6 +182,11 @@ def print_peak(args: argparse.Namespace) -> int:
     if DEVICE == 'cuda':
         print(torch.cuda.max_memory_reserved() / 2**20)
         return 0
+    return print_most_resident()
+
+
+def print_most_resident() -> int:
+    """Print this process's largest share of memory, in MiB."""
     # Not getrusage: its maximum begins with that of the process that started this one.
     status = dict(line.split(':', 1) for line in Path('/proc/self/status').read_text().splitlines())
     print(float(status['VmHWM'].split()[0]) / 1024)
@@ -178,15 +198,16 @@ def print_peak(args: argparse.Namespace) -> int:
 
 def ladder(args: argparse.Namespace) -> dict:
     """Return the changes from the published form to this project's, one after the other."""
-    steps = {name: form(args, **RUNGS[name]) if RUNGS[name] else published_training(args)
-             for name in RUNGS if name in args.rungs}
+    known = {**WITHOUT_BN, **RUNGS}
+    steps = {name: form(args, **known[name]) if known[name] else published_training(args)
+             for name in known if name in args.rungs}
     batch = make_batch(args.task, *args.size)
     candidates = {name: lambda t=t: t.step(batch) for name, t in steps.items()}
 
     def prepare(name):
         if DEVICE == 'cuda':
             return
-        if name == 'memory kept':
+        if name.endswith('memory kept'):
             memory.keep_freed_memory()
             candidates[name]()  # takes its pages
         else:
@@ -276,9 +297,10 @@ ACTIVITY = getattr(torch.profiler.ProfilerActivity, DEVICE.upper())
 WARMUP = 2 if DEVICE == 'cuda' else 1
 #: What ``peak_memory`` compares.
 PEAKS = ('plain', 'two-in-one', 'two-in-one, memory returned')
+BN_PEAKS = ('products', 'products, BN kernel')
 SECTIONS: dict[str, Callable[[argparse.Namespace], dict]] = dict(
     overhead=overhead, events=events, memory=peak_memory, ladder=ladder, extras=extras,
-    profile=profile)
+    profile=profile, bn_memory=bn_memory)
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -15,7 +15,8 @@ from mmst.search.units import find_units
 
 #: What computes a search block, by a form's ``kernel``.
 OPS = dict(none=Ops(), all=KernelOps(('cpu', 'cuda')),
-           depthwise=KernelOps(('cpu', 'cuda'), ('depthwise', )))
+           depthwise=KernelOps(('cpu', 'cuda'), ('depthwise', )),
+           products=KernelOps(('cpu', 'cuda'), ('depthwise', 'pointwise')))
 _FORMS = {'foreach forms': dict(separate=True, channels_last=False, kernel='none'),
           'joint layout': dict(separate=False, channels_last=False, kernel='none'),
           'channels_last': dict(separate=False, channels_last=True, kernel='none'),
@@ -25,6 +26,9 @@ _CPU = {'products, BN kernel': dict(separate=False, channels_last=True, kernel='
 _GPU = {'CUDA graphs': dict(separate=False, channels_last=True, kernel='all', graph=True)}
 #: From the published form to this project's, one change after the other: arguments of ``form``.
 RUNGS: dict[str, dict] = {'published form': {}, **_FORMS, **(_GPU if DEVICE == 'cuda' else _CPU)}
+#: As the last two on a CPU, without the BN kernel.
+WITHOUT_BN = {name: dict(separate=False, channels_last=True, kernel='products')
+              for name in ('products', 'products, memory kept')}
 
 
 def loss(model: BenchmarkNetwork, batch: dict) -> torch.Tensor:

@@ -76,8 +76,12 @@ def _ladder(found: dict) -> list[str]:
         before = s['speedup']
         rows.append((name, f'{_ms(s):.0f}', f'{s["speedup"]:.2f}', gain,
                      '{:.2f} to {:.2f}'.format(*s['speedups'])))
-    return ['From the published form to this project\'s, one change after the other:', '', *table(
-        ('form', 'step (ms)', 'speed-up', 'of this change', 'speed-up, rounds'), rows)]
+    names = ('form', 'step (ms)', 'speed-up', 'of this change', 'speed-up, rounds')
+    if 'published form' in found['steps']:
+        title = 'From the published form to this project\'s, one change after the other:'
+        return [title, '', *table(names, rows)]
+    return ['Paired steps; speed-ups over the first form:', '', *table(
+        (*names[:3], names[4]), [(*row[:3], row[4]) for row in rows])]
 
 
 def _extras(found: dict) -> list[str]:
@@ -105,5 +109,11 @@ def _profile(found: dict) -> list[str]:
     return lines[1:]
 
 
+def _bn_memory(found: dict) -> list[str]:
+    without, with_it = found['peak_mib'].values()
+    return [f'Peak memory of the process, freed memory going back to the system: {without:.0f} MiB '
+            f'without the BN kernel, {with_it:.0f} MiB with it ({with_it / without - 1:+.1%}).']
+
+
 WRITERS = dict(overhead=_overhead, events=_events, memory=_memory, ladder=_ladder, extras=_extras,
-               profile=_profile)
+               profile=_profile, bn_memory=_bn_memory)

@@ -1,10 +1,12 @@
 """Puts convolutions in their plainest form: BN folded into them, groups spread out."""
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @torch.no_grad()
-def fold_bn(weight: Tensor, bn: nn.Module | None, bias: Tensor | None = None,
+def fold_bn(weight: Tensor, bn: Any, bias: Tensor | None = None,
             part: slice = slice(None)) -> tuple[Tensor, Tensor]:
     """Return the weight and bias of a convolution with the BN that follows it, in double precision.
 

@@ -5,6 +5,10 @@ from torch import Tensor, nn
 class StaticMap(nn.Module):
     """Holds a constant map, its repeated rows and columns stored once."""
 
+    table: Tensor
+    rows: Tensor
+    columns: Tensor
+
     def __init__(self, value: Tensor):
         super().__init__()
         value, rows = value.detach().unique_consecutive(return_inverse=True, dim=2)

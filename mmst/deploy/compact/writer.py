@@ -75,7 +75,7 @@ class Writer:
         zeros = torch.zeros(len(weight), dtype=weight.dtype)
         return self.make('conv', name, x, tensors=dict(weight=weight, bias=zeros), **settings)
 
-    def ones(self, level: int) -> str:
+    def ones(self, level: int | list[int]) -> str:
         """Return a map of ones of a level's size, the same for all that ask."""
         name = f'ones/{level}'
         return name if name in self.new.nodes else self.make('ones', name, level=level)
