@@ -39,7 +39,7 @@ param_scheduler = [
     dict(type='OneCycleLR', eta_max=0.02, total_steps=epochs, pct_start=0.1, div_factor=25,
          by_epoch=True, convert_to_iter_based=True)
 ]
-# Revived weights return with their values: a network whose mask is lifted can be pruned anew.
+# Revived weights return with their values: a network whose mask is lifted can be pruned again.
 default_hooks = dict(
     ema=dict(momentum=0.05),
     search=dict(interval=1, rho=2e-3, warmup=1, threshold=0.02, input_shape=(512, 1024),

@@ -40,9 +40,9 @@ def inspect(file: BinaryIO) -> None:
         Unsafe: It claims more than it holds.
         Exception: It is no file of ``torch.save``; almost anything can come.
     """
-    told = os.fstat(file.fileno())
-    size = told.st_size
-    if size > HOLES * told.st_blocks * _BLOCK + HOLE_ROOM:
+    status = os.fstat(file.fileno())
+    size = status.st_size
+    if size > HOLES * status.st_blocks * _BLOCK + HOLE_ROOM:
         raise Unsafe('most of it is a hole, of which nothing is stored')
     file.seek(0)
     archive = file.read(4) == b'PK\3\4'

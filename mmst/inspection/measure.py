@@ -46,7 +46,7 @@ def check_key(key: Any) -> None:
 
 
 def _is_plain(items: Node) -> bool:
-    """Whether a tuple holds texts, which Python hashes anew in each process, and small numbers."""
+    """Return whether a tuple holds texts, whose hashes differ by process, and small numbers."""
     numbers = [item for item in items if isinstance(item, (int, float))]
     small = all(isinstance(n, int) and n.bit_length() <= _PAIR_BITS for n in numbers)
     return small and len(numbers) <= 2 and not any(isinstance(item, Node) for item in items)

@@ -21,11 +21,11 @@ def accept_searched_states(model: nn.Module,
     Args:
         model (nn.Module): A network as built.
         file (Mapping, optional): The content of the ticket or checkpoint that is going to be
-            loaded. Networks that neither declare units nor have an adapter need it: which of their
-            channels belong together is told there.
+            loaded. Networks that neither declare units nor have an adapter need it: it says which
+            of their channels belong together.
 
     Raises:
-        TicketError: What the file tells does not fit the network.
+        TicketError: The file does not fit the network.
     """
     attach_described(model, file)
     if channels_of(model) is not None:
