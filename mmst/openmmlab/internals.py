@@ -12,7 +12,9 @@ from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.runner import BaseLoop, Runner
 from mmengine.utils import ManagerMixin
 from mmengine.visualization import Visualizer
+from mmengine.visualization.vis_backend import BaseVisBackend
 from torch import nn
+from torch.utils.data import DataLoader
 
 
 def is_resumed(runner: Runner) -> bool:
@@ -51,15 +53,9 @@ def validation_loop(runner: Runner) -> Any:
     return runner._val_loop
 
 
-def build_training_loop(runner: Runner) -> None:
-    """Build the training loop now, which ``Runner.train`` does otherwise."""
-    runner._train_loop = runner.build_train_loop(runner._train_loop)
-
-
-def build_validation_loop(runner: Runner) -> None:
-    """Build the validation loop now, if there is one."""
-    if runner._val_loop is not None:
-        runner._val_loop = runner.build_val_loop(runner._val_loop)
+def set_loader(runner: Runner, split: str, loader: DataLoader[Any]) -> None:
+    """Give the runner a built loader of ``'train'``, ``'val'`` or ``'test'``."""
+    setattr(runner, f'_{split}_dataloader', loader)
 
 
 def initialize_weights(runner: Runner) -> None:
@@ -67,8 +63,8 @@ def initialize_weights(runner: Runner) -> None:
     runner._init_model_weights()
 
 
-def environment_source(kind: type[Runner]) -> str:
-    """Return the source of the function in which a runner sets up its process."""
+def environment_source(kind: type[BaseVisBackend]) -> str:
+    """Return the source of the function in which a visualizer's backend begins."""
     return textwrap.dedent(inspect.getsource(kind._init_env))
 
 
