@@ -1,4 +1,5 @@
 """Writes files whole or not at all, and reads small ones."""
+import errno
 import json
 import os
 import stat
@@ -10,17 +11,26 @@ from mmengine.fileio import LocalBackend, register_backend
 
 from .errors import TrainingError
 
+#: Bytes of a text file that is read as a whole; timelines of long runs have some megabytes.
+SMALL = 1 << 26
 
-def write_bytes(path: str | Path, data: bytes) -> None:
+
+def write_bytes(path: str | Path, data: bytes, own: bool = False) -> None:
     """Write under another name, then rename: ``path`` holds its old or its new content.
 
     A symbolic link stays: the file that it names is written. Only regular files are replaced.
+
+    Args:
+        path (str | Path): Of the file.
+        data (bytes): Its content.
+        own (bool): Whether a run itself has named the file: a link in its place, which came with
+            the folder, is then replaced. Defaults to False.
 
     Raises:
         TrainingError: The disk is full or does not allow it, or ``path`` is a device, a pipe, a
             socket or a folder; it is as it was.
     """
-    path = replaceable(path)
+    path = Path(path) if own and os.path.islink(path) else replaceable(path)
     beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +44,40 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def read_text(path: str | Path, limit: int = SMALL) -> str:
+    """Return the text of a small regular file.
+
+    Raises:
+        OSError: It cannot be read, or is a pipe or a device, which may never end.
+        ValueError: It is no text in UTF-8, or has more than ``limit`` bytes.
+    """
+    # Without waiting: to open a pipe is to wait for somebody who writes into it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
+    with open(descriptor, 'rb') as file:
+        told = os.fstat(descriptor)
+        if not stat.S_ISREG(told.st_mode):
+            raise OSError(errno.EINVAL, 'no regular file', str(path))
+        if told.st_size > limit:
+            raise ValueError(f'it has {told.st_size:,} bytes, more than {limit:,}')
+        return file.read(limit).decode('utf-8')
+
+
+def open_own(path: str | Path, flags: int) -> int:
+    """Open a file that a run itself keeps, to be written in place; returns its descriptor.
+
+    Raises:
+        OSError: It cannot be opened, or something else would be written: it is a link, a file of
+            several names, or no regular file.
+    """
+    quiet = getattr(os, 'O_NOFOLLOW', 0) | getattr(os, 'O_NONBLOCK', 0)
+    descriptor = os.open(path, flags | quiet, 0o644)
+    told = os.fstat(descriptor)
+    if not stat.S_ISREG(told.st_mode) or told.st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, 'it is no file of the run alone', str(path))
+    return descriptor
 
 
 def parse_json(text: str) -> Any:
@@ -97,10 +141,10 @@ class AtomicBackend(LocalBackend):
     """Is mmengine's local file backend with whole writes."""
 
     def put(self, obj, filepath) -> None:
-        write_bytes(filepath, obj if isinstance(obj, bytes) else obj.getvalue())
+        write_bytes(filepath, obj if isinstance(obj, bytes) else obj.getvalue(), own=True)
 
     def put_text(self, obj: str, filepath, encoding: str = 'utf-8') -> None:
-        write_bytes(filepath, obj.encode(encoding))
+        write_bytes(filepath, obj.encode(encoding), own=True)
 
 
 register_backend('mmst_atomic', AtomicBackend, force=True)

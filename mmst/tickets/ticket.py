@@ -64,9 +64,9 @@ class Ticket:
         state, kept = masked_copy(self.state_dict, mask)
         return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity, **meta))
 
-    def save(self, path: str | Path) -> None:
-        """Write the file whole or not at all."""
-        files.write_bytes(path, encode(self.model, self.state_dict, self.mask, self.meta))
+    def save(self, path: str | Path, own: bool = False) -> None:
+        """Write the file whole or not at all; ``own`` as in :func:`mmst.files.write_bytes`."""
+        files.write_bytes(path, encode(self.model, self.state_dict, self.mask, self.meta), own)
 
     @classmethod
     def load(cls, path: str | Path) -> 'Ticket':

@@ -152,7 +152,8 @@ class StopHook(Hook):
                 str(path.parent), path.name, meta={'epoch': epoch, 'iter': runner.iter, **meta},
                 by_epoch=not counts_iterations(runner), backend_args=dict(backend='mmst_atomic'))
             if dist.is_main_process():
-                files.write_bytes(path.with_name('last_checkpoint'), str(path).encode())
+                files.write_bytes(path.with_name('last_checkpoint'), str(path).encode(),
+                                  own=True)
                 remove_outdated(runner.work_dir, path)
         dist.barrier()  # a launcher ends the others as soon as one has ended
         stopped = Stopped(number, reported=True)

@@ -146,7 +146,7 @@ class TicketHook(IntervalHook):
             summary['before_last_prune'] = next(
                 (e for e in evaluations[::-1] if not e['at_target']), None)
             text = json.dumps(summary, indent=2, default=str)
-            files.write_bytes(path.with_suffix('.json'), text.encode())
+            files.write_bytes(path.with_suffix('.json'), text.encode(), own=True)
             runner.logger.info(f'ticket: {path}\n{ticket_table(summary)}')
             figures = figures_of(self.paper, _epochs(runner), summary['sparsity'])
             if figures is not None:
@@ -166,7 +166,7 @@ class TicketHook(IntervalHook):
             seed=runner.seed, imports=listed_imports(runner.cfg),
             versions=dict(mmst=__version__, torch=torch.__version__, mmengine=mmengine.__version__))
         Ticket.from_model(evaluated(runner), described_model(runner), mask,
-                          as_plain_data(meta)).save(path)
+                          as_plain_data(meta)).save(path, own=True)
 
 
 def described_model(runner: Runner) -> dict[str, Any]:

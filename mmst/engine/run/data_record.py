@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from ...data_in_use import data_roots, find_marker
 from ...errors import MMSTError, TrainingError
+from ...files import read_text
 from ...openmmlab.internals import is_resumed
 from ...tickets.plain_data import as_plain_data
 from .work_dir import read_record, write_record
@@ -98,8 +99,8 @@ def _markers(settings: Any) -> Iterator[str]:
     """How generated data were made."""
     for marker in map(find_marker, data_roots(settings)):
         if marker is not None:
-            with suppress(OSError, UnicodeDecodeError):
-                yield marker.read_text(encoding='utf-8')
+            with suppress(OSError, ValueError):
+                yield read_text(marker)
 
 
 def _without_roots(value: Any) -> Any:

@@ -6,12 +6,15 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 from ...errors import TicketError
+from ...files import read_text
 from ...openmmlab.safe_checkpoints import safe_load
 from ...tickets.digest import find_changed_part
 from .work_dir import checkpoints, run_id
 
 #: Checkpoints of runs that were asked to end: epochs and batches that are done.
 STOPPED = 'epoch_{}_iter_{}.pth'
+#: Bytes of a file that holds a path.
+_LONGEST = 1 << 14
 _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 
 
@@ -64,7 +67,7 @@ def _newest_first(work_dir: Path) -> list[Path]:
 def _named(work_dir: Path) -> Path | None:
     """Return the file that ``last_checkpoint`` names; in its folder, if the directory was moved."""
     try:
-        text = (work_dir / 'last_checkpoint').read_text(encoding='utf-8').strip()
+        text = read_text(work_dir / 'last_checkpoint', _LONGEST).strip()
         if not re.fullmatch(r'.*\d+\.pth', text):
             return None
         beside, path = work_dir / Path(text).name, Path(text)

@@ -34,8 +34,8 @@ def read(work_dir: str | Path) -> tuple[Entry | None, list[Entry]]:
     written.
     """
     try:
-        lines = (Path(work_dir) / FILE).read_text(encoding='utf-8').splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError):
+        lines = files.read_text(Path(work_dir) / FILE).splitlines(keepends=True)
+    except (OSError, ValueError):
         return None, []
     entries: list[Entry] = []
     for line in lines:
@@ -54,10 +54,10 @@ def find_damage(work_dir: str | Path) -> str | None:
     A last line that is cut off is no damage: a kill can strike while it is written.
     """
     try:
-        lines = (Path(work_dir) / FILE).read_text(encoding='utf-8').splitlines(keepends=True)
+        lines = files.read_text(Path(work_dir) / FILE).splitlines(keepends=True)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         return f'it cannot be read ({type(error).__name__})'
     for number, line in enumerate(lines, 1):
         entry = _entry(line)
@@ -78,7 +78,7 @@ def begin(work_dir: str | Path, run: Entry, entries: Iterable[Entry]) -> None:
     Raises:
         TrainingError: It cannot be written.
     """
-    files.write_bytes(Path(work_dir) / FILE, _lines([run, *entries]))
+    files.write_bytes(Path(work_dir) / FILE, _lines([run, *entries]), own=True)
 
 
 def append(work_dir: str | Path, entries: Sequence[Entry]) -> None:
@@ -89,7 +89,7 @@ def append(work_dir: str | Path, entries: Sequence[Entry]) -> None:
     """
     path = Path(work_dir) / FILE
     try:
-        with open(path, 'ab') as file:
+        with open(files.open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 'ab') as file:
             file.write(_lines(entries))
             file.flush()
             os.fsync(file.fileno())

@@ -141,13 +141,13 @@ def write_record(work_dir: Path, record: dict[str, Any]) -> None:
     Raises:
         TrainingError: It cannot be written.
     """
-    files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode())
+    files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode(), own=True)
 
 
 def read_record(work_dir: Path) -> dict[str, Any] | None:
     """Return a run's record; None where there is none that is whole."""
     try:
-        record = files.parse_json((work_dir / RECORD).read_text(encoding='utf-8'))
+        record = files.parse_json(files.read_text(work_dir / RECORD))
     except (OSError, ValueError):
         return None
     whole = isinstance(record, dict) and isinstance(record.get('config'), dict)
@@ -180,7 +180,7 @@ def _lock(work_dir: Path) -> None:
         return
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(work_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = files.open_own(work_dir / LOCK, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise files.cannot_write(work_dir / LOCK, error) from error
     if not _lock_file(descriptor):
@@ -192,8 +192,26 @@ def _lock(work_dir: Path) -> None:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f'process {os.getpid()}'.encode())
     _held[_key(work_dir)] = descriptor
+    _refuse_links(work_dir)
     for folder in (work_dir, work_dir / 'tickets'):
         files.remove_leftovers(folder)
+
+
+def _refuse_links(work_dir: Path) -> None:
+    """Refuse links that lead out of the directory: what they name would be written over.
+
+    Checkpoints may be links: they are read, and new ones take their places.
+    """
+    root = os.path.realpath(work_dir)
+    for folder, folders, names in os.walk(work_dir):
+        for path in (os.path.join(folder, name) for name in (*folders, *names)):
+            within = os.path.join(os.path.realpath(path), '').startswith(os.path.join(root, ''))
+            if os.path.islink(path) and not within and not path.endswith('.pth'):
+                release(work_dir)
+                raise TrainingError(
+                    f'work_dir = {str(work_dir)!r}: {os.path.relpath(path, work_dir)} is a link to '
+                    f'{os.path.realpath(path)}, and the run would write there. Remedy: remove the '
+                    'link, or give another --work-dir.')
 
 
 def _lock_file(descriptor: int) -> bool:

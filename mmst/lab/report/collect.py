@@ -12,10 +12,11 @@ from ... import files
 from ...engine.run import timeline
 from ...engine.run.events import KEY
 from ...engine.run.resume import find_checkpoint
-from ...errors import TicketError, config_error
+from ...errors import TicketError, config_error, one_line
 from ...openmmlab.safe_checkpoints import safe_load
 from ...tickets import Ticket
 from . import logs
+from .dumped_config import read_dumped
 from .supernet import supernet_widths, widths_of_survivors
 
 Entry = dict[str, Any]
@@ -171,7 +172,7 @@ def _summary(folder: Path, entries: list[Entry], notes: list[str]) -> Mapping[st
     if not path.is_file():
         return None
     try:
-        summary = files.parse_json(path.read_text(encoding='utf-8'))
+        summary = files.parse_json(files.read_text(path))
         _check_summary(summary)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TicketError(f'{path} cannot be read ({type(error).__name__}: {error}). Remedy: '
@@ -197,10 +198,10 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
 def _config(path: Path | None, notes: list[str]) -> Config | None:
     try:
         if path is not None:
-            return Config.fromfile(path)
+            return read_dumped(path)
         notes.append('The work directory has no config.')
-    except Exception as error:  # Reading runs the file: anything can be wrong with it.
-        notes.append(f'The config {path.name} cannot be read: {" ".join(str(error).split())}')
+    except Exception as error:  # Whatever is wrong with the file; it may be anybody's.
+        notes.append(f'The config {path.name} cannot be read: {one_line(error, 300)}')
     return None
 
 

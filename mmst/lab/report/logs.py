@@ -1,4 +1,5 @@
 """What mmengine has logged of a run, over all the processes that worked at it."""
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ def losses(work_dir: Path) -> list[tuple[int, float]]:
     """
     found: dict[int, float] = {}
     for start in starts(work_dir):
-        new = {int(line['step']): float(line['loss']) for line in _scalars(work_dir / start)
-               if 'loss' in line and 'step' in line}
+        new = {line['step']: line['loss'] for line in _scalars(work_dir / start)
+               if type(line.get('step')) is int and _is_number(line.get('loss'))}
         if new:
             found = {step: loss for step, loss in found.items() if step < min(new)}
             found.update(new)
@@ -39,12 +40,18 @@ def config_file(work_dir: Path) -> Path | None:
     return next((path for path in [*written[::-1], *named] if path.is_file()), None)
 
 
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and isfinite(value)
+
+
 def _scalars(folder: Path) -> list[dict[str, Any]]:
     """Return lines of a process's ``scalars.json``; half-written ones are left out."""
-    path, found = folder / 'vis_data' / 'scalars.json', []
-    if not path.is_file():
+    found: list[dict[str, Any]] = []
+    try:
+        lines = files.read_text(folder / 'vis_data' / 'scalars.json').splitlines()
+    except (OSError, ValueError):
         return []
-    for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
+    for line in lines:
         try:
             content = files.parse_json(line)
         except ValueError:

@@ -14,6 +14,7 @@ from torch import nn
 
 from ...models.build import build_model
 from ...openmmlab.safe_checkpoints import safe_load
+from ...tickets.registered import check_settings, registered_only
 from ..gallery import segmentation_gallery
 from .collect import RunData
 
@@ -40,7 +41,8 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
                    if data.weights is None else 'validation set')
         return [Sample(None, f'The run has no {missing} to draw samples with.')]
     try:
-        return _draw(data, count)
+        with registered_only(data=True):
+            return _draw(data, count)
     except Exception as error:  # Data sets and models of any toolbox: anything can come.
         line = ' '.join(str(error).split())[:300]
         return [Sample(None, f'Samples could not be drawn ({type(error).__name__}: {line}). '
@@ -50,7 +52,10 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
 
 def _draw(data: RunData, count: int) -> list[Sample]:
     cfg = copy.deepcopy(data.cfg)
-    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    scope = cfg.get('default_scope', 'mmengine')
+    for part in (cfg.val_dataloader, cfg.model, cfg.get('visualizer')):
+        check_settings(part, scope)
+    init_default_scope(scope)
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
     chosen = [i * len(dataset) // count for i in range(min(count, len(dataset)))]
     model, name = _network(cfg, data), data.weights.name

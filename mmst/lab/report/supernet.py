@@ -3,11 +3,17 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from ...engine.run.snapshot import PARTS, part_widths
 from ...models.build import build_model
+from ...tickets.bounded import bounded
 from ...tickets.plain_data import as_plain_data
+from ...tickets.registered import check_settings, registered_only
+
+#: Of the largest supernet that a page shows: the paper's has some ten million weights.
+_ELEMENTS, _ENTRIES = 1 << 24, 200
 
 
 def supernet_widths(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,8 +27,14 @@ def supernet_widths(model: Mapping[str, Any]) -> dict[str, Any]:
         cfg = as_plain_data(model.get(part))
         if isinstance(cfg, Mapping) and str(cfg.get('type', '')).startswith('mmst.'):
             settings = {key: value for key, value in cfg.items() if key != 'widths'}
-            parts[part] = build_model(settings)
+            parts[part] = _build(check_settings(settings, None))
     return part_widths(nn.ModuleDict(parts))
+
+
+def _build(settings: dict[str, Any]) -> nn.Module:
+    """Build a part without memory for its weights: its settings may be anybody's."""
+    with registered_only(), bounded(_ELEMENTS, _ENTRIES), torch.device('meta'):
+        return build_model(settings)
 
 
 def widths_of_survivors(before: Mapping[str, Any],

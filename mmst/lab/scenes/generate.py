@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmst.errors import config_error
+from mmst.files import parse_json, read_text
 
 from ...data_in_use import MARKER, is_held
 from .ade_scenes import write_ade20k
@@ -140,7 +141,7 @@ def generate(dataset, out, size=None, train=None, val=None, seed=0, replace=Fals
 
 def _check_replaceable(out, wanted, replace):
     """Refuse to replace data that somebody may need."""
-    ours = out.is_dir() and ((out / MARKER).is_file() or not any(out.iterdir()))
+    ours = out.is_dir() and (_is_ours(out) or not any(out.iterdir()))
     if out.exists() and not ours:
         raise config_error('out', str(out), 'holds files that were not generated',
                            'name a new or an empty folder')
@@ -154,10 +155,17 @@ def _check_replaceable(out, wanted, replace):
                            'wait for its end, or name another folder')
 
 
+def _is_ours(folder):
+    """Whether a folder has a whole marker, and no more files than it says: those were added."""
+    made = _made_with(folder)
+    return made.get('dataset') in DATASETS and type(made.get('files')) is int and (
+        _count(folder) - 1 <= made['files'])
+
+
 def _made_with(folder):
     """Return the parameters of a generated data set; none where it does not tell."""
     try:
-        found = json.loads((folder / MARKER).read_text())
+        found = parse_json(read_text(folder / MARKER))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -19,7 +19,7 @@ def read_table(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise config_error('TABLE', str(path), 'no such file', remedy)
     try:
-        table = files.parse_json(path.read_text(encoding='utf-8'))
+        table = files.parse_json(files.read_text(path))
         sections, _ = table['sections'], (table['study'], table['size'], table['title'])
         for section in sections:
             [section[name] for name in _SECTION]

@@ -119,7 +119,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        content = files.parse_json(path.read_text(encoding='utf-8'))
+        content = files.parse_json(files.read_text(path))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
