@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from ...errors import TrainingError, config_error
 from ...models.hrnas.hrnas_supernet import HRNASSupernet
@@ -67,8 +68,11 @@ def _refuse_tracing(images: Any) -> None:
     if not isinstance(images, Tensor):
         raise config_error('images', type(images).__name__, 'must be a tensor',
                            'give a batch of images')
+    if images.is_nested:  # has no shape
+        raise config_error('images', 'a nested tensor', 'must be an ordinary tensor',
+                           'give a batch of images of one size')
     followed = type(images).__torch_dispatch__ is not Tensor.__torch_dispatch__
-    if followed or torch.jit.is_tracing():
+    if followed or torch.jit.is_tracing() or is_functorch_wrapped_tensor(images):
         raise TrainingError(
             'a SparseModel cannot be traced or exported: its kernel is no '
             'operation of torch. Remedy: export the ticket itself, with mmst export.')

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "per_process.h"
 #include "pool.h"
 #include "rows.h"
 
@@ -35,8 +36,13 @@ namespace {
 constexpr int LARGEST = 7;  // kernel size
 constexpr int VECTORS = 4;  // of a task, at most
 
-std::mutex one_call;
-std::vector<std::vector<char>> scratch_of;  // by thread
+// What calls share.
+struct State {
+  std::mutex one_call;
+  std::vector<std::vector<char>> scratch;  // by thread
+};
+
+State &state() { return PerProcess<State>::get(); }
 
 // Neighbouring channels of one slice: a task's.
 template <class T>
@@ -153,7 +159,7 @@ class Ring {
 
 template <class T>
 vec<T> *room(int thread, int64_t vectors) {
-  std::vector<char> &buffer = scratch_of[thread];
+  std::vector<char> &buffer = state().scratch[thread];
   const size_t bytes = (vectors + 1) * BYTES;
   if (buffer.size() < bytes) buffer.resize(bytes);
   const auto address = reinterpret_cast<uintptr_t>(buffer.data());
@@ -315,8 +321,8 @@ void weight_gradient_part(const Maps &m, const Part<T> &part, int thread) {
 
 template <class T, class Work>
 void over_parts(const Maps &m, int images, int threads, Work work) {
-  std::lock_guard<std::mutex> hold(one_call);
-  if (int(scratch_of.size()) < threads) scratch_of.resize(threads);
+  std::lock_guard<std::mutex> hold(state().one_call);
+  if (int(state().scratch.size()) < threads) state().scratch.resize(threads);
   int vectors = VECTORS;
   std::vector<Part<T>> all = parts<T>(m, vectors);
   while (vectors > 1 && int(all.size()) * images < 2 * threads) all = parts<T>(m, --vectors);
