@@ -1,7 +1,11 @@
-"""Processes that are forked from a server that has imported everything and done nothing yet."""
+"""Forks processes: from a server that has imported everything and done nothing yet, or the test."""
 import multiprocessing
 import os
+import signal
+import time
 from multiprocessing import forkserver
+
+import torch
 
 #: Modules of ``tests/`` that hold what processes do, and what a run imports when it needs it first.
 PRELOAD = ['kills', 'rank_gradients', 'setuptools', 'torchvision', 'matplotlib.pyplot',
@@ -22,3 +26,23 @@ def context():
     finally:
         os.environ['PYTHONPATH'] = before or ''
     return found
+
+
+def child_gives(function, x, expected, limit=30):
+    """Whether a forked child's outputs are the expected ones; None: it hangs."""
+    pid = os.fork()
+    if not pid:
+        code = 2
+        try:
+            code = int(not torch.equal(function(x), expected))
+        finally:
+            os._exit(code)
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None

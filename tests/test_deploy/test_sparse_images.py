@@ -177,3 +177,14 @@ def test_torchs_defaults_change_nothing(model, sparse, defaults, change):
 def test_networks_in_other_precisions_compute_in_float32(model, sparse):
     double = SparseModel(copy.deepcopy(model).double())
     assert torch.equal(double(input_image(1)), sparse(input_image(1)))
+
+
+def test_nested_tensors_and_those_of_functorch_are_refused_in_one_line(sparse):
+    nested = torch.nested.nested_tensor([torch.zeros(3, 8, 8), torch.zeros(3, 9, 9)])
+    with pytest.raises(ConfigError, match=r'a nested tensor.*Remedy: '):
+        sparse(nested)
+    x = input_image(2)
+    for transform in (lambda: torch.vmap(lambda image: sparse(image[None])[0])(x),
+                      lambda: torch.func.grad(lambda image: sparse(image).sum())(x)):
+        with pytest.raises(TrainingError, match=r'cannot be traced or exported: .*Remedy: '):
+            transform()

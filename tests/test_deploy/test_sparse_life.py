@@ -4,12 +4,11 @@ import gc
 import io
 import os
 import pickle
-import signal
 import threading
-import time
 
 import pytest
 import torch
+from forks import child_gives
 from small_nets import NarrowModel, input_image
 from sparse_nets import needs_kernel, pruned
 from torch import nn
@@ -66,26 +65,6 @@ def test_an_unpickled_network_without_a_kernel_says_what_is_missing(sparse, monk
         library.kernel.cache_clear()
 
 
-def child_gives(sparse, x, expected, limit=30):
-    """Whether a forked child's outputs are the expected ones; None: it hangs."""
-    pid = os.fork()
-    if not pid:
-        code = 2
-        try:
-            code = int(not torch.equal(sparse(x), expected))
-        finally:
-            os._exit(code)
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(0.02)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return None
-
-
 @pytest.mark.parametrize('threads', [1, 2])
 def test_children_forked_while_another_thread_infers_work(threads):
     sparse = SparseModel(pruned(NarrowModel), threads=threads)
@@ -106,6 +85,20 @@ def test_children_forked_while_another_thread_infers_work(threads):
         other.join()
     assert found == [True] * 8
     assert torch.equal(sparse(x), expected)
+
+
+def test_a_child_computes_after_torch_had_several_threads_in_its_parent(sparse):
+    """NaN in images is passed on by torch's layers, whose threads a fork leaves behind."""
+    x = input_image(4, 128, 128)
+    x[0, 0, 0, 0] = float('nan')
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        nn.Conv2d(3, 8, 3)(x)
+        expected = sparse(x).isnan()
+        assert child_gives(lambda images: sparse(images).isnan(), x, expected)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_threads_that_infer_images_of_many_sizes_do_not_disturb_each_other(sparse):

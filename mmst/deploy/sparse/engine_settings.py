@@ -1,7 +1,9 @@
 """Holds the settings that the modules of one sparse network share."""
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -14,10 +16,24 @@ class EngineSettings:
         gap (int): Floats after each row of a map: the reach of the largest kernel.
         threads (int): Of the kernel.
         sizes_kept (int): Sizes of image whose plans are kept.
+        owner (int): Of the process that has made or unpickled the network.
     """
     gap: int = 3
     threads: int = 1
     sizes_kept: int = 8
+    owner: int = field(default_factory=os.getpid)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, owner=os.getpid())
+
+    def stay_alone_after_fork(self) -> None:
+        """Let torch compute on one thread in a forked child, which has none of its parent's others.
+
+        OpenMP would wait for them for ever.
+        """
+        if self.owner != os.getpid():
+            torch.set_num_threads(1)
+            self.owner = os.getpid()
 
     @contextmanager
     def torch_aside(self) -> Iterator[None]:

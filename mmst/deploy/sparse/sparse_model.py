@@ -87,6 +87,7 @@ class SparseModel(nn.Module):
         Raises:
             ConfigError: The images are of another shape or type, or on another device.
         """
+        self.settings.stay_alone_after_fork()
         images = checked(images, self.channels)
         with torch.autocast('cpu', enabled=False):
             outputs = call(self.model, images)

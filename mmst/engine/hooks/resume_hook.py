@@ -3,14 +3,15 @@
 from typing import Any
 
 from mmengine import dist
-from mmengine.hooks import EarlyStoppingHook, Hook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
 from mmengine.runner import Runner
 
-from ...errors import MMSTError
+from ...errors import MMSTError, config_error
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY
 from ...openmmlab.internals import is_resumed, resume_from, start_file
 from ...registry import HOOKS
 from ...tickets.digest import DIGESTS, part_digests
+from ..optim.gathered_gradients import GatheredGradients
 from ..run.data_record import check_data
 from ..run.elastic import adapt_to_epoch_length, note_epoch_length
 from ..run.events import events, happened
@@ -26,6 +27,7 @@ from .interval_hook import (
     trains,
     validation_due,
 )
+from .ticket_checkpoint_hook import TicketCheckpointHook
 
 
 @HOOKS.register_module()
@@ -52,6 +54,7 @@ class ResumeHook(Hook):
     def before_run(self, runner: Runner) -> None:
         if not trains(runner):
             return
+        check_gathering(runner)
         claim(runner.work_dir, runner.cfg, is_resumed(runner))
         if is_resumed(runner) and start_file(runner) is None:
             # mmengine would look for itself otherwise, and take any file.
@@ -88,6 +91,23 @@ class ResumeHook(Hook):
 
     def after_run(self, runner: Runner) -> None:
         release(runner.work_dir)
+
+
+def check_gathering(runner: Runner) -> None:
+    """Refuse a hook that would save without the gradients that other processes have gathered.
+
+    Raises:
+        ConfigError: Of several processes, each accumulates, and mmengine's own hook saves.
+    """
+    wrapper = runner.optim_wrapper
+    plain = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)
+             and not isinstance(hook, TicketCheckpointHook)]
+    if (plain and dist.get_world_size() > 1 and isinstance(wrapper, GatheredGradients)
+            and wrapper.gathers):
+        raise config_error(
+            'default_hooks.checkpoint.type', type(plain[0]).__name__, 'saves none of the gradients '
+            'that several processes accumulate between two steps, so that no run could go on from '
+            'it', "use type='mmst.TicketCheckpointHook', or optim_wrapper.accumulative_counts=1")
 
 
 def _find(work_dir: str) -> str | None:

@@ -37,6 +37,11 @@ class GatheredGradients(_Wrapper):
         """Return iterations since the last step."""
         return self._inner_count % self._accumulative_counts
 
+    @property
+    def gathers(self) -> bool:
+        """Whether a step takes several iterations."""
+        return self._accumulative_counts > 1
+
     def collect(self) -> None:
         """Get ready to be saved; all processes must call it."""
         self._collected = None

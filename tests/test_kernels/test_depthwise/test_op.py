@@ -1,7 +1,10 @@
 """The mixed depthwise operator against torch's convolutions."""
+import threading
+
 import pytest
 import torch
 import torch.nn.functional as F
+from forks import child_gives
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mmst.kernels.depthwise import can_run, library, mixed_depthwise, op, separate
@@ -177,3 +180,23 @@ def test_compiled_graphs_hold_the_operator_whole():
     torch.testing.assert_close(compiled(x, weights, 1), convolutions(x, weights, 1))
     torch._dynamo.reset()
     assert [target for target in graphs[0] if 'mixed_depthwise' in target]
+
+
+@needs_kernel
+def test_children_forked_while_another_thread_trains_compute():
+    x, weights = inputs((16, 16, 16), (48, 48))
+    found, stop = results(mixed_depthwise, x, weights, 1)[0], threading.Event()
+
+    def train():
+        while not stop.is_set():
+            mixed_depthwise(x, weights, 1)
+
+    other = threading.Thread(target=train)
+    other.start()
+    try:
+        answers = [child_gives(lambda image: mixed_depthwise(image, weights, 1).detach(), x, found)
+                   for _ in range(8)]
+    finally:
+        stop.set()
+        other.join()
+    assert answers == [True] * 8

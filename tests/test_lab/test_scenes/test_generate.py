@@ -182,3 +182,18 @@ def test_tool_prints_one_line_and_a_wrong_argument_exits_with_2(tmp_path):
         assert failed.returncode == 2
         assert failed.stderr.count('\n') == 1 and str(wrong[-1] if len(wrong) > 2 else
                                                       'cityscape') in failed.stderr
+
+
+@pytest.mark.parametrize('content', ['{}', '[]', '{"dataset": "cityscapes"}', '[' * 10**5, None])
+def test_a_folder_whose_marker_is_somebody_elses_stays(tmp_path, content):
+    """``dataset.json`` is a name that others give, too."""
+    out = tmp_path / 'data'
+    out.mkdir()
+    if content is None:  # a whole one, and a file that nobody has generated
+        generate('cityscapes', out, **SMALL)
+    else:
+        (out / MARKER).write_text(content)
+    (out / 'thesis.txt').write_text('mine')
+    with pytest.raises(ConfigError, match='holds files that were not generated'):
+        generate('cityscapes', out, **SMALL, replace=True)
+    assert (out / 'thesis.txt').read_text() == 'mine'
