@@ -37,7 +37,8 @@ def draw_mask(scores: Mapping[str, Tensor], ratio: float, scope: str = 'global',
         return Mask({name: kept for part in parts for name, kept in part.items()})
     group = group_of(scope)
     if group is not None:
-        return Mask({name: draw_in_groups(score, ratio, group[1], previous and previous[name])
+        kept = {} if previous is None else dict(previous)
+        return Mask({name: draw_in_groups(score, ratio, group[1], kept.get(name))
                      for name, score in scores.items()})
     return Mask(_draw(scores, ratio, previous))
 

@@ -1,5 +1,5 @@
 """Holds the mask: which weights are kept."""
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 from ..errors import TicketError
 
 
-class Mask(Mapping):
+class Mask(Mapping[str, Tensor]):
     """Maps parameter names to bool tensors, True where the weight is kept. Immutable, validated.
 
     Args:
@@ -18,7 +18,7 @@ class Mask(Mapping):
         TicketError: If an entry is not a bool tensor.
     """
 
-    def __init__(self, kept: Mapping):
+    def __init__(self, kept: Mapping[str, Tensor]):
         for name, tensor in kept.items():
             if not torch.is_tensor(tensor) or tensor.dtype != torch.bool:
                 raise TicketError(f'mask of {name} is not a bool tensor. Remedy: use the file as '
@@ -59,7 +59,7 @@ class Mask(Mapping):
         """Return the share of each layer's weights that is pruned."""
         return {name: 1 - float(t.sum()) / t.numel() for name, t in self._kept.items()}
 
-    def check_fits(self, shapes: Mapping) -> None:
+    def check_fits(self, shapes: Mapping[str, Iterable[int]]) -> None:
         """Refuse a mask of another network; ``shapes`` maps parameter names to shapes.
 
         Raises:

@@ -16,7 +16,7 @@ PACKAGE = Path(mmst.__file__).parent
 #: Of runners and loops, whatever else bears these names.
 RUNNERS = {'_resume', '_load_from', '_hooks', '_train_loop', '_val_loop', '_epoch'}
 #: What still has to be moved there.
-PENDING = ('engine/rehearsal/', 'engine/hooks/prune_hook.py', 'engine/hooks/search_hook.py')
+PENDING = ('engine/rehearsal/', )
 #: The one file; beside it what replaces functions of mmengine's modules.
 ALLOWED = {'openmmlab/internals.py', 'openmmlab/config_package.py'}
 

@@ -9,6 +9,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 from ...errors import config_error
+from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask
 from ...pruning.prunable import with_new_kinds
 from ...pruning.pruner import PARTS, Pruner, PruneResult
@@ -164,8 +165,8 @@ class PruneHook(MaskHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
-        self._loaded = checkpoint.get(MASK) if runner._resume else None
-        self._loaded_returned = checkpoint.get(RETURNED) if runner._resume else None
+        self._loaded = checkpoint.get(MASK) if is_resumed(runner) else None
+        self._loaded_returned = checkpoint.get(RETURNED) if is_resumed(runner) else None
 
     def _restore(self, runner: Runner) -> None:
         """Go on with the mask, or the returned weights, of the checkpoint."""

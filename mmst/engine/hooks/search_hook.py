@@ -6,6 +6,7 @@ from mmengine import dist
 from mmengine.runner import Runner
 
 from ...costs.network_costs import NetworkCosts
+from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
 from ...search.graph.described import described
 from ...search.importance import Keep
@@ -165,7 +166,7 @@ class SearchHook(IntervalHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
-        self._loaded = checkpoint.get('mmst_search') if runner._resume else None
+        self._loaded = checkpoint.get('mmst_search') if is_resumed(runner) else None
 
     def _follow(self, runner: Runner) -> None:
         """Let average, distributed wrapper and penalty follow the network's shapes."""

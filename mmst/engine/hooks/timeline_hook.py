@@ -13,7 +13,7 @@ from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...search.histogram import edges, quantile
 from ...settings.checks import check_size
-from ...settings.shape import DEFAULT_SHAPE
+from ...settings.shape import first_shape
 from ...tickets.plain_data import as_plain_data
 from ...version import __version__
 from ..run import timeline
@@ -137,17 +137,17 @@ class TimelineHook(IntervalHook):
         work.
         """
         search, ticket = find_hook(runner, SearchHook), find_hook(runner, TicketHook)
-        shape = self.input_shape or next(
-            (hook.input_shape for hook in (search, ticket) if hook), DEFAULT_SHAPE)
+        shape = first_shape(self.input_shape, *(
+            hook.input_shape for hook in (search, ticket) if hook))
         try:
-            snapshot(unwrapped(runner), Mask({}), tuple(shape))
+            snapshot(unwrapped(runner), Mask({}), shape)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             runner.logger.warning(
-                f'TimelineHook.input_shape = {tuple(shape)}: the network cannot take it '
+                f'TimelineHook.input_shape = {shape}: the network cannot take it '
                 f'({" ".join(str(error).split())[:150]}). Remedy: give another one; parameters and '
                 'MACs are left out of the log until then.')
             return None
-        return tuple(shape)
+        return shape
 
     def _describe(self, runner: Runner) -> dict[str, Any]:
         search, prune = find_hook(runner, SearchHook), find_hook(runner, MaskHook)
