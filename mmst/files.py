@@ -93,7 +93,7 @@ def parse_json(text: str) -> Any:
 
 
 def cannot_write(path: str | Path, error: OSError) -> TrainingError:
-    """What a run says before it ends for want of room or permission."""
+    """Return the message of a run that ends for want of room or permission."""
     return TrainingError(f'{path} cannot be written ({error.strerror}); nothing was lost. Remedy: '
                          'make room there, or let it be written, then start again (a training run '
                          'with --resume).')

@@ -1,4 +1,4 @@
-"""What mmengine asks each of OpenMMLab's packages for, e.g. in ``mmengine.hub.get_model``."""
+"""Offers functions that mmengine expects of each package, e.g. in ``mmengine.hub.get_model``."""
 import importlib
 
 _MODULES = ('mmst.models', 'mmst.engine', 'mmst.search.adapters', 'mmst.pruning.criteria',

@@ -69,7 +69,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def overview() -> str:
-    """What ``mmst --help`` prints: a line for each subcommand."""
+    """Return the text of ``mmst --help``: a line for each subcommand."""
     width = max(map(len, SUBCOMMANDS))
     lines = [f'  {name:{width}}  {line}' for name, line in SUBCOMMANDS.items()]
     return '\n'.join([

@@ -1,4 +1,4 @@
-"""What is shown while something takes long."""
+"""Shows progress while something takes long."""
 import sys
 import threading
 import time

@@ -146,7 +146,7 @@ def image_channels(model: nn.Module) -> int:
 
 
 def _run_once(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
-    """What is kept for later images is no cost of one."""
+    """Leave out memory that is kept for later images: it is no cost of one."""
     if any(getattr(m, 'computes_once', False) for m in twin.modules()):
         run_image(twin, model, input_shape)
 

@@ -43,7 +43,7 @@ class Coverage:
 
 def coverage(model: nn.Module, pruned: Mapping[str, nn.Parameter],
              searched: Iterable[str] = (), parts: Sequence[str] = ()) -> Coverage:
-    """What a run leaves as it is.
+    """Return the coverage of a run: the parts that it leaves as they are.
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.

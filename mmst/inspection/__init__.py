@@ -1,4 +1,4 @@
-"""What a file of ``torch.save`` claims to hold, found without building any of it.
+"""Finds the claimed content of a file of ``torch.save`` without building any of it.
 
 ``weights_only=True`` keeps code out. It does not keep out files that take the memory of the
 machine: packed archives, tensors with strides of 0 or larger than their storage, lists of lists of

@@ -17,7 +17,7 @@ class Unsafe(ValueError):
 
 
 class Node(list):
-    """What a pickle describes: a container with its items, or an object with its parts.
+    """Holds a pickled object: a container with its items, or an object with its parts.
 
     Attributes:
         kind (str): ``'list'``, ``'tuple'``, ``'dict'``, ``'set'``, ``'tensor'``, ``'storage'``,

@@ -98,7 +98,7 @@ class _Replay(torch.autograd.Function):
 
 
 def split_output(found) -> tuple[Callable, list[Tensor]]:
-    """What puts an output together, and its tensors.
+    """Return a function that puts an output together, and its tensors.
 
     Raises:
         RuntimeError: It is neither a tensor nor a list or tuple of them.
@@ -123,7 +123,7 @@ def separate_memory(gradients: Sequence[Tensor | None], others: Sequence[Tensor]
 
 
 def warm_up(*runs: Callable[[], Any]) -> None:
-    """What comes up at first use only (plans, handles, kernels) must not be captured."""
+    """Run passes before a capture, which work of first use (plans, kernels) must not enter."""
     stream, mode = torch.cuda.Stream(), torch.cuda.get_sync_debug_mode()
     stream.wait_stream(torch.cuda.current_stream())
     try:

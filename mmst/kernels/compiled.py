@@ -76,12 +76,12 @@ class CompiledOps(Ops):
 
 
 def shape_of(path: MixConv) -> tuple[Any, ...]:
-    """What the graph of a MixConv path depends on, its input excepted."""
+    """Return all that the graph of a MixConv path depends on, its input excepted."""
     return (_tensors(path), path.in_channels, path.out_channels, path.stride, path.ops)
 
 
 def mixing_shape_of(transformer: LightweightTransformer) -> tuple[Any, ...]:
-    """What the graph of encoder and decoder depends on, its input excepted."""
+    """Return all that the graph of encoder and decoder depends on, its input excepted."""
     queries = transformer.queries
     return (tuple(queries.shape), queries.requires_grad, _tensors(transformer.encoder),
             _tensors(transformer.decoder))

@@ -1,4 +1,4 @@
-"""What a captured training pass depends on of its module."""
+"""Holds the state of a module that a captured training pass depends on."""
 import operator
 
 from mmengine import dist
@@ -32,7 +32,7 @@ class ModuleState:
         return [t for named in self._parameters for t in named.values() if t is not None]
 
     def fingerprint(self) -> tuple:
-        """What of it a captured pass depends on: tensors in their places, modes.
+        """Return the state that a captured pass depends on: tensors in their places, modes.
 
         Not so rates of dropout and settings of BN: after a change of them ``release`` the graph.
         """

@@ -1,4 +1,4 @@
-"""What a result was computed on."""
+"""Describes the machine of a result."""
 import platform
 from pathlib import Path
 

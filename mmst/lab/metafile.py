@@ -38,7 +38,7 @@ def metafile(collection: str, configs: Mapping[str, Config]) -> dict[str, Any]:
 
 
 def model_entry(collection: str, path: str, cfg: Config) -> dict[str, Any]:
-    """What is known of a config's model without training it."""
+    """Return the facts of a config's model that are known without training it."""
     return {'Name': Path(path).stem, 'In Collection': collection, 'Config': path,
             'Metadata': {key: value for key, value in _metadata(cfg).items() if value is not None}}
 

@@ -1,4 +1,4 @@
-"""What is trained: search blocks, the supernet backbone, its necks."""
+"""Builds the trained networks: search blocks, the supernet backbone, its necks."""
 from .hrnas.classification_neck import ClassificationNeck
 from .hrnas.dense_neck import DensePredictionNeck
 from .hrnas.hrnas_supernet import HRNASSupernet

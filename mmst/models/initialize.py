@@ -57,7 +57,7 @@ class SupernetInit:
             nn.init.zeros_(bias)
 
     def _init_transformer(self, transformer: LightweightTransformer) -> None:
-        """What convolutions and linears elsewhere do not have: see the class."""
+        """Initialise the parts that convolutions and linears elsewhere lack: see the class."""
         nn.init.xavier_uniform_(transformer.queries)
         for m in transformer.modules():
             if isinstance(m, nn.Linear) and self.conv_std is not None:

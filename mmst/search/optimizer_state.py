@@ -118,7 +118,7 @@ def find_forms(state: State) -> dict[Path, set[str]]:
 
 
 def action_of(forms: set[str], shape: Shape, entry: Shape, dim: int, nested: bool) -> Action:
-    """What to do with an entry of one of ``forms`` where dimension ``dim`` of ``shape`` is cut.
+    """Return the treatment of an entry of one of ``forms`` if ``dim`` of ``shape`` is cut.
 
     Where forms disagree an entry of the parameter's shape is taken at face value, unless
     it is one of several in a list: those of square weights are rather a dimension's with itself.

@@ -1,4 +1,4 @@
-"""What a search has done, as plain data."""
+"""Describes the result of a search, as plain data."""
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from .unit_group import UnitGroup
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What one search has found and done.
+    """Holds the findings and removals of one search.
 
     Attributes:
         removed (List[dict]): For each group that lost units: its name (``group``), its ``kind``,
@@ -38,7 +38,7 @@ class SearchResult:
         return self.ratio is not None and self.ratio > 1 + TOLERANCE
 
     def details(self) -> dict[str, Any]:
-        """What the run's timeline holds of the search."""
+        """Return the search's entry in the run's timeline."""
         return dict(removed=self.removed, importance=self.importance, **self.costs,
                     **self.nearness)
 

@@ -110,7 +110,7 @@ class Searcher:
         self.survivors = {name: list(range(len(group))) for name, group in groups.items()}
 
     def state(self) -> dict[str, Any]:
-        """What :meth:`begin` goes on from, as plain data."""
+        """Return the state that :meth:`begin` continues from, as plain data."""
         return dict(mean_macs=self.mean_macs, supernet=self.supernet, survivors=self.survivors,
                     rho_factor=self.rho_factor)
 

@@ -1,4 +1,4 @@
-"""What an adapter is."""
+"""Defines the interface of adapters."""
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any

@@ -52,7 +52,7 @@ class UnitGroup:
         return self.gamma.detach().abs()
 
     def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
-        """What the penalty acts on, for units of the relative ``costs`` (1-D).
+        """Return the scales of the penalty, for units of the relative ``costs`` (1-D).
 
         Returns:
             List[Tuple[nn.Parameter, int, Tensor]]: A parameter, the dimension along which its

@@ -5,7 +5,7 @@ from mmengine.registry import Registry
 
 
 def resolve(registry: Registry, kind: str | type | None) -> Any | None:
-    """What ``type=kind`` of a config stands for, looked up as ``registry.build`` does.
+    """Return the class that ``type=kind`` of a config names, looked up as ``registry.build`` does.
 
     ``Registry.get`` alone passes the toolbox of ``default_scope`` over.
 

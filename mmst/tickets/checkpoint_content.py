@@ -1,4 +1,4 @@
-"""What this project does with the content of every checkpoint that mmengine reads."""
+"""Checks and converts the content of every checkpoint that mmengine reads."""
 from typing import Any
 
 from ..errors import TicketError

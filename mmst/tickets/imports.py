@@ -20,7 +20,7 @@ SCRIPT = '__main__'
 
 
 def listed_imports(cfg: Mapping[str, Any]) -> list[str]:
-    """What a config's ``custom_imports`` names, besides this project."""
+    """Return the modules of a config's ``custom_imports``, besides this project."""
     listed = (cfg.get('custom_imports') or {}).get('imports') or ()
     listed = [listed] if isinstance(listed, str) else listed
     return [name for name in listed if name.partition('.')[0] != 'mmst']
@@ -42,7 +42,7 @@ def needed_imports(model: nn.Module, settings: Any, listed: Sequence[str] = ()) 
 
 
 def missing_imports(meta: Mapping[str, Any]) -> list[str]:
-    """What a ticket's ``meta`` lists and nobody has imported here; names of modules only."""
+    """Return the modules that a ticket's ``meta`` lists and nobody has imported here."""
     listed = meta.get('imports')
     names = listed if isinstance(listed, (list, tuple)) else ()
     return [name for name in names[:_MOST]

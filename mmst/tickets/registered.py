@@ -1,4 +1,4 @@
-"""What the config of a file may name: registered classes, and the toolboxes that register them."""
+"""Checks the names in a file's config: registered classes, and the toolboxes that register them."""
 import importlib
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""What a ticket is retrained from."""
+"""Finds the start of a ticket's retraining."""
 from ..randomness import isolated_random_state
 from .reinitialize import prune_at_random, reinitialize
 from .rewind import load_point, rewind

@@ -1,4 +1,4 @@
-"""What compaction knows of the channels of a map."""
+"""Describes the channels of a map for compaction."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ COMPUTED = (LIVE, EDGE)
 
 @dataclass
 class Channels:
-    """What is known of a node's channels; 1-D tensors, one entry a channel.
+    """Holds the known facts of a node's channels; 1-D tensors, one entry a channel.
 
     Attributes:
         kind (Tensor): ``UNIFORM``, ``EDGE`` or ``LIVE``.

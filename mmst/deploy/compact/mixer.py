@@ -1,4 +1,4 @@
-"""What is dead inside a Transformer's two layers."""
+"""Finds the dead parts of a Transformer's two layers."""
 from collections.abc import Sequence
 
 import torch

@@ -1,4 +1,4 @@
-"""What compaction has changed, measured."""
+"""Measures the changes by compaction."""
 from typing import Any
 
 import torch

@@ -1,4 +1,4 @@
-"""What follows from a graph's structure alone: channels, sizes, dependence on the image."""
+"""Derives from a graph's structure alone: channels, sizes, dependence on the image."""
 from .graph import Graph
 from .operations import OPERATIONS
 

@@ -1,4 +1,4 @@
-"""What single taps of a convolution do: between channels, on constants, at the borders."""
+"""Analyses single taps of a convolution: between channels, on constants, at the borders."""
 import torch
 from torch import Tensor
 

@@ -26,7 +26,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found out about the old graph; every dictionary has an entry for each node.
+    """Holds the analysis of the old graph; every dictionary has an entry for each node.
 
     Attributes:
         channels (Dict[str, Channels]): Kinds of channels, and the numbers of uniform ones.

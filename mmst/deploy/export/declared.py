@@ -1,4 +1,4 @@
-"""What a sparse file declares, before any of it is unpacked."""
+"""Checks a sparse file's declarations before any of it is unpacked."""
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is exported: a whole network that maps an image to the head's output."""
+"""Builds the exported network, which maps an image to the head's output."""
 from collections.abc import Sequence
 from typing import Any
 

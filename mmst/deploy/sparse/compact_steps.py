@@ -1,4 +1,4 @@
-"""What of a compacted network's graph the kernel can run in one call each."""
+"""Cuts a compacted network's graph into steps that the kernel runs in one call each."""
 from dataclasses import dataclass, field
 
 import torch

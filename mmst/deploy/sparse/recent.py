@@ -1,4 +1,4 @@
-"""What is made once for each size of feature map."""
+"""Keeps objects that are made once for each size of feature map."""
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TypeVar

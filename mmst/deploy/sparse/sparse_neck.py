@@ -82,7 +82,7 @@ def _resampling(length: int, enlarged: int) -> tuple[Tensor, Tensor]:
 
 
 class CoarseInput(nn.Module):
-    """What one coarser input adds to the hidden channels and outputs of a block.
+    """Compute one coarser input's share in the hidden channels and outputs of a block.
 
     Args:
         expand (Tensor): (hidden, channels).

@@ -95,7 +95,7 @@ def check_finite(model: nn.Module, when: str) -> None:
 
 
 def diverged(problem: str) -> TrainingError:
-    """What a run says that has diverged."""
+    """Return the error of a run that has diverged."""
     return TrainingError(
         f'training has diverged: {problem}. No unit was removed by it and no checkpoint written. '
         'Remedy: resume from the last checkpoint with gradient clipping '

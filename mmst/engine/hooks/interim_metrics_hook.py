@@ -73,7 +73,7 @@ class InterimMetricsHook(Hook):
                 hook.save_best = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """What holds during one evaluation is no state of a scheduler."""
+        """Leave out values of one evaluation: they are no state of a scheduler."""
         states = checkpoint.get('param_schedulers') or []
         for state in list(itertools.chain.from_iterable(states.values())) if isinstance(
                 states, dict) else states:

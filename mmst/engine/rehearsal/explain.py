@@ -197,7 +197,7 @@ def _message(error: Exception) -> str:
 
 
 def _words_of(error: Exception) -> str:
-    """What an error says; the line of code that raised it where it says nothing."""
+    """Return an error's text; the line of code that raised it where it says nothing."""
     if 'must contain the key "type"' in str(error):
         return 'it has no type'
     if isinstance(error, KeyError) and ' ' in str(error):

@@ -1,4 +1,4 @@
-"""What a rehearsal does with a runner: each part of a run once, in small."""
+"""Takes the steps of a rehearsal: each part of a run once, in small."""
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -91,7 +91,7 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
 
 
 def config_name(path: str) -> str:
-    """What a run is called after its config: ``name`` of ``a/name.py`` or ``mmst::name.py``."""
+    """Return a run's name after its config: ``name`` of ``a/name.py`` or ``mmst::name.py``."""
     return osp.splitext(osp.basename(path.removeprefix('mmst::')))[0]
 
 

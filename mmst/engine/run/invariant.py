@@ -1,4 +1,4 @@
-"""What must hold after every step of sparse training."""
+"""Checks the invariants of sparse training after every step."""
 from collections.abc import Mapping
 
 import torch

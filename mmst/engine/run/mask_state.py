@@ -1,4 +1,4 @@
-"""What a checkpoint holds of masks, and of the weights that have returned since the last one."""
+"""Stores masks in checkpoints, and the state of weights that have returned since."""
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an event has changed, as a table for the log."""
+"""Describes the changes by an event, as a table for the log."""
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -85,7 +85,7 @@ def _number(path: Path) -> tuple[int, int]:
 
 
 def _examine(path: Path) -> tuple[str | None, str | None]:
-    """What is wrong with a checkpoint, if anything, and the run that wrote it."""
+    """Return the problem of a checkpoint, if any, and the run that wrote it."""
     if not path.is_file():
         return f'{path} is not there.', None
     try:

@@ -49,7 +49,7 @@ def read(work_dir: str | Path) -> tuple[Entry | None, list[Entry]]:
 
 
 def find_damage(work_dir: str | Path) -> str | None:
-    """What is wrong with the file, in words; None where nothing is, or there is none.
+    """Return the problem of the file, in words; None where there is none, or there is none.
 
     A last line that is cut off is no damage: a kill can strike while it is written.
     """

@@ -1,4 +1,4 @@
-"""What a run goes on from besides the weights."""
+"""Stores a run's state besides the weights."""
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a run will do next."""
+"""Lists the next events of a run."""
 
 from mmengine.runner import Runner
 

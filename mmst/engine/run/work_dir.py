@@ -93,7 +93,7 @@ def checkpoints(work_dir: str | Path) -> list[Path]:
 
 
 def describe(cfg: Config) -> dict[str, Any]:
-    """What must not change within a run, as plain data: model, hooks, kind of optimizer."""
+    """Return settings that must not change within a run: model, hooks, kind of optimizer."""
     custom = [(kind_name(hook), hook) for hook in custom_hooks(cfg)]
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
     described = dict(

@@ -58,7 +58,7 @@ class RunData:
 
     @property
     def unit(self) -> str:
-        """What steps are: ``'epoch'`` or ``'iteration'``."""
+        """Return the unit of steps: ``'epoch'`` or ``'iteration'``."""
         return self.run.get('unit', 'epoch')
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What mmengine has logged of a run, over all the processes that worked at it."""
+"""Reads mmengine's logs of a run, over all the processes that worked at it."""
 from math import isfinite
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the network says of a few validation images."""
+"""Draws the network's predictions for a few validation images."""
 import copy
 import tempfile
 from dataclasses import dataclass

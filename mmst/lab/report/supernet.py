@@ -39,7 +39,7 @@ def _build(settings: dict[str, Any]) -> nn.Module:
 
 def widths_of_survivors(before: Mapping[str, Any],
                         survivors: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    """What is left of the supernet by a ``SearchHook``'s list of surviving units.
+    """Return the units left of the supernet by a ``SearchHook``'s list of surviving units.
 
     Args:
         before (Mapping): Of ``supernet_widths``.

@@ -51,7 +51,7 @@ DATASETS = dict(
 
 @dataclass(frozen=True)
 class Generated:
-    """What :func:`generate` leaves: where it lies, its parameters, and whether it is new."""
+    """Describes generated data: where they lie, its parameters, and whether it is new."""
     path: Path
     size: tuple[int, int]
     train: int

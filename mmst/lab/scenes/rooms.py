@@ -153,7 +153,7 @@ def _hang(stage, rng, room, wall, middle, name, kind):
 
 
 def _pieces(stage, rng, room, kind, name):
-    """What stands in the room: (distance, draw) pairs; each wall is filled from one end."""
+    """Return the room's furniture: (distance, draw) pairs; each wall is filled from one end."""
     items, wanted = [], list(kind['must'])
     wanted += list(rng.permutation(kind['may']))
     walls = {wall: room.span(wall)[0] + between(rng, 0, 0.3) for wall in ('back', 'left', 'right')}

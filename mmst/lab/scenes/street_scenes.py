@@ -140,7 +140,7 @@ def _side(stage, rng, side, x):
 
 
 def _backdrop(stage, rng, half):
-    """What closes the street far away: houses, trees or nothing."""
+    """Draw the far end of the street: houses, trees or nothing."""
     kind = rng.random()
     if kind < 0.4:
         for x in np.arange(-45, 45, 9.0):

@@ -108,7 +108,7 @@ def _make(run: Run, seed: int, size: Size, work_dir: Path, options: Mapping[str,
 
 @dataclass(frozen=True)
 class _Base:
-    """What is needed of a config file; reading one that inherits a toolbox's takes a second."""
+    """Return the needed parts of a config file; reading an inherited one takes a second."""
     digest: str
     shape: Sequence[int] | None
     lengths: Mapping[str, Any]
@@ -135,7 +135,7 @@ def _length(tool: str, settings: Mapping[str, Any], arguments: Mapping[str, Any]
 
 
 def essence(cfg: Config) -> Any:
-    """What a config computes: plain data without logging, and without where the data lie."""
+    """Return settings that decide a config's results: no logging and no places of data."""
     content = as_plain_data(cfg.to_dict())
     return _essence(content, sorted(_roots(content), key=len, reverse=True))
 

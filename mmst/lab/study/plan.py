@@ -1,4 +1,4 @@
-"""What is left to do of a study."""
+"""Plans the rest of a study."""
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a study's figure shows, as plain rows: all that is drawn, and nothing else."""
+"""Lists the content of a study's figure, as plain rows: all that is drawn, and nothing else."""
 import csv
 import io
 from collections.abc import Iterator, Mapping

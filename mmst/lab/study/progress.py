@@ -1,4 +1,4 @@
-"""What a study shows while it runs."""
+"""Shows the progress of a study."""
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a study file says, as values; nothing is run here."""
+"""Reads a study file into values; nothing is run here."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

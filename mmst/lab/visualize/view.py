@@ -1,4 +1,4 @@
-"""What it takes to draw a task's predictions."""
+"""Draws a task's predictions."""
 import copy
 import functools
 from abc import ABC, abstractmethod
@@ -71,7 +71,7 @@ class View(ABC):
         """Return an image of the config's data, one of :meth:`images`, with its annotations."""
 
     def images(self, dataset: Any) -> Sequence[Any]:
-        """What stands for each image of the data: the number of its sample."""
+        """Return a key for each image of the data: the number of its sample."""
         return range(len(dataset))
 
     def legend(self, samples: Sequence[Any]) -> list[tuple[str, Sequence[int]]]:
@@ -79,7 +79,7 @@ class View(ABC):
         return []
 
     def remark(self, samples: Sequence[Any]) -> str:
-        """What the user should know about predictions that were drawn; empty if nothing."""
+        """Return notes for the user about the drawn predictions; empty if there are none."""
         return ''
 
     @property

@@ -61,7 +61,7 @@ class SearchBlock(nn.Module):
         return self.ops.add_path(out, self.mixconv, x) if self.mixconv else out
 
     def widths(self) -> dict[str, Any]:
-        """What search may change, as plain data: hidden channels per kernel size, and tokens."""
+        """Return widths that a search may change: hidden channels per kernel size, and tokens."""
         sizes = [conv.kernel_size[0] for conv in self.mixconv.depthwise]
         tokens = self.transformer.tokens if self.transformer is not None else 0
         return dict(channels=dict(zip(sizes, self.mixconv.widths, strict=True)), tokens=tokens)

@@ -1,4 +1,4 @@
-"""What a pruning criterion is."""
+"""Defines the interface of pruning criteria."""
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a sparsity schedule is."""
+"""Defines the interface of sparsity schedules."""
 from abc import ABC, abstractmethod
 
 

@@ -43,7 +43,7 @@ def attach_described(model: nn.Module, file: Mapping[str, Any] | None,
 
 
 def describing(file: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What a ticket's meta data, a ticket or a checkpoint tells of channels, or None."""
+    """Return the description of channels in meta data, a ticket or a checkpoint, or None."""
     for entry in (file, (file or {}).get('mmst_search'), (file or {}).get('meta')):
         if isinstance(entry, Mapping) and isinstance(entry.get(KEY), Mapping):
             found: Mapping[str, Any] = entry[KEY]

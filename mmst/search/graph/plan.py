@@ -56,7 +56,7 @@ class Plan:
                     {**self.left_alone, **names})
 
     def below(self, part: str) -> 'Plan':
-        """What of the plan lies in one part of the network, named as the part names it."""
+        """Return the plan of one part of the network, named as the part names it."""
         prefix = f'{part}.'
         groups = {}
         for name, group in self.groups.items():
@@ -84,7 +84,7 @@ class Plan:
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> 'Plan':
-        """What :meth:`plain` has given; see :func:`check_plan` for files."""
+        """Restore the result of :meth:`plain`; see :func:`check_plan` for files."""
         groups = {name: Coupled(
             group['units'],
             {(member, dim): _long(short, group['units'])

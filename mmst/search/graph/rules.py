@@ -1,4 +1,4 @@
-"""What each of torch's functions does with labels of channels."""
+"""Defines the effect of torch's functions on labels of channels."""
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -86,7 +86,7 @@ def group_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor,
 def layer_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor, shape: Sequence[int],
                weight: Tensor | None = None, bias: Tensor | None = None,
                *_: Any) -> list[Plane]:
-    """What is normalised together stays: without a channel the others would have other means."""
+    """Keep channels that are normalised together: the others' means depend on each."""
     found: list[Plane] = []
     for plane in planes_of(x):
         inside = any(d >= x.dim() - len(shape) for d in varying(plane))

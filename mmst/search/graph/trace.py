@@ -59,7 +59,7 @@ class ChannelTrace(TorchDispatchMode):
         return planes
 
     def keep_outputs(self, outputs: Any) -> None:
-        """What the network gives stays as it is."""
+        """Keep the network's outputs as they are."""
         for tensor in tree_leaves(outputs):
             for plane in self.planes_of(tensor):
                 self.couplings.keep(plane)

@@ -114,7 +114,7 @@ class StaticConv(nn.Module):
 
 def _fixed(node: Node, wanted: list[int], kernel: Tensor, borders: Tensor, name: str,
            writer: Writer) -> Part:
-    """What a convolution makes of inputs that do not depend on the image."""
+    """Return a convolution's output for inputs that do not depend on the image."""
     source, parts = node.inputs[0], []
     edge = writer.parts[EDGE][source]
     if edge:

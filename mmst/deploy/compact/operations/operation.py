@@ -1,4 +1,4 @@
-"""What an operation tells compaction about itself."""
+"""Describes an operation to compaction."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,7 +53,7 @@ class Operation:
     # ---------------------------------------------------------------------------- analysis
 
     def channels(self, node: Node, inputs: Sequence[Channels]) -> Channels:
-        """What is known of its channels, from its inputs'."""
+        """Return the known facts of its channels, from its inputs'."""
         return inputs[0]
 
     def asked(self, node: Node, wanted: Tensor, inputs: Sequence[Channels]) -> list[Tensor]:
