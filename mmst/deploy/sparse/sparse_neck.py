@@ -82,7 +82,7 @@ def _resampling(length: int, enlarged: int) -> tuple[Tensor, Tensor]:
 
 
 class CoarseInput(nn.Module):
-    """Compute one coarser input's share in the hidden channels and outputs of a block.
+    """Computes one coarser input's share in the hidden channels and outputs of a block.
 
     Args:
         expand (Tensor): (hidden, channels).
