@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import config_error, one_line
 from ..registry import CRITERIA
 from ..settings.kinds import built
+from .large import all_finite
 
 
 def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -> Any:
@@ -100,7 +101,7 @@ def scores_of(criterion: Any, weights: Mapping[str, Tensor],
             raise config_error('criterion', name, f'its score of {weight} is {shape}, and the '
                                f'weight has shape {tuple(values.shape)}',
                                'let score() return a tensor of its shape for each weight')
-        if not bool(found.isfinite().all()):
+        if not all_finite(found):
             raise config_error(
                 'criterion', name, f'its scores of {weight} are not finite: training '
                 'has diverged, or the criterion saw no usable batch',

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
+from .large import all_finite, count_true
 from .mask import Mask
 from .scope import group_of
 
@@ -78,7 +79,7 @@ def _draw(scores: Mapping[str, Tensor], ratio: float,
     already = 0
     if previous is not None:
         gone = torch.cat([~previous[name].flatten() for name in scores]).to(flat.device)
-        already = int(gone.sum())
+        already = count_true(gone)
         flat = flat.masked_fill(gone, float('-inf'))
     count = max(count_to_prune(flat.numel(), ratio), already)
     kept = ~lowest(flat, count)
@@ -88,7 +89,7 @@ def _draw(scores: Mapping[str, Tensor], ratio: float,
 
 
 def _check_finite(scores: Tensor) -> None:
-    if not bool(scores.isfinite().all()):
+    if not all_finite(scores):
         raise ConfigError('pruning scores are not finite: training has diverged or the criterion '
                           'saw no usable batch. Remedy: resume from the last good checkpoint.')
 
@@ -102,13 +103,13 @@ def lowest(values: Tensor, count: int) -> Tensor:
     threshold = _kth_lowest(values, count)
     chosen = values < threshold
     ties = torch.nonzero(values == threshold).flatten()
-    chosen[ties[:count - int(chosen.sum())]] = True
+    chosen[ties[:count - count_true(chosen)]] = True
     return chosen
 
 
 def _kth_lowest(values: Tensor, count: int) -> Tensor:
-    """The ``count``-th lowest entry of a 1-D tensor, counted from 1."""
+    """Return the ``count``-th lowest entry of a 1-D tensor, counted from 1."""
     if values.device.type == 'cpu' and values.dtype in (torch.float32, torch.float64):
-        # torch.kthvalue takes 15 times as long for ten million numbers.
+        # torch.kthvalue takes several times as long for ten million numbers.
         return torch.from_numpy(np.partition(values.detach().numpy(), count - 1))[count - 1]
     return values.kthvalue(count).values

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TicketError
+from .large import count_true
 
 
 class Mask(Mapping[str, Tensor]):
@@ -42,9 +43,11 @@ class Mask(Mapping[str, Tensor]):
     @cached_property
     def pruned(self) -> int:
         """Return the number of pruned weights."""
+        tensors = list(self._kept.values())
+        if all(t.device.type == 'cpu' for t in tensors):
+            return self.total - sum(map(count_true, tensors))
         # At once: each number that a GPU is asked for waits for all its work.
-        flat = [t.flatten() for t in self._kept.values()]
-        return self.total - int(torch.cat(flat).sum()) if flat else 0
+        return self.total - int(torch.cat([t.flatten() for t in tensors]).sum())
 
     @property
     def sparsity(self) -> float:
