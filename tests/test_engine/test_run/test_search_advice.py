@@ -87,7 +87,7 @@ def test_state_that_begins_anew_is_told_once_and_the_run_goes_on(tmp_path):
                                optimizer=dict(type='InMatrices', lr=0.01))
     assert len(containing(infos, 'removed')) >= 2
     told = containing(warnings, 'InMatrices keeps state (gram)')
-    assert len(told) == 1 and 'begins anew' in told[0]
+    assert len(told) == 1 and 'begins again' in told[0]
 
 
 def test_a_part_that_is_larger_than_what_is_pruned_is_named_with_the_remedy(tmp_path):
