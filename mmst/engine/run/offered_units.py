@@ -1,4 +1,5 @@
 """Letting the network of a run offer search units, whatever it is made of."""
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from ...costs.cost import image_channels
-from ...errors import TicketError
+from ...errors import TicketError, one_line, shorten
 from ...search.graph.build import covered, find_plan
 from ...search.graph.channels import attach, channels_of
 from ...search.graph.described import describing, plan_for
@@ -34,7 +35,13 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
         return
     if units == 'auto' and find_units(plan.model):
         return
-    found = follow_channels(plan.model, input_shape)
+    try:
+        found = follow_channels(plan.model, input_shape)
+    except Exception as error:  # whatever networks say to an image without labels
+        print_log('its channels cannot be followed through the network, which does not run with '
+                  f'an image alone: {shorten(one_line(error), 200)}', logger='current',
+                  level=logging.WARNING)
+        return
     if found.groups:
         attach_both(plan, found)
         print_log(describe(plan.model, found), logger='current')

@@ -27,26 +27,20 @@ def run(model: nn.Module, image: Tensor, training: bool) -> Any:
             module.training = False
     if not isinstance(model, BaseModel):
         return model(image)
-    if not hasattr(model, 'extract_feat'):
-        return model(image, None)
-    features = model.extract_feat(image)
-    outputs = [_main(model, features)]
-    for head in _auxiliary(model):
-        outputs.append(head.forward(features))
+    cascade = getattr(model, 'decode_head', None)
+    if isinstance(cascade, nn.ModuleList):
+        outputs = _in_turn(model.extract_feat(image), cascade)
+    else:
+        outputs = [model(image, None)]
+    return outputs + [head.forward(model.extract_feat(image)) for head in _auxiliary(model)]
+
+
+def _in_turn(features: Any, heads: Sequence[nn.Module]) -> list[Any]:
+    """Outputs of heads of which each reads what the one before has made."""
+    outputs = [heads[0].forward(features)]
+    for head in list(heads)[1:]:
+        outputs.append(head.forward(features, outputs[-1]))
     return outputs
-
-
-def _main(model: nn.Module, features: Any) -> Any:
-    for name in ('decode_head', 'bbox_head', 'head'):
-        head = getattr(model, name, None)
-        if isinstance(head, nn.ModuleList):  # a cascade: each reads what the one before has made
-            outputs = [head[0].forward(features)]
-            for one in list(head)[1:]:
-                outputs.append(one.forward(features, outputs[-1]))
-            return outputs
-        if head is not None:
-            return head.forward(features)
-    return features
 
 
 def _auxiliary(model: nn.Module) -> Sequence[nn.Module]:

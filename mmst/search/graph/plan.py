@@ -13,6 +13,11 @@ from .trace import ChannelTrace
 Side = tuple[str, int]
 
 
+#: Why scales belong to no unit.
+_STAY = 'an output, or a function that no channel can be followed through, needs all of them'
+_ONE = 'its channels can only go all together'
+
+
 @dataclass(frozen=True)
 class Coupled:
     """Names channels of several tensors that go together: the units of one group.
@@ -119,7 +124,10 @@ def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
             groups[f'{name}{count or ""}'] = group
     sizes = {(name, dim): len(components[name][dim])
              for group in groups.values() for name, dim in group.members}
-    return Plan(groups, sizes, dict(trace.used))
+    inside = {side[0] for group in groups.values() for side in group.members}
+    why = {name: _STAY if not bool(components[name][0].any()) else _ONE
+           for name in sorted(norms - inside)}
+    return Plan(groups, sizes, dict(trace.used), why)
 
 
 def _coupled(units: Sequence[dict[Side, list[int]]], norms: set[str],

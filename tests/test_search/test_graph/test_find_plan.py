@@ -118,6 +118,30 @@ class Mixed(nn.Module):
 def test_channels_that_are_averaged_together_stay():
     plan = find_plan(Mixed().eval(), SIZE)
     assert list(plan.groups) == ['other.0.channels']
+    assert 'needs all of them' in plan.left_alone['conv.1.weight']
+
+
+class Pair(nn.Module):
+    """Two pairs of channels that are shuffled until each goes with every other one."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.last = any_nets.conv_bn(3, 4), nn.Conv2d(4, 2, 1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        n, c, h, w = x.shape
+        for _ in range(2):
+            x = x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+            x = torch.cat(x.chunk(2, 1)[::-1], 1)
+        x = torch.cat([x[:, :1] + x[:, 1:2], x[:, 1:]], 1)
+        return self.last(x)
+
+
+def test_channels_that_can_only_go_all_together_are_named():
+    plan = find_plan(Pair().eval(), SIZE)
+    assert not plan.groups
+    assert plan.left_alone == {'conv.1.weight': 'its channels can only go all together'}
 
 
 class Shifted(nn.Module):
