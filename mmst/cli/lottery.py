@@ -8,7 +8,8 @@ import argparse
 import os.path as osp
 
 from ..engine.run import launcher, offline
-from ..engine.run.training import apply_retraining, read_config, resume_here, train
+from ..engine.run.retrain import retraining_config
+from ..engine.run.training import read_config, resume_here, train
 from ..tickets.reinitialize import prune_at_random
 from ..tickets.rewind import load_point, saved_points
 from .arguments import add_common_arguments, add_rehearsal_argument
@@ -64,8 +65,8 @@ def prune_randomly(args) -> None:
 def train_ticket(args) -> None:
     """Train under the ticket's mask from the setting's weights."""
     cfg = read_config(args, args.setting.replace('-', '_'))
-    apply_retraining(cfg, ticket=args.ticket, start=start_of(args), seed=args.seed,
-                     epochs=args.epochs)
+    cfg = retraining_config(cfg, ticket=args.ticket, start=start_of(args), seed=args.seed,
+                            epochs=args.epochs)
     if args.resume:
         resume_here(cfg)
     train(cfg)

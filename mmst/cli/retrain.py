@@ -1,7 +1,8 @@
 """Retrain a ticket: architecture and mask from the file, 50 epochs more."""
 import argparse
 
-from ..engine.run.training import apply_retraining, read_config, resume_here, train
+from ..engine.run.retrain import retraining_config
+from ..engine.run.training import read_config, resume_here, train
 from .arguments import add_common_arguments, add_rehearsal_argument
 
 
@@ -23,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check, then train with the mask fixed."""
     cfg = read_config(args, 'retrain')
-    apply_retraining(cfg, ticket=args.ticket, checkpoint=args.from_checkpoint,
-                     epochs=args.epochs)
+    cfg = retraining_config(cfg, ticket=args.ticket, checkpoint=args.from_checkpoint,
+                            epochs=args.epochs)
     if args.resume:
         resume_here(cfg)
     train(cfg)

@@ -12,7 +12,8 @@ from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 from ..engine import MaskedOptimWrapper
 from ..engine.run import launcher
 from ..engine.run.config_file import complete, read_config, set_work_dir
-from ..engine.run.training import apply_retraining, leave_out_rehearsal, train
+from ..engine.run.retrain import retraining_config
+from ..engine.run.training import leave_out_rehearsal, train
 from ..errors import config_error
 from ..settings.kinds import kind_name
 from ..settings.resolve import resolve
@@ -44,7 +45,7 @@ def build_config(args) -> Config:
     complete(cfg)
     leave_out_rehearsal(cfg, args)
     if cfg.get('retrain'):
-        apply_retraining(cfg)
+        cfg = retraining_config(cfg)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.resume is not None:

@@ -1,7 +1,8 @@
 """Transfer a ticket's features to another data set or task, with a new classifier."""
 import argparse
 
-from ..engine.run.training import apply_retraining, read_config, resume_here, train
+from ..engine.run.retrain import retraining_config
+from ..engine.run.training import read_config, resume_here, train
 from ..errors import config_error
 from ..tickets import Ticket
 from ..tickets.carry import fitting_parts
@@ -53,8 +54,8 @@ def carried(cfg, args) -> dict:
 def run(args: argparse.Namespace) -> None:
     """Check, then fine-tune with the mask fixed."""
     cfg = read_config(args, f'transfer_{args.variant}'.replace('-', '_'))
-    apply_retraining(cfg, ticket=args.ticket, start=VARIANTS[args.variant], seed=args.seed,
-                     epochs=args.epochs, **carried(cfg, args))
+    cfg = retraining_config(cfg, ticket=args.ticket, start=VARIANTS[args.variant], seed=args.seed,
+                            epochs=args.epochs, **carried(cfg, args))
     if args.resume:
         resume_here(cfg)
     train(cfg)

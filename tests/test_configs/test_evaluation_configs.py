@@ -1,10 +1,11 @@
 """Configs of baselines, ablation, lottery settings, transfer: what they say, how they differ."""
+import copy
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-from mmst.engine.run import training
+from mmst.engine.run import retrain
 from mmst.settings.hooks import hook_settings
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -21,10 +22,12 @@ def prune(name):
 
 
 def retrained(name, monkeypatch):
-    monkeypatch.setattr(training.osp, 'isfile', lambda path: True)
+    monkeypatch.setattr(retrain.osp, 'isfile', lambda path: True)
     cfg = read(name)
-    training.apply_retraining(cfg)
-    return cfg
+    before = copy.deepcopy(cfg)
+    changed = retrain.retraining_config(cfg)
+    assert cfg.to_dict() == before.to_dict(), 'the config that was given has changed'
+    return changed
 
 
 @pytest.mark.parametrize('path', ALL, ids=lambda p: f'{p.parent.name}/{p.stem}')

@@ -1,15 +1,13 @@
 """Runs a training from a whole config, as all tools that train do."""
 import argparse
 import os.path as osp
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ...data_in_use import holding
-from ...errors import MMSTError, config_error
-from ...settings.checks import check_number
+from ...errors import MMSTError
 from ..hooks.labels_hook import LabelsHook
 from ..hooks.stop_hook import StopHook
 from ..rehearsal import checks as preflight
@@ -17,7 +15,6 @@ from ..rehearsal import rehearse
 from . import config_file, launcher
 from .processes import stop_together
 from .resume import find_checkpoint
-from .retrain import retraining_config
 from .runner_views import find_hook
 from .stop import Stopped, StopSignals
 from .work_dir import check_writable, claim
@@ -95,34 +92,6 @@ def leave_out_rehearsal(cfg: Config, args: argparse.Namespace) -> None:
     """Note ``--no-rehearsal`` of the tools that have it in the config."""
     if getattr(args, 'no_rehearsal', False):
         cfg.rehearsal = False
-
-
-def apply_retraining(cfg: Config, **given: Any) -> None:
-    """Turn a config into one that trains a ticket with its mask fixed.
-
-    Args:
-        cfg (Config): The whole config. Its ``retrain=dict(…)``, if it has one, gives defaults.
-        **given: ``ticket``, which starts a fresh optimizer, or ``checkpoint``, whose optimizer and
-            schedule go on; ``epochs`` (the paper's 50 by default); other arguments of
-            ``FixedMaskHook``. Those that are None count as not given.
-
-    Raises:
-        ConfigError: There is neither ticket nor checkpoint.
-    """
-    given = {key: value for key, value in given.items() if value is not None}
-    settings = dict(cfg.pop('retrain', None) or {})
-    if {'ticket', 'checkpoint'} & set(given):
-        settings = {k: v for k, v in settings.items() if k not in ('ticket', 'checkpoint')}
-    settings = dict(settings, **given)
-    epochs, checkpoint = settings.pop('epochs', 50), settings.pop('checkpoint', None)
-    if settings.get('ticket') is None and checkpoint is None:
-        raise config_error('ticket', None, 'there is nothing to train',
-                           'give a ticket.pth, or a checkpoint with mmst retrain --from-checkpoint')
-    check_number('epochs', epochs, low=1, whole=True, remedy='use 50')
-    if checkpoint is not None and not osp.isfile(checkpoint):
-        raise config_error('checkpoint', checkpoint, 'no such file',
-                           'give the last epoch_N.pth of the two-in-one run')
-    retraining_config(cfg, settings, epochs, checkpoint)
 
 
 def resume_here(cfg: Config) -> None:
