@@ -35,7 +35,7 @@ def run(model: nn.Module, image: Tensor, training: bool) -> Any:
     return outputs + [head.forward(model.extract_feat(image)) for head in _auxiliary(model)]
 
 
-def _in_turn(features: Any, heads: Sequence[nn.Module]) -> list[Any]:
+def _in_turn(features: Any, heads: nn.ModuleList) -> list[Any]:
     """Outputs of heads of which each reads what the one before has made."""
     outputs = [heads[0].forward(features)]
     for head in list(heads)[1:]:
