@@ -74,7 +74,7 @@ setup(
     package_data={'mmst': ['.mim/model-index.yml', '.mim/configs/**/*', '.mim/tools/**/*',
                            'deploy/sparse/kernel/*', 'kernels/batch_norm/kernel/*',
                            'kernels/depthwise/kernel/*', 'kernels/native/include/*']},
-    entry_points=dict(console_scripts=['mmst = mmst.cli.main:main']),
+    entry_points=dict(console_scripts=['mmst = mmst.cli.main:run']),
     install_requires=['torch>=2.1', 'torchvision>=0.16', 'mmengine>=0.10.0', 'numpy'],
     extras_require=EXTRAS,
     zip_safe=False,

@@ -69,6 +69,7 @@ def train(dataset: str, batch_size: int, folder: Path) -> None:
     from mmengine.runner import Runner
 
     import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
+    from mmst.engine.data import check_data
     from mmst.engine.rehearsal import checks as preflight
     from mmst.engine.run.config_file import complete, read_config
     from mmst.lab.scenes import generate
@@ -81,6 +82,7 @@ def train(dataset: str, batch_size: int, folder: Path) -> None:
     cfg.work_dir, cfg.launcher = str(folder / 'work_dir'), 'none'
     complete(cfg)
     preflight.check(cfg)
+    check_data(cfg, ('train', 'val'))
     started = time.perf_counter()
     runner = Runner.from_cfg(cfg)
     watch = stopwatch()

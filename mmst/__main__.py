@@ -1,7 +1,5 @@
 """``python -m mmst`` is the command ``mmst``."""
-import sys
-
-from .cli.main import main
+from .cli.main import run
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run()

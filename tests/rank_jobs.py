@@ -4,6 +4,8 @@ import hashlib
 import io
 import os
 import time
+import warnings
+from unittest import mock
 
 import tiny
 import torch
@@ -12,7 +14,7 @@ from tiny import averaged, find_hook, find_units, make, unwrapped
 
 from mmst.cli.ending import end_in_one_line
 from mmst.engine import PruneHook, SearchHook
-from mmst.engine.run import training
+from mmst.engine.run import launcher, training
 from mmst.engine.run.events import events, happened
 from mmst.engine.run.runner_views import models, refresh_averaged
 from mmst.search.recalibrate import average_statistics
@@ -39,7 +41,7 @@ def train(*args, probes=(), rank_probes=None, wrap=None, keep=None, **kwargs) ->
 def refused(folder, wrong, **settings):
     """Exit code and error output of a run of which the rank ``wrong`` has another config."""
     cfg = tiny.config(folder, 2, launcher='pytorch', **settings)
-    if dist.get_rank() == wrong:
+    if int(os.environ['RANK']) == wrong:
         cfg.optim_wrapper.optimizer.type = 'AdmaW'
     output = io.StringIO()
     with contextlib.redirect_stderr(output):
@@ -50,6 +52,21 @@ def refused(folder, wrong, **settings):
 def run_to_the_end(cfg) -> None:
     """What ``mmst train`` does with a config."""
     training.train(cfg)
+
+
+def refused_as_on_gpus(address, folder, wrong):
+    """The same before the processes are connected, on the path of GPUs (here with gloo).
+
+    Exit code, error output, and whether the process was connected by ``init_dist``.
+    """
+    torch.distributed.destroy_process_group()
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(address))
+    with (mock.patch.object(launcher, 'is_cuda_available', lambda: True),
+          mock.patch('torch.cuda.set_device'), warnings.catch_warnings()):
+        warnings.simplefilter('ignore')
+        code, output = refused(folder, wrong, env_cfg=dict(
+            dist_cfg=dict(backend='gloo', timeout=60)))
+    return code, output, dist.get_world_size()
 
 
 def distributed(wrap=None) -> dict:

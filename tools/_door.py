@@ -5,6 +5,7 @@ import sys
 def enter(tool):
     """Call the subcommand of a tool; its messages begin with the tool's name."""
     try:
+        from mmst.cli.leaving import leave
         from mmst.cli.main import call
     except ModuleNotFoundError as error:
         if error.name != 'mmst':
@@ -12,4 +13,4 @@ def enter(tool):
         print(f'{tool}.py: error: mmst is not installed in this Python ({sys.executable}). '
               'Remedy: . .venv/bin/activate, or make setup.', file=sys.stderr)
         sys.exit(2)
-    sys.exit(call(tool, sys.argv[1:], f'{tool}.py'))
+    leave(call(tool, sys.argv[1:], f'{tool}.py'))

@@ -6,7 +6,7 @@ import os.path as osp
 from mmengine.registry import DefaultScope
 
 from .. import files
-from ..engine.rehearsal import checks as preflight
+from ..engine.data import check_data
 from ..engine.run.training import read_config
 from ..lab.constant_answer import constant_answer
 from .arguments import add_common_arguments
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> None:
     """Check the data, count, print and save ``chance.json``."""
     cfg = read_config(args, 'chance')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        preflight.check_data(cfg, ('val', ))
+        check_data(cfg, ('val', ))
         metrics = constant_answer(cfg)
     path = osp.join(cfg.work_dir, 'chance.json')
     files.write_bytes(path, (json.dumps(dict(metrics=metrics), indent=2) + '\n').encode())

@@ -6,8 +6,8 @@ import os.path as osp
 from .. import files
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.ticket_cost import CostReport, config_cost, ticket_costs
-from ..engine.rehearsal.checks.toolbox import check_toolbox
 from ..engine.run.config_file import read_config
+from ..openmmlab.toolbox import check_toolbox
 from ..settings.shape import first_shape, input_shape
 from .arguments import add_import_argument
 

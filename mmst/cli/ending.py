@@ -1,6 +1,4 @@
 """Ends a subcommand: exit codes, and errors in one line."""
-import atexit
-import gc
 import re
 import signal
 import sys
@@ -23,8 +21,6 @@ def end_in_one_line(tool: str, action: Callable[[], int | None]) -> int:
     except Stopped as stopped:
         if not stopped.reported and local_rank() == 0:
             print(f'{tool}: ended by {stopped.name}', file=sys.stderr, flush=True)
-        # The caller may not wait for Python to look through all objects once more.
-        atexit.register(gc.freeze)
         return int(stopped.code)
     except KeyboardInterrupt:
         if local_rank() == 0:

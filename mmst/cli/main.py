@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 from ..version import __version__
 from .parser import Parser
@@ -42,6 +43,12 @@ SUBCOMMANDS = dict(
 
 #: Packages without which no subcommand runs.
 NEEDED = ('torch', 'torchvision', 'numpy', 'mmengine', 'mmcv', 'cv2')
+
+
+def run() -> NoReturn:
+    """Call a subcommand and end the process."""
+    from .leaving import leave
+    leave(main())
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -18,11 +18,11 @@ from ..deploy.export.sparse_file import from_content, is_sparse_file
 from ..deploy.sparse.engine_settings import EngineSettings
 from ..deploy.sparse.sparsify import sparsify
 from ..engine import LabelsHook
-from ..engine.rehearsal import checks as preflight
-from ..engine.rehearsal.checks.checkpoints import is_ticket, read
 from ..engine.run import launcher
 from ..engine.run.config_file import complete, read_config, set_work_dir
+from ..engine.run.offline import check_test
 from ..engine.run.runner_views import unwrapped
+from ..engine.run.start_file import is_ticket, read
 from ..engine.run.work_dir import check_writable
 from ..errors import TicketError, config_error
 from ..openmmlab.safe_checkpoints import safe_load
@@ -112,7 +112,7 @@ def evaluate_checkpoint(args, content=None) -> None:
     if is_ticket(content) and is_compact(
             compact := Ticket.from_content(args.checkpoint, content)):
         use_compact(cfg.model, compact)
-    content, ticket = preflight.check_test(cfg, args.checkpoint, content)
+    content, ticket = check_test(cfg, args.checkpoint, content)
     mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
     launcher.start_processes(cfg)
     check_writable(cfg.work_dir)

@@ -5,14 +5,14 @@ from pathlib import Path
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 
-from ..engine.rehearsal import checks as preflight
-from ..engine.rehearsal.checks.toolbox import check_toolbox
+from ..engine.data import check_data
 from ..engine.run.config_file import read_config
 from ..errors import config_error
 from ..lab.visualize import Subject, open_columns, view_of
 from ..lab.visualize.boxes import Boxes
 from ..lab.visualize.compare import compare_images, compare_video
 from ..lab.visualize.sources import IMAGES, find_sources, read_image
+from ..openmmlab.toolbox import check_toolbox
 from .arguments import add_import_argument
 
 
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
         subjects = [Subject(str(path), read_image(path), boxes and boxes.of_image(path))
                     for path in images]
         if args.indices:
-            preflight.check_data(cfg, ('val', ))
+            check_data(cfg, ('val', ))
             subjects = view.subjects(args.indices) + subjects
         columns = open_columns(view, args.tickets, args.labels, args.device)
         if subjects:

@@ -3,6 +3,8 @@ from typing import Any
 
 from mmengine.registry import Registry
 
+from .checks import suggestion
+
 
 def resolve(registry: Registry, kind: str | type | None) -> Any | None:
     """Return the class that ``type=kind`` of a config names, looked up as ``registry.build`` does.
@@ -20,3 +22,16 @@ def resolve(registry: Registry, kind: str | type | None) -> Any | None:
         return kind
     with registry.switch_scope_and_registry(None) as scoped:
         return scoped.get(kind)
+
+
+def other_name(name: str, registry: Registry) -> str:
+    """Return a name to write instead; those of other packages have their scope."""
+    root = registry
+    while root.parent is not None:
+        root = root.parent
+    known = [word for tree in (registry, registry.parent or root, root)
+             for word in tree.module_dict]
+    known += [f'{tree.scope}.{word}' for tree in (root, *root.children.values())
+              for word in tree.module_dict]
+    return suggestion(name, known) or ('correct the name, or import the module that registers it '
+                                       '(custom_imports)')

@@ -20,9 +20,9 @@ from mmst.deploy.open import open_ticket
 from mmst.deploy.optional import need
 from mmst.engine import MaskedOptimWrapper, PruneHook, SearchHook, TicketCheckpointHook
 from mmst.engine.hooks.finite_hook import check_finite
-from mmst.engine.rehearsal.checks.checkpoints import check_tested, read
 from mmst.engine.run.monitors import check_monitors
 from mmst.engine.run.plan import RunPlan
+from mmst.engine.run.start_file import check_tested, read
 from mmst.engine.run.work_dir import claim, release
 from mmst.errors import MMSTError
 from mmst.lab.visualize.boxes import Boxes

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
-from mmst.engine.rehearsal import checks as preflight
+from mmst.engine.data import check_data
 from mmst.engine.run.config_file import complete
 
 
@@ -64,7 +64,7 @@ def test_data_are_found_checked_and_loaded(data, folder, tmp_path):
     cfg = Config.fromfile(tmp_path / 'config.py')
     complete(cfg)
     init_default_scope(cfg.default_scope)
-    preflight.check_data(cfg, ('train', 'val'))
+    check_data(cfg, ('train', 'val'))
     for split in ('train', 'val'):
         dataset = DATASETS.build(cfg[f'{split}_dataloader'].dataset)
         sample = dataset[0]

@@ -8,8 +8,8 @@ from changes import CHANGE_OF_CHECKPOINT
 from damage import cases
 from hypothesis import given
 
-from mmst.engine.rehearsal.checks.checkpoints import check_start
 from mmst.engine.run.resume import find_checkpoint
+from mmst.engine.run.start_file import check_start
 from mmst.errors import TicketError
 from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets.digest import find_changed_part

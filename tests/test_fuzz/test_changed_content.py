@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import TinySegmentor
 
-from mmst.engine.rehearsal.checks.checkpoints import check_fits, read
+from mmst.engine.run.start_file import check_fits, read
 from mmst.errors import TicketError
 from mmst.models.hrnas.widths import get_widths
 from mmst.search.surgery import Cut

@@ -16,8 +16,8 @@ from mmst.deploy import SparseModel
 from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import load_sparse, save_sparse
 from mmst.deploy.open import open_ticket
-from mmst.engine.rehearsal.checks.checkpoints import check_tested
 from mmst.engine.run.runner_views import averaged, unwrapped
+from mmst.engine.run.start_file import check_tested
 from mmst.models.hrnas.coordinate_order import convert, projections, swap
 from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
 from mmst.openmmlab.safe_checkpoints import safe_load

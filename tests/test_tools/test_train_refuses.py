@@ -149,14 +149,15 @@ def test_empty_data_root_is_refused(refused, tmp_path):
     assert 'train_dataloader.dataset.data_root' in line and 'empty' in line
 
 
-@pytest.mark.parametrize('key, folder', [('img_path', 'leftImg8bit'), ('seg_map_path', 'gtFine')])
+@pytest.mark.parametrize('key, folder', [
+    ('img_suffix', 'leftImg8bit'), ('data_prefix.seg_map_path', 'gtFine')])
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_folder_without_images_or_labels_is_refused(refused, own_streets, key, folder, split):
     root, config = own_streets
     for path in (root / folder / split).rglob('*.png'):
         path.rename(path.with_suffix('.bmp'))
     line = refused(config=config)
-    assert f'{split}_dataloader.dataset.data_prefix.{key}' in line and folder in line
+    assert f'{split}_dataloader.dataset.{key} = ' in line and folder in line
 
 
 def test_missing_label_map_is_refused_with_its_name(refused, own_streets):

@@ -1,199 +1,163 @@
 """One line for whatever was raised: key, value, the error's own words, a remedy."""
-import difflib
 import inspect
 import linecache
+import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from mmengine.config import Config
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope
 
-from ...errors import ConfigError, MMSTError, config_error
-from .places import Place, find, frames, leaves, words
+from ...errors import ConfigError, DataError, MMSTError, shorten
+from ...settings.checks import suggestion
+from ...settings.parts import leaves
+from ...settings.resolve import other_name, resolve
+from .places import Place, Places, frames
 
+_WORD = re.compile(r'[A-Za-z_]\w*')
 #: Errors whose cause lies elsewhere than where they are raised: words, key, remedy.
 _ELSEWHERE = (
-    ('Expected more than 1 value per channel', 'train_dataloader.batch_size',
+    ('Expected more than 1 value per channel', '{split}_dataloader.batch_size',
      'let each batch have 2 images or more: a larger batch_size, or drop_last=True where the last '
      'batch has one image'),
-    (r"^'inputs'$", 'train_dataloader.dataset.pipeline',
+    (r"^'inputs'$", '{split}_dataloader.dataset.pipeline',
      'end the pipeline with the transform that packs inputs for the model, e.g. PackSegInputs'),
-    (r"no attribute '_?gt_|^'gt_\w+'$", 'train_dataloader.dataset.pipeline',
+    (r"no attribute '_?gt_|^'gt_\w+'$", '{split}_dataloader.dataset.pipeline',
      'let the pipeline load annotations before a transform or the model needs them'),
     ("missing 1 .*: 'closure'", 'optim_wrapper.optimizer.type',
      'use an optimizer that steps without a closure, e.g. AdamW'),
-    ('out of memory', 'train_dataloader.batch_size', 'use smaller batches or crops'))
+    ('out of memory', '{split}_dataloader.batch_size', 'use smaller batches or crops'),
+    ("number of subfolders .* doesn't match", '{section}.type',
+     "for another set of classes use type='CustomDataset', with_label=True"),
+    ('each item mush be an optimizer object', 'optim_wrapper', 'give one optimizer for all '
+     'parameters, which search and prune need: optim_wrapper=dict(optimizer=dict(type=…))'))
 
 
 @contextmanager
-def explained(cfg: Config, section: str, names: dict[int, str] | None = None,
-              hint: str = '') -> Iterator[None]:
+def explained(places: Places, section: str = '', hint: str = '') -> Iterator[None]:
     """Turn whatever is raised inside the block into an error that says in one line what is wrong.
 
     Args:
-        cfg (Config): The whole config.
-        section (str): Key of the section at work.
-        names (Dict[int, str], optional): Identity of built objects to their key.
+        places (Places): Of the whole config; it notes what is built inside the block.
+        section (str): Key of what is at work.
         hint (str): Ends the remedy where nothing better is known than to correct the setting.
 
     Raises:
         MMSTError: Key, value, the error's own words, a remedy.
     """
+    places.section, scope = section, places.cfg.get('default_scope')
     try:
-        yield
+        with (places.watching(), DefaultScope.overwrite_default_scope(scope),
+              warnings.catch_warnings()):
+            warnings.simplefilter('ignore')  # they wait for the run
+            yield
     except MMSTError as error:
-        raise type(error)(_named_as_in_config(str(error), cfg)) from error
+        raise type(error)(_named_as_in_config(str(error), places)) from error
     except Exception as error:  # Anything can be wrong with a config.
-        place = find(cfg, section, names or {}, error)
-        place, remedy = _cause(error, cfg, section, place, hint)
+        place, remedy = _cause(error, places, hint)
         value = place.value.get('type', place.value) if isinstance(
             place.value, dict) else place.value
         problem, _, own = _message(error).partition('. Remedy: ')
-        raise ConfigError(f'{place.key} = {_short(repr(value), 80)}: {problem}. '
-                          f'Remedy: {own or remedy}.') from error
+        kind = DataError if '.dataset' in place.key else ConfigError
+        raise kind(f'{place.key} = {shorten(repr(value), 80)}: {problem}. '
+                   f'Remedy: {own or remedy}.') from error
 
 
-def check_name(registry: Registry, key: str, kind: Any) -> None:
-    """Refuse a name that a registry does not know, where mmengine says so in other words.
-
-    Raises:
-        ConfigError: With the name that is most like it.
-    """
-    with registry.switch_scope_and_registry(None) as scoped:
-        if isinstance(kind, str) and scoped.get(kind) is None:
-            raise config_error(key, kind, f'no {scoped.name} of this name', _other_name(
-                kind, scoped))
-
-
-def suggestion(name: Any, known: Iterable[str]) -> str | None:
-    """``did you mean …`` for a misspelt name, or None where none is like it."""
-    lower = {str(other).lower(): str(other) for other in known}
-    close = difflib.get_close_matches(str(name).lower(), lower, n=1)
-    return f'did you mean {lower[close[0]]!r}?' if close else None
-
-
-def _cause(error: Exception, cfg: Config, section: str, place: Place,
-           hint: str) -> tuple[Place, str]:
+def _cause(error: Exception, places: Places, hint: str) -> tuple[Place, str]:
     """Return the setting that is to blame, as far as that is known, and a remedy."""
-    text = str(error)
+    text, place, whole = str(error), places.find(error), Place('', places.cfg)
+    split = 'val' if places.section.startswith('val') else 'train'
     for pattern, key, remedy in _ELSEWHERE:
         if re.search(pattern, text):
-            if section.startswith('val'):
-                key = key.replace('train_', 'val_', 1)
-            return Place('', cfg).inner(key), remedy
-    unexpected = re.search(r"unexpected keyword argument '(\w+)'", text)
-    missing = re.search(r"missing .*arguments?: '(\w+)'", text)
+            return whole.inner(key.format(split=split, section=places.section)), remedy
     if isinstance(error, ImportError):
         name = str(getattr(error, 'name', None) or 'the package').partition('.')[0]
         return place, f'pip install {name}, or leave it away'
-    if unexpected:
-        name, allowed = unexpected[1], _arguments(place, error)
-        inside = [key for key, _ in leaves(place.value) if re.search(rf'(^|\.){name}$', key)]
-        return place.inner((inside or [name])[0]), suggestion(name, allowed) or (
-            f'use one of {", ".join(allowed)}' if allowed else f'remove {name}')
-    if missing:
+    if unexpected := re.search(r"unexpected keyword argument '(\w+)'", text):
+        allowed = _arguments(error)
+        inside = [key for key, _ in leaves(place.value) if key.rpartition('.')[2] == unexpected[1]]
+        return place.inner((inside or [unexpected[1]])[0]), suggestion(unexpected[1], allowed) or (
+            f'use one of {", ".join(allowed)}' if allowed else 'remove it')
+    if missing := re.search(r"missing .*arguments?: '(\w+)'", text):
         return place.inner(missing[1]), f'set {place.inner(missing[1]).key}'
     if 'must contain the key "type"' in text:
         parent, _, name = place.key.rpartition('.')
-        siblings = set(Place('', cfg).inner(parent).value or ()) - {name}
-        near = [] if name[-1] == ']' else difflib.get_close_matches(name, siblings, 1)
-        return place, f"did you mean '{parent}.{near[0]}'?" if near else 'give its type'
-    if 'is not in the' in text and place.frame is not None:
-        kind = place.inner('type')
-        return kind, _other_name(kind.value, place.frame.f_locals['registry'])
+        near = suggestion(name, set(whole.inner(parent).value or ()) - {name})
+        known = near is not None and name[-1] != ']'
+        return place, near.replace("'", f"'{parent}.", 1) if known else 'give its type'
+    if 'is not in the' in text and place.registry is not None:
+        named = place.inner('type') if isinstance(place.value, dict) else place
+        return named, other_name(place.given['type'], place.registry)
     if (isinstance(error, KeyError) and re.search(r'pipeline\[\d+\]$', place.key)
             and 'results' in frames(error)[0][0].f_locals):
         return place, f'an earlier transform must give {text}: check their order'
-    guilty = _argument(error, place)
-    quoted = [key for key, value in leaves(cfg) if isinstance(value, str) and re.search(
-        rf'(["\'`]){re.escape(value)}\1', text) and not key.endswith('.type')]
-    if guilty:
-        place = place.inner(guilty)
-    elif len(quoted) == 1:  # A part may read the settings of another, e.g. a head model.test_cfg.
-        place = Place('', cfg).inner(quoted[0])
+    place = _guilty(error, place, whole)
     return place, f'correct {place.key or "the config"}{hint}'
 
 
-def _argument(error: Exception, place: Place) -> str | None:
-    """Return the one setting that is to blame.
+def _guilty(error: Exception, place: Place, whole: Place) -> Place:
+    """Return the one setting that is to blame, else the whole place.
 
     It is the one that the error names, by key or by value, that the failing line of code uses, that
-    is a variable where it failed, or without which building works.
+    is a variable where it failed, without which building works, or that another part reads.
     """
+    naming = place if isinstance(place.value, str) else None  # a class that its neighbours build
+    place = whole.inner(place.key.rpartition('.')[0]) if naming else place
     settings = dict(place.value) if isinstance(place.value, dict) else {}
     settings.pop('type', None)
-    text = _words_of(error)
+    text, failed = _words_of(error), _line(error)
+    named = [word for word in _WORD.findall(text) if word in settings][:1]  # first what is wrong
     by_value = [key for key, value in leaves(settings) if isinstance(value, str)
                 and len(value) > 3 and value in text and not key.endswith('.type')]
-    failed = _line(error)
-    by_line = set(re.findall(r'self\.(\w+)', place.line)) & set(settings)
-    named = [word for word in words(text) if word in settings][:1]  # what is wrong comes first
+    if len(by_value) > 1:  # parts of one path: the first that is not there
+        by_value.sort(key=lambda key: text.index(place.inner(key).value))
+        by_value = [key for key in by_value if not os.path.exists(place.inner(key).value)][:1]
+    by_line = {word for word in _WORD.findall(place.line or failed) if word in settings}
     if isinstance(error, (RuntimeError, IndexError)) and not failed.startswith('raise'):
         # An operation has failed, and speaks of sizes and weights of its own.
         named, by_line = [], by_line if place.line.strip() == failed else set()
     in_use = {name for frame, _ in frames(error) for name in settings
-              if frame.f_locals.get(name) is settings[name] is not None}
+              if not isinstance(settings[name], (bool, type(None)))
+              and frame.f_locals.get(name) is settings[name]}
     for found in (named, by_value, by_line, in_use):
         if len(found) == 1:
-            return next(iter(found)).partition('[')[0]
-    kind, given = _kind(place), (place.frame.f_locals.get('args') if place.frame else None) or {}
-    for name in set(settings) & set(given) if callable(kind) else ():
-        try:
-            kind(**{key: value for key, value in given.items() if key not in (name, 'type')})
-            return name
-        except Exception:  # Anything can be wrong without it, too.
-            continue
-    return None
+            return place.inner(next(iter(found)).partition('[')[0])
+    for name in set(settings) & set(place.given):
+        with suppress(Exception):  # anything can be wrong without it, too
+            kept = {key: value for key, value in place.given.items()
+                    if key not in (name, 'type', '_scope_')}
+            resolve(place.registry, place.given['type'])(**kept)
+            return place.inner(name)
+    quoted = [key for key, value in leaves(whole.value) if isinstance(value, str) and re.search(
+        rf'(["\'`]){re.escape(value)}\1', text) and not key.endswith('.type')]
+    # A part may read the settings of another, e.g. a head model.test_cfg.
+    return whole.inner(quoted[0]) if len(quoted) == 1 else naming or place
 
 
-def _arguments(place: Place, error: Exception) -> list[str]:
-    """Return settings that the class or function takes which complained."""
-    kind, frame = _kind(place), frames(error)[0][0]
-    if kind is None:
-        called = str(error).partition('(')[0].replace('.__init__', '').rpartition('.')[2]
-        seen = [*frame.f_globals.values(), *getattr(frame.f_locals.get('self'), '__dict__',
-                                                    {}).values()]
-        kind = next((value for value in seen if getattr(value, '__name__', None) == called), None)
-    found: dict[str, None] = {}
+def _arguments(error: Exception) -> list[str]:
+    """Return the settings that the class or function takes which complained."""
+    called = str(error).partition('(')[0].replace('.__init__', '').rpartition('.')[2]
+    frame, found = frames(error)[0][0], []
+    own = getattr(frame.f_locals.get('self'), '__dict__', {})
+    seen = [*frame.f_locals.values(), *frame.f_globals.values(), *own.values()]
+    kind = next((value for value in seen if getattr(value, '__name__', None) == called), None)
     for taker in kind.__mro__[:-1] if inspect.isclass(kind) else [kind] if callable(kind) else []:
-        arguments = inspect.signature(taker).parameters.items()
-        found.update({name: None for name, argument in arguments if argument.kind in (
-            argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)})
-        if not any(argument.kind is argument.VAR_KEYWORD for _, argument in arguments):
+        arguments = inspect.signature(taker).parameters.values()
+        found += [argument.name for argument in arguments if argument.kind in (
+            argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)]
+        if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
             break
-    return [name for name in found if name not in ('params', 'optimizer')]
-
-
-def _kind(place: Place) -> Any:
-    variables = place.frame.f_locals if place.frame else {}
-    return next((variables[name] for name in ('obj_cls', 'scheduler_cls', 'kind')
-                 if variables.get(name) is not None), None)
-
-
-def _other_name(name: Any, registry: Registry) -> str:
-    """Return a name to write instead of an unknown one; those of other packages have their scope.
-    """
-    root = registry
-    while root.parent is not None:
-        root = root.parent
-    near = [registry, root] + ([] if registry.parent is None else [registry.parent])
-    known = [word for tree in near for word in tree.module_dict]
-    known += [f'{tree.scope}.{word}' for tree in [root, *root.children.values()]
-              for word in tree.module_dict]
-    return suggestion(name, known) or ('correct the name, or import the module that registers it '
-                                       '(custom_imports)')
+    return [name for name in dict.fromkeys(found) if name not in ('params', 'optimizer')]
 
 
 def _message(error: Exception) -> str:
     """Return the error's own words in one line, without colours, class paths and C++ stacks."""
     text = re.sub(r'\x1b\[[0-9;]*m', '', _words_of(error)).split('\nException raised from')[0]
-    text = re.sub(r'^(class `\w+` in \S+\.py: )+', '', ' '.join(text.split()))
-    text = re.sub(r'[.:]? Please check whether the value of .*', '', text)
-    if not str(error) or (isinstance(error, LookupError) and len(words(text)) < 4):
+    text = re.sub(r'[.:]? Please check whether the value of .*', '', _without_classes(text))
+    if not str(error) or (isinstance(error, LookupError) and len(_WORD.findall(text)) < 4):
         text = f'{type(error).__name__}: {text}'
-    return _short(text, 300).rstrip('. ')
+    return shorten(text, 300).rstrip('. ')
 
 
 def _words_of(error: Exception) -> str:
@@ -211,16 +175,17 @@ def _line(error: Exception) -> str:
     return linecache.getline(frame.f_code.co_filename, number).strip()
 
 
-def _named_as_in_config(message: str, cfg: Config) -> str:
+def _without_classes(text: str) -> str:
+    """Return one line without the classes that registries put before an error."""
+    return re.sub(r'^(class `\w+` in \S+\.py: )+', '', ' '.join(text.split()))
+
+
+def _named_as_in_config(message: str, places: Places) -> str:
     """Let errors about ``PruneHook.interval`` name ``default_hooks.prune.interval``."""
-    message = re.sub(r'^(class `\w+` in \S+\.py: )+', '', ' '.join(message.split()))
+    message = _without_classes(message)
     name, dot, rest = message.partition('.')
-    for key, part in leaves(cfg):
+    for key, part in places.parts.items():
         kind = part.get('type') if isinstance(part, dict) else None
         if key and str(getattr(kind, '__name__', kind)).rpartition('.')[2] == name:
             return f'{key}{dot}{rest}'
     return message
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else f'{text[:most - 4]} ...'

@@ -1,15 +1,18 @@
-"""Where in a config something stands that has failed."""
+"""Finds where in a config something stands that is built, or that has failed."""
 import linecache
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import Registry
 
-#: Functions that build an object, and their variable that holds its settings.
-_BUILDERS = dict(build_from_cfg='cfg', build_scheduler_from_cfg='cfg', look_up='backend')
+from ...settings.parts import join, leaves
+
+#: Functions that build an object of settings ``cfg``.
+_BUILDERS = ('build_from_cfg', 'build_scheduler_from_cfg')
 #: What the runner does with a section of the config.
 _METHODS = dict(set_randomness='randomness', build_log_processor='log_processor',
                 build_visualizer='visualizer', register_hooks='default_hooks',
@@ -24,67 +27,99 @@ class Place:
     Attributes:
         key (str): E.g. ``'model.backbone'``.
         value (Any): What stands there.
-        frame (FrameType, optional): Of the function that was building it.
+        registry (Registry, optional): That was building an object from it.
+        given (dict): What the object was to be built with.
         line (str): Source code of the object made from it, where that failed.
     """
     key: str
     value: Any
-    frame: FrameType | None = None
+    registry: Registry | None = None
+    given: dict[str, Any] = field(default_factory=dict)
     line: str = ''
 
     def inner(self, name: str) -> 'Place':
-        """Return the setting ``name`` of the part, or one further inside; None where it is not
-        given.
-        """
+        """Return the setting ``name``, or one further inside; its value is None if not given."""
         value = dict(leaves(self.value)).get(name)
-        return Place(join(self.key, name), value, self.frame)
+        return Place(join(self.key, name), value, self.registry, self.given)
 
 
-def join(key: str, name: str) -> str:
-    """Return the key of a part's setting."""
-    return f'{key}.{name}'.strip('.').replace('.[', '[')
+class Places:
+    """Knows the parts of a config, and which of them each object was built from.
 
-
-def leaves(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
-    """Yield key and value of everything in a config, from the outside inwards."""
-    yield key, value
-    if isinstance(value, (dict, Config)):
-        for name, item in value.items():
-            yield from leaves(item, join(key, str(name)))
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            yield from leaves(item, f'{key}[{i}]')
-
-
-def find(cfg: Config, section: str, names: dict[int, str], error: BaseException) -> Place:
-    """Return the innermost part of the config that an error comes from.
-
-    It is the part that was being built, or the one from which the object was made in whose methods
-    the error was raised.
-
-    Args:
+    Attributes:
         cfg (Config): The whole config.
-        section (str): Key of the section where nothing closer is found.
-        names (Dict[int, str]): Identity of built objects to their key.
-        error (BaseException): With its traceback.
+        section (str): Key of what is at work; of equal parts, one that stands there is meant.
+        parts (dict): Key to value of everything in it.
     """
-    known = dict(leaves(cfg))
-    for frame, number in frames(error):
-        own, function = frame.f_locals.get('self'), frame.f_code.co_name
-        if function in _BUILDERS:
-            key = _most_alike(known, frame.f_locals.get(_BUILDERS[function]), section)
+
+    def __init__(self, cfg: Config):
+        self.cfg, self.section, self.parts = cfg, '', dict(leaves(cfg))
+        self._made: dict[int, tuple[str, Any]] = {}  # with the object: its identity stays its own
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note all that registries build inside the block."""
+        build = Registry.build
+
+        def noting(registry: Registry, settings: Any, *args: Any, **kwargs: Any) -> Any:
+            key = self._key_of(settings)  # now: some constructors change their settings
+            made = build(registry, settings, *args, **kwargs)
             if key:
-                return Place(key, known[key], frame)
-        elif id(own) in names:
-            line = linecache.getline(frame.f_code.co_filename, number)
-            return Place(names[id(own)], known.get(names[id(own)]), None, line)
-        elif function in _METHODS and not section:
-            return Place(_METHODS[function], known.get(_METHODS[function]))
-        elif own is not None:
-            key = _named_by(known, type(own).__name__, section)
-            if key:
-                return Place(key, known[key])
-    return Place(section, known.get(section))
+                self.note(made, key)
+            return made
+
+        Registry.build = noting
+        try:
+            yield
+        finally:
+            Registry.build = build
+
+    def note(self, made: Any, key: str) -> None:
+        """An object was built from the part ``key``."""
+        self._made.setdefault(id(made), (key, made))
+
+    def of(self, made: Any) -> str | None:
+        """Return the key of the part that an object was built from."""
+        return self._made.get(id(made), (None, ))[0]
+
+    def find(self, error: BaseException) -> Place:
+        """Return the part that was being built, or from which an object was made that failed.
+
+        The innermost of them is meant; where there is none, the section at work.
+        """
+        for frame, number in frames(error):
+            seen, function = frame.f_locals, frame.f_code.co_name
+            own = self.of(seen.get('self')) or self.of(seen.get('backend'))
+            if function in _BUILDERS and (key := self._key_of(seen.get('cfg'))):
+                given = dict(seen.get('args') or {}, type=seen['cfg'].get('type'))
+                return Place(key, self.parts[key], seen['registry'], given)
+            if own:
+                line = linecache.getline(frame.f_code.co_filename, number)
+                return Place(own, self.parts.get(own), line=line)
+            if function in _METHODS and not self.section:
+                return Place(_METHODS[function], self.parts.get(_METHODS[function]))
+        return Place(self.section, self.parts.get(self.section))
+
+    def _key_of(self, settings: Any) -> str | None:
+        """Return the key of the part that ``settings`` were copied from, or that names their type.
+
+        Of parts that are equally alike, one that nothing was built from yet is meant.
+        """
+        if not isinstance(settings, (dict, Config)):
+            return None
+        used, kind = {key for key, _ in self._made.values()}, settings.get('type')
+
+        def likeness(key: str) -> tuple[bool, int, bool]:
+            shared = [name in settings and _same(settings[name], value)
+                      for name, value in self.parts[key].items()]
+            within = bool(self.section) and key.startswith(self.section)
+            return within, 2 * sum(shared) - len(shared), key not in used
+
+        alike = [key for key, part in self.parts.items() if key and isinstance(part, dict)
+                 and _same(part.get('type'), kind)]
+        named = [key for key, value in self.parts.items() if isinstance(kind, str)
+                 and isinstance(value, str) and value == kind and not key.endswith('.type')]
+        return max(alike, key=likeness, default=next(iter(named), None))
 
 
 def frames(error: BaseException) -> list[tuple[FrameType, int]]:
@@ -96,41 +131,8 @@ def frames(error: BaseException) -> list[tuple[FrameType, int]]:
     return found[::-1]
 
 
-def _most_alike(known: dict[str, Any], settings: Any, section: str) -> str | None:
-    """Return the key of the part that ``settings`` were copied from; those of ``section`` come
-    first.
-    """
-    def likeness(key: str) -> tuple[int, bool]:
-        shared = sum(name in known[key] and _same(known[key][name], value)
-                     for name, value in settings.items())
-        return shared, bool(section) and key.startswith(section)
-
-    if not isinstance(settings, dict):
-        return None
-    alike = [key for key, part in known.items() if key and isinstance(part, dict)
-             and _same(part.get('type'), settings.get('type'))]
-    best = max(alike, key=likeness, default=None)
-    return best if best and likeness(best)[0] else None
-
-
 def _same(a: Any, b: Any) -> bool:
     try:
         return bool(a == b)
     except (ValueError, RuntimeError):  # arrays, tensors
         return False
-
-
-def _named_by(known: dict[str, Any], name: str, section: str) -> str | None:
-    """Return the key of a setting of the section that names a class, e.g.
-    ``optim_wrapper.constructor``.
-    """
-    settings = known.get(section)
-    for key, value in settings.items() if isinstance(settings, dict) else ():
-        if isinstance(value, str) and key != 'type' and value.rpartition('.')[2] == name:
-            return f'{section}.{key}'
-    return None
-
-
-def words(text: str) -> list[str]:
-    """Return the names in a text."""
-    return re.findall(r'[A-Za-z_]\w*', text)

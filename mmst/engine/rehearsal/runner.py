@@ -14,61 +14,43 @@ from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 
-from ...errors import config_error
+from ...settings.parts import leaves
 from ...settings.resolve import resolve
-from .explain import check_name, suggestion
-
-#: What mmengine reads of ``env_cfg``.
-_ENVIRONMENT = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
 
 
 def build(cfg: Config, folder: str) -> Runner:
     """Build the config's runner, or mmengine's, in a folder of its own.
 
-    Models that a file or a server initialises keep their weights as they are.
+    Models that a server initialises keep their weights as they are; metrics that write files
+    (``output_dir``, ``outfile_prefix``, …) do so in the folder.
     """
     cfg = copy.deepcopy(cfg)
     cfg.update(work_dir=folder, launcher='none', load_from=None, resume=False,
                experiment_name='rehearsal', model_wrapper_cfg=None)
-    _stay_local(cfg.model)
-    _redirect(cfg.get('val_evaluator'), folder)
-    check_name(RUNNERS, 'runner_type', cfg.get('runner_type'))
+    _stay_apart(cfg, folder)
     kind = resolve(RUNNERS, cfg.get('runner_type'))
     usual = inspect.isclass(kind) and issubclass(kind, Runner)
     return type('RehearsalRunner', (_Alone, kind if usual else Runner), {}).from_cfg(cfg)
 
 
-def _stay_local(part: Any) -> None:
-    """Leave out weights that lie on a server."""
-    for item in part.values() if isinstance(part, dict) else part:
-        if isinstance(item, (dict, list, tuple)):
-            _stay_local(item)
-    if isinstance(part, dict):
-        for key in ('init_cfg', 'pretrained'):
-            source = part.get(key)
-            path = source.get('checkpoint') if isinstance(source, dict) else source
-            if isinstance(path, str) and '://' in path:
-                part[key] = None
-
-
-def _redirect(evaluator: Any, folder: str) -> None:
-    """Let metrics that write files (``output_dir``, ``outfile_prefix``, …) do so in ``folder``."""
-    for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
-        for key, value in list(metric.items()) if isinstance(metric, dict) else ():
-            if key == 'metrics':
-                _redirect(value, folder)
-            elif key.startswith('out') and isinstance(value, str):
-                metric[key] = osp.join(folder, osp.basename(value))
+def _stay_apart(cfg: Config, folder: str) -> None:
+    """Leave out weights that lie on a server; let metrics write into ``folder``."""
+    parts = [(key, part) for key, part in leaves(cfg) if isinstance(part, dict)]
+    for key, part in parts:
+        for name, value in list(part.items()):
+            path = value.get('checkpoint') if isinstance(value, dict) else value
+            if not isinstance(path, str):
+                continue
+            if key.startswith('model') and name in ('init_cfg', 'pretrained') and '://' in path:
+                part[name] = None
+            elif key.startswith('val_evaluator') and name.startswith('out'):
+                part[name] = osp.join(folder, osp.basename(path))
 
 
 class _Alone:
     """Runs without processes, log files and visualization on servers."""
 
     def setup_env(self, env_cfg: dict) -> None:
-        for name in env_cfg:
-            if name not in _ENVIRONMENT:
-                raise config_error(f'env_cfg.{name}', env_cfg[name], 'nothing reads it', suggestion(
-                    name, _ENVIRONMENT) or f'use one of {", ".join(_ENVIRONMENT)}')
         set_multi_processing(**env_cfg.get('mp_cfg', {}))
         self._rank, self._world_size, self._timestamp = 0, 1, 'rehearsal'
 
@@ -86,28 +68,25 @@ class _Alone:
             return super().build_visualizer(visualizer)
         backends = visualizer.get('vis_backends') or []
         listed = backends if isinstance(backends, (list, tuple)) else [backends]
-        local = [backend for backend in listed if not look_up(backend)]
+        local = [settings for settings in listed if not self._on_server(settings)]
         built = super().build_visualizer(dict(visualizer, vis_backends=local))
         for backend in built._vis_backends.values():
             backend.experiment  # noqa: B018
         built.add_config = lambda config: None  # Formatting a config takes longer than a step.
         return built
 
-
-def look_up(backend: Any) -> bool:
-    """Return whether a backend contacts a server; import its packages and check its arguments
-    then.
-    """
-    kind = resolve(VISBACKENDS, backend.get('type')) if isinstance(backend, dict) else None
-    if not inspect.isclass(kind) or issubclass(kind, (LocalVisBackend, TensorboardVisBackend)):
-        return False
-    settings = {key: value for key, value in backend.items()
-                if key not in ('type', '_scope_', 'name')}
-    inspect.signature(kind).bind(**dict(settings, save_dir=''))
-    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(kind._init_env)))):
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                importlib.import_module(name.name)
-        elif isinstance(node, ast.ImportFrom):
-            importlib.import_module(node.module)
-    return True
+    def _on_server(self, settings: Any) -> bool:
+        """Return whether a backend will contact a server; such a one is built, but not begun."""
+        if not isinstance(settings, dict):
+            return False
+        settings = {key: value for key, value in settings.items() if key != 'name'}
+        backend = VISBACKENDS.build(settings, default_args=dict(save_dir=self.work_dir))
+        if isinstance(backend, (LocalVisBackend, TensorboardVisBackend)):
+            return False
+        source = textwrap.dedent(inspect.getsource(type(backend)._init_env))
+        for node in ast.walk(ast.parse(source)):
+            names = ([name.name for name in node.names] if isinstance(node, ast.Import) else
+                     [node.module] if isinstance(node, ast.ImportFrom) else [])
+            for name in names:
+                importlib.import_module(name)
+        return True

@@ -5,9 +5,11 @@ import logging
 import multiprocessing
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import partial
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import cv2
 import torch
@@ -24,9 +26,7 @@ _FLAGS = [(torch.backends.cudnn, 'benchmark'), (torch.backends.cudnn, 'determini
 def sandbox(device: int = 0) -> Iterator[str]:
     """Give a folder that vanishes; restore random numbers and all global state afterwards.
 
-    Global are mmengine's loggers, message hubs, scopes and visualizers, the environment, torch's
-    settings and the folder that the process works in. Output and warnings are held back, and the
-    process is alone even where it is connected with others.
+    Output and warnings are held back, and the process is alone even where others are connected.
 
     Args:
         device (int): Number of the GPU to work on, where there is one.
@@ -37,9 +37,13 @@ def sandbox(device: int = 0) -> Iterator[str]:
         stack.enter_context(redirect_stdout(io.StringIO()))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter('ignore')
-        stack.enter_context(_torch_settings())
-        stack.enter_context(_process_settings())
-        stack.enter_context(_own_instances())
+        for restore in _restorations():
+            stack.callback(restore)
+        stack.callback(_forget_instances)
+        torch.distributed.is_initialized = lambda: False  # Other processes may be at another step.
+        logging.disable(logging.CRITICAL)
+        for kind in _managed():
+            kind._instance_dict.clear()
         if torch.cuda.is_available():
             stack.enter_context(torch.cuda.device(device % torch.cuda.device_count()))
             stack.callback(torch.cuda.reset_peak_memory_stats)
@@ -51,59 +55,41 @@ def sandbox(device: int = 0) -> Iterator[str]:
         yield folder
 
 
-@contextmanager
-def _torch_settings() -> Iterator[None]:
-    flags = [getattr(owner, name) for owner, name in _FLAGS]
-    algorithms = (torch.are_deterministic_algorithms_enabled(),
-                  torch.is_deterministic_algorithms_warn_only_enabled())
-    threads, dtype, gradients = (torch.get_num_threads(), torch.get_default_dtype(),
-                                 torch.is_grad_enabled())
-    torch.distributed.is_initialized = lambda: False  # Other processes may be at another step.
-    try:
-        yield
-    finally:
-        for (owner, name), value in zip(_FLAGS, flags, strict=True):
-            setattr(owner, name, value)
-        torch.use_deterministic_algorithms(algorithms[0], warn_only=algorithms[1])
-        torch.set_num_threads(threads)
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(gradients)
+def _restorations() -> list[Callable[[], Any]]:
+    """Return calls that put back what the whole process shares, as it is now."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    start = multiprocessing.get_start_method(allow_none=True)
+    return [
+        *(partial(setattr, owner, name, getattr(owner, name)) for owner, name in _FLAGS),
+        partial(torch.use_deterministic_algorithms, deterministic, warn_only=warns),
+        partial(torch.set_num_threads, torch.get_num_threads()),
+        partial(torch.set_default_dtype, torch.get_default_dtype()),
+        partial(torch.set_grad_enabled, torch.is_grad_enabled()),
+        partial(logging.disable, logging.root.manager.disable),
+        partial(os.chdir, os.getcwd()),
+        partial(multiprocessing.set_start_method, start, force=True),
+        partial(cv2.setNumThreads, cv2.getNumThreads()),
+        partial(_refill, os.environ, dict(os.environ)),
+        *(partial(_refill, kind._instance_dict, dict(kind._instance_dict)) for kind in _managed())]
 
 
-@contextmanager
-def _process_settings() -> Iterator[None]:
-    environment, folder, silenced = dict(os.environ), os.getcwd(), logging.root.manager.disable
-    method, threads = multiprocessing.get_start_method(allow_none=True), cv2.getNumThreads()
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(silenced)
-        os.chdir(folder)
-        multiprocessing.set_start_method(method, force=True)
-        cv2.setNumThreads(threads)
-        os.environ.clear()
-        os.environ.update(environment)
-
-
-@contextmanager
-def _own_instances() -> Iterator[None]:
-    """Put mmengine's global instances aside, so that none of them is changed."""
-    before = {kind: dict(kind._instance_dict) for kind in _managed()}
-    for kind in before:
-        kind._instance_dict.clear()
-    try:
-        yield
-    finally:
-        for kind in _managed():
-            for instance in kind._instance_dict.values():
-                for handler in getattr(instance, 'handlers', ()):
-                    handler.close()
-            kind._instance_dict.clear()
-            kind._instance_dict.update(before.get(kind, {}))
+def _refill(mapping: Any, before: dict) -> None:
+    mapping.clear()
+    mapping.update(before)
 
 
 def _managed(kind: type = ManagerMixin) -> Iterator[type]:
+    """Yield the classes whose instances mmengine keeps for everybody, by name."""
     for child in kind.__subclasses__():
         yield child
         yield from _managed(child)
+
+
+def _forget_instances() -> None:
+    """Close what was opened; classes that are new by now keep no instance of the rehearsal."""
+    for kind in _managed():
+        for instance in kind._instance_dict.values():
+            for handler in getattr(instance, 'handlers', ()):
+                handler.close()
+        kind._instance_dict.clear()

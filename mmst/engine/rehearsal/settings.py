@@ -1,56 +1,42 @@
 """Checks settings that raise nowhere, or only in the middle of a run."""
-import ast
 import inspect
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import torch
-from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
-from mmengine.hooks import CheckpointHook, EMAHook, Hook
-from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
+from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.runner import Runner
 
 from ...errors import config_error
+from ...settings.checks import check_number, suggestion
 from ...settings.resolve import resolve
 from ..hooks.interval_hook import IntervalHook, counts_iterations
-from .explain import check_name, suggestion
-from .places import leaves
-
-_TOGETHER = ('dataloader', 'cfg', 'evaluator')
-
-
-def check(cfg: Config) -> None:
-    """Refuse an evaluation of which a part is missing.
-
-    Raises:
-        ConfigError: Naming it.
-    """
-    for split in ('val', 'test'):
-        given = [name for name in _TOGETHER if cfg.get(f'{split}_{name}') is not None]
-        for name in _TOGETHER:
-            if given and name not in given:
-                raise config_error(f'{split}_{name}', None, f'{split}_{given[0]} is there',
-                                   f'set all three of {split}_dataloader, {split}_cfg and '
-                                   f'{split}_evaluator, or none of them')
+from ..run.work_dir import check_can_be_made
+from .places import Places
 
 
 def check_loop(runner: Runner) -> None:
-    """Refuse an interval of evaluations that is no whole number, and epochs without an end."""
-    _check_interval('train_cfg.val_interval', runner.train_loop.val_interval, 1)
+    """Refuse intervals and windows that are no whole numbers, and epochs without an end."""
+    check_number('log_processor.window_size', runner.log_processor.window_size, low=1, whole=True,
+                 remedy='use 10')
+    check_number('train_cfg.val_interval', runner.train_loop.val_interval, low=1, whole=True,
+                 remedy='use 1')
     if not counts_iterations(runner) and isinstance(runner.train_dataloader.sampler,
                                                     InfiniteSampler):
         raise config_error('train_dataloader.sampler.type', 'InfiniteSampler', 'its epochs have no '
                            'end', 'use DefaultSampler, or train_cfg.type=IterBasedTrainLoop')
 
 
-def check_hooks(runner: Runner) -> None:
-    """Refuse hooks that never act, that act twice, or that count other steps than the run."""
+def check_hooks(runner: Runner, places: Places) -> None:
+    """Refuse hooks that never act, act twice, count other steps than the run, or cannot write."""
     found: dict[Any, str] = {}
-    for key, hook in hooks(runner):
+    for key, hook in _with_keys(runner.hooks, places):
         interval = getattr(hook, 'interval', 1)
-        _check_interval(f'{key}.interval', interval, -1 if isinstance(hook, CheckpointHook) else 1)
+        if interval != -1 or not isinstance(hook, CheckpointHook):
+            check_number(f'{key}.interval', interval, low=1, whole=True, remedy='use 1')
         kind = EMAHook if isinstance(hook, EMAHook) else type(hook)
         if kind in found and issubclass(kind, (EMAHook, IntervalHook)):
             raise config_error(f'{key}.type', kind.__name__, f'{found[kind]} is one already, and '
@@ -60,40 +46,8 @@ def check_hooks(runner: Runner) -> None:
             raise config_error(f'{key}.by_epoch', True, 'the run counts iterations, so there would '
                                'be nothing to resume from until its end',
                                f'set {key}.by_epoch=False; its interval then counts iterations')
-
-
-def hooks(runner: Runner) -> Iterator[tuple[str, Hook]]:
-    """Yield the runner's hooks with their keys in the config."""
-    written = [(f'default_hooks.{name}', part)
-               for name, part in (runner.cfg.get('default_hooks') or {}).items()]
-    written += [(f'custom_hooks[{i}]', part)
-                for i, part in enumerate(runner.cfg.get('custom_hooks') or ())]
-    for hook in runner.hooks:
-        for entry in written:
-            kind = entry[1].get('type') if isinstance(entry[1], dict) else type(entry[1])
-            if str(getattr(kind, '__name__', kind)).rpartition('.')[2] == type(hook).__name__:
-                written.remove(entry)
-                yield entry[0], hook
-                break
-
-
-def check_norms(runner: Runner, processes: int) -> None:
-    """Refuse layers that work on GPUs only on several processes without any."""
-    for key, value in leaves(runner.cfg.model):
-        if processes > 1 and not torch.cuda.is_available() and str(value).endswith('SyncBN'):
-            raise config_error(f'model.{key}', value, 'it runs on GPUs only',
-                               'use \'BN\': statistics are averaged at each recalibration anyhow')
-
-
-def check_one_optimizer(cfg: dict) -> None:
-    """Refuse several optimizers, and names that mmengine looks up without a word."""
-    if 'optimizer' not in cfg:
-        several = sorted(name for name, part in cfg.items()
-                         if isinstance(part, dict) and 'optimizer' in part)
-        raise config_error('optim_wrapper', several or None, 'search and prune need one optimizer '
-                           'for all parameters', 'give optim_wrapper=dict(optimizer=dict(type=…))')
-    check_name(OPTIMIZERS, 'optim_wrapper.optimizer.type', cfg.optimizer.get('type'))
-    check_name(OPTIM_WRAPPER_CONSTRUCTORS, 'optim_wrapper.constructor', cfg.get('constructor'))
+        if isinstance(folder := getattr(hook, 'out_dir', None), str) and '://' not in folder:
+            check_can_be_made(f'{key}.out_dir', folder)
 
 
 def check_rules(runner: Runner) -> None:
@@ -103,60 +57,50 @@ def check_rules(runner: Runner) -> None:
                    cfg.get('constructor', 'DefaultOptimWrapperConstructor'))
     rules, key = cfg.get('paramwise_cfg') or {}, 'optim_wrapper.paramwise_cfg'
     sources = [inspect.getsource(sys.modules[base.__module__]) for base in kind.__mro__[:-1]]
-    known = {node.value for source in sources for node in ast.walk(ast.parse(source))
-             if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    known = {word for source in sources for word in re.findall(r'[\'"](\w+)[\'"]', source)}
     groups = [(f'{key}.custom_keys.{name}', part)
               for name, part in (rules.get('custom_keys') or {}).items()]
     for place, part in [(key, rules), *groups]:
-        for name in part:
-            if name not in known and name not in runner.optim_wrapper.optimizer.defaults:
-                likely = [word for word in known if word.isidentifier() and '_' in word]
-                raise config_error(f'{place}.{name}', part[name], f'{kind.__name__} knows no such '
-                                   'rule', suggestion(name, likely) or 'remove it')
+        for name in set(part) - known - set(runner.optim_wrapper.optimizer.defaults):
+            likely = suggestion(name, [word for word in known if '_' in word])
+            raise config_error(f'{place}.{name}', part[name],
+                               f'{kind.__name__} knows no such rule', likely or 'remove it')
 
 
-def schedulers(runner: Runner) -> Iterator[tuple[str, Any]]:
-    """Yield the schedules that are built, with their keys in the config."""
-    built = runner.param_schedulers
-    listed = isinstance(runner.cfg.get('param_scheduler'), (list, tuple))
-    for i, scheduler in enumerate(built if isinstance(built, list) else ()):
-        if not isinstance(scheduler, dict):
-            yield f'param_scheduler[{i}]' if listed else 'param_scheduler', scheduler
-
-
-def check_cycle(runner: Runner, key: str, scheduler: Any) -> None:
-    """Refuse a ``OneCycleLR`` that ends before or after the run.
+def check_schedules(runner: Runner, places: Places) -> None:
+    """Step each schedule as often as the run will; refuse a cycle of another length than the run.
 
     Its length stands in the config a second time and is easily forgotten when that of the run is
     changed. Cycles with a ``begin`` or ``end`` of their own are passed over.
     """
-    cfg = runner.cfg.param_scheduler
-    cfg = cfg[int(key[:-1].partition('[')[2])] if key.endswith(']') else cfg
-    unit, steps = (('epochs', runner.max_epochs) if cfg.get('by_epoch', True)
-                   else ('iterations', runner.max_iters))
-    own_span = cfg.get('begin') or cfg.get('end')
-    other_unit = (unit == 'iterations') != counts_iterations(runner)
-    if cfg.get('total_steps') not in (None, steps) and not own_span and not other_unit:
-        option = f'{key.replace("[", ".").replace("]", "")}.total_steps={steps}'
-        raise config_error(f'{key}.total_steps', cfg.total_steps, f'the run has {steps} {unit}',
-                           f'set it to {steps}, e.g. --cfg-options {option}')
+    for key, schedule in _with_keys(runner.param_schedulers, places):
+        cfg = places.parts[key]
+        unit, steps = (('epochs', runner.max_epochs) if cfg.get('by_epoch', True)
+                       else ('iterations', runner.max_iters))
+        own_span = cfg.get('begin') or cfg.get('end')
+        other_unit = (unit == 'iterations') != counts_iterations(runner)
+        if cfg.get('total_steps') not in (None, steps) and not own_span and not other_unit:
+            option = f'{key.replace("[", ".").replace("]", "")}.total_steps={steps}'
+            raise config_error(f'{key}.total_steps', cfg.total_steps, f'the run has {steps} {unit}',
+                               f'set it to {steps}, e.g. --cfg-options {option}')
+        if not getattr(schedule, 'need_val_args', False):
+            for _ in range(runner.max_epochs if schedule.by_epoch else runner.max_iters):
+                schedule.step()
 
 
-def check_metrics(runner: Runner, metrics: dict[str, Any]) -> None:
+def check_metrics(runner: Runner, places: Places, metrics: dict[str, Any]) -> None:
     """Refuse names of metrics that the evaluator does not give."""
-    wanted = [(f'{key}.save_best', name) for key, hook in hooks(runner)
-              for name in getattr(hook, 'save_best', None) or () if name != 'auto']
-    wanted += [(f'{key}.monitor', made.monitor) for key, made in [*hooks(runner),
-                                                                  *schedulers(runner)]
-               if isinstance(getattr(made, 'monitor', None), str)]
-    for key, name in wanted if metrics else ():
-        if name not in metrics:
-            known = suggestion(name, metrics) or f'use one of {", ".join(sorted(metrics))}'
-            raise config_error(key, name, 'the evaluator gives no metric of this name', known)
+    watchers = _with_keys([*runner.hooks, *(runner.param_schedulers or ())], places)
+    for key, watcher in watchers if metrics else ():
+        wanted = [('save_best', name) for name in getattr(watcher, 'save_best', None) or ()]
+        wanted.append(('monitor', getattr(watcher, 'monitor', None)))
+        for setting, name in wanted:
+            if isinstance(name, str) and name not in (*metrics, 'auto'):
+                known = suggestion(name, metrics) or f'use one of {", ".join(sorted(metrics))}'
+                raise config_error(f'{key}.{setting}', name,
+                                   'the evaluator gives no metric of this name', known)
 
 
-def _check_interval(key: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not value or value < least:
-        never = '; -1 stands for never' if least < 0 else ''
-        raise config_error(key, value, f'must be a whole number of at least 1{never}',
-                           'use 1 for every step')
+def _with_keys(made: Iterable[Any] | None, places: Places) -> list[tuple[str, Any]]:
+    """Return the objects that come from the config, with their keys there."""
+    return [(key, item) for item in made or () if (key := places.of(item)) is not None]

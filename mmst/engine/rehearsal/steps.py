@@ -2,43 +2,148 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine import hooks
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import utils
-from mmengine.hooks import CheckpointHook, EMAHook, NPUProfilerHook, ProfilerHook, RuntimeInfoHook
-from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner, autocast
 from torch.utils.data import DataLoader
 
-from ...errors import config_error
+from ...errors import MMSTError, TicketError, config_error
 from ...search.adapters import accept_searched_states
 from ..hooks.interval_hook import IntervalHook, plan_of
 from ..hooks.mask_hook import MaskHook
 from ..hooks.search_hook import SearchHook
 from ..run.runner_views import unwrapped
+from ..run.start_file import start_file
 from . import settings
-from .explain import check_name
+from .places import Places
 
 #: Images of a training batch: enough for BN, few enough for any device.
 IMAGES = 2
-#: Packages whose hooks are known to stay within the work directory when they begin.
-OPENMMLAB = ('mmengine', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
+#: Hooks that do not begin: they would go on by themselves, or have done their part already.
+_APART = (hooks.ProfilerHook, hooks.NPUProfilerHook, hooks.EMAHook, hooks.ParamSchedulerHook)
+#: Points of a run that take long, or write whole checkpoints, and tell nothing.
+_LONG = ((hooks.RuntimeInfoHook, 'before_run'), (hooks.CheckpointHook, 'after_train_iter'))
 
 
-def build_loader(runner: Runner, split: str, processes: int) -> None:
-    """Build a dataloader as the run will, workers and all; none of them is started."""
-    cfg = getattr(runner, f'_{split}_dataloader')
-    if isinstance(cfg, dict):
-        for name in ('collate_fn', 'worker_init_fn'):
-            if isinstance(cfg.get(name), dict):
-                check_name(FUNCTIONS, f'{split}_dataloader.{name}.type', cfg[name].get('type'))
-        with _one_of(processes):
-            loader = runner.build_dataloader(cfg, seed=runner.seed)
-        setattr(runner, f'_{split}_dataloader', loader)
+@dataclass
+class Rehearsal:
+    """Goes through a run in small on a throw-away runner; ``processes`` are those of the run."""
+    runner: Runner
+    places: Places
+    processes: int = 1
+
+    def build_loader(self, split: str) -> None:
+        """Build a dataloader as the run will, workers and all; none of them is started."""
+        cfg = getattr(self.runner, f'_{split}_dataloader')
+        if isinstance(cfg, dict):
+            with _one_of(self.processes):
+                loader = self.runner.build_dataloader(cfg, seed=self.runner.seed)
+            setattr(self.runner, f'_{split}_dataloader', loader)
+
+    def build_train_loop(self) -> None:
+        """Build the loop; refuse data that fill no batch."""
+        loader = self.runner._train_dataloader
+        if not len(loader):
+            raise config_error('train_dataloader.batch_size', loader.batch_size, 'each process has '
+                               f'{len(loader.sampler)} images, which fill no batch',
+                               'use a smaller batch_size, or more images')
+        settings.check_loop(self.runner)
+
+    def build_optimizer(self) -> None:
+        """Build the optimizer with its wrapper, and the schedules."""
+        runner = self.runner
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        settings.check_rules(runner)
+        if runner.param_schedulers is not None:
+            runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+
+    def check_hooks(self) -> None:
+        """Let hooks check the run; of their work only the averaged copy of the model is done."""
+        accept_searched_states(unwrapped(self.runner))
+        settings.check_hooks(self.runner, self.places)
+        for hook in self.runner.hooks:
+            if isinstance(hook, hooks.EMAHook):
+                hook.before_run(self.runner)
+        for hook in self.runner.hooks:
+            if isinstance(hook, IntervalHook):
+                hook.check_plan(plan_of(self.runner))
+
+    def evaluate_one_image(self) -> None:
+        """Pass one image through test pipeline, model and evaluator; look at its metrics."""
+        loop = self.runner._val_loop
+        if loop is None or not hasattr(loop, 'evaluator'):
+            return
+        batch = _batch(loop.dataloader, 1)
+        self.runner.model.eval()
+        with torch.no_grad(), autocast(enabled=getattr(loop, 'fp16', False)):
+            outputs = self.runner.model.val_step(batch)
+        loop.evaluator.process(data_samples=outputs, data_batch=batch)
+        settings.check_metrics(self.runner, self.places, loop.evaluator.evaluate(1))
+
+    def train_one_batch(self) -> None:
+        """Run forward, backward and a step of the optimizer, with the penalty and a mask."""
+        runner = self.runner
+        self.batch = _batch(runner.train_dataloader, IMAGES)
+        for hook in runner.hooks:
+            if isinstance(hook, SearchHook):
+                hook.before_train(runner)
+                runner.optim_wrapper.penalty.rho = hook.rho
+            elif isinstance(hook, MaskHook):
+                runner.optim_wrapper.set_masks({
+                    weight: torch.rand_like(weight) < 0.5
+                    for weight in hook.weights(runner).values()})
+        runner.model.train()
+        # The only iteration of its run: gradients that are to be gathered make a step all the same.
+        runner.optim_wrapper.initialize_count_status(runner.model, 0, 1)
+        self.losses = runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper)
+
+    def resume(self) -> None:
+        """Load all that the run goes on from, and train one more batch with it.
+
+        Raises:
+            TicketError: The checkpoint's optimizer or schedules are none, or others.
+        """
+        runner, cfg = self.runner, self.places.cfg
+        path = start_file(cfg) if cfg.get('resume') else None
+        if path is None or '://' in path:
+            return
+        runner._load_from, runner._resume = path, True
+        try:
+            runner.load_or_resume()
+            self.train_one_batch()
+            left = range(runner.epoch, runner.max_epochs), range(runner.iter, runner.max_iters)
+            for schedule in runner.param_schedulers or () if all(left) else ():
+                if not getattr(schedule, 'need_val_args', False):
+                    schedule.step()
+        except MMSTError:
+            raise
+        except Exception as error:  # Anything can stand in a file.
+            raise TicketError(
+                f'{path} cannot be resumed from ({type(error).__name__}: {error}). Remedy: resume '
+                'from another checkpoint of this run; to start a new one from these weights use '
+                '--cfg-options load_from=PATH.') from error
+
+    def begin_hooks(self) -> None:
+        """Let hooks begin, up to the end of a first iteration.
+
+        Those of the user's own may reach beyond the temporary folder: they come last, where the run
+        would start. This project's own check their settings themselves.
+        """
+        others = [hook for hook in self.runner.hooks if not isinstance(hook, _APART) and (
+            isinstance(hook, hooks.CheckpointHook) or 'mmst.' not in type(hook).__module__)]
+        batch = dict(batch_idx=0, data_batch=self.batch)
+        for point, given in dict(
+                before_run={}, before_train={}, before_train_epoch={}, before_train_iter=batch,
+                after_train_iter=dict(batch, outputs=self.losses)).items():
+            for hook in others:
+                if not any(isinstance(hook, kind) and point == long for kind, long in _LONG):
+                    getattr(hook, point)(self.runner, **given)
 
 
 @contextmanager
@@ -53,121 +158,6 @@ def _one_of(processes: int) -> Iterator[None]:
         utils.get_world_size, utils.get_rank = before
 
 
-def build_train_loop(runner: Runner) -> None:
-    """Build the loop; refuse data that fill no batch."""
-    loader = runner._train_dataloader
-    if not len(loader):
-        raise config_error('train_dataloader.batch_size', loader.batch_size, f'each process has '
-                           f'{len(loader.sampler)} images, which fill no batch',
-                           'use a smaller batch_size, or more images')
-    runner._train_loop = runner.build_train_loop(runner._train_loop)
-    settings.check_loop(runner)
-
-
-def build_optimizer(runner: Runner) -> None:
-    """Build the optimizer with its wrapper."""
-    settings.check_one_optimizer(runner.cfg.optim_wrapper)
-    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    settings.check_rules(runner)
-
-
-def build_schedulers(runner: Runner) -> None:
-    """Build the schedules."""
-    if runner.param_schedulers is not None:
-        runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
-
-
-def build_val_loop(runner: Runner) -> None:
-    """Build the loop of evaluations, with the evaluator."""
-    if runner._val_loop is not None:
-        runner._val_loop = runner.build_val_loop(runner._val_loop)
-
-
-def check_hooks(runner: Runner) -> None:
-    """Let hooks check the run; of their work only the averaged copy of the model is done."""
-    accept_searched_states(unwrapped(runner))
-    settings.check_hooks(runner)
-    for hook in runner.hooks:
-        if isinstance(hook, EMAHook):
-            hook.before_run(runner)
-    for hook in runner.hooks:
-        if isinstance(hook, IntervalHook):
-            hook.check_plan(plan_of(runner))
-
-
-def start_hooks(runner: Runner) -> None:
-    """Let hooks of OpenMMLab's packages begin; this project's own check their settings themselves.
-
-    Hooks of others are built alone: their effects may reach beyond the temporary folder.
-    """
-    others = [hook for hook in runner.hooks if (
-        isinstance(hook, CheckpointHook) or type(hook).__module__.split('.')[0] in OPENMMLAB)
-              and not isinstance(hook, (ProfilerHook, NPUProfilerHook))]  # which would go on
-    for hook in others:
-        # Formatting a config takes longer than a step; copies of the model are made already.
-        if not isinstance(hook, (EMAHook, RuntimeInfoHook)):
-            hook.before_run(runner)
-    for hook in others:
-        hook.before_train(runner)
-
-
-def train_one_batch(runner: Runner) -> None:
-    """Run forward, backward and a step of the optimizer, with the search's penalty and a mask."""
-    batch = _batch(runner.train_dataloader, IMAGES)
-    for hook in runner.hooks:
-        if isinstance(hook, SearchHook):
-            hook.before_train(runner)
-            runner.optim_wrapper.penalty.rho = hook.rho
-        elif isinstance(hook, MaskHook):
-            runner.optim_wrapper.set_masks(
-                {weight: torch.rand_like(weight) < 0.5 for weight in hook.weights(runner).values()})
-    runner.model.train()
-    # The only iteration of its run: gradients that are to be gathered make a step all the same.
-    runner.optim_wrapper.initialize_count_status(runner.model, 0, 1)
-    runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
-
-
-def evaluate_one_image(runner: Runner) -> None:
-    """Pass one image through test pipeline, model and evaluator; check the metrics asked for."""
-    loop = runner._val_loop
-    if loop is None or not hasattr(loop, 'evaluator'):
-        return
-    batch = _batch(loop.dataloader, 1)
-    runner.model.eval()
-    with torch.no_grad(), autocast(enabled=getattr(loop, 'fp16', False)):
-        outputs = runner.model.val_step(batch)
-    loop.evaluator.process(data_samples=outputs, data_batch=batch)
-    settings.check_metrics(runner, loop.evaluator.evaluate(1))
-
-
-def run_schedulers(runner: Runner) -> None:
-    """Step each schedule as often as the run will."""
-    for key, scheduler in settings.schedulers(runner):
-        settings.check_cycle(runner, key, scheduler)
-        if not getattr(scheduler, 'need_val_args', False):
-            for _ in range(runner.max_epochs if scheduler.by_epoch else runner.max_iters):
-                scheduler.step()
-
-
-def names_of(runner: Runner, cfg: Config) -> dict[int, str]:
-    """Return the config's keys of all that has been built so far, by identity."""
-    names = {id(runner.optim_wrapper): 'optim_wrapper',
-             id(getattr(runner.optim_wrapper, 'optimizer', None)): 'optim_wrapper.optimizer'}
-    for name, module in unwrapped(runner).named_modules():
-        names[id(module)] = _model_key(cfg.model, name)
-    for key in ('train_dataloader', 'val_dataloader'):
-        loader = getattr(runner, f'_{key}')
-        if isinstance(loader, DataLoader):
-            names[id(loader.sampler)] = f'{key}.sampler'
-            names.update(_data_names(loader.dataset, f'{key}.dataset'))
-    evaluator, several = getattr(runner._val_loop, 'evaluator', None), cfg.get('val_evaluator')
-    for i, metric in enumerate(getattr(evaluator, 'metrics', ())):
-        names[id(metric)] = f'val_evaluator[{i}]' if isinstance(several, list) else 'val_evaluator'
-    names.update({id(made): key for key, made in [*settings.schedulers(runner),
-                                                  *settings.hooks(runner)]})
-    return names
-
-
 def _batch(loader: DataLoader, most: int) -> Any:
     """Return the first images that the loader gives; one where the run's smallest batch has one."""
     sampler = loader.batch_sampler
@@ -178,28 +168,3 @@ def _batch(loader: DataLoader, most: int) -> Any:
         rest = len(loader.sampler) % (loader.batch_size or most)
         indices = indices[:rest or most]
     return loader.collate_fn([loader.dataset[index] for index in indices])
-
-
-def _data_names(dataset: Any, key: str) -> Iterator[tuple[int, str]]:
-    yield id(dataset), key
-    for i, transform in enumerate(getattr(getattr(dataset, 'pipeline', None), 'transforms', ())):
-        yield id(transform), f'{key}.pipeline[{i}]'
-    inner = getattr(dataset, 'datasets', None)
-    if inner is not None:
-        for i, part in enumerate(inner):
-            yield from _data_names(part, f'{key}.datasets[{i}]')
-    elif hasattr(dataset, 'dataset'):
-        yield from _data_names(dataset.dataset, f'{key}.dataset')
-
-
-def _model_key(cfg: Any, path: str) -> str:
-    """Return the key of the innermost part of the model's config that a module belongs to."""
-    key = 'model'
-    for name in path.split('.'):
-        if isinstance(cfg, (list, tuple)) and name.isdigit() and int(name) < len(cfg):
-            key, cfg = f'{key}[{name}]', cfg[int(name)]
-        elif isinstance(cfg, dict) and isinstance(cfg.get(name), (dict, list, tuple)):
-            key, cfg = f'{key}.{name}', cfg[name]
-        else:
-            break
-    return key

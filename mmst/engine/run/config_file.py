@@ -12,8 +12,8 @@ from mmengine.config import Config
 
 from ...errors import MMSTError, config_error
 from ...openmmlab.config_package import PACKAGE_DIR
+from ...openmmlab.toolbox import missing_toolbox
 from ...settings.hooks import remove_switched_off
-from ..rehearsal.checks.toolbox import missing_toolbox
 from .launcher import local_rank
 
 #: Folder of the configs that come with the package.

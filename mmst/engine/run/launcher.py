@@ -3,10 +3,14 @@ import argparse
 import datetime
 import os
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from mmengine import dist
 from mmengine.config import Config
+from mmengine.device import is_cuda_available
+from mmengine.utils.dl_utils import set_multi_processing
 
 from ...errors import config_error
 
@@ -43,22 +47,37 @@ def world_size(cfg: Config) -> int:
 
 
 def start_processes(cfg: Config) -> None:
-    """Connect the processes where there is no GPU; mmengine's own start needs one each."""
-    if cfg.launcher == 'none' or torch.cuda.is_available():
+    """Connect the processes, as ``env_cfg.dist_cfg`` says; by gloo where there is no GPU.
+
+    mmengine's Runner does so by itself, but later than the processes need each other, and it wants
+    a GPU for each. Those that are connected it leaves as they are.
+    """
+    if cfg.launcher == 'none':
         return
-    if cfg.launcher == 'slurm':
-        os.environ.setdefault('MASTER_PORT', '29500')
-        os.environ.setdefault('MASTER_ADDR', subprocess.getoutput(
-            f'scontrol show hostname {os.environ["SLURM_NODELIST"]} | head -n1'))
     if not torch.distributed.is_initialized():
-        timeout = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
-        limit: dict[str, Any] = {} if timeout is None else dict(
-            timeout=datetime.timedelta(seconds=timeout))
-        torch.distributed.init_process_group('gloo', **limit)
-    if cfg.get('model_wrapper_cfg') is None:
+        environment = cfg.get('env_cfg') or {}
+        connect = _connect_gpus if is_cuda_available() else _connect_cpus
+        connect(cfg.launcher, environment, dict(environment.get('dist_cfg') or {}))
+    if not is_cuda_available() and cfg.get('model_wrapper_cfg') is None:
         cfg.model_wrapper_cfg = dict(
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False))
+
+
+def _connect_gpus(launched_by: str, environment: Mapping, settings: dict) -> None:
+    """As the Runner does it, in its order: the first of both calls decides how workers start."""
+    set_multi_processing(**environment.get('mp_cfg', {}), distributed=True)
+    dist.init_dist(launched_by, **settings)
+
+
+def _connect_cpus(launched_by: str, environment: Mapping, settings: dict) -> None:
+    if launched_by == 'slurm':
+        os.environ.setdefault('MASTER_PORT', '29500')
+        os.environ.setdefault('MASTER_ADDR', subprocess.getoutput(
+            f'scontrol show hostname {os.environ["SLURM_NODELIST"]} | head -n1'))
+    limit: dict[str, Any] = {} if settings.get('timeout') is None else dict(
+        timeout=datetime.timedelta(seconds=settings['timeout']))
+    torch.distributed.init_process_group('gloo', **limit)
 
 
 def stop_processes() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.registry import DefaultScope
+from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
 from ... import files
 from ...costs.table import ticket_table
 from ...errors import config_error
+from ...openmmlab.toolbox import check_toolbox
 from ...pruning.acting import check_zeros_act
 from ...pruning.build import scores_of
 from ...pruning.criteria.base import Criterion
@@ -23,21 +24,51 @@ from ...randomness import isolated_random_state
 from ...search.adapters import accept_searched_states
 from ...search.recalibrate import recalibrate
 from ...settings.hooks import default_hooks, hook_settings
+from ...settings.sections import check_names, check_sections
 from ...settings.shape import first_shape, input_shape
 from ...tickets import Ticket, summarize
 from ...tickets.described import model_config
 from ...tickets.imports import listed_imports
 from ...tickets.plain_data import as_plain_data
+from ..data import check_data
 from ..hooks.labels_hook import LabelsHook, without_label
-from ..rehearsal import checks as preflight
-from ..rehearsal.checks.checkpoints import check_tested
-from ..rehearsal.checks.toolbox import check_toolbox
+from ..rehearsal.checks import build_model
+from ..rehearsal.explain import explained
+from ..rehearsal.places import Places
 from .batches import criterion_gradients, training_batches
 from .runner_views import unwrapped
+from .start_file import check_tested
 
 #: Settings that every runner needs.
 _HOOKS = ('timer', 'logger', 'param_scheduler', 'sampler_seed')
 _SELECT = ('parts', 'transformers', 'leave_alone')
+
+
+def check_test(cfg: Config, path: str,
+               content: dict[str, Any] | None = None) -> tuple[dict[str, Any], Ticket | None]:
+    """Refuse a config, ticket or checkpoint that cannot be evaluated.
+
+    Args:
+        cfg (Config): The whole config.
+        path (str): The ticket or checkpoint.
+        content (dict, optional): What ``start_file.read`` gave of it; read by default.
+
+    Returns:
+        tuple[dict, Ticket | None]: The file's content, and the ticket if it is one.
+
+    Raises:
+        MMSTError: The first thing that is wrong.
+    """
+    check_sections(cfg, 'test_dataloader', 'test_evaluator')
+    check_toolbox(cfg)
+    check_names(cfg)
+    found = check_tested(path, build_model(cfg), content)
+    check_data(cfg, ('test', ))
+    with explained(Places(cfg), 'test_evaluator'):
+        metrics = copy.deepcopy(cfg.test_evaluator)
+        for metric in metrics if isinstance(metrics, list) else [metrics]:
+            METRICS.build(metric)
+    return found
 
 
 def open_file(cfg: Config, path: str) -> Ticket:
@@ -52,10 +83,9 @@ def open_file(cfg: Config, path: str) -> Ticket:
             raise config_error(name, None, 'recalibration and evaluation need data',
                                'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
     check_toolbox(cfg)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-        model = accept_searched_states(preflight.build_model(cfg))
-        content, ticket = check_tested(path, model)
-        preflight.check_data(cfg, ('train', 'val'))
+    model = build_model(cfg)
+    content, ticket = check_tested(path, model)
+    check_data(cfg, ('train', 'val'))
     if ticket is not None:
         return ticket
     search, meta = content.get('mmst_search') or {}, content.get('meta', {})

@@ -24,6 +24,9 @@ def check_config(cfg: Config) -> None:
         raise config_error('runner_type', 'FlexibleRunner', 'it cannot wrap a model again after a '
                            'removal', 'use mmengine\'s Runner on several processes')
     _check_wrapper(MODEL_WRAPPERS.get((cfg.get('model_wrapper_cfg') or {}).get('type', DEFAULT)))
+    if not is_cuda_available() and 'SyncBN' in str(cfg.model):
+        raise config_error('model', 'SyncBN', 'it runs on GPUs only', 'use \'BN\': statistics are '
+                           'averaged over all processes at each recalibration anyhow')
     kind = cfg.get('sync_bn')
     if kind is None:
         return

@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from ...data_in_use import holding
 from ...errors import MMSTError
+from ..data import check_data
 from ..hooks.labels_hook import LabelsHook
 from ..hooks.stop_hook import StopHook
 from ..rehearsal import checks as preflight
@@ -34,7 +35,8 @@ def train(cfg: Config) -> Runner:
     with StopSignals() as signals:  # A rehearsal that is ended removes its folder, too.
         try:
             preflight.check(cfg)
-            rehearse(cfg, launcher.local_rank())
+            check_data(cfg, ('train', 'val'))
+            rehearse(cfg, launcher.local_rank(), launcher.world_size(cfg))
         except MMSTError as error:
             problem = error
         launcher.start_processes(cfg)

@@ -251,3 +251,20 @@ def check_writable(work_dir: str) -> None:
     except OSError as error:
         raise config_error('work_dir', work_dir, f'cannot be written ({error.strerror})',
                            'give another --work-dir') from error
+
+
+def check_can_be_made(key: str, folder: str) -> None:
+    """Refuse a folder that cannot be written, or made; nothing is made yet.
+
+    Raises:
+        ConfigError: With the system's reason.
+    """
+    there = os.path.abspath(os.path.expanduser(folder))
+    while not os.path.exists(there):
+        there = os.path.dirname(there)
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise config_error(key, folder, f'cannot be written ({error.strerror}: {there})',
+                           'give another folder') from error

@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 from tiny_street import write_config
 
+from mmst.engine.data import check_data
 from mmst.engine.rehearsal import checks as preflight
 from mmst.engine.rehearsal import rehearse
 from mmst.engine.run.config_file import complete
@@ -42,6 +43,7 @@ def refusal(tmp_path, monkeypatch):
         try:
             with pytest.raises(MMSTError) as refused:
                 preflight.check(cfg)
+                check_data(cfg, ('train', 'val'))
                 rehearse(cfg)
         finally:
             gc.unfreeze()

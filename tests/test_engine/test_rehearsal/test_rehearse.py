@@ -3,6 +3,7 @@ import logging
 import multiprocessing
 import os
 import random
+import socket
 
 import cv2
 import numpy as np
@@ -147,3 +148,17 @@ def test_all_processes_stop_with_the_one_line_of_the_one_that_fails(tmp_path):
         assert code == other == 2 and not silent  # one process of a machine speaks for all
         assert line.startswith("train.py: error: optim_wrapper.optimizer.type = 'AdmaW': ")
         assert line.count('\n') == 1 and not (tmp_path / 'work').exists()
+
+
+def test_processes_with_gpus_stop_together_too(tmp_path):
+    with socket.socket() as port:  # free now, and most likely a moment later
+        port.bind(('127.0.0.1', 0))
+        number = port.getsockname()[1]
+    try:
+        (code, line, size), (other, silent, others) = ranks.run(
+            2, rank_jobs.refused_as_on_gpus, number, tmp_path / 'work', 1)
+    finally:
+        ranks.close(2)  # they are connected anew
+    assert code == other == 2 and size == others == 2 and not silent
+    assert line.startswith("train.py: error: optim_wrapper.optimizer.type = 'AdmaW': ")
+    assert line.count('\n') == 1 and not (tmp_path / 'work').exists()

@@ -2,17 +2,15 @@
 import os
 import shutil
 
+import cv2
 import mmseg.datasets  # noqa: F401
 import numpy as np
 import pytest
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from mmengine.registry import TRANSFORMS
 from PIL import Image
 
-from mmst.engine.rehearsal.checks import images
-from mmst.engine.rehearsal.checks.images import check_images
-from mmst.engine.rehearsal.checks.label_maps import check_label_maps
-from mmst.engine.rehearsal.checks.sources import find_sources
+from mmst.engine.data import MOST, check_data, images
 from mmst.errors import DataError
 
 
@@ -31,12 +29,10 @@ def check(root, suffix='.png', loader='LoadAnnotations', kind='BaseSegDataset'):
     dataset = dict(type=kind, data_root=str(root), img_suffix=suffix, seg_map_suffix='.png',
                    data_prefix=dict(img_path='images', seg_map_path='labels'),
                    metainfo=dict(classes=('a', 'b')),
-                   pipeline=[dict(type='LoadImageFromFile'), dict(type=loader)])
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        source, = find_sources(Config(dict(train_dataloader=dict(dataset=dataset))),
-                               'train_dataloader')
-        check_images(source)
-        check_label_maps(source)
+                   pipeline=[dict(type='LoadImageFromFile'),
+                             loader if isinstance(loader, dict) else dict(type=loader)])
+    check_data(Config(dict(default_scope='mmseg', model=dict(decode_head=dict(num_classes=2)),
+                           train_dataloader=dict(dataset=dataset))), ('train', ))
 
 
 @pytest.fixture
@@ -72,32 +68,76 @@ def test_a_part_that_is_left_out_is_counted(data, told):
 
 @pytest.mark.parametrize('picture, problem', [
     (Image.new('L', (8, 7)), '8 x 7 pixels'), (Image.new('L', (6, 8)), '6 x 8 pixels'),
-    (Image.new('RGB', (8, 6)), r'colours \(RGB\)'), (Image.new('RGBA', (8, 6)), 'colours')])
+    (Image.new('RGB', (8, 6)), 'colours'), (Image.new('RGBA', (8, 6)), 'colours')])
 def test_label_maps_that_do_not_fit_are_refused_by_name(data, picture, problem):
     picture.save(data / 'labels' / '3.png')
     with pytest.raises(DataError, match=rf'labels/3\.png.*{problem}.*Remedy: '):
         check(data)
 
 
+def palette(data, colours):
+    """A label map with numbers 0 and 1, and a palette."""
+    picture = Image.fromarray(np.eye(6, 8, dtype=np.uint8)).convert('P')
+    picture.putpalette(colours)
+    picture.save(data / 'labels' / '3.png')
+
+
 def test_palettes_and_images_that_a_camera_has_turned_pass(data):
-    Image.new('P', (8, 6)).save(data / 'labels' / '3.png')
+    palette(data, [0, 0, 0, 128, 0, 0])
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new('RGB', (6, 8)).save(data / 'images' / '3.png', exif=exif)
     check(data)
 
 
-def test_what_another_loader_reads_is_its_own_affair(data):
-    Image.new('RGB', (8, 6)).save(data / 'labels' / '3.png')
-    check(data, loader='LoadBiomedicalAnnotation')
+def read_with_cv2(results, flag):
+    results['gt_seg_map'] = cv2.imread(results['seg_map_path'], flag)
+    return results
 
 
-def test_few_headers_are_read_of_large_data(data, monkeypatch):
-    opened = []
-    real = Image.open
-    monkeypatch.setattr(Image, 'open', lambda path: opened.append(path) or real(path))
+@pytest.fixture
+def own_loader():
+    """``own_loader(function)``: the name of a transform of the user's own that reads label maps."""
+    def register(function):
+        TRANSFORMS.register_module(name='ReadGreyMaps', module=lambda: function, force=True)
+        return 'mmengine.ReadGreyMaps'
+
+    yield register
+    TRANSFORMS._module_dict.pop('ReadGreyMaps', None)
+
+
+@pytest.mark.parametrize('colours', [[0, 0, 0, 128, 0, 0], [1, 1, 1, 0, 0, 0]])
+def test_palette_that_is_read_as_grey_is_refused(data, own_loader, colours):
+    palette(data, colours)
+    name = own_loader(lambda results: read_with_cv2(results, cv2.IMREAD_GRAYSCALE))
+    with pytest.raises(DataError, match=r'labels/3\.png.*colours.*Remedy: '):
+        check(data, loader=name)
+
+
+def test_palette_that_is_decoded_as_colours_is_refused(data):
+    palette(data, [0, 0, 0, 128, 0, 0])
+    with pytest.raises(DataError, match=r'labels/\d\.png.*colours.*Remedy: '):
+        check(data, loader=dict(type='LoadAnnotations', imdecode_backend='cv2'))
+
+
+def test_colours_that_a_loader_of_the_users_own_turns_into_labels_pass(data, own_loader):
+    def read(results):
+        results['gt_seg_map'] = np.array(Image.open(results['seg_map_path']).convert('L')) // 255
+        return results
+
+    Image.new('RGB', (8, 6), (255, 255, 255)).save(data / 'labels' / '3.png')
+    check(data, loader=own_loader(read))
+
+
+def test_few_label_maps_are_read_of_large_data(data, own_loader):
+    read = []
+
+    def note(results):
+        read.append(results['seg_map_path'])
+        return read_with_cv2(results, cv2.IMREAD_UNCHANGED)
+
     for i in range(6, 300):
         for name in ('images', 'labels'):
             os.link(data / name / '0.png', data / name / f'{i}.png')
-    check(data)
-    assert len(opened) == 200
+    check(data, loader=own_loader(note))
+    assert len(set(read)) == MOST

@@ -8,15 +8,15 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
-from ....errors import TicketError
-from ....models.hrnas.coordinate_order import convert
-from ....openmmlab.safe_checkpoints import safe_load
-from ....search.graph.described import attach_described
-from ....tickets import Ticket
-from ....tickets.checkpoint_content import check_digests
-from ....tickets.content import FORMAT
-from ...run import work_dir
-from ...run.resume import find_checkpoint
+from ...errors import TicketError
+from ...models.hrnas.coordinate_order import convert
+from ...openmmlab.safe_checkpoints import safe_load
+from ...search.graph.described import attach_described
+from ...tickets import Ticket
+from ...tickets.checkpoint_content import check_digests
+from ...tickets.content import FORMAT
+from . import work_dir
+from .resume import find_checkpoint
 
 #: What a resumed run reads besides the weights.
 TRAINING_STATE = ('meta', 'message_hub', 'optimizer')
@@ -39,10 +39,10 @@ def check_start(cfg: Config, model: nn.Module) -> None:
     """
     if cfg.get('work_dir'):
         work_dir.check(cfg.work_dir, cfg)
-    path = _start_file(cfg)
+    path = start_file(cfg)
     if path is None or '://' in path:
         return
-    content = read(path)
+    content = read(path, key='load_from = ')
     if cfg.get('resume'):
         _check_training_state(path, content)
     check_fits(path, convert(content), model, whole=bool(cfg.get('resume')))
@@ -62,12 +62,13 @@ def check_tested(path: str, model: nn.Module,
     return content, ticket
 
 
-def read(path: str, content: Any = None) -> dict[str, Any]:
+def read(path: str, content: Any = None, key: str = '') -> dict[str, Any]:
     """Return the content of a checkpoint or ticket; a bare state dict is put under ``state_dict``.
 
     Args:
         path (str): The file.
         content: What ``safe_load`` gave of it; read by default.
+        key (str): Begins the message where there is no such file.
 
     Raises:
         TicketError: There is no such file, it is damaged, or holds something else.
@@ -75,7 +76,7 @@ def read(path: str, content: Any = None) -> dict[str, Any]:
     path = osp.expanduser(path)
     if not osp.isfile(path):
         problem = 'is a folder' if osp.isdir(path) else 'no such file'
-        raise TicketError(f'{path}: {problem}. Remedy: give the path of a ticket or a '
+        raise TicketError(f'{key}{path}: {problem}. Remedy: give the path of a ticket or a '
                           'checkpoint.')
     if not os.access(path, os.R_OK):
         raise TicketError(f'{path} may not be read. Remedy: change its permissions.')
@@ -125,7 +126,8 @@ def check_fits(path: str, content: Mapping[str, Any], model: nn.Module, whole: b
             raise _other(path, f'{names[0]} {problem} ({len(names)} such entries)')
 
 
-def _start_file(cfg: Config) -> str | None:
+def start_file(cfg: Config) -> str | None:
+    """Return what the run loads first: the file that is named, or the one that it goes on from."""
     if cfg.get('load_from') is None and cfg.get('resume') and osp.isdir(cfg.get('work_dir') or ''):
         return find_checkpoint(cfg.work_dir)
     return cfg.get('load_from')

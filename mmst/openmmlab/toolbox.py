@@ -6,8 +6,8 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import MODELS
 
-from ....errors import ConfigError, config_error
-from ..explain import suggestion
+from ..errors import ConfigError, config_error
+from ..settings.checks import suggestion
 
 #: Import name to the command that installs it. mmpose declares a package that no longer builds and
 #: that it never imports.

@@ -1,0 +1,114 @@
+"""Can the data sets of a config be read, and do they fit the model and each other?"""
+import inspect
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS
+
+from ...errors import DataError, config_error
+from ...settings.kinds import kind_name
+from ...settings.resolve import resolve
+from ..rehearsal.explain import explained
+from ..rehearsal.places import Places
+from .images import check_endings
+from .label_maps import check_label_maps
+from .outputs import check_outputs
+
+#: Class of a data set: how its real folder is called and looks, and what generates one like it.
+KNOWN = dict(
+    CityscapesDataset=('Cityscapes (leftImg8bit/ and gtFine/)', 'cityscapes'),
+    ADE20KDataset=('ADEChallengeData2016 (images/ and annotations/)', 'ade20k'),
+    ImageNet=('ImageNet (train/ and val/)', 'imagenet'),
+    CustomDataset=('a folder of images for each class', 'imagenet'),
+    CocoDataset=('COCO (annotations/, train2017/ and val2017/)', 'coco'))
+#: Images of a data set that are looked for, and label maps that are read.
+MOST = 200
+
+
+def check_data(cfg: Config, splits: Sequence[str]) -> None:
+    """Refuse data sets that are missing, empty or do not fit the model.
+
+    They are read as the run reads them; of files on servers and of data that are downloaded nothing
+    is.
+
+    Args:
+        cfg (Config): The whole config.
+        splits (Sequence[str]): Of ``'train'``, ``'val'``, ``'test'``.
+
+    Raises:
+        DataError: Naming the key.
+    """
+    places = Places(cfg)
+    for key, settings in (found for split in splits for found in data_sets(
+            f'{split}_dataloader.dataset', (cfg.get(f'{split}_dataloader') or {}).get('dataset'))):
+        with explained(places, key, _hint(key, settings)):
+            dataset = _build(settings)
+            if dataset is not None:
+                check_endings(key, dataset)
+                _fill(key, dataset)
+                infos = list(_spread(dataset))
+                check_outputs(cfg, key, dataset, infos)
+                check_label_maps(cfg, key, dataset, settings.get('pipeline') or (), infos)
+
+
+def data_sets(key: str, settings: Any) -> Iterator[tuple[str, ConfigDict]]:
+    """Settings of the data sets with their keys, those inside wrappers (``ConcatDataset``) too."""
+    if not isinstance(settings, dict):
+        return
+    if isinstance(settings.get('dataset'), dict):
+        yield from data_sets(f'{key}.dataset', settings['dataset'])
+    elif isinstance(settings.get('datasets'), (list, tuple)):
+        for i, part in enumerate(settings['datasets']):
+            yield from data_sets(f'{key}.datasets[{i}]', part)
+    else:
+        yield key, settings
+
+
+def _build(settings: ConfigDict) -> BaseDataset | None:
+    """The data set without its list; None where that takes a server, or other classes."""
+    kind = resolve(DATASETS, settings.get('type'))
+    paths = [settings.get('data_root'), settings.get('ann_file')]
+    backend = (settings.get('backend_args') or {}).get('backend', 'local')
+    remote = backend != 'local' or any('://' in path for path in paths if isinstance(path, str))
+    if remote or not (inspect.isclass(kind) and issubclass(kind, BaseDataset)):
+        return None
+    dataset = DATASETS.build(dict(settings, pipeline=[], lazy_init=True))
+    return None if getattr(dataset, 'download', False) else dataset
+
+
+def _fill(key: str, dataset: BaseDataset) -> None:
+    """Read the list of images; files that are not there are the system's to name.
+
+    Raises:
+        DataError: The list is empty, or no list of this class.
+    """
+    try:
+        dataset.full_init()
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        setting = 'ann_file' if dataset.ann_file else 'data_prefix'
+        raise DataError(str(config_error(
+            f'{key}.{setting}', getattr(dataset, setting), f'{type(dataset).__name__} finds '
+            f'nothing there that it can use ({type(error).__name__}: {error})', 'copy it anew, or '
+            'give what this class reads (e.g. people with key points)'))) from error
+
+
+def _spread(dataset: BaseDataset) -> Iterator[dict[str, Any]]:
+    """What the data set says of at most ``MOST`` images that are there, evenly spaced over it."""
+    count = len(dataset)
+    for index in np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int)):
+        info = dataset.get_data_info(int(index))
+        path = info.get('img_path')
+        if isinstance(path, str) and not os.path.exists(path):
+            raise FileNotFoundError(f'no such file: {path!r}')
+        yield info
+
+
+def _hint(key: str, settings: ConfigDict) -> str:
+    what, generator = KNOWN.get(kind_name(settings), ('the data set', None))
+    generated = (f'; for data to try things out: mmst generate_data {generator} FOLDER'
+                 if generator else '')
+    return f' ({key}.data_root is the folder of {what}){generated}'

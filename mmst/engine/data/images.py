@@ -1,0 +1,46 @@
+"""Which images of a folder does a data set use, and which lie beside them?"""
+import logging
+import os
+from collections import Counter
+from itertools import islice
+
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from ...errors import DataError
+
+#: Endings of pictures, in small letters.
+ENDINGS = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
+#: Files that are looked at: a folder of millions would take minutes.
+MOST = 50_000
+
+
+def check_endings(key: str, dataset: BaseDataset) -> None:
+    """Refuse a data set that uses none of a folder's images; warn where it uses some of them.
+
+    Data sets that are listed in a file are passed over, and those of other toolboxes than
+    mmsegmentation and mmpretrain.
+
+    Raises:
+        DataError: Naming ``….img_suffix`` or ``….extensions``, with the endings that there are.
+    """
+    setting = next((name for name in ('img_suffix', 'extensions') if hasattr(dataset, name)), None)
+    folder = dataset.data_prefix.get('img_path') or getattr(dataset, 'img_prefix', None)
+    if setting is None or not folder or dataset.ann_file:
+        return
+    endings = getattr(dataset, setting)
+    used, beside = 0, Counter[str]()
+    names = (name for *_, names in os.walk(folder, followlinks=True) for name in names)
+    for name in islice(names, MOST):
+        if (name if setting == 'img_suffix' else name.lower()).endswith(endings):
+            used += 1
+        elif name.lower().endswith(ENDINGS):
+            beside[os.path.splitext(name)[1]] += 1
+    if beside:
+        listed = ', '.join(f'{count} in {ending!r}' for ending, count in beside.most_common(3))
+        message = (f'{key}.{setting} = {endings!r}: {used} images in {folder} end so and are used; '
+                   f'{sum(beside.values())} others lie beside them ({listed}). Remedy: set it to '
+                   'the ending of your files, capitals included, or rename them')
+        if not used:
+            raise DataError(f'{message}.')
+        print_log(f'{message}, if those belong to the data.', 'current', logging.WARNING)

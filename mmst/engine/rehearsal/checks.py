@@ -1,0 +1,37 @@
+"""Checks of a config that run before anything of it is built to stay, or rehearsed."""
+import copy
+
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from torch import nn
+
+from ...openmmlab.toolbox import check_toolbox
+from ...search.adapters import accept_searched_states
+from ...settings.length import run_length
+from ...settings.sections import check_names, check_sections
+from ..run.processes import check_config
+from ..run.start_file import check_start
+from .explain import explained
+from .places import Places
+
+
+def check(cfg: Config) -> None:
+    """Refuse a config that cannot be trained, whatever its data are.
+
+    Raises:
+        MMSTError: The first thing that is wrong, in one line with key, value and remedy.
+    """
+    check_sections(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
+    check_toolbox(cfg)
+    check_config(cfg)
+    with explained(Places(cfg)):
+        check_names(cfg)
+        run_length(cfg)
+    check_start(cfg, build_model(cfg))
+
+
+def build_model(cfg: Config) -> nn.Module:
+    """Build the model on the CPU, ready for searched weights; constructors check settings."""
+    with explained(Places(cfg), 'model'):
+        model = MODELS.build(copy.deepcopy(cfg.model))  # Some models change their config.
+        return accept_searched_states(model)

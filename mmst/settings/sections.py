@@ -1,0 +1,103 @@
+"""Checks that the sections of a config are there, of the right shape, and rightly named."""
+import difflib
+import re
+from fnmatch import fnmatch
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from mmengine import registry
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from ..errors import config_error
+from .checks import suggestion
+from .parts import leaves
+from .resolve import other_name, resolve
+
+#: How a type is called, and written.
+_WRITTEN = {dict: ('a dict', 'dict(type=…)'), list: ('a list', '[…]'), str: ('a text', "'…'"),
+            bool: ('True or False', 'True')}
+#: Parts of sections that are dicts, and never plain texts or numbers.
+_DICTS = re.compile(
+    r'\w+_dataloader\.(dataset|sampler|batch_sampler|collate_fn|dataset\.pipeline\[\d+\])'
+    r'|optim_wrapper\.(optimizer|clip_grad|paramwise_cfg)'
+    r'|(param_scheduler|val_evaluator|visualizer\.vis_backends)\[\d+\]')
+#: Names that mmengine looks up without a word where they are unknown.
+_NAMES = {'runner_type': registry.RUNNERS, 'model_wrapper_cfg.type': registry.MODEL_WRAPPERS,
+          'optim_wrapper.optimizer.type': registry.OPTIMIZERS,
+          'optim_wrapper.constructor': registry.OPTIM_WRAPPER_CONSTRUCTORS,
+          '*_dataloader.collate_fn.type': registry.FUNCTIONS,
+          '*_dataloader.worker_init_fn.type': registry.FUNCTIONS}
+#: What mmengine reads of ``env_cfg``.
+_ENVIRONMENT = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
+#: How alike a name must be to that of a section to be taken for a slip of the pen.
+_ALIKE = 0.9
+
+
+def check_sections(cfg: Config, *required: str) -> None:
+    """Refuse sections that are missing or misspelt, or of another shape than the runner takes.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    hints = get_type_hints(Runner.__init__)
+    for name in set(hints) - {'cfg'} if 'runner_type' not in cfg else ():
+        for other in (other for other in cfg if _is_slip(cfg, other, name)):
+            raise config_error(other, cfg[other], 'nothing reads a section of this name',
+                               f'did you mean {name!r}?')
+    for name in set(cfg.get('env_cfg') or ()) - set(_ENVIRONMENT):
+        raise config_error(f'env_cfg.{name}', cfg.env_cfg[name], 'nothing reads it', suggestion(
+            name, _ENVIRONMENT) or f'use one of {", ".join(_ENVIRONMENT)}')
+    for name in required:
+        if cfg.get(name) is None:
+            raise config_error(name, None, 'the config has no such section',
+                               'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
+    for split in ('val', 'test'):
+        parts = [f'{split}_{part}' for part in ('dataloader', 'cfg', 'evaluator')]
+        given = [part for part in parts if cfg.get(part) is not None]
+        for part in set(parts) - set(given) if given else ():
+            raise config_error(part, None, f'{given[0]} is there',
+                               f'set all of {", ".join(parts)}, or none of them')
+    for name in set(hints) & set(cfg):
+        if hints[name] is not str and name != 'experiment_name':  # whose numbers are taken, too
+            _check_shape(name, cfg[name], hints[name])
+    for key, value in leaves(cfg):
+        missing = value is None and key.endswith('dataset')
+        if _DICTS.fullmatch(key) and (missing or isinstance(value, (str, int, float))):
+            raise config_error(key, value, 'must be a dict', f'write {key}=dict(type=…)')
+
+
+def check_names(cfg: Config) -> None:
+    """Refuse names that nothing is registered under, where mmengine would not say so.
+
+    Raises:
+        ConfigError: With the name that is most like it.
+    """
+    for key, name in leaves(cfg):
+        tree = next((tree for pattern, tree in _NAMES.items() if fnmatch(key, pattern)), None)
+        if tree is not None and isinstance(name, str) and resolve(tree, name) is None:
+            with tree.switch_scope_and_registry(None) as scoped:
+                raise config_error(key, name, f'no {scoped.name} of this name',
+                                   other_name(name, scoped))
+
+
+def _check_shape(key: str, value: Any, hint: Any) -> None:
+    """Refuse what is not of the type that the runner's signature says; None always is."""
+    kinds = get_args(hint) if get_origin(hint) is Union else (hint, )
+    inner = {get_origin(kind) or kind: get_args(kind) for kind in kinds}
+    taken = tuple(inner) + ((tuple, ) if list in inner else ())
+    if value is not None and not isinstance(value, taken):
+        called, written = next(_WRITTEN[kind] for kind in _WRITTEN if kind in inner)
+        raise config_error(key, value, f'must be {called}', f'write {key}={written}')
+    for name, item in value.items() if isinstance(value, dict) and inner.get(dict) else ():
+        _check_shape(f'{key}.{name}', item, inner[dict][1])
+    for i, item in enumerate(value if isinstance(value, (list, tuple)) and inner[list] else ()):
+        _check_shape(f'{key}[{i}]', item, inner[list][0])
+
+
+def _is_slip(cfg: Config, name: str, section: str) -> bool:
+    """Return whether a name is almost that of a section, and nothing else holds its value."""
+    value, known = cfg[name], get_type_hints(Runner.__init__)
+    return (name not in known and isinstance(value, (dict, list, tuple)) and name[-1].isalpha()
+            and difflib.SequenceMatcher(None, name, section).ratio() > _ALIKE
+            and not any(item == value for key, item in leaves(cfg)
+                        if isinstance(item, type(value)) and not re.match(rf'{name}\b', key)))
