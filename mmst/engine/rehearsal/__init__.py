@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ...openmmlab.internals import compile_step, initialize_weights
 from . import settings
 from .explain import explained
 from .places import Places
@@ -61,8 +62,8 @@ def _steps(run: Rehearsal) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield 'val_evaluator', run.evaluate_one_image
     yield 'model', run.train_one_batch
     yield 'param_scheduler', lambda: settings.check_schedules(runner, run.places)
-    yield 'model', runner._init_model_weights
+    yield 'model', lambda: initialize_weights(runner)
     yield 'load_from', run.resume
-    yield 'compile', lambda: runner._maybe_compile('train_step')
+    yield 'compile', lambda: compile_step(runner)
     yield 'custom_hooks', run.begin_hooks
     yield 'log_processor', lambda: runner.log_processor.get_log_after_iter(runner, 0, 'train')

@@ -1,12 +1,10 @@
 """Checks of a config that run before anything of it is built to stay, or rehearsed."""
-import copy
 
 from mmengine.config import Config
-from mmengine.registry import MODELS
 from torch import nn
 
+from ...models import build as models
 from ...openmmlab.toolbox import check_toolbox
-from ...search.adapters import accept_searched_states
 from ...settings.length import run_length
 from ...settings.sections import check_names, check_sections
 from ..run.processes import check_config
@@ -33,5 +31,4 @@ def check(cfg: Config) -> None:
 def build_model(cfg: Config) -> nn.Module:
     """Build the model on the CPU, ready for searched weights; constructors check settings."""
     with explained(Places(cfg), 'model'):
-        model = MODELS.build(copy.deepcopy(cfg.model))  # Some models change their config.
-        return accept_searched_states(model)
+        return models.build_model(cfg.model)

@@ -4,8 +4,7 @@ import copy
 import importlib
 import inspect
 import os.path as osp
-import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -14,8 +13,14 @@ from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 
+from ...openmmlab.internals import environment_source, visualizer_backends
 from ...settings.parts import leaves
 from ...settings.resolve import resolve
+
+if TYPE_CHECKING:  # stands before it in a class of the two
+    from mmengine.runner import Runner as _Runner
+else:
+    _Runner = object
 
 
 def build(cfg: Config, folder: str) -> Runner:
@@ -28,9 +33,10 @@ def build(cfg: Config, folder: str) -> Runner:
     cfg.update(work_dir=folder, launcher='none', load_from=None, resume=False,
                experiment_name='rehearsal', model_wrapper_cfg=None)
     _stay_apart(cfg, folder)
-    kind = resolve(RUNNERS, cfg.get('runner_type'))
+    kind: Any = resolve(RUNNERS, cfg.get('runner_type'))
     usual = inspect.isclass(kind) and issubclass(kind, Runner)
-    return type('RehearsalRunner', (_Alone, kind if usual else Runner), {}).from_cfg(cfg)
+    made: Any = type('RehearsalRunner', (_Alone, kind if usual else Runner), {})
+    return made.from_cfg(cfg)
 
 
 def _stay_apart(cfg: Config, folder: str) -> None:
@@ -47,7 +53,7 @@ def _stay_apart(cfg: Config, folder: str) -> None:
                 part[name] = osp.join(folder, osp.basename(path))
 
 
-class _Alone:
+class _Alone(_Runner):
     """Runs without processes, log files and visualization on servers."""
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -70,7 +76,7 @@ class _Alone:
         listed = backends if isinstance(backends, (list, tuple)) else [backends]
         local = [settings for settings in listed if not self._on_server(settings)]
         built = super().build_visualizer(dict(visualizer, vis_backends=local))
-        for backend in built._vis_backends.values():
+        for backend in visualizer_backends(built):
             backend.experiment  # noqa: B018
         built.add_config = lambda config: None  # Formatting a config takes longer than a step.
         return built
@@ -83,7 +89,7 @@ class _Alone:
         backend = VISBACKENDS.build(settings, default_args=dict(save_dir=self.work_dir))
         if isinstance(backend, (LocalVisBackend, TensorboardVisBackend)):
             return False
-        source = textwrap.dedent(inspect.getsource(type(backend)._init_env))
+        source = environment_source(type(backend))
         for node in ast.walk(ast.parse(source)):
             names = ([name.name for name in node.names] if isinstance(node, ast.Import) else
                      [node.module] if isinstance(node, ast.ImportFrom) else [])

@@ -15,6 +15,7 @@ import cv2
 import torch
 from mmengine.utils import ManagerMixin
 
+from ...openmmlab.internals import named_instances
 from ...randomness import isolated_random_state
 
 _FLAGS = [(torch.backends.cudnn, 'benchmark'), (torch.backends.cudnn, 'deterministic'),
@@ -43,7 +44,7 @@ def sandbox(device: int = 0) -> Iterator[str]:
         torch.distributed.is_initialized = lambda: False  # Other processes may be at another step.
         logging.disable(logging.CRITICAL)
         for kind in _managed():
-            kind._instance_dict.clear()
+            named_instances(kind).clear()
         if torch.cuda.is_available():
             stack.enter_context(torch.cuda.device(device % torch.cuda.device_count()))
             stack.callback(torch.cuda.reset_peak_memory_stats)
@@ -71,7 +72,8 @@ def _restorations() -> list[Callable[[], Any]]:
         partial(multiprocessing.set_start_method, start, force=True),
         partial(cv2.setNumThreads, cv2.getNumThreads()),
         partial(_refill, os.environ, dict(os.environ)),
-        *(partial(_refill, kind._instance_dict, dict(kind._instance_dict)) for kind in _managed())]
+        *(partial(_refill, named_instances(kind), dict(named_instances(kind)))
+          for kind in _managed())]
 
 
 def _refill(mapping: Any, before: dict) -> None:
@@ -79,7 +81,7 @@ def _refill(mapping: Any, before: dict) -> None:
     mapping.update(before)
 
 
-def _managed(kind: type = ManagerMixin) -> Iterator[type]:
+def _managed(kind: Any = ManagerMixin) -> Iterator[Any]:
     """Yield the classes whose instances mmengine keeps for everybody, by name."""
     for child in kind.__subclasses__():
         yield child
@@ -89,7 +91,7 @@ def _managed(kind: type = ManagerMixin) -> Iterator[type]:
 def _forget_instances() -> None:
     """Close what was opened; classes that are new by now keep no instance of the rehearsal."""
     for kind in _managed():
-        for instance in kind._instance_dict.values():
+        for instance in named_instances(kind).values():
             for handler in getattr(instance, 'handlers', ()):
                 handler.close()
-        kind._instance_dict.clear()
+        named_instances(kind).clear()

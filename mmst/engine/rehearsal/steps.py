@@ -14,6 +14,7 @@ from mmengine.runner import Runner, autocast
 from torch.utils.data import DataLoader
 
 from ...errors import MMSTError, TicketError, config_error
+from ...openmmlab.internals import resume_from, set_loader, training_data, validation_loop
 from ...search.adapters import accept_searched_states
 from ..hooks.interval_hook import IntervalHook, plan_of
 from ..hooks.mask_hook import MaskHook
@@ -44,11 +45,11 @@ class Rehearsal:
         if isinstance(cfg, dict):
             with _one_of(self.processes):
                 loader = self.runner.build_dataloader(cfg, seed=self.runner.seed)
-            setattr(self.runner, f'_{split}_dataloader', loader)
+            set_loader(self.runner, split, loader)
 
     def build_train_loop(self) -> None:
         """Build the loop; refuse data that fill no batch."""
-        loader = self.runner._train_dataloader
+        loader = training_data(self.runner)
         if not len(loader):
             raise config_error('train_dataloader.batch_size', loader.batch_size, 'each process has '
                                f'{len(loader.sampler)} images, which fill no batch',
@@ -76,7 +77,7 @@ class Rehearsal:
 
     def evaluate_one_image(self) -> None:
         """Pass one image through test pipeline, model and evaluator; look at its metrics."""
-        loop = self.runner._val_loop
+        loop = validation_loop(self.runner)
         if loop is None or not hasattr(loop, 'evaluator'):
             return
         batch = _batch(loop.dataloader, 1)
@@ -113,7 +114,7 @@ class Rehearsal:
         path = start_file(cfg) if cfg.get('resume') else None
         if path is None or '://' in path:
             return
-        runner._load_from, runner._resume = path, True
+        resume_from(runner, path)
         try:
             runner.load_or_resume()
             self.train_one_batch()
@@ -160,11 +161,12 @@ def _one_of(processes: int) -> Iterator[None]:
 
 def _batch(loader: DataLoader, most: int) -> Any:
     """Return the first images that the loader gives; one where the run's smallest batch has one."""
-    sampler = loader.batch_sampler
+    sampler: Any = loader.batch_sampler
     if sampler is None:
         return next(iter(loader))
     indices = list(islice(next(iter(sampler)), most))
     if not loader.drop_last and not isinstance(loader.sampler, InfiniteSampler):
-        rest = len(loader.sampler) % (loader.batch_size or most)
+        own: Any = loader.sampler
+        rest = len(own) % (loader.batch_size or most)
         indices = indices[:rest or most]
     return loader.collate_fn([loader.dataset[index] for index in indices])
