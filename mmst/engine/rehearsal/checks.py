@@ -1,12 +1,10 @@
 """Checks of a config that run before anything of it is built to stay, or rehearsed."""
-
 from mmengine.config import Config
-from torch import nn
 
-from ...models import build as models
 from ...openmmlab.toolbox import check_toolbox
 from ...settings.length import run_length
 from ...settings.sections import check_names, check_sections
+from ..run.build import build_model
 from ..run.processes import check_config
 from ..run.start_file import check_start
 from .explain import explained
@@ -26,9 +24,3 @@ def check(cfg: Config) -> None:
         check_names(cfg)
         run_length(cfg)
     check_start(cfg, build_model(cfg))
-
-
-def build_model(cfg: Config) -> nn.Module:
-    """Build the model on the CPU, ready for searched weights; constructors check settings."""
-    with explained(Places(cfg), 'model'):
-        return models.build_model(cfg.model)

@@ -32,10 +32,10 @@ from ...tickets.imports import listed_imports
 from ...tickets.plain_data import as_plain_data
 from ..data import check_data
 from ..hooks.labels_hook import LabelsHook, without_label
-from ..rehearsal.checks import build_model
 from ..rehearsal.explain import explained
 from ..rehearsal.places import Places
 from .batches import criterion_gradients, training_batches
+from .build import build_model
 from .runner_views import unwrapped
 from .start_file import check_tested
 

@@ -23,7 +23,7 @@ from mmst.engine.rehearsal.sandbox import sandbox
 from mmst.engine.run import training
 from mmst.engine.run.config_file import complete
 from mmst.engine.run.processes import stop_together
-from mmst.errors import ConfigError
+from mmst.errors import ConfigError, config_error
 
 
 @pytest.mark.parametrize('task', ['imagenet', 'coco', 'cityscapes'])
@@ -139,7 +139,7 @@ def test_tools_that_train_take_the_switch(tool, tmp_path, monkeypatch):
 def test_one_process_raises_its_own_error():
     stop_together(None)
     with pytest.raises(ValueError, match='lr = 1'):
-        stop_together(training.config_error('lr', 1, 'wrong', 'none'))
+        stop_together(config_error('lr', 1, 'wrong', 'none'))
 
 
 def test_all_processes_stop_with_the_one_line_of_the_one_that_fails(tmp_path):
