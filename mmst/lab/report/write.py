@@ -2,6 +2,8 @@
 from pathlib import Path
 
 from ... import files
+from ...engine.run import timeline
+from ...errors import MMSTError, TicketError, one_line
 from .collect import collect
 from .page import page
 from .samples import draw_samples
@@ -22,7 +24,17 @@ def write_report(work_dir: str | Path, out: str | Path | None = None,
     Raises:
         MMSTError: There is no run, or a file of it is damaged.
     """
-    data = collect(work_dir)
     path = Path(out or Path(work_dir, 'report.html'))
-    files.write_bytes(path, page(data, draw_samples(data, samples)).encode())
+    try:
+        data = collect(work_dir)
+        content = page(data, draw_samples(data, samples)).encode(errors='replace')
+    except MMSTError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise TicketError(
+            f'{work_dir}: {timeline.FILE} or ticket.json holds what no run writes '
+            f'({type(error).__name__}: {one_line(error, 150)}). Remedy: remove it; events come '
+            'from the last checkpoint then, and a finished run that is resumed writes both '
+            'again.') from error
+    files.write_bytes(path, content)
     return path

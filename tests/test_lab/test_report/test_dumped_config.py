@@ -1,10 +1,13 @@
 """A report runs nothing of a work directory, which may come from anybody."""
+import json
 import time
 
 import pytest
 from mmengine.config import Config
 from report_runs import CONFIG, write_run
 
+from mmst.engine.run import timeline
+from mmst.errors import TicketError
 from mmst.lab.report import write_report
 from mmst.lab.report.dumped_config import read_dumped
 from mmst.lab.report.supernet import supernet_widths
@@ -63,3 +66,25 @@ def test_samples_build_registered_classes_and_run_no_files(run, name, monkeypatc
 def test_the_supernet_of_a_config_is_built_within_bounds(run, backbone):
     with pytest.raises(Exception, match=r'asks for far more|not in the|is no|registry'):
         supernet_widths(dict(backbone=backbone))
+
+
+def put(content, path, value):
+    *path, last = path
+    for key in path:
+        content = content[key]
+    content[last] = value
+
+
+@pytest.mark.parametrize('line, path, value', [
+    (1, ('importance', ), [1]), (1, ('importance', ), 1e308), (1, ('removed', 0, 'removed'), 'x'),
+    (0, ('edges', ), 10**18), (0, ('widths', ), True), (0, ('input_shape', ), -1),
+    (8, ('state', ), '<script>'), (8, ('state', ), {}), (8, ('kind', ), '<script>'),
+    (0, ('target', ), [1]), (8, ('step', ), 10**400)])
+def test_a_timeline_of_nonsense_ends_in_one_line_and_no_page(run, line, path, value):
+    lines = [json.loads(text) for text in (run / timeline.FILE).read_text().splitlines()]
+    put(lines[line], path, value)
+    (run / timeline.FILE).write_text(''.join(json.dumps(entry) + '\n' for entry in lines))
+    (run / 'ticket.json').unlink()
+    with pytest.raises(TicketError, match=r'holds what no run writes \(.*Remedy: ') as error:
+        write_report(run, samples=0)
+    assert '\n' not in str(error.value) and not (run / 'report.html').exists()
