@@ -57,11 +57,7 @@ class Pruner:
 
     It needs no runner: :meth:`begin` once; then, of each step of the run, :meth:`begin_step` before
     and :meth:`step` after training. Messages name the settings as ``PruneHook`` does, whose
-    arguments these are.
-
-    Args:
-        sparsity, schedule, criterion, scope, reactivation, revive, parts, transformers,
-            leave_alone: See :class:`mmst.engine.PruneHook`.
+    arguments these are: see :class:`mmst.engine.PruneHook`.
 
     Attributes:
         drawn (Mask, optional): The mask that was drawn in this step, even if it is lifted.

@@ -49,12 +49,10 @@ class Searcher:
 
     It needs no runner: :meth:`begin` once, then :meth:`step` at each search; :meth:`penalty` after
     what has changed the network's shapes. Messages name the settings as ``SearchHook`` does, whose
-    arguments these are.
+    arguments these are, but for ``costs``: see :class:`mmst.engine.SearchHook`.
 
     Args:
         costs (Counter): Counts the costs of networks.
-        threshold, rho, resource_aware, target_flops, target_params, divisor, minimum, leave_alone,
-            importance: See :class:`mmst.engine.SearchHook`.
 
     Attributes:
         survivors (Dict[str, List[int]]): Group to the units left, numbered as in the supernet.

@@ -21,5 +21,5 @@ def test_each_epoch_is_another_part_and_all_data_are_seen():
 
 @pytest.mark.parametrize('bad', [dict(share=0.), dict(share=1.5), dict(share=.5, shuffle=False)])
 def test_a_share_that_makes_no_sense_is_refused(bad):
-    with pytest.raises(ConfigError, match=r'PartSampler.share'):
+    with pytest.raises(ConfigError, match=r'PartSampler.(share|shuffle) = '):
         PartSampler(range(4), seed=0, **bad)
