@@ -187,18 +187,4 @@ class AnySegmentor(BaseModel):
         return list(out.split(1)) if mode == 'predict' else out
 
 
-@MODELS.register_module(force=True)
-class WideNetwork(BaseModel):
-    """Three wide convolutions in a row."""
-
-    def __init__(self, width, data_preprocessor=None, init_cfg=None):
-        super().__init__(data_preprocessor, init_cfg)
-        self.body = nn.Sequential(conv_bn(3, width), conv_bn(width, width), conv_bn(width, width))
-        self.last = nn.Conv2d(width, CLASSES, 1)
-
-    def forward(self, inputs, labels=None, mode='tensor'):
-        return self.last(self.body(inputs))
-
-
-WIDE = dict(type='WideNetwork', width=48)
 MODEL = dict(type='AnySegmentor', backbone=dict(type='AnyBackbone'))

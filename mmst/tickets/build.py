@@ -7,17 +7,12 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from ..models.build import build_model
-from .bounded import SHRINKING, bounded
+from .bounded import bounded
 from .registered import check_settings, registered_only
 
-#: Most elements, 1 GB, that a file may ask for by telling them.
-TOLD = 1 << 28
-#: Times that a weight is counted while a network is built: made, drawn, registered.
-COPIES = 3
 
-
-def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
-                  whole: int = 0) -> nn.Module:
+def build_network(cfg: Any, scope: str | None,
+                  state: Mapping[str, Tensor]) -> nn.Module:
     """Return the network of a config that came with a file, without the file's weights.
 
     It imports, reads and executes nothing that the config names, and takes no more memory than a
@@ -28,15 +23,12 @@ def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
         cfg (Mapping | list): Plain data.
         scope (str, optional): The toolbox that class names belong to.
         state (Mapping[str, Tensor]): The weights.
-        whole (int): Elements of the weights before the search, where the file tells them. So many
-            may be asked for, up to ``TOLD``. Defaults to 0.
 
     Raises:
         TicketError: It asks for more, or uses a forbidden name.
         Exception: Of the constructors of all toolboxes anything can come.
     """
     settings = check_settings(copy.deepcopy(cfg), scope)
-    elements = sum(value.numel() for value in state.values())
     with registered_only(), DefaultScope.overwrite_default_scope(scope), \
-            bounded(max(elements, COPIES * min(whole, TOLD) // SHRINKING), len(state)):
+            bounded(sum(value.numel() for value in state.values()), len(state)):
         return build_model(settings)

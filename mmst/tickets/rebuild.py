@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import TicketError, one_line, shorten
-from ..search.graph.described import attach_described, whole_elements
+from ..search.graph.described import attach_described
 from .build import build_network
 from .imports import how_to_import, missing_imports
 
@@ -24,8 +24,7 @@ def rebuild(settings: Any, state: Mapping[str, Tensor], meta: Mapping[str, Any],
         TicketError: It cannot be built.
     """
     try:
-        network = build_network(settings, meta.get('default_scope'), state,
-                                whole_elements(meta, state, part))
+        network = build_network(settings, meta.get('default_scope'), state)
         return attach_described(network, meta, part)
     except Exception as error:  # The constructors of all toolboxes: anything can come.
         raise cannot_build('the network of the ticket cannot be built', error, 'import the '

@@ -13,11 +13,8 @@ from mmengine.runner import Runner
 from mmst.engine import FixedMaskHook, SearchHook
 from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
 from mmst.errors import ConfigError, TicketError
-from mmst.pruning.mask import Mask
 from mmst.search.adapters import accept_searched_states
-from mmst.search.graph.build import find_plan
-from mmst.search.graph.channels import attach, channels_of
-from mmst.search.surgery import Cut
+from mmst.search.graph.channels import channels_of
 from mmst.search.units import find_units
 from mmst.tickets import Ticket
 
@@ -135,23 +132,6 @@ def test_ticket_that_was_changed_is_refused_by_the_network(ticket):
                        dict(ticket.meta, channels=dict(channels, **change)))
         with pytest.raises(TicketError, match='channels of the network'):
             other.build()
-
-
-def test_network_of_which_almost_nothing_is_left_is_rebuilt(monkeypatch):
-    """Its weights go with the square of its widths."""
-    torch.manual_seed(0)
-    monkeypatch.setattr('mmst.tickets.bounded.ROOM', 0)
-    model = any_nets.MODELS.build(any_nets.WIDE)
-    attach(model, find_plan(model, tiny.SIZE))
-    whole = sum(p.numel() for p in model.parameters())
-    for group in find_units(model).values():
-        group.keep(torch.tensor([0]), Cut())
-    ticket = Ticket.from_model(model, any_nets.WIDE, Mask({}), dict(default_scope='mmengine'))
-    assert sum(v.numel() for v in ticket.state_dict.values()) < whole / 100
-    ticket.build()
-    without = {key: value for key, value in ticket.meta.items() if key != 'channels'}
-    with pytest.raises(TicketError, match='far more elements'):
-        Ticket(ticket.model, ticket.state_dict, ticket.mask, without).build()
 
 
 def test_state_that_no_search_can_have_left_is_refused(ticket):

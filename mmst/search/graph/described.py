@@ -1,5 +1,4 @@
 """Describes the channels of a network as a file holds them."""
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,25 +49,6 @@ def describing(file: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
             found: Mapping[str, Any] = entry[KEY]
             return found
     return None
-
-
-def whole_elements(file: Mapping[str, Any], state: Mapping[str, Tensor],
-                   part: str | None = None) -> int:
-    """Return how many elements the weights of ``state`` had before the search, as the file tells.
-
-    It is 0 where the file tells nothing, or something else than lengths of dimensions.
-    """
-    told = (describing(file) or {}).get('sizes')
-    prefix = f'{part}.' if part is not None else ''
-    shapes = {name: list(value.shape) for name, value in state.items()}
-    try:
-        for name, dim, size in told or ():
-            own = name.removeprefix(prefix)
-            if name.startswith(prefix) and own in shapes and shapes[own][dim] <= int(size):
-                shapes[own][dim] = int(size)
-    except (TypeError, ValueError, IndexError, AttributeError):
-        return 0
-    return sum(math.prod(shape) for shape in shapes.values()) if told else 0
 
 
 def plan_for(model: nn.Module, data: Mapping[str, Any], part: str | None = None) -> Plan:
