@@ -2,7 +2,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -15,7 +15,7 @@ from ..models.build import build_model
 from ..models.hrnas.widths import without_widths
 from ..settings.shape import first_shape
 from ..tickets import Ticket
-from .compact import is_compact, nonzero
+from .compact import CompactNetwork, is_compact, nonzero
 
 #: Paths of a search block, and the layers of a compacted one.
 _PATH = re.compile(r'\.(mixconv|transformer|residual|sum|relu)\b')
@@ -133,7 +133,8 @@ def kept_weights(ticket: Ticket, network: nn.Module) -> dict[str, Any]:
     """Return the ticket's mask; of a compact one, which of its weights are not 0."""
     kept = dict(ticket.mask)
     if is_compact(ticket):
-        kept.update((f'backbone.{name}', keep) for name, keep in nonzero(network.backbone).items())
+        backbone = cast(CompactNetwork, network.backbone)
+        kept.update((f'backbone.{name}', keep) for name, keep in nonzero(backbone).items())
     return kept
 
 

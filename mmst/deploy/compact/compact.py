@@ -1,6 +1,6 @@
 """Turns a ticket into a compact one."""
 import json
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -50,8 +50,9 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
     model = ticket.build()
     neck = getattr(model, 'neck', None)
     inside = neck if can_lower_neck(neck) else None
-    network = CompactNetwork.of(compacted_graph(model.backbone, inside, multiple),
-                                getattr(model.backbone, 'channels_last', True))
+    backbone = cast(nn.Module, model.backbone)
+    network = CompactNetwork.of(compacted_graph(backbone, inside, multiple),
+                                getattr(backbone, 'channels_last', True))
     cfg = {key: value for key, value in ticket.model.items() if key != 'neck' or inside is None}
     cfg['backbone'] = dict(type=TYPE, graph=json.dumps(network.architecture),
                            channels_last=network.channels_last)

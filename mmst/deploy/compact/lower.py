@@ -1,5 +1,6 @@
 """Turns networks of this project into graphs, BN folded into the convolutions."""
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,8 @@ def lower(backbone: nn.Module, neck: nn.Module | None = None) -> Graph:
     if not isinstance(backbone, HRNASSupernet):
         raise _unknown(backbone)
     graph = Graph()
-    image = graph.add('image', 'image', channels=backbone.stem[0].conv.in_channels)
+    first = cast(ConvBNReLU, backbone.stem[0])
+    image = graph.add('image', 'image', channels=first.conv.in_channels)
     maps = _backbone(graph, backbone, image)
     if isinstance(neck, DensePredictionNeck):
         maps = [_dense_neck(graph, neck, maps)]
@@ -57,12 +59,14 @@ def _unknown(module: nn.Module) -> TicketError:
 
 def _backbone(graph: Graph, backbone: HRNASSupernet, image: str) -> list[str]:
     x = image
-    for i, layer in enumerate(backbone.stem):
+    for i, layer in enumerate(cast(Sequence[ConvBNReLU], backbone.stem)):
         x = _conv_bn_relu(graph, layer, f'stem/{i}', x)
     branches = [x]
-    for i, (fusion, parallel) in enumerate(zip(backbone.fusions, backbone.parallels, strict=True)):
+    fusions = cast(Sequence[FusionModule], backbone.fusions)
+    # Blocks in a row, for each branch of each stage.
+    parallels = cast(Sequence[Sequence[Sequence[SearchBlock]]], backbone.parallels)
+    for i, (fusion, parallel) in enumerate(zip(fusions, parallels, strict=True)):
         branches = _fusion(graph, fusion, f'fusions/{i}', branches)
-        branch: Any  # an nn.Sequential of blocks
         for j, branch in enumerate(parallel):
             for k, block in enumerate(branch):
                 branches[j] = add_block(graph, block, f'parallels/{i}/{j}/{k}', branches[j])

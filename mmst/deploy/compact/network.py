@@ -66,7 +66,7 @@ class CompactNetwork(BaseModule):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         if self.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        size = tuple(x.shape[-2:])
+        size = x.shape[-2], x.shape[-1]
         values = dict(self._static_maps(x, size))
         for node in self._dynamic:
             values[node.name] = self._compute(node, values, size, x)
@@ -82,7 +82,7 @@ class CompactNetwork(BaseModule):
         """
         like = next((p for p in self.parameters()), torch.zeros(()))
         with torch.no_grad():
-            maps = self._compute_static(like.new_zeros(1, 1, 1, 1), tuple(size))
+            maps = self._compute_static(like.new_zeros(1, 1, 1, 1), (size[0], size[1]))
         self.frozen = nn.ModuleDict({name: StaticMap(value) for name, value in maps.items()})
 
     def train(self, mode: bool = True) -> 'CompactNetwork':

@@ -31,8 +31,9 @@ class Deployed(nn.Module):
         self.model = ticket.build()
         height, width = input_shape
         self.input_shape: tuple[int, int] = (height, width)
-        if isinstance(getattr(self.model, 'backbone', None), CompactNetwork):
-            self.model.backbone.freeze(self.input_shape)
+        backbone = getattr(self.model, 'backbone', None)
+        if isinstance(backbone, CompactNetwork):
+            backbone.freeze(self.input_shape)
         use_ops(self, ExportOps())
         for parameter in self.parameters():
             parameter.requires_grad_(False)

@@ -1,5 +1,6 @@
 """Runs n:m masks on hardware that skips their zeros: 2:4 on NVIDIA GPUs from Ampere on."""
 from collections.abc import Callable
+from typing import TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -72,7 +73,7 @@ def is_two_of_four(weight: Tensor) -> bool:
         (rows.unflatten(1, (-1, 4)).count_nonzero(2) <= 2).all())
 
 
-def _is_product(layer: nn.Module) -> bool:
+def _is_product(layer: nn.Module) -> TypeGuard[nn.Linear | nn.Conv2d]:
     if isinstance(layer, nn.Linear):
         return True
     return (type(layer) is nn.Conv2d and layer.kernel_size == (1, 1) and layer.stride == (1, 1)

@@ -1,5 +1,6 @@
 """Cuts a compacted network's graph into steps that the kernel runs in one call each."""
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -163,7 +164,8 @@ def joined_paths(graph: Graph, step: Step) -> FoldedMixConv:
         _joined([t['weight'].flatten(1) for t in expand]), _joined([t['bias'] for t in expand]),
         torch.cat(taps), _joined([t['bias'] for t in depthwise]),
         _joined([t['weight'].flatten(1) for t in project], 1),
-        sum(t['bias'].double() for t in project), graph.nodes[step.paths[0][1]].settings['stride'])
+        cast(Tensor, sum(t['bias'].double() for t in project)),
+        graph.nodes[step.paths[0][1]].settings['stride'])
 
 
 def _joined(parts: list[Tensor], dim: int = 0) -> Tensor:

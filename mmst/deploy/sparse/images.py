@@ -2,14 +2,14 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from ...errors import TrainingError, config_error
-from ...models.hrnas.hrnas_supernet import HRNASSupernet
+from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ..compact import CompactNetwork
 
 
@@ -17,7 +17,7 @@ def channels_of(model: nn.Module) -> int | None:
     """Return channels of the images of a network of this project; None: of another one."""
     for module in model.modules():
         if isinstance(module, HRNASSupernet):
-            return int(module.stem[0].conv.in_channels)
+            return int(cast(ConvBNReLU, module.stem[0]).conv.in_channels)
         if isinstance(module, CompactNetwork):
             return next((node['channels'] for node in module.architecture['nodes']
                          if node['op'] == 'image'), None)

@@ -114,7 +114,7 @@ def _as_array(value: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(value, np.int32)
 
 
-def _check_int32(low: int, high: int) -> None:
+def _check_int32(low: int | np.integer, high: int | np.integer) -> None:
     """Positions in a map are counted in 32 bits."""
     if low < -2**31 or high >= 2**31:
         raise config_error('positions in a feature map', int(high), 'the kernel counts them in 32 '

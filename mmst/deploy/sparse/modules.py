@@ -1,5 +1,5 @@
 """Runs fusion modules and classification necks around sparse blocks."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,7 +26,9 @@ class SparseFusion(nn.Module):
 
     def __init__(self, module: FusionModule, settings: EngineSettings):
         super().__init__()
-        self.blocks, self.new_branch, self.settings = module.blocks, module.new_branch, settings
+        self.blocks: Sequence[Mapping[str, nn.Module]] = module.blocks
+        self.new_branch: nn.Module | None = module.new_branch
+        self.settings = settings
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         inputs = [in_planes(x, self.settings.gap) for x in inputs]
@@ -64,7 +66,8 @@ class SparseClassificationNeck(nn.Module):
     def __init__(self, module: ClassificationNeck, settings: EngineSettings):
         super().__init__()
         self.settings = settings
-        self.widen, self.downsample = module.widen, module.downsample
+        self.widen: Sequence[nn.Module] = module.widen
+        self.downsample: Sequence[nn.Module] = module.downsample
         self.final, self.pool = module.final, module.pool
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:

@@ -34,7 +34,8 @@ class SparseRows:
         offset``.
         """
         column = self.column.astype(np.int64)
-        place = column * offset if np.isscalar(offset) else np.asarray(offset)[column]
+        place = (column * offset if isinstance(offset, (int, np.integer))
+                 else np.asarray(offset)[column])
         return make_structure(Rows, start=self.start, offset=place, value=self.value)
 
     def columns(self) -> np.ndarray:

@@ -62,7 +62,7 @@ class SparseSearchBlock(KernelModule):
         gap, threads = self.settings.gap, self.settings.threads
         check_channels(x, self.residual.shape[1])
         x = in_planes(x, gap)
-        plan = self.plan(tuple(x.shape[-2:]))
+        plan = self.plan((x.shape[-2], x.shape[-1]))
         if self.overwrites:
             out = x
         add = out is not None

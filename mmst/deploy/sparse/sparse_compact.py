@@ -1,6 +1,5 @@
 """Runs a compacted network by the kernel."""
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from .modules import finish
 from .planes import in_planes
 from .sparse_block import SparsePath
 from .sparse_conv import SparseConv
-from .sparse_stem import SparseStem
+from .sparse_stem import FoldedLayer, SparseStem
 
 
 class SparseCompactNetwork(nn.Module):
@@ -56,7 +55,7 @@ class SparseCompactNetwork(nn.Module):
                    default=0)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        network, size = self.network, tuple(x.shape[-2:])
+        network, size = self.network, (x.shape[-2], x.shape[-1])
         with self.settings.torch_aside():
             values: dict[str, Tensor] = dict(network._static_maps(x, size))
         values[self.image] = x
@@ -111,7 +110,7 @@ class SparseCompactNetwork(nn.Module):
         """Return the module that runs a step, None where torch does."""
         modules = self.network.nodes
         if step.stem:
-            layers = [SimpleNamespace(conv=modules[name], bn=None) for name in step.stem]
+            layers = [FoldedLayer(cast(nn.Conv2d, modules[name])) for name in step.stem]
             if all(SparseConv.takes(layer.conv) for layer in layers):
                 return SparseStem(layers, self.settings)
         if step.paths:
@@ -126,7 +125,7 @@ class SparseCompactNetwork(nn.Module):
             if step.identity:
                 residual = residual + np.eye(inputs)
             if step.residual:
-                weight, bias = fold_conv(modules[step.residual])
+                weight, bias = fold_conv(cast(nn.Conv2d, modules[step.residual]))
                 residual = residual + weight.flatten(1).numpy()
                 folded.bias.add_(bias)
             return SparsePath(folded, residual, self.settings)

@@ -1,4 +1,5 @@
 """Runs convolutions by the kernel: the stem, 1x1 layers."""
+from typing import TypeGuard
 
 import numpy as np
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class SparseConv(KernelModule):
         self.kernel_size, self.stride = conv.kernel_size[0], conv.stride[0]
 
     @staticmethod
-    def takes(conv: nn.Module) -> bool:
+    def takes(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
         """Whether a module is a convolution of the forms above."""
         if type(conv) is not nn.Conv2d:
             return False
@@ -44,7 +45,7 @@ class SparseConv(KernelModule):
     def forward(self, x: Tensor) -> Tensor:
         gap = self.settings.gap
         check_channels(x, self.weight.shape[1])
-        conv, layout = self._plan(tuple(x.shape[-2:]))
+        conv, layout = self._plan((x.shape[-2], x.shape[-1]))
         plain = self.kernel_size == 1 and self.stride == 1
         # The kernel copies inputs that it pads, from any contiguous rows.
         x = in_planes(x, gap) if plain else with_rows(x)

@@ -1,6 +1,7 @@
 """Runs the neck for dense prediction, and enlarges its coarser inputs as late as possible."""
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from ...models.hrnas.dense_neck import DensePredictionNeck
 from .engine_settings import EngineSettings
 from .library import Coarse, functions
 from .planes import Layout, as_map, check_channels, in_planes, new_map
+from .sparse_block import SparseSearchBlock
 from .sparse_conv import SparseConv
 
 
@@ -28,15 +30,19 @@ class SparseDenseNeck(nn.Module):
         settings (EngineSettings): Shared by the modules of a network.
     """
 
+    coarser: Sequence['CoarseInput']
+
     def __init__(self, module: DensePredictionNeck, settings: EngineSettings):
         super().__init__()
-        self.block, self.settings, self.counts = module.block, settings, module.in_channels
+        self.block = cast(SparseSearchBlock, module.block)
+        self.settings, self.counts = settings, module.in_channels
         expand, residual = self.block.split_off(self.counts[0])
-        self.coarser, start = nn.ModuleList(), 0
+        coarser, start = nn.ModuleList(), 0
         for count in self.counts[1:]:
             part = slice(start, start + count)
-            self.coarser.append(CoarseInput(expand[:, part], residual[:, part], settings))
+            coarser.append(CoarseInput(expand[:, part], residual[:, part], settings))
             start += count
+        self.coarser = cast(Sequence[CoarseInput], coarser)
         self.sampled = torch.tensor(self.block.sampled, dtype=torch.long, device='cpu')
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:

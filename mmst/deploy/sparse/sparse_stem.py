@@ -1,8 +1,11 @@
 """Runs the stem by the kernel: two convolutions of stride 2 in one pass."""
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
 
+from ...models.hrnas.hrnas_supernet import ConvBNReLU
 from .block_plan import phase_sizes
 from .engine_settings import EngineSettings
 from .fold import fold_conv
@@ -17,6 +20,12 @@ from .sparse_conv import SparseConv
 TILE = 1024
 
 
+class FoldedLayer(NamedTuple):
+    """Stands for a ``ConvBNReLU`` whose BN is in the convolution already."""
+    conv: nn.Conv2d
+    bn: None = None
+
+
 class SparseStem(KernelModule):
     """Fuses two layers of convolution, BN and ReLU; inference only.
 
@@ -24,11 +33,11 @@ class SparseStem(KernelModule):
     rows and columns (even or odd) that no tap of the second reads.
 
     Args:
-        stem (nn.Sequential): Two ``ConvBNReLU`` of stride 2.
+        stem (Iterable[ConvBNReLU | FoldedLayer]): Two layers of stride 2.
         settings (EngineSettings): Shared by the modules of a network.
     """
 
-    def __init__(self, stem: nn.Sequential, settings: EngineSettings):
+    def __init__(self, stem: Iterable[ConvBNReLU | FoldedLayer], settings: EngineSettings):
         super().__init__()
         self.settings = settings
         first, second = (fold_conv(layer.conv, layer.bn) for layer in stem)
@@ -38,14 +47,14 @@ class SparseStem(KernelModule):
         self.second[:, silent] = 0
 
     @staticmethod
-    def takes(stem: nn.Module) -> bool:
+    def takes(stem: Sequence[ConvBNReLU]) -> bool:
         """Whether a stem is two convolutions of stride 2 as above."""
         return len(stem) == 2 and all(
             SparseConv.takes(layer.conv) and layer.conv.stride == (2, 2) for layer in stem)
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(x, self.first.shape[1])
-        plan, layout = self._plan(tuple(x.shape[-2:]))
+        plan, layout = self._plan((x.shape[-2], x.shape[-1]))
         x = with_rows(x)
         out = new_map(x.shape[0], len(self.second), layout)
         functions().stem(plan, as_map(x), as_map(out), self.settings.threads)

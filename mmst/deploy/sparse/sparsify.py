@@ -1,5 +1,6 @@
 """Turns a network into its sparse form, layer by layer."""
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeGuard, TypeVar, cast
 
 from torch import nn
 
@@ -17,6 +18,8 @@ from .sparse_compact import SparseCompactNetwork
 from .sparse_conv import SparseConv
 from .sparse_neck import SparseDenseNeck
 from .sparse_stem import SparseStem
+
+Kind = TypeVar('Kind', bound=nn.Module)
 
 #: Blocks of which a larger share of the weights is not 0 stay as they are. Against torch's layers
 #: the kernel gains at any density (benchmarks/results/latency.md), so that none does by default.
@@ -48,8 +51,9 @@ def sparsify(model: nn.Module, settings: EngineSettings,
     replace(model, SearchBlock, lambda block: block if density(block) > max_density
             else SparseSearchBlock(block, settings))
     for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
-        if SparseStem.takes(backbone.stem) and density(backbone.stem) <= max_density:
-            backbone.add_module('stem', SparseStem(backbone.stem, settings))
+        stem = cast(Sequence[ConvBNReLU], backbone.stem)
+        if SparseStem.takes(stem) and density(backbone.stem) <= max_density:
+            backbone.add_module('stem', SparseStem(stem, settings))
     replace(model, ConvBNReLU, lambda m: m if not SparseConv.takes(m.conv)
             or density(m) > max_density else SparseConv(m.conv, m.bn, True, settings))
     replace(model, nn.Conv2d, lambda m: SparseConv(m, None, False, settings, contiguous=True)
@@ -66,13 +70,13 @@ def sparsify(model: nn.Module, settings: EngineSettings,
     return dict(sparse=sparse, dense=sum(isinstance(m, SearchBlock) for m in model.modules()))
 
 
-def is_classifier(module: nn.Module) -> bool:
+def is_classifier(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether a layer is a 1x1 convolution with a bias: no other layer of ours has one."""
     return (SparseConv.takes(module) and module.kernel_size == (1, 1) and module.stride == (1, 1)
             and module.bias is not None)
 
 
-def replace(model: nn.Module, kind: type, make: Callable[[nn.Module], nn.Module]) -> None:
+def replace(model: nn.Module, kind: type[Kind], make: Callable[[Kind], nn.Module]) -> None:
     """Put ``make(module)`` in the place of every module of a kind, once where it is shared."""
     made: dict[nn.Module, nn.Module] = {}
     for parent in list(model.modules()):

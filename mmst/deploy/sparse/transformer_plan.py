@@ -1,7 +1,9 @@
 """Folds a lightweight Transformer and lays it out for the kernel."""
+from typing import cast
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.hrnas.coordinate_map import GRID
 from ...models.hrnas.lightweight_transformer import LightweightTransformer
@@ -55,7 +57,8 @@ class TransformerPlan:
 
 
 def _layer(module: EncoderLayer, padded: int) -> Layer:
-    attention, (widen, narrow) = module.attention, (module.feedforward[0], module.feedforward[3])
+    attention = module.attention
+    widen, narrow = (cast(nn.Linear, module.feedforward[i]) for i in (0, 3))
     weights = dict(query=attention.query.weight / DIM**.5, key=attention.key.weight,
                    value=attention.value.weight, out=attention.out.weight, widen=widen.weight,
                    narrow=narrow.weight)

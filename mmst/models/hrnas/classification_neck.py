@@ -1,7 +1,7 @@
 """Builds the neck for classification."""
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -39,6 +39,9 @@ class ClassificationNeck(BaseModule):
         (N, out_channels, H / 32, W / 32).
     """
 
+    widen: Sequence[SearchBlock]
+    downsample: Sequence[SearchBlock]
+
     def __init__(self,
                  in_channels: Sequence[int] = (18, 36, 72, 144),
                  channels: Sequence[int] = (36, 72, 144, 320),
@@ -59,11 +62,11 @@ class ClassificationNeck(BaseModule):
                      remedy='use the paper\'s 1600')
         _check_head(in_channels, channels, dropout)
         space = (kernel_sizes, expand_ratio, transformer, tokens, momentum, eps)
-        self.widen = nn.ModuleList(
+        self.widen = cast(Sequence[SearchBlock], nn.ModuleList(
             SearchBlock(narrow, wide, 1, *space)
-            for narrow, wide in zip(in_channels, channels, strict=True))
-        self.downsample = nn.ModuleList(
-            SearchBlock(high, low, 2, *space) for high, low in itertools.pairwise(channels))
+            for narrow, wide in zip(in_channels, channels, strict=True)))
+        self.downsample = cast(Sequence[SearchBlock], nn.ModuleList(
+            SearchBlock(high, low, 2, *space) for high, low in itertools.pairwise(channels)))
         self.final = ConvBNReLU(channels[-1], out_channels, momentum=momentum, eps=eps)
         self.pool = nn.AdaptiveAvgPool2d(1) if check_flag('neck.pool', pool) else None
         self.dropout = nn.Dropout(dropout)

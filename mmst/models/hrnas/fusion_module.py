@@ -1,12 +1,14 @@
 """Builds fusion and parallel modules of the multi-resolution supernet."""
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .search_block import SearchBlock
+
 #: ``make_block(in_channels, out_channels, stride)`` gives a search block.
-MakeBlock = Callable[[int, int, int], nn.Module]
+MakeBlock = Callable[[int, int, int], SearchBlock]
 
 
 class FusionModule(nn.Module):
@@ -22,15 +24,18 @@ class FusionModule(nn.Module):
         make_block (MakeBlock): Maker of search blocks.
     """
 
+    blocks: Sequence[Mapping[str, SearchBlock]]  # by output branch, then by input branch
+
     def __init__(self, in_channels: Sequence[int], out_channels: Sequence[int],
                  make_block: MakeBlock):
         super().__init__()
         count = len(in_channels)
-        self.blocks = nn.ModuleList()
+        blocks = nn.ModuleList()
         for i, channels in enumerate(out_channels[:count]):
             sources = range(max(i - 1, 0), min(i + 2, count))
-            self.blocks.append(nn.ModuleDict({
+            blocks.append(nn.ModuleDict({
                 str(j): make_block(in_channels[j], channels, 2 if j < i else 1) for j in sources}))
+        self.blocks = cast(Sequence[Mapping[str, SearchBlock]], blocks)
         self.new_branch = (
             make_block(out_channels[count - 1], out_channels[count], 2)
             if len(out_channels) > count else None)
@@ -42,7 +47,7 @@ class FusionModule(nn.Module):
         return outputs
 
     def _fuse(self, i: int, inputs: Sequence[Tensor]) -> Tensor:
-        blocks: Any = self.blocks[i]
+        blocks = self.blocks[i]
         total: Tensor = blocks[str(i)](inputs[i])
         for key, block in blocks.items():
             source = int(key)
