@@ -28,11 +28,12 @@ from mmengine.registry import DATASETS, METRICS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from tiny import Probe, TinyImages, config, weaken
 
-from mmst.engine import PruneHook, StopHook, WarmupEMA
-from mmst.engine.hooks import prune_hook
+from mmst.engine import StopHook, WarmupEMA
 from mmst.engine.optim import masked_optim_wrapper
 from mmst.engine.run import timeline
 from mmst.openmmlab.safe_checkpoints import safe_load
+from mmst.pruning import pruner
+from mmst.pruning.mask_in_force import MaskInForce
 from mmst.search import recalibrate, surgery
 
 TIMEOUT = 300
@@ -168,8 +169,8 @@ POINTS = {
     'zeroing': (masked_optim_wrapper, 'zero_pruned'),
     'averaging': (WarmupEMA, 'update_parameters'),
     'search': (surgery.Cut, '__call__'),
-    'prune': (prune_hook, 'draw_mask'),
-    'masks in force': (PruneHook, '_put_in_force'),
+    'prune': (pruner, 'draw_mask'),
+    'masks in force': (MaskInForce, 'put'),
     'reactivation': (masked_optim_wrapper, 'reactivate'),
     'recalibration': (recalibrate, 'average_statistics'),
     'saving': (Runner, 'save_checkpoint'),

@@ -1,7 +1,10 @@
 """Resolves the names of classes in a config."""
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry
 
 from .checks import suggestion
 
@@ -20,8 +23,28 @@ def resolve(registry: Registry, kind: str | type | None) -> Any | None:
     """
     if not isinstance(kind, str):
         return kind
-    with registry.switch_scope_and_registry(None) as scoped:
-        return scoped.get(kind)
+    with scoped(registry) as found:
+        return found.get(kind)
+
+
+@contextmanager
+def scoped(registry: Registry) -> Iterator[Registry]:
+    """Yield the toolbox's registry of the same kind, where ``default_scope`` has one.
+
+    mmengine warns of those that have none, e.g. of functions, which is no fault of the config.
+    """
+    scope = DefaultScope.get_current_instance()
+    root = registry
+    while root.parent is not None:
+        root = root.parent
+    if scope is not None:
+        with suppress(ImportError, AttributeError):
+            importlib.import_module(f'{scope.scope_name}.registry')
+    if scope is not None and scope.scope_name not in (root.scope, *root.children):
+        yield registry
+    else:
+        with registry.switch_scope_and_registry(None) as found:
+            yield found
 
 
 def other_name(name: str, registry: Registry) -> str:

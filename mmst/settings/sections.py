@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from ..errors import config_error
 from .checks import suggestion
 from .parts import leaves
-from .resolve import other_name, resolve
+from .resolve import other_name, resolve, scoped
 
 #: How a type is called, and written.
 _WRITTEN = {dict: ('a dict', 'dict(type=…)'), list: ('a list', '[…]'), str: ('a text', "'…'"),
@@ -75,9 +75,9 @@ def check_names(cfg: Config) -> None:
     for key, name in leaves(cfg):
         tree = next((tree for pattern, tree in _NAMES.items() if fnmatch(key, pattern)), None)
         if tree is not None and isinstance(name, str) and resolve(tree, name) is None:
-            with tree.switch_scope_and_registry(None) as scoped:
-                raise config_error(key, name, f'no {scoped.name} of this name',
-                                   other_name(name, scoped))
+            with scoped(tree) as registry_:
+                raise config_error(key, name, f'no {registry_.name} of this name',
+                                   other_name(name, registry_))
 
 
 def _check_shape(key: str, value: Any, hint: Any) -> None:

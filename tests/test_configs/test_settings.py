@@ -53,7 +53,6 @@ TABLE = {
     'default_hooks.prune.scope': 'global',
     'default_hooks.prune.reactivation': 'search',
     'default_hooks.recalibrate.batches': 10,
-    'default_hooks.recalibrate.batch_size': (256, 16, 16, 16),
     'default_hooks.ema.type': 'EMAHook',
     'default_hooks.ema.ema_type': 'mmst.WarmupEMA',
     'default_hooks.checkpoint.save_best': ('accuracy/top1', 'mIoU', 'mIoU', 'coco/AP'),
