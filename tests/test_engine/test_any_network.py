@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from mmst.engine import FixedMaskHook, SearchHook
 from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
 from mmst.errors import ConfigError, TicketError
+from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.search.adapters import accept_searched_states
 from mmst.search.graph.channels import channels_of
 from mmst.search.units import find_units
@@ -117,7 +118,7 @@ def test_resumed_run_ends_bit_for_bit_like_the_run_itself(run, tmp_path):
 
 
 def test_checkpoint_loads_into_a_network_that_is_told_of_it(run):
-    content = torch.load(f'{run.work_dir}/epoch_3.pth', weights_only=False)
+    content = safe_load(f'{run.work_dir}/epoch_3.pth')
     model = any_nets.MODELS.build(any_nets.MODEL)
     with pytest.raises(RuntimeError, match='size mismatch'):
         model.load_state_dict(content['state_dict'])

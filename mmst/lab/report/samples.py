@@ -1,5 +1,6 @@
 """Draws the network's predictions for a few validation images."""
 import copy
+import inspect
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from torch import nn
 
 from ...models.build import build_model
 from ...openmmlab.safe_checkpoints import safe_load
+from ...settings.parts import leaves
+from ...settings.resolve import resolve
 from ...tickets.registered import check_settings, registered_only
 from ..gallery import segmentation_gallery
 from .collect import RunData
@@ -56,6 +59,7 @@ def _draw(data: RunData, count: int) -> list[Sample]:
     for part in (cfg.val_dataloader, cfg.model, cfg.get('visualizer')):
         check_settings(part, scope)
     init_default_scope(scope)
+    _without_downloads(cfg.val_dataloader.dataset)
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
     chosen = [i * len(dataset) // count for i in range(min(count, len(dataset)))]
     model, name = _network(cfg, data), data.weights.name
@@ -72,6 +76,14 @@ def _draw(data: RunData, count: int) -> list[Sample]:
         if hasattr(drawer, 'set_dataset_meta'):
             drawer.set_dataset_meta(dataset.metainfo)
         return [_sample(drawer, model, dataset[i], i, name) for i in chosen]
+
+
+def _without_downloads(dataset: Any) -> None:
+    """Let no data set, however deep in others, fetch its data, as some of mmpretrain's do."""
+    for _key, part in leaves(dataset):
+        kind = resolve(DATASETS, part.get('type')) if isinstance(part, dict) else None
+        if kind is not None and 'download' in inspect.signature(kind).parameters:
+            part['download'] = False
 
 
 def _network(cfg: Config, data: RunData) -> nn.Module:

@@ -29,8 +29,3 @@ def _visit(runs: Mapping[str, Run], name: str, by: str, path: list[str],
     for role, other in runs[name].needs.items():
         _visit(runs, other, f'runs.{name}.{role}', [*path, name], found)
     found[name] = None
-
-
-def needing(runs: Mapping[str, Run], name: str) -> list[str]:
-    """Runs that need ``name`` directly."""
-    return [run.name for run in runs.values() if name in run.needs.values()]

@@ -59,6 +59,19 @@ def test_samples_build_registered_classes_and_run_no_files(run, name, monkeypatc
     assert 'Samples could not be drawn' in write_report(run, samples=1).read_text()
 
 
+@pytest.mark.parametrize('kind', ['MNIST', 'FashionMNIST', 'CIFAR10', 'CIFAR100'])
+@pytest.mark.parametrize('inside', ['{}', 'dict(type="RepeatDataset", times=2, dataset={})'])
+def test_samples_download_nothing(run, kind, inside, monkeypatch):
+    from mmpretrain.datasets import cifar, mnist
+    for module in (cifar, mnist):
+        monkeypatch.setattr(module, 'download_and_extract_archive',
+                            lambda *args, **kwargs: open('made', 'w').close())
+    (run / 'ticket.pth').write_bytes(b'')
+    found = inside.format(f'dict(type="mmpretrain.{kind}", data_root="new", download=True)')
+    (run / 'narrow.py').write_text(f'{CONFIG}\nval_dataloader = dict(dataset={found})\n')
+    assert 'Samples could not be drawn' in write_report(run, samples=1).read_text()
+
+
 @pytest.mark.parametrize('backbone', [
     dict(type='mmst.files.os.mkdir', path='made'),
     dict(type='mmst.HRNASSupernet', channels=((10**9, ), ), depths=((1, ), )),
