@@ -6,6 +6,8 @@ from typing import NoReturn
 
 #: Exit codes after SIGINT and SIGTERM.
 ASKED = (130, 143)
+#: Module that connects processes.
+_LAUNCHER = 'mmst.engine.run.launcher'
 
 
 def leave(code: int) -> NoReturn:
@@ -19,4 +21,7 @@ def leave(code: int) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)
+    launcher = sys.modules.get(_LAUNCHER)  # --help and its like import none
+    if launcher is not None:
+        launcher.stop_processes()  # gloo may abort a process that ends while it is connected
     sys.exit(code)

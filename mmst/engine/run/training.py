@@ -40,29 +40,20 @@ def train(cfg: Config) -> Runner:
         except MMSTError as error:
             problem = error
         launcher.start_processes(cfg)
+        stop_together(problem)
+        check_writable(cfg.work_dir)
+        claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
+        runner = build_runner(cfg)
+        runner.register_hook(LabelsHook())
+        _listen(runner, signals)
         try:
-            stop_together(problem)
-            runner = _run(cfg, signals)
-        except MMSTError:  # A process that ends while it is connected may be aborted.
-            launcher.stop_processes()
+            with holding(cfg):
+                runner.train()
+        except Stopped as stopped:
+            if stopped.reported:  # else the other processes may not be there any more
+                launcher.stop_processes()
             raise
     launcher.stop_processes()
-    return runner
-
-
-def _run(cfg: Config, signals: StopSignals) -> Runner:
-    check_writable(cfg.work_dir)
-    claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
-    runner = build_runner(cfg)
-    runner.register_hook(LabelsHook())
-    _listen(runner, signals)
-    try:
-        with holding(cfg):
-            runner.train()
-    except Stopped as stopped:
-        if stopped.reported:  # else the other processes may not be there any more
-            launcher.stop_processes()
-        raise
     return runner
 
 
