@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from mmengine.runner import load_checkpoint
 
 from mmst.deploy.export import load_sparse, save_sparse
-from mmst.engine.run import timeline, work_dir
+from mmst.engine.run import run_record, timeline, work_dir
 from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import MMSTError
 from mmst.lab.report.collect import collect
@@ -212,7 +212,7 @@ class StudyRecord(JsonFile):
 
 
 class RunRecord(JsonFile):
-    name = work_dir.RECORD
+    name = run_record.RECORD
 
     def text(self):
         return json.dumps(dict(run='abc', config=dict(model=dict(type='x'))))

@@ -2,7 +2,7 @@
 from rank_jobs import distributed, state, weaken
 from tiny import make
 
-from mmst.engine.run.work_dir import release
+from mmst.engine.run.work_dir_lock import release
 
 
 class Stop(Exception):

@@ -23,7 +23,7 @@ from ..engine.run.config_file import complete, read_config, set_work_dir
 from ..engine.run.offline import check_test
 from ..engine.run.runner_views import unwrapped
 from ..engine.run.start_file import is_ticket, read
-from ..engine.run.work_dir import check_writable
+from ..engine.run.writable import check_writable
 from ..errors import TicketError, config_error
 from ..openmmlab.safe_checkpoints import safe_load
 from ..pruning.mask import Mask

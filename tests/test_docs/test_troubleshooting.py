@@ -23,7 +23,8 @@ from mmst.engine.hooks.finite_hook import check_finite
 from mmst.engine.run.monitors import check_monitors
 from mmst.engine.run.plan import RunPlan
 from mmst.engine.run.start_file import check_tested, read
-from mmst.engine.run.work_dir import claim, release
+from mmst.engine.run.work_dir import claim
+from mmst.engine.run.work_dir_lock import release
 from mmst.errors import MMSTError
 from mmst.lab.visualize.boxes import Boxes
 from mmst.lab.visualize.column import check_task

@@ -6,7 +6,7 @@ import pytest
 from limited import limited
 
 from mmst import files
-from mmst.engine.run import timeline, work_dir
+from mmst.engine.run import run_record, timeline, work_dir, work_dir_lock
 from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import MMSTError
 from mmst.lab.report import logs
@@ -30,7 +30,7 @@ def hole(path):
 
 READERS = {
     timeline.FILE: lambda folder: (timeline.read(folder), timeline.find_damage(folder)),
-    work_dir.RECORD: work_dir.run_id, 'last_checkpoint': find_checkpoint,
+    run_record.RECORD: work_dir.run_id, 'last_checkpoint': find_checkpoint,
     'ticket.json': collect, '20240101_120000/vis_data/scalars.json': logs.losses}
 
 
@@ -50,7 +50,7 @@ def test_files_that_never_end_or_hold_nothing_are_not_waited_for(tmp_path, name,
     limited(reads, READERS[name], tmp_path, seconds=10)
 
 
-@pytest.mark.parametrize('name', [work_dir.LOCK, timeline.FILE])
+@pytest.mark.parametrize('name', [work_dir_lock.LOCK, timeline.FILE])
 @pytest.mark.parametrize('link', [os.symlink, os.link])
 def test_files_of_others_are_not_written_through_links(tmp_path, name, link):
     """A lock is emptied and a timeline added to, in place."""
@@ -62,11 +62,11 @@ def test_files_of_others_are_not_written_through_links(tmp_path, name, link):
         if name == timeline.FILE:
             timeline.append(folder, [dict(kind='prune', step=1)])
         else:
-            work_dir._lock(folder)
+            work_dir_lock.lock(folder)
     assert precious.read_text() == 'mine\n'
 
 
-@pytest.mark.parametrize('name', ['epoch_1.pth', timeline.FILE, work_dir.RECORD])
+@pytest.mark.parametrize('name', ['epoch_1.pth', timeline.FILE, run_record.RECORD])
 def test_files_of_others_are_not_replaced_through_links(tmp_path, name):
     precious, folder = tmp_path / 'precious', tmp_path / 'work'
     precious.write_text('mine\n')
@@ -74,8 +74,8 @@ def test_files_of_others_are_not_replaced_through_links(tmp_path, name):
     (folder / name).symlink_to(precious)
     if name == timeline.FILE:
         timeline.begin(folder, dict(kind='run', step=0), [])
-    elif name == work_dir.RECORD:
-        work_dir.write_record(folder, dict(run='x', config={}))
+    elif name == run_record.RECORD:
+        run_record.write_record(folder, dict(run='x', config={}))
     else:
         files.AtomicBackend().put(b'new', folder / name)
     assert precious.read_text() == 'mine\n' and not (folder / name).is_symlink()
@@ -98,9 +98,9 @@ def test_a_directory_with_links_that_lead_out_of_it_is_refused(tmp_path, name):
     (folder / name).parent.mkdir(parents=True)
     (folder / name).symlink_to(precious)
     with pytest.raises(MMSTError, match=f'{name} is a link to .*precious.*Remedy: '):
-        work_dir._lock(folder)
+        work_dir_lock.lock(folder)
     (folder / name).unlink()
     (folder / 'inside').symlink_to(folder)
     (folder / 'epoch_1.pth').symlink_to(precious)
-    work_dir._lock(folder)
-    work_dir.release(folder)
+    work_dir_lock.lock(folder)
+    work_dir_lock.release(folder)

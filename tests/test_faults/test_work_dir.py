@@ -12,9 +12,11 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmst.engine import PruneHook
-from mmst.engine.run import work_dir
+from mmst.engine.run import work_dir_lock
+from mmst.engine.run.run_record import RECORD, describe, differences, write_record
 from mmst.engine.run.warmup_ema import WarmupEMA
-from mmst.engine.run.work_dir import RECORD, check, claim, describe, differences, release, run_id
+from mmst.engine.run.work_dir import check, claim, run_id
+from mmst.engine.run.work_dir_lock import release
 from mmst.errors import TrainingError
 from mmst.models import HRNASSupernet
 
@@ -79,11 +81,11 @@ def test_a_record_of_a_former_version_tells_classes_in_other_words(tmp_path):
     former = dict(describe(cfg), model=model)
     former['default_hooks']['prune']['type'] = "<class 'mmst.engine.hooks.prune_hook.PruneHook'>"
     former['default_hooks']['ema']['ema_type'] = "<class 'mmst.engine.warmup_ema.WarmupEMA'>"
-    work_dir.write_record(tmp_path, dict(run='one', config=former))
+    write_record(tmp_path, dict(run='one', config=former))
     check(tmp_path, cfg)
     for kind, size in (('Linear', 1), ('Conv2d', 2)):
         model['necks'][0] = dict(type=f"<class 'torch.nn.modules.conv.{kind}'>", size=size)
-        work_dir.write_record(tmp_path, dict(run='one', config=former))
+        write_record(tmp_path, dict(run='one', config=former))
         with pytest.raises(TrainingError, match=r'model.necks was'):
             check(tmp_path, cfg)
 
@@ -138,7 +140,7 @@ def start(job):
     pid = os.fork()
     if not pid:
         os.setpgid(0, 0)
-        work_dir._held.clear()  # what it has inherited
+        work_dir_lock._held.clear()  # what it has inherited
         os._exit(job())
     return pid
 

@@ -9,7 +9,7 @@ import torch
 from mmengine.logging import MMLogger
 
 from mmst.engine.run.resume import find_checkpoint
-from mmst.engine.run.work_dir import RECORD
+from mmst.engine.run.run_record import RECORD
 from mmst.errors import TicketError
 
 

@@ -52,7 +52,7 @@ def test_the_report_knows_the_supernet_of_a_config_of_classes(lazy):
 def test_hooks_given_as_classes_are_found_by_their_names(lazy):
     from mmengine.config import Config
 
-    from mmst.engine.run.work_dir import describe
+    from mmst.engine.run.run_record import describe
     from mmst.settings.hooks import hook_settings
     cfg = Config.fromfile(lazy)
     assert hook_settings(cfg, 'PruneHook')['sparsity'] == 0.5

@@ -19,7 +19,8 @@ from ..run.position import Position, finish_epoch_first, read
 from ..run.resume import find_checkpoint
 from ..run.runner_views import find_hook
 from ..run.training_state import check_state
-from ..run.work_dir import claim, release, run_id
+from ..run.work_dir import claim, run_id
+from ..run.work_dir_lock import release
 from .interval_hook import (
     convert_resumed,
     counts_iterations,

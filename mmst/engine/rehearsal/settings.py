@@ -14,7 +14,7 @@ from ...errors import config_error
 from ...settings.checks import check_number, suggestion
 from ...settings.resolve import resolve
 from ..hooks.interval_hook import IntervalHook, counts_iterations
-from ..run.work_dir import check_can_be_made
+from ..run.writable import check_can_be_made
 from .places import Places
 
 

@@ -16,7 +16,7 @@ from ...errors import MMSTError, TrainingError
 from ...files import read_text
 from ...openmmlab.internals import is_resumed
 from ...tickets.plain_data import as_plain_data
-from .work_dir import read_record, write_record
+from .run_record import read_record, write_record
 
 #: Samples whose names count, and files whose sizes do.
 NAMES, SIZES = 1000, 100

@@ -18,7 +18,8 @@ from .processes import stop_together
 from .resume import find_checkpoint
 from .runner_views import find_hook
 from .stop import Stopped, StopSignals
-from .work_dir import check_writable, claim
+from .work_dir import claim
+from .writable import check_writable
 
 
 def train(cfg: Config) -> Runner:
