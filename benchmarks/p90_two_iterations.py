@@ -71,7 +71,8 @@ def train(dataset: str, batch_size: int, folder: Path) -> None:
     import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
     from mmst.engine.data import check_data
     from mmst.engine.rehearsal import checks as preflight
-    from mmst.engine.run.config_file import complete, read_config
+    from mmst.engine.run.command_line import complete
+    from mmst.engine.run.config_file import read_config
     from mmst.lab.scenes import generate
 
     generate(dataset, folder / 'data', SIZES[dataset], ITERATIONS * batch_size, 1)
@@ -80,7 +81,7 @@ def train(dataset: str, batch_size: int, folder: Path) -> None:
     override(cfg, dataset, folder / 'data', batch_size)
     # What every run sets from outside: not the config's.
     cfg.work_dir, cfg.launcher = str(folder / 'work_dir'), 'none'
-    complete(cfg)
+    cfg = complete(cfg)
     preflight.check(cfg)
     check_data(cfg, ('train', 'val'))
     started = time.perf_counter()

@@ -31,7 +31,7 @@ from training_tasks import clean, make_batch, network, runner, step
 
 from mmst.costs.cost import layer_costs, total
 from mmst.engine import PruneHook, SearchHook
-from mmst.engine.run.launcher import start_processes, stop_processes
+from mmst.engine.run.launcher import start_processes, stop_processes, with_wrapper
 from mmst.engine.run.runner_views import find_hook, unwrapped
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.recalibrate import batch_norms
@@ -175,7 +175,7 @@ def _rank(rank: int, count: int, port: int, args: argparse.Namespace, found: dic
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank),
                       WORLD_SIZE=str(count), LOCAL_RANK=str(rank))
     torch.set_num_threads(1)
-    cfg = Config(dict(launcher='pytorch' if count > 1 else 'none'))
+    cfg = with_wrapper(Config(dict(launcher='pytorch' if count > 1 else 'none')))
     start_processes(cfg)
     run = runner(args.task, args.transformer, args.size, True, cfg=cfg, launcher=cfg.launcher)
     times = measure(events(args, run, args.size), args.rounds, prepare=lambda name: dist.barrier())

@@ -1,7 +1,7 @@
 """Tools that pretend: each "epoch" is a word in a file; the third waits while ./hold is there."""
 import argparse
 
-from mmst.cli.study_arguments import add_study_arguments
+from mmst.cli.arguments.of_studies import add_study_arguments
 
 TOOL = '''
 import json, os, sys, time

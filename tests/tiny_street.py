@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmst.cli.given import complete
 from mmst.cli.main import call, make_parser
 from mmst.lab.scenes import generate
 
@@ -61,10 +62,18 @@ def write_config(path, data):
     return str(path)
 
 
+def parse_args(name, words):
+    """Arguments of a subcommand as its module gets them."""
+    parser = make_parser(name, f'{name}.py')
+    args = parser.parse_args(words)
+    complete(args, parser)
+    return args
+
+
 def load_tool(name):
     """A subcommand's module with ``main(argv)``, as tools/NAME.py calls it, and ``parse_args``."""
     module = importlib.import_module(f'mmst.cli.{name}')
     tool = types.SimpleNamespace(**vars(module))
     tool.main = lambda words: call(name, words, f'{name}.py')
-    tool.parse_args = make_parser(module, f'{name}.py').parse_args
+    tool.parse_args = lambda words: parse_args(name, words)
     return tool

@@ -1,5 +1,6 @@
 """Runs ``mmst SUBCOMMAND …``: the command line, one module a subcommand.
 
-A subcommand's module has ``add_arguments(parser)`` and ``run(args)``; it is imported when the
-subcommand is called. ``main`` finds it, ``ending`` turns errors into one line and an exit code.
+A subcommand has two modules of its name: that in ``arguments`` has ``add_arguments(parser)``, the
+one here ``run(args)``, and is imported once the arguments have been read. ``main`` finds both,
+``ending`` turns errors into one line and an exit code.
 """

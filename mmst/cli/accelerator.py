@@ -1,4 +1,4 @@
-"""Estimate the time of tickets on a sparse accelerator (supplement, Table 4)."""
+"""Carries ``mmst accelerator`` out."""
 import argparse
 from pathlib import Path
 
@@ -9,25 +9,10 @@ from ..costs.table import render
 from ..deploy.compact import is_compact
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.ticket_cost import kept_weights, network_cost
-from ..lab.accelerator.sigma import Sigma, network_time, products
+from ..lab.accelerator.settings import Sigma
+from ..lab.accelerator.sigma import network_time, products
 from ..settings.shape import first_shape
 from ..tickets import Ticket
-from .arguments import add_import_argument
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('tickets', nargs='+', metavar='TICKET.pth')
-    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
-                        help='height and width of the image; each ticket\'s own by default')
-    for name, kind, text in (('rows', int, 'of multipliers'), ('columns', int, 'of multipliers'),
-                             ('frequency', float, 'cycles a second'),
-                             ('bandwidth', float, 'bytes a second from memory'),
-                             ('word', int, 'bytes of an operand')):
-        parser.add_argument(f'--{name}', type=kind, default=getattr(Sigma, name),
-                            help=f'{text}; {getattr(Sigma, name):g} by default')
-    parser.add_argument('--layers', action='store_true', help='print the slowest layers, too')
-    add_import_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Score a constant answer on validation data: the most frequent class, the mean pose."""
+"""Carries ``mmst chance`` out."""
 import argparse
 import json
 import os.path as osp
@@ -7,20 +7,13 @@ from mmengine.registry import DefaultScope
 
 from .. import files
 from ..engine.data import check_data
-from ..engine.run.training import read_config
+from ..engine.run.command_line import configure
 from ..lab.constant_answer import constant_answer
-from .arguments import add_common_arguments
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('config', help='config file')
-    add_common_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Check the data, count, print and save ``chance.json``."""
-    cfg = read_config(args, 'chance')
+    cfg = configure(args, 'chance')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         check_data(cfg, ('val', ))
         metrics = constant_answer(cfg)

@@ -1,4 +1,4 @@
-"""Remove everything dead from a ticket: a smaller file of the same function."""
+"""Carries ``mmst compact`` out."""
 import argparse
 import os.path as osp
 
@@ -8,21 +8,6 @@ from ..deploy.compact.report import compare, comparison_table
 from ..deploy.open import check_shape, open_ticket
 from ..engine.run.config_file import read_config
 from ..settings.shape import first_shape, input_shape
-from .arguments import add_import_argument
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('ticket', help='TICKET.pth of a finished run')
-    parser.add_argument('-o', '--out', metavar='FILE.pth',
-                        help='the compact ticket; TICKET_compact.pth by default')
-    parser.add_argument('--multiple', type=int, default=1,
-                        help='pad channel counts to multiples of it (default: 1, no padding)')
-    parser.add_argument('--config', help='the config that the ticket is used with, for the size at '
-                        'which costs are counted')
-    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
-                        help='that size: height and width; the ticket\'s by default')
-    add_import_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:

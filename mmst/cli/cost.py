@@ -1,4 +1,4 @@
-"""Count parameters, multiply-adds and memory of a config's network or of a ticket."""
+"""Carries ``mmst cost`` out."""
 import argparse
 import json
 import os.path as osp
@@ -9,19 +9,6 @@ from ..deploy.ticket_cost import CostReport, config_cost, ticket_costs
 from ..engine.run.config_file import read_config
 from ..openmmlab.toolbox import check_toolbox
 from ..settings.shape import first_shape, input_shape
-from .arguments import add_import_argument
-
-DETAIL = ('parts', 'blocks', 'layers')
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('file', metavar='config_or_ticket', help='CONFIG.py or TICKET.pth')
-    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
-                        help='height and width of the image; the task\'s by default')
-    parser.add_argument('--by', choices=DETAIL, default='parts', help='rows of the table')
-    parser.add_argument('--out', metavar='FILE.json', help='write all of it')
-    add_import_argument(parser)
 
 
 def report(args) -> CostReport:

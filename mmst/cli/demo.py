@@ -1,8 +1,4 @@
-"""Show the life of a SuperTicket in minutes: generate data, train, print the table.
-
-`make demo` runs it. Data and results lie in data/demo and work_dirs of the current folder. A demo
-that is finished is not trained again; `--fresh` starts over.
-"""
+"""Carries ``mmst demo`` out."""
 import argparse
 import contextlib
 import io
@@ -53,13 +49,6 @@ DEMOS = dict(
 def config_of(dataset: str, kind: str = 'p90') -> Path:
     """Return the config of a data set's demo, ``p90`` or ``dense``."""
     return CONFIGS / f'demo/st_hrnas_{dataset}_{kind}_demo.py'
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('dataset', nargs='?', default='cityscapes', choices=list(DEMOS))
-    parser.add_argument('--work-dir', type=Path)
-    parser.add_argument('--fresh', action='store_true', help='start over')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,20 +1,8 @@
-"""Write a generated data set in the on-disk format of the real one."""
+"""Carries ``mmst generate_data`` out."""
 import argparse
 import time
 
-from ..lab.scenes import DATASETS, generate
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('dataset', help=', '.join(DATASETS))
-    parser.add_argument('out', help='folder to make')
-    parser.add_argument('--size', type=int, nargs=2, metavar=('H', 'W'), help='pixels')
-    parser.add_argument('--train', type=int, metavar='N', help='number of training images')
-    parser.add_argument('--val', type=int, metavar='N', help='number of validation images')
-    parser.add_argument('--seed', type=int, default=0, metavar='S')
-    parser.add_argument('--replace', action='store_true',
-                        help='make room where data of other parameters lie')
+from ..lab.scenes import generate
 
 
 def run(args: argparse.Namespace) -> None:

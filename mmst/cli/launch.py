@@ -2,12 +2,13 @@
 import logging
 from collections.abc import Sequence
 
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.run import main as torchrun
-
 #: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have reported in one line.
 SAID = (2, 130, 143)
+HELP = """usage: mmst launch [--nproc-per-node N] [ARGUMENTS] -m mmst SUBCOMMAND ...
+
+Start several processes as torchrun does, but without its report on one-line errors.
+
+All arguments are torchrun's; python -m torch.distributed.run --help lists them."""
 
 
 def not_said(record: logging.LogRecord) -> bool:
@@ -23,6 +24,12 @@ def main(words: Sequence[str]) -> int:
     Args:
         words (Sequence[str]): As of ``python -m torch.distributed.run``.
     """
+    if [*words] in (['-h'], ['--help']):
+        print(HELP)
+        return 0
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import main as torchrun
     for name in ('agent.server.api', 'multiprocessing.api'):
         logging.getLogger(f'torch.distributed.elastic.{name}').addFilter(not_said)
     try:

@@ -1,36 +1,13 @@
-"""Try a ticket's architecture with other masks or weights (supplement, Tables 1 to 3).
-
-rp: a random mask of the same sparsity, evaluated without training. All others are trained under
-the ticket's architecture and mask, from rr-init: newly drawn weights, lt: the initial ones, elt,
-llt: those of the earliest and the latest epoch that the run has kept (mmst.RewindHook).
-"""
+"""Carries ``mmst lottery`` out."""
 import argparse
 import os.path as osp
 
 from ..engine.run import launcher, offline
+from ..engine.run.command_line import configure, resume_here
 from ..engine.run.retrain import retraining_config
-from ..engine.run.training import read_config, resume_here, train
+from ..engine.run.training import train
 from ..tickets.reinitialize import prune_at_random
 from ..tickets.rewind import load_point, saved_points
-from .arguments import add_common_arguments, add_rehearsal_argument
-
-SETTINGS = ('rp', 'rr-init', 'lt', 'elt', 'llt')
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('config', help='config of the run that the ticket comes from')
-    parser.add_argument('ticket', help='its ticket.pth')
-    parser.add_argument('setting', choices=SETTINGS)
-    parser.add_argument('--epochs', type=int, default=50, help='length of training (default: 50)')
-    parser.add_argument('--seed', type=int, default=1,
-                        help='of random mask and weights, another than the run\'s (default: 1)')
-    parser.add_argument('--rewind-dir', metavar='DIR',
-                        help='the rewind points; rewind/ next to the ticket by default')
-    parser.add_argument('--point', type=int, metavar='N', help='the epoch of elt and llt')
-    parser.add_argument('--resume', action='store_true', help='go on with a run that was stopped')
-    add_common_arguments(parser)
-    add_rehearsal_argument(parser)
 
 
 def start_of(args) -> str:
@@ -52,7 +29,7 @@ def start_of(args) -> str:
 
 def prune_randomly(args) -> None:
     """Draw a random mask (RP), recalibrate, evaluate, save."""
-    cfg = read_config(args, 'rp')
+    cfg = configure(args, 'rp')
     ticket = offline.open_file(cfg, args.ticket)
     launcher.start_processes(cfg)
     drawn = prune_at_random(ticket, args.seed)
@@ -64,11 +41,11 @@ def prune_randomly(args) -> None:
 
 def train_ticket(args) -> None:
     """Train under the ticket's mask from the setting's weights."""
-    cfg = read_config(args, args.setting.replace('-', '_'))
+    cfg = configure(args, args.setting.replace('-', '_'))
     cfg = retraining_config(cfg, ticket=args.ticket, start=start_of(args), seed=args.seed,
                             epochs=args.epochs)
     if args.resume:
-        resume_here(cfg)
+        cfg = resume_here(cfg)
     train(cfg)
 
 

@@ -1,7 +1,7 @@
 """Finds the subcommand of ``mmst``, lets it read its arguments, and runs it.
 
-Nothing heavy is imported before a subcommand is known: ``mmst --help`` needs neither torch nor
-mmengine.
+Nothing heavy is imported before the arguments are read: help and errors in them need neither torch
+nor mmengine.
 """
 import difflib
 import importlib
@@ -15,7 +15,7 @@ from typing import NoReturn
 from ..version import __version__
 from .parser import Parser
 
-#: The subcommands: the modules of this folder, with the first lines of their docstrings.
+#: The subcommands: modules of this folder, with the descriptions of their arguments.
 SUBCOMMANDS = dict(
     train='Train a config: two-in-one search and pruning, or anything else that mmengine trains.',
     test='Evaluate a ticket or a checkpoint on the config\'s test set.',
@@ -94,6 +94,8 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
         words (Sequence[str]): Its arguments.
         prog (str): What its messages begin with.
     """
+    parser = None if name == 'launch' else make_parser(name, prog)  # torchrun reads its own
+    args = None if parser is None else parser.parse_args(words)
     try:
         module = load(name)
     except KeyboardInterrupt:
@@ -105,11 +107,16 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
             raise
         print(f'{prog}: error: {said}', file=sys.stderr)
         return 2
-    if hasattr(module, 'main'):  # it reads its arguments itself
+    if parser is None:
         return module.main(words)
-    args = make_parser(module, prog).parse_args(words)
-    from .ending import end_in_one_line  # after --help: it brings all of mmengine
-    return end_in_one_line(prog, lambda: module.run(args))
+    from .ending import end_in_one_line  # it brings all of mmengine
+    from .given import complete
+
+    def action() -> int | None:
+        complete(args, parser)
+        return module.run(args)
+
+    return end_in_one_line(prog, action)
 
 
 def load(name: str) -> ModuleType:
@@ -118,8 +125,9 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f'{__package__}.{name}')
 
 
-def make_parser(module: ModuleType, prog: str) -> Parser:
+def make_parser(name: str, prog: str) -> Parser:
     """Return the parser of a subcommand's arguments."""
+    module = importlib.import_module(f'{__package__}.arguments.{name}')
     parser = Parser(prog=prog, description=module.__doc__)
     module.add_arguments(parser)
     return parser

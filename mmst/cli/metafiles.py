@@ -1,4 +1,4 @@
-"""Rewrite model-index.yml and the metafiles of all configs."""
+"""Carries ``mmst metafiles`` out."""
 import argparse
 from pathlib import Path
 
@@ -16,12 +16,6 @@ COLLECTIONS = {
     'demo': 'SuperTickets demo', 'lottery': 'SuperTickets lottery settings',
     'transfer': 'SuperTickets transfer'}
 NOTE = '# Written by `mmst metafiles`.\n'
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('--root', type=Path, metavar='DIR',
-                        help='where to write; the repository by default')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Evaluate a ticket or a checkpoint on the config's test set."""
+"""Carries ``mmst test`` out."""
 import argparse
 import json
 import os.path as osp
@@ -13,13 +13,13 @@ from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 
 from .. import files
-from ..deploy.compact import is_compact, use_compact
+from ..deploy.compact import is_compact, with_compact_network
 from ..deploy.export.sparse_file import from_content, is_sparse_file
 from ..deploy.sparse.engine_settings import EngineSettings
 from ..deploy.sparse.sparsify import sparsify
 from ..engine import LabelsHook
 from ..engine.run import launcher
-from ..engine.run.config_file import complete, read_config, set_work_dir
+from ..engine.run.command_line import configure
 from ..engine.run.offline import check_test
 from ..engine.run.runner_views import unwrapped
 from ..engine.run.start_file import is_ticket, read
@@ -28,10 +28,9 @@ from ..errors import TicketError, config_error
 from ..openmmlab.safe_checkpoints import safe_load
 from ..pruning.mask import Mask
 from ..search.adapters import accept_searched_states
-from ..settings.hooks import remove_hooks
+from ..settings.changes import changed, changed_part, without_hooks
 from ..settings.resolve import resolve
 from ..tickets import Ticket
-from .arguments import add_common_arguments
 
 #: default_scope: the toolbox's hook that paints predictions, and its switch.
 PAINTERS = dict(
@@ -40,55 +39,38 @@ PAINTERS = dict(
     mmpose=dict(type='mmpose.PoseVisualizationHook', enable=True, interval=1))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', metavar='ticket_or_checkpoint', help='the file to evaluate')
-    add_common_arguments(parser)
-    parser.add_argument('--out', metavar='FILE',
-                        help='write the metrics (FILE.json) or the predictions (FILE.pkl)')
-    parser.add_argument('--kernel', type=int, metavar='THREADS',
-                        help='run the network by the sparse CPU kernel')
-    parser.add_argument('--show-dir', metavar='DIR', help='paint the predictions into a folder')
-
-
 def build_config(args) -> Config:
     """Return the config file with the command line put into it."""
-    cfg = read_config(args.config, args.cfg_options)
-    launcher.set_launcher(cfg, args)
-    set_work_dir(cfg, args)
-    complete(cfg)
-    cfg.load_from, cfg.resume = args.checkpoint, False
+    cfg = changed(configure(args), load_from=args.checkpoint, resume=False)
     if args.out and not args.out.endswith(('.json', '.pkl')):
         raise config_error('--out', args.out, 'unknown kind of file',
                            'name it FILE.json for the metrics or FILE.pkl for the predictions')
     if args.show_dir:
-        paint(cfg, args.show_dir)
-    drop_averaging(cfg)
-    return cfg
+        cfg = painting(cfg, args.show_dir)
+    return without_averaging(cfg)
 
 
-def paint(cfg: Config, folder: str) -> None:
-    """Switch the toolbox's painting of predictions on."""
+def painting(cfg: Config, folder: str) -> Config:
+    """Return the config with the toolbox's painting of predictions switched on."""
     scope = cfg.get('default_scope')
     if scope not in PAINTERS:
         raise config_error('default_scope', scope, 'no toolbox that paints predictions',
                            'leave --show-dir away')
     hook = dict(PAINTERS[scope])
     if scope == 'mmseg':
-        cfg.visualizer.save_dir = folder
+        cfg = changed_part(cfg, 'visualizer', save_dir=folder)
     else:
         hook['out_dir'] = folder
-    cfg.default_hooks.visualization = hook
+    return changed_part(cfg, 'default_hooks', visualization=hook)
 
 
-def drop_averaging(cfg: Config) -> None:
-    """Leave out the moving average: files hold the averaged weights where there are any."""
+def without_averaging(cfg: Config) -> Config:
+    """Return the config without moving average: files hold averaged weights if there are any."""
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         def averages(hook) -> bool:
             kind = resolve(HOOKS, hook.get('type')) if isinstance(hook, dict) else type(hook)
             return isinstance(kind, type) and issubclass(kind, EMAHook)
-        remove_hooks(cfg, averages)
+        return without_hooks(cfg, averages)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -111,7 +93,7 @@ def evaluate_checkpoint(args, content=None) -> None:
     content = read(args.checkpoint, content)
     if is_ticket(content) and is_compact(
             compact := Ticket.from_content(args.checkpoint, content)):
-        use_compact(cfg.model, compact)
+        cfg = changed(cfg, model=with_compact_network(cfg.model, compact))
     content, ticket = check_test(cfg, args.checkpoint, content)
     mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
     launcher.start_processes(cfg)

@@ -1,8 +1,6 @@
 """Lists a config's hooks, wherever it names them."""
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from mmengine.config import Config
 
 from .kinds import kind_name
 
@@ -11,7 +9,7 @@ RUNNER_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_schedu
 
 
 def default_hooks(cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """Names to settings of ``default_hooks``; None for one that is switched off."""
+    """Return names and settings of ``default_hooks``; None for a hook that is switched off."""
     return dict(cfg.get('default_hooks') or {})
 
 
@@ -27,25 +25,5 @@ def listed_hooks(cfg: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def hook_settings(cfg: Mapping[str, Any], name: str) -> Any:
-    """Return settings of the config's hook of a class name, or None. They are the config's own."""
+    """Return settings of the config's hook of a class name, or None; they are the config's own."""
     return next((hook for _, hook in listed_hooks(cfg) if kind_name(hook) == name), None)
-
-
-def remove_hooks(cfg: Config, unwanted: Callable[[Any], bool]) -> None:
-    """Take hooks out of a config, in place.
-
-    Args:
-        cfg (Config): Of a run.
-        unwanted (Callable): ``unwanted(settings)`` is true of hooks that are to go.
-    """
-    for name, hook in default_hooks(cfg).items():
-        if unwanted(hook):
-            del cfg.default_hooks[name]
-    cfg.custom_hooks = [hook for hook in custom_hooks(cfg) if not unwanted(hook)]
-
-
-def remove_switched_off(cfg: Config) -> None:
-    """Take out hooks that are None, in place: mmengine does it for those of its own only."""
-    for name, hook in default_hooks(cfg).items():
-        if hook is None and name not in RUNNER_HOOKS:
-            del cfg.default_hooks[name]

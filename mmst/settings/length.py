@@ -1,5 +1,4 @@
-"""How long is the run?"""
-
+"""Reads the length of a run from its config."""
 from mmengine.config import Config
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
@@ -22,19 +21,3 @@ def run_length(cfg: Config) -> tuple[int, str]:
     steps = check_number(f'train_cfg.{name}', settings.get(name), low=1, whole=True,
                          remedy='give the length of the run')
     return steps, 'iterations' if iterations else 'epochs'
-
-
-def set_run_length(cfg: Config, length: int, unit: str, fresh: bool) -> None:
-    """Give a run another length, in place.
-
-    Args:
-        cfg (Config): Of a run.
-        length (int): In ``unit``.
-        unit (str): As :func:`run_length` gives it.
-        fresh (bool): Whether the run is new: evaluations that would come after its end are
-            moved to it then.
-    """
-    cfg.train_cfg['max_epochs' if unit == 'epochs' else 'max_iters'] = length
-    for key in ('val_interval', 'val_begin') if fresh else ():
-        if cfg.train_cfg.get(key, 0) > length:
-            cfg.train_cfg[key] = length

@@ -11,7 +11,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
 from mmst.engine.data import check_data
-from mmst.engine.run.config_file import complete
+from mmst.engine.run.command_line import complete
 
 
 def texts():
@@ -62,7 +62,7 @@ def folder(tmp_path_factory):
 def test_data_are_found_checked_and_loaded(data, folder, tmp_path):
     (tmp_path / 'config.py').write_text(BLOCKS[data])
     cfg = Config.fromfile(tmp_path / 'config.py')
-    complete(cfg)
+    cfg = complete(cfg)
     init_default_scope(cfg.default_scope)
     check_data(cfg, ('train', 'val'))
     for split in ('train', 'val'):

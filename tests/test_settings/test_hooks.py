@@ -5,9 +5,8 @@ from mmengine.hooks import EMAHook
 
 from mmst.engine.hooks.prune_hook import PruneHook
 from mmst.errors import ConfigError
-from mmst.settings.hooks import hook_settings, listed_hooks, remove_hooks, remove_switched_off
-from mmst.settings.kinds import kind_name
-from mmst.settings.length import run_length, set_run_length
+from mmst.settings.hooks import hook_settings, listed_hooks
+from mmst.settings.length import run_length
 from mmst.settings.shape import DEFAULT_SHAPE, first_shape, input_shape
 
 
@@ -31,15 +30,6 @@ def test_hooks_are_listed_by_their_keys():
     assert listed_hooks({}) == [] == listed_hooks(dict(default_hooks=None, custom_hooks=None))
 
 
-def test_hooks_are_removed_from_both_lists():
-    cfg = config()
-    remove_hooks(cfg, lambda hook: kind_name(hook) == 'PruneHook')
-    assert sorted(cfg.default_hooks) == ['logger', 'stop']
-    assert [kind_name(hook) for hook in cfg.custom_hooks] == ['EMAHook']
-    remove_switched_off(cfg)
-    assert sorted(cfg.default_hooks) == ['logger']  # mmengine's own to leave out
-
-
 def test_the_shape_is_the_ticket_hooks_then_the_search_hooks():
     search = dict(type='mmst.SearchHook', input_shape=[8, 16])
     ticket = dict(type='mmst.TicketHook', input_shape=(4, 4))
@@ -59,16 +49,7 @@ def test_what_is_no_shape_is_refused(shape):
         first_shape(None, shape)
 
 
-def test_the_length_is_read_and_changed_in_its_unit():
-    cfg = Config(dict(train_cfg=dict(by_epoch=True, max_epochs=8, val_interval=4, val_begin=1)))
-    assert run_length(cfg) == (8, 'epochs')
-    set_run_length(cfg, 2, 'epochs', fresh=True)
-    assert run_length(cfg) == (2, 'epochs')
-    assert (cfg.train_cfg.val_interval, cfg.train_cfg.val_begin) == (2, 1)
-    cfg = Config(dict(train_cfg=dict(type='IterBasedTrainLoop', max_iters=80, val_interval=40)))
-    set_run_length(cfg, 20, 'iterations', fresh=False)
-    assert run_length(cfg) == (20, 'iterations')
-    assert cfg.train_cfg.val_interval == 40
-    for steps in (None, 0, True, '8', 8.):
-        with pytest.raises(ConfigError, match=r'^train_cfg\.max_epochs = '):
-            run_length(Config(dict(train_cfg=dict(by_epoch=True, max_epochs=steps))))
+@pytest.mark.parametrize('steps', [None, 0, True, '8', 8.])
+def test_a_length_that_is_no_number_of_steps_is_refused(steps):
+    with pytest.raises(ConfigError, match=r'^train_cfg\.max_epochs = '):
+        run_length(Config(dict(train_cfg=dict(by_epoch=True, max_epochs=steps))))

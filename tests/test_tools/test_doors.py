@@ -10,7 +10,7 @@ import pytest
 from tiny_street import ROOT
 
 from mmst.cli import main as command
-from mmst.cli.main import SUBCOMMANDS, call, load
+from mmst.cli.main import SUBCOMMANDS, call, make_parser
 
 #: Helpers of the Makefile and of the tools, which stand for themselves.
 OTHERS = {'alone', '_door'}
@@ -29,7 +29,47 @@ def test_every_tool_is_a_subcommand_and_the_other_way_round():
 
 @pytest.mark.parametrize('name', TOOLS)
 def test_the_overview_says_what_the_first_line_of_the_subcommand_says(name):
-    assert load(name).__doc__.splitlines()[0] == SUBCOMMANDS[name]
+    if name == 'launch':
+        from mmst.cli import launch
+        assert launch.HELP.splitlines()[2] == SUBCOMMANDS[name]
+    else:
+        assert make_parser(name, name).description.splitlines()[0] == SUBCOMMANDS[name]
+
+
+PROBE = """
+import sys, time
+from mmst.cli.main import main
+for words in {calls}:
+    try:
+        code = main(words)
+    except SystemExit as ended:
+        code = ended.code
+    assert code == {code}, (words, code)
+heavy = {{'torch', 'mmengine', 'mmcv', 'cv2'}} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize('words, code', [
+    (('--help', ), 0), (('--bogus', ), 2), ((), 2),
+    (('a', 'b', '--cfg-options', 'no assignment'), 2)], ids=['help', 'unknown', 'missing', 'words'])
+def test_help_and_errors_in_arguments_come_at_once_without_torch(words, code, tmp_path):
+    names = sorted(set(SUBCOMMANDS) - {'launch'} if code else SUBCOMMANDS)
+    if not words:  # these need no argument
+        names = [name for name in names if name not in ('demo', 'metafiles')]
+    calls = [[name, *words] for name in names]
+    done = run(sys.executable, '-c', PROBE.format(calls=calls, code=code), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    if code:
+        assert done.stderr.count(': error: ') == done.stderr.count('\n') == len(names), done.stderr
+
+
+def test_arguments_name_the_data_that_can_be_generated_and_the_demos():
+    from mmst.cli.arguments import demo, generate_data
+    from mmst.cli.demo import DEMOS
+    from mmst.lab.scenes import DATASETS
+    assert set(generate_data.DATASETS) == set(DATASETS)
+    assert set(demo.DEMOS) == set(DEMOS)
 
 
 @pytest.mark.parametrize('name', TOOLS)

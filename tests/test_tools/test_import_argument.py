@@ -56,13 +56,16 @@ def test_the_tool_names_the_module_and_works_once_it_is_imported(folder):
 
 TOOLS = ('accelerator', 'compact', 'cost', 'export', 'visualize', 'report', 'test', 'train',
          'prune', 'retrain', 'lottery', 'transfer')
+#: Arguments of those that need more than one.
+WORDS = dict(export=['a', '--format', 'onnx'], lottery=['a', 'b', 'rp'],
+             **{key: ['a', 'b'] for key in ('visualize', 'test', 'prune')})
 
 
 @pytest.mark.parametrize('name', TOOLS)
 def test_every_tool_takes_it_and_says_in_one_line_what_cannot_be_imported(name, capsys):
     tool = load_tool(name)
     with pytest.raises(SystemExit) as caught:
-        tool.parse_args(['--import', 'no_such_module', 'a', 'b', 'rp'])
+        tool.parse_args(['--import', 'no_such_module', *WORDS.get(name, ['a'])])
     err = capsys.readouterr().err
     assert caught.value.code == 2 and err.count('\n') == 1
     assert 'no_such_module: cannot be imported (ModuleNotFoundError' in err

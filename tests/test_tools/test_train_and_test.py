@@ -9,7 +9,7 @@ from mmengine.config import Config
 from tiny_street import load_tool
 
 from mmst.cli.ending import end_in_one_line
-from mmst.engine.run.config_file import complete
+from mmst.engine.run.command_line import complete
 from mmst.engine.run.stop import Stopped
 from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets import Ticket
@@ -182,7 +182,7 @@ def test_hooks_switched_off_with_none_are_left_out(build):
 def test_mmpretrain_configs_get_the_loaders_of_its_own_tool():
     loader = dict(num_workers=0, dataset={})
     cfg = Config(dict(default_scope='mmpretrain', train_dataloader=loader, default_hooks={}))
-    complete(cfg)
+    cfg = complete(cfg)
     assert cfg.train_dataloader.collate_fn == dict(type='default_collate')
     assert cfg.train_dataloader.persistent_workers is False
 

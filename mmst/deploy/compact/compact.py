@@ -1,5 +1,6 @@
 """Turns a ticket into a compact one."""
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
@@ -91,11 +92,12 @@ def is_compact(ticket: Ticket) -> bool:
     return isinstance(backbone, dict) and backbone.get('type') in (TYPE, TYPE.partition('.')[2])
 
 
-def use_compact(model: Any, ticket: Ticket) -> None:
-    """Give a config's model the network of a compact ticket, in place; the rest stays."""
-    model['backbone'] = dict(ticket.model['backbone'])
+def with_compact_network(model: Mapping[str, Any], ticket: Ticket) -> dict[str, Any]:
+    """Return a config's model with the network of a compact ticket; the rest stays."""
+    changed = dict(model, backbone=dict(ticket.model['backbone']))
     if 'neck' not in ticket.model:
-        model.pop('neck', None)
+        changed.pop('neck', None)
+    return changed
 
 
 def nonzero(network: nn.Module) -> dict[str, torch.Tensor]:

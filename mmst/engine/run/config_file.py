@@ -1,5 +1,4 @@
-"""Reads the config file that the command line names, completes it, gives it a work directory."""
-import argparse
+"""Finds and reads the config file that the command line names."""
 import difflib
 import glob
 import os.path as osp
@@ -7,13 +6,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from mmengine.config import Config
 
 from ...errors import MMSTError, config_error
 from ...openmmlab.config_package import PACKAGE_DIR
 from ...openmmlab.toolbox import missing_toolbox
-from ...settings.hooks import remove_switched_off
+from ...settings.changes import with_options
 from .launcher import local_rank
 
 #: Folder of the configs that come with the package.
@@ -21,7 +19,7 @@ CONFIGS = osp.join(PACKAGE_DIR, '.mim', 'configs')
 
 
 def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
-    """Read a config file and put ``options`` into it.
+    """Return the content of a config file with ``options`` put into it.
 
     Raises:
         ConfigError: The file is not there, cannot be read, or needs a toolbox that is missing.
@@ -41,7 +39,12 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     if 'model' not in cfg:
         raise config_error('CONFIG', path, 'describes no model',
                            'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
-    merge_options(cfg, options or {})
+    for key, value in (options or {}).items():
+        try:
+            cfg = with_options(cfg, {key: value})
+        except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
+            raise config_error(f'--cfg-options {key}', value, f'does not fit the config ({error})',
+                               'take the key as it stands in the config') from error
     return cfg
 
 
@@ -76,49 +79,6 @@ def shipped_configs() -> list[str]:
                   for path in glob.glob(osp.join(CONFIGS, '**', '*.py'), recursive=True))
 
 
-def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
-    """Put settings into a config, each by its dotted key.
-
-    Raises:
-        ConfigError: The config has no place for one of them.
-    """
-    for key, value in options.items():
-        try:
-            cfg.merge_from_dict({key: value})
-        except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
-            raise config_error(f'--cfg-options {key}', value, f'does not fit the config ({error})',
-                               'take the key as it stands in the config') from error
-
-
 def config_name(path: str) -> str:
     """Return a run's name after its config: ``name`` of ``a/name.py`` or ``mmst::name.py``."""
     return osp.splitext(osp.basename(path.removeprefix('mmst::')))[0]
-
-
-def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
-    """Set the work directory: the command line's, the config's, or one named after the config file.
-
-    Raises:
-        ConfigError: There is a file of that name.
-    """
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = osp.join('./work_dirs', config_name(args.config))
-    if osp.exists(cfg.work_dir) and not osp.isdir(cfg.work_dir):
-        raise config_error('work_dir', cfg.work_dir, 'is a file', 'give a folder as --work-dir')
-
-
-def complete(cfg: Config) -> None:
-    """Set the defaults that the toolboxes' tools set, and configs rely on.
-
-    Hooks that the config has switched off with None are left out.
-    """
-    remove_switched_off(cfg)
-    if cfg.get('default_scope') != 'mmpretrain':
-        return
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        if cfg.get(name) is not None:
-            cfg[name].setdefault('collate_fn', dict(type='default_collate'))
-            cfg[name].setdefault('pin_memory', torch.cuda.is_available())
-            cfg[name].setdefault('persistent_workers', cfg[name].get('num_workers', 0) > 0)

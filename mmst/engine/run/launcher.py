@@ -13,15 +13,15 @@ from mmengine.device import is_cuda_available
 from mmengine.utils.dl_utils import set_multi_processing
 
 from ...errors import config_error
+from ...settings.changes import changed
 
 
-def set_launcher(cfg: Config, args: argparse.Namespace) -> None:
-    """Note the launcher; make slurm's variables torch's.
+def check_launcher(args: argparse.Namespace) -> None:
+    """Make sure that the launcher has started this process; make slurm's variables torch's.
 
     Raises:
         ConfigError: No launcher has started this process.
     """
-    cfg.launcher = args.launcher
     needed = dict(pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'),
                   slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'), none=())
     if args.launcher == 'pytorch':
@@ -46,6 +46,16 @@ def world_size(cfg: Config) -> int:
     return 1 if cfg.get('launcher', 'none') == 'none' else int(os.environ['WORLD_SIZE'])
 
 
+def with_wrapper(cfg: Config) -> Config:
+    """Return the config with a model wrapper for several processes without GPUs, if it has none."""
+    if (cfg.get('launcher', 'none') == 'none' or is_cuda_available()
+            or cfg.get('model_wrapper_cfg') is not None):
+        return cfg
+    return changed(cfg, model_wrapper_cfg=dict(
+        type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False)))
+
+
 def start_processes(cfg: Config) -> None:
     """Connect the processes, as ``env_cfg.dist_cfg`` says; by gloo where there is no GPU.
 
@@ -58,10 +68,6 @@ def start_processes(cfg: Config) -> None:
         environment = cfg.get('env_cfg') or {}
         connect = _connect_gpus if is_cuda_available() else _connect_cpus
         connect(cfg.launcher, environment, dict(environment.get('dist_cfg') or {}))
-    if not is_cuda_available() and cfg.get('model_wrapper_cfg') is None:
-        cfg.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False))
 
 
 def _connect_gpus(launched_by: str, environment: Mapping, settings: dict) -> None:

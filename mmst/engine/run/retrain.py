@@ -1,16 +1,22 @@
 """Turns the config of a training run into one that trains a ticket with its mask fixed."""
-import copy
 import os.path as osp
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 
 from ...errors import config_error
+from ...settings.changes import (
+    changed,
+    changed_part,
+    with_hook_settings,
+    with_run_length,
+    without,
+    without_hooks,
+)
 from ...settings.checks import check_number
-from ...settings.hooks import hook_settings, remove_hooks
 from ...settings.kinds import kind_name
-from ...settings.length import run_length, set_run_length
+from ...settings.length import run_length
 from ...settings.shape import input_shape
 
 #: Hooks whose work a fixed architecture and mask end.
@@ -35,18 +41,16 @@ def retraining_config(cfg: Config, **given: Any) -> Config:
     Raises:
         ConfigError: There is neither ticket nor checkpoint, or the checkpoint is no file.
     """
-    cfg = copy.deepcopy(cfg)
-    settings = _settings(cfg.pop('retrain', None) or {}, given)
+    settings = _settings(cfg.get('retrain') or {}, given)
     epochs, checkpoint = settings.pop('epochs', 50), settings.pop('checkpoint', None)
     _check(settings.get('ticket'), checkpoint, epochs)
     before, unit = run_length(cfg)
-    length = before + epochs if checkpoint else epochs
-    _replace_hooks(cfg, settings)
-    set_run_length(cfg, length, unit, fresh=checkpoint is None)
-    for _key, scheduler in _schedulers(cfg):
-        _stretch(scheduler, before, length, unit, fresh=checkpoint is None)
-    cfg.load_from, cfg.resume = checkpoint, checkpoint is not None
-    return cfg
+    length, fresh = before + epochs if checkpoint else epochs, checkpoint is None
+    cfg = _with_fixed_mask(without(cfg, 'retrain'), settings)
+    cfg = with_run_length(cfg, length, unit, fresh)
+    schedulers = [_stretched(s, before, length, unit, fresh) for s in _schedulers(cfg)]
+    return changed(cfg, load_from=checkpoint, resume=not fresh,
+                   **(dict(param_scheduler=schedulers) if schedulers else {}))
 
 
 def _settings(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,26 +71,30 @@ def _check(ticket: Any, checkpoint: Any, epochs: Any) -> None:
                            'give the last epoch_N.pth of the two-in-one run')
 
 
-def _replace_hooks(cfg: Config, fixed: Mapping[str, Any]) -> None:
-    shape, ticket = input_shape(cfg), hook_settings(cfg, 'TicketHook')
-    if ticket is not None and shape is not None:
-        ticket['input_shape'] = shape
-    remove_hooks(cfg, lambda hook: kind_name(hook) in _REPLACED)
-    cfg.default_hooks['prune'] = ConfigDict(type='mmst.FixedMaskHook', **fixed)
+def _with_fixed_mask(cfg: Config, fixed: Mapping[str, Any]) -> Config:
+    """Return the config with ``FixedMaskHook`` in place of the hooks whose work has ended."""
+    shape = input_shape(cfg)
+    if shape is not None:
+        cfg = with_hook_settings(cfg, 'TicketHook', input_shape=shape)
+    cfg = without_hooks(cfg, lambda hook: kind_name(hook) in _REPLACED)
+    return changed_part(cfg, 'default_hooks', prune=dict(type='mmst.FixedMaskHook', **fixed))
 
 
-def _schedulers(cfg: Config) -> Iterator[tuple[str, Any]]:
+def _schedulers(cfg: Config) -> list[Any]:
     found = cfg.get('param_scheduler') or []
-    for i, scheduler in enumerate(found if isinstance(found, (list, tuple)) else [found]):
-        yield f'param_scheduler[{i}]', scheduler
+    return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
-def _stretch(scheduler: Any, before: int, length: int, unit: str, fresh: bool) -> None:
+def _stretched(scheduler: Mapping[str, Any], before: int, length: int, unit: str,
+               fresh: bool) -> dict[str, Any]:
+    """Return the settings of a scheduler for a run of another length."""
+    stretched = dict(scheduler)
     if scheduler.get('by_epoch', True) != (unit == 'epochs'):
-        return
+        return stretched
     for key in ('total_steps', 'end', 'T_max'):
         if scheduler.get(key) == before:
-            scheduler[key] = length
+            stretched[key] = length
     if fresh and scheduler.get('milestones'):
-        scheduler['milestones'] = [max(1, round(m * length / before))
+        stretched['milestones'] = [max(1, round(m * length / before))
                                    for m in scheduler['milestones']]
+    return stretched

@@ -1,7 +1,4 @@
 """Runs a training from a whole config, as all tools that train do."""
-import argparse
-import os.path as osp
-
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -13,9 +10,8 @@ from ..hooks.labels_hook import LabelsHook
 from ..hooks.stop_hook import StopHook
 from ..rehearsal import checks as preflight
 from ..rehearsal import rehearse
-from . import config_file, launcher
+from . import launcher
 from .processes import stop_together
-from .resume import find_checkpoint
 from .runner_views import find_hook
 from .stop import Stopped, StopSignals
 from .work_dir import claim
@@ -70,34 +66,3 @@ def _listen(runner: Runner, signals: StopSignals) -> None:
 def build_runner(cfg: Config) -> Runner:
     """Return mmengine's runner, or the config's own."""
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-
-
-def read_config(args: argparse.Namespace, verb: str) -> Config:
-    """Return the config file with the common arguments put into it.
-
-    Args:
-        args (Namespace): With the common arguments of tools that train.
-        verb (str): Ends the default work directory's name, which the config's own run has already.
-    """
-    cfg = config_file.read_config(args.config, args.cfg_options)
-    launcher.set_launcher(cfg, args)
-    if args.work_dir is None:
-        name = config_file.config_name(args.config)
-        cfg.work_dir = osp.join(osp.dirname(cfg.get('work_dir') or './work_dirs/'),
-                                f'{name}_{verb}')
-    config_file.set_work_dir(cfg, args)
-    config_file.complete(cfg)
-    leave_out_rehearsal(cfg, args)
-    return cfg
-
-
-def leave_out_rehearsal(cfg: Config, args: argparse.Namespace) -> None:
-    """Note ``--no-rehearsal`` of the tools that have it in the config."""
-    if getattr(args, 'no_rehearsal', False):
-        cfg.rehearsal = False
-
-
-def resume_here(cfg: Config) -> None:
-    """Go on with the run of the work directory if it has a checkpoint; else start as configured."""
-    if osp.isdir(cfg.work_dir) and find_checkpoint(cfg.work_dir) is not None:
-        cfg.load_from, cfg.resume = None, True

@@ -9,7 +9,7 @@ from tiny_street import write_config
 from mmst.engine.data import check_data
 from mmst.engine.rehearsal import checks as preflight
 from mmst.engine.rehearsal import rehearse
-from mmst.engine.run.config_file import complete
+from mmst.engine.run.command_line import complete
 from mmst.errors import MMSTError
 from mmst.lab.scenes import generate
 
@@ -21,7 +21,7 @@ def streets_config(tmp_path_factory):
     data = generate('cityscapes', folder / 'data', (32, 64), 4, 2).path
     cfg = Config.fromfile(write_config(folder / 'tiny.py', str(data)))
     cfg.launcher = 'none'
-    complete(cfg)
+    cfg = complete(cfg)
     return cfg
 
 

@@ -21,7 +21,7 @@ from tiny_street import load_tool
 from mmst.engine.rehearsal import rehearse
 from mmst.engine.rehearsal.sandbox import sandbox
 from mmst.engine.run import training
-from mmst.engine.run.config_file import complete
+from mmst.engine.run.command_line import complete, configure
 from mmst.engine.run.processes import stop_together
 from mmst.errors import ConfigError, config_error
 
@@ -30,7 +30,7 @@ from mmst.errors import ConfigError, config_error
 def test_runs_of_each_toolbox_pass(tmp_path, task):
     cfg = short_run(task, tmp_path)
     cfg.launcher = 'none'
-    complete(cfg)
+    cfg = complete(cfg)
     rehearse(cfg)
     assert not (tmp_path / 'work').exists()
 
@@ -128,9 +128,8 @@ def test_tools_that_train_take_the_switch(tool, tmp_path, monkeypatch):
     seen = []
     module = load_tool(tool)
     words = dict(train=[], lottery=['ticket.pth', 'lt']).get(tool, ['ticket.pth'])
-    args = module.parse_args([__file__, *words, '--no-rehearsal'])
-    cfg = tiny.config(tmp_path)
-    training.leave_out_rehearsal(cfg, args)
+    tiny.config(tmp_path / 'work').dump(tmp_path / 'config.py')
+    cfg = configure(module.parse_args([str(tmp_path / 'config.py'), *words, '--no-rehearsal']))
     monkeypatch.setattr('mmst.engine.rehearsal.sandbox', lambda *_: seen.append(1))
     rehearse(cfg)
     assert cfg.rehearsal is False and not seen

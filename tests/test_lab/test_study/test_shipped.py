@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmst.engine.run.config_file import merge_options
 from mmst.errors import ConfigError
 from mmst.lab.study.graph import ordered
 from mmst.lab.study.size import load_size
 from mmst.lab.study.spec import parse_study, read_settings
 from mmst.lab.study.sweep import METHODS, RATIOS, sweep_of
+from mmst.settings.changes import with_options
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 STUDIES = sorted((CONFIGS / 'studies').glob('*.py'))
@@ -65,7 +65,7 @@ def test_papers_claims_agree_with_its_numbers():
 def test_table_1s_runs_prune_like_the_configs_of_the_ablation(config, run):
     options = read(CONFIGS / 'studies' / 'table1.py').runs[f'cityscapes.{run}'].options
     cfg = Config.fromfile(CONFIGS / 'st_hrnas_cityscapes_p90.py')
-    merge_options(cfg, options)
+    cfg = with_options(cfg, options)
     assert cfg.default_hooks == Config.fromfile(CONFIGS / f'ablation/{config}.py').default_hooks
 
 

@@ -2,7 +2,7 @@
 import argparse
 from pathlib import Path
 
-from .arguments import Options
+from .assignments import Assign
 
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +26,5 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
                         help='do runs again whose settings have changed')
     parser.add_argument('--table', action='store_true', help='fill the table; run nothing')
     parser.add_argument('--dry-run', action='store_true', help='list the runs that are left')
-    parser.add_argument('--cfg-options', nargs='+', action=Options, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=Assign, metavar='KEY=VALUE',
                         help='settings that replace those of all configs')

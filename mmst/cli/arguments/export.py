@@ -1,0 +1,22 @@
+"""Write a ticket in another format and check the file against the ticket."""
+import argparse
+
+from .common import add_import_argument
+
+ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the subcommand."""
+    parser.add_argument('ticket', help='TICKET.pth of a finished run, compact or not')
+    parser.add_argument('--format', choices=ENDINGS, required=True,
+                        help='onnx; torch: a program of torch.export; sparse: kept weights and '
+                        'their positions')
+    parser.add_argument('-o', '--out', metavar='FILE', help='TICKET.onnx, .pt2, .sparse by default')
+    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
+                        help='height and width of the images; the ticket\'s by default')
+    parser.add_argument('--opset', type=int, default=18, help='of ONNX (default: 18)')
+    parser.add_argument('--as-is', action='store_true', help='do not compact the network first')
+    parser.add_argument('--images', metavar='DIR', help='images to check the file with; noise by '
+                        'default')
+    add_import_argument(parser)

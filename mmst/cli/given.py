@@ -1,0 +1,34 @@
+"""Does what arguments ask for beyond their words, once torch may be imported."""
+import argparse
+import importlib
+import os
+import sys
+
+from ..errors import one_line
+from .arguments.assignments import Assignments
+
+
+def complete(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Import the user's own modules and read the values of ``KEY=VALUE``.
+
+    Modules are found in the current folder, too.
+
+    Args:
+        args (Namespace): As the parser returned them; its values change.
+        parser (ArgumentParser): It reports errors, and ends the process.
+    """
+    if getattr(args, 'imports', ()) and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    for name in getattr(args, 'imports', ()):
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # Importing runs the file: anything can be wrong with it.
+            parser.error(f'--import {name}: cannot be imported '
+                         f'({type(error).__name__}: {one_line(error, 200)})')
+    for name, value in vars(args).items():
+        if isinstance(value, Assignments):
+            try:
+                setattr(args, name, value.read())
+            except ValueError as error:
+                option = name.replace('_', '-')
+                parser.error(f'--{option} {" ".join(value)}: {one_line(error, 200)}')
