@@ -22,7 +22,7 @@ def read_readme() -> str:
 
 # mmcv is needed and yet listed nowhere but in `lite`: mmcv and mmcv-lite are two distributions of
 # one module and overwrite each other. A user of the compiled mmcv must not be given mmcv-lite, nor
-# the other way round; `import mmst` says what to install where neither is there. OpenMMLab's own
+# the other way round; `import mmst` names the remedy where neither is there. OpenMMLab's own
 # packages do the same.
 EXTRAS = {
     # Not a cap but a hole: mmseg 1.2 and mmdet 3.3 refuse mmcv 2.2 when they are imported.
@@ -36,11 +36,11 @@ EXTRAS = {
 }
 EXTRAS['all'] = sorted(
     set(itertools.chain.from_iterable(EXTRAS[task] for task in ('seg', 'cls', 'pose'))))
-# torch's ONNX exporter is written in onnxscript; onnxruntime checks what it has written.
+# torch's ONNX exporter is written in onnxscript; onnxruntime checks its files.
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
 # ruff formats the signatures in the API pages.
 EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff']
-# What benchmarks/latency.py compares with.
+# benchmarks/latency.py compares with it.
 EXTRAS['benchmark'] = ['openvino>=2024.0', *EXTRAS['export']]
 EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', 'tensorboard',
                  'ruff', 'import-linter', 'mypy', 'pre-commit', *EXTRAS['export']]

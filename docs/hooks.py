@@ -1,4 +1,4 @@
-"""What mkdocs does besides: pages that mkdocs.yml need not name.
+"""Adds pages that mkdocs.yml need not name.
 
 Each record below benchmarks/results becomes a page below Results, with its figures; pages of
 docs/ that the navigation does not name are added at the end of Use.

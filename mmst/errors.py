@@ -43,7 +43,7 @@ class ConfigError(MMSTError):
 
 
 class DataError(ConfigError):
-    """A data set that is missing, empty or does not fit the config."""
+    """Is raised for a data set that is missing, empty or does not fit the config."""
 
 
 class TicketError(MMSTError):

@@ -31,19 +31,19 @@ def write_bytes(path: str | Path, data: bytes, own: bool = False) -> None:
             socket or a folder; it is as it was.
     """
     path = Path(path) if own and os.path.islink(path) else replaceable(path)
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, 'wb') as file:
+        with open(temporary, 'wb') as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        os.replace(temporary, path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def read_text(path: str | Path, limit: int = SMALL) -> str:
@@ -56,11 +56,11 @@ def read_text(path: str | Path, limit: int = SMALL) -> str:
     # Without waiting: to open a pipe is to wait for somebody who writes into it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
     with open(descriptor, 'rb') as file:
-        told = os.fstat(descriptor)
-        if not stat.S_ISREG(told.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, 'no regular file', str(path))
-        if told.st_size > limit:
-            raise ValueError(f'it has {told.st_size:,} bytes, more than {limit:,}')
+        if status.st_size > limit:
+            raise ValueError(f'it has {status.st_size:,} bytes, more than {limit:,}')
         return file.read(limit).decode('utf-8')
 
 
@@ -73,8 +73,8 @@ def open_own(path: str | Path, flags: int) -> int:
     """
     quiet = getattr(os, 'O_NOFOLLOW', 0) | getattr(os, 'O_NONBLOCK', 0)
     descriptor = os.open(path, flags | quiet, 0o644)
-    told = os.fstat(descriptor)
-    if not stat.S_ISREG(told.st_mode) or told.st_nlink > 1:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         os.close(descriptor)
         raise OSError(errno.EINVAL, 'it is no file of the run alone', str(path))
     return descriptor
@@ -100,7 +100,7 @@ def cannot_write(path: str | Path, error: OSError) -> TrainingError:
 
 
 def replaceable(path: str | Path) -> Path:
-    """``path`` without symbolic links, once it is sure that nothing but a regular file lies there.
+    """Return ``path`` without symbolic links, if nothing but a regular file lies there.
 
     To be called before work whose result would have no place.
 

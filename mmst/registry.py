@@ -40,13 +40,13 @@ WEIGHT_INITIALIZERS = Registry(
     scope='mmst',
     locations=['mmst.models'])
 
-#: What a weight's score is: ``magnitude``, … One file each under ``mmst/pruning/criteria``.
+#: Scores of weights: ``magnitude``, … One file each under ``mmst/pruning/criteria``.
 CRITERIA = Registry('pruning criterion', scope='mmst', locations=['mmst.pruning.criteria'])
 #: The sparsity at each prune: ``progressive``, ``one_shot``. ``mmst/pruning/schedules``.
 SCHEDULES = Registry('sparsity schedule', scope='mmst', locations=['mmst.pruning.schedules'])
 #: Search units of modules of other packages, under the dotted name of their class.
 UNIT_ADAPTERS = Registry('unit adapter', scope='mmst', locations=['mmst.search.adapters'])
-#: What is done with each checkpoint that mmengine reads: functions that take its path and content,
+#: Called for each checkpoint that mmengine reads: functions that take its path and content,
 #: and give the content back. ``mmst/tickets/checkpoint_content.py``.
 CHECKPOINT_READERS = Registry(
     'checkpoint reader', scope='mmst', locations=['mmst.tickets.checkpoint_content'])

@@ -1,4 +1,4 @@
-"""What tools/*.py have in common: each is a subcommand of ``mmst``, by its path in a checkout."""
+"""Opens a subcommand of ``mmst`` by the path of its tool in a checkout."""
 import sys
 
 

@@ -1,4 +1,4 @@
-# Fig. 7: what each part of the method adds, over all ratios, on Cityscapes.
+# Fig. 7: the gain of each part of the method, over all ratios, on Cityscapes.
 _base_ = ['./_base_/catalogue.py', './_base_/paper.py']
 title = 'Fig. 7: parts of the method over pruning ratios'
 source = 'numbers in the text of paper and supplement; those of its plots are not in the text'

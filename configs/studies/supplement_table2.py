@@ -1,4 +1,4 @@
-# Supplement, Table 2: what is transferred, the ticket, its architecture or its mask.
+# Supplement, Table 2: transfer of the ticket, of its architecture or of its mask.
 _base_ = ['./_base_/catalogue.py', './_base_/paper.py']
 title = 'Supplement, Table 2: variants of transferred tickets, at 90% sparsity'
 source = 'supplement, Table 2'

@@ -1,4 +1,4 @@
-# Table 1: what each part of the method adds, at 90% sparsity.
+# Table 1: the gain of each part of the method, at 90% sparsity.
 _base_ = ['./_base_/catalogue.py', './_base_/paper.py']
 title = 'Table 1: search-then-prune, two-in-one training and its parts, at 90% sparsity'
 source = 'paper, Table 1 (Cityscapes and COCO key points)'

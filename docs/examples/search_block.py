@@ -29,7 +29,7 @@ class Bottleneck(nn.Module):
         return x + self.narrow(self.bn(self.widen(x)).relu())
 
     def search_units(self) -> dict[str, UnitGroup]:
-        """What the search asks: the units, their importance (the BN's scales), costs, removal."""
+        """Return the units for the search, their importance (the BN's scales), costs, removal."""
         labels = [3] * len(self.bn.weight)
         return dict(hidden=UnitGroup('channel', self.bn, labels, self.keep, self.macs, minimum=1))
 
@@ -47,7 +47,7 @@ class Bottleneck(nn.Module):
         self._sync()
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        """Take the width from what is loaded: checkpoints and tickets hold searched networks."""
+        """Take the width from the file: checkpoints and tickets hold searched networks."""
         channels = self.narrow.out_channels
         width = incoming_length(state_dict, f'{prefix}bn.weight', len(self.bn.weight))
         width = min(max(width, 1), self.full)

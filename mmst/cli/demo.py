@@ -35,7 +35,7 @@ class Demo:
 
     @property
     def folder(self) -> Path:
-        """Where the data are generated."""
+        """Return the folder in which the data are generated."""
         return Path('data/demo') / self.data
 
 

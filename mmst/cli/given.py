@@ -1,4 +1,4 @@
-"""Does what arguments ask for beyond their words, once torch may be imported."""
+"""Completes arguments once torch may be imported: user's modules, values of ``KEY=VALUE``."""
 import argparse
 import importlib
 import os

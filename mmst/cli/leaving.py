@@ -14,7 +14,7 @@ def leave(code: int) -> NoReturn:
     """End this process; at once where somebody has asked for it and may not wait for long.
 
     Python takes torch and the toolboxes apart when it ends, which takes seconds. Nothing is lost
-    without: what is registered for the end of a process is called, and its output is written.
+    by that: functions registered for the end of a process are called, its output is written.
     """
     if code in ASKED:
         atexit._run_exitfuncs()

@@ -11,7 +11,7 @@ from ..tickets.rewind import load_point, saved_points
 
 
 def start_of(args) -> str:
-    """``start`` of ``FixedMaskHook`` for a setting that trains.
+    """Return ``start`` of ``FixedMaskHook`` for a setting that trains.
 
     Raises:
         TicketError: The rewind point was not saved.

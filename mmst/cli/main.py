@@ -30,7 +30,7 @@ SUBCOMMANDS = dict(
     seal='Rewrite a ticket of format 1, which has no digest. Give only files that you trust.',
     accelerator='Estimate the time of tickets on a sparse accelerator (supplement, Table 4).',
     report='Write one HTML page about a run: timeline, architecture, layers, costs, samples.',
-    visualize='Draw what several tickets predict side by side, on images, videos or validation '
+    visualize='Draw predictions of several tickets side by side, on images, videos or validation '
               'data.',
     study='Run a study: a whole table or figure of the paper, from its declared runs.',
     sweep='Sweep one method over pruning ratios: a table, and accuracy against MACs.',
@@ -92,7 +92,7 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
     Args:
         name (str): Of ``SUBCOMMANDS``.
         words (Sequence[str]): Its arguments.
-        prog (str): What its messages begin with.
+        prog (str): The first words of its messages.
     """
     parser = None if name == 'launch' else make_parser(name, prog)  # torchrun reads its own
     args = None if parser is None else parser.parse_args(words)

@@ -55,7 +55,7 @@ def painting(cfg: Config, folder: str) -> Config:
     scope = cfg.get('default_scope')
     if scope not in PAINTERS:
         raise config_error('default_scope', scope, 'no toolbox that paints predictions',
-                           'leave --show-dir away')
+                           'omit --show-dir')
     hook = dict(PAINTERS[scope])
     if scope == 'mmseg':
         cfg = changed_part(cfg, 'visualizer', save_dir=folder)

@@ -53,10 +53,10 @@ def in_mixed_precision(cfg: Config) -> Config:
     if kind not in AMP:
         raise config_error('optim_wrapper.type', kind_name(cfg.optim_wrapper),
                            'has no form for mixed precision', 'use mmst.MaskedOptimWrapper, or '
-                           'leave --amp away')
+                           'omit --amp')
     if kind is OptimWrapper and not torch.cuda.is_available():
         raise config_error('--amp', True, 'mmengine\'s AmpOptimWrapper needs a GPU',
-                           'use mmst.MaskedOptimWrapper, or leave --amp away')
+                           'use mmst.MaskedOptimWrapper, or omit --amp')
     return changed_part(cfg, 'optim_wrapper', type=AMP[kind])
 
 

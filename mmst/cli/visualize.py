@@ -24,7 +24,7 @@ def check(args) -> None:
         value = getattr(args, name)
         if not low <= value <= high:
             raise config_error(f'--{name}', value, f'must lie between {low} and {high}',
-                               'leave it away for the default')
+                               'omit it for the default')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -61,12 +61,12 @@ def read_boxes(args, cfg):
         return None
     if cfg.get('default_scope') != 'mmpose':
         raise config_error('--boxes', args.boxes, 'only key points are looked for in boxes',
-                           'leave it away')
+                           'omit it')
     return Boxes(args.boxes)
 
 
 def output_is_file(args, images, videos) -> bool:
-    """Whether all goes into one file, which ``--out`` names; else it is a folder."""
+    """Return whether all goes into one file, which ``--out`` names; else it is a folder."""
     kind = args.out.suffix.lower()
     if not kind or args.out.is_dir():
         return False

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def waiting(what: str, every: float = 15.) -> Iterator[None]:
+def waiting(task: str, every: float = 15.) -> Iterator[None]:
     """Print a line about a long task, and from time to time how long it has taken."""
     out, begin, done = sys.stdout, time.monotonic(), threading.Event()
 
@@ -15,7 +15,7 @@ def waiting(what: str, every: float = 15.) -> Iterator[None]:
         while not done.wait(every):
             print(f'... {time.monotonic() - begin:.0f} s', file=out, flush=True)
 
-    print(what, file=out, flush=True)
+    print(task, file=out, flush=True)
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()
     try:

@@ -18,7 +18,7 @@ class Coverage:
         prunable (int): Weights that pruning chooses among.
         searched (int): Parameters of the modules whose units a search may remove; many of them are
             prunable, too.
-        left_out (Dict[str, int]): What is neither, by part of the network, the largest first.
+        left_out (Dict[str, int]): All other weights, by part of the network, the largest first.
     """
     total: int
     prunable: int

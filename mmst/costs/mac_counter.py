@@ -14,7 +14,7 @@ Formula = Callable[..., int]
 
 
 class Owner(NamedTuple):
-    """Where a parameter belongs: its module's path, its mask, its memory layout."""
+    """Says where a parameter belongs: its module's path, its mask, its memory layout."""
     path: str
     mask: Tensor | None
     stride: tuple[int, ...]

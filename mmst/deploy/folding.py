@@ -30,7 +30,7 @@ def fold_bn(weight: Tensor, bn: Any, bias: Tensor | None = None,
 
 
 def spread_groups(weight: Tensor, groups: int) -> Tensor:
-    """A grouped convolution's weight (out, in / groups, k, k) as that of one without groups."""
+    """Return a grouped convolution's weight (out, in / groups, k, k) as one without groups."""
     if groups == 1:
         return weight
     outs, ins = len(weight) // groups, weight.shape[1]

@@ -38,7 +38,7 @@ class NetworkCost:
         return total(self.layers)
 
     def parts(self) -> dict[str, dict[str, float]]:
-        """Sums over backbone, neck, head, whatever the model has."""
+        """Return sums over the model's parts: backbone, neck, head."""
         return self._sums(lambda name: original_name(name).partition('.')[0])
 
     def blocks(self) -> dict[str, dict[str, float]]:

@@ -47,7 +47,7 @@ def read_directory(file: BinaryIO, size: int) -> tuple[dict[str, int], bytes]:
 
 
 def _is_ambiguous(entry: zipfile.ZipInfo) -> bool:
-    """Whether an entry gives its name or its size twice: readers differ in which one they take."""
+    """Return whether an entry gives its name or size twice: readers differ in their choice."""
     kinds, rest = [], entry.extra
     while len(rest) >= 4:
         kind, length = struct.unpack('<HH', rest[:4])

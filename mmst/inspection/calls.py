@@ -229,7 +229,7 @@ def _is(value: Any, kind: str) -> bool:
 
 
 def _is_torch_type(name: str) -> bool:
-    """Whether it is the name of a dtype or of a class of storages."""
+    """Return whether it is the name of a dtype or of a class of storages."""
     module, _, last = name.rpartition('.')
     if module not in ('torch', 'torch.storage'):
         return False

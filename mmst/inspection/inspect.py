@@ -11,7 +11,7 @@ from .calls import element_size
 from .machine import Machine
 from .measure import Node, Unsafe, check_size
 
-#: A file may be so many times larger than what the disk stores of it, and a bit more: some file
+#: A file may be so many times larger than its blocks on the disk, and a bit more: some file
 #: systems pack zeros.
 HOLES, HOLE_ROOM = 16, 1 << 26
 _BLOCK = 512  # bytes, of the numbers that the system tells
@@ -116,7 +116,7 @@ def _storage_reader(check: Callable[[str, str, int], None], length: int) -> Call
 
 
 def _is_tar(block: bytes) -> bool:
-    """Whether torch would read a file of that beginning as a tar archive."""
+    """Return whether torch would read a file of that beginning as a tar archive."""
     try:
         tarfile.TarInfo.frombuf(block, 'utf-8', 'surrogateescape')
     except tarfile.HeaderError as error:

@@ -18,7 +18,7 @@ _HISTORY_STATISTICS = {
 
 
 def _history_statistic(owner: Any, name: str) -> Callable:
-    """Stand-in for ``getattr`` in checkpoints: it knows HistoryBuffer's four statistics only.
+    """Stand in for ``getattr`` in checkpoints: only HistoryBuffer's four statistics are known.
 
     Python pickles a method as ``getattr(class, name)``. The real ``getattr`` would open a way from
     any harmless object to any code.

@@ -13,7 +13,7 @@ WARMUP = 3
 
 
 class CapturedPass:
-    """Forward and backward pass of a module, each captured as a CUDA graph; called like the module.
+    """Replays forward and backward pass of a module as CUDA graphs; it is called like the module.
 
     Gradients reach inputs and parameters as those of an ordinary pass do, hooks of distributed
     wrappers included. Those of parameters lie in memory that the next backward pass overwrites:

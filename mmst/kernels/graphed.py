@@ -27,7 +27,7 @@ class GraphedForward:
     same parameters in the same places, the same layers in training. So the smaller last batch of an
     epoch runs as before, and a search, which moves parameters, leads to a new capture. Running
     statistics and random numbers are as they would be without a capture. While a pass waits for its
-    backward pass, further ones run as before. What cannot be captured runs as before too, and the
+    backward pass, further ones run as before. Passes that cannot be captured do so too, and the
     log says why.
 
     Args:
@@ -70,14 +70,14 @@ class GraphedForward:
         self.release()
 
     def __deepcopy__(self, memo: dict) -> 'GraphedForward':
-        """A copy of the module captures for itself."""
+        """Return a copy without graphs: it captures for itself."""
         return type(self)(copy.deepcopy(self.module, memo))
 
     def __reduce__(self):
         return type(self), (self.module, )
 
     def _ready(self, inputs, leaves: Sequence[Tensor]) -> bool:
-        """Whether there is a graph of this pass, captured now if it is time."""
+        """Return whether there is a graph of this pass, captured now if it is time."""
         if self._module_state is None or not self._module_state.complete():
             self._module_state = ModuleState(self.module)
         reason = self._module_state.obstacle()
@@ -131,7 +131,7 @@ class GraphedForward:
         return ([(t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves], *_autocast())
 
     def _keep_accumulated(self) -> None:
-        """Gradients of an earlier pass may lie in the graph's memory, which it overwrites."""
+        """Copy an earlier pass's gradients out of the graph's memory, which it overwrites."""
         for parameter in self._module_state.parameters():
             if parameter.grad is not None:
                 parameter.grad = parameter.grad.clone()
@@ -187,7 +187,7 @@ def waiting(outputs) -> Callable[[], object | None]:
 
 
 def nothing() -> None:
-    """No pass waits."""
+    """Do nothing: no pass waits."""
 
 
 class _Mark:

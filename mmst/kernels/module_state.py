@@ -24,7 +24,7 @@ class ModuleState:
                               if isinstance(m, nn.SyncBatchNorm)), None)
 
     def complete(self) -> bool:
-        """Whether no part was replaced, added or removed."""
+        """Return whether no part was replaced, added or removed."""
         return self._child_ids() == self._ids
 
     def parameters(self) -> list[Tensor]:
@@ -43,7 +43,7 @@ class ModuleState:
         return (*places, [m.training for m in self.modules])
 
     def obstacle(self) -> str | None:
-        """Why it should not be captured now, or None."""
+        """Return a reason not to capture the module now, or None."""
         if any(self._hooks) or has_global_hooks():
             names = [
                 name for name, m in zip(self._names, self.modules, strict=True)

@@ -10,7 +10,7 @@ from ..models.unmodified import is_unmodified
 
 
 def can_run(x: Tensor, conv: nn.Module) -> bool:
-    """Whether a product takes these: a plain 1x1 convolution, a map in channels_last on a CPU.
+    """Return whether a product takes a plain 1x1 convolution of a channels_last map on a CPU.
 
     In float32 or float64, not in mixed precision.
     """

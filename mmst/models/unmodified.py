@@ -12,7 +12,7 @@ _HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_
 
 
 def is_unmodified(layer: nn.Module, kind: type[M]) -> TypeGuard[M]:
-    """Whether calling ``layer`` does what torch's class ``kind`` does and nothing besides.
+    """Return whether calling ``layer`` does what torch's class ``kind`` does and nothing besides.
 
     Not so for subclasses (SyncBN, parametrised layers), layers with hooks of any sort
     (``torch.nn.utils.prune``, profilers), and ones whose ``forward`` was replaced (activation
@@ -23,7 +23,7 @@ def is_unmodified(layer: nn.Module, kind: type[M]) -> TypeGuard[M]:
 
 
 def has_hooks(layer: nn.Module) -> bool:
-    """Whether a layer has hooks of any sort of its own."""
+    """Return whether a layer has hooks of any sort of its own."""
     return any(hooks_of(layer))
 
 
@@ -34,7 +34,7 @@ def hooks_of(*layers: nn.Module) -> list[Mapping]:
 
 
 def has_global_hooks() -> bool:
-    """Whether all layers have hooks, as profilers set them."""
+    """Return whether all layers have hooks, as profilers set them."""
     return torch_module._has_any_global_hook()
 
 
@@ -44,7 +44,7 @@ def has_values(x: Tensor) -> bool:
 
 
 def is_compiling() -> bool:
-    """Whether torch.compile is tracing; torch before 2.3 has it elsewhere."""
+    """Return whether torch.compile is tracing; torch before 2.3 has it elsewhere."""
     # Naming torch._dynamo imports it, which takes seconds: only where there is no other way.
     if hasattr(torch.compiler, 'is_compiling'):
         return torch.compiler.is_compiling()

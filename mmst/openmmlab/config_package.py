@@ -62,7 +62,7 @@ def add_to_hub(package: ModuleType) -> None:
 
 
 def is_ours(function: Any) -> bool:
-    """Whether a function of mmengine has been replaced by one of this file."""
+    """Return whether a function of mmengine has been replaced by one of this file."""
     return isinstance(function, functools.partial)
 
 

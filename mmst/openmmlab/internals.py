@@ -1,4 +1,4 @@
-"""Gives the parts of mmengine that are private, under names that say what they are.
+"""Gives mmengine's private parts public names.
 
 Nothing else touches such attributes of another object, so that a new version of mmengine is
 adapted to here. A subclass may use inherited members as it likes.
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 
 def is_resumed(runner: Runner) -> bool:
-    """Whether the run goes on from a checkpoint with its optimizer, rather than starting."""
+    """Return whether the run goes on from a checkpoint with its optimizer, rather than starting."""
     return bool(runner._resume)
 
 
@@ -35,7 +35,7 @@ def resume_from(runner: Runner, path: str | None) -> None:
 
 
 def is_training(runner: Runner) -> bool:
-    """Whether the runner trains rather than only tests or validates: its loop is built then."""
+    """Return whether the runner trains, not only tests or validates: its loop is built then."""
     return isinstance(runner._train_loop, BaseLoop)
 
 
@@ -85,7 +85,7 @@ def add_epoch(loop: BaseLoop) -> None:
 
 
 def steps_of(scheduler: _ParamScheduler) -> int:
-    """How often a parameter scheduler has been asked for a step, before its begin, too."""
+    """Return how many steps a parameter scheduler was asked for, those before its begin too."""
     return scheduler._global_step
 
 
@@ -95,7 +95,7 @@ def visualizer_backends(visualizer: Visualizer) -> Iterable[Any]:
 
 
 def notes_initialization(module: nn.Module) -> bool:
-    """Whether mmengine is taking note of how a module's parameters are initialised."""
+    """Return whether mmengine is taking note of how a module's parameters are initialised."""
     return hasattr(module, '_params_init_info')
 
 

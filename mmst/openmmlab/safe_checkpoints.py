@@ -32,13 +32,13 @@ def read_checkpoints_safely(checkpoint: types.ModuleType) -> None:
     register('', load_from_local, force=True)
     register(('http://', 'https://'), load_from_url, force=True)
     checkpoint.load_from_local = load_from_local  # type: ignore[attr-defined]  # likewise
-    # What 'torchvision://' and others end in.
+    # 'torchvision://' and others end in it.
     checkpoint.load_from_http = load_from_url  # type: ignore[attr-defined]
 
 
 @functools.cache
 def restricted_pickle() -> Any:
-    """Return a pickle module that resolves only what torch and :func:`safe_globals` allow.
+    """Return a pickle module that resolves only names that torch and :func:`safe_globals` allow.
 
     For torch before 2.4, whose own check cannot be extended.
     """
@@ -84,7 +84,7 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
 
 
 def _describe_unreadable(error: Exception) -> str | None:
-    """One line about why a checkpoint was not read; None where the file is not to blame."""
+    """Return one line on why a checkpoint was not read; None where the file is not to blame."""
     if isinstance(error, Unsafe):
         return (f'is refused: {error}. Remedy: copy it again, or pass a file that this project or '
                 'mmengine has written.')

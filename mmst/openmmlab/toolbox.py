@@ -40,7 +40,7 @@ def missing_toolbox(error: Exception) -> ConfigError | None:
     trouble.
 
     Args:
-        error (Exception): What reading the config raised.
+        error (Exception): Raised while the config was read.
     """
     names = [name for name in INSTALL if name in str(error) or MODULE2PACKAGE[name] in str(error)]
     if not isinstance(error, ImportError) or not names:

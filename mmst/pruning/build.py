@@ -37,7 +37,7 @@ def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -
     name = asked if isinstance(asked, str) else ''
     found = asked if callable(asked) else None
     if name and not name.startswith('.'):
-        with contextlib.suppress(RuntimeError):  # what it raises for dotted names of nothing
+        with contextlib.suppress(RuntimeError):  # raised for dotted names of nothing
             found = registry.get(name)
     if found is None:
         raise config_error(key, kind, 'unknown name', 'use one of '
@@ -55,7 +55,7 @@ def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -
 
 
 def read_kind(key: str, text: str) -> Any:
-    """Read what a command line names: a registered name, or settings as a config has them.
+    """Read a value of the command line: a registered name, or settings as a config has them.
 
     Args:
         key (str): Of the argument, for messages.

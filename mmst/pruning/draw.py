@@ -23,7 +23,7 @@ def draw_mask(scores: Mapping[str, Tensor], ratio: float, scope: str = 'global',
     """Prune the lowest scores until the sparsity reaches ``ratio``, to within one weight.
 
     Ties go by position (parameter order, then index), so that every rank and every resumed run
-    draws the same mask. With ``previous`` masks are monotone: what it prunes stays pruned, and
+    draws the same mask. With ``previous`` masks are monotone: weights that it prunes stay so, and
     counts first.
 
     Args:

@@ -37,7 +37,7 @@ class Matrix(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is a parameter itself, not computed from others at each pass."""
+        """Return whether it is a parameter itself, not computed from others at each pass."""
         return self.module._parameters.get(self.name) is not None
 
 

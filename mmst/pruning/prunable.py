@@ -61,7 +61,7 @@ def with_new_kinds(kept: Mapping[str, Tensor], weights: Mapping[str, nn.Paramete
 
     Args:
         kept (Mapping[str, Tensor]): Of a checkpoint: parameter name to bool, True where kept.
-        weights (Mapping[str, nn.Parameter]): What is prunable now.
+        weights (Mapping[str, nn.Parameter]): The prunable weights now.
         model (nn.Module): Whose weights these are.
     """
     former = {m.full_name for m in find_matrices(model) if isinstance(m.module, PRUNABLE)}

@@ -34,7 +34,7 @@ def no_gradients(weights: Mapping[str, nn.Parameter]) -> Mapping[str, Tensor]:
 
 @dataclass(frozen=True)
 class PruneResult:
-    """Says what a step of pruning has done.
+    """Holds the result of a step of pruning.
 
     Attributes:
         revived (int, optional): Pruned weights that train again; None where no mask was lifted.
@@ -115,7 +115,7 @@ class Pruner:
              last: bool = False, gradients: Gradients = no_gradients,
              agree: Callable[[Tensor], Any] = lambda kept: None,
              tell: Callable[[PruneResult], Any] = lambda result: None) -> PruneResult:
-        """Lift and draw what is due at the end of a step of the run.
+        """Lift and draw the masks that are due at the end of a step of the run.
 
         Args:
             in_force (MaskInForce): Of the network as it is now.
@@ -125,7 +125,7 @@ class Pruner:
             last (bool): Whether this is the run's last step, which ends at the target sparsity.
             gradients (Callable): See :data:`Gradients`.
             agree (Callable): Makes a drawn tensor that of the first process, in place.
-            tell (Callable): Is told of a mask that is lifted before the next one is drawn.
+            tell (Callable): Is called with a mask that is lifted before the next one is drawn.
         """
         revived = None
         # No training follows the last search: old values would enter the ticket as they are.

@@ -13,7 +13,7 @@ Sizes = Mapping[str, tuple[tuple[int, int], tuple[int, int]]]
 
 
 def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> dict[str, Tensor]:
-    """Multiply-adds of every unit.
+    """Return multiply-adds of every unit.
 
     Args:
         groups (Mapping[str, UnitGroup]): From ``find_units``.

@@ -65,7 +65,7 @@ def units_to_keep(groups: Mapping[str, UnitGroup], importance: Mapping[str, Tens
 
 
 def nearness(importance: Iterable[Tensor], threshold: float) -> dict[str, Any]:
-    """How far the smallest importance factors are from ε, as entries of a search's event.
+    """Return the distance of the smallest importance factors from ε, for a search's event.
 
     Args:
         importance (Iterable[Tensor]): |γ| of the units of each group that is searched, 1-D.

@@ -9,8 +9,9 @@ _OTHERS = ('mmcv.ops.sync_bn.SyncBatchNorm', )
 
 
 def is_batch_norm(module: nn.Module) -> TypeGuard[_BatchNorm]:
-    """Whether ``module`` is a BN: torch's of any dimension, a synchronised one, or what mmengine
-    makes of that in runs of one process.
+    """Return whether ``module`` is a BN of torch, of any dimension.
+
+    Synchronised ones are, too, and mmengine's substitutes of them in runs of one process.
 
     Not so norms whose scales are no parameters (frozen ones of detectors), and other norms.
     """
@@ -20,12 +21,12 @@ def is_batch_norm(module: nn.Module) -> TypeGuard[_BatchNorm]:
 
 
 def has_scales(module: nn.Module) -> TypeGuard[_BatchNorm]:
-    """Whether ``module`` is a BN with scales γ, which can be importance factors."""
+    """Return whether ``module`` is a BN with scales γ, which can be importance factors."""
     return is_batch_norm(module) and isinstance(module.weight, nn.Parameter)
 
 
 def tracks_statistics(module: nn.Module) -> TypeGuard[_BatchNorm]:
-    """Whether ``module`` is a BN that evaluates with statistics of its own."""
+    """Return whether ``module`` is a BN that evaluates with statistics of its own."""
     return (is_batch_norm(module) and module.track_running_stats
             and module.running_mean is not None)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-#: What happens to an entry where a dimension of its parameter is cut: it stays, the whole state is
+#: Treatment of an entry where a dimension of its parameter is cut: it stays, the whole state is
 #: dropped, or (a number) that dimension of the entry is cut.
 LEAVE, DROP = 'leave', 'drop'
 Action = str | int
@@ -26,7 +26,7 @@ Path = tuple[Any, ...]
 class OptimizerState:
     """Holds the state of an optimizer, which ``Cut`` cuts with the parameters.
 
-    What an entry means is decided over all parameters that have one of its name: a vector may be as
+    An entry is judged over all parameters that have one of its name: a vector may be as
     long as both sides of one square weight, but hardly of all weights.
 
     Args:

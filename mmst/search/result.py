@@ -34,7 +34,7 @@ class SearchResult:
 
     @property
     def misses_target(self) -> bool:
-        """Whether there is a target and the network costs more than it allows."""
+        """Return whether there is a target and the network costs more than it allows."""
         return self.ratio is not None and self.ratio > 1 + TOLERANCE
 
     def details(self) -> dict[str, Any]:

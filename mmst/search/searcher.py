@@ -120,7 +120,7 @@ class Searcher:
         Args:
             model (nn.Module): The network in training, unwrapped; cut in place.
             averaged (nn.Module, optional): Its moving average; cut alike.
-            companions (Sequence): What is cut with the model's parameters: the optimizer, masks.
+            companions (Sequence): Cut with the model's parameters: the optimizer, masks.
             last (bool): Whether no search follows: the averaged factors alone decide.
             done (float): Share of the run's searches that is over with this one.
             agree (Callable): Makes one decision of those of several processes.
@@ -174,11 +174,11 @@ class Searcher:
         return L1Penalty(*penalty_terms(groups, costs))
 
     def meets_target(self, model: nn.Module) -> bool:
-        """Whether there is a target and ``model`` costs no more than it allows."""
+        """Return whether there is a target and ``model`` costs no more than it allows."""
         return bool(self.target) and self.target.ratio(self.costs(model)) <= 1
 
     def leaves_alone(self, group: str) -> bool:
-        """Whether a group of search units stays as it is (``leave_alone``)."""
+        """Return whether a group of search units stays as it is (``leave_alone``)."""
         return any(covers(pattern, module_path(group)) for pattern in self.leave_alone)
 
     def _adapt(self, costs: dict[str, float], done: float) -> float | None:

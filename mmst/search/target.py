@@ -106,7 +106,7 @@ def round_counts(kernel_sizes: list[int],
                  importance: torch.Tensor,
                  divisor: int = 1,
                  minimum: int = 0) -> list[int]:
-    """The units that stay, with the most important of the others until the counts are right.
+    """Return the units that stay, with the most important of the others until the counts are right.
 
     Args:
         kernel_sizes (List[int]): Kernel size of each unit; each has a count of its own.

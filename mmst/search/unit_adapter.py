@@ -20,7 +20,7 @@ class UnitAdapter(ABC):
     """
 
     def __init__(self, module: nn.Module):
-        self.module: Any = module  # an adapter knows what its class has
+        self.module: Any = module  # an adapter knows its class's attributes
 
     @abstractmethod
     def search_units(self) -> dict[str, UnitGroup]:
@@ -33,7 +33,7 @@ class UnitAdapter(ABC):
 
         Args:
             state_dict (Mapping[str, Tensor]): The whole network's.
-            prefix (str): What the module's keys begin with.
+            prefix (str): The beginning of the module's keys.
             full (Mapping[str, int]): Units of each group before any search.
 
         Raises:

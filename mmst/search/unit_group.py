@@ -27,7 +27,7 @@ class UnitGroup:
         macs (Callable): ``macs(in_hw, out_hw)`` is a 1-D tensor, the multiply-adds of each unit for
             one sample whose feature map enters with ``in_hw`` and leaves with ``out_hw``.
         minimum (int): Units that a search leaves at least, the most important ones; 0 where the
-            module can do without any.
+            module also works with none.
         scales (Sequence[Scale]): All the factors of units that have several.
     """
     kind: str

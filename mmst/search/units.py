@@ -63,7 +63,7 @@ def units_of(module: nn.Module) -> dict[str, UnitGroup]:
 
 
 def offers_units(module: nn.Module) -> bool:
-    """Whether ``module`` takes part in the search, even if no unit is left in it."""
+    """Return whether ``module`` takes part in the search, even if no unit is left in it."""
     return hasattr(module, 'search_units') or bool(units_of(module))
 
 

@@ -1,6 +1,6 @@
 """Checks of single values, for all constructors: each returns the value, or refuses it by its key.
 
-What a number is, is decided here alone: Python's and NumPy's integers and floats are numbers, and
+Numbers are told from other values here alone: Python's and NumPy's integers and floats are, and
 are given back as Python's; True, False, NaN, infinity, tensors and words are none.
 """
 import difflib
@@ -51,11 +51,11 @@ def check_number(key: str, value: object, *, low: float | None = None, high: flo
 
     Args:
         key (str): Of the setting, e.g. ``'PruneHook.sparsity'``.
-        value (object): What was given.
+        value (object): The given value.
         low, high (float, optional): Bounds that are allowed themselves.
         above, below (float, optional): Bounds that are not allowed themselves.
         whole (bool): Whether it must be an integer. Defaults to False.
-        remedy (str): What to do instead, e.g. ``'use 50'``.
+        remedy (str): The advice in the message, e.g. ``'use 50'``.
 
     Returns:
         Python's int or float of the same value.
@@ -88,7 +88,7 @@ def check_choice(key: str, value: object, choices: Iterable[Choice], more: str =
 
     Args:
         key (str): Of the setting.
-        value (object): What was given.
+        value (object): The given value.
         choices (Iterable): Words, numbers, True, False or None.
         more (str): Other choices in words, for the remedy, e.g. ``"'n:m', e.g. '2:4'"``.
 
@@ -125,7 +125,7 @@ def check_numbers(key: str, values: object, *, low: int, remedy: str) -> list[in
         key (str): Of the setting.
         values (object): A list or tuple; a single number stands for a list of one.
         low (int): The least that is allowed.
-        remedy (str): What to do instead.
+        remedy (str): The advice in the message.
 
     Raises:
         ConfigError: Naming key, value and remedy.
@@ -150,7 +150,7 @@ def check_names(key: str, names: object, remedy: str) -> list[str]:
 
 
 def suggestion(name: object, known: Iterable[object]) -> str | None:
-    """``did you mean …?`` for a misspelt name, or None where none is like it."""
+    """Return ``did you mean …?`` for a misspelt name, or None where none is like it."""
     lower = {str(other).lower(): str(other) for other in known}
     close = difflib.get_close_matches(str(name).lower(), lower, n=1)
     return f'did you mean {lower[close[0]]!r}?' if close else None

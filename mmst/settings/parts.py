@@ -6,12 +6,12 @@ from mmengine.config import Config
 
 
 def join(key: str, name: str) -> str:
-    """Key of a part's setting."""
+    """Return key of a part's setting."""
     return f'{key}.{name}'.strip('.').replace('.[', '[')
 
 
 def leaves(value: Any, key: str = '') -> Iterator[tuple[str, Any]]:
-    """Key and value of everything in a config, from the outside inwards."""
+    """Return key and value of everything in a config, from the outside inwards."""
     yield key, value
     if isinstance(value, (dict, Config)):
         for name, item in value.items():

@@ -27,7 +27,7 @@ _NAMES = {'runner_type': registry.RUNNERS, 'model_wrapper_cfg.type': registry.MO
           'optim_wrapper.constructor': registry.OPTIM_WRAPPER_CONSTRUCTORS,
           '*_dataloader.collate_fn.type': registry.FUNCTIONS,
           '*_dataloader.worker_init_fn.type': registry.FUNCTIONS}
-#: What mmengine reads of ``env_cfg``.
+#: Keys of ``env_cfg`` that mmengine reads.
 _ENVIRONMENT = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
 #: How alike a name must be to that of a section to be taken for a slip of the pen.
 _ALIKE = 0.9
@@ -81,7 +81,7 @@ def check_names(cfg: Config) -> None:
 
 
 def _check_shape(key: str, value: Any, hint: Any) -> None:
-    """Refuse what is not of the type that the runner's signature says; None always is."""
+    """Refuse values of other types than in the runner's signature; None always fits."""
     kinds = get_args(hint) if get_origin(hint) is Union else (hint, )
     inner = {get_origin(kind) or kind: get_args(kind) for kind in kinds}
     taken = tuple(inner) + ((tuple, ) if list in inner else ())

@@ -13,7 +13,7 @@ def input_shape(cfg: Mapping[str, Any]) -> tuple[int, int] | None:
     """Return height and width at which a config counts costs, where it says so.
 
     Raises:
-        ConfigError: What it says is no size.
+        ConfigError: The config's value is no size.
     """
     for name in ('TicketHook', 'SearchHook'):
         shape = (hook_settings(cfg, name) or {}).get('input_shape')

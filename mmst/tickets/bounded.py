@@ -49,7 +49,7 @@ def bounded(elements: int, entries: int) -> Iterator[None]:
 
 
 class _Constructors(TorchFunctionMode):
-    """Asks torch on its device without memory how large a new tensor would be."""
+    """Finds the size of a new tensor on torch's device without memory."""
 
     def __init__(self, take: Callable[[str, int], None]):
         super().__init__()

@@ -14,7 +14,7 @@ from ..pruning.prunable import prunable_weights
 from ..settings.kinds import kind_name
 from .ticket import Ticket
 
-#: What makes features; the rest is the classifier.
+#: Parts that make features; the rest is the classifier.
 FEATURES = ('backbone', 'neck')
 _OTHER_SPACE = ('give the ticket together with the config that it was trained with, or one of the '
                 'same search space')
@@ -112,7 +112,7 @@ def open_neck(path: str) -> Ticket:
 
 def choose_parts(ticket: Ticket, parts: Sequence[str] | None,
                  neck_ticket: Ticket | None) -> dict[str, Ticket]:
-    """Which part comes from which ticket; all of ``ticket`` where ``parts`` is None.
+    """Return each part's ticket; all are of ``ticket`` where ``parts`` is None.
 
     Raises:
         TicketError: The neck would come from both.
@@ -121,7 +121,7 @@ def choose_parts(ticket: Ticket, parts: Sequence[str] | None,
     if neck_ticket is not None:
         if 'neck' in sources:
             raise TicketError('the neck would come from two tickets. Remedy: carry over '
-                              'parts=[\'backbone\'], or leave the neck\'s own ticket away.')
+                              'parts=[\'backbone\'], or give no ticket for the neck.')
         sources['neck'] = neck_ticket
     return sources
 

@@ -15,7 +15,7 @@ def check_and_convert(filename: str, content: Any) -> Any:
 
     Args:
         filename (str): For the message.
-        content: What ``torch.load`` gave; it is changed in place.
+        content: The result of ``torch.load``; it is changed in place.
 
     Raises:
         TicketError: The file is not as its run has written it.

@@ -20,7 +20,7 @@ def model_config(cfg: Mapping[str, Any], given: Mapping[str, Any] | None = None
 
     Args:
         cfg (Mapping): The whole config, as far as there is one.
-        given (Mapping, optional): What is taken in the place of its ``model``.
+        given (Mapping, optional): Taken in the place of its ``model``.
 
     Raises:
         ConfigError: There is neither.
@@ -50,7 +50,7 @@ def check_described(model: nn.Module, cfg: Mapping[str, Any]) -> None:
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.
-        cfg (Mapping): What a ticket of it is to hold as its config.
+        cfg (Mapping): The config for a ticket of it.
 
     Raises:
         ConfigError: Naming the part that cannot be built, or does not fit.

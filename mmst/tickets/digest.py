@@ -33,7 +33,7 @@ def part_digests(content: Mapping[str, Any]) -> dict[str, str]:
 def find_changed_part(content: Mapping[str, Any]) -> str | None:
     """Return the first part of a checkpoint that is not as it was written, or None.
 
-    Checkpoints without digests (of other writers) count as they are, and so does what others have
+    Checkpoints without digests (of other writers) count as they are, and so do entries that others
     added, unless a run would go on from it.
     """
     if DIGESTS not in content:
@@ -53,7 +53,7 @@ def _is_read(key: Any) -> bool:
 def _has_digest(value: Any, recorded: Any) -> bool:
     try:
         return bool(digest(value) == recorded)
-    except Exception:  # e.g. a tensor without data: not what was written
+    except Exception:  # e.g. a tensor without data: not as it was written
         return False
 
 

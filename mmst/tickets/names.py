@@ -38,5 +38,5 @@ def dotted_name(kind: Any) -> str:
 
 
 def is_kind(value: Any) -> bool:
-    """Whether ``value`` is a class or a function, which a config may have as its ``type``."""
+    """Return whether ``value`` is a class or a function, which a config may have as a ``type``."""
     return inspect.isclass(value) or inspect.isroutine(value)

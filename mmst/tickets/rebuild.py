@@ -33,7 +33,7 @@ def rebuild(settings: Any, state: Mapping[str, Tensor], meta: Mapping[str, Any],
 
 def cannot_build(problem: str, error: Exception, remedy: str,
                  meta: Mapping[str, Any]) -> TicketError:
-    """Return what ``build`` raises; modules that nobody has imported are the likely cause."""
+    """Return the exception of ``build``; modules that nobody has imported are its likely cause."""
     line, missing = reason(error), missing_imports(meta)
     if missing:
         line = f'it needs {", ".join(missing)}, not imported here ({shorten(line, 150)})'

@@ -21,7 +21,7 @@ def rewind(ticket: Ticket, point: Ticket) -> Ticket:
 
     Args:
         ticket (Ticket): Of the end of a run.
-        point (Ticket): What ``RewindHook`` has kept, without a mask.
+        point (Ticket): The weights that ``RewindHook`` has kept, without a mask.
 
     Raises:
         TicketError: They are not of one run.

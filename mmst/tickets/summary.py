@@ -22,7 +22,7 @@ def summarize(ticket: Ticket, input_shape: Sequence[int],
     costs = total(layer_costs(ticket.build(), (height, width), ticket.mask))
     before = supernet or costs
     meta = dict(ticket.meta)
-    channels = meta.pop(CHANNELS, None)  # too long to read; what is left of each group is not
+    channels = meta.pop(CHANNELS, None)  # too long to read; the units left of each group are not
     found = dict(channels=dict(channels['widths'])) if channels else {}
     return dict(
         meta,

@@ -84,7 +84,7 @@ class Ticket:
 
         Args:
             path (str | Path): For the message.
-            content: What was read.
+            content: The content of the file.
             unsealed (bool): Whether files of format 1 are taken, too: they have no digest, and
                 nothing shows whether they were changed. Defaults to False.
 

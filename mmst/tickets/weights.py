@@ -43,7 +43,7 @@ def check_weights(state_dict: Mapping[str, Tensor], mask: Mask) -> None:
 
 
 def place(tensor: Tensor) -> tuple[Any, ...] | None:
-    """Where a tensor lies in memory: the same for the names of a weight that layers share.
+    """Return a tensor's place in memory, one for all names of a weight that layers share.
 
     None of an empty one, which lies nowhere.
     """

@@ -27,8 +27,8 @@ ROWS = {
     'where retraining begins': ['425'],
     'length of transfer': ['30 epochs at 80 and 90%'],
     'neck in transfer to dense prediction': ['41.2 of 62.1 GMACs'],
-    'what is counted': ['159.9 M'],
-    'what a mask covers': ['92.4%'],
+    'counted layers': ['159.9 M'],
+    'weights under a mask': ['92.4%'],
     'costs of tokens against channels': ['6 times']}
 
 

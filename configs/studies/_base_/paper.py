@@ -1,4 +1,4 @@
-# What the text of paper and supplement reports, by run; MACs as it counts them (of the dense
+# Figures in the text of paper and supplement, by run; MACs as it counts them (of the dense
 # network times the share of weights kept). Figures of its plots are not in the text. Table 1 and
 # Table 2 disagree on S+P with retraining (51.03 and 60.76 mIoU): each study takes its own table's.
 SEG = ('mIoU', 'mAcc', 'aAcc')

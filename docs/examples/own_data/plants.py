@@ -24,7 +24,7 @@ test_pipeline = [
     dict(type='PackSegInputs')
 ]
 
-# `_delete_` replaces what the base says of its data set; without it the two would be merged.
+# `_delete_` replaces the base's data set; without it the two would be merged.
 data = dict(
     _delete_=True, type='BaseSegDataset', data_root='data/plants', img_suffix='.jpg',
     seg_map_suffix='.png', metainfo=dict(classes=classes, palette=palette))

@@ -7,7 +7,7 @@ LAUNCHERS = ('none', 'pytorch', 'slurm')
 
 
 def add_import_argument(parser: argparse.ArgumentParser) -> None:
-    """``--import MODULE`` of the tools that open tickets; it may be given several times."""
+    """Add ``--import MODULE`` of the tools that open tickets; it may be given several times."""
     parser.add_argument('--import', action='append', metavar='MODULE', dest='imports', default=[],
                         help='import a module of your own first: the one that defines or registers '
                         'names in a ticket or in this call')

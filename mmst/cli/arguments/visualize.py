@@ -1,4 +1,4 @@
-"""Draw what several tickets predict side by side, on images, videos or validation data."""
+"""Draw predictions of several tickets side by side, on images, videos or validation data."""
 import argparse
 from pathlib import Path
 

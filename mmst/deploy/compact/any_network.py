@@ -15,7 +15,7 @@ from ...tickets import Ticket
 
 
 def has_channels(ticket: Ticket) -> bool:
-    """Whether a ticket tells which channels of its network belong together."""
+    """Return whether a ticket tells which channels of its network belong together."""
     return 'channels' in ticket.meta
 
 
@@ -24,7 +24,7 @@ def compact_channels(ticket: Ticket, multiple: int = 1) -> Ticket:
     """Remove the channels that nothing reads, or that are 0; outputs stay the same up to rounding.
 
     A channel is read by all convolutions and linear layers that have a column for it; the mask may
-    have emptied these. What is removed reads no other channels any more, so it goes on until
+    have emptied these. Removed channels read no others any more, so this is repeated until
     nothing is left to remove.
 
     Args:
@@ -56,7 +56,7 @@ def compact_channels(ticket: Ticket, multiple: int = 1) -> Ticket:
 
 
 def live_units(model: nn.Module, name: str, readers: Mapping[str, int]) -> Tensor:
-    """Which units of a group are read and are not 0, 1-D bool."""
+    """Return 1-D bool: the units of a group that are read and are not 0."""
     channels: Channels = channels_of(model)
     tensors = dict(model.named_parameters())
     places = {side: index for side, index in channels.places(name).items()
@@ -78,7 +78,7 @@ def live_units(model: nn.Module, name: str, readers: Mapping[str, int]) -> Tenso
 
 
 def _any(tensors: Mapping[str, Tensor], side: Side, index: Tensor) -> Tensor:
-    """Whether a unit has a number that is not 0 at its positions (units, k) along a dimension."""
+    """Return the units with a number other than 0 at their positions (units, k) of a dimension."""
     other = [d for d in range(tensors[side[0]].dim()) if d != side[1]]
     filled = tensors[side[0]] != 0
     for d in sorted(other, reverse=True):
@@ -87,7 +87,7 @@ def _any(tensors: Mapping[str, Tensor], side: Side, index: Tensor) -> Tensor:
 
 
 def _reading_sides(model: nn.Module) -> dict[str, int]:
-    """Name of each dense weight to the dimension of what it reads."""
+    """Return, by the name of each dense weight, the dimension of its inputs."""
     found = {}
     for path, m in model.named_modules():
         if isinstance(m, nn.Linear) or (isinstance(m, nn.modules.conv._ConvNd) and m.groups == 1):

@@ -55,6 +55,6 @@ def uniform(value: Tensor) -> Channels:
 
 
 def of_kind(count: int, kind: int) -> Channels:
-    """``count`` channels of one kind, of which nothing else is known."""
+    """Return ``count`` channels of one kind, of which nothing else is known."""
     return Channels(torch.full((count, ), kind), torch.zeros(count, dtype=torch.float64),
                     torch.full((count, ), torch.inf, dtype=torch.float64))

@@ -87,7 +87,7 @@ def _checked(multiple: int) -> int:
 
 
 def is_compact(ticket: Ticket) -> bool:
-    """Whether a ticket was compacted."""
+    """Return whether a ticket was compacted."""
     backbone = ticket.model.get('backbone')
     return isinstance(backbone, dict) and backbone.get('type') in (TYPE, TYPE.partition('.')[2])
 
@@ -101,7 +101,7 @@ def with_compact_network(model: Mapping[str, Any], ticket: Ticket) -> dict[str, 
 
 
 def nonzero(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Which weights of convolutions and linears are not 0, by parameter name."""
+    """Return masks of the weights of convolutions and linears that are not 0, by parameter name."""
     return {f'{name}.weight': m.weight.detach() != 0 for name, m in network.named_modules()
             if isinstance(m, PRUNABLE) and m.weight.numel()}
 

@@ -48,7 +48,7 @@ def lower(backbone: nn.Module, neck: nn.Module | None = None) -> Graph:
 
 
 def can_lower_neck(neck: nn.Module | None) -> bool:
-    """Whether a neck becomes part of the graph; others stay as they are."""
+    """Return whether a neck becomes part of the graph; others stay as they are."""
     return isinstance(neck, (DensePredictionNeck, ClassificationNeck))
 
 

@@ -22,7 +22,7 @@ REMEMBERED = 4
 class CompactNetwork(BaseModule):
     """Replaces backbone and neck of a ticket, compacted (``mmst compact``).
 
-    What does not depend on the image is computed once for each input size.
+    Maps that do not depend on the image are computed once for each input size.
 
     Args:
         graph (str | Mapping): The architecture, as ``to_data`` gives it, or that as JSON: mmengine

@@ -52,7 +52,7 @@ class Padder:
 
 
 def differs(layout: Layout) -> bool:
-    """Whether channels are padding, or lie elsewhere than before."""
+    """Return whether channels are padding, or lie elsewhere than before."""
     return layout != list(range(len(layout)))
 
 

@@ -12,7 +12,7 @@ def widths(graph: Graph) -> dict[str, int]:
 
 
 def levels(graph: Graph) -> dict[str, int | list[int]]:
-    """How often each map's height and width are halved, rounding up; or its fixed size."""
+    """Return how often each map's height and width are halved, rounding up; or its fixed size."""
     found: dict[str, int | list[int]] = {}
     for node in graph:
         before = found[node.inputs[0]] if node.inputs else 0
@@ -21,7 +21,7 @@ def levels(graph: Graph) -> dict[str, int | list[int]]:
 
 
 def static(graph: Graph) -> dict[str, bool]:
-    """Which nodes do not depend on the image."""
+    """Return for each node whether it does not depend on the image."""
     found: dict[str, bool] = {}
     for node in graph:
         found[node.name] = (not OPERATIONS[node.op].is_image and

@@ -25,7 +25,7 @@ def uniform_kernel(node: Node, source: Channels) -> Tensor:
 
 
 def has_borders(node: Node, kernel: Tensor) -> Tensor:
-    """Whether a (out, k, k) kernel on a constant map gives other values at the borders.
+    """Return whether a (out, k, k) kernel on a constant map gives other values at the borders.
 
     Taps that never leave the map do not: those from ``padding`` to ``k - 1 - padding``.
     """

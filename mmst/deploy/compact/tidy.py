@@ -1,4 +1,4 @@
-"""Sums of sums as one sum, and one map for all that a sum adds whatever the image is."""
+"""Merges sums of sums, and all maps of a sum that do not depend on the image."""
 from .graph import Graph, Node
 from .shapes import static
 

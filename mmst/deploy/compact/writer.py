@@ -20,7 +20,7 @@ class Part:
     index: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        """Whether a node computes it."""
+        """Return whether a node computes it."""
         return self.name is not None
 
 
@@ -133,7 +133,7 @@ class Writer:
         return Part(name, part.index)
 
     def takes_numbers(self, part: Part) -> bool:
-        """Whether numbers can be added to a part without another operation."""
+        """Return whether numbers can be added to a part without another operation."""
         return self._bias_before(part) is not None
 
     def sum(self, parts: Iterable[Part], index: Sequence[int], name: str) -> Part:
@@ -161,7 +161,7 @@ class Writer:
         return self.sum(terms, index, label).name
 
     def _zeros(self, name: str, index: list[int], label: str) -> Part:
-        """Zeros of the size of an old node."""
+        """Return zeros of the size of an old node."""
         level = self.known.levels[name]
         ones = self.ones(level if isinstance(level, int) else 0)
         if not isinstance(level, int):

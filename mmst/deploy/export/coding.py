@@ -28,7 +28,7 @@ def decode(coding: str, data: bytes, count: int, most: int | None = None) -> np.
 
     Args:
         coding (str): Its name.
-        data (bytes): What it gave.
+        data (bytes): Its result.
         count (int): Weights of the layer.
         most (int, optional): Values that are there, and so the most weights that are kept.
             Defaults to ``count``.

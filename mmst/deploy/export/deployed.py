@@ -69,7 +69,7 @@ def smallest(ticket: Ticket) -> Ticket:
 
 
 def preprocessing(ticket: Ticket) -> dict[str, Any]:
-    """How an image becomes the network's input: mean, deviation, order of colours; plain data."""
+    """Return mean, deviation and order of colours that make an image the network's input."""
     settings: dict[str, Any] | None = ticket.model.get('data_preprocessor')
     keys = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr', 'to_rgb')
     return {key: settings[key] for key in keys if key in (settings or {})}

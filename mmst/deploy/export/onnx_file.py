@@ -27,7 +27,7 @@ def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
     """Write an ONNX file with weights inside; the batch is dynamic, height and width are fixed.
 
     Args:
-        network (Deployed): What to export.
+        network (Deployed): The network to export.
         path (str | Path): The file.
         opset (int): Version of the operator set. Defaults to 18.
         metadata (dict, optional): Plain data; each entry becomes a property of the model, as JSON.
@@ -112,7 +112,7 @@ def accept(difference: float, path: str | Path) -> float:
 
 @contextlib.contextmanager
 def silent():
-    """The exporter tells of every pass that it makes."""
+    """Silence the exporter, which prints a line for every pass that it makes."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -67,7 +67,7 @@ def convert_layers(model: nn.Module, convert: Callable[[Tensor], Tensor]) -> dic
 
 
 def is_two_of_four(weight: Tensor) -> bool:
-    """Whether at most two of every four weights in a row are not 0."""
+    """Return whether at most two of every four weights in a row are not 0."""
     rows = weight.flatten(1)
     return rows.shape[1] % 4 == 0 and bool(
         (rows.unflatten(1, (-1, 4)).count_nonzero(2) <= 2).all())

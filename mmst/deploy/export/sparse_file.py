@@ -120,7 +120,7 @@ def from_content(path: str | Path, content: Any) -> Ticket:
 
 
 def is_sparse_file(content: Any) -> bool:
-    """Whether the content of a file is that of :func:`save_sparse`."""
+    """Return whether the content of a file is that of :func:`save_sparse`."""
     return isinstance(content, dict) and content.get('format') == FORMAT
 
 

@@ -1,7 +1,7 @@
 """Separates hidden channels that no input reaches: they are constant but near the border.
 
 The depthwise convolution pads with zeros, so a channel that is constant after its expansion sums
-fewer of its taps there. What all such channels of a block add to its outputs depends on the size of
+fewer of its taps there. The sum of all these channels in a block's outputs depends on the size of
 the image only, and only on the distance to the border: a few rows and columns tell all of it.
 """
 

@@ -20,7 +20,7 @@ def _fields(kind: Any, names: str) -> list:
 
 
 class Structure(ctypes.Structure):
-    """Of :func:`fill`, it can be copied and pickled: it is filled again from the same values."""
+    """Can be copied and pickled: :func:`fill` fills it again from the same values."""
 
     def __reduce__(self):
         return _refill, (type(self), self.values)
@@ -115,7 +115,7 @@ def _as_array(value: np.ndarray) -> np.ndarray:
 
 
 def _check_int32(low: int | np.integer, high: int | np.integer) -> None:
-    """Positions in a map are counted in 32 bits."""
+    """Refuse maps whose positions cannot be counted in 32 bits."""
     if low < -2**31 or high >= 2**31:
         raise config_error('positions in a feature map', int(high), 'the kernel counts them in 32 '
                            'bits', 'cut the images into parts')
@@ -158,7 +158,7 @@ def functions() -> ctypes.CDLL:
 
 
 def free_scratch() -> None:
-    """Free the memory that the kernel keeps between calls, whatever model it was for."""
+    """Free the memory that the kernel keeps between calls of any model."""
     if kernel.cache_info().currsize:
         found = kernel()
         if found is not None:

@@ -41,6 +41,6 @@ class NaNPattern:
 
 
 def _one_number(x: Tensor) -> Tensor:
-    """Zeros of the shape of ``x`` in the memory of one."""
+    """Return zeros of the shape of ``x`` in the memory of one."""
     kind = torch.float32 if x.is_floating_point() else x.dtype
     return torch.zeros((), dtype=kind, device='cpu').expand(x.shape)

@@ -54,7 +54,7 @@ class SparseSearchBlock(KernelModule):
 
     def forward(self, x: Tensor, out: Tensor | None = None,
                 coarser: Sequence[Coarse] = (), sampled: Tensor | None = None) -> Tensor:
-        """With ``out``, a map in planes, the result is added to it.
+        """Run the block; with ``out``, a map in planes, the result is added to it.
 
         ``coarser`` are maps whose share in hidden channels and outputs is added (stride 1 only).
         ``sampled`` (N, channels, 8, 8) is the Transformer's input, where ``x`` lacks some of it.

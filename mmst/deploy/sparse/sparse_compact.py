@@ -20,7 +20,7 @@ from .sparse_stem import FoldedLayer, SparseStem
 class SparseCompactNetwork(nn.Module):
     """Runs a compacted network's MixConv paths and convolutions by the kernel.
 
-    What compaction has made of a search block, the paths of its kernel sizes, its residual and the
+    A compact search block, with the paths of its kernel sizes, its residual and the
     sum of both, is one call again. Transformers, and maps that do not depend on the image, stay
     torch's.
 

@@ -34,7 +34,7 @@ class SparseConv(KernelModule):
 
     @staticmethod
     def takes(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
-        """Whether a module is a convolution of the forms above."""
+        """Return whether a module is a convolution of the forms above."""
         if type(conv) is not nn.Conv2d:
             return False
         size = conv.kernel_size[0]

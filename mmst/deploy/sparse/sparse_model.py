@@ -108,7 +108,7 @@ class SparseModel(nn.Module):
         weakref.finalize(self, free_scratch).atexit = False
 
     def train(self, mode: bool = True) -> 'SparseModel':
-        """It stays in eval mode: there is nothing to train."""
+        """Stay in eval mode: there is nothing to train."""
         return super().train(False)
 
 

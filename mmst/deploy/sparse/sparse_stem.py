@@ -48,7 +48,7 @@ class SparseStem(KernelModule):
 
     @staticmethod
     def takes(stem: Sequence[ConvBNReLU]) -> bool:
-        """Whether a stem is two convolutions of stride 2 as above."""
+        """Return whether a stem is two convolutions of stride 2 as above."""
         return len(stem) == 2 and all(
             SparseConv.takes(layer.conv) and layer.conv.stride == (2, 2) for layer in stem)
 

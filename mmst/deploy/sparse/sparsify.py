@@ -71,7 +71,7 @@ def sparsify(model: nn.Module, settings: EngineSettings,
 
 
 def is_classifier(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Whether a layer is a 1x1 convolution with a bias: no other layer of ours has one."""
+    """Return whether a layer is a 1x1 convolution with a bias: no other layer of ours has one."""
     return (SparseConv.takes(module) and module.kernel_size == (1, 1) and module.stride == (1, 1)
             and module.bias is not None)
 

@@ -56,7 +56,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
 
 
 def data_sets(key: str, settings: Any) -> Iterator[tuple[str, ConfigDict]]:
-    """Settings of the data sets with their keys, those inside wrappers (``ConcatDataset``) too."""
+    """Return keys and settings of data sets, those inside wrappers (``ConcatDataset``) too."""
     if not isinstance(settings, dict):
         return
     if isinstance(settings.get('dataset'), dict):
@@ -69,7 +69,7 @@ def data_sets(key: str, settings: Any) -> Iterator[tuple[str, ConfigDict]]:
 
 
 def _build(settings: ConfigDict) -> BaseDataset | None:
-    """The data set without its list; None where that takes a server, or other classes."""
+    """Return the data set without its list; None where that takes a server, or other classes."""
     kind = resolve(DATASETS, settings.get('type'))
     paths = [settings.get('data_root'), settings.get('ann_file')]
     backend = (settings.get('backend_args') or {}).get('backend', 'local')
@@ -92,12 +92,12 @@ def _fill(key: str, dataset: BaseDataset) -> None:
         setting = 'ann_file' if dataset.ann_file else 'data_prefix'
         raise DataError(str(config_error(
             f'{key}.{setting}', getattr(dataset, setting), f'{type(dataset).__name__} finds '
-            f'nothing there that it can use ({type(error).__name__}: {error})', 'copy it anew, or '
+            f'nothing there that it can use ({type(error).__name__}: {error})', 'copy it again, or '
             'give what this class reads (e.g. people with key points)'))) from error
 
 
 def _spread(dataset: BaseDataset) -> Iterator[dict[str, Any]]:
-    """What the data set says of at most ``MOST`` images that are there, evenly spaced over it."""
+    """Return the data set's entries of at most ``MOST`` images that exist, evenly spaced."""
     count = len(dataset)
     for index in np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int)):
         info = dataset.get_data_info(int(index))
@@ -108,7 +108,7 @@ def _spread(dataset: BaseDataset) -> Iterator[dict[str, Any]]:
 
 
 def _hint(key: str, settings: ConfigDict) -> str:
-    what, generator = KNOWN.get(kind_name(settings), ('the data set', None))
+    called, generator = KNOWN.get(kind_name(settings), ('the data set', None))
     generated = (f'; for data to try things out: mmst generate_data {generator} FOLDER'
                  if generator else '')
-    return f' ({key}.data_root is the folder of {what}){generated}'
+    return f' ({key}.data_root is the folder of {called}){generated}'

@@ -1,4 +1,4 @@
-"""Which images of a folder does a data set use, and which lie beside them?"""
+"""Counts the images of a folder that a data set uses, and the others."""
 import logging
 import os
 from collections import Counter
@@ -29,17 +29,17 @@ def check_endings(key: str, dataset: BaseDataset) -> None:
     if setting is None or not folder or dataset.ann_file:
         return
     endings = getattr(dataset, setting)
-    used, beside = 0, Counter[str]()
+    used, unused = 0, Counter[str]()
     names = (name for *_, names in os.walk(folder, followlinks=True) for name in names)
     for name in islice(names, MOST):
         if (name if setting == 'img_suffix' else name.lower()).endswith(endings):
             used += 1
         elif name.lower().endswith(ENDINGS):
-            beside[os.path.splitext(name)[1]] += 1
-    if beside:
-        listed = ', '.join(f'{count} in {ending!r}' for ending, count in beside.most_common(3))
+            unused[os.path.splitext(name)[1]] += 1
+    if unused:
+        listed = ', '.join(f'{count} in {ending!r}' for ending, count in unused.most_common(3))
         message = (f'{key}.{setting} = {endings!r}: {used} images in {folder} end so and are used; '
-                   f'{sum(beside.values())} others lie beside them ({listed}). Remedy: set it to '
+                   f'{sum(unused.values())} other images lie there ({listed}). Remedy: set it to '
                    'the ending of your files, capitals included, or rename them')
         if not used:
             raise DataError(f'{message}.')

@@ -41,7 +41,7 @@ def check_label_maps(cfg: Config, key: str, dataset: BaseDataset, pipeline: Sequ
             raise DataError(str(config_error(
                 key, path, f'the label map of {info["img_path"]} cannot be read '
                 f'({type(error).__name__})', 'every image needs a label map of its name; copy the '
-                'data set anew'))) from error
+                'data set again'))) from error
         problem = _problem(labels, path, info['img_path'])
         if problem:
             raise DataError(str(config_error(key, path, *problem)))
@@ -52,7 +52,7 @@ def check_label_maps(cfg: Config, key: str, dataset: BaseDataset, pipeline: Sequ
 
 def _annotation_loader(pipeline: Sequence[dict],
                        info: dict[str, Any]) -> Callable[[dict], dict] | None:
-    """The pipeline's own step that reads label maps: it needs nothing from those before it."""
+    """Return the pipeline's own step that reads label maps: it needs nothing from earlier steps."""
     steps = [TRANSFORMS.build(step) for step in pipeline if isinstance(step, dict)]
     for step in steps:
         with suppress(Exception):
@@ -62,7 +62,7 @@ def _annotation_loader(pipeline: Sequence[dict],
 
 
 def _problem(labels: np.ndarray, path: str, image: str) -> tuple[str, str] | None:
-    """What is wrong with a label map as a picture, and the remedy."""
+    """Return the fault of a label map as a picture, and the remedy."""
     if labels.ndim != 2 or _reads_palette(labels, path):
         return ('this label map holds colours, and labels are one number a pixel',
                 'convert the label maps to train ids, pictures of one channel, or let the pipeline '
@@ -75,7 +75,7 @@ def _problem(labels: np.ndarray, path: str, image: str) -> tuple[str, str] | Non
 
 
 def _reads_palette(labels: np.ndarray, path: str) -> bool:
-    """Whether the labels are the colours of a palette, in grey or of one channel."""
+    """Return whether the labels are the colours of a palette, in grey or of one channel."""
     with suppress(OSError, ValueError, SyntaxError), Image.open(path) as picture:
         if picture.mode == 'P' and not np.array_equal(np.array(picture), labels):
             colours, grey = cv2.imread(path), cv2.imread(path, cv2.IMREAD_GRAYSCALE)
@@ -84,7 +84,7 @@ def _reads_palette(labels: np.ndarray, path: str) -> bool:
 
 
 def _size(path: str) -> str | None:
-    """Width and height of an image as it is loaded; None where Pillow cannot tell."""
+    """Return width and height of an image as it is loaded; None where Pillow cannot tell."""
     unreadable = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
     with suppress(*unreadable), Image.open(path) as picture:
         turned = picture.getexif().get(_ORIENTATION) in _TURNED

@@ -8,27 +8,27 @@ from mmengine.dataset import BaseDataset
 
 from ...errors import DataError, config_error
 
-#: What a data set has, heads that have an output for each, and the setting that counts them.
+#: Things that a data set lists, heads with an output for each, and the setting that counts them.
 _OUTPUTS = (('classes', ('decode_head', 'auxiliary_head', 'head'), 'num_classes'),
             ('num_keypoints', ('head', ), 'out_channels'))
 
 
 def check_outputs(cfg: Config, key: str, dataset: BaseDataset,
                   infos: Sequence[dict[str, Any]]) -> None:
-    """Compare the heads with the data set, and what it says of its images.
+    """Compare the heads with the data set and with its images' labels.
 
     Raises:
         DataError: Naming the head's key, e.g. ``model.decode_head.num_classes``.
     """
     name, metainfo = type(dataset).__name__, dataset.metainfo
-    for what, names, setting in _OUTPUTS:
-        found = metainfo.get(what) or 0
+    for things, names, setting in _OUTPUTS:
+        found = metainfo.get(things) or 0
         wanted = found if isinstance(found, int) else len(found)
         for head, settings in heads(cfg, *names):
             given = settings.get(setting)
             if wanted and isinstance(given, int) and given != wanted:
                 raise _error(f'{head}.{setting}', given, f'the data set {name} of {key} has '
-                             f'{wanted} {what.replace("num_keypoints", "key points")}',
+                             f'{wanted} {things.replace("num_keypoints", "key points")}',
                              f'set {head}.{setting}={wanted}, or use another data set')
     _check_classes(cfg, key, dataset)
     lengths = {info['keypoints'].shape[1] for info in infos if 'keypoints' in info}
@@ -39,7 +39,7 @@ def check_outputs(cfg: Config, key: str, dataset: BaseDataset,
 
 
 def heads(cfg: Config, *names: str) -> Iterator[tuple[str, dict]]:
-    """Heads of the model with their keys; one name may stand for several heads."""
+    """Return heads of the model with their keys; one name may stand for several heads."""
     for name in names:
         head = cfg.model.get(name)
         parts = head if isinstance(head, (list, tuple)) else [head]
@@ -49,7 +49,7 @@ def heads(cfg: Config, *names: str) -> Iterator[tuple[str, dict]]:
 
 
 def _check_classes(cfg: Config, key: str, dataset: BaseDataset) -> None:
-    """Classes of a classification: each has an image, and each image's class has an output."""
+    """Check a classification: each class has an image, and each image's class an output."""
     if not getattr(dataset, 'with_label', False):
         return
     counts, classes = Counter(dataset.get_gt_labels().tolist()), dataset.CLASSES or ()

@@ -64,7 +64,7 @@ class InterimMetricsHook(Hook):
             hook.save_best = save_best
 
     def _let_pass_over(self, runner: Runner) -> None:
-        """Until the evaluation is over, mmengine's hooks look for no metric."""
+        """Let mmengine's hooks look for no metric until the evaluation is over."""
         for scheduler in plateau_schedulers(runner):
             scheduler.need_val_args = False
         for hook in runner.hooks:

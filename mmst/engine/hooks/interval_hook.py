@@ -84,7 +84,7 @@ def drop_functions(checkpoint: dict) -> None:
 
 
 def trains(runner: Runner) -> bool:
-    """Whether the runner is training rather than only testing or validating."""
+    """Return whether the runner is training rather than only testing or validating."""
     return is_training(runner)
 
 
@@ -97,7 +97,7 @@ def plan_of(runner: Runner) -> RunPlan:
 
 
 def counts_iterations(runner: Runner) -> bool:
-    """Whether steps are iterations rather than epochs."""
+    """Return whether steps are iterations rather than epochs."""
     return isinstance(runner.train_loop, IterBasedTrainLoop)
 
 
@@ -112,7 +112,7 @@ def steps_done(runner: Runner) -> int:
 
 
 def stopped_early(runner: Runner) -> bool:
-    """Whether something has ended the run before its last step, e.g. an ``EarlyStoppingHook``."""
+    """Return whether a hook, e.g. ``EarlyStoppingHook``, has ended the run before its last step."""
     return bool(getattr(runner.train_loop, 'stop_training', False)
                 and steps_done(runner) < max_steps(runner))
 
@@ -123,7 +123,7 @@ def iterations_per_step(runner: Runner) -> int:
 
 
 def validation_due(runner: Runner, step: int) -> bool:
-    """Whether the loop validates at the end of ``step``."""
+    """Return whether the loop validates at the end of ``step``."""
     loop = runner.train_loop
     if runner.val_loop is None or step < loop.val_begin:
         return False

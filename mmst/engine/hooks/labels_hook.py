@@ -68,7 +68,7 @@ def without_label(runner: Runner) -> dict[str, list[str]]:
 
 
 def labels_of(sample: Any) -> list[int]:
-    """Labels that a prediction of a toolbox carries with it; none where it has none."""
+    """Return labels that a prediction of a toolbox carries with it; none where it has none."""
     for name, part in (('gt_sem_seg', 'data'), ('gt_label', None)):
         found = getattr(sample, name, None)
         found = getattr(found, part, None) if part else found

@@ -1,4 +1,4 @@
-"""Offers what hooks that keep weights pruned have in common."""
+"""Holds the common part of hooks that keep weights pruned."""
 from typing import Any
 
 from mmengine.runner import Runner

@@ -101,7 +101,7 @@ class PruneHook(MaskHook):
                 f'PruneHook.interval = {self.interval}: the schedule ends at {reached:.0%} of the '
                 f'target {self.sparsity:.0%}; the last step draws the rest at once.')
         if find_hook(runner, SearchHook) is None:
-            # What was loaded may be a searched network.
+            # The file that was loaded may hold a searched network.
             refresh_averaged(runner)
             rewrap(runner)
         ema = find_hook(runner, EMAHook) if self.pruner.reactivation else None

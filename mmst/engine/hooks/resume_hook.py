@@ -41,8 +41,8 @@ class ResumeHook(Hook):
       of each part is written into it.
     - With another number of processes, iterations and schedules are converted.
     - A checkpoint that ``StopHook`` has written in the middle of an epoch goes on there.
-    - What mmengine does not restore: the sampler's seed where the config has none, an evaluation
-      that was due when the run was stopped, the patience of an ``EarlyStoppingHook``.
+    - States that mmengine does not restore: the sampler's seed where the config has none, an
+      evaluation that was due when the run was stopped, the patience of an ``EarlyStoppingHook``.
 
     ``mmst train`` claims the directory before anything is written; the toolboxes' own tools
     leave that to this hook.

@@ -97,7 +97,7 @@ class SearchHook(IntervalHook):
         return self.searcher.supernet
 
     def leaves_alone(self, group: str) -> bool:
-        """Whether a group of search units stays as it is."""
+        """Return whether a group of search units stays as it is."""
         return self.searcher.leaves_alone(group)
 
     def check_plan(self, plan: RunPlan) -> None:

@@ -45,7 +45,7 @@ class SeedHook(Hook):
             self._seed(runner, runner.iter)
 
     def _seeded(self, runner: Runner, batches: Iterator) -> Iterator:
-        """Without workers, batches are augmented here: each from a seed of its own."""
+        """Seed each batch by itself where it is augmented here, without workers."""
         for number in count():
             self._seed(runner, number, stream=1)
             yield next(batches)

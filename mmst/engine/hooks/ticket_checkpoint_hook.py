@@ -72,7 +72,7 @@ class TicketCheckpointHook(CheckpointHook):
         return [name for name in names if name and self._may_go(name, steps[len(gone):])]
 
     def _may_go(self, name: str, kept: list[int]) -> bool:
-        """Whether a run with these settings removes a file of that name at all."""
+        """Return whether a run with these settings removes a file of that name at all."""
         if name.startswith('best_'):
             return bool(self.save_best)
         return self.max_keep_ckpts > 0 and name not in map(self.filename_tmpl.format, kept)

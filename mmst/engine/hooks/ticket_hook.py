@@ -58,7 +58,7 @@ class TicketHook(IntervalHook):
             to the ``SearchHook``'s.
         model (dict, optional): The config of the whole model. Defaults to ``model`` of the run's
             config; needed where the runner has none, as ``Runner(model=network, ...)``.
-        paper (Sequence[dict]): What the paper reports for such a run, printed next to its own at
+        paper (Sequence[dict]): The paper's figures of a run like this, printed next to its own at
             the end: dicts of ``source``, ``epochs``, ``sparsity`` and figures by the names of
             metrics, or ``params`` and ``macs``. A run of another length or sparsity prints none.
     """

@@ -39,7 +39,7 @@ class GatheredGradients(_Wrapper):
 
     @property
     def gathers(self) -> bool:
-        """Whether a step takes several iterations."""
+        """Return whether a step takes several iterations."""
         return self._accumulative_counts > 1
 
     def collect(self) -> None:
@@ -61,7 +61,7 @@ class GatheredGradients(_Wrapper):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Gradients are put back when the run's counters are known, ``initialize_count_status``."""
+        """Keep gradients until the run's counters are known (``initialize_count_status``)."""
         state_dict = dict(state_dict)
         self._to_restore = state_dict.pop(KEY, None)
         super().load_state_dict(state_dict)

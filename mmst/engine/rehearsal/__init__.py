@@ -48,7 +48,7 @@ def rehearse(cfg: Config, device: int = 0, processes: int = 1) -> None:
 
 
 def _steps(run: Rehearsal) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield the section of the config and what is done with it, in the order of a run."""
+    """Yield sections of the config, each with its steps, in the order of a run."""
     runner = run.runner
     yield 'train_dataloader', lambda: run.build_loader('train')
     yield 'train_cfg', run.build_train_loop

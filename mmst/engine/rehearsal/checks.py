@@ -12,7 +12,7 @@ from .places import Places
 
 
 def check(cfg: Config) -> None:
-    """Refuse a config that cannot be trained, whatever its data are.
+    """Refuse a config that cannot be trained with any data.
 
     Raises:
         MMSTError: The first thing that is wrong, in one line with key, value and remedy.

@@ -1,4 +1,4 @@
-"""One line for whatever was raised: key, value, the error's own words, a remedy."""
+"""Explains any exception in one line: key, value, the error's own words, a remedy."""
 import inspect
 import linecache
 import os
@@ -36,11 +36,11 @@ _ELSEWHERE = (
 
 @contextmanager
 def explained(places: Places, section: str = '', hint: str = '') -> Iterator[None]:
-    """Turn whatever is raised inside the block into an error that says in one line what is wrong.
+    """Turn any exception inside the block into an error of one line, with key and remedy.
 
     Args:
-        places (Places): Of the whole config; it notes what is built inside the block.
-        section (str): Key of what is at work.
+        places (Places): Of the whole config; it notes objects that are built inside the block.
+        section (str): Key of the part at work.
         hint (str): Ends the remedy where nothing better is known than to correct the setting.
 
     Raises:
@@ -73,7 +73,7 @@ def _cause(error: Exception, places: Places, hint: str) -> tuple[Place, str]:
             return whole.inner(key.format(split=split, section=places.section)), remedy
     if isinstance(error, ImportError):
         name = str(getattr(error, 'name', None) or 'the package').partition('.')[0]
-        return place, f'pip install {name}, or leave it away'
+        return place, f'pip install {name}, or omit it'
     if unexpected := re.search(r"unexpected keyword argument '(\w+)'", text):
         allowed = _arguments(error)
         inside = [key for key, _ in leaves(place.value) if key.rpartition('.')[2] == unexpected[1]]

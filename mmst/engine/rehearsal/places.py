@@ -13,7 +13,7 @@ from ...settings.parts import join, leaves
 
 #: Functions that build an object of settings ``cfg``.
 _BUILDERS = ('build_from_cfg', 'build_scheduler_from_cfg')
-#: What the runner does with a section of the config.
+#: The runner's task with each section of the config.
 _METHODS = dict(set_randomness='randomness', build_log_processor='log_processor',
                 build_visualizer='visualizer', register_hooks='default_hooks',
                 register_custom_hooks='custom_hooks', build_model='model',
@@ -26,9 +26,9 @@ class Place:
 
     Attributes:
         key (str): E.g. ``'model.backbone'``.
-        value (Any): What stands there.
+        value (Any): The value there.
         registry (Registry, optional): That was building an object from it.
-        given (dict): What the object was to be built with.
+        given (dict): The arguments for the object.
         line (str): Source code of the object made from it, where that failed.
     """
     key: str
@@ -48,7 +48,7 @@ class Places:
 
     Attributes:
         cfg (Config): The whole config.
-        section (str): Key of what is at work; of equal parts, one that stands there is meant.
+        section (str): Key of the part at work; of equal parts, one that stands there is meant.
         parts (dict): Key to value of everything in it.
     """
 
@@ -75,7 +75,7 @@ class Places:
             Registry.build = build
 
     def note(self, made: Any, key: str) -> None:
-        """An object was built from the part ``key``."""
+        """Note that an object was built from the part ``key``."""
         self._made.setdefault(id(made), (key, made))
 
     def of(self, made: Any) -> str | None:

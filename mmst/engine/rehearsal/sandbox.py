@@ -57,7 +57,7 @@ def sandbox(device: int = 0) -> Iterator[str]:
 
 
 def _restorations() -> list[Callable[[], Any]]:
-    """Return calls that put back what the whole process shares, as it is now."""
+    """Return calls that restore the present state of all that the process shares."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     start = multiprocessing.get_start_method(allow_none=True)
@@ -89,7 +89,7 @@ def _managed(kind: Any = ManagerMixin) -> Iterator[Any]:
 
 
 def _forget_instances() -> None:
-    """Close what was opened; classes that are new by now keep no instance of the rehearsal."""
+    """Close files and instances of the rehearsal, also those of classes that came with it."""
     for kind in _managed():
         for instance in named_instances(kind).values():
             for handler in getattr(instance, 'handlers', ()):

@@ -1,4 +1,4 @@
-"""Builds the network of a run's config; what fails names the config's key."""
+"""Builds the network of a run's config; errors name the config's key."""
 from mmengine.config import Config
 from torch import nn
 

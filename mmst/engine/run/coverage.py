@@ -25,7 +25,7 @@ class SearchesUnits(Protocol):
     """Is a hook that removes search units, e.g. ``SearchHook``."""
 
     def leaves_alone(self, group: str) -> bool:
-        """Whether a group of units stays as it is."""
+        """Return whether a group of units stays as it is."""
 
 
 def log_coverage(runner: Runner, teller: Hook) -> None:

@@ -96,7 +96,7 @@ def _names(dataset: Any) -> Iterator[str]:
 
 
 def _markers(settings: Any) -> Iterator[str]:
-    """How generated data were made."""
+    """Return the parameters of generated data."""
     for marker in map(find_marker, data_roots(settings)):
         if marker is not None:
             with suppress(OSError, ValueError):

@@ -10,7 +10,7 @@ from .runner_views import evaluated, find_hook, unwrapped
 
 
 class EvaluatedNetwork:
-    """Compares the two at each evaluation, whatever hooks exchange weights before it."""
+    """Compares the two at each evaluation, after all hooks that exchange weights before it."""
 
     def __init__(self):
         self._ticket: dict[str, int] | None = None

@@ -23,12 +23,12 @@ def add_event(runner: Runner, kind: str, step: int, **details: Any) -> None:
 
 
 def happened(runner: Runner, step: int, *kinds: str) -> bool:
-    """Whether an event of one of ``kinds`` was recorded at ``step``."""
+    """Return whether an event of one of ``kinds`` was recorded at ``step``."""
     return any(e['step'] == step and e['kind'] in kinds for e in events(runner)[::-1])
 
 
 def follows(runner: Runner, kind: str, *others: str) -> bool:
-    """Whether there is an event of ``kind``, and none of ``others`` after it."""
+    """Return whether there is an event of ``kind``, and none of ``others`` after it."""
     kinds = [e['kind'] for e in events(runner) if e['kind'] in (kind, *others)]
     return bool(kinds) and kinds[-1] == kind
 

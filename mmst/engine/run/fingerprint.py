@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .runner_views import models, unwrapped
 
-#: What is compared, in the order in which a difference is reported.
+#: Entries that are compared, in the order in which a difference is reported.
 PARTS = ('shapes', 'masks', 'BN statistics', 'weights')
 
 Named = dict[str, int]

@@ -71,7 +71,7 @@ def start_processes(cfg: Config) -> None:
 
 
 def _connect_gpus(launched_by: str, environment: Mapping, settings: dict) -> None:
-    """As the Runner does it, in its order: the first of both calls decides how workers start."""
+    """Connect as the Runner does, in its order: the first call decides how workers start."""
     set_multi_processing(**environment.get('mp_cfg', {}), distributed=True)
     dist.init_dist(launched_by, **settings)
 

@@ -22,7 +22,7 @@ def mask_state(masks: PruneState, weights: Weights) -> dict[str, Any]:
 
 def returned_state(returned: PruneState, weights: Weights,
                    averages: SinceReturn | None) -> dict[str, Any]:
-    """Which weights have returned, and how much of their averages' decay is done."""
+    """Return the weights that have returned, and how much of their averages' decay is done."""
     return dict(returned={name: returned[w]['returned'] for name, w in weights.items()},
                 share=averages.share if averages is not None else 0.)
 

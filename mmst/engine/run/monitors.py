@@ -53,7 +53,7 @@ def _monitored(runner: Runner) -> Iterator[tuple[str, str]]:
 
 
 def _key(runner: Runner, hook: Hook) -> str:
-    """Where the config has a hook; its class if that is unknown."""
+    """Return the config's key of a hook; its class if the key is unknown."""
     name = type(hook).__name__
     return next((key for key, settings in listed_hooks(runner.cfg)
                  if isinstance(settings, dict) and kind_name(settings) == name), name)

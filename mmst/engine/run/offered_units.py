@@ -1,4 +1,4 @@
-"""Letting the network of a run offer search units, whatever it is made of."""
+"""Lets the network of a run, of any layers, offer search units."""
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any

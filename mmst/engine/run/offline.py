@@ -51,7 +51,7 @@ def check_test(cfg: Config, path: str,
     Args:
         cfg (Config): The whole config.
         path (str): The ticket or checkpoint.
-        content (dict, optional): What ``start_file.read`` gave of it; read by default.
+        content (dict, optional): The result of ``start_file.read``; the file is read by default.
 
     Returns:
         tuple[dict, Ticket | None]: The file's content, and the ticket if it is one.

@@ -11,7 +11,7 @@ from ...settings.checks import check_number
 
 @DATA_SAMPLERS.register_module()
 class PartSampler(DefaultSampler):
-    """Each epoch sees another random part of the data.
+    """Draws another random part of the data for each epoch.
 
     Searches and prunes come by epochs: with short ones a short run has as many as a long one.
 

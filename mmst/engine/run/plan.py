@@ -20,7 +20,7 @@ class RunPlan:
 
     Attributes:
         steps (int): Length of the run.
-        unit (str): What the steps are: ``'epochs'`` or ``'iterations'``.
+        unit (str): The unit of steps: ``'epochs'`` or ``'iterations'``.
         wrapper (type): Class of the optimizer wrapper.
         hooks (Sequence[Hook]): The run's hooks.
         model (nn.Module): The model, unwrapped.
@@ -36,7 +36,7 @@ class RunPlan:
     cfg: Mapping[str, Any] | None = None
 
     def has(self, kind: type[Hook]) -> bool:
-        """Whether the run has a hook of a class."""
+        """Return whether the run has a hook of a class."""
         return any(isinstance(hook, kind) for hook in self.hooks)
 
     def check_length(self, key: str, value: int, consequence: str = 'it would never act') -> None:

@@ -65,7 +65,7 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def can_stop_inside(runner: Runner) -> bool:
-    """Whether the loop's epochs are mmengine's own, so that one can be finished later."""
+    """Return whether the loop's epochs are mmengine's own, so that one can be finished later."""
     loop = runner.train_loop
     return (isinstance(loop, EpochBasedTrainLoop)
             and type(loop).run_epoch is EpochBasedTrainLoop.run_epoch)
@@ -81,7 +81,7 @@ def read(checkpoint: dict[str, Any]) -> Position:
     """Return the position in a checkpoint; ``done`` is 0 where it was written between two epochs.
 
     Raises:
-        TicketError: What is there is no position.
+        TicketError: The entry is no position.
     """
     found = checkpoint['meta'].get(KEY)
     if found is None:

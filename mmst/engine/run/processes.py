@@ -34,7 +34,7 @@ def check_config(cfg: Config) -> None:
         raise config_error('sync_bn', kind, 'only torch\'s layers can shrink', 'use \'torch\'')
     if not is_cuda_available():
         raise config_error('sync_bn', kind, 'torch\'s SyncBatchNorm runs on GPUs only',
-                           'leave it away: statistics are averaged over all processes at each '
+                           'omit it: statistics are averaged over all processes at each '
                            'recalibration anyhow')
 
 
@@ -44,7 +44,7 @@ def stop_together(problem: MMSTError | None) -> None:
     All ranks must call this.
 
     Args:
-        problem (MMSTError, optional): What this process has found.
+        problem (MMSTError, optional): The error that this process has found.
 
     Raises:
         MMSTError: Of the first process that has found anything.
@@ -74,7 +74,7 @@ def check_processes(runner: Runner) -> None:
 
 
 def _check_wrapper(kind: type | None) -> None:
-    """An unknown one is mmengine's to report."""
+    """Refuse wrappers that cannot follow a search; mmengine reports unknown ones."""
     one_reducer = kind is None or (issubclass(kind, DistributedDataParallel)
                                    and kind is not MMSeparateDistributedDataParallel)
     if not one_reducer:

@@ -25,7 +25,7 @@ class Progress:
         supernet (Mapping, optional): ``params`` and ``macs`` before the search.
         due (float, optional): Sparsity that the schedule asks for now.
         target (float, optional): Sparsity at the end.
-        upcoming (Sequence[str]): What comes next, in words.
+        upcoming (Sequence[str]): The next events, in words.
     """
     unit: str
     step: int

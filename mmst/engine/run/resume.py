@@ -70,8 +70,8 @@ def _named(work_dir: Path) -> Path | None:
         text = read_text(work_dir / 'last_checkpoint', _LONGEST).strip()
         if not re.fullmatch(r'.*\d+\.pth', text):
             return None
-        beside, path = work_dir / Path(text).name, Path(text)
-        return path if path.parent.is_dir() and not beside.is_file() else beside
+        local, path = work_dir / Path(text).name, Path(text)
+        return path if path.parent.is_dir() and not local.is_file() else local
     except (OSError, ValueError):
         return None
 

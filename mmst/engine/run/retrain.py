@@ -54,7 +54,7 @@ def retraining_config(cfg: Config, **given: Any) -> Config:
 
 
 def _settings(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Put what is given over the config's own; a start that is given replaces the config's."""
+    """Return the given settings over the config's; a given start replaces the config's."""
     given = {key: value for key, value in given.items() if value is not None}
     starts = {'ticket', 'checkpoint'}
     return dict({k: v for k, v in defaults.items() if not (starts & set(given) and k in starts)},

@@ -1,4 +1,4 @@
-"""How near a search is to removing anything, and what to change where it never does."""
+"""Says how near a search is to removing anything, and advises where it never does."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,7 +49,7 @@ def advice(searches: Sequence[Mapping[str, Any]], rho: float, warmup: int,
 
 
 def dropped_state(optimizer: Any, dropped: Mapping[str, int]) -> str | None:
-    """That an optimizer's state could not be cut with the parameters, or None."""
+    """Say that an optimizer's state could not be cut with the parameters; None where it could."""
     if not dropped:
         return None
     names = ', '.join(sorted(dropped))
@@ -61,7 +61,7 @@ def dropped_state(optimizer: Any, dropped: Mapping[str, int]) -> str | None:
 
 
 def describe_emptied(step: int, emptied: list[str]) -> str | None:
-    """That nothing is left of some groups of units, or None."""
+    """Say that nothing is left of some groups of units; None where something is."""
     if not emptied:
         return None
     more = f' and {len(emptied) - 3} more' if len(emptied) > 3 else ''
@@ -70,7 +70,7 @@ def describe_emptied(step: int, emptied: list[str]) -> str | None:
 
 
 def describe_missed(step: int, result: SearchResult) -> str | None:
-    """That the last search has missed its target, or None."""
+    """Say that the last search has missed its target; None where it has not."""
     if not result.misses_target:
         return None
     return (f'search at {step}: the network costs {result.ratio:.3f} of its target, and this was '

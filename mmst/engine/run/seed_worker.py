@@ -11,7 +11,7 @@ from ...registry import FUNCTIONS
 
 @FUNCTIONS.register_module()
 def seed_worker(worker_id: int) -> None:
-    """Seed a worker by what the main process drew for this epoch, and by the rank.
+    """Seed a worker by the main process's number for this epoch, and by the rank.
 
     mmengine's own seeds workers alike in each epoch, so that augmentation repeats itself.
 

@@ -23,7 +23,7 @@ def snapshot(model: nn.Module, mask: Mapping[str, Tensor],
             are left out without it.
 
     Returns:
-        dict: ``sparsity``; ``layers``, the share pruned of each weight; ``units``, what is left of
+        dict: ``sparsity``; ``layers``, the share pruned of each weight; ``units``, those left of
         each group of search units by kernel size (0: tokens); ``widths`` of the search blocks by
         part; with ``input_shape`` also ``params``, ``macs``, and ``nonzero``, ``sparse_macs`` of
         the kept weights. Keys are text, as they come back from JSON.

@@ -18,7 +18,7 @@ from ...tickets.content import FORMAT
 from . import work_dir
 from .resume import find_checkpoint
 
-#: What a resumed run reads besides the weights.
+#: Entries that a resumed run reads besides the weights.
 TRAINING_STATE = ('meta', 'message_hub', 'optimizer')
 
 
@@ -67,7 +67,7 @@ def read(path: str, content: Any = None, key: str = '') -> dict[str, Any]:
 
     Args:
         path (str): The file.
-        content: What ``safe_load`` gave of it; read by default.
+        content: The result of ``safe_load``; the file is read by default.
         key (str): Begins the message where there is no such file.
 
     Raises:
@@ -91,7 +91,7 @@ def read(path: str, content: Any = None, key: str = '') -> dict[str, Any]:
 
 
 def is_ticket(content: Mapping[str, Any]) -> bool:
-    """Whether the content of a file is a ticket's."""
+    """Return whether the content of a file is a ticket's."""
     return content.get('format') == FORMAT
 
 
@@ -100,7 +100,7 @@ def check_fits(path: str, content: Mapping[str, Any], model: nn.Module, whole: b
 
     Args:
         path (str): For the message.
-        content (Mapping): What :func:`read` gave.
+        content (Mapping): The result of :func:`read`.
         model (nn.Module): It takes on the searched shapes and the weights.
         whole (bool): Whether the file must hold every part of the model.
 
@@ -127,7 +127,7 @@ def check_fits(path: str, content: Mapping[str, Any], model: nn.Module, whole: b
 
 
 def start_file(cfg: Config) -> str | None:
-    """Return what the run loads first: the file that is named, or the one that it goes on from."""
+    """Return the first file that the run loads: the one named, or that it goes on from."""
     if cfg.get('load_from') is None and cfg.get('resume') and osp.isdir(cfg.get('work_dir') or ''):
         return find_checkpoint(cfg.work_dir)
     return cfg.get('load_from')

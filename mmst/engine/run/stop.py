@@ -17,7 +17,7 @@ from multiprocessing.util import register_after_fork
 from types import FrameType
 from typing import Any
 
-#: What asks a run to end. A shell sees 128 + their number as exit status.
+#: Signals that ask a run to end. A shell sees 128 + their number as exit status.
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: Seconds in which one request may reach a process twice: a terminal sends it to the launcher and
 #: to the processes, and the launcher passes it on.
@@ -48,7 +48,7 @@ class StopSignals:
     """Notes SIGTERM and SIGINT rather than obeying them, in the main thread.
 
     Processes of multiprocessing that are forked meanwhile, such as data loading workers, ignore
-    what their whole group is sent, and end with this one. Handlers that were there before are put
+    signals to their whole group, and end with this one. Handlers that were there before are put
     back at the end.
 
     Attributes:

@@ -15,7 +15,7 @@ from ...tickets.plain_data import as_plain_data
 
 FILE = 'timeline.jsonl'
 _NUMBER = (int, float)
-#: What an event of each kind has at least.
+#: Keys that an event of each kind has at least.
 _FIELDS: dict[str, dict[str, Any]] = dict(
     run=dict(unit=str, steps=int),
     search=dict(removed=list, params=_NUMBER, macs=_NUMBER),

@@ -42,7 +42,7 @@ def release(work_dir: str | Path) -> None:
 
 
 def _refuse_links(work_dir: Path) -> None:
-    """Refuse links that lead out of the directory: what they name would be written over.
+    """Refuse links that lead out of the directory: the files that they name would be overwritten.
 
     Checkpoints may be links: they are read, and new ones take their places.
     """

@@ -7,7 +7,7 @@ from . import library
 
 
 def can_run(x: Tensor, bn: nn.Module) -> bool:
-    """Whether the kernel takes these: a BN in training, and a map in channels_last on a CPU.
+    """Return whether the kernel takes these: a BN in training, and a map in channels_last on a CPU.
 
     In float32 or float64, where the kernel can be compiled. Layers of other classes, with hooks,
     without weights, without running statistics or with cumulative ones are left to torch.

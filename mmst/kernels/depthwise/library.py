@@ -40,7 +40,7 @@ def kernel() -> ctypes.CDLL | None:
 
 @torch.compiler.assume_constant_result
 def available() -> bool:
-    """Whether there is a kernel; settled once, while torch.compile traces too."""
+    """Return whether there is a kernel; settled once, while torch.compile traces too."""
     return kernel() is not None
 
 

@@ -13,7 +13,7 @@ REGISTERED = hasattr(torch.library, 'custom_op')
 
 
 def can_run(x: Tensor, weights: Sequence[Tensor], stride: int) -> bool:
-    """Whether a kernel takes these: a map in channels_last, odd sizes up to 7, stride 1 or 2.
+    """Return whether a kernel takes a map (channels_last), odd sizes up to 7 and stride 1 or 2.
 
     On a CPU in float32 or float64, where the kernel can be compiled; on a GPU in float32, bfloat16
     or float16, where Triton is installed, if each kernel size comes once.

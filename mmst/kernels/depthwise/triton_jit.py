@@ -18,7 +18,7 @@ _SIZES = ('height', 'width', 'channels', 'out_height', 'out_width', 'rows', 'wei
 
 @triton.jit
 def pack(w1, w3, w5, w7, taps, plan, BLOCK_C: tl.constexpr):
-    """A program lays a tap of BLOCK_C channels in a row; in the weights they lie far apart."""
+    """Lay a tap of BLOCK_C channels in a row; in the weights they lie far apart."""
     tap, size = tl.program_id(0), tl.load(plan + tl.program_id(1) * COLUMNS)
     _start, to, step, c, there = _channels(plan, taps, BLOCK_C)
     inside = tl.load(plan + tl.program_id(1) * COLUMNS + 2)
@@ -37,7 +37,7 @@ def pack(w1, w3, w5, w7, taps, plan, BLOCK_C: tl.constexpr):
 @triton.jit(do_not_specialize=_SIZES[:5])
 def forward(x, y, taps, plan, height, width, channels, out_height, out_width,
             STRIDE: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
-    """A program computes BLOCK_X pixels of an output row in BLOCK_C channels."""
+    """Compute BLOCK_X pixels of an output row in BLOCK_C channels, in each program."""
     size = tl.load(plan + tl.program_id(1) * COLUMNS)
     if size == 7:
         _forward(x, y, taps, plan, height, width, channels, out_height, out_width, 7,
@@ -77,7 +77,7 @@ def _forward(x, y, taps, plan, height, width, channels, out_height, out_width, S
 @triton.jit(do_not_specialize=_SIZES[:5])
 def input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out_width,
                    STRIDE: tl.constexpr, BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
-    """A program gathers BLOCK_X pixels of an input row: the taps that met each."""
+    """Gather BLOCK_X pixels of an input row, in each program: the taps that met each."""
     size = tl.load(plan + tl.program_id(1) * COLUMNS)
     if size == 7:
         _input_gradient(dy, dx, taps, plan, height, width, channels, out_height, out_width, 7,
@@ -142,7 +142,7 @@ def weight_gradient(dy, x, partial, plan, height, width, channels, out_height, o
 def _weight_gradient(dy, x, partial, plan, height, width, channels, out_height, out_width, rows,
                      weights, SIZE: tl.constexpr, TAPS: tl.constexpr, STRIDE: tl.constexpr,
                      BLOCK_X: tl.constexpr, BLOCK_C: tl.constexpr):
-    """TAPS is SIZE or, since blocks are powers of two, the next one."""
+    """Sum a weight's gradient; TAPS is SIZE or, as blocks are powers of two, the next one."""
     part, parts = tl.program_id(0), tl.num_programs(0)
     plan += tl.program_id(1) * COLUMNS
     start, inside, first, ky = (tl.load(plan + 1), tl.load(plan + 2), tl.load(plan + 5),
@@ -190,5 +190,5 @@ def _channels(plan, taps, BLOCK_C: tl.constexpr):
 
 @triton.jit
 def _row(image, y, height, width, channels):
-    """Where row ``y`` of an image begins."""
+    """Return the offset of row ``y`` of an image."""
     return (image.to(tl.int64) * height + y) * width * channels

@@ -19,7 +19,7 @@ SIZES = (1, 3, 5, 7)
 @torch.compiler.assume_constant_result
 @cache
 def available() -> bool:
-    """Whether Triton is installed (on Linux it comes with torch for CUDA)."""
+    """Return whether Triton is installed (on Linux it comes with torch for CUDA)."""
     try:
         import triton  # noqa: F401
     except ImportError:
@@ -28,7 +28,7 @@ def available() -> bool:
 
 
 def can_run(weights: Sequence[Tensor]) -> bool:
-    """Whether each kernel size comes once."""
+    """Return whether each kernel size comes once."""
     sizes = [w.shape[-1] for w in weights if len(w)]
     return len(set(sizes)) == len(sizes)
 

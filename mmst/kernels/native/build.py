@@ -30,13 +30,13 @@ SWITCH, CACHE, TARGET = 'MMST_KERNEL', 'MMST_KERNEL_CACHE', 'MMST_KERNEL_TARGET'
 
 
 class BuildError(RuntimeError):
-    """There is no compiler, or it cannot compile the kernel."""
+    """Is raised where there is no compiler, or it cannot compile the kernel."""
 
 
 def build(source: Path) -> ctypes.CDLL:
     """Return the library of a kernel: from the cache, or compiled into it.
 
-    Of several processes that start at once, one compiles. What lies in the cache is used only where
+    Of several processes that start at once, one compiles. A file in the cache is used only where
     its digest is the one that was written with it; without a compiler, whichever has built it.
 
     Args:
@@ -167,7 +167,7 @@ def processor() -> str:
 
 
 def cache_folder() -> Path:
-    """Where builds are kept."""
+    """Return the folder of the builds."""
     if os.environ.get(CACHE):
         return Path(os.environ[CACHE])
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'mmst'

@@ -41,7 +41,7 @@ class Sigma:
 
     @property
     def multipliers(self) -> int:
-        """Multiply-adds a cycle at best."""
+        """Return multiply-adds a cycle at best."""
         return self.rows * self.columns
 
 

@@ -59,7 +59,7 @@ pre { overflow: auto; max-height: 480px; font-size: 12px; background: #f7f7f7; p
 @media print { .tip, nav { display: none; } }
 '''
 
-#: What a spot tells appears at the bottom of the window too: tooltips do not follow the Tab key.
+#: A spot's text appears at the bottom of the window too: tooltips do not follow the Tab key.
 SCRIPT = '''
 const tip = document.querySelector('.tip');
 const tell = (event) => {

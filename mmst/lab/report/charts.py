@@ -25,7 +25,7 @@ class Series:
         line (str, optional): ``'-'``, ``'--'``, ``':'``; None for marks alone.
         stepped (bool): Whether y stays until the next point.
         marks (Sequence[bool], optional): A mark a point: True for a filled, False for a hollow one.
-        tips (Sequence[str], optional): What each mark tells.
+        tips (Sequence[str], optional): The text of each mark.
     """
     label: str
     points: Sequence[tuple[float, float]]
@@ -49,7 +49,7 @@ def line_chart(title: str, x_label: str, x_end: float, series: Sequence[Series],
     """Return a chart with a key above and the run's events in lanes below.
 
     Args:
-        title (str): What is shown, with its unit.
+        title (str): The quantity, with its unit.
         x_label (str): Name of the horizontal axis, which goes from 0 to ``x_end``.
         series (Sequence[Series]): Lines.
         marks (Sequence[Mark]): Events.

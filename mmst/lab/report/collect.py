@@ -40,7 +40,7 @@ class RunData:
         config_path (Path, optional): Its file.
         starts (List[str]): When processes began to work at it.
         weights (Path, optional): Ticket or checkpoint that the network can be taken from.
-        notes (List[str]): What is missing, in sentences.
+        notes (List[str]): Sentences about missing files.
     """
     name: str
     run: Mapping[str, Any]
@@ -77,17 +77,17 @@ class RunData:
 
     @property
     def reached(self) -> float:
-        """How far the run is known to have come: its last event or logged loss."""
+        """Return how far the run is known to have come: its last event or logged loss."""
         return max([self.last_step, *(step for step, _ in self.losses[-1:])])
 
     @property
     def finished(self) -> bool:
-        """Whether the run has ended with a ticket."""
+        """Return whether the run has ended with a ticket."""
         return self.summary is not None
 
     @property
     def mask_step(self) -> int:
-        """Return the step whose mask ``layers`` tells of: since then, weights may be reactivated.
+        """Return the step of the mask in ``layers``: since then, weights may be reactivated.
         """
         if self.summary is not None:
             return self.summary['step']
@@ -163,7 +163,7 @@ def _events(checkpoint: Mapping[str, Any]) -> list[Entry]:
 
 
 def _plain(value: Any) -> Any:
-    """As it comes back from a JSON file."""
+    """Return a value as it comes back from a JSON file."""
     return json.loads(json.dumps(value))
 
 

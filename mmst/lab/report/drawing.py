@@ -45,7 +45,7 @@ def architecture(title: str, before: Mapping[str, Any], after: Mapping[str, Any]
     """Return the drawing for wide screens, and that for narrow ones; the page shows one of them.
 
     Args:
-        title (str): What is drawn.
+        title (str): Of the drawing.
         before (Mapping): Widths of the supernet by part.
         after (Mapping): Widths to draw.
         sparsity (Mapping): Mean share pruned of each block's layers, by its path.

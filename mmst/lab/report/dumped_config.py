@@ -34,7 +34,7 @@ def read_dumped(path: Path) -> Config:
 
 
 def _value(node: ast.expr) -> Any:
-    """Return what is written as ``dict(...)``, in brackets, or as a word or number."""
+    """Return the value of a literal: ``dict(...)``, brackets, a word or a number."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name) and node.id in _NUMBERS:

@@ -16,7 +16,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str],
     none.
 
     Args:
-        title (str): What the shares are of.
+        title (str): The quantity of the shares.
         rows (Sequence[str]): Their names, top to bottom.
         columns (Sequence[str]): Their names.
         cells (Mapping): (row, column) to a share.

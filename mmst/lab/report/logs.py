@@ -10,7 +10,7 @@ FOLDERS = '[0-9]*_[0-9]*'
 
 
 def starts(work_dir: Path) -> list[str]:
-    """When the run was started and resumed, e.g. ``'20240131_120000'``, oldest first."""
+    """Return times of starts and resumptions, e.g. ``'20240131_120000'``, oldest first."""
     return sorted(path.name for path in work_dir.glob(FOLDERS) if path.is_dir())
 
 

@@ -44,7 +44,7 @@ def page(data: RunData, samples: Sequence[Sample]) -> str:
 
 
 def status(data: RunData) -> str:
-    """How far the run is, in a sentence."""
+    """Return how far the run is, in a sentence."""
     steps = data.run.get('steps')
     if data.finished:
         return f'Finished at {data.unit} {data.summary["step"]}' + (

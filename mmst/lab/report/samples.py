@@ -33,7 +33,7 @@ class Sample:
 
 
 def draw_samples(data: RunData, count: int) -> list[Sample]:
-    """Labels and predictions of ``count`` images of the run's validation set, evenly chosen.
+    """Draw labels and predictions of ``count`` evenly chosen validation images of the run.
 
     Where data, weights or packages are missing, one sample without a picture says so.
     """

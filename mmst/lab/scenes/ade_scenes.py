@@ -21,7 +21,7 @@ CLASSES = {
 
 
 def annotation(name):
-    """The value a class has in an annotation file; 0 is left for pixels without one."""
+    """Return a class's value in an annotation file; 0 is left for pixels without a class."""
     return CLASSES[name] + 1
 
 

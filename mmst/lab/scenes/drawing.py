@@ -11,7 +11,7 @@ SHIFT = 4
 #: Coordinates are kept within this, or cv2's fixed-point numbers would overflow.
 LIMIT = 30000
 
-#: What is painted by people: houses, vehicles, clothes, signs and furniture share it, so that a
+#: Colours of painted things: houses, vehicles, clothes, signs and furniture share them, so that a
 #: colour says little about the class.
 PAINT = np.array([
     (60, 60, 60), (95, 95, 98), (135, 135, 138), (175, 178, 180), (215, 217, 220), (40, 42, 48),
@@ -20,7 +20,7 @@ PAINT = np.array([
     (80, 110, 70), (120, 150, 130), (110, 180, 200), (80, 160, 205), (130, 110, 140),
     (165, 190, 215), (95, 105, 120)], dtype=np.float64)
 
-#: What grows: bright and dark green, olive, brown, yellow, autumn red.
+#: Colours of plants: bright and dark green, olive, brown, yellow, autumn red.
 FOLIAGE = np.array([
     (45, 90, 60), (40, 70, 45), (70, 120, 90), (55, 110, 110), (60, 85, 110), (70, 140, 160),
     (60, 90, 150), (80, 110, 130), (90, 120, 90), (50, 75, 80)], dtype=np.float64)
@@ -137,7 +137,7 @@ def draw_clutter(canvas, rng, count, back=EVERY, floor=EVERY):
     """Fill the whole canvas with two grounds and ``count`` patches and lines of any colour.
 
     Args:
-        canvas (Canvas): What is drawn on.
+        canvas (Canvas): The image to draw on.
         rng (numpy.random.Generator): Source of chance.
         count (int): Number of patches and lines.
         back (ndarray): Palette (N, 3) of the upper ground. Defaults to all colours.

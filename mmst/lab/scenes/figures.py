@@ -179,7 +179,7 @@ def draw_figure(canvas, flat, away, unit, outfit, labels):
     """Draw a figure, its far parts first.
 
     Args:
-        canvas (Canvas): What is drawn on.
+        canvas (Canvas): The image to draw on.
         flat (ndarray): The key points (17, 2) in pixels.
         away (ndarray): How far away they are (17,), in any unit; orders the parts.
         unit (float): Pixels a body height.

@@ -16,7 +16,7 @@ def assemble(stage, place, parts):
     """Draw a piece made of boxes, far boxes first.
 
     Args:
-        stage (Stage): What is drawn on.
+        stage (Stage): The room to draw in.
         place (Place): Where the piece stands.
         parts (list): (faces, details, label) of each box.
     """
@@ -113,7 +113,7 @@ def bookcase(stage, rng, place, name):
 
 
 def refrigerator(stage, rng, place, name):
-    """A tall box with a small door over a large one, and long handles."""
+    """Draw a tall box with a small door over a large one, and long handles."""
     wide, high, deep, color = between(rng, 0.65, 0.8), between(rng, 1.6, 1.9), 0.65, pick(rng)
     cut = high * 0.66
     details = [end_panel(-wide / 2, wide / 2, cut - .02, cut + .02, deep, FRONT,
@@ -227,7 +227,7 @@ def chandelier(stage, rng, x, z, ceiling, name):
 
 
 def plant(stage, rng, place, name):
-    """A pot with long leaves."""
+    """Draw a pot with long leaves."""
     foot, color, green = place.world([(0, 0, .25)])[0], pick(rng), pick(rng, FOLIAGE)
     high = between(rng, 0.8, 1.4)
     tips = foot + np.column_stack([rng.normal(0, 0.28, 11), rng.uniform(0.6, 1, 11) * high,

@@ -28,7 +28,7 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a data set is written, and how large it is by default.
+    """Says how a data set is written, and how large it is by default.
 
     Args:
         write (Callable): ``write(root, size, train, val, seed)``.
@@ -84,7 +84,7 @@ def _count(folder):
 
 
 def _is_there(folder, wanted):
-    """Whether a folder holds all of a data set made with the ``wanted`` parameters."""
+    """Return whether a folder holds all of a data set made with the ``wanted`` parameters."""
     return _made_with(folder) == dict(wanted, files=_count(folder) - 1)
 
 
@@ -109,7 +109,7 @@ def generate(dataset, out, size=None, train=None, val=None, seed=0, replace=Fals
 
     The files appear together: they are written in a folder next to ``out``, which is renamed at
     the end. A folder made with the same parameters is left as it is; one that lost files is made
-    again. What an interrupted call left behind is removed. Data that a run reads are not replaced.
+    again. Files of an interrupted call are removed. Data that a run reads are not replaced.
 
     Args:
         dataset (str): A key of ``DATASETS``.
@@ -156,7 +156,7 @@ def _check_replaceable(out, wanted, replace):
 
 
 def _is_ours(folder):
-    """Whether a folder has a whole marker, and no more files than it says: those were added."""
+    """Return whether a folder has a whole marker, and no files that were added since."""
     made = _made_with(folder)
     return made.get('dataset') in DATASETS and type(made.get('files')) is int and (
         _count(folder) - 1 <= made['files'])

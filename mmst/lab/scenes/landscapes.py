@@ -16,7 +16,7 @@ from .street_sides import (
 )
 from .vehicles import draw_bus, draw_car, draw_person, draw_truck
 
-#: Contrast of fine, middle and coarse texture of what grows, flows and lies about.
+#: Contrast of fine, middle and coarse texture of plants, water and ground.
 SURFACES = {'tree': (.13, .13, .08), 'grass': (.10, .06, .06), 'field': (.08, .09, .06),
             'plant': (.08, .08, .04), 'earth': (.06, .07, .07), 'sand': (.06, .03, .05),
             'rock': (.06, .10, .08), 'mountain': (.05, .09, .10), 'hill': (.08, .08, .08),

@@ -147,7 +147,7 @@ def _draw_figures(canvas, rng, first):
 
 
 def _annotate(label, figures, crowd):
-    """Annotations (list of dict) of all that a label map (H, W) shows enough of."""
+    """Return annotations (list of dict) of all people whom a label map (H, W) shows enough of."""
     annotations = []
     for number, (flat, away) in figures.items():
         mask = label // STEP == number

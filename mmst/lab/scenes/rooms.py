@@ -8,7 +8,7 @@ from .furniture import FREE, PIECES, chandelier, facing
 from .space import Camera, Place, Stage
 from .vehicles import draw_person
 
-#: By kind of room: what must stand at a wall, what may, and what may stand free.
+#: By kind of room: pieces that must stand at a wall, that may, and that may stand free.
 ROOMS = (
     dict(must=('bed',), may=('wardrobe', 'drawers', 'lamp', 'bookcase', 'chair', 'plant'),
          free=('armchair', 'chair'), hung=('window', 'painting', 'mirror', 'door')),
@@ -46,12 +46,12 @@ class Room:
         return np.column_stack([np.full(4, x), rise, along])
 
     def span(self, wall):
-        """Where a wall begins and ends along its own direction, as far as it is well seen."""
+        """Return where the visible part of a wall begins and ends along its own direction."""
         half = self.wide / 2
         return (-half, half) if wall == 'back' else (0.45 * self.deep, self.deep)
 
     def place(self, wall, along):
-        """Where a piece with its back to a wall stands."""
+        """Return the place of a piece with its back to a wall."""
         if wall == 'back':
             return Place(along, self.deep, np.pi)
         side = -1 if wall == 'left' else 1
@@ -80,7 +80,7 @@ def _shell(stage, rng, room, name):
 
 
 def _window(stage, rng, room, wall, middle, name):
-    """Panes in a frame, often between two curtains of vertical folds."""
+    """Draw panes in a frame, often between two curtains of vertical folds."""
     half, low, top = between(rng, 0.45, 0.75), 0.95, between(rng, 2.0, 2.25)
     frame = darker(pick(rng), 1.3)
     stage.face(room.panel(wall, middle - half, middle + half, low, top), frame,
@@ -183,7 +183,7 @@ def draw_room(canvas, rng, index, name):
     """Draw a room on a canvas.
 
     Args:
-        canvas (Canvas): What is drawn on.
+        canvas (Canvas): The image to draw on.
         rng (numpy.random.Generator): Source of chance.
         index (int): Kinds of rooms take turns over it.
         name (Callable): The label of a class' name.

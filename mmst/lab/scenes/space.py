@@ -64,13 +64,13 @@ class Camera:
         return self.outline(self.seen(points))
 
     def depth(self, point):
-        """How far away (metres, along the axis) a world point (3,) is."""
+        """Return the distance (metres, along the axis) of a world point (3,)."""
         return float(self.seen([point])[0, 2])
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object stands: ``x``, ``z`` in metres and its ``heading`` in radians.
+    """Says where an object stands: ``x``, ``z`` in metres and its ``heading`` in radians.
 
     Heading 0 faces away from the camera, pi faces it, pi/2 faces right.
     """
@@ -93,8 +93,8 @@ class Stage:
     """Draws world polygons on a canvas through a camera, shaded by the sun and by haze.
 
     Args:
-        canvas (Canvas): What is drawn on.
-        camera (Camera): What it is seen through.
+        canvas (Canvas): The image to draw on.
+        camera (Camera): The camera that sees it.
         haze (tuple): Colour (3,) that far things fade to.
         sight (float): Distance in metres at which 63% is haze.
         contrast (float): 0 (no shading) to 1 of faces turned from the sun. Defaults to 0.5.
@@ -109,7 +109,7 @@ class Stage:
         return self.camera.focal / max(self.camera.depth(point), NEAR)
 
     def shaded(self, color, away, normal=None):
-        """The colour a surface ``away`` metres off that faces ``normal`` (3,) is seen in."""
+        """Return the colour of a surface ``away`` metres off that faces ``normal`` (3,)."""
         light = 1.0
         if normal is not None:
             toward = normal[0] * SUN[0] + normal[1] * SUN[1] + normal[2] * SUN[2]

@@ -8,8 +8,8 @@ def verdict(higher: Sequence[float], lower: Sequence[float]) -> str:
     """Return whether the first of two runs scores above the second, beyond the spread over seeds.
 
     Args:
-        higher (Sequence[float]): What the paper's higher one scores, a value a seed.
-        lower (Sequence[float]): What its lower one scores.
+        higher (Sequence[float]): Scores of the paper's higher one, a value a seed.
+        lower (Sequence[float]): Scores of its lower one.
 
     Returns:
         str: ``'holds'`` where even the worst seed of the first is above the best of the second,

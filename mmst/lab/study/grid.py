@@ -7,7 +7,7 @@ from ...errors import config_error
 
 
 def expand(grid: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The sections and claims that ``grid`` stands for.
+    """Return the sections and claims that ``grid`` stands for.
 
     Args:
         grid (Mapping): ``data``: data set to its title; ``ratios``: in percent; ``curves``: label

@@ -32,7 +32,7 @@ class Job:
     """Is a run under a seed.
 
     Attributes:
-        run (Run): What is run.
+        run (Run): Its run.
         seed (int): Of the config's randomness.
         folder (Path): Its work directory.
         config (Path): Its config file.
@@ -222,7 +222,7 @@ def supply(job: Job, role: str) -> Path:
 
 
 def has_supplies(job: Job, role: str) -> bool:
-    """Whether a run's files are there for another one."""
+    """Return whether a run's files are there for another one."""
     if role == 'checkpoint':
         return any(job.folder.glob('epoch_*.pth')) or any(job.folder.glob('iter_*.pth'))
     if role == 'rewind':

@@ -26,7 +26,7 @@ def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) 
     """Check, run the jobs that are left, write the table.
 
     Args:
-        study (Study): What to do.
+        study (Study): The study to conduct.
         args (Namespace): Of ``mmst study``.
         tools (Path): Folder of the tools.
         configs (Path): Folder ``configs/studies``.
@@ -83,7 +83,7 @@ def jobs_of(study: Study, size: Size, args: argparse.Namespace, work_dir: Path):
 
 
 def has_configs(study: Study, name: str, size: Size) -> bool:
-    """Whether the size has configs for a run and all that it needs."""
+    """Return whether the size has configs for a run and all that it needs."""
     run = study.runs[name]
     return run.data in size.configs and all(
         has_configs(study, other, size) for other in run.needs.values())

@@ -19,7 +19,7 @@ class Plan:
 
 def make_plan(jobs: Mapping[str, Job], wanted: Sequence[str], folder: Path,
               rerun_changed: bool = False) -> Plan:
-    """Which jobs have no record, or are needed for their files.
+    """Return a plan of the jobs that have no record, or are needed for their files.
 
     Args:
         jobs (Mapping[str, Job]): All jobs by key, each after those that it needs.

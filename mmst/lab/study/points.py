@@ -19,7 +19,7 @@ class Point:
         series (str): Label of its curve; of a row that is on none, of the row.
         run (str): Name of the run.
         source (str): :data:`OURS` or :data:`PAPER`.
-        metric (str): What ``score`` is.
+        metric (str): The metric of ``score``.
         macs (float, optional): Multiply-adds of the dense network times the share of weights kept,
             as the paper counts; None where they are not known.
         score (float): Mean over seeds.

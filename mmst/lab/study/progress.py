@@ -16,7 +16,7 @@ class Progress:
     """Shows a bar, a line for each run that ends, and the time that is left.
 
     Args:
-        jobs (Sequence[Job]): What is to do.
+        jobs (Sequence[Job]): The jobs to do.
         console (Console, optional): Where to; the terminal by default.
     """
 
@@ -39,12 +39,12 @@ class Progress:
         self.bars.stop()
 
     def started(self, job: Job) -> None:
-        """A run has begun, or goes on."""
+        """Note that a run has begun, or goes on."""
         self.begun[job.key] = self.done.get(job.key, 0.)
         self._show()
 
     def moved(self, job: Job, epochs: float) -> None:
-        """A run has trained so many epochs in all; those before it was resumed cost nothing."""
+        """Note a run's epochs in all; those before it was resumed cost nothing."""
         before = self.done.get(job.key)
         self.done[job.key] = min(epochs, self.lengths[job.key])
         if before in (None, 0.) and epochs > 1:
@@ -52,7 +52,7 @@ class Progress:
         self._show()
 
     def finished(self, job: Job, record: Mapping[str, Any]) -> None:
-        """A run has ended well."""
+        """Note that a run has ended well."""
         self._count(job)
         metrics = record['metrics']
         shown = ', '.join(f'{name} {metrics[name]:.2f}' for name in SHOWN if name in metrics)
@@ -60,7 +60,7 @@ class Progress:
         self._say(f'{job.key}: {shown or "done"}{spent}')
 
     def failed(self, job: Job, reason: str) -> None:
-        """A run has ended otherwise, or cannot begin."""
+        """Note that a run has failed, or cannot begin."""
         self._count(job)
         self._say(f'{job.key}: FAILED: {reason}')
 

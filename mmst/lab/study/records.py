@@ -17,7 +17,7 @@ _FIELDS = dict(run=str, seed=int, digest=str, metrics=dict)
 
 
 def record_path(folder: Path, job: Job) -> Path:
-    """Where a job's record lies."""
+    """Return the path of a job's record."""
     return folder / f'{job.key}.json'
 
 
@@ -51,7 +51,7 @@ def write_record(folder: Path, job: Job, size: str, words: list[str],
         job (Job): Its result file is there.
         size (str): Name of the size.
         words (List[str]): The command.
-        seconds (float, optional): What the last call took; None where it had ended before.
+        seconds (float, optional): Time of the last call; None where the run had ended before.
         root (str): The project's folder, which the command is written down without.
     """
     summary = _read(job.result)

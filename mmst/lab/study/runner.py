@@ -20,12 +20,12 @@ class StudyRunner:
     """Executes a plan.
 
     Args:
-        plan (Plan): What is to do; its ``records`` grow.
+        plan (Plan): The jobs to do; its ``records`` grow.
         slots (Sequence[Mapping]): Changes to the environment of each run side by side.
         tools (str): Folder of the tools.
         records (Path): Folder of the records.
         size (str): Name of the size.
-        progress (Progress): What shows it.
+        progress (Progress): Shows how far the study is.
     """
 
     def __init__(self, plan: Plan, slots: Sequence[Mapping[str, str]], tools: str, records: Path,

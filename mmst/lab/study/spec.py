@@ -10,7 +10,7 @@ from ...errors import ConfigError, config_error
 from ...tickets.plain_data import as_plain_data
 from .grid import expand
 
-#: What a run may need of another one: its ticket, last checkpoint, rewind points or neck.
+#: Files of another run that a run may need: ticket, last checkpoint, rewind points or neck.
 ROLES = ('ticket', 'checkpoint', 'rewind', 'neck')
 TOOLS = ('train', 'prune', 'retrain', 'lottery', 'transfer', 'chance')
 #: Rows that every section of every table begins with, by the end of the run's name.
@@ -67,7 +67,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Study:
-    """A table or a figure and the runs it is made of."""
+    """Holds a table or a figure and the runs that it is made of."""
     name: str
     title: str
     source: str

@@ -54,7 +54,7 @@ class Boxes:
         """
         if _key(path.stem) not in self._found:
             raise DataError(f'--boxes {self.path}: no box of a person for {path.name}. Remedy: '
-                            f'add one with image_id = {path.stem!r}, or leave --boxes away to take '
+                            f'add one with image_id = {path.stem!r}, or omit --boxes to take '
                             'whole images as boxes.')
         return np.array(self._found[_key(path.stem)], np.float32)
 

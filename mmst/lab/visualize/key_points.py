@@ -39,7 +39,7 @@ class KeyPointView(View):
         return merge_data_samples(inference_topdown(network, subject.image, subject.boxes))
 
     def draw(self, image: np.ndarray, sample: Any, truth: bool = False) -> np.ndarray:
-        """Small images are enlarged, so that lines are thin compared with the people."""
+        """Draw; small images are enlarged, so that lines are thin compared with the people."""
         from mmpose.visualization import PoseLocalVisualizer
         factor = max(1, round(WIDTH / image.shape[1]))
         image = cv2.resize(image, None, fx=factor, fy=factor)
@@ -72,7 +72,7 @@ class KeyPointView(View):
 
 
 def _people(dataset: Any) -> Iterator[dict[str, Any]]:
-    """mmpose's samples are people, several an image."""
+    """Yield mmpose's samples, of which each is a person."""
     return (dataset.get_data_info(i) for i in range(len(dataset)))
 
 

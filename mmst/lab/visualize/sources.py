@@ -47,7 +47,7 @@ def read_image(path: Path) -> np.ndarray:
         if path.stat().st_size else None
     if image is None:
         raise DataError(f'--images {path}: cannot be read as an image. Remedy: copy it again, or '
-                        'leave it away.')
+                        'omit it.')
     return image
 
 

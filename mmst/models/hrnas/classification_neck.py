@@ -84,7 +84,7 @@ class ClassificationNeck(BaseModule):
         return (self.dropout(out), )
 
     def get_widths(self) -> dict[str, Any]:
-        """The architecture as plain data, to be given back as ``widths``."""
+        """Return the architecture as plain data, to be given back as ``widths``."""
         return get_widths(self)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):

@@ -49,7 +49,7 @@ def projections(names: Iterable[str]) -> list[str]:
 
 
 def has_old_order(metadata: Any) -> bool:
-    """Whether a module's entry in ``_metadata`` says that it was written in the old order."""
+    """Return whether a module's entry in ``_metadata`` says that its order is the old one."""
     if not isinstance(metadata, Mapping) or 'version' not in metadata:
         return False
     version = metadata['version']
@@ -69,7 +69,7 @@ def convert(content: Any) -> Any:
     be compared before.
 
     Args:
-        content: What ``torch.load`` gave.
+        content: The result of ``torch.load``.
 
     Returns:
         The same object.

@@ -58,5 +58,5 @@ class DensePredictionNeck(BaseModule):
         return (self.block(torch.cat(resized, dim=1)), )
 
     def get_widths(self) -> dict[str, Any]:
-        """The architecture as plain data, to be given back as ``widths``."""
+        """Return the architecture as plain data, to be given back as ``widths``."""
         return get_widths(self)

@@ -95,7 +95,7 @@ class HRNASSupernet(BaseModule):
         return tuple(branches)
 
     def get_widths(self) -> dict[str, Any]:
-        """The architecture as plain data, to be given back as ``widths``."""
+        """Return the architecture as plain data, to be given back as ``widths``."""
         return get_widths(self)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
@@ -118,7 +118,7 @@ class ConvBNReLU(nn.Module):
         return F.relu(self.bn(self.conv(x)))
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        """Its shapes are fixed: others are those of another network."""
+        """Refuse other shapes: they are those of another network."""
         own = self.state_dict().items()
         check_shapes(state_dict, prefix, {name: t.shape for name, t in own if t.dim()})
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -61,7 +61,7 @@ class LightweightTransformer(nn.Module):
         return self.queries.shape[0]
 
     def __bool__(self) -> bool:
-        """Whether a token is left."""
+        """Return whether a token is left."""
         return self.tokens > 0
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -81,7 +81,7 @@ class LightweightTransformer(nn.Module):
         return dict(tokens=UnitGroup('token', self.input_bn, kernel_sizes, self.keep, self.macs))
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
-        """Multiply-adds of each token: an equal share of the Transformer's.
+        """Return multiply-adds of each token: an equal share of the Transformer's.
 
         Both attentions are quadratic in the tokens, so the share falls as tokens go.
         """

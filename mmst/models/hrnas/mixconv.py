@@ -61,7 +61,7 @@ class MixConv(nn.Module):
         return [conv.weight.shape[0] for conv in self.depthwise]
 
     def __bool__(self) -> bool:
-        """Whether a hidden channel is left."""
+        """Return whether a hidden channel is left."""
         return self.expand.weight.shape[0] > 0
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class MixConv(nn.Module):
             channels=UnitGroup('channel', self.depthwise_bn, kernel_sizes, self.keep, self.macs))
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
-        """Multiply-adds of each hidden channel: its expansion, depthwise taps and projection."""
+        """Return each hidden channel's multiply-adds: expansion, depthwise taps and projection."""
         before, after = in_hw[0] * in_hw[1], out_hw[0] * out_hw[1]
         return torch.cat([
             torch.full((width, ), float(self.in_channels * before +

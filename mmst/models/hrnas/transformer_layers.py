@@ -34,11 +34,11 @@ class EncoderLayer(nn.Module):
         return self.ops.norm(self.norm2, x + self.dropout(self.feedforward(x)))
 
     def full_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the parameters while any token is left."""
+        """Return shapes of the parameters while any token is left."""
         return self._full
 
     def macs_per_token(self) -> int:
-        """Multiply-adds of the linear maps for one token."""
+        """Return multiply-adds of the linear maps for one token."""
         return sum(shape[0] * shape[1] for shape in self._full.values() if len(shape) == 2)
 
 

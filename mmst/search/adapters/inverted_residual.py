@@ -45,7 +45,7 @@ class InvertedResidualAdapter(UnitAdapter):
                 and has_scales(layers[1].norm))
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
-        """Multiply-adds of each hidden channel: its expansion, depthwise taps and projection."""
+        """Return each hidden channel's multiply-adds: expansion, depthwise taps and projection."""
         expand, depthwise, project = (layer.conv for layer in self.module.conv)
         taps = depthwise.kernel_size[0] * depthwise.kernel_size[1]
         one = (expand.in_channels * in_hw[0] * in_hw[1]

@@ -37,13 +37,13 @@ class Channels:
         return {name: len(units) for name, units in self._left.items()}
 
     def search_units(self, model: nn.Module) -> dict[str, UnitGroup]:
-        """The groups of ``model``, whose channels these are."""
+        """Return the groups of ``model``, whose channels these are."""
         tensors: dict[str, Tensor] = dict(model.named_parameters())
         tensors.update(model.named_buffers())
         return {name: self._group(model, name, tensors) for name in self.plan.groups}
 
     def places(self, name: str) -> dict[Side, Tensor]:
-        """Where the units left of a group are now: (units, k) positions in each of its tensors."""
+        """Return the (units, k) positions of the units left of a group in each of its tensors."""
         left = self._left[name]
         return {side: self._now(side, positions[left])
                 for side, positions in self.plan.groups[name].members.items()}
@@ -62,7 +62,7 @@ class Channels:
             lambda *_: self._macs(name, tensors), minimum=1, scales=scales)
 
     def _macs(self, name: str, tensors: Mapping[str, Tensor]) -> Tensor:
-        """Multiply-adds of each unit: of all weights that it has a row or column of."""
+        """Return multiply-adds of each unit: of all weights that it has a row or column of."""
         total = 0.
         for (tensor, dim), positions in self.plan.groups[name].members.items():
             times = self.plan.used.get(tensor)
@@ -92,7 +92,7 @@ class Channels:
         """Give ``model`` the shapes of a state that is about to be loaded.
 
         Units are left by their number: which they were in the network before a search does not
-        matter to the shapes. What the state does not have is cut alike.
+        matter to the shapes. Tensors that the state does not have are cut alike.
 
         Raises:
             TicketError: If no search can have left such shapes.
@@ -186,7 +186,7 @@ def _fit(model: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *_: An
 
 
 def describe(model: nn.Module, names: Iterable[str]) -> None:
-    """Let the layers of the tensors ``names`` say of themselves what shapes they have."""
+    """Update the sizes that the layers of the tensors ``names`` note of themselves."""
     paths = dict.fromkeys(name.rpartition('.')[0] for name in names)
     for path in paths:
         _describe_layer(model.get_submodule(path))
@@ -195,7 +195,7 @@ def describe(model: nn.Module, names: Iterable[str]) -> None:
 
 
 def _describe_parent(module: nn.Module) -> None:
-    """OpenMMLab's ``ConvModule`` says once more what its layer does; attention counts its heads."""
+    """Update copies of a layer's settings: ``ConvModule``'s, and attention's number of heads."""
     inner = module._modules.get('conv')
     if isinstance(inner, nn.modules.conv._ConvNd):
         for name in ('in_channels', 'out_channels', 'groups'):
@@ -225,7 +225,7 @@ def _describe_layer(m: Any) -> None:
 
 
 def _describe_attention(m: nn.Module) -> None:
-    """Heads of attention whose layer says how many they are and how wide, and joins them itself."""
+    """Update number and width of attention's heads, in layers that hold and join them."""
     known = vars(m)
     qkv = m._modules.get('qkv')
     if isinstance(qkv, nn.Linear) and {'num_heads', 'head_dims', 'embed_dims'} <= set(known):

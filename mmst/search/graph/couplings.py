@@ -2,7 +2,7 @@
 import torch
 from torch import Tensor
 
-#: The label of what is no channel: constants, the image, results of unknown functions.
+#: The label of all but channels: constants, the image, results of unknown functions.
 NONE = 0
 
 
@@ -24,7 +24,7 @@ class Couplings:
         return torch.arange(self.count - number, self.count)
 
     def join(self, one: Tensor, other: Tensor) -> None:
-        """Labels at the same place, after broadcasting, go together; what meets NONE stays."""
+        """Couple labels at the same place, after broadcasting; labels that meet NONE stay."""
         one, other = torch.broadcast_tensors(one, other)
         differ = one != other
         self._pairs.append((one[differ], other[differ]))
@@ -38,7 +38,7 @@ class Couplings:
         self._kept.append(labels.flatten())
 
     def rectangle(self, labels: Tensor) -> None:
-        """A dimension was split into several: what is left of them must be a product again.
+        """Note that a dimension was split: the sizes left must make a product again.
 
         Either whole slices along the leading dimensions go, where something has united all that is
         within a slice (heads of attention), or the same place in each slice (shuffled channels).

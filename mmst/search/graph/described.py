@@ -9,7 +9,7 @@ from ...errors import TicketError
 from .channels import attach, channels_of
 from .plan import Plan
 
-#: Entry of a ticket's meta data, and of what checkpoints say of their search.
+#: Entry of a ticket's meta data, and of the search's state in checkpoints.
 KEY = 'channels'
 _REMEDY = 'Remedy: load it with the config it was made with.'
 
@@ -25,7 +25,7 @@ def described(model: nn.Module) -> dict[str, Any]:
 
 def attach_described(model: nn.Module, file: Mapping[str, Any] | None,
                      part: str | None = None) -> nn.Module:
-    """Let ``model``, as built, take on the channels that a file tells of, and return it.
+    """Let ``model``, as built, take on the channels of a file, and return it.
 
     Args:
         model (nn.Module): The network that the file's config describes. Nothing happens where it
@@ -34,7 +34,7 @@ def attach_described(model: nn.Module, file: Mapping[str, Any] | None,
         part (str, optional): The part of the file's network that ``model`` is.
 
     Raises:
-        TicketError: What the file tells does not fit the network.
+        TicketError: The file's channels do not fit the network.
     """
     data = describing(file)
     if data is not None and channels_of(model) is None:

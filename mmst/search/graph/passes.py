@@ -36,7 +36,7 @@ def run(model: nn.Module, image: Tensor, training: bool) -> Any:
 
 
 def _in_turn(features: Any, heads: nn.ModuleList) -> list[Any]:
-    """Outputs of heads of which each reads what the one before has made."""
+    """Return outputs of heads of which each reads the output of the one before."""
     outputs = [heads[0].forward(features)]
     for head in list(heads)[1:]:
         outputs.append(head.forward(features, outputs[-1]))
@@ -51,7 +51,7 @@ def _auxiliary(model: nn.Module) -> Sequence[nn.Module]:
 
 
 def example(model: nn.Module, channels: int, shape: Sequence[int]) -> Mapping[str, Any]:
-    """Passes over a random image in the network's precision."""
+    """Return passes over a random image in the network's precision."""
     dtype = next((p.dtype for p in model.parameters()), None)
     generator = torch.Generator().manual_seed(0)
     return passes(torch.randn(1, channels, *shape, generator=generator).to(dtype))

@@ -36,7 +36,7 @@ class Coupled:
 
 @dataclass(frozen=True)
 class Plan:
-    """All groups of a network, as it was before any search.
+    """Holds all groups of a network, as it was before any search.
 
     Attributes:
         groups (Dict[str, Coupled]): By name: the path of the layer that makes the channels, and
@@ -54,7 +54,7 @@ class Plan:
         return self  # never changed
 
     def without(self, names: Mapping[str, str]) -> 'Plan':
-        """The plan without some groups, for the reasons given."""
+        """Return the plan without some groups, for the reasons given."""
         left = {name: group for name, group in self.groups.items() if name not in names}
         sides = {side for group in left.values() for side in group.members}
         return Plan(left, {side: n for side, n in self.sizes.items() if side in sides}, self.used,
@@ -100,7 +100,7 @@ class Plan:
 
 
 def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
-    """The groups that a trace of ``model`` has found, of at least two units with scales."""
+    """Return the groups that a trace of ``model`` has found, of at least two units with scales."""
     found: dict[int, dict[Side, list[int]]] = {}
     components = trace.solve()
     for name, sides in components.items():

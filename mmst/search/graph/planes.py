@@ -50,7 +50,7 @@ def combine(operands: Sequence[tuple[torch.Size, Sequence[Plane]]],
 
     Args:
         operands (Sequence[Tuple[Size, Sequence[Plane]]]): Shape and planes of each.
-        couplings (Couplings): What follows from it.
+        couplings (Couplings): Collects the labels that belong together.
     """
     dims = max((len(shape) for shape, _ in operands), default=0)
     shapes = [(1, ) * (dims - len(shape)) + tuple(shape) for shape, _ in operands]

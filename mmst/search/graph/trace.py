@@ -135,7 +135,7 @@ def follow(model: nn.Module, runs: Mapping[str, Callable[[nn.Module], Any]]) -> 
 
     Args:
         model (nn.Module): On the CPU; its state is not changed.
-        runs (Mapping[str, Callable]): Each runs the model and returns what must stay as it is.
+        runs (Mapping[str, Callable]): Each runs the model and returns outputs that must stay.
     """
     trace = ChannelTrace(model)
     with trace:

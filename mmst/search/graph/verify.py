@@ -18,7 +18,7 @@ Runs = Mapping[str, Callable[[nn.Module], Any]]
 
 
 def exact_groups(model: nn.Module, plan: Plan, runs: Runs) -> Plan:
-    """The plan without the groups whose removal changes outputs where it must not.
+    """Return the plan without the groups whose removal changes outputs where it must not.
 
     Half of each group's units are given scales and shifts of 0, on the one hand, and are removed,
     on the other. Groups that fail are found by halving; of the same layers of many blocks, the
@@ -54,7 +54,7 @@ def exact_groups(model: nn.Module, plan: Plan, runs: Runs) -> Plan:
 
 @torch.no_grad()
 def difference(model: nn.Module, plan: Plan, runs: Runs, names: Sequence[str]) -> str | None:
-    """Why removing half of the units of groups is not the same as zeroing them; None: it is."""
+    """Return how removing half of the units differs from zeroing them; None where it does not."""
     twin = copy.deepcopy(model)
     attach(twin, plan)
     keep = {name: half(plan.groups[name].units) for name in names}

@@ -7,7 +7,7 @@ from .operation import Operation
 
 
 class Place(Operation):
-    """Input channel j becomes channel ``index[j]`` of ``channels``; the others are 0."""
+    """Puts input channel j at channel ``index[j]`` of ``channels``; the others are 0."""
     settings = ('index', 'channels')
 
     def width(self, node, inputs) -> int:

@@ -7,7 +7,7 @@ from .operation import Operation
 
 
 class Select(Operation):
-    """Channel j is the input's channel ``index[j]``."""
+    """Takes the input's channel ``index[j]`` as channel j."""
     settings = ('index', )
 
     def width(self, node, inputs) -> int:

@@ -72,7 +72,7 @@ def moved(couplings: Couplings, planes_of: PlanesOf, func: Callable[..., Any], x
 
 
 def _equal_parts(couplings: Couplings, plane: Plane, part: Plane) -> None:
-    """A slice that is a half, a third, … will be so of what is left: all parts go together."""
+    """Couple the parts of a half, a third, …: a slice stays that share of its tensor."""
     for dim in varying(plane):
         whole, size = plane.shape[dim], part.shape[dim]
         if 1 < size < whole and whole % size == 0:

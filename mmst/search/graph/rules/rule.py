@@ -1,4 +1,4 @@
-"""Holds what all rules share: their type, and labels along one dimension."""
+"""Holds the common part of all rules: their type, and labels along one dimension."""
 from collections.abc import Callable, Sequence
 from typing import Any
 
