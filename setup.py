@@ -33,15 +33,18 @@ EXTRAS = {
     # mmpose itself is missing on purpose: it declares chumpy, which no longer builds and which it
     # never imports. Install it with `pip install --no-deps mmpose`; here is the rest it needs.
     'pose': ['mmdet>=3.0.0', 'xtcocotools>=1.12', 'json-tricks', 'munkres'],
+    'det': ['mmdet>=3.0.0'],
 }
 EXTRAS['all'] = sorted(
-    set(itertools.chain.from_iterable(EXTRAS[task] for task in ('seg', 'cls', 'pose'))))
+    set(itertools.chain.from_iterable(EXTRAS[task] for task in ('seg', 'cls', 'pose', 'det'))))
 # torch's ONNX exporter is written in onnxscript; onnxruntime checks its files.
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
 # ruff formats the signatures in the API pages.
 EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff']
 # benchmarks/latency.py compares with it.
 EXTRAS['benchmark'] = ['openvino>=2024.0', *EXTRAS['export']]
+# benchmarks/side_by_side.py compares with it.
+EXTRAS['compare'] = ['torch-pruning>=1.6']
 EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', 'tensorboard',
                  'ruff', 'import-linter', 'mypy', 'pre-commit', *EXTRAS['export']]
 

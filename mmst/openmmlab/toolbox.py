@@ -14,7 +14,8 @@ from ..settings.checks import suggestion
 INSTALL = dict(
     mmseg='pip install mmsegmentation ftfy regex',
     mmpretrain='pip install mmpretrain',
-    mmpose='pip install mmdet xtcocotools json-tricks munkres && pip install --no-deps mmpose')
+    mmpose='pip install mmdet xtcocotools json-tricks munkres && pip install --no-deps mmpose',
+    mmdet='pip install mmdet')
 
 
 def check_toolbox(cfg: Config) -> None:

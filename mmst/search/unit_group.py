@@ -54,12 +54,16 @@ class UnitGroup:
     def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
         """Return the scales of the penalty, for units of the relative ``costs`` (1-D).
 
+        Several scales share the cost of their unit: what a unit adds to the penalty is its cost
+        times the mean of its scales, as if it had one.
+
         Returns:
             List[Tuple[nn.Parameter, int, Tensor]]: A parameter, the dimension along which its
             entries belong to units, and costs that broadcast to its shape.
         """
         if self.scales:
-            return [(scale.parameter, scale.dim, scale.spread(costs)) for scale in self.scales]
+            shared = costs / sum(scale.index.shape[1] for scale in self.scales)
+            return [(scale.parameter, scale.dim, scale.spread(shared)) for scale in self.scales]
         return [(self.gamma, 0, costs)]
 
     def __len__(self) -> int:

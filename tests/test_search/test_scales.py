@@ -43,7 +43,7 @@ def test_importances_sum_up_by_the_reduction_asked_for():
     assert importances({'a': one}, None, reduction='max')['a'].tolist() == [3., 4.]
 
 
-def test_penalty_acts_on_each_scale_of_two_groups_in_one_norm():
+def test_penalty_acts_on_each_scale_of_two_groups_in_one_norm_and_scales_share_their_units_cost():
     joint = nn.Parameter(torch.tensor([1., -1., 1., 0.]))
     rows = nn.Parameter(torch.tensor([[1., -1.], [2., 2.]]))
     first = group(Scale(joint, torch.tensor([[0], [2]])))
@@ -53,12 +53,20 @@ def test_penalty_acts_on_each_scale_of_two_groups_in_one_norm():
     parameters, spread = penalty_terms(groups, costs)
     assert [id(p) for p in parameters] == [id(joint), id(rows)]
     penalty = L1Penalty(parameters, spread, rho=.5)
-    assert penalty.value() == pytest.approx(.5 * (1 + 3 + 2 + 0 + 3 * 2 + 4 * 4))
+    assert penalty.value() == pytest.approx(.5 * (1 + 2 + (3 * (1 + 2) + 4 * (0 + 4)) / 2))
     for p in parameters:
         p.grad = torch.zeros_like(p)
     penalty.add_gradients()
-    assert joint.grad.tolist() == [.5, -1.5, 1., 0.]
-    assert rows.grad.tolist() == [[1.5, -1.5], [2., 2.]]
+    assert joint.grad.tolist() == [.5, -.75, 1., 0.]
+    assert rows.grad.tolist() == [[.75, -.75], [1., 1.]]
+
+
+def test_scales_of_a_unit_add_as_much_to_the_penalty_as_its_cost_times_its_importance():
+    one = group(*(scale([1., 3.], [[0], [1]]) for _ in range(4)), scale([5., 1.], [[0], [1]]))
+    costs = torch.tensor([2., 7.])
+    expected = float((costs * one.importance()).sum())
+    assert L1Penalty(*penalty_terms({'a': one}, {'a': costs}), rho=1.).value() == pytest.approx(
+        expected)
 
 
 def test_group_of_one_norm_is_penalised_as_it_is():

@@ -59,6 +59,8 @@ def explained(places: Places, section: str = '', hint: str = '') -> Iterator[Non
         value = place.value.get('type', place.value) if isinstance(
             place.value, dict) else place.value
         problem, _, own = _message(error).partition('. Remedy: ')
+        if own and 'mmcv.ops' in problem and section.startswith('val'):
+            own += ', or train without evaluation: mmst train --no-validate'
         kind = DataError if '.dataset' in place.key else ConfigError
         raise kind(f'{place.key} = {shorten(repr(value), 80)}: {problem}. '
                    f'Remedy: {own or remedy}.') from error

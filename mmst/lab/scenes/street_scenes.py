@@ -56,6 +56,9 @@ EGO, STATIC = 30, 31
 #: Label ids of ``EGO`` and ``STATIC`` in Cityscapes.
 OTHER_IDS = {EGO: 1, STATIC: 4}
 
+#: Labels of :func:`draw_things`: number of the thing times this, plus its class.
+STEP = 256
+
 CITIES = dict(train=('anhalten', 'bergstadt', 'cleeve'), val=('dornbach', 'elmwick'))
 FAR = 90.0
 
@@ -283,8 +286,38 @@ def _surfaced(rng, image, label):
     return textured(rng, image, amount, cells)
 
 
+class _NumberedCanvas(Canvas):
+    """Adds the number of the thing that is drawn to its labels; 0 is the street itself."""
+    number = 0
+
+    def polygons(self, many, color=None, label=None):
+        super().polygons(many, color, self._numbered(label))
+
+    def strokes(self, many, width, color=None, label=None, closed=False):
+        super().strokes(many, width, color, self._numbered(label), closed)
+
+    def disc(self, centre, radii, color=None, label=None, angle=0.0):
+        super().disc(centre, radii, color, self._numbered(label), angle)
+
+    def _numbered(self, label):
+        return None if label is None else self.number * STEP + label
+
+
 def draw_scene(seed, index, height=128, width=256):
-    """Draw one street scene.
+    """Draw one street scene with the class of each pixel.
+
+    Args: as :func:`draw_things`.
+
+    Returns:
+        tuple: Image (height, width, 3) uint8, BGR, and labels (height, width) uint8: train ids,
+        ``EGO`` and ``STATIC``.
+    """
+    image, label = draw_things(seed, index, height, width)
+    return image, (label % STEP).astype(np.uint8)
+
+
+def draw_things(seed, index, height=128, width=256):
+    """Draw one street scene in which each thing that stands or moves has a number.
 
     Args:
         seed (Sequence[int]): Seed of this image.
@@ -293,11 +326,12 @@ def draw_scene(seed, index, height=128, width=256):
         width (int): Width in pixels. Defaults to 256.
 
     Returns:
-        tuple: Image (height, width, 3) uint8, BGR, and labels (height, width) uint8: train ids,
-        ``EGO`` and ``STATIC``.
+        tuple: Image (height, width, 3) uint8, BGR, and labels (height, width) int32: ``STEP`` times
+        the thing's number, plus its train id, ``EGO`` or ``STATIC``. A bicycle and its rider are
+        one thing.
     """
     rng = np.random.default_rng(seed)
-    canvas = Canvas(height, width)
+    canvas = _NumberedCanvas(height, width, dtype=np.int32)
     camera = Camera(
         focal=max(0.8 * width, 1.2 * height),
         centre=width * between(rng, 0.42, 0.58),
@@ -318,12 +352,13 @@ def draw_scene(seed, index, height=128, width=256):
     if index % 3 == 2:  # the tram's wire
         stage.line([(rail, 5.0, 4), (rail, 5.0, FAR)], 0.05, (40, 40, 40))
     items += _traffic(stage, rng, index, half, rail) + _walkers(stage, rng, index, half, walk)
-    for _, draw in sorted(items, key=lambda item: -item[0]):
+    for canvas.number, (_, draw) in enumerate(sorted(items, key=lambda item: -item[0]), 1):
         draw()
+    canvas.number = 0
     if rng.random() < 0.3:
         _hood(canvas, rng)
     image, label = canvas.finish()
-    return exposed(rng, _surfaced(rng, image, label)), label
+    return exposed(rng, _surfaced(rng, image, label % STEP)), label
 
 
 def _hood(canvas, rng):
