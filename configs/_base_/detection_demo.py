@@ -22,3 +22,4 @@ default_hooks = dict(
     prune=dict(sparsity=0.8, interval=2, parts=['backbone', 'neck', 'bbox_head']),
     recalibrate=dict(batches=2, batch_size=8),
     checkpoint=dict(interval=4))
+auto_scale_lr = dict(enable=False, base_batch_size=4)

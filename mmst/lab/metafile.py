@@ -73,6 +73,6 @@ def _techniques(search: Mapping | None, prune: Mapping | None, retrain: Mapping
 
 
 def _architecture(cfg: Config) -> Sequence[str]:
-    head = cfg.model.get('decode_head') or cfg.model.get('head')
+    head = cfg.model.get('decode_head') or cfg.model.get('bbox_head') or cfg.model.get('head')
     parts = cfg.model.backbone, cfg.model.get('neck'), head
     return [kind_name(part) for part in parts if part]
