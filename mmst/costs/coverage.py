@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..pruning.matrices import matrix_names
-from ..search.units import module_path
+from ..search.units import searched_parameters
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Coverage:
     Attributes:
         total (int): Of the whole network; a shared one counts once.
         prunable (int): Weights that pruning chooses among.
-        searched (int): Parameters of the modules whose units a search may remove; many of them are
-            prunable, too.
+        searched (int): Parameters that a search may cut, those of modules that offer units or that
+            hold a channel of a group; many of them are prunable, too.
         left_out (Dict[str, int]): All other weights, by part of the network, the largest first.
     """
     total: int
@@ -52,12 +52,12 @@ def coverage(model: nn.Module, pruned: Mapping[str, nn.Parameter],
         parts (Sequence[str]): Parts of the model in which weights are pruned. Of these the norms
             and biases are distinguished from other tensors.
     """
-    inside = tuple({f'{module_path(group)}.' for group in searched})
+    inside = searched_parameters(model, searched)
     own = {id(p) for p in pruned.values()}
     sums: Counter[str] = Counter()
     prunable = within = 0
     for name, p in model.named_parameters():
-        found, is_searched = id(p) in own, bool(inside) and name.startswith(inside)
+        found, is_searched = id(p) in own, name in inside
         prunable += p.numel() * found
         within += p.numel() * is_searched
         if not found and not is_searched:

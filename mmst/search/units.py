@@ -5,7 +5,7 @@ adapter for its class where the class is not ours. Nothing is found by name patt
 other backbones can offer units too. A network whose channels were followed through a pass
 (:mod:`mmst.search.graph`) offers those alone.
 """
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from torch import nn
 
@@ -76,6 +76,20 @@ def adapter_of(module: nn.Module) -> UnitAdapter | None:
     kind = type(module)
     adapter = UNIT_ADAPTERS.module_dict.get(f'{kind.__module__}.{kind.__qualname__}')
     return adapter(module) if adapter is not None else None
+
+
+def searched_parameters(model: nn.Module, groups: Iterable[str]) -> set[str]:
+    """Return the names of the parameters that a removal of units of ``groups`` may cut.
+
+    All of a module that offers units count; of channels that were followed through a pass those
+    tensors that have a row or a column of a unit, whichever layers they are in.
+    """
+    names = dict.fromkeys(name for name, _ in model.named_parameters())
+    channels = channels_of(model)
+    if channels is not None:
+        return {name for group in groups for name in channels.tensors(group) if name in names}
+    inside = tuple({f'{module_path(group)}.' for group in groups})
+    return {name for name in names if inside and name.startswith(inside)}
 
 
 def module_path(group_name: str) -> str:

@@ -1,10 +1,13 @@
 """Shares of a network that a run prunes, searches, or leaves alone."""
+import any_nets
 import torch
 from tiny import BACKBONE, NECK, TinySegmentor
 from torch import nn
 
 from mmst.costs.coverage import coverage
 from mmst.pruning.prunable import prunable_weights
+from mmst.search.graph.build import find_plan
+from mmst.search.graph.channels import attach
 from mmst.search.units import find_units
 
 
@@ -32,6 +35,19 @@ def test_searched_modules_are_those_of_the_groups():
     assert found.searched == sum(p.numel() for path in paths
                                  for p in model.get_submodule(path).parameters())
     assert coverage(model, {}, groups[:1]).searched < found.searched
+
+
+def test_coupled_channels_lie_in_all_layers_that_make_normalise_or_read_them():
+    model = any_nets.Read(any_nets.Residual).eval()
+    attach(model, find_plan(model, (16, 16)))
+    groups = find_units(model)
+    found = coverage(model, {}, groups)
+    # All but the biases and the rows of the class scores, whose columns are those of the stream.
+    assert found.searched == found.total - model.classifier.bias.numel()
+    hidden = coverage(model, {}, ['body.one.0.0.channels'])
+    one = model.body.one
+    assert hidden.searched == sum(p.numel() for p in (
+        one[0][0].weight, one[0][1].weight, one[0][1].bias, one[2][0].weight))
 
 
 def test_tensors_that_are_no_matrix_of_a_known_layer_are_named():

@@ -36,6 +36,10 @@ class Channels:
         """Return the units left of each group."""
         return {name: len(units) for name, units in self._left.items()}
 
+    def tensors(self, name: str) -> set[str]:
+        """Return the names of the parameters and buffers in which a group has units."""
+        return {side[0] for side in self.plan.groups[name].members}
+
     def search_units(self, model: nn.Module) -> dict[str, UnitGroup]:
         """Return the groups of ``model``, whose channels these are."""
         tensors: dict[str, Tensor] = dict(model.named_parameters())
