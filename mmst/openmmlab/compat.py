@@ -3,6 +3,8 @@
 - mmseg, mmpose and mmdet import ``mmcv.ops``: a placeholder lets them where mmcv has no compiled
   ops (mmcv-lite), see :mod:`mmst.openmmlab.mmcv_ops`.
 - Checkpoints are read without running code, see :mod:`mmst.openmmlab.safe_checkpoints`.
+- Networks take on the shapes of searched checkpoints, see
+  :mod:`mmst.openmmlab.searched_checkpoints`.
 - ``_base_ = 'mmst::name.py'`` finds the configs of this package, see
   :mod:`mmst.openmmlab.config_package`.
 
@@ -46,4 +48,6 @@ def _after_mmengine(mmengine: ModuleType) -> None:
 
 def _after_checkpoint(checkpoint: ModuleType) -> None:
     from .safe_checkpoints import read_checkpoints_safely
+    from .searched_checkpoints import receive_searched_states
     read_checkpoints_safely(checkpoint)
+    receive_searched_states(checkpoint)

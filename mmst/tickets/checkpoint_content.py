@@ -3,7 +3,9 @@ from typing import Any
 
 from ..errors import TicketError
 from ..models.hrnas.coordinate_order import convert
+from ..openmmlab.searched_checkpoints import note_search
 from ..registry import CHECKPOINT_READERS
+from ..search.graph.described import KEY, describing
 from .content import FORMAT
 from .digest import find_changed_part
 from .ticket import Ticket
@@ -11,7 +13,8 @@ from .ticket import Ticket
 
 @CHECKPOINT_READERS.register_module()
 def check_and_convert(filename: str, content: Any) -> Any:
-    """Refuse a file that was changed; bring the weights of older versions into today's order.
+    """Refuse a file that was changed; bring the weights of older versions into today's order, and
+    let those of a searched network tell of it.
 
     Args:
         filename (str): For the message.
@@ -21,7 +24,11 @@ def check_and_convert(filename: str, content: Any) -> Any:
         TicketError: The file is not as its run has written it.
     """
     check_digests(filename, content)
-    return convert(content)
+    content = convert(content)
+    if isinstance(content, dict) and (content.get('format') == FORMAT or 'mmst_search' in content):
+        channels = describing(content)
+        return note_search(content, {} if channels is None else {KEY: channels})
+    return content
 
 
 def check_digests(filename: str, content: Any) -> None:

@@ -4,30 +4,35 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...errors import TicketError
+from ...registry import STATE_RECEIVERS
 from ..graph.channels import FULL_WIDTHS, channels_of
-from ..graph.described import attach_described
+from ..graph.described import attach_described, removed_any
 from ..units import adapter_of
 
 
 def accept_searched_states(model: nn.Module,
-                           file: Mapping[str, Any] | None = None) -> nn.Module:
+                           file: Mapping[str, Any] | None = None,
+                           part: str | None = None) -> nn.Module:
     """Let ``model`` load states that a search has narrowed, and return it.
 
     Modules of this project take their widths from the incoming shapes by themselves; those that
     offer units through an adapter learn it here, from a hook that goes before torch's loading
     and travels in copies of the module. To be called on a network as built, before any search. The
-    runner's hooks and ``Ticket.build`` do; only code that loads a ticket by other means must.
+    runner's hooks, ``Ticket.build`` and, once ``mmst`` is imported, mmengine's functions that load
+    checkpoints do; only code that loads a ticket by other means must.
 
     Args:
         model (nn.Module): A network as built.
         file (Mapping, optional): The content of the ticket or checkpoint that is going to be
             loaded. Networks that neither declare units nor have an adapter need it: it says which
             of their channels belong together.
+        part (str, optional): The part of the file's network that ``model`` is.
 
     Raises:
         TicketError: The file does not fit the network.
     """
-    attach_described(model, file)
+    attach_described(model, file, part)
     if channels_of(model) is not None:
         return model
     for module in model.modules():
@@ -37,6 +42,25 @@ def accept_searched_states(model: nn.Module,
             setattr(module, FULL_WIDTHS, full)
             module._register_load_state_dict_pre_hook(_rebuild, with_module=True)
     return model
+
+
+@STATE_RECEIVERS.register_module()
+def receive_search(model: nn.Module, search: Mapping[str, Any]) -> None:
+    """Let a network take on a state that mmengine is about to load.
+
+    Args:
+        model (nn.Module): A network, as built or with channels of its own.
+        search (Mapping): What the file tells: its channels, as far as it has any, and the ``part``
+            of its network that ``model`` is.
+
+    Raises:
+        TicketError: The search has removed channels that the network cannot do without.
+    """
+    try:
+        accept_searched_states(model, search, search.get('part'))
+    except TicketError:
+        if removed_any(search):
+            raise
 
 
 def _rebuild(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *_: Any) -> None:

@@ -51,6 +51,14 @@ def describing(file: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return None
 
 
+def removed_any(file: Mapping[str, Any] | None) -> bool:
+    """Return whether fewer units are left of any group than a file says there were."""
+    data = describing(file) or {}
+    widths, groups = data.get('widths') or {}, data.get('groups') or {}
+    return any(name not in widths or widths[name] < group['units']
+               for name, group in groups.items())
+
+
 def plan_for(model: nn.Module, data: Mapping[str, Any], part: str | None = None) -> Plan:
     """Return the plan that plain data describe, if it fits ``model``.
 
