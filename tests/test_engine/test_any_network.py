@@ -1,4 +1,6 @@
 """Two-in-one training of a network that knows nothing of it, to the ticket and beyond."""
+import json
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +12,12 @@ import tiny
 import torch
 from mmengine.runner import Runner
 
+from mmst.cli.main import main
+from mmst.costs.network_costs import NetworkCosts
+from mmst.deploy.export.deployed import Deployed, smallest
+from mmst.deploy.export.onnx_file import check_onnx, export_onnx
 from mmst.engine import FixedMaskHook, SearchHook
+from mmst.engine.run import offered_units
 from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
 from mmst.errors import ConfigError, TicketError
 from mmst.openmmlab.safe_checkpoints import safe_load
@@ -108,8 +115,13 @@ def test_supernet_of_a_ticket_has_all_channels(ticket, run):
     assert sum(p.numel() for p in ticket.supernet().parameters()) == find_supernet(run)['params']
 
 
-def test_resumed_run_ends_bit_for_bit_like_the_run_itself(run, tmp_path):
-    again = make(tmp_path, load_from=f'{run.work_dir}/epoch_2.pth', resume=True)
+@pytest.mark.parametrize('epoch', [1, 3], ids=['before the first search', 'between two'])
+def test_resumed_run_ends_bit_for_bit_like_the_run_itself(run, tmp_path, monkeypatch, epoch):
+    def fail(*_):
+        raise AssertionError('the channels of a resumed run are those of its checkpoint')
+
+    monkeypatch.setattr(offered_units, 'find_plan', fail)
+    again = make(tmp_path, load_from=f'{run.work_dir}/epoch_{epoch}.pth', resume=True)
     again.train()
     for one, other in ((unwrapped(again), unwrapped(run)),
                        (averaged(again).module, averaged(run).module)):
@@ -200,3 +212,43 @@ def test_weights_that_a_run_starts_from_fill_the_whole_network(run, tmp_path):
         'first', {k: v.clone() for k, v in unwrapped(r).state_dict().items()})), 90)
     runner.train()
     assert all(torch.equal(seen['first'][key], value) for key, value in state.items())
+
+
+@pytest.mark.parametrize('reactivation', ['search', 'prune'], ids=['IR-S', 'IR-P'])
+def test_reactivation_returns_weights_of_coupled_channels(tmp_path, reactivation):
+    runner = make(tmp_path, prune=dict(reactivation=reactivation))
+    runner.train()
+    found = [event for event in tiny.events(runner) if event['kind'] == 'reactivate']
+    assert any(event['revived'] for event in found)
+    ticket = Ticket.load(tmp_path / 'ticket.pth')
+    assert ticket.sparsity == pytest.approx(0.5, abs=0.01)
+
+
+def test_search_ends_where_its_target_is_met(tmp_path):
+    whole = NetworkCosts(tiny.SIZE)(any_nets.MODELS.build(any_nets.MODEL))['macs']
+    runner = make(tmp_path, search=dict(target_flops=0.8 * whole))
+    runner.train()
+    searches = [event for event in tiny.events(runner) if event['kind'] == 'search']
+    assert 0.7 * whole < searches[-1]['macs'] <= 0.8 * whole
+    assert sum(len(event['removed']) for event in searches)
+
+
+def test_ticket_costs_on_the_command_line_what_its_run_says(run, tmp_path, capsys):
+    assert main(['cost', f'{run.work_dir}/ticket.pth', '--out', str(tmp_path / 'cost.json')]) == 0
+    total = json.loads((tmp_path / 'cost.json').read_text())['searched']['total']
+    told = json.loads(Path(run.work_dir, 'ticket.json').read_text())
+    assert total['params'] == told['params']['searched']
+    assert total['macs'] == told['macs']['searched']
+
+
+def test_onnx_of_a_ticket_holds_what_is_left_and_gives_its_outputs(ticket, tmp_path):
+    pytest.importorskip('onnxruntime')
+    onnx = pytest.importorskip('onnx')
+    network, path = Deployed(smallest(ticket), tiny.SIZE), tmp_path / 'ticket.onnx'
+    export_onnx(network, str(path))
+    image = torch.randn(2, 3, *tiny.SIZE)
+    assert check_onnx(str(path), network, image) < 1e-5
+    assert torch.allclose(network(image), ticket.build()(image, None), atol=1e-5)
+    numbers = sum(math.prod(tensor.dims) for tensor in onnx.load(path).graph.initializer)
+    # The whole network's norms may have gone into its convolutions: their weights remain.
+    assert numbers < sum(p.numel() for p in ticket.supernet().parameters() if p.dim() > 1)

@@ -1,5 +1,6 @@
 """Lets the network of a run, of any layers, offer search units."""
 import logging
+import os.path as osp
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,12 +10,14 @@ from torch import nn
 
 from ...costs.cost import image_channels
 from ...errors import TicketError, one_line, shorten
+from ...openmmlab.safe_checkpoints import safe_load
 from ...search.graph.build import covered, find_plan
 from ...search.graph.channels import attach, channels_of
 from ...search.graph.described import describing, plan_for
 from ...search.graph.plan import Plan
 from ...search.units import find_units
 from .plan import RunPlan
+from .start_file import start_file
 
 #: Where units come from: what modules declare, themselves or by an adapter, else all channels that
 #: can be followed through the network; the former alone; the latter in any case.
@@ -35,6 +38,10 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
         return
     if units == 'auto' and find_units(plan.model):
         return
+    data = _resumed_channels(plan)
+    if data is not None:
+        attach_both(plan, plan_for(plan.model, data))
+        return
     try:
         found = follow_channels(plan.model, input_shape)
     except Exception as error:  # whatever networks say to an image without labels
@@ -45,6 +52,14 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
     if found.groups:
         attach_both(plan, found)
         print_log(describe(plan.model, found), logger='current')
+
+
+def _resumed_channels(plan: RunPlan) -> Mapping[str, Any] | None:
+    """Return the channels of the checkpoint that a run goes on from: nothing is traced again."""
+    path = start_file(plan.cfg) if (plan.cfg or {}).get('resume') else None
+    if path is None or not osp.isfile(path):
+        return None
+    return describing(safe_load(path, 'cpu'))
 
 
 def follow_channels(model: nn.Module, input_shape: Sequence[int]) -> Plan:
