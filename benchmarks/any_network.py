@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from any_network_configs import CONFIGS, SHAPES
+from any_network_configs import CONFIGS, SHAPES, config_path
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
@@ -47,8 +47,8 @@ def build(toolbox: str, path: str) -> nn.Module:
     register = {'mmpretrain': 'mmpretrain.utils', 'mmseg': 'mmseg.utils', 'mmpose': 'mmpose.utils',
                 'mmdet': 'mmdet.utils'}[toolbox]
     importlib.import_module(register).register_all_modules(False)
-    cfg = Config.fromfile(Path(package.__file__).parent / '.mim' / 'configs' / f'{path}.py')
-    model = _without_pretrained(copy.deepcopy(cfg.model.to_dict()))
+    cfg = Config.fromfile(config_path(Path(package.__file__).parent, path))
+    model = without_pretrained(copy.deepcopy(cfg.model.to_dict()))
     preprocessor = cfg.get('data_preprocessor')
     if preprocessor is not None:
         model.setdefault('data_preprocessor', preprocessor.to_dict())
@@ -125,11 +125,12 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
     return '\n'.join(rows) + '\n'
 
 
-def _without_pretrained(settings: Any) -> Any:
+def without_pretrained(settings: Any) -> Any:
+    """Return settings of a model without the weights that it would download."""
     if isinstance(settings, dict):
-        return {key: _without_pretrained(value) for key, value in settings.items()
+        return {key: without_pretrained(value) for key, value in settings.items()
                 if key != 'pretrained' and not (key == 'init_cfg' and 'Pretrained' in str(value))}
-    return [_without_pretrained(v) for v in settings] if isinstance(settings, list) else settings
+    return [without_pretrained(v) for v in settings] if isinstance(settings, list) else settings
 
 
 def _tensors(outputs: Any) -> list[torch.Tensor]:

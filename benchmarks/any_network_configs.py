@@ -1,8 +1,10 @@
 """Lists official configs of OpenMMLab's toolboxes, as their wheels have them: 55, all families."""
+from pathlib import Path
 
 #: Toolbox to height and width of the images.
 SHAPES = dict(mmpretrain=(224, 224), mmseg=(512, 1024), mmpose=(256, 192), mmdet=(640, 640))
-_POSE = 'body_2d_keypoint/topdown_heatmap/coco/td-hm'
+#: Of the configs of mmpose that estimate heat maps.
+POSE = 'body_2d_keypoint/topdown_heatmap/coco/td-hm'
 #: Toolbox to paths below its ``.mim/configs``, without ``.py``.
 CONFIGS = dict(
     mmpretrain=[
@@ -36,15 +38,20 @@ CONFIGS = dict(
         'cgnet/cgnet_fcn_4xb8-60k_cityscapes-512x1024',
         'fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024'],
     mmpose=[
-        f'{_POSE}_res50_8xb64-210e_coco-256x192', f'{_POSE}_hrnet-w32_8xb64-210e_coco-256x192',
-        f'{_POSE}_litehrnet-18_8xb64-210e_coco-256x192',
-        f'{_POSE}_mobilenetv2_8xb64-210e_coco-256x192',
-        f'{_POSE}_shufflenetv2_8xb64-210e_coco-256x192',
-        f'{_POSE}_vipnas-mbv3_8xb64-210e_coco-256x192',
-        f'{_POSE}_hourglass52_8xb32-210e_coco-256x256',
+        f'{POSE}_res50_8xb64-210e_coco-256x192', f'{POSE}_hrnet-w32_8xb64-210e_coco-256x192',
+        f'{POSE}_litehrnet-18_8xb64-210e_coco-256x192',
+        f'{POSE}_mobilenetv2_8xb64-210e_coco-256x192',
+        f'{POSE}_shufflenetv2_8xb64-210e_coco-256x192',
+        f'{POSE}_vipnas-mbv3_8xb64-210e_coco-256x192',
+        f'{POSE}_hourglass52_8xb32-210e_coco-256x256',
         'body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192',
         'body_2d_keypoint/simcc/coco/simcc_res50_8xb64-210e_coco-256x192'],
     mmdet=[
         'retinanet/retinanet_r18_fpn_1x_coco', 'yolox/yolox_tiny_8xb8-300e_coco',
         'rtmdet/rtmdet_tiny_8xb32-300e_coco', 'ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco',
         'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco', 'yolo/yolov3_mobilenetv2_8xb24-320-300e_coco'])
+
+
+def config_path(package: Path, path: str) -> Path:
+    """Return the file of a config in the folder of its toolbox's package."""
+    return package / '.mim' / 'configs' / f'{path}.py'
