@@ -3,6 +3,9 @@ import argparse
 import importlib
 import os
 import sys
+from typing import Any
+
+from mmengine.config import DictAction
 
 from ..errors import one_line
 from .arguments.assignments import Assignments
@@ -28,7 +31,21 @@ def complete(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     for name, value in vars(args).items():
         if isinstance(value, Assignments):
             try:
-                setattr(args, name, value.read())
+                setattr(args, name, read_values(value))
             except ValueError as error:
                 option = name.replace('_', '-')
                 parser.error(f'--{option} {" ".join(value)}: {one_line(error, 200)}')
+
+
+def read_values(words: Assignments) -> dict[str, Any]:
+    """Return keys and values of words ``KEY=VALUE``, as the toolboxes' tools read them.
+
+    Raises:
+        ValueError: The brackets of a value do not match.
+    """
+    found = argparse.Namespace()
+    try:
+        DictAction(['KEY=VALUE'], 'values')(argparse.ArgumentParser(), found, list(words))
+    except AssertionError as error:
+        raise ValueError(str(error)) from error
+    return found.values

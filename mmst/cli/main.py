@@ -5,6 +5,7 @@ nor mmengine.
 """
 import difflib
 import importlib
+import os
 import signal
 import sys
 import warnings
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
+from ..errors import ConfigError
+from ..settings.config_path import find_config
 from ..version import __version__
 from .parser import Parser
 
@@ -97,7 +100,13 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
     parser = None if name == 'launch' else make_parser(name, prog)  # torchrun reads its own
     args = None if parser is None else parser.parse_args(words)
     try:
+        if isinstance(config := getattr(args, 'config', None), str):
+            find_config(config, quiet=True)  # before torch is imported, which takes long
         module = load(name)
+    except ConfigError as error:
+        if os.environ.get('LOCAL_RANK', '0') == '0':  # as ending does
+            print(f'{prog}: error: {error}', file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f'{prog}: ended by SIGINT', file=sys.stderr)
         return 128 + signal.SIGINT

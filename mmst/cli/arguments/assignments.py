@@ -1,24 +1,9 @@
-"""Takes ``KEY=VALUE`` words; mmengine reads their values later."""
+"""Collects words ``KEY=VALUE``; mmengine, which imports torch, reads their values later."""
 import argparse
-from typing import Any
 
 
 class Assignments(list[str]):
-    """Holds words ``KEY=VALUE`` as they were given."""
-
-    def read(self) -> dict[str, Any]:
-        """Return the keys and their values, as mmengine reads them.
-
-        Raises:
-            ValueError: A value's brackets do not match.
-        """
-        from mmengine.config import DictAction  # imports torch
-        found = argparse.Namespace()
-        try:
-            DictAction(['KEY=VALUE'], 'values')(argparse.ArgumentParser(), found, list(self))
-        except AssertionError as error:
-            raise ValueError(str(error)) from error
-        return found.values
+    """Holds words ``KEY=VALUE`` whose values have not been read yet."""
 
 
 class Assign(argparse.Action):

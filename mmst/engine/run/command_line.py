@@ -7,7 +7,8 @@ from mmengine.config import Config
 
 from ...errors import config_error
 from ...settings.changes import changed, with_defaults, without_switched_off
-from .config_file import config_name, read_config
+from ...settings.config_path import config_name
+from .config_file import read_config
 from .launcher import check_launcher, with_wrapper
 from .resume import find_checkpoint
 

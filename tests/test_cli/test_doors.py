@@ -64,6 +64,15 @@ def test_help_and_errors_in_arguments_come_at_once_without_torch(words, code, tm
         assert done.stderr.count(': error: ') == done.stderr.count('\n') == len(names), done.stderr
 
 
+@pytest.mark.parametrize('name', ['train', 'chance', 'retrain'])
+def test_a_config_that_is_not_there_is_reported_without_torch(name, tmp_path):
+    done = run(sys.executable, '-c', PROBE.format(calls=[[name, 'nowhere.py']], code=2),
+               cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    line, = done.stderr.splitlines()
+    assert line.startswith(f"mmst {name}: error: CONFIG = 'nowhere.py': no such file. Remedy: ")
+
+
 def test_arguments_name_the_data_that_can_be_generated_and_the_demos():
     from mmst.cli.arguments import demo, generate_data
     from mmst.cli.demo import DEMOS
@@ -215,7 +224,7 @@ def test_a_defect_is_no_missing_package():
     'mmst::st_hrnas_cityscapes_p90.py', 'demo/st_hrnas_coco_p90_demo.py'])
 def test_a_config_that_is_not_in_the_folder_is_the_one_that_mmst_brings(name, tmp_path,
                                                                         monkeypatch, capfd):
-    from mmst.engine.run.config_file import config_name, find_config
+    from mmst.settings.config_path import config_name, find_config
     monkeypatch.chdir(tmp_path)
     found = find_config(name)
     assert os.path.samefile(found, ROOT / 'configs' / name.removeprefix('mmst::').removeprefix(
@@ -226,7 +235,7 @@ def test_a_config_that_is_not_in_the_folder_is_the_one_that_mmst_brings(name, tm
 
 
 def test_a_config_in_the_folder_comes_first(tmp_path, monkeypatch, capfd):
-    from mmst.engine.run.config_file import find_config
+    from mmst.settings.config_path import find_config
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'st_hrnas_cityscapes_p90.py').touch()
     assert find_config('st_hrnas_cityscapes_p90.py') == 'st_hrnas_cityscapes_p90.py'
@@ -237,8 +246,8 @@ def test_a_config_in_the_folder_comes_first(tmp_path, monkeypatch, capfd):
     'st_hrnas_citiscapes_p90.py', 'configs/st_hrnas_citiscapes_p90.py', '../setup.py',
     'mmst::../../cli/main.py', '/st_hrnas_citiscapes_p90.py', ''])
 def test_a_config_that_is_nowhere_is_refused_with_a_near_name(name, tmp_path, monkeypatch):
-    from mmst.engine.run.config_file import find_config
     from mmst.errors import ConfigError
+    from mmst.settings.config_path import find_config
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r'^CONFIG = .*: no such file. Remedy: .*configs/') as got:
         find_config(name)
