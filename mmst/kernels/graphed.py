@@ -47,7 +47,7 @@ class GraphedForward:
         self._refused: Any = None
         self._waits: Callable[[], object | None] = nothing
         self._module_state: ModuleState | None = None
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def __call__(self, *args, **kwargs):
         if not self.module.training:
@@ -111,8 +111,8 @@ class GraphedForward:
             return None
 
     def _tell(self, reason: str) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
+        if reason not in self._reported:
+            self._reported.add(reason)
             print_log(f'Training {type(self.module).__name__} without a CUDA graph: {reason}',
                       'current', logging.WARNING)
 

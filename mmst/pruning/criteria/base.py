@@ -16,7 +16,7 @@ class Criterion(ABC):
     Attributes:
         needs_gradients (bool): Whether ``score`` wants gradients of training losses. Defaults to
             False. Set in the class or by the constructor, as the others.
-        batches (int): Of how many training batches on each rank, if it does. Defaults to 100.
+        batches (int): Number of training batches on each rank for them. Defaults to 100.
     """
     needs_gradients: bool = False
     batches: int = 100
@@ -24,7 +24,7 @@ class Criterion(ABC):
     @abstractmethod
     def score(self, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Scores of the weights' shapes.
+        """Return scores of the weights' shapes, by name.
 
         Args:
             weights (Mapping[str, Tensor]): Parameter name to weights.

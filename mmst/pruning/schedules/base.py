@@ -12,20 +12,20 @@ class Schedule(ABC):
         sparsity (float): The run's target sparsity p.
 
     Attributes:
-        prunes (int, optional): How many prunes the run has by its interval: the n in "the k-th of
+        prunes (int, optional): Number of prunes in the run, by its interval: the n in "the k-th of
             n". Known before the first call of :meth:`at` in a run. A subclass that sets it in its
             constructor keeps its own number.
     """
     prunes: int | None = None
-    _told = False
+    _counted = False
 
     def __init__(self, sparsity: float):
         self.sparsity = sparsity
 
     def begin(self, prunes: int) -> None:
-        """Learn how many prunes the run has; its hook calls this."""
-        if self.prunes is None or self._told:
-            self.prunes, self._told = prunes, True
+        """Note the number of prunes in the run; its hook calls this."""
+        if self.prunes is None or self._counted:
+            self.prunes, self._counted = prunes, True
 
     @abstractmethod
     def at(self, prune: int) -> float:
