@@ -1,4 +1,4 @@
-"""How a process ends whose exit code is known."""
+"""Ends a process whose exit code is known."""
 import atexit
 import os
 import sys

@@ -1,1 +1,1 @@
-"""Parameters, multiply-adds and memory of a network, and tables of them."""
+"""Counts parameters, multiply-adds and memory of a network, and prints tables of them."""

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds (MACs) per layer, dense and sparse."""
+"""Counts parameters and multiply-adds (MACs) of each layer, dense and sparse."""
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Multiply-adds of all that torch runs in a pass, layer by layer."""
+"""Counts multiply-adds of all that torch runs in a pass, layer by layer."""
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Files of ``torch.save``, old and new, before they are read."""
+"""Inspects files of ``torch.save``, old and new, before they are read."""
 import io
 import os
 import tarfile

@@ -1,4 +1,4 @@
-"""A training pass as two CUDA graphs."""
+"""Captures a training pass as two CUDA graphs."""
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Training passes of a model's parts as CUDA graphs."""
+"""Replays training passes of a model's parts as CUDA graphs."""
 import copy
 import logging
 import weakref

@@ -1,4 +1,4 @@
-"""When a kernel may take the place of a layer: nobody else may notice."""
+"""Finds layers that a kernel may replace without anybody's notice."""
 from collections.abc import Mapping
 from typing import TypeGuard, TypeVar
 

@@ -1,4 +1,4 @@
-"""Is the toolbox of the config's task installed?"""
+"""Checks that the toolbox of the config's task is installed."""
 import importlib
 from importlib.util import find_spec
 

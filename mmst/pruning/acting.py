@@ -1,4 +1,4 @@
-"""Whether a weight of 0 is a connection that is not there."""
+"""Checks that a weight of 0 is a connection that is not there."""
 import copy
 from collections.abc import Mapping
 from typing import Any

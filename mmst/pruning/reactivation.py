@@ -1,4 +1,4 @@
-"""Masks in force on living parameters: holding weights at zero, and reviving them."""
+"""Holds weights of living parameters at zero under a mask, and revives them."""
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How important the units of a network are, as counts in fixed bins."""
+"""Counts the importances of a network's units in fixed bins."""
 from collections.abc import Mapping
 
 import torch

@@ -1,4 +1,4 @@
-"""How important search units are, and which of them stay."""
+"""Computes the importance of search units, and chooses those that stay."""
 from collections.abc import Iterable, Mapping
 from typing import Any
 

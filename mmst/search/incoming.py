@@ -1,4 +1,4 @@
-"""Checks of a state dict that is about to give a module its searched shapes."""
+"""Checks a state dict that is about to give a module its searched shapes."""
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor

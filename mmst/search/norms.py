@@ -1,4 +1,4 @@
-"""Which layers are batch normalisations, in all the forms that they take in OpenMMLab."""
+"""Recognises batch normalisations in all the forms that they take in OpenMMLab."""
 from typing import TypeGuard
 
 from torch import Tensor, nn

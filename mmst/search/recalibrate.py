@@ -1,4 +1,4 @@
-"""Recalibration of BN statistics after the network has changed."""
+"""Recalibrates BN statistics after the network has changed."""
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

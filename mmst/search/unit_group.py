@@ -1,4 +1,4 @@
-"""Search units that are removed alike."""
+"""Holds search units that are removed alike."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

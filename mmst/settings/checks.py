@@ -1,4 +1,4 @@
-"""Checks of single values, for all constructors: each returns the value, or refuses it by its key.
+"""Checks single values for all constructors: returns the value, or refuses it by its key.
 
 Numbers are told from other values here alone: Python's and NumPy's integers and floats are, and
 are given back as Python's; True, False, NaN, infinity, tensors and words are none.

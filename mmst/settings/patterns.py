@@ -1,4 +1,4 @@
-"""Which modules a name with wildcards stands for."""
+"""Finds the modules that a name with wildcards stands for."""
 from fnmatch import fnmatch
 
 

@@ -1,4 +1,4 @@
-"""Names under which mmengine's registries find classes and functions again."""
+"""Finds the names under which mmengine's registries have classes and functions."""
 import inspect
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The padded graph while it is written, and which channels of the old one lie where."""
+"""Holds the padded graph while it is written, and the places of the old one's channels."""
 from collections.abc import Sequence
 from typing import Any
 

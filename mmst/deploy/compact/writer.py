@@ -1,4 +1,4 @@
-"""The new graph while it is written, and which channels of the old one its nodes compute."""
+"""Holds the new graph while it is written, and the old one's channels that its nodes compute."""
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tickets in other formats: ONNX, torch.export, a sparse file."""
+"""Writes tickets in other formats: ONNX, torch.export, a sparse file."""
 from .deployed import Deployed
 from .sparse_file import load_sparse, save_sparse
 

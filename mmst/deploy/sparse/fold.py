@@ -1,4 +1,4 @@
-"""Search blocks with their BNs folded into the weights, in float64."""
+"""Folds the BNs of search blocks into the weights, in float64."""
 from dataclasses import dataclass
 
 import torch

@@ -1,4 +1,4 @@
-"""Where a network's outputs are NaN because of pixels that are."""
+"""Finds outputs of a network that are NaN because of pixels that are."""
 import copy
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Can the data sets of a config be read, and do they fit the model and each other?"""
+"""Checks that the data sets of a config can be read, and fit the model and each other."""
 import inspect
 import os
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Do label maps have the size of their images, and keep to the head's classes?"""
+"""Checks that label maps have the size of their images, and keep to the head's classes."""
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import suppress

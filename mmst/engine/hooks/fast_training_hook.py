@@ -1,4 +1,4 @@
-"""How training is computed."""
+"""Plugs faster functions into a network in training."""
 
 from mmengine.runner import Runner
 

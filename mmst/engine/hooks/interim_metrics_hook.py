@@ -1,4 +1,4 @@
-"""Names for evaluations that do not count."""
+"""Renames metrics of evaluations that do not count."""
 
 import itertools
 

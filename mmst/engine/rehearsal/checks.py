@@ -1,4 +1,4 @@
-"""Checks of a config that run before anything of it is built to stay, or rehearsed."""
+"""Checks a config before anything of it is built to stay, or rehearsed."""
 from mmengine.config import Config
 
 from ...openmmlab.toolbox import check_toolbox

@@ -1,4 +1,4 @@
-"""Which data a run trains on: a run that goes on must see the same."""
+"""Records the data that a run trains on: a run that goes on must see the same."""
 import hashlib
 import json
 import os

@@ -1,4 +1,4 @@
-"""Is the network that an evaluation sees the one that becomes the ticket?"""
+"""Checks that an evaluation sees the network that becomes the ticket."""
 
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner

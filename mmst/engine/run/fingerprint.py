@@ -1,4 +1,4 @@
-"""Do all processes of a run hold the same network? Checksums, compared across ranks."""
+"""Checks by checksums that all processes of a run hold the same network."""
 import zlib
 from collections import Counter
 from collections.abc import Iterable

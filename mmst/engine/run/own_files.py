@@ -1,4 +1,4 @@
-"""Names of the files that a run itself has written.
+"""Knows the names of the files that a run itself has written.
 
 Checkpoints and small text files name other files, to be removed or read. The author of such a file
 could name anything: a name counts if the run could have given it, and its folder never counts.

@@ -1,4 +1,4 @@
-"""Compare a run with the paper's figures for it."""
+"""Compares a run with the paper's figures for it."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 

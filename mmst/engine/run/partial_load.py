@@ -1,4 +1,4 @@
-"""Tickets are loaded whole or not at all."""
+"""Refuses to load a part of a ticket: it is loaded whole or not at all."""
 import copy
 from collections.abc import Mapping
 from typing import Any

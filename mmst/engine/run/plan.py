@@ -1,4 +1,4 @@
-"""A run before it trains: all that settings can contradict."""
+"""Describes a run before it trains: all that settings can contradict."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where in an epoch a run has stopped, so that it goes on with the next batch as if it had not."""
+"""Keeps the place in an epoch at which a run has stopped: it goes on with the next batch."""
 import random
 from collections import deque
 from dataclasses import dataclass

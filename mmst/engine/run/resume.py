@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from."""
+"""Finds the checkpoint that a run goes on from."""
 import logging
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Can the file that a run starts from, or that is tested, be loaded, and wholly?"""
+"""Checks that the file that a run starts from, or that is tested, can be loaded as a whole."""
 import os
 import os.path as osp
 import re

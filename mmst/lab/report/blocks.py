@@ -1,4 +1,4 @@
-"""Where a search block stands in the supernet (supplement, Fig. 1), by its path."""
+"""Finds a search block's place in the supernet (supplement, Fig. 1) by its path."""
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Do the orderings hold that the paper reports?"""
+"""Checks whether the paper's orderings hold."""
 from collections.abc import Sequence
 
 HOLDS, FAILS, OPEN, MISSING = 'holds', 'does not hold', 'not resolved', 'not run'

@@ -1,4 +1,4 @@
-"""Which device each of several runs side by side gets."""
+"""Gives each of several runs side by side a device."""
 import os
 
 import torch

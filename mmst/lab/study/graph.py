@@ -1,4 +1,4 @@
-"""Which run comes before which."""
+"""Orders runs by their needs."""
 from collections.abc import Iterable, Mapping
 
 from ...errors import config_error

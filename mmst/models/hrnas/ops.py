@@ -1,4 +1,4 @@
-"""How a search block computes its layers."""
+"""Computes the layers of a search block."""
 from collections.abc import Sequence
 
 import torch

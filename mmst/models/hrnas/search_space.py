@@ -1,4 +1,4 @@
-"""Checks of the settings that span the search space, for backbone and necks."""
+"""Checks the settings that span the search space, for backbone and necks."""
 from collections.abc import Sequence
 
 from ...errors import config_error

@@ -1,4 +1,4 @@
-"""Search units of modules that are not this project's: an adapter a file.
+"""Offers search units of modules that are not this project's: an adapter a file.
 
 To add one: a file next to this one (or anywhere that your config imports) with a subclass of
 ``UnitAdapter``, registered in ``UNIT_ADAPTERS`` under the dotted name of the module's class.

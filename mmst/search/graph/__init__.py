@@ -1,1 +1,1 @@
-"""Search units of any network: its coupled channels, found by following them through a pass."""
+"""Offers search units of any network: coupled channels, followed through a pass."""

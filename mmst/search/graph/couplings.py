@@ -1,4 +1,4 @@
-"""Which channels of a network must go together, and which must stay."""
+"""Collects the channels of a network that must go together, and those that must stay."""
 import torch
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""Labels of a feature map: which of its entries vanish with which channel."""
+"""Labels the entries of a feature map by the channel with which they vanish."""
 from collections.abc import Sequence
 
 import torch

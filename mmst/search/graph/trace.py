@@ -1,4 +1,4 @@
-"""Following channels through one pass of a network."""
+"""Follows channels through one pass of a network."""
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
