@@ -128,9 +128,7 @@ def test_tools_that_train_take_the_switch(tool, tmp_path, monkeypatch):
     seen = []
     module = load_tool(tool)
     words = dict(train=[], lottery=['ticket.pth', 'lt']).get(tool, ['ticket.pth'])
-    written = tiny.config(tmp_path / 'work')
-    written.model = dict(type='Any')
-    written.dump(tmp_path / 'config.py')
+    (tmp_path / 'config.py').write_text("model = dict(type='Any')")
     cfg = configure(module.parse_args([str(tmp_path / 'config.py'), *words, '--no-rehearsal']))
     monkeypatch.setattr('mmst.engine.rehearsal.sandbox', lambda *_: seen.append(1))
     rehearse(cfg)
