@@ -1,10 +1,10 @@
-"""Draw docs/images/two_in_one.svg: what the hooks of the Cityscapes config do over its 430 epochs.
+"""Draw docs/images/two_in_one.svg: events of the Cityscapes config over its 430 epochs.
 
     python docs/figures.py
 
 The hooks are those of the config and run as they do in training, on a network of a few hundred
 weights and random images; one iteration stands for an epoch. So searches, target, sparsity in force
-and reactivations are theirs; what a search removes depends on the data and is not shown.
+and reactivations are theirs; the units that a search removes depend on the data and are not shown.
 """
 import argparse
 import tempfile

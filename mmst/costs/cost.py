@@ -45,8 +45,8 @@ def layer_costs(model: nn.Module, input_shape: HW,
     MACs).
 
     Sparsity is counted per layer; scaling the total by the global density would be wrong. A weight
-    that layers share counts once, with the first of them. Dense multiply-adds are half of what
-    torch's ``FlopCounterMode`` counts.
+    that layers share counts once, with the first of them. Dense multiply-adds are half of
+    the count of torch's ``FlopCounterMode``.
 
     Args:
         model (nn.Module): A whole OpenMMLab model or any part of one.

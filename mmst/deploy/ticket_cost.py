@@ -59,8 +59,8 @@ class CostReport:
     Attributes:
         input_shape (Tuple[int, int]): Height and width of the image.
         supernet (NetworkCost, optional): Before the search. None for a compacted ticket.
-        searched (NetworkCost, optional): The ticket's network; its layers also say what is left of
-            them under the mask. None for a config.
+        searched (NetworkCost, optional): The ticket's network; its layers also have their costs
+            under the mask. None for a config.
     """
     input_shape: tuple[int, int]
     supernet: NetworkCost | None = None

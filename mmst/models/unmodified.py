@@ -12,7 +12,7 @@ _HOOKS = ('_forward_hooks', '_forward_pre_hooks', '_backward_hooks', '_backward_
 
 
 def is_unmodified(layer: nn.Module, kind: type[M]) -> TypeGuard[M]:
-    """Return whether calling ``layer`` does what torch's class ``kind`` does and nothing besides.
+    """Return whether ``layer`` computes as torch's class ``kind`` and does nothing else.
 
     Not so for subclasses (SyncBN, parametrised layers), layers with hooks of any sort
     (``torch.nn.utils.prune``, profilers), and ones whose ``forward`` was replaced (activation

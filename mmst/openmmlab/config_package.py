@@ -57,7 +57,7 @@ def add_to_hub(package: ModuleType) -> None:
     if not is_ours(hub.get_config):
         hub._get_package_and_cfg_path = functools.partial(
             _get_package_and_cfg_path, utils._get_package_and_cfg_path, utils.MODULE2PACKAGE)
-        hub.get_config = functools.partial(_get_config, hub.get_config)  # what get_model calls
+        hub.get_config = functools.partial(_get_config, hub.get_config)  # get_model calls it
     find_without_pkg_resources(hub)
 
 

@@ -51,7 +51,7 @@ def draw_in_groups(score: Tensor, ratio: float, size: int,
 
     Args:
         score (Tensor): (rows, ...); the further dimensions are one row of weights.
-        ratio (float): Share of each group to prune. What is left of a row after its last whole
+        ratio (float): Share of each group to prune. The rest of a row after its last whole
             group is a group, too.
         size (int): Weights of a group.
         previous (Tensor, optional): Weights kept so far. Defaults to None: all.

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from ..search.optimizer_state import restart
 
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
-#: as they were when they were pruned; and what zeroing uses: on a CPU ``'bits'`` (int8), -1 where
+#: as they were when they were pruned; the operand of zeroing: on a CPU ``'bits'`` (int8), -1 where
 #: kept, elsewhere ``'kept'``, 1 or 0. A companion of ``Cut``: it shrinks with its parameter.
 PruneState = dict[nn.Parameter, dict[str, Tensor]]
 

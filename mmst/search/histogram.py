@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .unit_group import UnitGroup
 
-#: Bins of equal width in log10 |γ|. What lies outside counts in the first or the last one.
+#: Bins of equal width in log10 |γ|. Values outside count in the first or the last one.
 LOWEST, HIGHEST, BINS = -6., 1., 35
 #: Kernel size, 0 for tokens, to the number of units in each bin.
 Histogram = dict[int, list[int]]

@@ -48,7 +48,7 @@ class Searcher:
     """Removes unimportant units from a network that is in training, and penalises the others.
 
     It needs no runner: :meth:`begin` once, then :meth:`step` at each search; :meth:`penalty` after
-    what has changed the network's shapes. Messages name the settings as ``SearchHook`` does, whose
+    each change of the network's shapes. Messages name the settings as ``SearchHook`` does, whose
     arguments these are, but for ``costs``: see :class:`mmst.engine.SearchHook`.
 
     Args:

@@ -12,8 +12,8 @@ class UnitAdapter(ABC):
     """Offers the search units of a module whose class cannot do it itself.
 
     Register a subclass under the class's dotted name, ``'package.file.Class'``: nothing is imported
-    for it, so that a toolbox need not be installed. The name must be exact; a subclass may have
-    changed what the adapter relies on and needs an entry of its own. Created at each use.
+    for it, so that a toolbox need not be installed. The name must be exact; a subclass may differ
+    in details that the adapter relies on and needs an entry of its own. Created at each use.
 
     Args:
         module (nn.Module): A module of that class.

@@ -54,8 +54,8 @@ class UnitGroup:
     def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
         """Return the scales of the penalty, for units of the relative ``costs`` (1-D).
 
-        Several scales share the cost of their unit: what a unit adds to the penalty is its cost
-        times the mean of its scales, as if it had one.
+        Several scales share the cost of their unit: it adds its cost times the mean of its
+        scales to the penalty, as if it had one.
 
         Returns:
             List[Tuple[nn.Parameter, int, Tensor]]: A parameter, the dimension along which its

@@ -24,8 +24,8 @@ def rewrite(graph: Graph) -> Graph:
     """Return the same function with fewer channels, tokens and operations.
 
     Uniform channels go into biases. Of the others only those are kept that an output depends on;
-    what depends on the image and what does not are computed apart, and the latter needs to be
-    computed only once for each input size, so that borders stay exact.
+    maps that depend on the image and maps that do not are computed apart, the latter only once for
+    each input size, so that borders stay exact.
     """
     for node in graph:
         node.tensors = OPERATIONS[node.op].reduced(node.tensors)

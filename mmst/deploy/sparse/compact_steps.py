@@ -116,9 +116,7 @@ class _Finder:
         step.terms.remove(name)
 
     def _path(self, project: Node) -> list[str] | None:
-        """Return the expansion and depthwise convolution before a projection, if that is what it
-        is.
-        """
+        """Return the expansion and depthwise convolution before a projection, if it is one."""
         depthwise = self._behind_relu(project) if _is_pointwise(project) else None
         if depthwise is None or not _is_depthwise(depthwise):
             return None

@@ -22,7 +22,7 @@ class SparseDenseNeck(nn.Module):
 
     Enlarging is linear and the same for all channels, so that it may follow expansion and residual
     instead of preceding them: these then run at the inputs' own resolutions, and the enlarged map
-    of all channels is never there. What a Transformer samples of it is a product with small
+    of all channels is never there. A Transformer's samples of it are a product with small
     matrices.
 
     Args:

@@ -18,7 +18,7 @@ from .images import check_endings
 from .label_maps import check_label_maps
 from .outputs import check_outputs
 
-#: Class of a data set: how its real folder is called and looks, and what generates one like it.
+#: Class of a data set: name and look of its real folder, and the generator of one like it.
 KNOWN = dict(
     CityscapesDataset=('Cityscapes (leftImg8bit/ and gtFine/)', 'cityscapes'),
     ADE20KDataset=('ADEChallengeData2016 (images/ and annotations/)', 'ade20k'),
@@ -93,7 +93,7 @@ def _fill(key: str, dataset: BaseDataset) -> None:
         raise DataError(str(config_error(
             f'{key}.{setting}', getattr(dataset, setting), f'{type(dataset).__name__} finds '
             f'nothing there that it can use ({type(error).__name__}: {error})', 'copy it again, or '
-            'give what this class reads (e.g. people with key points)'))) from error
+            'give annotations that this class reads (e.g. people with key points)'))) from error
 
 
 def _spread(dataset: BaseDataset) -> Iterator[dict[str, Any]]:

@@ -39,7 +39,7 @@ def check_endings(key: str, dataset: BaseDataset) -> None:
     if unused:
         listed = ', '.join(f'{count} in {ending!r}' for ending, count in unused.most_common(3))
         message = (f'{key}.{setting} = {endings!r}: {used} images in {folder} end so and are used; '
-                   f'{sum(unused.values())} other images lie there ({listed}). Remedy: set it to '
+                   f'{sum(unused.values())} others lie there, too ({listed}). Remedy: set it to '
                    'the ending of your files, capitals included, or rename them')
         if not used:
             raise DataError(f'{message}.')

@@ -80,8 +80,10 @@ class InterimMetricsHook(Hook):
             state.pop('need_val_args', None)
 
     def _forget_stale(self, runner: Runner, metrics: dict[str, float]) -> None:
-        """The log shows all that the message hub remembers: drop what earlier evaluations had and
-        this one lacks. What other hooks write there is theirs."""
+        """Drop metrics of earlier evaluations that this one lacks: the log shows all in the hub.
+
+        Entries of other hooks stay.
+        """
         scalars = runner.message_hub.log_scalars
         start = f'val/{PREFIX}'
         names = self._names.union(

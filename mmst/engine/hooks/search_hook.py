@@ -49,8 +49,8 @@ class SearchHook(IntervalHook):
         minimum (int): Units that each group keeps at least. Defaults to 0: blocks may vanish.
         leave_alone (Sequence[str]): Module paths that are not searched; ``*`` and ``?`` are
             wildcards. Defaults to none.
-        units (str): ``'auto'``: what modules declare, themselves or by an adapter, and where there
-            is nothing, all channels that can be followed through the network; ``'declared'``: the
+        units (str): ``'auto'``: units that modules declare, themselves or by an adapter; without
+            any, all channels that can be followed through the network; ``'declared'``: the
             former alone; ``'graph'``: the latter in any case. Defaults to ``'auto'``.
         importance (str): Of units with several scales: ``'mean'`` of their |γ|, ``'max'`` or
             ``'min'``. Defaults to ``'mean'``.

@@ -12,7 +12,7 @@ from ...errors import TicketError
 
 KEY = 'gathered_gradients'
 Gradients = dict[int, Tensor]
-if TYPE_CHECKING:  # what the mixin is mixed into
+if TYPE_CHECKING:  # the mixin's base
     from mmengine.optim import OptimWrapper as _Wrapper
 else:
     _Wrapper = object

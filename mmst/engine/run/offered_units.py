@@ -19,7 +19,7 @@ from ...search.units import find_units
 from .plan import RunPlan
 from .start_file import start_file
 
-#: Where units come from: what modules declare, themselves or by an adapter, else all channels that
+#: Sources of units: modules that declare them, themselves or by an adapter, else all channels that
 #: can be followed through the network; the former alone; the latter in any case.
 UNITS = ('auto', 'declared', 'graph')
 #: So many layers that are left alone are named.

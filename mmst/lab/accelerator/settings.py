@@ -11,7 +11,7 @@ class Sigma:
     From the paper (Qin et al., HPCA 2020): a grid of 128 x 128 multipliers at 500 MHz in 28 nm, as
     the TPU that it is compared with: 16.4 TFLOPS at best, of which it is said to reach 10.8. The
     widths of the networks and the memory's bandwidth are assumptions: 128 words a cycle is one for
-    each of its 128 dot-product engines, and 64 GB/s is half of what that width takes at 2 bytes a
+    each of its 128 dot-product engines, and 64 GB/s is half of that width's need at 2 bytes a
     word. The SuperTickets supplement names none of these.
 
     Its Table 4 has 48.3 ms for a ticket of 1.0 G multiply-adds on Cityscapes. The whole grid would

@@ -2,7 +2,7 @@
 
 SIGMA computes matrix products on a grid of multipliers. Its distribution network brings any operand
 to any multiplier and its reduction network sums groups of any size, so that multipliers hold
-non-zero operands only, of any pattern. The rest of the model of a product of
+non-zero operands only, of any pattern. So this remains to be modelled of a product of
 (rows, depth) weights of density d with a dense (depth, columns) operand, weights held still:
 
 * non-zeros:         nz = d * rows * depth

@@ -28,8 +28,8 @@ class RunData:
 
     Attributes:
         name (str): Of the work directory.
-        run (Mapping): First line of the timeline; where the run had no ``TimelineHook``, what
-            config and checkpoint tell.
+        run (Mapping): First line of the timeline; without ``TimelineHook``, the
+            same from config and checkpoint.
         entries (List[Mapping]): Events, oldest first.
         summary (Mapping, optional): ``ticket.json``; None while the run has not ended.
         losses (List): Steps done, a fraction of an epoch too, and the loss.

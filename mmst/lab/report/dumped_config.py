@@ -17,7 +17,7 @@ def read_dumped(path: Path) -> Config:
     """Return a config whose file assigns values to names and does nothing else.
 
     A work directory may come from anybody, and a config is a program: this one is never run, and
-    what it wants to import stays a name.
+    names that it imports stay names.
 
     Raises:
         OSError, ValueError, SyntaxError: It cannot be read, or is no such file.

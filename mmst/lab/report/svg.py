@@ -25,9 +25,7 @@ def words(value: Any, x: float, y: float, **attributes: Any) -> str:
 
 
 def picture(width: float, height: float, label: str, *content: str, **attributes: Any) -> str:
-    """Return a drawing that scales with the page; ``label`` says what it shows to those who cannot
-    see.
-    """
+    """Return a drawing that scales with the page; ``label`` describes it to screen readers."""
     return tag('svg', *content, viewBox=f'0 0 {_value(width)} {_value(height)}', role='group',
                aria_label=label, **attributes)
 

@@ -42,8 +42,9 @@ def figure_points(table: Mapping[str, Any]) -> list[Point]:
 
 
 def section_points(section: Mapping[str, Any]) -> list[Point]:
-    """Return a section's points: of its curves those whose MACs are known, and what lies across
-    them; of a section without curves all rows.
+    """Return a section's points: of its curves those whose MACs are known, and lines across them.
+
+    Of a section without curves all rows are points.
     """
     by_run = {row['run']: row for row in section['rows']}
     curves = [point for label, runs in section['curves'].items() for run in runs if run in by_run

@@ -65,7 +65,7 @@ def swap_all(tensors: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]
 def convert(content: Any) -> Any:
     """Bring a file's content into the new order, in place: a checkpoint, a state dict or a ticket.
 
-    Files in the new order, and of other networks, stay as they are. What a digest was made of must
+    Files in the new order, and of other networks, stay as they are. A digest must
     be compared before.
 
     Args:
