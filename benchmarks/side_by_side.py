@@ -23,12 +23,16 @@ from machine import machine
 HERE = Path(__file__).resolve().parent
 RECORDS = HERE / 'results' / 'side_by_side.jsonl'
 SIZE = (64, 64)
-#: Torch-Pruning removes channels after these epochs and those between; then it trains on.
-FIRST, LAST = 4, 7
+#: Torch-Pruning removes channels after epochs between these shares of all; then it trains on.
+FIRST, LAST = 1 / 3, 0.55
+#: Strength of the search's penalty, times epochs: scales fall by as much in a share of them.
+RHO = 0.12
 #: Method to share of the dense network's multiply-adds; the order of the table.
 METHODS = {'dense': 1., 'search-50': 0.5, 'torch-pruning-50': 0.5, 'search-30': 0.3,
-           'torch-pruning-30': 0.3, 'search-50-weights-10': 0.5, 'search-30-weights-10': 0.3}
-NAMES = {'dense': 'dense', 'search': 'mmst', 'torch-pruning': 'Torch-Pruning, BNScale'}
+           'torch-pruning-30': 0.3, 'torch-pruning-global-50': 0.5, 'torch-pruning-global-30': 0.3,
+           'search-50-weights-10': 0.5, 'search-30-weights-10': 0.3}
+NAMES = {'dense': 'dense', 'search': 'mmst', 'torch-pruning': 'Torch-Pruning, BNScale',
+         'torch-pruning-global': 'Torch-Pruning, BNScale, ranked over all layers,'}
 #: Top-1 of another network on other data, with 100% and 50.1% of its multiply-adds: Group Fisher
 #: pruning, configs/pruning/base/group_fisher/README.md of mmrazor. It publishes none near 30%.
 PUBLISHED = {1.: '76.55', 0.5: '75.61 (Group Fisher)'}
@@ -40,17 +44,20 @@ def main() -> None:
     parser.add_argument('--data', help='folder with train/ and val/', required=True)
     parser.add_argument('--only', nargs='+', choices=METHODS, default=list(METHODS))
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--epochs', type=int, default=12, choices=range(6, 31), metavar='N',
+                        help='6 to 30 (default: 12)')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/side_by_side'))
     parser.add_argument('--records', type=Path, default=RECORDS)
     parser.add_argument('--cfg-options', nargs='*', default=[], help=argparse.SUPPRESS)
     parser.add_argument('--child', action='store_true', help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
-        train(args.only[0], args.seeds[0], args.work_dir, args.records, args.cfg_options)
+        train(args.only[0], args.seeds[0], args.epochs, args.work_dir, args.records,
+              args.cfg_options)
         return
     for seed in args.seeds:
         for method in args.only:
-            if not any(row['method'] == method and row['seed'] == seed
+            if not any((row['method'], row['seed'], row['epochs']) == (method, seed, args.epochs)
                        for row in read(args.records)):
                 run_child(args, method, seed)
     args.records.with_suffix('.md').write_text(table(read(args.records)))
@@ -58,11 +65,12 @@ def main() -> None:
 
 def run_child(args: argparse.Namespace, method: str, seed: int) -> None:
     """Run one method with one seed; its output stays in a file."""
-    folder = args.work_dir / f'{method}-seed{seed}'
+    folder = args.work_dir / f'{method}-{args.epochs}-epochs-seed{seed}'
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, '-W', 'ignore', __file__, '--child', '--data', args.data, '--only',
-               method, '--seeds', str(seed), '--work-dir', str(folder), '--records',
-               str(args.records), '--cfg-options', *args.cfg_options]
+    command = [sys.executable, '-W', 'ignore', __file__, '--child', '--data', args.data,
+               '--only', method, '--seeds', str(seed), '--epochs', str(args.epochs),
+               '--work-dir', str(folder), '--records', str(args.records),
+               '--cfg-options', *args.cfg_options]
     environment = dict(os.environ, CALTECH10_ROOT=args.data, OMP_NUM_THREADS='1')
     log = folder / 'output.txt'
     with open(log, 'w') as file:
@@ -76,7 +84,8 @@ def run_child(args: argparse.Namespace, method: str, seed: int) -> None:
 # ----------------------------------------------------------------------- in the child process
 
 
-def train(method: str, seed: int, folder: Path, records: Path, options: Sequence[str]) -> None:
+def train(method: str, seed: int, epochs: int, folder: Path, records: Path,
+          options: Sequence[str]) -> None:
     """Train with one method and one seed, and add a line to the records."""
     import torch
     from mmengine.config import Config
@@ -89,7 +98,8 @@ def train(method: str, seed: int, folder: Path, records: Path, options: Sequence
     cfg = Config.fromfile(HERE / 'configs' / 'resnet18_caltech10.py')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         dense = costs(MODELS.build(cfg.model))['macs']
-    cfg.merge_from_dict(settings(method, METHODS[method] * dense))
+    cfg.merge_from_dict(length(epochs))
+    cfg.merge_from_dict(settings(method, METHODS[method] * dense, epochs))
     cfg.merge_from_dict({key: json.loads(value) for key, value in
                          (option.split('=', 1) for option in options)})
     cfg.work_dir, cfg.randomness = str(folder), dict(seed=seed)
@@ -101,25 +111,32 @@ def train(method: str, seed: int, folder: Path, records: Path, options: Sequence
                accuracy=runner.message_hub.get_scalar('val/accuracy/top1').current(),
                wall=round(time.perf_counter() - wall, 1),
                processor=round(time.process_time() - processor, 1),
-               **costs(runner.model), **sizes(folder), machine=machine())
+               **{**costs(runner.model), **ticket_sizes(folder)}, machine=machine())
     records.parent.mkdir(parents=True, exist_ok=True)
     with open(records, 'a') as file:
         file.write(json.dumps(row) + '\n')
 
 
-def settings(method: str, target: float) -> dict[str, Any]:
+def length(epochs: int) -> dict[str, Any]:
+    """Return what the number of epochs changes in the config."""
+    return {'train_cfg.max_epochs': epochs, 'train_cfg.val_begin': epochs,
+            'param_scheduler.1.T_max': epochs - 1, 'default_hooks.checkpoint.interval': epochs}
+
+
+def settings(method: str, target: float, epochs: int) -> dict[str, Any]:
     """Return what a method changes in the config of dense training."""
     kind = method.rpartition('-')[0]
     if method == 'dense':
         return {}
-    if kind == 'torch-pruning':
+    if kind.startswith('torch-pruning'):
         import torch_pruning_hook  # noqa: F401  it registers its parts
         return dict(
             custom_hooks=[dict(type='TorchPruningHook', input_shape=SIZE, target_flops=target,
-                               first=FIRST, last=LAST, reg=1e-3)])
+                               first=int(FIRST * epochs), last=round(LAST * epochs), reg=1e-3,
+                               everywhere='global' in kind)])
     hooks = dict(
         search=dict(type='mmst.SearchHook', units='graph', input_shape=SIZE, interval=1,
-                    target_flops=target, warmup=1, rho=0.01, threshold=0.1,
+                    target_flops=target, warmup=1, rho=RHO / epochs, threshold=0.1,
                     resource_aware=False),
         recalibrate=dict(type='mmst.RecalibrateHook', batches=4),
         ticket=dict(type='mmst.TicketHook'), timeline=dict(type='mmst.TimelineHook'),
@@ -135,17 +152,18 @@ def costs(model: Any) -> dict[str, float]:
     return {key: int(value) for key, value in NetworkCosts(SIZE)(model).items()}
 
 
-def sizes(folder: Path) -> dict[str, int]:
-    """Return the bytes of a run's ticket as a sparse file, if it has one."""
+def ticket_sizes(folder: Path) -> dict[str, float]:
+    """Return what a run's ticket keeps and the bytes of it as a sparse file; empty without one."""
     from mmst.deploy.export import save_sparse
     from mmst.tickets import Ticket
     if not (folder / 'ticket.pth').is_file():
         return {}
+    summary = json.loads((folder / 'ticket.json').read_text())
     ticket = Ticket.load(folder / 'ticket.pth')
     found = save_sparse(ticket, str(folder / 'ticket.sparse'))
-    return dict(sparse_bytes=found['bytes'], dense_bytes=sum(
-        t.numel() * t.element_size() for t in ticket.state_dict.values()))
-
+    return dict(nonzero=summary['params']['sparse'], sparse_macs=int(summary['macs']['sparse']),
+                sparse_bytes=found['bytes'], dense_bytes=sum(
+                    t.numel() * t.element_size() for t in ticket.state_dict.values()))
 
 
 # ---------------------------------------------------------------------------------- the record
@@ -160,14 +178,16 @@ def read(records: Path) -> list[dict[str, Any]]:
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return means over seeds in Markdown, with the range of accuracies."""
-    lines = ['| network | top-1 (lowest to highest) | MACs left | params (M) | processor, wall (s) '
-             '| sparse file (MB) | seeds | mmrazor, published: ResNet-50, ImageNet |',
-             '| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |']
-    dense = next((row['macs'] for row in rows if row['method'] == 'dense'), None)
-    for method in METHODS:
-        own = [row for row in rows if row['method'] == method]
-        if own and dense:
-            lines.append('| ' + ' | '.join(cells(method, own, dense)) + ' |')
+    lines = ['| epochs | network | top-1 (lowest to highest) | MACs left | params (M) | processor, '
+             'wall (s) | sparse file (MB) | seeds | mmrazor, published: ResNet-50, ImageNet |',
+             '| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |']
+    for epochs in sorted({row['epochs'] for row in rows}, reverse=True):
+        runs = [row for row in rows if row['epochs'] == epochs]
+        dense = next((row['macs'] for row in runs if row['method'] == 'dense'), None)
+        for method in METHODS:
+            own = [row for row in runs if row['method'] == method]
+            if own and dense:
+                lines.append(f'| {epochs} | {" | ".join(cells(method, own, dense))} |')
     return '\n'.join(lines) + '\n'
 
 
@@ -186,7 +206,7 @@ def cells(method: str, rows: Sequence[Mapping[str, Any]], dense: float) -> list[
             f'{mean("sparse_macs") / dense:.1%}', f'{mean("nonzero") / 1e6:.2f}',
             f'{mean("processor"):.0f}, {mean("wall"):.0f}',
             f'{statistics.mean(files) / 1e6:.1f}' if files else '-', str(len(rows)),
-            '-' if pruned or kind == 'torch-pruning' else PUBLISHED.get(share, '-')]
+            '-' if pruned or kind.startswith('torch') else PUBLISHED.get(share, '-')]
 
 
 if __name__ == '__main__':

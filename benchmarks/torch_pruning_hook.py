@@ -43,12 +43,13 @@ class TorchPruningHook(Hook):
         first (int): Epoch after which the first channels go.
         last (int): Epoch after which the last ones go; the regulariser ends with it.
         reg (float): Strength of the regulariser.
-        everywhere (bool): Whether channels of all layers are ranked together.
+        everywhere (bool): Whether channels of all layers are ranked together; else all layers lose
+            the same share of theirs. Defaults to False, as there.
         parts (int): Steps of the pruner from no channel to all of them.
     """
 
     def __init__(self, input_shape: tuple[int, int], target_flops: float, first: int, last: int,
-                 reg: float, everywhere: bool = True, parts: int = 400):
+                 reg: float, everywhere: bool = False, parts: int = 400):
         self.costs, self.target = NetworkCosts(input_shape), target_flops
         self.first, self.last, self.reg, self.parts = first, last, reg, parts
         self.everywhere = everywhere

@@ -17,7 +17,8 @@ param_scheduler = [
 default_hooks = dict(
     logger=dict(interval=20),
     ema=dict(momentum=0.02),
-    search=dict(units='graph', interval=2, rho=0.02, threshold=0.05, warmup=1,
+    # The cost of a stem's channel is many times the mean: without a minimum one would be left.
+    search=dict(units='graph', interval=2, rho=0.06, threshold=0.05, warmup=1, minimum=8,
                 input_shape=(128, 256)),
     prune=dict(sparsity=0.8, interval=2, parts=['backbone', 'neck', 'bbox_head']),
     recalibrate=dict(batches=2, batch_size=8),

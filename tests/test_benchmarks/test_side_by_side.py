@@ -15,29 +15,31 @@ import side_by_side
 
 def row(method, seed, accuracy, macs, **more):
     return dict(method=method, seed=seed, accuracy=accuracy, macs=macs, sparse_macs=macs,
-                nonzero=2_000_000, processor=10., wall=20., epochs=12, **more)
+                nonzero=2_000_000, processor=10., wall=20., **dict(dict(epochs=12), **more))
 
 
 def test_table_holds_means_and_ranges_of_each_method_and_the_published_figures_apart():
     text = side_by_side.table([
         row('search-50', 0, 80., 50, sparse_bytes=3_000_000), row('dense', 0, 85., 100),
         row('search-50', 1, 82., 40, sparse_bytes=5_000_000),
-        row('torch-pruning-50', 0, 81., 50)])
+        row('torch-pruning-50', 0, 81., 50), row('dense', 0, 70., 100, epochs=8)])
     lines = text.splitlines()[2:]
     assert lines == [
-        '| dense | 85.0 (85.0 to 85.0) | 100.0% | 2.00 | 10, 20 | - | 1 | 76.55 |',
-        '| mmst to 50% | 81.0 (80.0 to 82.0) | 45.0% | 2.00 | 10, 20 | 4.0 | 2 | '
+        '| 12 | dense | 85.0 (85.0 to 85.0) | 100.0% | 2.00 | 10, 20 | - | 1 | 76.55 |',
+        '| 12 | mmst to 50% | 81.0 (80.0 to 82.0) | 45.0% | 2.00 | 10, 20 | 4.0 | 2 | '
         '75.61 (Group Fisher) |',
-        '| Torch-Pruning, BNScale to 50% | 81.0 (81.0 to 81.0) | 50.0% | 2.00 | 10, 20 | - | 1 | '
-        '- |']
+        '| 12 | Torch-Pruning, BNScale to 50% | 81.0 (81.0 to 81.0) | 50.0% | 2.00 | 10, 20 | - '
+        '| 1 | - |',
+        '| 8 | dense | 70.0 (70.0 to 70.0) | 100.0% | 2.00 | 10, 20 | - | 1 | 76.55 |']
 
 
 def test_methods_share_everything_but_their_own_hooks(monkeypatch):
     monkeypatch.setitem(sys.modules, 'torch_pruning_hook', SimpleNamespace())
-    changed = {method: set(side_by_side.settings(method, 1e6)) for method in side_by_side.METHODS}
+    changed = {method: set(side_by_side.settings(method, 1e6, 12))
+               for method in side_by_side.METHODS}
     assert changed['dense'] == set() and changed['torch-pruning-30'] == {'custom_hooks'}
     assert changed['search-30'] == changed['search-30-weights-10'] == {'default_hooks'}
-    assert side_by_side.settings('search-50-weights-10', 1e6)['default_hooks']['prune'][
+    assert side_by_side.settings('search-50-weights-10', 1e6, 12)['default_hooks']['prune'][
         'sparsity'] == 0.9
 
 
@@ -45,7 +47,7 @@ def test_without_torch_pruning_one_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, 'torch_pruning', None)
     monkeypatch.delitem(sys.modules, 'torch_pruning_hook', raising=False)
     with pytest.raises(SystemExit, match='pip install torch-pruning'):
-        side_by_side.settings('torch-pruning-50', 1e6)
+        side_by_side.settings('torch-pruning-50', 1e6, 12)
 
 
 class Tiny(nn.Sequential):

@@ -43,6 +43,7 @@ def cfg(request, boxes, tmp_path):
     for split in ('val', 'test'):
         cfg[f'{split}_evaluator']['ann_file'] = str(
             boxes / 'annotations/instancesonly_filtered_gtFine_val.json')
+    cfg['train_dataloader']['sampler']['share'] = 1.
     cfg['train_cfg'].update(max_epochs=2, val_interval=2)
     cfg['param_scheduler'][1]['T_max'] = 1
     hooks = cfg['default_hooks']

@@ -19,6 +19,7 @@ test_pipeline = [
 data_root = 'data/demo/cityscapes_boxes/'
 train_dataloader = dict(
     batch_size=4, num_workers=0, drop_last=True,
+    sampler=dict(type='mmst.PartSampler', share=0.4),
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, dataset=dict(data_root=data_root, pipeline=test_pipeline))
