@@ -28,10 +28,12 @@ FIRST, LAST = 1 / 3, 0.55
 #: Strength of the search's penalty, times epochs: scales fall by as much in a share of them.
 RHO = 0.12
 #: Method to share of the dense network's multiply-adds; the order of the table.
-METHODS = {'dense': 1., 'search-50': 0.5, 'torch-pruning-50': 0.5, 'search-30': 0.3,
-           'torch-pruning-30': 0.3, 'torch-pruning-global-50': 0.5, 'torch-pruning-global-30': 0.3,
+METHODS = {'dense': 1., 'search-50': 0.5, 'search-minimum-50': 0.5, 'torch-pruning-50': 0.5,
+           'search-30': 0.3, 'search-minimum-30': 0.3, 'torch-pruning-30': 0.3,
+           'torch-pruning-global-50': 0.5, 'torch-pruning-global-30': 0.3,
            'search-50-weights-10': 0.5, 'search-30-weights-10': 0.3}
-NAMES = {'dense': 'dense', 'search': 'mmst', 'torch-pruning': 'Torch-Pruning, BNScale',
+NAMES = {'dense': 'dense', 'search': 'mmst', 'search-minimum': 'mmst, minimum=32,',
+         'torch-pruning': 'Torch-Pruning, BNScale',
          'torch-pruning-global': 'Torch-Pruning, BNScale, ranked over all layers,'}
 #: Top-1 of another network on other data, with 100% and 50.1% of its multiply-adds: Group Fisher
 #: pruning, configs/pruning/base/group_fisher/README.md of mmrazor. It publishes none near 30%.
@@ -137,7 +139,7 @@ def settings(method: str, target: float, epochs: int) -> dict[str, Any]:
     hooks = dict(
         search=dict(type='mmst.SearchHook', units='graph', input_shape=SIZE, interval=1,
                     target_flops=target, warmup=1, rho=RHO / epochs, threshold=0.1,
-                    resource_aware=False),
+                    resource_aware=False, minimum=32 if 'minimum' in kind else 0),
         recalibrate=dict(type='mmst.RecalibrateHook', batches=4),
         ticket=dict(type='mmst.TicketHook'), timeline=dict(type='mmst.TimelineHook'),
         checkpoint=dict(type='mmst.TicketCheckpointHook'))
