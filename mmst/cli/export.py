@@ -9,16 +9,17 @@ from ..deploy.export.images import sample_images
 from ..deploy.export.onnx_file import check_onnx, export_onnx
 from ..deploy.export.program import check_program, export_program
 from ..deploy.open import check_shape, open_ticket
-from ..errors import TicketError
+from ..errors import TicketError, config_error
 from ..settings.shape import first_shape
 from ..tickets import Ticket
 from ..tickets.digest import digest
-from .arguments.export import ENDINGS
+from .arguments.export import ENDINGS, UNUSED
 from .waiting import waiting
 
 
 def run(args: argparse.Namespace) -> None:
     """Write, check, say how well they agree."""
+    check(args)
     ticket = open_ticket(args.ticket)
     out = args.out or osp.splitext(args.ticket)[0] + ENDINGS[args.format]
     files.replaceable(out)
@@ -31,13 +32,23 @@ def run(args: argparse.Namespace) -> None:
     with waiting(f'writing {out}; a whole network takes minutes'):
         if args.format == 'onnx':
             classes = (ticket.meta.get('dataset_meta') or {}).get('classes')
-            export_onnx(network, out, args.opset, dict(preprocessing(ticket), classes=classes))
+            export_onnx(network, out, 18 if args.opset is None else args.opset,
+                        dict(preprocessing(ticket), classes=classes))
             difference = check_onnx(out, network, images)
         else:
             export_program(network, out)
             difference = check_program(out, network, images)
     print(f'{out}: {osp.getsize(out):,} bytes; differs from PyTorch by {difference:.1e} of the '
           f'largest output, {len(images)} images of {shape[0]}x{shape[1]}')
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse arguments that the format has no use for."""
+    for name in UNUSED[args.format]:
+        value = getattr(args, name)
+        if value is not None and value is not False:  # 0 is an opset, too
+            raise config_error(f'--{name.replace("_", "-")}', value,
+                               f'has no effect with --format {args.format}', 'omit it')
 
 
 def write_sparse(ticket: Ticket, out: str) -> None:

@@ -4,6 +4,8 @@ import argparse
 from .common import add_import_argument
 
 ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse')
+#: Arguments that a format has no use for.
+UNUSED = dict(onnx=(), torch=('opset', ), sparse=('opset', 'shape', 'images', 'as_is'))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('-o', '--out', metavar='FILE', help='TICKET.onnx, .pt2, .sparse by default')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the images; the ticket\'s by default')
-    parser.add_argument('--opset', type=int, default=18, help='of ONNX (default: 18)')
+    parser.add_argument('--opset', type=int, help='of ONNX (default: 18)')
     parser.add_argument('--as-is', action='store_true', help='do not compact the network first')
     parser.add_argument('--images', metavar='DIR', help='images to check the file with; noise by '
                         'default')
