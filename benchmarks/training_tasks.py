@@ -117,17 +117,19 @@ class PausedLoop(EpochBasedTrainLoop):
 
 
 def runner(task: str, transformer: str, size, two_in_one: bool, changes: dict | None = None,
-           width: float = 1., **settings: Any) -> Runner:
+           width: float = 1., model: dict | None = None, **settings: Any) -> Runner:
     """Return a run that waits in its first epoch: two-in-one as shipped, or plain training as fast.
 
     Args:
         size: Batch size, height and width.
         changes (dict, optional): To settings of the hooks, by name.
+        model (dict, optional): Settings of another network than the supernet.
         settings: Further ones of the Runner.
     """
     batch, height, breadth = size
     hooks = Config.fromfile(mmst.cfg('_base_/two_in_one.py')).default_hooks.to_dict()
-    network_config = dict(type='BenchmarkNetwork', task=task, transformer=transformer, width=width)
+    network_config = model or dict(type='BenchmarkNetwork', task=task, transformer=transformer,
+                                   width=width)
     if not two_in_one:
         names = ('timer', 'logger', 'param_scheduler', 'sampler_seed', 'fast')
         hooks = dict({name: hooks[name] for name in names}, checkpoint=None)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from ..models.hrnas.attention import Attention
 from ..search.units import offers_units
@@ -53,14 +54,21 @@ def layer_costs(model: nn.Module, input_shape: HW,
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
         mask (Mapping[str, Tensor], optional): Parameter name to bool, True where kept.
     """
-    twin = meta_copy(model)
-    with ShapesOnly():
-        _run_once(twin, model, input_shape)
-        with MacCounter(twin, mask) as counter:
-            run_image(twin, model, input_shape)
+    counter = counted(meta_copy(model), input_shape, mask)
     return [cost for name, module in model.named_modules()
             for cost in [_layer_cost(name, module, counter, mask or {})]
             if cost.params or cost.macs]
+
+
+def counted(twin: nn.Module, input_shape: HW,
+            mask: Mapping[str, Tensor] | None = None) -> MacCounter:
+    """Return the multiply-adds of one image in a ``meta_copy``; arguments as of ``layer_costs``."""
+    with ShapesOnly():
+        _run_once(twin, input_shape)
+        counter = MacCounter(twin, mask)
+        with counter:
+            run_image(twin, input_shape)
+    return counter
 
 
 def total(costs: Iterable[LayerCost], prefix: str = '') -> dict[str, float]:
@@ -75,13 +83,18 @@ def feature_sizes(model: nn.Module, input_shape: HW) -> dict[str, tuple[HW, HW]]
     units.
     """
     sizes: dict[str, tuple[HW, HW]] = {}
+    trace(model, input_shape, record_sizes(sizes), offers_units)
+    return sizes
+
+
+def record_sizes(sizes: dict[str, tuple[HW, HW]]) -> Callable[..., None]:
+    """Return a function for :func:`trace` that fills ``sizes``."""
 
     def record(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         (*_, rows, columns), (*_, new_rows, new_columns) = inputs[0].shape, output.shape
         sizes[name] = (rows, columns), (new_rows, new_columns)
 
-    trace(model, input_shape, record, offers_units)
-    return sizes
+    return record
 
 
 def trace(model: nn.Module, input_shape: HW, record: Callable[..., None],
@@ -92,12 +105,17 @@ def trace(model: nn.Module, input_shape: HW, record: Callable[..., None],
     """
     twin = meta_copy(model)
     with ShapesOnly():
-        _run_once(twin, model, input_shape)
-        for name, module in twin.named_modules():
-            if wanted(module):
-                module.register_forward_hook(
-                    lambda m, inputs, output, name=name: record(name, m, inputs, output))
-        run_image(twin, model, input_shape)
+        _run_once(twin, input_shape)
+        watch(twin, record, wanted)
+        run_image(twin, input_shape)
+
+
+def watch(twin: nn.Module, record: Callable[..., None],
+          wanted: Callable[[nn.Module], bool]) -> list[RemovableHandle]:
+    """Let calls of wanted modules be recorded, as :func:`trace` does."""
+    return [module.register_forward_hook(
+        lambda m, inputs, output, name=name: record(name, m, inputs, output))
+        for name, module in twin.named_modules() if wanted(module)]
 
 
 def meta_copy(model: nn.Module) -> nn.Module:
@@ -119,10 +137,10 @@ def meta_copy(model: nn.Module) -> nn.Module:
     return twin
 
 
-def run_image(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
-    """Run one image through the ``meta_copy`` of ``model``."""
-    dtype = next((p.dtype for p in model.parameters()), None)
-    image = torch.empty(1, image_channels(model), *input_shape, device='meta', dtype=dtype)
+def run_image(twin: nn.Module, input_shape: HW) -> None:
+    """Run one image through a ``meta_copy``."""
+    dtype = next((p.dtype for p in twin.parameters()), None)
+    image = torch.empty(1, image_channels(twin), *input_shape, device='meta', dtype=dtype)
     with torch.no_grad():
         # mmpose's models ask for data samples, None allowed.
         twin(image, None) if isinstance(twin, BaseModel) else twin(image)
@@ -145,10 +163,10 @@ def image_channels(model: nn.Module) -> int:
     return 3
 
 
-def _run_once(twin: nn.Module, model: nn.Module, input_shape: HW) -> None:
+def _run_once(twin: nn.Module, input_shape: HW) -> None:
     """Leave out memory that is kept for later images: it is no cost of one."""
     if any(getattr(m, 'computes_once', False) for m in twin.modules()):
-        run_image(twin, model, input_shape)
+        run_image(twin, input_shape)
 
 
 def _layer_cost(name: str, module: nn.Module, counter: MacCounter,

@@ -1,5 +1,6 @@
 """Counts multiply-adds of all that torch runs in a pass, layer by layer."""
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils import flop_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
+from torch.utils.hooks import RemovableHandle
 
 aten = torch.ops.aten
 #: Multiply-adds of an operation by its output, arguments and keyword arguments.
@@ -14,7 +16,8 @@ Formula = Callable[..., int]
 
 
 class Owner(NamedTuple):
-    """Says where a parameter belongs: its module's path, its mask, its memory layout."""
+    """Says where a parameter belongs: its name, its module's path, its mask, its memory layout."""
+    name: str
     path: str
     mask: Tensor | None
     stride: tuple[int, ...]
@@ -28,12 +31,13 @@ class MacCounter(TorchDispatchMode):
     that. Others, e.g. the products of attention, count for the innermost module that is running.
 
     Args:
-        model (nn.Module): The network that is going to run; it gets hooks.
+        model (nn.Module): The network that is going to run; it has hooks until the end.
         masks (Mapping[str, Tensor], optional): Parameter name to bool, True where kept.
 
     Attributes:
         macs (Dict[str, int]): Path of a module to its multiply-adds.
         sparse_macs (Dict[str, float]): The same of the kept weights alone.
+        macs_of (Dict[str, int]): Name of a weight to the multiply-adds of the operations on it.
         names (Set[str]): Of the parameters. One that several modules share is there once, for the
             first of them.
     """
@@ -42,6 +46,7 @@ class MacCounter(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.macs: dict[str, int] = {}
         self.sparse_macs: dict[str, float] = {}
+        self.macs_of: dict[str, int] = {}
         self._running: list[str] = ['']
         self._densities: dict[tuple[Any, ...], float] = {}
         masks = masks or {}
@@ -52,14 +57,21 @@ class MacCounter(TorchDispatchMode):
             self.names.add(name)
             if p.dim() > 1 and p.numel():
                 path, _, key = name.rpartition('.')
-                owner = self._owners[storage_key(p)] = Owner(path, masks.get(name), p.stride())
+                owner = self._owners[storage_key(p)] = Owner(
+                    name, path, masks.get(name), p.stride())
                 if key == 'weight':
                     self._weights[path] = owner
+        self._hooks: list[RemovableHandle] = []
         for path, module in model.named_modules():
-            if _multiplies_by_its_own(module):
-                continue
-            module.register_forward_pre_hook(lambda m, inputs, path=path: self._enter(path))
-            module.register_forward_hook(lambda m, inputs, output: self._leave())
+            if not _multiplies_by_its_own(module):
+                enter = partial(self._enter, path)
+                self._hooks += [module.register_forward_pre_hook(lambda *_, enter=enter: enter()),
+                                module.register_forward_hook(lambda *_: self._leave())]
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        for hook in self._hooks:
+            hook.remove()
 
     def __torch_dispatch__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
                            kwargs: dict[str, Any] | None = None) -> Any:
@@ -77,6 +89,7 @@ class MacCounter(TorchDispatchMode):
         if weight is not None:
             owner = self._owners[storage_key(weight)]
             path, density = owner.path, self._density(owner, weight)
+            self.macs_of[owner.name] = self.macs_of.get(owner.name, 0) + macs
         elif path in self._weights:  # a copy of the weight, e.g. a standardised one
             density = self._density(self._weights[path], None)
         self.macs[path] = self.macs.get(path, 0) + macs

@@ -24,7 +24,7 @@ def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
     twin = meta_copy(model)
     recorder = _Recorder({storage_key(t) for t in (*twin.parameters(), *twin.buffers())})
     with recorder:
-        run_image(twin, model, input_shape)
+        run_image(twin, input_shape)
     return recorder.peak
 
 

@@ -1,13 +1,54 @@
 """Counts the costs of a network again and again while it shrinks."""
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import nn
 
-from .cost import HW, feature_sizes, layer_costs, meta_copy, total
+from ..search.importance import Keep
+from ..search.surgery import Cut
+from ..search.target import copy_without_units
+from ..search.units import find_units, offers_units
+from ..search.walk import parameters, walk
+from .arithmetic import Counts, Formula, Groups, formula_of
+from .cost import HW, counted, layer_costs, meta_copy, record_sizes, total, watch
+
+#: Kernel sizes of units.
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Holds what one trace of a network has shown.
+
+    Attributes:
+        sizes (Dict[str, Tuple[HW, HW]]): Heights and widths of the feature maps that enter and
+            leave modules with units. They depend on the image alone, not on the channels.
+        formula (Formula, optional): What units cost; None: smaller networks are traced.
+        params (int): Of what no unit occupies.
+        macs (int): Of it, too.
+    """
+    sizes: dict[str, tuple[HW, HW]]
+    formula: Formula | None = None
+    params: int = 0
+    macs: int = 0
+
+    def costs(self, groups: Groups, counts: Counts) -> dict[str, float]:
+        """Return the costs with ``counts`` of the units of ``groups``."""
+        assert self.formula is not None
+        params, macs = self.formula(groups, counts)
+        return as_costs(self.params + params, self.macs + macs)
 
 
 class NetworkCosts:
     """Counts the costs of a network for one image of a fixed size.
 
-    The last network's costs are remembered: a network of the same shapes is not traced again.
+    A network is traced as it is first seen; from then on its costs are computed from the numbers of
+    its units. A second trace, of half of its units, confirms that this is exact. Where it is not,
+    or where modules do not say what their units cost, each new shape is traced.
 
     Args:
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
@@ -15,22 +56,100 @@ class NetworkCosts:
 
     def __init__(self, input_shape: HW):
         self.input_shape = input_shape
+        self._model: Callable[[], nn.Module | None] = lambda: None
+        self._known = Known({})
         self._shapes: list[tuple[str, tuple[int, ...]]] | None = None
         self._costs: dict[str, float] = {}
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """Sums over all layers of ``params``, ``macs``, ``nonzero`` and ``sparse_macs``."""
-        shapes = [(name, tuple(p.shape)) for name, p in model.named_parameters()]
-        if shapes != self._shapes:
-            self._costs = total(layer_costs(model, self.input_shape))
-            self._shapes = shapes
-        return dict(self._costs)
+        known = self._of(model)
+        if known.formula is None:
+            return self._traced(model)
+        groups = find_units(model)
+        costs = known.costs(groups, {name: g.count_by_label() for name, g in groups.items()})
+        if costs['params'] != sum(p.numel() for p in parameters(walk(model)).values()):
+            self._model = lambda: None  # something else than its units has changed
+            return self(model)
+        return costs
 
     def feature_sizes(self, model: nn.Module) -> dict[str, tuple[HW, HW]]:
         """Return heights and widths of feature maps; see :func:`mmst.costs.cost.feature_sizes`."""
-        return feature_sizes(model, self.input_shape)
+        return self._of(model).sizes
 
-    @staticmethod
-    def outline(model: nn.Module) -> nn.Module:
-        """Return a copy without values, which can be cut and counted like the network itself."""
-        return meta_copy(model)
+    def remaining(self, model: nn.Module) -> Callable[[Keep], dict[str, float]]:
+        """Return a function that counts the network without the units that a ``Keep`` leaves out.
+
+        Args:
+            model (nn.Module): Its units do not change while the function is used.
+        """
+        known = self._of(model)
+        if known.formula is None:
+            outline = meta_copy(model)
+            return lambda keep: self._traced(copy_without_units(outline, keep))
+        groups = find_units(model)
+        labels = {name: np.array(group.kernel_sizes) for name, group in groups.items()}
+        counts = {name: group.count_by_label() for name, group in groups.items()}
+        return lambda keep: known.costs(groups, {**counts, **{
+            name: _count(labels[name][np.asarray(stays, np.int64)])
+            for name, stays in keep.items()}})
+
+    def _of(self, model: nn.Module) -> Known:
+        if self._model() is not model:
+            self._known = learn(model, self.input_shape)
+            self._model = weakref.ref(model)
+        return self._known
+
+    def _traced(self, model: nn.Module) -> dict[str, float]:
+        shapes = [(name, tuple(p.shape)) for name, p in model.named_parameters()]
+        if shapes != self._shapes:
+            self._costs, self._shapes = total(layer_costs(model, self.input_shape)), shapes
+        return dict(self._costs)
+
+
+def as_costs(params: int, macs: int) -> dict[str, float]:
+    """Return the costs of a network without a mask."""
+    return dict(params=params, macs=macs, nonzero=params, sparse_macs=float(macs))
+
+
+def learn(model: nn.Module, input_shape: HW) -> Known:
+    """Trace a network, and learn how its costs follow from the numbers of its units."""
+    twin = meta_copy(model)
+    sizes: dict[str, tuple[HW, HW]] = {}
+    hooks = watch(twin, record_sizes(sizes), offers_units)
+    counter = counted(twin, input_shape)
+    for hook in hooks:
+        hook.remove()
+    groups = find_units(twin)
+    formula = formula_of(twin, groups, sizes, counter.macs_of)
+    if formula is None:
+        return Known(sizes)
+    counts = {name: group.count_by_label() for name, group in groups.items()}
+    params, macs = formula(groups, counts)
+    known = Known(sizes, formula, sum(p.numel() for p in twin.parameters()) - params,
+                  sum(counter.macs.values()) - macs)
+    return known if not groups or _is_exact(known, twin, input_shape) else Known(sizes)
+
+
+def _is_exact(known: Known, twin: nn.Module, input_shape: HW) -> bool:
+    """Return whether the costs of a network with half of its units are as computed; ``twin`` is cut
+    to it."""
+    generator = torch.Generator().manual_seed(0)
+    groups, counts = find_units(twin), {}
+    stays = {name: torch.randperm(len(group), generator=generator)[:(len(group) + 1) // 2]
+             for name, group in groups.items()}
+    counts = {name: _count(np.array(groups[name].kernel_sizes)[index.numpy()])
+              for name, index in stays.items()}
+    expected = known.costs(groups, counts)
+    try:
+        for name, index in stays.items():
+            groups[name].keep(index.sort().values, Cut())
+        counter = counted(twin, input_shape)
+    except Exception:  # whatever a network says without some of its units
+        return False
+    return expected == as_costs(sum(p.numel() for p in twin.parameters()),
+                                sum(counter.macs.values()))
+
+
+def _count(labels: Labels) -> dict[int, int]:
+    return {label: count for label, count in enumerate(np.bincount(labels).tolist()) if count}

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import config_error, one_line
 from ..registry import CRITERIA
 from ..settings.kinds import built
-from .large import all_finite
+from .large import all_finite, all_of_all_finite
 
 
 def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -> Any:
@@ -95,18 +95,20 @@ def scores_of(criterion: Any, weights: Mapping[str, Tensor],
     scores = criterion.score(weights, gradients)
     name = criterion_name(criterion)
     for weight, values in weights.items():
-        found = scores.get(weight) if isinstance(scores, Mapping) else None
-        if not torch.is_tensor(found) or found.shape != values.shape:
-            shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
+        score = scores.get(weight) if isinstance(scores, Mapping) else None
+        if not torch.is_tensor(score) or score.shape != values.shape:
+            shape = tuple(score.shape) if torch.is_tensor(score) else type(score).__name__
             raise config_error('criterion', name, f'its score of {weight} is {shape}, and the '
                                f'weight has shape {tuple(values.shape)}',
                                'let score() return a tensor of its shape for each weight')
-        if not all_finite(found):
-            raise config_error(
-                'criterion', name, f'its scores of {weight} are not finite: training '
-                'has diverged, or the criterion saw no usable batch',
-                'resume from the last good checkpoint, or use another criterion')
-    return {weight: scores[weight] for weight in weights}
+    found = {weight: scores[weight] for weight in weights}
+    if not all_of_all_finite(list(found.values())):
+        weight = next(weight for weight, values in found.items() if not all_finite(values))
+        raise config_error(
+            'criterion', name, f'its scores of {weight} are not finite: training '
+            'has diverged, or the criterion saw no usable batch',
+            'resume from the last good checkpoint, or use another criterion')
+    return found
 
 
 def _is_built(registry: Registry, value: Any) -> bool:

@@ -2,13 +2,12 @@
 from collections.abc import Mapping
 from math import ceil
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
-from .large import all_finite, count_true
+from .large import all_finite, apart, count_true, joined, lowest
 from .mask import Mask
 from .scope import group_of
 
@@ -74,42 +73,19 @@ def draw_in_groups(score: Tensor, ratio: float, size: int,
 
 def _draw(scores: Mapping[str, Tensor], ratio: float,
           previous: Mask | None) -> dict[str, Tensor]:
-    flat = torch.cat([score.detach().flatten().float() for score in scores.values()])
+    flat = joined([score.detach().float() for score in scores.values()])
     _check_finite(flat)
     already = 0
     if previous is not None:
-        gone = torch.cat([~previous[name].flatten() for name in scores]).to(flat.device)
+        gone = ~joined([previous[name] for name in scores]).to(flat.device)
         already = count_true(gone)
         flat = flat.masked_fill(gone, float('-inf'))
     count = max(count_to_prune(flat.numel(), ratio), already)
     kept = ~lowest(flat, count)
-    sizes = [score.numel() for score in scores.values()]
-    return {name: part.view_as(score)
-            for (name, score), part in zip(scores.items(), kept.split(sizes), strict=True)}
+    return dict(zip(scores, apart(kept, list(scores.values())), strict=True))
 
 
 def _check_finite(scores: Tensor) -> None:
     if not all_finite(scores):
         raise ConfigError('pruning scores are not finite: training has diverged or the criterion '
                           'saw no usable batch. Remedy: resume from the last good checkpoint.')
-
-
-def lowest(values: Tensor, count: int) -> Tensor:
-    """Return a bool tensor that marks exactly ``count`` lowest entries of a 1-D tensor; ties by
-    index.
-    """
-    if count <= 0:
-        return torch.zeros_like(values, dtype=torch.bool)
-    threshold = _kth_lowest(values, count)
-    chosen = values < threshold
-    ties = torch.nonzero(values == threshold).flatten()
-    chosen[ties[:count - count_true(chosen)]] = True
-    return chosen
-
-
-def _kth_lowest(values: Tensor, count: int) -> Tensor:
-    """Return the ``count``-th lowest entry of a 1-D tensor, counted from 1."""
-    if values.device.type == 'cpu' and values.dtype in (torch.float32, torch.float64):
-        # torch.kthvalue takes several times as long for ten million numbers.
-        return torch.from_numpy(np.partition(values.detach().numpy(), count - 1))[count - 1]
-    return values.kthvalue(count).values

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TicketError
-from .large import count_true
+from .large import count_true, joined
 
 
 class Mask(Mapping[str, Tensor]):
@@ -43,11 +43,10 @@ class Mask(Mapping[str, Tensor]):
     @cached_property
     def pruned(self) -> int:
         """Return the number of pruned weights."""
-        tensors = list(self._kept.values())
-        if all(t.device.type == 'cpu' for t in tensors):
-            return self.total - sum(map(count_true, tensors))
+        masks = list(self._kept.values())
         # At once: each number that a GPU is asked for waits for all its work.
-        return self.total - int(torch.cat([t.flatten() for t in tensors]).sum())
+        flat = [joined(masks)] if len({kept.device for kept in masks}) == 1 else masks
+        return self.total - sum(map(count_true, flat))
 
     @property
     def sparsity(self) -> float:

@@ -6,6 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from ..search.walk import parameters, walk
+from .large import in_one
 from .mask import Mask
 from .reactivation import PruneState, zero_pruned_of
 
@@ -61,7 +63,7 @@ class MaskInForce:
     @property
     def copies(self) -> dict[str, Tensor]:
         """Return the averaged weights by parameter name; empty without an average."""
-        return dict(self.averaged.named_parameters()) if self.averaged is not None else {}
+        return dict(parameters(walk(self.averaged))) if self.averaged is not None else {}
 
     @property
     def mask(self) -> Mask | None:
@@ -69,13 +71,16 @@ class MaskInForce:
         masks = self.holder.masks
         if not masks:
             return None
-        return Mask({name: ~masks[w]['pruned'] for name, w in self.weights.items() if w in masks})
+        return _others({name: masks[w]['pruned'] for name, w in self.weights.items()
+                        if w in masks})
 
     @torch.no_grad()
     def put(self, mask: Mask) -> None:
         """Put ``mask`` in force: pruned weights are 0 at once, the averaged ones too."""
-        self.holder.set_masks({self.weights[name]: ~kept.to(self.weights[name].device)
-                               for name, kept in mask.items()}, keep_values=self.keep_values)
+        pruned = _others({name: kept.to(self.weights[name].device)
+                          for name, kept in mask.items()})
+        self.holder.set_masks({self.weights[name]: own for name, own in pruned.items()},
+                              keep_values=self.keep_values)
         if self.averages is not None:
             self.averages.end()
         copies = self.copies
@@ -104,4 +109,9 @@ class MaskInForce:
     def returned_mask(self) -> Mask:
         """Return the mask that was lifted last, for those of its weights that are left."""
         returned = self.holder.returned
-        return Mask({name: ~returned[w]['returned'] for name, w in self.weights.items()})
+        return _others({name: returned[w]['returned'] for name, w in self.weights.items()})
+
+
+def _others(mask: Mapping[str, Tensor]) -> Mask:
+    """Return the mask of the entries that are not in ``mask``."""
+    return Mask(dict(zip(mask, in_one(torch.logical_not, list(mask.values())), strict=True)))

@@ -1,8 +1,10 @@
 """Finds the matrices of linear maps in modules."""
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from torch import nn
+
+from ..search.walk import walk
 
 PRUNABLE = (nn.modules.conv._ConvNd, nn.Linear)
 #: Beginnings of the names of the matrices, by class.
@@ -42,12 +44,17 @@ class Matrix(NamedTuple):
 
 
 def find_matrices(model: nn.Module) -> Iterator[Matrix]:
-    """Yield matrices of linear maps in all modules that are known to have any, in the network's
+    """Return matrices of linear maps in all modules that are known to have any, in the network's
     order.
 
     Not so lookup tables (embeddings), learned queries, positions, norms and scales.
     """
-    for path, module in model.named_modules():
+    return matrices_of(walk(model))
+
+
+def matrices_of(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[Matrix]:
+    """Do :func:`find_matrices` of modules with their paths."""
+    for path, module in modules:
         for name in matrix_names(module):
             yield Matrix(path, module, name)
 
@@ -57,7 +64,7 @@ def matrix_names(module: nn.Module) -> list[str]:
     if isinstance(module, PRUNABLE):
         return ['weight']
     if not any(p is not None and p.dim() > 1 for p in module._parameters.values()) \
-            and not hasattr(module, 'parametrizations'):
+            and 'parametrizations' not in module._modules:
         return []
     starts = next((names for kind, names in _OTHERS.items() if isinstance(module, kind)), None)
     if starts is None:

@@ -5,8 +5,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import config_error
+from ..search.units import shared_owners
+from ..search.walk import parameters, walk
 from ..settings.patterns import covers
-from .matrices import PRUNABLE, Matrix, find_matrices
+from .matrices import PRUNABLE, Matrix, find_matrices, matrices_of
 
 __all__ = ['PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
 
@@ -32,19 +34,19 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
         ConfigError: If nothing is left to prune, an entry of ``leave_alone`` matches nothing, or
             the weight of a layer is computed from others, so that zeros in those would not act.
     """
-    inside = tuple(f'{name}.' for name, m in model.named_modules()
-                   if getattr(m, 'is_transformer_path', False))
-    _check_patterns(model, leave_alone)
+    modules = list(walk(model))
+    inside = tuple(f'{name}.' for name, m in modules if getattr(m, 'is_transformer_path', False))
+    _check_patterns(modules, leave_alone)
 
     def chosen(path: str) -> bool:
         return (path.split('.')[0] in parts and (transformers or not path.startswith(inside))
                 and not any(covers(pattern, path) for pattern in leave_alone))
 
-    matrices = [matrix for matrix in find_matrices(model) if chosen(matrix.path)]
+    matrices = [matrix for matrix in matrices_of(modules) if chosen(matrix.path)]
     _check_own(matrices, leave_alone)
-    names = {id(p): name for name, p in model.named_parameters()}
-    left_out = {id(p) for path, module in model.named_modules() if not chosen(path)
-                for p in module.parameters(recurse=False)} if _shares(model) else set()
+    names = {id(p): name for name, p in parameters(modules).items()}
+    left_out = {id(p) for path, module in modules if not chosen(path)
+                for p in module.parameters(recurse=False)} if shared_owners(modules) else set()
     own = [m.module._parameters[m.name] for m in matrices]
     found = {id(p): p for p in own if p is not None and p.numel()}
     weights = {names[key]: p for key, p in found.items() if key not in left_out}
@@ -70,9 +72,9 @@ def with_new_kinds(kept: Mapping[str, Tensor], weights: Mapping[str, nn.Paramete
     return {**kept, **new} if isinstance(kept, Mapping) else kept
 
 
-def _check_patterns(model: nn.Module, leave_alone: Sequence[str]) -> None:
+def _check_patterns(modules: Sequence[tuple[str, nn.Module]], leave_alone: Sequence[str]) -> None:
     for pattern in leave_alone:
-        if not any(covers(pattern, name) for name, _ in model.named_modules()):
+        if not any(covers(pattern, name) for name, _ in modules):
             raise config_error('PruneHook.leave_alone', pattern, 'no layer has this name',
                                'take names from model.named_modules(), e.g. \'backbone.stem*\'')
 
@@ -89,9 +91,3 @@ def _check_own(matrices: list[Matrix], leave_alone: Sequence[str]) -> None:
             'remove that (e.g. torch.nn.utils.remove_weight_norm or parametrize.'
             'remove_parametrizations), or name the layers, e.g. '
             f'leave_alone=[{computed[0].path!r}]')
-
-
-def _shares(model: nn.Module) -> bool:
-    """Return whether several modules own one parameter."""
-    owned = [id(p) for m in model.modules() for p in m._parameters.values() if p is not None]
-    return len(owned) != len(set(owned))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..search.optimizer_state import restart
+from .large import in_one, positions
 
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
 #: as they were when they were pruned; the operand of zeroing: on a CPU ``'bits'`` (int8), -1 where
@@ -14,6 +15,16 @@ from ..search.optimizer_state import restart
 PruneState = dict[nn.Parameter, dict[str, Tensor]]
 
 REVIVE = ('zero', 'value')
+
+
+@torch.no_grad()
+def prune_state(pruned: Mapping[nn.Parameter, Tensor]) -> PruneState:
+    """Return the state of masks (True where pruned) that come into force."""
+    state = {parameter: dict(pruned=mask) for parameter, mask in pruned.items()}
+    here = [own for own in state.values() if own['pruned'].device.type == 'cpu']
+    for own, bits in zip(here, in_one(_bits, [own['pruned'] for own in here]), strict=True):
+        own['bits'] = bits
+    return state
 
 
 @torch.no_grad()
@@ -69,9 +80,14 @@ def zero_pruned_of(tensor: Tensor, state: dict[str, Tensor]) -> None:
     if tensor.device.type != 'cpu' or integer is None:
         tensor.masked_fill_(state['pruned'], 0)
         return
-    if 'bits' not in state:  # all bits of -1 are set, in any width
-        state['bits'] = state['pruned'].view(torch.int8) - 1
+    if 'bits' not in state:
+        state['bits'] = _bits(state['pruned'])
     tensor.view(integer).bitwise_and_(state['bits'])
+
+
+def _bits(pruned: Tensor) -> Tensor:
+    """Return 0 where pruned, else -1, of which all bits are set in any width."""
+    return pruned.view(torch.int8) - 1
 
 
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -88,7 +104,7 @@ def reactivate(masks: PruneState, optimizer: Optimizer) -> None:
     moments here: see ``sizes``. A tensor without a live entry starts again, step count too; so does
     one whose state is coded in whole numbers.
     """
-    measures = sizes(masks, optimizer.state)
+    measures, again = sizes(masks, optimizer.state), []
     for parameter, state in masks.items():
         pruned = state['pruned']
         if 'value' in state:
@@ -96,11 +112,13 @@ def reactivate(masks: PruneState, optimizer: Optimizer) -> None:
         moments = {key: value for key, value in optimizer.state.get(parameter, {}).items()
                    if torch.is_tensor(value) and value.shape == parameter.shape and value.dim()}
         if bool(pruned.all()) or not all(m.is_floating_point() for m in moments.values()):
-            restart(optimizer, parameter)
+            again.append(parameter)
             continue
+        live = positions(~pruned.flatten())
         for key, moment in moments.items():
-            start = float(moment[~pruned].mean()) if key in measures else 0.
+            start = float(moment.flatten()[live].mean()) if key in measures else 0.
             moment.masked_fill_(pruned, start)
+    restart(optimizer, again)
     masks.clear()
 
 

@@ -23,6 +23,20 @@ def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> dict[str, Tensor
             for name, group in groups.items()}
 
 
+def costs_of_groups(groups: Mapping[str, UnitGroup], counts: Mapping[str, Mapping[int, int]],
+                    sizes: Sizes) -> tuple[int, int]:
+    """Return parameters and multiply-adds of all that there is for the units of ``groups``.
+
+    Args:
+        groups (Mapping[str, UnitGroup]): Each has a ``cost``.
+        counts (Mapping[str, Mapping[int, int]]): Group to its units of each kernel size.
+        sizes (Sizes): From ``feature_sizes``, at the task's resolution.
+    """
+    found = [group.cost(counts[name], *sizes.get(module_path(name), _ANYWHERE))
+             for name, group in groups.items() if group.cost is not None]
+    return sum(params for params, _ in found), sum(macs for _, macs in found)
+
+
 def mean_macs(macs: Mapping[str, Tensor]) -> float:
     """Return the mean over all units, which relative costs refer to."""
     return float(torch.cat(list(macs.values())).mean())

@@ -26,12 +26,12 @@ def importance_histogram(groups: Mapping[str, UnitGroup],
         groups (Mapping[str, UnitGroup]): Of ``find_units``.
         importance (Mapping[str, Tensor]): |γ| of each group's units, 1-D and finite.
     """
-    values: dict[int, list[Tensor]] = {}
-    for name, group in groups.items():
-        kernel_sizes = torch.tensor(group.kernel_sizes, device=importance[name].device)
-        for label in group.count_by_label():
-            values.setdefault(label, []).append(importance[name][kernel_sizes == label])
-    return {label: _counts(torch.cat(parts)) for label, parts in sorted(values.items())}
+    if not groups:
+        return {}
+    values = torch.cat([importance[name] for name in groups])
+    labels = torch.tensor([size for group in groups.values() for size in group.kernel_sizes],
+                          device=values.device)
+    return {label: _counts(values[labels == label]) for label in labels.unique().tolist()}
 
 
 def quantile(counts: list[int], share: float) -> float:

@@ -6,7 +6,7 @@ their own. An entry is cut along the dimension that is the parameter's if that i
 the parameter's whole state is dropped, and the optimizer starts it again.
 """
 import inspect
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -55,7 +55,7 @@ class OptimizerState:
         actions = [action_of(self._forms[path], shape, tuple(tensor.shape), dim, len(path) > 1)
                    for path, tensor in entries]
         if DROP in actions:
-            restart(self.optimizer, parameter)
+            restart(self.optimizer, [parameter])
             if len(index):  # an emptied parameter takes no step any more
                 name = str(entries[actions.index(DROP)][0][0])
                 self.dropped[name] = self.dropped.get(name, 0) + 1
@@ -65,22 +65,26 @@ class OptimizerState:
                 _replaced(own, path, select(tensor, action, index.to(tensor.device)))
 
 
-def restart(optimizer: Optimizer, parameter: nn.Parameter) -> None:
-    """Drop the state of ``parameter``, so that its next step is a first one.
+def restart(optimizer: Optimizer, parameters: Sequence[Tensor]) -> None:
+    """Drop the state of ``parameters``, so that their next step is a first one.
 
     Optimizers that fill their state as they are made (Adagrad) fill it again.
     """
-    optimizer.state.pop(parameter, None)
     known = inspect.signature(type(optimizer).__init__).parameters
-    group = next((group for group in optimizer.param_groups
-                  if any(p is parameter for p in group['params'])), optimizer.defaults)
-    settings = {key: value for key, value in group.items() if key in known and key != 'params'}
-    try:
-        filled = type(optimizer)([parameter], **settings).state.get(parameter)
-    except Exception:  # of another making: it fills its state at its next step
-        return
-    if filled:
-        optimizer.state[parameter] = filled
+    group_of = {id(p): group for group in optimizer.param_groups for p in group['params']}
+    together: dict[int, list[Tensor]] = {}
+    for parameter in parameters:
+        optimizer.state.pop(parameter, None)
+        together.setdefault(id(group_of.get(id(parameter), optimizer.defaults)), []).append(
+            parameter)
+    for members in together.values():
+        group = group_of.get(id(members[0]), optimizer.defaults)
+        settings = {key: value for key, value in group.items() if key in known and key != 'params'}
+        try:
+            filled = type(optimizer)(members, **settings).state
+        except Exception:  # of another making: it fills its state at its next step
+            continue
+        optimizer.state.update({p: filled[p] for p in members if filled.get(p)})
 
 
 def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
@@ -103,6 +107,7 @@ def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Te
 def find_forms(state: State) -> dict[Path, set[str]]:
     """Return, for each place in the state, the forms that fit for every parameter that has it."""
     forms: dict[Path, set[str]] = {}
+    known: dict[tuple[Shape, Shape], set[str]] = {}  # of the many tensors of one shape
     for parameter, own in state.items():
         if not isinstance(parameter, Tensor):
             continue
@@ -110,7 +115,10 @@ def find_forms(state: State) -> dict[Path, set[str]]:
         found = list(leaves(own, shape))
         foreign = any(tuple(tensor.shape) != shape for _, tensor in found)
         for path, tensor in found:
-            fits = {name for name, form in FORMS.items() if form(shape, tuple(tensor.shape))}
+            pair = shape, tuple(tensor.shape)
+            if pair not in known:
+                known[pair] = {name for name, form in FORMS.items() if form(*pair)}
+            fits = known[pair]
             if foreign and not tensor.is_floating_point():
                 fits = set()  # codes, whose scales are in another entry
             forms[path] = forms[path] & fits if path in forms else fits

@@ -21,7 +21,6 @@ from .target import (
     TOLERANCE,
     SearchTarget,
     adapt_factor,
-    copy_without_units,
     limit_removal,
     round_counts,
 )
@@ -40,8 +39,8 @@ class Counter(Protocol):
     def feature_sizes(self, model: nn.Module) -> Sizes:
         """Return heights and widths of the feature maps that enter and leave searched modules."""
 
-    def outline(self, model: nn.Module) -> nn.Module:
-        """Return a copy that can be cut and counted."""
+    def remaining(self, model: nn.Module) -> Callable[[Keep], dict[str, float]]:
+        """Return a function that counts ``model`` without the units that a ``Keep`` leaves out."""
 
 
 class Searcher:
@@ -159,9 +158,9 @@ class Searcher:
                     keep[name] = stays
         if not self.target or not keep:
             return keep
-        outline = self.costs.outline(model)
-        return limit_removal(keep, importance, lambda left: self.target.ratio(
-            self.costs(copy_without_units(outline, left))))
+        remaining = self.costs.remaining(model)
+        return limit_removal(keep, importance,
+                             lambda left: self.target.ratio(remaining(left)))
 
     def penalty(self, model: nn.Module) -> L1Penalty:
         """Return the penalty on the units that are left and searched; its strength is 0."""
@@ -219,7 +218,7 @@ class Searcher:
         fewest = {name: list(range(min(len(group), max(self.minimum, group.minimum))))
                   for name, group in groups.items() if not self.leaves_alone(name)}
         whole = self.costs(model)
-        smallest = self.costs(copy_without_units(self.costs.outline(model), fewest))
+        smallest = self.costs.remaining(model)(fewest)
         wanted = [(f'SearchHook.target_{name}', value, whole[cost], smallest[cost])
                   for name, cost, value in (('flops', 'macs', self.target.macs),
                                             ('params', 'params', self.target.params))

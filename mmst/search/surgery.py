@@ -28,6 +28,7 @@ class Cut:
     def __init__(self, *companions: Optimizer | Companions):
         self.companions = [c for c in companions if not isinstance(c, Optimizer)]
         self.optimizers = [OptimizerState(c) for c in companions if isinstance(c, Optimizer)]
+        self._last: tuple[Tensor, Tensor] | None = None
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -39,13 +40,21 @@ class Cut:
     def __call__(self, module: nn.Module, name: str, dim: int, index: Tensor) -> None:
         """Keep ``index`` (1-D) along ``dim`` of ``module``'s tensor ``name``."""
         tensor = getattr(module, name)
-        index = index.to(tensor.device)
+        index = self.moved(index, tensor.device)
         if isinstance(tensor, nn.Parameter):
             self._cut_companions(tensor, dim, index)
         gradient = tensor.grad
         _replace(tensor, select(tensor.detach(), dim, index))
         if gradient is not None and tensor.numel():
             tensor.grad = select(gradient, dim, index)
+
+    def moved(self, index: Tensor, device: torch.device) -> Tensor:
+        """Return ``index`` on ``device``; the last one is remembered, so that it moves once."""
+        if index.device == device:
+            return index
+        if self._last is None or self._last[0] is not index or self._last[1].device != device:
+            self._last = (index, index.to(device))
+        return self._last[1]
 
     def _cut_companions(self, parameter: nn.Parameter, dim: int, index: Tensor) -> None:
         for optimizer in self.optimizers:

@@ -3,6 +3,7 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -48,24 +49,28 @@ def limit_removal(keep: Keep, importance: Mapping[str, torch.Tensor],
         importance (Mapping[str, Tensor]): Group to the importance of all its units.
         ratio_after (Callable): Cost over target of the network with the units of a ``Keep``.
     """
-    values = {name: importance[name].tolist() for name in keep}
-    gone = [(values[name][unit], name, unit) for name, stays in keep.items()
-            for unit in sorted(set(range(len(values[name]))) - set(stays))]
-    gone.sort(key=lambda entry: entry[0])
+    values = {name: importance[name].double().numpy() for name in keep}
+    leaves = {name: np.ones(len(own), bool) for name, own in values.items()}
+    for name, stays in keep.items():
+        leaves[name][stays] = False
+    # When each unit goes: first the least important; of equals, the first. The others: never.
+    order = np.argsort(np.concatenate([values[n][leaves[n]] for n in keep]), kind='stable')
+    turns = np.split(np.argsort(order), np.cumsum([own.sum() for own in leaves.values()])[:-1])
+    goes = {name: np.full(len(own), len(order)) for name, own in leaves.items()}
+    for name, turn in zip(keep, turns, strict=True):
+        goes[name][leaves[name]] = turn
+    names = sorted(keep, key=lambda name: goes[name].min())  # by their first unit
 
     def after(count: int) -> Keep:
-        dropped: dict[str, set[int]] = {}
-        for _, name, unit in gone[:count]:
-            dropped.setdefault(name, set()).add(unit)
-        return {name: [u for u in range(len(values[name])) if u not in units]
-                for name, units in dropped.items()}
+        return {name: np.flatnonzero(goes[name] >= count).tolist() for name in names
+                if goes[name].min() < count}
 
     def distance(count: int) -> float:
         return ratio_after(after(count)) - 1
 
-    if distance(len(gone)) >= 0:
+    if distance(len(order)) >= 0:
         return keep
-    above, below = 0, len(gone)  # numbers of removed units whose costs lie above, below
+    above, below = 0, len(order)  # numbers of removed units whose costs lie above, below
     while below - above > 1:
         middle = (above + below) // 2
         above, below = (middle, below) if distance(middle) >= 0 else (above, middle)

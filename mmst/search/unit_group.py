@@ -1,5 +1,5 @@
 """Holds search units that are removed alike."""
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -7,6 +7,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .scales import Scale, combined
 from .surgery import Cut
+
+HW = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,18 @@ class UnitGroup:
         minimum (int): Units that a search leaves at least, the most important ones; 0 where the
             module also works with none.
         scales (Sequence[Scale]): All the factors of units that have several.
+        cost (Callable, optional): ``cost(counts, in_hw, out_hw)`` are the parameters and the
+            multiply-adds of all that there is for the units, if ``counts`` of each kernel size were
+            left; both 0 without a unit. Without it, costs of smaller networks are traced.
     """
     kind: str
     bn: _BatchNorm | None
     kernel_sizes: list[int]
     keep: Callable[[Tensor, Cut], None]
-    macs: Callable[[tuple[int, int], tuple[int, int]], Tensor]
+    macs: Callable[[HW, HW], Tensor]
     minimum: int = 0
     scales: Sequence[Scale] = ()
+    cost: Callable[[Mapping[int, int], HW, HW], tuple[int, int]] | None = None
 
     @property
     def gamma(self) -> nn.Parameter:

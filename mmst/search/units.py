@@ -5,7 +5,7 @@ adapter for its class where the class is not ours. Nothing is found by name patt
 other backbones can offer units too. A network whose channels were followed through a pass
 (:mod:`mmst.search.graph`) offers those alone.
 """
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from torch import nn
 
@@ -13,6 +13,7 @@ from ..registry import UNIT_ADAPTERS
 from .graph.channels import channels_of
 from .unit_adapter import UnitAdapter
 from .unit_group import UnitGroup
+from .walk import walk
 
 
 def find_units(model: nn.Module) -> dict[str, UnitGroup]:
@@ -26,8 +27,15 @@ def find_units(model: nn.Module) -> dict[str, UnitGroup]:
     channels = channels_of(model)
     if channels is not None:
         return channels.search_units(model)
-    groups, shared = {}, shared_owners(model)
-    for path, module in model.named_modules():
+    modules, groups = list(walk(model)), {}
+    shared = shared_owners(modules)
+    none: set[type[nn.Module]] = set()  # classes without units
+    for path, module in modules:
+        if type(module) in none and 'search_units' not in vars(module):
+            continue
+        if not hasattr(module, 'search_units') and adapter_of(module) is None:
+            none.add(type(module))
+            continue
         units = units_of(module)
         if units and shared and _shares_outside(path, module, shared):
             continue
@@ -37,10 +45,13 @@ def find_units(model: nn.Module) -> dict[str, UnitGroup]:
     return groups
 
 
-def shared_owners(model: nn.Module) -> dict[int, list[str]]:
-    """Return ``id`` of each parameter that several modules own to their paths."""
+def shared_owners(modules: Sequence[tuple[str, nn.Module]]) -> dict[int, list[str]]:
+    """Return ``id`` of each parameter that several of a network's modules own to their paths."""
+    owned = [id(p) for _, m in modules for p in m._parameters.values() if p is not None]
+    if len(set(owned)) == len(owned):
+        return {}
     owners: dict[int, list[str]] = {}
-    for path, module in model.named_modules():
+    for path, module in modules:
         for p in module._parameters.values():
             if p is not None:
                 owners.setdefault(id(p), []).append(path)

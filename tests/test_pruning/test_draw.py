@@ -1,9 +1,11 @@
 """Drawing a mask: the sparsity to within one weight, ties, order, monotony."""
+import plain_events
 import pytest
 import torch
 
 from mmst.errors import ConfigError
-from mmst.pruning.draw import count_to_prune, draw_mask, lowest
+from mmst.pruning.draw import count_to_prune, draw_mask
+from mmst.pruning.large import lowest
 
 RATIOS = [0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99]
 
@@ -41,6 +43,23 @@ def test_every_layer_has_the_ratio_in_scope_layer(kind, ratio):
     mask = draw_mask(SCORES[kind](), ratio, scope='layer')
     for kept in mask.values():
         assert is_first_to_reach(int((~kept).sum()), kept.numel(), ratio)
+
+
+@pytest.mark.parametrize('kind', SCORES)
+@pytest.mark.parametrize('scope', ['global', 'layer'])
+def test_a_mask_equals_that_of_sorted_scores_whatever_ties(kind, scope):
+    previous = None
+    for ratio in RATIOS:
+        scores = SCORES[kind]()
+        mask = draw_mask(scores, ratio, scope, previous)
+        parts = [scores] if scope == 'global' else [{name: s} for name, s in scores.items()]
+        expected = {}
+        for part in parts:
+            count = count_to_prune(sum(s.numel() for s in part.values()), ratio)
+            expected.update(plain_events.draw(part, count, previous))
+        assert list(mask) == list(expected)
+        assert all(torch.equal(mask[name], kept) for name, kept in expected.items())
+        previous = mask
 
 
 @pytest.mark.parametrize('total', [1, 3, 10, 1000, 30_000_000])

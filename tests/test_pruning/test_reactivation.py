@@ -1,4 +1,5 @@
 """Masks on living parameters: holding weights at zero, lifting masks without a jump."""
+import plain_events
 import pytest
 import torch
 from torch import nn
@@ -118,6 +119,34 @@ def test_zeroed_second_moments_would_jump():
     before = weight.detach().clone()
     step(optimizer, weight, {}, torch.full_like(weight, 1.1))
     assert (weight.detach() - before)[pruned].abs().max() > 1.5 * LR
+
+
+@pytest.mark.parametrize('name', ['adam', 'adamw', 'adagrad', 'rmsprop', 'sgd'])
+def test_a_reactivation_equals_that_of_tensors_one_by_one(name):
+    """Some wholly pruned, some not at all, in two groups of settings, in both layouts, to the bit.
+    """
+    make, states, ends = {**ADAPTIVE, **OTHERS}[name], [], []
+    for act in (reactivate, plain_events.reactivate):
+        torch.manual_seed(0)
+        shapes = [(6, 10), (3, 4, 3, 3), (5, ), (2, 3), (7, 1), (0, 3)]
+        weights = [nn.Parameter(torch.randn(shape)) for shape in shapes]
+        weights[1].data = weights[1].data.contiguous(memory_format=torch.channels_last)
+        optimizer = make([dict(params=weights[:3]), dict(params=weights[3:], lr=0.5)])
+        masks = {w: dict(pruned=torch.rand(w.shape) < share) for w, share in zip(
+            weights, (0.5, 0.3, 1., 1., 0., 0.5), strict=True)}
+        masks[weights[0]]['value'] = torch.rand(6, 10)
+        for _ in range(3):
+            for weight in weights:
+                weight.grad = torch.randn(weight.shape)
+            optimizer.step()
+        act(masks, optimizer)
+        states.append([optimizer.state.get(w, {}) for w in weights])
+        ends.append(weights)
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+    for one, other in zip(*states, strict=True):
+        assert list(one) == list(other)
+        assert all(torch.equal(torch.as_tensor(one[k]), torch.as_tensor(other[k])) for k in one
+                   if one[k] is not None)
 
 
 def test_weights_start_from_0():

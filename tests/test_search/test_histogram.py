@@ -1,12 +1,14 @@
 """Counts of importance."""
 import math
 
+import plain_events
 import pytest
 import torch
+from small_nets import narrow_backbone
 from torch import nn
 
 from mmst.search.histogram import BINS, edges, importance_histogram, quantile
-from mmst.search.units import UnitGroup
+from mmst.search.units import UnitGroup, find_units
 
 
 def group(*labels):
@@ -19,6 +21,16 @@ def test_units_are_counted_by_kernel_size_over_all_groups():
     found = importance_histogram(groups, values)
     assert {label: sum(counts) for label, counts in found.items()} == {0: 2, 3: 3, 5: 1, 7: 1}
     assert all(len(counts) == BINS for counts in found.values())
+
+
+def test_counts_equal_those_of_group_by_group():
+    torch.manual_seed(0)
+    model = narrow_backbone(transformer='all')
+    groups = find_units(model)
+    importance = {name: (10 * torch.randn(len(group))).exp() for name, group in groups.items()}
+    found = importance_histogram(groups, importance)
+    assert list(found.items()) == list(plain_events.histogram(groups, importance).items())
+    assert importance_histogram({}, {}) == {}
 
 
 def test_a_unit_lies_in_the_bin_between_its_edges():

@@ -212,6 +212,6 @@ def test_an_optimizer_that_fills_its_state_as_it_is_made_fills_it_anew():
         params=[p], initial_accumulator_value=0.25)], lr=0.1)
     p.grad = torch.ones(3)
     optimizer.step()
-    restart(optimizer, p)
+    restart(optimizer, [p])
     assert optimizer.state[p]['sum'].tolist() == [0.25] * 3 and optimizer.state[p]['step'] == 0
     optimizer.step()

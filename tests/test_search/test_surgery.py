@@ -1,12 +1,15 @@
 """Removal of units from a living network: outputs, identity of parameters, formats."""
 import copy
 
+import any_nets
 import pytest
 import torch
-from small_nets import NarrowModel, cut_at_random, initialised, input_image
+from small_nets import NarrowModel, cut_at_random, initialised, input_image, narrow_backbone
 from torch import nn
 
 from mmst.models import SearchBlock, search_blocks
+from mmst.search.graph.build import find_plan
+from mmst.search.graph.channels import attach
 from mmst.search.surgery import Cut, resize, resize_norm
 from mmst.search.units import find_units
 
@@ -249,3 +252,22 @@ def test_resize_to_nothing_and_back_switches_the_gradient_off_and_on():
     assert bn.num_features == 0 and not bn.weight.requires_grad
     resize_norm(bn, 3)
     assert bn.num_features == 3 and bn.weight.requires_grad and bn.running_var.shape == (3, )
+
+
+@pytest.mark.parametrize('kind', ['supernet', 'coupled'])
+def test_an_index_moves_to_another_device_once_a_group(kind, monkeypatch):
+    """Each copy waits for a GPU; ``meta`` stands for it."""
+    model = narrow_backbone(tokens=4)
+    if kind == 'coupled':
+        model = any_nets.Read(any_nets.Residual)
+        attach(model, find_plan(model, (16, 16)))
+    model = model.to('meta')
+    groups, moves, move = find_units(model), [], torch.Tensor.to
+    monkeypatch.setattr(torch.Tensor, 'to', lambda self, *args, **kwargs: moves.append(
+        args) or move(self, *args, **kwargs))
+    cut = Cut()
+    for group in groups.values():
+        before = len(moves)
+        group.keep(torch.arange(2), cut)
+        assert len(moves) - before == 1 or (kind == 'coupled' and len(moves) - before <= 3)
+    assert moves

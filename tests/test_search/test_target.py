@@ -1,4 +1,5 @@
 """Searches that end at a wanted cost: the rules."""
+import plain_events
 import pytest
 import torch
 from small_nets import narrow_backbone
@@ -52,6 +53,27 @@ def test_the_least_important_units_go_first():
     assert len(gone) == 20
     stays = torch.cat([importance[n][keep.get(n, list(range(before[n])))] for n in before])
     assert float(gone.max()) <= float(stays.min())
+
+
+@pytest.mark.parametrize('distinct', [3, 10_000])
+def test_the_choice_equals_that_of_units_one_by_one_in_its_order_too(distinct):
+    """With many ties, and with next to none."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = {f'group{i}': 1 + 7 * i % 23 for i in range(12)}
+    importance = {name: torch.randint(distinct, (size, ), generator=generator) / distinct
+                  for name, size in sizes.items()}
+    keep = {name: [u for u in range(size) if torch.rand(1, generator=generator) < 0.4]
+            for name, size in sizes.items() if name != 'group3'}
+    keep = {name: stays for name, stays in keep.items() if len(stays) < sizes[name]}
+    gone = sum(sizes[name] - len(stays) for name, stays in keep.items())
+    for wanted in (0, 1, gone // 3, gone // 2 + .5, gone - 1, gone, gone + 1):
+
+        def ratio(left, wanted=wanted):
+            return 1 + wanted - sum(sizes[name] - len(stays) for name, stays in left.items())
+
+        found = limit_removal(keep, importance, ratio)
+        expected = plain_events.limit_removal(keep, importance, ratio)
+        assert list(found.items()) == list(expected.items())
 
 
 def test_a_removal_that_does_not_reach_the_target_is_left_whole():

@@ -5,7 +5,13 @@ from mmengine.device import is_cuda_available
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch.optim import Optimizer
 
-from ...pruning.reactivation import PruneState, mask_gradients, reactivate, zero_pruned
+from ...pruning.reactivation import (
+    PruneState,
+    mask_gradients,
+    prune_state,
+    reactivate,
+    zero_pruned,
+)
 from ...registry import OPTIM_WRAPPERS
 from ...search.penalty import L1Penalty
 from .gathered_gradients import GatheredGradients
@@ -51,14 +57,12 @@ class MaskedStep:
                 already keeps the value that is remembered. Defaults to False.
         """
         old = self.masks
-        self.masks, self.returned = {}, {}
-        for parameter, mask in pruned.items():
-            state = self.masks[parameter] = dict(pruned=mask)
-            if keep_values:
-                value, before = parameter.detach().clone(), old.get(parameter, {})
-                if 'value' in before:
-                    value = torch.where(before['pruned'], before['value'], value)
-                state['value'] = value.masked_fill_(~mask, 0)
+        self.masks, self.returned = prune_state(pruned), {}
+        for parameter, state in self.masks.items() if keep_values else ():
+            value, before = parameter.detach().clone(), old.get(parameter, {})
+            if 'value' in before:
+                value = torch.where(before['pruned'], before['value'], value)
+            state['value'] = value.masked_fill_(~state['pruned'], 0)
         zero_pruned(self.masks)
 
     def lift_masks(self) -> None:

@@ -23,7 +23,8 @@ def mask_state(masks: PruneState, weights: Weights) -> dict[str, Any]:
 def returned_state(returned: PruneState, weights: Weights,
                    averages: SinceReturn | None) -> dict[str, Any]:
     """Return the weights that have returned, and how much of their averages' decay is done."""
-    return dict(returned={name: returned[w]['returned'] for name, w in weights.items()},
+    # Copies: they may be views of one tensor of all weights, which a file would then hold.
+    return dict(returned={name: returned[w]['returned'].clone() for name, w in weights.items()},
                 share=averages.share if averages is not None else 0.)
 
 

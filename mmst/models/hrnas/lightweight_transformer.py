@@ -1,4 +1,7 @@
 """Builds the lightweight Transformer path of a search block."""
+from collections.abc import Mapping
+from math import prod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -78,18 +81,29 @@ class LightweightTransformer(nn.Module):
     def search_units(self) -> dict[str, UnitGroup]:
         """Return the tokens, by the scales of the BN after the input projection."""
         kernel_sizes = [0] * self.tokens
-        return dict(tokens=UnitGroup('token', self.input_bn, kernel_sizes, self.keep, self.macs))
+        return dict(tokens=UnitGroup(
+            'token', self.input_bn, kernel_sizes, self.keep, self.macs, cost=self.cost))
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Return multiply-adds of each token: an equal share of the Transformer's.
 
         Both attentions are quadratic in the tokens, so the share falls as tokens go.
         """
-        dim, count = GRID * GRID, self.tokens
+        return torch.full((self.tokens, ), float(self._macs_of_one(self.tokens)))
+
+    def _macs_of_one(self, count: int) -> int:
+        """Multiply-adds of each of ``count`` tokens."""
+        dim = GRID * GRID
         projections = dim * (self.in_channels + 2 + self.out_channels)
         linears = self.encoder.macs_per_token() + self.decoder.macs_per_token()
-        attention = 2 * (2 * count * dim)
-        return torch.full((count, ), float(projections + linears + attention))
+        return projections + linears + 2 * (2 * count * dim)
+
+    def cost(self, counts: Mapping[int, int], in_hw: tuple[int, int],
+             out_hw: tuple[int, int]) -> tuple[int, int]:
+        """Return the parameters and multiply-adds of the path with ``counts[0]`` tokens."""
+        count = counts.get(0, 0)
+        return sum(prod(shape) for name, shape in self._shapes(count).items()
+                   if 'running' not in name), count * self._macs_of_one(count)
 
     def keep(self, index: Tensor, cut: Cut) -> None:
         """Keep the tokens of ``index`` (1-D, ascending) and remove the others."""

@@ -1,5 +1,8 @@
 """Builds the MixConv path of a search block: several kernel sizes in one joint layout."""
-from collections.abc import Sequence
+import itertools
+import operator
+from collections.abc import Mapping, Sequence
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -76,23 +79,35 @@ class MixConv(nn.Module):
         kernel_sizes = [
             k for k, width in zip(sizes, self.widths, strict=True) for _ in range(width)
         ]
-        return dict(
-            channels=UnitGroup('channel', self.depthwise_bn, kernel_sizes, self.keep, self.macs))
+        return dict(channels=UnitGroup(
+            'channel', self.depthwise_bn, kernel_sizes, self.keep, self.macs, cost=self.cost))
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Return each hidden channel's multiply-adds: expansion, depthwise taps and projection."""
+        return torch.cat([torch.full((width, ), float(one)) for width, one in zip(
+            self.widths, self._macs_of_one(in_hw, out_hw), strict=True)])
+
+    def _macs_of_one(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> list[int]:
+        """Multiply-adds of a hidden channel of each kernel size."""
         before, after = in_hw[0] * in_hw[1], out_hw[0] * out_hw[1]
-        return torch.cat([
-            torch.full((width, ), float(self.in_channels * before +
-                                        (conv.kernel_size[0]**2 + self.out_channels) * after))
-            for conv, width in zip(self.depthwise, self.widths, strict=True)])
+        return [self.in_channels * before + (conv.kernel_size[0]**2 + self.out_channels) * after
+                for conv in self.depthwise]
+
+    def cost(self, counts: Mapping[int, int], in_hw: tuple[int, int],
+             out_hw: tuple[int, int]) -> tuple[int, int]:
+        """Return the parameters and multiply-adds of the path with ``counts`` hidden channels."""
+        widths = [counts.get(conv.kernel_size[0], 0) for conv in self.depthwise]
+        macs = sum(map(operator.mul, widths, self._macs_of_one(in_hw, out_hw)))
+        return sum(prod(shape) for name, shape in self._shapes(widths).items()
+                   if 'running' not in name), macs
 
     def keep(self, index: Tensor, cut: Cut) -> None:
         """Keep the hidden channels of ``index`` (1-D, ascending) and remove the others."""
-        start = 0
-        for conv, width in zip(self.depthwise, self.widths, strict=True):
-            cut(conv, 'weight', 0, index[(index >= start) & (index < start + width)] - start)
-            start += width
+        starts = [0, *itertools.accumulate(self.widths)]
+        bounds = torch.searchsorted(index, index.new_tensor(starts)).tolist()
+        index = cut.moved(index, self.expand.weight.device)
+        for i, conv in enumerate(self.depthwise):
+            cut(conv, 'weight', 0, index[bounds[i]:bounds[i + 1]] - starts[i])
         cut(self.expand, 'weight', 0, index)
         cut.norm(self.expand_bn, index)
         cut.norm(self.depthwise_bn, index)

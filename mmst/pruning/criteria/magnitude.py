@@ -1,9 +1,11 @@
 """Prunes by magnitude."""
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ...registry import CRITERIA
+from ..large import in_one
 from .base import Criterion
 
 
@@ -13,4 +15,5 @@ class Magnitude(Criterion):
 
     def score(self, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: weight.detach().abs() for name, weight in weights.items()}
+        found = in_one(torch.abs, [weight.detach() for weight in weights.values()])
+        return dict(zip(weights, found, strict=True))

@@ -34,7 +34,8 @@ class InvertedResidualAdapter(UnitAdapter):
         _, depthwise, _ = self.module.conv
         kernel_sizes = [depthwise.conv.kernel_size[0]] * len(depthwise.norm.weight)
         return dict(channels=UnitGroup(
-            'channel', depthwise.norm, kernel_sizes, self.keep, self.macs, minimum=1))
+            'channel', depthwise.norm, kernel_sizes, self.keep, self.macs, minimum=1,
+            cost=self.cost))
 
     def _fits(self) -> bool:
         layers = list(self.module.conv)
@@ -46,11 +47,23 @@ class InvertedResidualAdapter(UnitAdapter):
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
         """Return each hidden channel's multiply-adds: expansion, depthwise taps and projection."""
+        width = self.module.conv[1].conv.weight.shape[0]
+        return torch.full((width, ), float(self._macs_of_one(in_hw, out_hw)))
+
+    def _macs_of_one(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> int:
         expand, depthwise, project = (layer.conv for layer in self.module.conv)
         taps = depthwise.kernel_size[0] * depthwise.kernel_size[1]
-        one = (expand.in_channels * in_hw[0] * in_hw[1]
-               + (taps + project.out_channels) * out_hw[0] * out_hw[1])
-        return torch.full((depthwise.weight.shape[0], ), float(one))
+        return int(expand.in_channels * in_hw[0] * in_hw[1]
+                   + (taps + project.out_channels) * out_hw[0] * out_hw[1])
+
+    def cost(self, counts: Mapping[int, int], in_hw: tuple[int, int],
+             out_hw: tuple[int, int]) -> tuple[int, int]:
+        """Return the parameters and multiply-adds of ``counts`` hidden channels."""
+        expand, depthwise, project = self.module.conv
+        tensors = [*expand.parameters(), *depthwise.parameters(), project.conv.weight]
+        each = sum(p.numel() for p in tensors) // len(depthwise.norm.weight)
+        count = sum(counts.values())
+        return count * each, count * self._macs_of_one(in_hw, out_hw)
 
     def keep(self, index: Tensor, cut: Cut) -> None:
         """Keep the hidden channels of ``index`` (1-D, ascending, not empty)."""

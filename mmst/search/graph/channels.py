@@ -83,11 +83,14 @@ class Channels:
         stays = torch.zeros(len(left), dtype=torch.bool)
         stays[index.cpu()] = True
         gone, members = left[~stays], self.plan.groups[name].members
+        kept = torch.empty(0, dtype=torch.long)
         for side, positions in members.items():
             before = self._alive[side]
             after = before.clone()
             after[positions[gone].flatten()] = False
-            cut(*_owner(model, side[0]), side[1], torch.nonzero(after[before]).flatten())
+            found = torch.nonzero(after[before]).flatten()
+            kept = kept if torch.equal(kept, found) else found  # ``Cut`` moves an index once
+            cut(*_owner(model, side[0]), side[1], kept)
             self._alive[side] = after
         self._left[name] = left[stays]
         describe(model, [side[0] for side in members])

@@ -1,0 +1,26 @@
+"""Walks over networks give what torch's own give, in its order."""
+import any_nets
+import pytest
+from small_nets import NarrowModel
+from torch import nn
+
+from mmst.search.walk import parameters, walk
+
+
+def shared():
+    """A module twice, below different parents, a weight of two layers, and an empty place."""
+    inner = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    model = nn.ModuleDict(dict(a=nn.Sequential(inner, nn.Linear(3, 3)), b=inner, c=nn.Identity()))
+    model['a'][1].weight = inner[0].weight
+    model['a'].register_module('none', None)
+    model['a'].register_parameter('nothing', None)
+    return model
+
+
+@pytest.mark.parametrize('make', [NarrowModel, lambda: any_nets.Read(any_nets.Depthwise), shared,
+                                  lambda: nn.Linear(2, 2)])
+def test_modules_and_parameters_are_torchs_in_its_order(make):
+    model = make()
+    assert list(walk(model)) == list(model.named_modules())
+    assert list(parameters(walk(model))) == [name for name, _ in model.named_parameters()]
+    assert all(parameters(walk(model))[name] is p for name, p in model.named_parameters())
