@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..models.hrnas.ops import Ops
@@ -24,9 +25,13 @@ class KernelOps(Ops):
         kernels (tuple[str]): ``'depthwise'``: convolutions of all kernel sizes in one pass;
             ``'batch_norm'``: BN with its ReLU in one pass; ``'pointwise'``: 1x1 convolutions as
             products of matrices. Defaults to all of them.
+        attention (tuple[str]): Where attention in training maps to keys and values by one product
+            and has a dimension of heads, for which torch has fused kernels. Defaults to GPUs, which
+            start fewer kernels then: on a CPU it takes up to a tenth longer.
     """
     devices: tuple[str, ...]
     kernels: tuple[str, ...] = ('depthwise', 'batch_norm', 'pointwise')
+    attention: tuple[str, ...] = ('cuda', )
 
     def pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         if self._takes('pointwise', conv, x) and pointwise.can_run(x, conv):
@@ -51,6 +56,29 @@ class KernelOps(Ops):
                 and _are_plain(convs) and normalized.can_run(x, bn, weights, stride)):
             return normalized.normalized_depthwise(x, cast(nn.BatchNorm2d, bn), weights, stride)
         return super().norm_relu_depthwise(bn, convs, x)
+
+    def keys_and_values(self, key: nn.Linear, value: nn.Linear,
+                        memory: Tensor) -> tuple[Tensor, Tensor]:
+        plain = all(is_unmodified(layer, nn.Linear) and layer.bias is None
+                    for layer in (key, value))
+        if plain and self._fuses(memory):
+            both = F.linear(memory, torch.cat([key.weight, value.weight]))
+            keys, values = both.split([key.weight.shape[0], value.weight.shape[0]], dim=-1)
+            return keys, values
+        return super().keys_and_values(key, value, memory)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
+               scale: float | None = None) -> Tensor:
+        if not self._fuses(key):
+            return super().attend(query, key, value, dropout, scale)
+        query = query.expand(key.shape[0], -1, -1)
+        return F.scaled_dot_product_attention(
+            query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), dropout_p=dropout,
+            scale=scale).squeeze(1)
+
+    def _fuses(self, x: Tensor) -> bool:
+        device = x.device.type  # without gradients, in evaluation, every bit stays the layers'
+        return x.requires_grad and device in self.devices and device in self.attention
 
     def _takes(self, kernel: str, layer: nn.Module, x: Tensor) -> bool:
         # After a search torch plans every changed convolution again on a GPU, in evaluation too.

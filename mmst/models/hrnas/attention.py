@@ -32,9 +32,9 @@ class Attention(nn.Module):
 
     def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
         """Let ``queries`` ((N,) tokens, dim) read ``memory`` (N, tokens, dim)."""
-        key, value, query = self.key(memory), self.value(memory), self.query(queries)
+        key, value = self.ops.keys_and_values(self.key, self.value, memory)
         dropout = self.dropout if self.training else 0.
-        return self.out(self.ops.attend(query, key, value, dropout, self.scale))
+        return self.out(self.ops.attend(self.query(queries), key, value, dropout, self.scale))
 
 
 class FeedForward(nn.Sequential):

@@ -69,6 +69,11 @@ class Ops:
         """Let ``queries`` (tokens, dim) read the output of ``encoder`` for (N, tokens, dim)."""
         return decoder(queries, encoder(tokens))
 
+    def keys_and_values(self, key: nn.Linear, value: nn.Linear,
+                        memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Map ``memory`` (N, tokens, dim) by both layers of an attention."""
+        return key(memory), value(memory)
+
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
                scale: float | None = None) -> Tensor:
         """Compute scaled dot-product attention.
