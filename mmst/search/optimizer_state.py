@@ -42,7 +42,6 @@ class OptimizerState:
         self.dropped: dict[str, int] = {}
         self._forms: dict[Path, set[str]] | None = None
 
-    @torch.no_grad()
     def cut(self, parameter: nn.Parameter, dim: int, index: Tensor) -> None:
         """Keep ``index`` along ``dim`` of ``parameter``, which still has its old shape."""
         own = self.optimizer.state.get(parameter)

@@ -25,7 +25,7 @@ from .target import (
     round_counts,
 )
 from .unit_group import UnitGroup
-from .units import find_units, module_path
+from .units import find_again, find_units, module_path
 
 Groups = Mapping[str, UnitGroup]
 
@@ -128,7 +128,7 @@ class Searcher:
             TrainingError: An importance factor is not finite; nothing was removed.
         """
         groups = find_units(model)
-        copies = find_units(averaged) if averaged is not None else None
+        copies = find_again(averaged, list(groups)) if averaged is not None else None
         importance = importances(groups, copies, last, self.reduction)
         histogram = importance_histogram(groups, importance)
         cut, removed = Cut(*companions), []
@@ -137,7 +137,7 @@ class Searcher:
             units = torch.tensor(index, dtype=torch.long)
             groups[name].keep(units, cut)
             if copies is not None:
-                copies[name].keep(units, Cut())
+                copies[name].keep(units, cut)  # which has no companions of the average's
             self.survivors[name] = [self.survivors[name][i] for i in index]
         costs = self.costs(model)
         searched = (values for name, values in importance.items() if not self.leaves_alone(name))

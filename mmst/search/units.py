@@ -45,6 +45,18 @@ def find_units(model: nn.Module) -> dict[str, UnitGroup]:
     return groups
 
 
+def find_again(model: nn.Module, names: Sequence[str]) -> dict[str, UnitGroup]:
+    """Return what ``find_units`` returns, of a copy of the network in which it found ``names``."""
+    channels = channels_of(model)
+    if channels is not None:
+        return channels.search_units(model)
+    found = {}
+    for path in dict.fromkeys(map(module_path, names)):
+        units = units_of(model.get_submodule(path))
+        found.update({f'{path}.{own}' if path else own: group for own, group in units.items()})
+    return {name: found[name] for name in names}
+
+
 def shared_owners(modules: Sequence[tuple[str, nn.Module]]) -> dict[int, list[str]]:
     """Return ``id`` of each parameter that several of a network's modules own to their paths."""
     owned = [id(p) for _, m in modules for p in m._parameters.values() if p is not None]

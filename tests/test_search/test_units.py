@@ -1,4 +1,6 @@
 """Search units: how they are found, named, labelled and costed."""
+import copy
+
 import pytest
 import torch
 from small_nets import NarrowModel, cut_at_random, initialised, narrow_backbone
@@ -8,7 +10,7 @@ from mmst.costs.cost import feature_sizes, layer_costs, total
 from mmst.models import SearchBlock, search_blocks
 from mmst.search.cost import unit_macs
 from mmst.search.surgery import Cut
-from mmst.search.units import UnitGroup, find_units, module_path
+from mmst.search.units import UnitGroup, find_again, find_units, module_path
 
 #: Odd, so that rounding differs between what enters and what leaves a strided block.
 INPUT_SHAPE = (33, 47)
@@ -156,3 +158,13 @@ def test_macs_of_all_units_and_the_rest_are_those_of_the_network():
     rest = sum(cost.macs for cost in layer_costs(model, INPUT_SHAPE)
                if 'mixconv' not in cost.name and 'transformer' not in cost.name)
     assert macs(model) == pytest.approx(units + rest)
+
+
+@pytest.mark.parametrize('make', [narrow_backbone, lambda: SearchBlock(3, 3, tokens=2),
+                                  lambda: SearchBlock(3, 3, tokens=2).mixconv])
+def test_a_copy_is_not_looked_through_again(make):
+    model = make()
+    twin, groups = copy.deepcopy(model), find_units(model)
+    found, expected = find_again(twin, list(groups)), find_units(twin)
+    assert list(found) == list(expected)
+    assert all(found[name].gamma is group.gamma for name, group in expected.items())
