@@ -1,6 +1,6 @@
 """Checks single values for all constructors: returns the value, or refuses it by its key.
 
-Numbers are told from other values here alone: Python's and NumPy's integers and floats are, and
+Numbers are recognised here alone: Python's and NumPy's integers and floats are numbers, and
 are given back as Python's; True, False, NaN, infinity, tensors and words are none.
 """
 import difflib

@@ -31,7 +31,7 @@ from .search_hook import SearchHook
 
 @HOOKS.register_module()
 class PruneHook(MaskHook):
-    """Prunes progressively by global magnitude, with reactivation (paper Sec. 3.2, Alg. 1).
+    """Prunes progressively by magnitude, with iterative reactivation (paper Sec. 3.2, Alg. 1).
 
     Every ``interval`` epochs a mask is drawn; from then on pruned weights are 0 and get no
     gradient, until they are reactivated. The last step of a run always ends at the target sparsity.
