@@ -49,4 +49,4 @@ def plans(folder) -> tuple:
     with mock.patch.object(offered_units, 'find_plan', wraps=offered_units.find_plan) as traced:
         runner.train()
     assert dist.get_world_size() == 2
-    return channels_of(unwrapped(runner)).plan.plain(), traced.call_count
+    return channels_of(unwrapped(runner)).plan.to_plain(), traced.call_count

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
-from .large import all_finite, apart, count_true, joined, lowest
+from .large import all_finite, count_true, joined, lowest, split_like
 from .mask import Mask
 from .scope import group_of
 
@@ -82,7 +82,7 @@ def _draw(scores: Mapping[str, Tensor], ratio: float,
         flat = flat.masked_fill(gone, float('-inf'))
     count = max(count_to_prune(flat.numel(), ratio), already)
     kept = ~lowest(flat, count)
-    return dict(zip(scores, apart(kept, list(scores.values())), strict=True))
+    return dict(zip(scores, split_like(kept, list(scores.values())), strict=True))
 
 
 def _check_finite(scores: Tensor) -> None:

@@ -52,11 +52,11 @@ def in_one(function: Callable[[Tensor], Tensor], tensors: Sequence[Tensor]) -> l
     """
     if len({tensor.device for tensor in tensors}) != 1:
         return [function(tensor.flatten()).view(tensor.shape) for tensor in tensors]
-    return apart(function(joined(tensors)), tensors)
+    return split_like(function(joined(tensors)), tensors)
 
 
-def apart(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-    """Return the parts of a 1-D tensor that are as long as others, in their shapes."""
+def split_like(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """Return the parts of a 1-D tensor in the sizes and shapes of other tensors."""
     parts = flat.split([tensor.numel() for tensor in like])
     return [part.view(tensor.shape) for part, tensor in zip(parts, like, strict=True)]
 

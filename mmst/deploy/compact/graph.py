@@ -58,7 +58,7 @@ class Graph:
             found[name].append('')
         return found
 
-    def sweep(self) -> 'Graph':
+    def drop_unread(self) -> 'Graph':
         """Drop nodes that no output needs, in place."""
         needed = set(self.outputs)
         for node in reversed(list(self)):

@@ -44,7 +44,7 @@ def lower(backbone: nn.Module, neck: nn.Module | None = None) -> Graph:
     elif neck is not None:
         raise _unknown(neck)
     graph.outputs = maps
-    return graph.sweep()
+    return graph.drop_unread()
 
 
 def can_lower_neck(neck: nn.Module | None) -> bool:

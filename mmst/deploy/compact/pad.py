@@ -17,7 +17,7 @@ def pad(graph: Graph, multiple: int) -> Graph:
     for node in graph:
         padder.layouts[node.name] = OPERATIONS[node.op].pad(node, padder)
     padder.new.outputs += [padder.strip(name) for name in graph.outputs]
-    return padder.new.sweep()
+    return padder.new.drop_unread()
 
 
 def _exact(graph: Graph) -> set[str]:

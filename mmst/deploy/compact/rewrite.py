@@ -44,4 +44,4 @@ def rewrite(graph: Graph) -> Graph:
     for name in graph.outputs:
         label = name if name.endswith('/out') else f'{name}/out'
         writer.new.outputs.append(writer.whole(name, range(count[name]), label))
-    return writer.new.sweep()
+    return writer.new.drop_unread()

@@ -20,7 +20,7 @@ def described(model: nn.Module) -> dict[str, Any]:
     channels = channels_of(model)
     if channels is None:
         return {}
-    return {KEY: dict(channels.plan.plain(), widths=channels.widths())}
+    return {KEY: dict(channels.plan.to_plain(), widths=channels.widths())}
 
 
 def attach_described(model: nn.Module, file: Mapping[str, Any] | None,

@@ -76,7 +76,7 @@ class Plan:
         return Plan(groups, sizes, {n.removeprefix(prefix): times
                                     for n, times in self.used.items() if n.startswith(prefix)})
 
-    def plain(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return plain data, as a ticket holds it."""
         groups = {name: dict(
             units=group.units, kernel_size=group.kernel_size,
@@ -89,7 +89,7 @@ class Plan:
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> 'Plan':
-        """Restore the result of :meth:`plain`; see :func:`check_plan` for files."""
+        """Restore the result of :meth:`to_plain`; see :func:`check_plan` for files."""
         groups = {name: Coupled(
             group['units'],
             {(member, dim): _long(short, group['units'])

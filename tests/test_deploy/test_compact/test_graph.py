@@ -71,7 +71,7 @@ def test_unreachable_nodes_are_swept():
     image = graph.add('image', 'image', channels=3)
     graph.add('relu', 'dead', image)
     graph.outputs = [graph.add('relu', 'live', image)]
-    assert list(graph.sweep().nodes) == ['image', 'live']
+    assert list(graph.drop_unread().nodes) == ['image', 'live']
 
 
 def test_names_that_are_taken_get_a_number():
