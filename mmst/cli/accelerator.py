@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
 def ticket_rows(ticket: Ticket, shape: tuple[int, int], sigma: Sigma) -> tuple[list, list]:
     """Return rows of the table for a ticket before and after pruning, and the times of its layers.
 
-    Weights are counted as tools/cost.py counts them: where no mask says so, all of a layer's.
+    Weights count as for ``mmst cost``: all of a layer's where it has no mask.
     """
     model = ticket.build()
     masked = kept_weights(ticket, model)

@@ -14,7 +14,7 @@ def add_import_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that train.py and test.py have in common with the toolboxes' tools."""
+    """Add the arguments that ``mmst train`` and ``mmst test`` share with the toolboxes' tools."""
     add_import_argument(parser)
     parser.add_argument('--work-dir', metavar='DIR',
                         help='folder of logs and results; work_dirs/NAME_OF_CONFIG by default')

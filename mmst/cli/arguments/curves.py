@@ -1,6 +1,6 @@
 """Draw accuracy against MACs of several studies in one figure.
 
-TABLE is the STUDY.json that study.py or sweep.py has written, e.g. of sweeps of several methods.
+TABLE is the STUDY.json of `mmst study` or `mmst sweep`, e.g. of sweeps of several methods.
 PNG, SVG and the points as CSV are written; tables without curves become bars.
 """
 import argparse
