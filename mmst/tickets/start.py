@@ -4,9 +4,6 @@ from .reinitialize import prune_at_random, reinitialize
 from .rewind import load_point, rewind
 from .ticket import Ticket
 
-#: Besides these: the path of a rewind point, ``WORK_DIR/rewind/STEP.pth``.
-STARTS = ('ticket', 'random_pruning', 'reinitialize')
-
 
 def starting_point(path: str, start: str = 'ticket', seed: int = 0) -> Ticket:
     """Return the ticket of ``path`` with the mask and the weights that training is to start from.
