@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from ..errors import config_error
 from .checks import suggestion
+from .kinds import kind_name
 from .parts import leaves
 from .resolve import other_name, resolve, scoped
 
@@ -27,6 +28,8 @@ _NAMES = {'runner_type': registry.RUNNERS, 'model_wrapper_cfg.type': registry.MO
           'optim_wrapper.constructor': registry.OPTIM_WRAPPER_CONSTRUCTORS,
           '*_dataloader.collate_fn.type': registry.FUNCTIONS,
           '*_dataloader.worker_init_fn.type': registry.FUNCTIONS}
+#: Loops that take one data set; no name stands for the usual one.
+_LOOPS = ('None', 'ValLoop', 'TestLoop')
 #: Keys of ``env_cfg`` that mmengine reads.
 _ENVIRONMENT = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
 #: How alike a name must be to that of a section to be taken for a slip of the pen.
@@ -58,9 +61,18 @@ def check_sections(cfg: Config, *required: str) -> None:
             raise config_error(part, None, f'{given[0]} is there',
                                f'set all of {", ".join(parts)}, or none of them')
     for name in set(hints) & set(cfg):
+        loop = kind_name(cfg.get(f'{name.partition("_")[0]}_cfg') or {})
+        if (name.startswith(('val_', 'test_')) and isinstance(cfg[name], list)
+                and loop not in _LOOPS):
+            continue  # A loop of the user's own may take several.
         if hints[name] is not str and name != 'experiment_name':  # whose numbers are taken, too
             _check_shape(name, cfg[name], hints[name])
     for key, value in leaves(cfg):
+        if re.fullmatch(r'.*_dataloader\..*pipeline', key) and isinstance(value, (dict, str)):
+            raise config_error(key, value, 'must be a list', f'write {key}=[dict(type=…)]')
+        if key == 'optim_wrapper.optimizer' and isinstance(value, dict) and 'type' not in value:
+            raise config_error(f'{key}.type', None, 'it has no type', f'set it, e.g. {key}=dict('
+                               "type='AdamW', lr=1e-3)")
         missing = value is None and key.endswith('dataset')
         if _DICTS.fullmatch(key) and (missing or isinstance(value, (str, int, float))):
             raise config_error(key, value, 'must be a dict', f'write {key}=dict(type=…)')

@@ -1,12 +1,15 @@
 """Checks that the data sets of a config can be read, and fit the model and each other."""
 import inspect
+import io
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
+from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
 
 from ...errors import DataError, config_error
@@ -14,7 +17,7 @@ from ...settings.kinds import kind_name
 from ...settings.resolve import resolve
 from ..rehearsal.explain import explained
 from ..rehearsal.places import Places
-from .images import check_endings
+from .images import check_endings, check_pictures
 from .label_maps import check_label_maps
 from .outputs import check_outputs
 
@@ -44,23 +47,31 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     """
     places = Places(cfg)
     for key, settings in (found for split in splits for found in data_sets(
-            f'{split}_dataloader.dataset', (cfg.get(f'{split}_dataloader') or {}).get('dataset'))):
+            f'{split}_dataloader', cfg.get(f'{split}_dataloader'))):
         with explained(places, key, _hint(key, settings)):
             dataset = _build(settings)
-            if dataset is not None:
-                check_endings(key, dataset)
-                _fill(key, dataset)
-                infos = list(_spread(dataset))
-                check_outputs(cfg, key, dataset, infos)
-                check_label_maps(cfg, key, dataset, settings.get('pipeline') or (), infos)
+            if dataset is None:
+                continue
+            check_endings(key, dataset)
+            _fill(key, settings, dataset)
+            infos = list(_spread(dataset))
+        with explained(places, key):
+            check_outputs(cfg, key, dataset, infos)
+            check_pictures(infos)
+            check_label_maps(cfg, key, dataset, settings.get('pipeline') or (), infos)
 
 
 def data_sets(key: str, settings: Any) -> Iterator[tuple[str, ConfigDict]]:
     """Return keys and settings of data sets, those inside wrappers (``ConcatDataset``) too."""
-    if not isinstance(settings, dict):
+    if isinstance(settings, (list, tuple)):  # loaders of a loop of the user's own
+        for i, part in enumerate(settings):
+            yield from data_sets(f'{key}[{i}]', part)
+    elif not isinstance(settings, dict):
         return
-    if isinstance(settings.get('dataset'), dict):
+    elif isinstance(settings.get('dataset'), dict):
         yield from data_sets(f'{key}.dataset', settings['dataset'])
+    elif key.endswith('_dataloader'):
+        return
     elif isinstance(settings.get('datasets'), (list, tuple)):
         for i, part in enumerate(settings['datasets']):
             yield from data_sets(f'{key}.datasets[{i}]', part)
@@ -80,20 +91,37 @@ def _build(settings: ConfigDict) -> BaseDataset | None:
     return None if getattr(dataset, 'download', False) else dataset
 
 
-def _fill(key: str, dataset: BaseDataset) -> None:
+def _fill(key: str, settings: ConfigDict, dataset: BaseDataset) -> None:
     """Read the list of images; files that are not there are the system's to name.
 
     Raises:
         DataError: The list is empty, or no list of this class.
     """
+    MMLogger.get_current_instance()  # else one that is made meanwhile would print nowhere for good
     try:
-        dataset.full_init()
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        setting = 'ann_file' if dataset.ann_file else 'data_prefix'
+        with redirect_stdout(io.StringIO()):
+            dataset.full_init()
+    except (ValueError, KeyError, TypeError, IndexError, AssertionError) as error:
+        if isinstance(error, AssertionError) and not os.path.exists(dataset.ann_file or ''):
+            raise
+        setting = _blame(settings, dataset)
         raise DataError(str(config_error(
-            f'{key}.{setting}', getattr(dataset, setting), f'{type(dataset).__name__} finds '
-            f'nothing there that it can use ({type(error).__name__}: {error})', 'copy it again, or '
-            'give annotations that this class reads (e.g. people with key points)'))) from error
+            f'{key}.{setting}', settings.get(setting), f'{type(dataset).__name__} finds nothing '
+            f'there that it can use ({type(error).__name__}: {error})', 'copy it again, or give '
+            'annotations that this class reads (e.g. people with key points)'))) from error
+
+
+def _blame(settings: ConfigDict, dataset: BaseDataset) -> str:
+    """Return the setting without which the list can be read; else the one that says where it is."""
+    for name in settings.keys() - {'type', 'data_root', 'ann_file', 'data_prefix'}:
+        kept = {key: value for key, value in settings.items() if key != name}
+        with suppress(Exception), redirect_stdout(io.StringIO()):
+            DATASETS.build(dict(kept, pipeline=[], lazy_init=True)).full_init()
+            return name
+    usual = inspect.signature(type(dataset)).parameters.get('data_prefix')
+    named, given = getattr(usual, 'default', None), settings.get('data_prefix')
+    lacks = isinstance(named, dict) and isinstance(given, dict) and named.keys() - given.keys()
+    return 'data_prefix' if lacks or not dataset.ann_file else 'ann_file'
 
 
 def _spread(dataset: BaseDataset) -> Iterator[dict[str, Any]]:

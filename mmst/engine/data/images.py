@@ -2,10 +2,14 @@
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
+from PIL import Image
 
 from ...errors import DataError
 
@@ -44,3 +48,23 @@ def check_endings(key: str, dataset: BaseDataset) -> None:
         if not used:
             raise DataError(f'{message}.')
         print_log(f'{message}, if those belong to the data.', 'current', logging.WARNING)
+
+
+def check_pictures(infos: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse images that are damaged from their beginning on; they would stop a run in its middle.
+
+    Raises:
+        OSError: Naming the file.
+    """
+    for path in (info.get('img_path') for info in infos):
+        if isinstance(path, str) and '://' not in path and not is_picture(path):
+            raise OSError(f'{path!r} is damaged, or no picture. Remedy: copy it again')
+
+
+def is_picture(path: str) -> bool:
+    """Return whether a file begins as pictures do; of unusual kinds only that it is not empty."""
+    if not path.lower().endswith(('.bmp', '.jpeg', '.jpg', '.png')):
+        return os.path.getsize(path) > 0
+    with suppress(OSError, ValueError, SyntaxError), Image.open(path):
+        return True
+    return False

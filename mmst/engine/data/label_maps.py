@@ -1,5 +1,6 @@
 """Checks that label maps have the size of their images, and keep to the head's classes."""
 import copy
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 
 from ...errors import DataError, config_error
 from ...randomness import isolated_random_state
+from .images import is_picture
 from .outputs import heads
 
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
@@ -38,6 +40,8 @@ def check_label_maps(cfg: Config, key: str, dataset: BaseDataset, pipeline: Sequ
         try:
             labels = load(copy.deepcopy(info))['gt_seg_map']
         except Exception as error:  # A missing or damaged picture can raise almost anything.
+            if os.path.exists(path) and is_picture(path):
+                raise  # The step is to blame.
             raise DataError(str(config_error(
                 key, path, f'the label map of {info["img_path"]} cannot be read '
                 f'({type(error).__name__})', 'every image needs a label map of its name; copy the '

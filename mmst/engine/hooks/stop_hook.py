@@ -75,7 +75,7 @@ class StopHook(Hook):
             self._position = read(checkpoint)
 
     def before_train(self, runner: Runner) -> None:
-        self.signals.deferring = True
+        self.signals.defer()
         self._known = runner.message_hub.runtime_info.get('last_ckpt')
         self._moment = time.monotonic()
         if self._position is not None and self._position.done:

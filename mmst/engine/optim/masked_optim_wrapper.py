@@ -14,7 +14,11 @@ from ...pruning.reactivation import (
 )
 from ...registry import OPTIM_WRAPPERS
 from ...search.penalty import L1Penalty
+from ...settings.checks import check_choice
 from .gathered_gradients import GatheredGradients
+
+#: Names of the types that autocast may compute in.
+_PRECISIONS = ('float16', 'bfloat16', 'float32', 'float64')
 
 
 class MaskedStep:
@@ -91,6 +95,11 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
     """
 
     def __init__(self, loss_scale='dynamic', dtype=None, **kwargs):
+        # Here, as a CPU would not look at them.
+        if isinstance(dtype, str):
+            check_choice('optim_wrapper.dtype', dtype, _PRECISIONS)
+        if isinstance(loss_scale, str):
+            check_choice('optim_wrapper.loss_scale', loss_scale, ['dynamic'], 'a number, or a dict')
         if is_cuda_available():
             dtype = dtype or ('bfloat16' if torch.cuda.is_bf16_supported() else 'float16')
             super().__init__(loss_scale=loss_scale, dtype=dtype, **kwargs)

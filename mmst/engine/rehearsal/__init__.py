@@ -54,6 +54,7 @@ def _steps(run: Rehearsal) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield 'train_cfg', run.build_train_loop
     yield 'optim_wrapper', run.build_optimizer
     yield 'auto_scale_lr', lambda: runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+    yield 'param_scheduler', run.build_schedules
     yield 'default_hooks', run.check_hooks
     # First, and with weights as torch draws them: a detector that is initialised, or has trained
     # for a step, finds no boxes, and so does not reach all that it does with them.

@@ -13,9 +13,11 @@ from ...errors import ConfigError, DataError, MMSTError, shorten
 from ...settings.checks import suggestion
 from ...settings.parts import leaves
 from ...settings.resolve import other_name, resolve
+from ..run.stop import Stopped
 from .places import Place, Places, frames
 
 _WORD = re.compile(r'[A-Za-z_]\w*')
+_NUMBER = re.compile(r'[-+.\deE]*\d[-+.\deE]*')
 #: Errors whose cause lies elsewhere than where they are raised: words, key, remedy.
 _ELSEWHERE = (
     ('Expected more than 1 value per channel', '{split}_dataloader.batch_size',
@@ -27,6 +29,10 @@ _ELSEWHERE = (
      'let the pipeline load annotations before a transform or the model needs them'),
     ("missing 1 .*: 'closure'", 'optim_wrapper.optimizer.type',
      'use an optimizer that steps without a closure, e.g. AdamW'),
+    ('numpy array is negative|of equal size', '{split}_dataloader.dataset.pipeline', 'let it give '
+     'all images one size, and end with the transform that packs them, e.g. PackSegInputs'),
+    ('must contain "optimizer" config', 'optim_wrapper.optimizer', 'give it with its type, e.g. '
+     "optimizer=dict(type='AdamW', lr=…)"),
     ('out of memory', '{split}_dataloader.batch_size', 'use smaller batches or crops'),
     ("number of subfolders .* doesn't match", '{section}.type',
      "for another set of classes use type='CustomDataset', with_label=True"),
@@ -54,7 +60,9 @@ def explained(places: Places, section: str = '', hint: str = '') -> Iterator[Non
             yield
     except MMSTError as error:
         raise type(error)(_named_as_in_config(str(error), places)) from error
-    except Exception as error:  # Anything can be wrong with a config.
+    except Stopped:
+        raise
+    except (Exception, SystemExit) as error:  # Anything can be wrong with a config.
         place, remedy = _cause(error, places, hint)
         value = place.value.get('type', place.value) if isinstance(
             place.value, dict) else place.value
@@ -66,7 +74,7 @@ def explained(places: Places, section: str = '', hint: str = '') -> Iterator[Non
                    f'Remedy: {own or remedy}.') from error
 
 
-def _cause(error: Exception, places: Places, hint: str) -> tuple[Place, str]:
+def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]:
     """Return the setting that is to blame, as far as that is known, and a remedy."""
     text, place, whole = str(error), places.find(error), Place('', places.cfg)
     split = 'val' if places.section.startswith('val') else 'train'
@@ -77,8 +85,13 @@ def _cause(error: Exception, places: Places, hint: str) -> tuple[Place, str]:
         name = str(getattr(error, 'name', None) or 'the package').partition('.')[0]
         return place, f'pip install {name}, or omit it'
     if unexpected := re.search(r"unexpected keyword argument '(\w+)'", text):
-        allowed = _arguments(error)
+        allowed = [name for name in _arguments(error)
+                   if name in place.value or name not in ('params', 'optimizer')]
         inside = [key for key, _ in leaves(place.value) if key.rpartition('.')[2] == unexpected[1]]
+        inside.sort(key=lambda key: key.count('.'))
+        outside = whole.inner(f'{place.key.rpartition(".")[0]}.{unexpected[1]}')
+        if not inside and outside.value is not None:  # It is handed on by the part around.
+            return outside, 'remove it'
         return place.inner((inside or [unexpected[1]])[0]), suggestion(unexpected[1], allowed) or (
             f'use one of {", ".join(allowed)}' if allowed else 'remove it')
     if missing := re.search(r"missing .*arguments?: '(\w+)'", text):
@@ -94,11 +107,17 @@ def _cause(error: Exception, places: Places, hint: str) -> tuple[Place, str]:
     if (isinstance(error, KeyError) and re.search(r'pipeline\[\d+\]$', place.key)
             and 'results' in frames(error)[0][0].f_locals):
         return place, f'an earlier transform must give {text}: check their order'
+    if "'NoneType' object" in text:
+        here = frames(error)[0][0].f_locals
+        absent = {word for word in _WORD.findall(_line(error)) if here.get(word, 0) is None}
+        if len(absent) == 1 and isinstance(place.value, dict):
+            unset = place.inner(absent.pop())
+            return unset, f'set {unset.key}, or correct {place.key}'
     place = _guilty(error, place, whole)
     return place, f'correct {place.key or "the config"}{hint}'
 
 
-def _guilty(error: Exception, place: Place, whole: Place) -> Place:
+def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
     """Return the one setting that is to blame, else the whole place.
 
     It is the one that the error names, by key or by value, that the failing line of code uses, that
@@ -109,19 +128,24 @@ def _guilty(error: Exception, place: Place, whole: Place) -> Place:
     settings = dict(place.value) if isinstance(place.value, dict) else {}
     settings.pop('type', None)
     text, failed = _words_of(error), _line(error)
-    named = [word for word in _WORD.findall(text) if word in settings][:1]  # first what is wrong
+    small = {name.lower(): name for name in settings}
+    named = [small[word] for word in _WORD.findall(text.lower()) if word in small][:1]  # the first
     by_value = [key for key, value in leaves(settings) if isinstance(value, str)
                 and len(value) > 3 and value in text and not key.endswith('.type')]
     if len(by_value) > 1:  # parts of one path: the first that is not there
         by_value.sort(key=lambda key: text.index(place.inner(key).value))
         by_value = [key for key in by_value if not os.path.exists(place.inner(key).value)][:1]
     by_line = {word for word in _WORD.findall(place.line or failed) if word in settings}
+    texts = [key for key, value in leaves(settings) if isinstance(error, TypeError)
+             and isinstance(value, str) and _NUMBER.fullmatch(value)]
     if isinstance(error, (RuntimeError, IndexError)) and not failed.startswith('raise'):
         # An operation has failed, and speaks of sizes and weights of its own.
         named, by_line = [], by_line if place.line.strip() == failed else set()
     in_use = {name for frame, _ in frames(error) for name in settings
               if not isinstance(settings[name], (bool, type(None)))
               and frame.f_locals.get(name) is settings[name]}
+    if len(texts) == 1:
+        return place.inner(texts[0])
     for found in (named, by_value, by_line, in_use):
         if len(found) == 1:
             return place.inner(next(iter(found)).partition('[')[0])
@@ -137,7 +161,7 @@ def _guilty(error: Exception, place: Place, whole: Place) -> Place:
     return whole.inner(quoted[0]) if len(quoted) == 1 else naming or place
 
 
-def _arguments(error: Exception) -> list[str]:
+def _arguments(error: BaseException) -> list[str]:
     """Return the settings that the class or function takes which complained."""
     called = str(error).partition('(')[0].replace('.__init__', '').rpartition('.')[2]
     frame, found = frames(error)[0][0], []
@@ -150,19 +174,20 @@ def _arguments(error: Exception) -> list[str]:
             argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)]
         if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
             break
-    return [name for name in dict.fromkeys(found) if name not in ('params', 'optimizer')]
+    return list(dict.fromkeys(found))
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     """Return the error's own words in one line, without colours, class paths and C++ stacks."""
     text = re.sub(r'\x1b\[[0-9;]*m', '', _words_of(error)).split('\nException raised from')[0]
     text = re.sub(r'[.:]? Please check whether the value of .*', '', _without_classes(text))
-    if not str(error) or (isinstance(error, LookupError) and len(_WORD.findall(text)) < 4):
+    if not str(error) or (isinstance(error, (LookupError, SystemExit))
+                          and len(_WORD.findall(text)) < 4):
         text = f'{type(error).__name__}: {text}'
     return shorten(text, 300).rstrip('. ')
 
 
-def _words_of(error: Exception) -> str:
+def _words_of(error: BaseException) -> str:
     """Return an error's text; the line of code that raised it where it says nothing."""
     if 'must contain the key "type"' in str(error):
         return 'it has no type'
@@ -171,7 +196,7 @@ def _words_of(error: Exception) -> str:
     return str(error) or _line(error)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Return the line of code that raised it."""
     frame, number = frames(error)[0]
     return linecache.getline(frame.f_code.co_filename, number).strip()
@@ -183,8 +208,14 @@ def _without_classes(text: str) -> str:
 
 
 def _named_as_in_config(message: str, places: Places) -> str:
-    """Let errors about ``PruneHook.interval`` name ``default_hooks.prune.interval``."""
+    """Let errors about ``PruneHook.interval`` name ``default_hooks.prune.interval``, and those
+    about ``backbone.depths`` name ``model.backbone.depths``.
+    """
     message = _without_classes(message)
+    named = message.partition(' = ')[0]
+    whole = [key for key in places.parts if key.endswith(f'.{named}')]
+    if named not in places.parts and len(whole) == 1:
+        return whole[0] + message.removeprefix(named)
     name, dot, rest = message.partition('.')
     for key, part in places.parts.items():
         kind = part.get('type') if isinstance(part, dict) else None

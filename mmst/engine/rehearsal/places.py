@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from ...settings.parts import join, leaves
+from ...settings.resolve import resolve
+from ...settings.words import check_words
 
 #: Functions that build an object of settings ``cfg``.
 _BUILDERS = ('build_from_cfg', 'build_scheduler_from_cfg')
@@ -63,6 +65,8 @@ class Places:
 
         def noting(registry: Registry, settings: Any, *args: Any, **kwargs: Any) -> Any:
             key = self._key_of(settings)  # now: some constructors change their settings
+            if key and callable(kind := resolve(registry, settings.get('type'))):
+                check_words(key, kind, settings)
             made = build(registry, settings, *args, **kwargs)
             if key:
                 self.note(made, key)

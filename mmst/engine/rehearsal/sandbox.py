@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -17,6 +16,7 @@ from mmengine.utils import ManagerMixin
 
 from ...openmmlab.internals import named_instances
 from ...randomness import isolated_random_state
+from ...temporary import temporary_folder
 
 _FLAGS = [(torch.backends.cudnn, 'benchmark'), (torch.backends.cudnn, 'deterministic'),
           (torch.backends.cudnn, 'allow_tf32'), (torch.backends.cuda.matmul, 'allow_tf32'),
@@ -33,7 +33,7 @@ def sandbox(device: int = 0) -> Iterator[str]:
         device (int): Number of the GPU to work on, where there is one.
     """
     with ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix='mmst_rehearsal_'))
+        folder = stack.enter_context(temporary_folder('mmst_rehearsal_'))
         stack.enter_context(isolated_random_state(0))
         stack.enter_context(redirect_stdout(io.StringIO()))
         stack.enter_context(warnings.catch_warnings())

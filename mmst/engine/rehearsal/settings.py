@@ -7,23 +7,22 @@ from typing import Any
 
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.runner import Runner
 
 from ...errors import config_error
-from ...settings.checks import check_number, suggestion
+from ...settings.checks import suggestion
 from ...settings.resolve import resolve
-from ..hooks.interval_hook import IntervalHook, counts_iterations
+from ..hooks.interval_hook import IntervalHook, check_interval, counts_iterations
 from ..run.writable import check_can_be_made
 from .places import Places
 
 
 def check_loop(runner: Runner) -> None:
     """Refuse intervals and windows that are no whole numbers, and epochs without an end."""
-    check_number('log_processor.window_size', runner.log_processor.window_size, low=1, whole=True,
-                 remedy='use 10')
-    check_number('train_cfg.val_interval', runner.train_loop.val_interval, low=1, whole=True,
-                 remedy='use 1')
+    check_interval('log_processor.window_size', runner.log_processor.window_size, 'use 10')
+    check_interval('train_cfg.val_interval', getattr(runner.train_loop, 'val_interval', 1), 'use 1')
     if not counts_iterations(runner) and isinstance(runner.train_dataloader.sampler,
                                                     InfiniteSampler):
         raise config_error('train_dataloader.sampler.type', 'InfiniteSampler', 'its epochs have no '
@@ -36,7 +35,7 @@ def check_hooks(runner: Runner, places: Places) -> None:
     for key, hook in _with_keys(runner.hooks, places):
         interval = getattr(hook, 'interval', 1)
         if interval != -1 or not isinstance(hook, CheckpointHook):
-            check_number(f'{key}.interval', interval, low=1, whole=True, remedy='use 1')
+            check_interval(f'{key}.interval', interval, 'use 1')
         kind = EMAHook if isinstance(hook, EMAHook) else type(hook)
         if kind in found and issubclass(kind, (EMAHook, IntervalHook)):
             raise config_error(f'{key}.type', kind.__name__, f'{found[kind]} is one already, and '
@@ -51,8 +50,10 @@ def check_hooks(runner: Runner, places: Places) -> None:
 
 
 def check_rules(runner: Runner) -> None:
-    """Refuse rules for parameters that nothing reads."""
+    """Refuse rules for parameters that nothing reads; of several optimizers nothing is known."""
     cfg = runner.cfg.optim_wrapper
+    if isinstance(runner.optim_wrapper, OptimWrapperDict):
+        return
     kind = resolve(OPTIM_WRAPPER_CONSTRUCTORS,
                    cfg.get('constructor', 'DefaultOptimWrapperConstructor'))
     rules, key = cfg.get('paramwise_cfg') or {}, 'optim_wrapper.paramwise_cfg'
@@ -83,7 +84,11 @@ def check_schedules(runner: Runner, places: Places) -> None:
             option = f'{key.replace("[", ".").replace("]", "")}.total_steps={steps}'
             raise config_error(f'{key}.total_steps', cfg.total_steps, f'the run has {steps} {unit}',
                                f'set it to {steps}, e.g. --cfg-options {option}')
-        if not getattr(schedule, 'need_val_args', False):
+        if getattr(schedule, 'need_val_args', False):
+            if runner.val_loop is None:
+                raise config_error(key, cfg.type, 'nothing is evaluated, so it would never act',
+                                   'set val_dataloader, val_cfg and val_evaluator, or use another')
+        else:
             for _ in range(runner.max_epochs if schedule.by_epoch else runner.max_iters):
                 schedule.step()
 

@@ -3,7 +3,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 from ...errors import MMSTError, TicketError, config_error
 from ...openmmlab.internals import resume_from, set_loader, training_data, validation_loop
 from ...search.adapters import accept_searched_states
-from ..hooks.interval_hook import IntervalHook, plan_of
+from ...settings.words import check_words
+from ..hooks.interval_hook import IntervalHook, check_interval, plan_of
 from ..hooks.mask_hook import MaskHook
 from ..hooks.search_hook import SearchHook
 from ..run.runner_views import unwrapped
@@ -26,6 +27,8 @@ from .places import Places
 
 #: Images of a training batch: enough for BN, few enough for any device.
 IMAGES = 2
+#: Images that are evaluated where one is not enough.
+FEW = 4
 #: Hooks that do not begin: they would go on by themselves, or have done their part already.
 _APART = (hooks.ProfilerHook, hooks.NPUProfilerHook, hooks.EMAHook, hooks.ParamSchedulerHook)
 #: Points of a run that take long, or write whole checkpoints, and tell nothing.
@@ -38,11 +41,13 @@ class Rehearsal:
     runner: Runner
     places: Places
     processes: int = 1
+    seen: dict[str, Any] | None = None
 
     def build_loader(self, split: str) -> None:
         """Build a dataloader as the run will, workers and all; none of them is started."""
         cfg = getattr(self.runner, f'_{split}_dataloader')
         if isinstance(cfg, dict):
+            check_words(f'{split}_dataloader', DataLoader, cfg)
             with _one_of(self.processes):
                 loader = self.runner.build_dataloader(cfg, seed=self.runner.seed)
             set_loader(self.runner, split, loader)
@@ -57,12 +62,17 @@ class Rehearsal:
         settings.check_loop(self.runner)
 
     def build_optimizer(self) -> None:
-        """Build the optimizer with its wrapper, and the schedules."""
+        """Build the optimizer with its wrapper; the schedules come after its rate is scaled."""
         runner = self.runner
+        window = runner.cfg.optim_wrapper.get('accumulative_counts', 1)
+        check_interval('optim_wrapper.accumulative_counts', window, 'use 1')
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         settings.check_rules(runner)
-        if runner.param_schedulers is not None:
-            runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+
+    def build_schedules(self) -> None:
+        """Build the schedules of the optimizer."""
+        if (schedules := self.runner.param_schedulers) is not None:
+            self.runner.param_schedulers = self.runner.build_param_scheduler(schedules)
 
     def check_hooks(self) -> None:
         """Let hooks check the run; of their work only the averaged copy of the model is done."""
@@ -76,16 +86,32 @@ class Rehearsal:
                 hook.check_plan(plan_of(self.runner))
 
     def evaluate_one_image(self) -> None:
-        """Pass one image through test pipeline, model and evaluator; look at its metrics."""
+        """Pass an image through test pipeline, model and evaluator; look at its metrics."""
         loop = validation_loop(self.runner)
         if loop is None or not hasattr(loop, 'evaluator'):
             return
-        batch = _batch(loop.dataloader, 1)
         self.runner.model.eval()
-        with torch.no_grad(), autocast(enabled=getattr(loop, 'fp16', False)):
-            outputs = self.runner.model.val_step(batch)
-        loop.evaluator.process(data_samples=outputs, data_batch=batch)
-        settings.check_metrics(self.runner, self.places, loop.evaluator.evaluate(1))
+        for images in (1, FEW):
+            try:
+                metrics = self._evaluate(loop, images)
+            except Exception:  # Some metrics, such as correlations, need several images.
+                if images == FEW:
+                    raise
+            else:
+                break
+        settings.check_metrics(self.runner, self.places, metrics)
+
+    def _evaluate(self, loop: Any, images: int) -> dict[str, Any]:
+        """Return the metrics of the first images, each of which is a batch."""
+        for metric in loop.evaluator.metrics:
+            metric.results.clear()
+        for index in range(min(images, len(loop.dataloader.dataset))):
+            batch = _batch(loop.dataloader, 1, index)
+            with torch.no_grad(), autocast(enabled=getattr(loop, 'fp16', False)):
+                outputs = self.runner.model.val_step(batch)
+            self.seen = dict(batch_idx=0, data_batch=batch, outputs=outputs)
+            loop.evaluator.process(data_samples=outputs, data_batch=batch)
+        return loop.evaluator.evaluate(index + 1)
 
     def train_one_batch(self) -> None:
         """Run forward, backward and a step of the optimizer, with the penalty and a mask."""
@@ -131,7 +157,7 @@ class Rehearsal:
                 '--cfg-options load_from=PATH.') from error
 
     def begin_hooks(self) -> None:
-        """Let hooks begin, up to the end of a first iteration.
+        """Let hooks begin, up to the end of a first iteration, and of a first evaluated image.
 
         Those of the user's own may reach beyond the temporary folder: they come last, where the run
         would start. This project's own check their settings themselves.
@@ -139,9 +165,11 @@ class Rehearsal:
         others = [hook for hook in self.runner.hooks if not isinstance(hook, _APART) and (
             isinstance(hook, hooks.CheckpointHook) or 'mmst.' not in type(hook).__module__)]
         batch = dict(batch_idx=0, data_batch=self.batch)
-        for point, given in dict(
-                before_run={}, before_train={}, before_train_epoch={}, before_train_iter=batch,
-                after_train_iter=dict(batch, outputs=self.losses)).items():
+        points = dict(before_run={}, before_train={}, before_train_epoch={},
+                      before_train_iter=batch, after_train_iter=dict(batch, outputs=self.losses))
+        if self.seen is not None:
+            points.update(before_val={}, before_val_epoch={}, after_val_iter=self.seen)
+        for point, given in points.items():
             for hook in others:
                 if not any(isinstance(hook, kind) and point == long for kind, long in _LONG):
                     getattr(hook, point)(self.runner, **given)
@@ -159,12 +187,15 @@ def _one_of(processes: int) -> Iterator[None]:
         utils.get_world_size, utils.get_rank = before
 
 
-def _batch(loader: DataLoader, most: int) -> Any:
-    """Return the first images that the loader gives; one where the run's smallest batch has one."""
+def _batch(loader: DataLoader, most: int, passed: int = 0) -> Any:
+    """Return the first images of a batch; one where the run's smallest batch has one, or where some
+    are passed over.
+    """
     sampler: Any = loader.batch_sampler
     if sampler is None:
         return next(iter(loader))
-    indices = list(islice(next(iter(sampler)), most))
+    indices = ([*islice(chain.from_iterable(sampler), passed, passed + 1)] if passed
+               else list(next(iter(sampler)))[:most])
     if not loader.drop_last and not isinstance(loader.sampler, InfiniteSampler):
         own: Any = loader.sampler
         rest = len(own) % (loader.batch_size or most)

@@ -53,32 +53,60 @@ class StopSignals:
 
     Attributes:
         asked (int, optional): The signal that has come.
+        raised (int, optional): The signal for which :class:`Stopped` was raised. Code of others may
+            catch it, or raise something else instead; the end of the context, and :meth:`defer`,
+            make up for that.
         deferring (bool): False: nothing would be lost, so that a signal raises :class:`Stopped`.
         active (bool): Whether the context is entered.
     """
 
     def __init__(self) -> None:
         self.asked: int | None = None
+        self.raised: int | None = None
         self.deferring = False
         self.active = False
         self._before: dict[int, Any] = {}
         self._moment = 0.
+        self._report = sys.unraisablehook
         register_after_fork(self, StopSignals._guard_child)
 
     def __enter__(self) -> 'StopSignals':
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
-            self.active = True
+            self.active, self.raised = True, None
+            self._report, sys.unraisablehook = sys.unraisablehook, self._report_others
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        if kind is not None and issubclass(kind, Stopped):
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 *_: Any) -> None:
+        stopped = kind is not None and issubclass(kind, Stopped)
+        if stopped or (kind is not None and self.raised is not None):
             for child in active_children():  # they would be waited for, some seconds each
                 child.terminate()
         for number, handler in self._before.items():
             # None: it was not set from Python, and cannot be put back from there.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if self.active:
+            sys.unraisablehook = self._report
         self._before, self.active = {}, False
+        if kind is not None and not stopped and self.raised is not None:
+            raise Stopped(self.raised) from error
+
+    def obey(self) -> None:
+        """End here if a signal has come: others may have caught what it raised."""
+        if self.raised is not None:
+            raise Stopped(self.raised)
+
+    def defer(self) -> None:
+        """Only note signals from now on; so is one that was raised, but caught on its way."""
+        self.deferring = True
+        if self.raised is not None and self.asked is None:
+            self.asked, self._moment = self.raised, time.monotonic()
+
+    def _report_others(self, lost: Any) -> None:
+        """Say nothing of a signal that came in a destructor: it is obeyed a little later."""
+        if not isinstance(lost.exc_value, Stopped):
+            self._report(lost)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.asked is not None:
@@ -87,6 +115,7 @@ class StopSignals:
                 os.kill(os.getpid(), number)
             return
         if not self.deferring:
+            self.raised = number
             raise Stopped(number)
         self.asked, self._moment = number, time.monotonic()
         if LAUNCHED not in os.environ:

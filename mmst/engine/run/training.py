@@ -5,6 +5,7 @@ from mmengine.runner import Runner
 
 from ...data_in_use import holding
 from ...errors import MMSTError
+from ...randomness import isolated_random_state
 from ..data import check_data
 from ..hooks.labels_hook import LabelsHook
 from ..hooks.stop_hook import StopHook
@@ -31,9 +32,11 @@ def train(cfg: Config) -> Runner:
     problem = None
     with StopSignals() as signals:  # A rehearsal that is ended removes its folder, too.
         try:
-            preflight.check(cfg)
-            check_data(cfg, ('train', 'val'))
+            with isolated_random_state(0):
+                preflight.check(cfg)
+                check_data(cfg, ('train', 'val'))
             rehearse(cfg, launcher.local_rank(), launcher.world_size(cfg))
+            signals.obey()
         except MMSTError as error:
             problem = error
         launcher.start_processes(cfg)

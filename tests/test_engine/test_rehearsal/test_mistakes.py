@@ -1,10 +1,14 @@
 """Each mistake in a config ends in one line: key, value, the error's own words, a remedy."""
+import signal
+import sys
+
 import pytest
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS as HOOKS_REGISTRY
 from short_runs import short_run
 
 from mmst.engine.rehearsal import rehearse
+from mmst.engine.run.stop import Stopped
 from mmst.errors import ConfigError
 from mmst.settings.sections import check_sections
 
@@ -31,7 +35,7 @@ VALUES = [
      f'{OPTIM}.optimizer.type', 'AdamW'),
     (f'{OPTIM}.type', 'mmst.MaskedOptimWraper', None, "'mmst.MaskedOptimWrapper'"),
     (f'{OPTIM}.constructor', 'mmst.DecayGroupConstructor', None, "'mmst.DecayGroupsConstructor'"),
-    (f'{OPTIM}.accumulative_counts', 0, None, f'correct {OPTIM}.accumulative_counts'),
+    (f'{OPTIM}.accumulative_counts', 0, None, 'use 1'),
     (f'{OPTIM}.clip_grad', dict(maxnorm=1), f'{OPTIM}.clip_grad.maxnorm', "'max_norm'"),
     (f'{OPTIM}.paramwise_cfg', dict(custom_keys={'backbone': dict(lrmult=0.1)}),
      f'{OPTIM}.paramwise_cfg.custom_keys.backbone.lrmult', "'lr_mult'"),
@@ -75,7 +79,7 @@ VALUES = [
     (f'{HOOKS}.logger.intervall', 10, None, "'interval'"),
     (f'{HOOKS}.logger.type', 'LogerHook', None, "'LoggerHook'"),
     (f'{HOOKS}.checkpoint.interval', 0, None, 'use 1'),
-    (f'{HOOKS}.checkpoint.interval', '5', None, 'use 1'),
+    (f'{HOOKS}.checkpoint.interval', '5', None, 'interval=5'),
     (f'{HOOKS}.checkpoint.save_best', 'mIOU', None, "'mIoU'"),
     ('custom_hooks', [dict(type='EarlyStoppingHook', monitor='mIou', rule='greater')],
      'custom_hooks[0].monitor', "'mIoU'"),
@@ -93,7 +97,7 @@ VALUES = [
     ('env_cfg.cudn_benchmark', True, None, "'cudnn_benchmark'"),
     ('env_cfg.mp_cfg.mp_start_method', 'forkk', None, 'mp_start_method'),
     (f'{HOOKS}.timer', 5, None, f'{HOOKS}.timer=dict('),
-    (f'{HOOKS}.checkpoint.max_keep_ckpts', 'three', None, 'correct'),
+    (f'{HOOKS}.checkpoint.max_keep_ckpts', 'three', None, 'without quotes'),
     ('custom_hooks', dict(type='EmptyCacheHook'), None, 'custom_hooks=['),
     ('custom_hooks', [dict(type='EmptyCacheHook', priority='HIHG')], 'custom_hooks[0].priority',
      'correct custom_hooks[0].priority'),
@@ -106,6 +110,27 @@ VALUES = [
     (f'{PIPELINE}.1', 'LoadAnnotations', f'{PIPELINE}[1]', f'{PIPELINE}[1]=dict('),
     (f'{PIPELINE}.0.backend_args', dict(backend='locall'), f'{PIPELINE}[0].backend_args.backend',
      'correct'),
+    (f'{OPTIM}.lr', 0.1, None, 'remove it'),
+    (f'{OPTIM}.accumulative_counts', 2.5, None, 'use 1'),
+    (f'{OPTIM}.optimizer', dict(lr=0.1), f'{OPTIM}.optimizer.type', "type='AdamW'"),
+    (OPTIM, dict(type='mmst.MaskedOptimWrapper', optimizer=dict(type='SGD', lr=1., nesterov=True)),
+     f'{OPTIM}.optimizer.nesterov', f'correct {OPTIM}.optimizer.nesterov'),
+    (OPTIM, dict(constructor='mmst.DecayGroupsConstructor'), f'{OPTIM}.optimizer',
+     "type='AdamW'"),
+    (OPTIM, dict(type='mmst.MaskedOptimWrapper', optimizer=dict(type='SGD', lr=1.),
+                 paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult='10')))),
+     f'{OPTIM}.paramwise_cfg.custom_keys.decode_head.lr_mult', 'correct '),
+    (OPTIM, dict(type='mmst.MaskedAmpOptimWrapper', dtype='bfloat61', optimizer=dict(
+        type='SGD', lr=1.)), f'{OPTIM}.dtype', "'bfloat16'"),
+    ('param_scheduler', [dict(type='MultiStepLR', milestones='1,2')],
+     'param_scheduler[0].milestones', 'without quotes'),
+    (f'{LOADER}.sampler.shuffle', 'no', None, 'shuffle=False'),
+    (f'{LOADER}.pin_memory', 'yes', None, 'pin_memory=True'),
+    (PIPELINE, dict(type='LoadImageFromFile'), None, f'write {PIPELINE}=['),
+    (f'{LOADER}.dataset.indices', 0, None, 'copy it again'),
+    (f'{LOADER}.dataset.data_prefix', dict(img='x', seg_map_path='y'), None, 'copy it again'),
+    ('model.pretrained', '/nowhere/x.pth', None, 'remove it'),
+    ('model.backbone.depths', ((1, ), (1, )), None, 'one number of blocks'),
     ('model.decode_head.loss_decode.class_weight', [1., 2.], 'model.decode_head.loss_decode',
      'correct model.decode_head.loss_decode '),
 ]
@@ -180,7 +205,8 @@ def test_hook_of_the_users_own_that_cannot_be_built_is_named(cfg, refusal):
 
 
 @pytest.mark.parametrize('point', [
-    'before_run', 'before_train', 'before_train_epoch', 'before_train_iter', 'after_train_iter'])
+    'before_run', 'before_train', 'before_train_epoch', 'before_train_iter', 'after_train_iter',
+    'before_val', 'before_val_epoch', 'after_val_iter'])
 def test_hook_of_the_users_own_that_fails_when_it_begins_is_named(cfg, refusal, point):
     def fail(self, runner, **seen):
         raise OSError('no such camera')
@@ -188,6 +214,26 @@ def test_hook_of_the_users_own_that_fails_when_it_begins_is_named(cfg, refusal, 
     use_camera_hook(cfg, **{point: fail})
     line = refusal(cfg)
     assert line.startswith('custom_hooks[1]') and 'no such camera' in line
+
+
+def test_hook_that_ends_the_process_is_named_but_a_signal_ends_it(cfg, refusal):
+    use_camera_hook(cfg, before_run=lambda self, runner: sys.exit(3))
+    line = refusal(cfg)
+    assert line.startswith('custom_hooks[1]') and 'SystemExit: 3' in line
+
+    def stop(self, runner):
+        raise Stopped(signal.SIGTERM)
+
+    use_camera_hook(cfg, before_run=stop)
+    with pytest.raises(Stopped):
+        rehearse(cfg)
+
+
+def test_schedule_that_waits_for_a_metric_needs_an_evaluation(cfg, refusal):
+    cfg.param_scheduler = [dict(type='ReduceOnPlateauLR', monitor='mIoU', rule='greater')]
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    line = refusal(cfg)
+    assert line.startswith("param_scheduler[0] = 'ReduceOnPlateauLR': nothing is evaluated")
 
 
 def test_hooks_of_the_users_own_begin_only_where_all_else_is_right(cfg):

@@ -1,4 +1,5 @@
 """Signals that are noted, and what becomes of the processes that are there."""
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -50,6 +51,54 @@ def test_the_first_signal_is_noted_and_where_nothing_is_lost_it_ends_the_process
         signal.raise_signal(number)
     assert caught.value.code == code and signals.asked is None
     assert [signal.getsignal(n) for n in SIGNALS] == before
+
+
+def test_code_that_turns_every_exception_into_its_own_does_not_hide_a_signal():
+    with pytest.raises(Stopped) as caught, StopSignals():
+        try:
+            signal.raise_signal(15)
+        except BaseException:
+            raise SyntaxError('cannot be formatted') from None
+    assert caught.value.code == 143 and not caught.value.reported
+    with pytest.raises(SyntaxError), StopSignals():
+        raise SyntaxError('without a signal')
+
+
+def test_a_signal_that_others_have_caught_counts_where_the_run_would_begin():
+    with StopSignals() as signals:
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(2)
+        assert signals.asked is None
+        signals.defer()
+        assert signals.asked == 2
+    with StopSignals() as signals:
+        signals.defer()
+        assert signals.deferring and signals.asked is None
+
+
+def test_a_signal_that_comes_in_a_destructor_is_obeyed_a_little_later(monkeypatch):
+    told = []
+    monkeypatch.setattr('sys.unraisablehook', lambda lost: told.append(lost.exc_type))
+
+    class Short:
+        def __init__(self, act):
+            self.act = act
+
+        def __del__(self):
+            self.act()
+
+    def fail():
+        raise KeyError('of another kind')
+
+    before = sys.unraisablehook
+    with pytest.raises(Stopped) as caught, StopSignals() as signals:
+        signals.obey()
+        Short(lambda: signal.raise_signal(15))
+        assert not told
+        Short(fail)
+        signals.obey()
+    assert caught.value.code == 143 and sys.unraisablehook is before
+    assert told == [KeyError]
 
 
 @pytest.mark.parametrize('first, second', [(15, 15), (2, 2), (2, 15)])

@@ -51,7 +51,7 @@ def test_whole_data_pass(data, told):
 def test_endings_that_match_nothing_are_refused_with_what_is_there(data):
     for i in range(6):
         os.rename(data / 'images' / f'{i}.png', data / 'images' / f'{i}.PNG')
-    with pytest.raises(DataError, match=r"img_suffix = '\.png': 0 images .*6 others .*'\.PNG'.*"
+    with pytest.raises(DataError, match=r"img_suffix = '\.png': 0 images .*6 other .*'\.PNG'.*"
                                         'Remedy: ') as error:
         check(data)
     assert '\n' not in str(error.value)
@@ -63,7 +63,7 @@ def test_a_part_that_is_left_out_is_counted(data, told):
     (data / 'images' / 'notes.txt').touch()
     check(data)
     line, = told
-    assert '6 images' in line and '2 others' in line and '.PNG' in line and 'Remedy: ' in line
+    assert '6 images' in line and '2 other images' in line and '.PNG' in line and 'Remedy: ' in line
 
 
 @pytest.mark.parametrize('picture, problem', [
@@ -141,3 +141,25 @@ def test_few_label_maps_are_read_of_large_data(data, own_loader):
             os.link(data / name / '0.png', data / name / f'{i}.png')
     check(data, loader=own_loader(note))
     assert len(set(read)) == MOST
+
+
+@pytest.mark.parametrize('content', [b'', b'no picture'])
+def test_an_image_that_is_none_is_refused_with_its_name(data, content):
+    (data / 'images' / '5.png').write_bytes(content)
+    with pytest.raises(DataError, match=r'5\.png.* is damaged, or no picture\. Remedy: copy'):
+        check(data)
+
+
+def test_a_step_that_refuses_sound_label_maps_is_named(data):
+    step = dict(type='LoadAnnotations', reduce_zero_label=True)
+    with pytest.raises(DataError, match=r'pipeline\[1\]\.reduce_zero_label = True: .*as False'):
+        check(data, loader=step)
+
+
+def test_reading_a_list_prints_nothing(data, capsys):
+    with pytest.raises(DataError, match=r'ann_file = .*finds nothing there'):
+        (data / 'people.json').write_text('{"images": []')
+        dataset = dict(type='mmpose.CocoDataset', data_root=str(data), ann_file='people.json')
+        check_data(Config(dict(default_scope='mmpose', model={}, train_dataloader=dict(
+            dataset=dataset))), ('train', ))
+    assert capsys.readouterr() == ('', '')

@@ -1,0 +1,71 @@
+"""Finds texts that stand where a class takes numbers or flags: ``'no'`` is true, and ``'1,2'`` four
+characters, so that neither raises where it is read.
+"""
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Union, get_args, get_origin
+
+from ..errors import config_error
+from .parts import leaves
+
+#: What numbers and flags may lie in.
+_AROUND = (list, tuple, Sequence, Union, types.UnionType)
+_NAMES = {'bool': bool, 'int': int, 'float': float, 'None': type(None)}
+_WORDS = ('true', 'false', 'yes', 'no', 'on', 'off')
+
+
+def check_words(key: str, taker: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Refuse texts where the signature of a class or function asks for numbers or flags alone.
+
+    Args:
+        key (str): Of the settings in the config.
+        taker (Callable): It will be called with them.
+        given (Mapping): The settings.
+
+    Raises:
+        ConfigError: Naming the setting.
+    """
+    taken = dict(_takes(taker))
+    for name in taken.keys() & given.keys():
+        kinds, default = taken[name]
+        listed = isinstance(given[name], (str, list, tuple))
+        for inner, value in leaves(given[name], f'{key}.{name}') if listed else ():
+            flag = kinds == {bool} or (not kinds and isinstance(default, bool))
+            if isinstance(value, str) and (kinds or (flag and value.lower() in _WORDS)):
+                raise config_error(
+                    inner, value, f'must be {"True or False" if flag else "a number"}, and is a '
+                    'text', f'write it without quotes, e.g. {inner}={_unquoted(value, flag)}')
+
+
+def _takes(taker: Callable[..., Any]) -> Iterator[tuple[str, tuple[set[Any], Any]]]:
+    """Yield each argument with the kinds of numbers that it takes, if no others, and its default.
+    """
+    for part in reversed(taker.__mro__[:-1] if inspect.isclass(taker) else [taker]):
+        function: Any = part.__dict__.get('__init__') if inspect.isclass(part) else part
+        with suppress(TypeError, ValueError):  # There may be no signature.
+            for name, argument in inspect.signature(function).parameters.items():
+                kinds = set(_kinds(argument.annotation)) - {type(None), Ellipsis, argument.empty}
+                known = argument.annotation is not argument.empty
+                numbers = kinds <= {bool, int, float} and not isinstance(argument.default, str)
+                yield name, (kinds if numbers else set(), None if known else argument.default)
+
+
+def _kinds(hint: Any) -> Iterator[Any]:
+    """Yield the classes that an annotation names; those of other classes stay texts."""
+    if isinstance(hint, str):
+        yield from (_NAMES.get(name.strip(), name) for name in hint.split('|'))
+    elif get_origin(hint) in _AROUND:
+        for inner in get_args(hint):
+            yield from _kinds(inner)
+    else:
+        yield hint
+
+
+def _unquoted(value: str, flag: bool) -> str:
+    """Return a value for the remedy."""
+    if flag:
+        return str(value.lower() in ('true', 'yes', 'on'))
+    return value if re.fullmatch(r'[-+.,\deE ]+', value) else '1'
