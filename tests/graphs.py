@@ -8,12 +8,14 @@ from mmst.kernels.graphed import GraphedForward
 def stand_in(monkeypatch) -> None:
     """Let functions stand for graphs, whose tensors lie on the CPU."""
     monkeypatch.setattr(GraphedForward, '_on_gpu', staticmethod(lambda leaves: True))
-    monkeypatch.setattr(captured_pass, 'warm_up', lambda *runs: [run() for run in runs])
+    monkeypatch.setattr(captured_pass, 'warm_up',
+                        lambda *runs, stream=None: [run() for run in runs])
     monkeypatch.setattr(captured_pass, 'record', _remember)
     monkeypatch.setattr(torch.cuda, 'graph_pool_handle', lambda: None)
+    monkeypatch.setattr(torch.cuda, 'Stream', object)
 
 
-def _remember(run, pool):
+def _remember(run, pool, stream=None):
     found = run()
 
     def replay():

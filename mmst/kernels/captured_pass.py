@@ -1,8 +1,10 @@
 """Captures a training pass as two CUDA graphs."""
+import random
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -23,16 +25,20 @@ class CapturedPass:
     Args:
         module (nn.Module): It takes tensors and returns a tensor or a sequence of them.
         inputs (Sequence[Tensor]): Of a pass: shapes, precision, whether gradients are wanted.
+        stream (torch.cuda.Stream, optional): Warms up and captures. cuBLAS keeps a workspace for
+            each stream, which it allocates at first use: on a stream of the module's own it lies
+            outside of the graphs' memory, and outlives them. Defaults to a new one.
 
     Raises:
         RuntimeError: The module cannot be captured, and is left as it was but for its buffers.
+        torch.cuda.OutOfMemoryError: The memory does not suffice.
         TrainingError: It failed while it was captured, after which torch cannot go on.
 
     Note:
         Capturing runs the module several times: buffers and random numbers change.
     """
 
-    def __init__(self, module: nn.Module, inputs: Sequence[Tensor]):
+    def __init__(self, module: nn.Module, inputs: Sequence[Tensor], stream: Any = None):
         named = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.parameters = list(named.values())
         self.inputs = [t.detach().clone().requires_grad_(t.requires_grad) for t in inputs]
@@ -56,12 +62,16 @@ class CapturedPass:
                 return separate_memory(torch.autograd.grad(ends, self._leaves, self.given,
                                                  allow_unused=True), self.given)
 
+        before = host_random_states(self.inputs)
         self.given = [torch.ones_like(t) for t in forward()]
         self._ends = []  # its nodes belong to this stream
-        warm_up(forward, backward)
+        if host_random_states(self.inputs) != before:
+            raise RuntimeError('it draws random numbers on the processor, which a graph would '
+                               'repeat at each step')
+        warm_up(forward, backward, stream=stream)
         pool = torch.cuda.graph_pool_handle()
-        self.outputs, self.replay_forward = record(forward, pool)
-        self.gradients, self.replay_backward = record(backward, pool)
+        self.outputs, self.replay_forward = record(forward, pool, stream)
+        self.gradients, self.replay_backward = record(backward, pool, stream)
 
     def __call__(self, *inputs: Tensor):
         return self._form(_Replay.apply(self, *inputs, *self.parameters))
@@ -122,9 +132,23 @@ def separate_memory(gradients: Sequence[Tensor | None], others: Sequence[Tensor]
     return found
 
 
-def warm_up(*runs: Callable[[], Any]) -> None:
+def host_random_states(inputs: Sequence[Tensor]) -> list[Any]:
+    """Return the states of the processor's random numbers: Python's, NumPy's and torch's.
+
+    A choice that is drawn from them (stochastic depth, random crops) is taken once, while a graph
+    is captured. torch's own count for inputs on a GPU only, whose layers draw from the GPU's.
+    """
+    kind, keys, *rest = np.random.get_state()
+    states = [random.getstate(), kind, np.asarray(keys).tobytes(), rest]
+    if any(t.is_cuda for t in inputs):
+        states.append(torch.get_rng_state().numpy().tobytes())
+    return states
+
+
+def warm_up(*runs: Callable[[], Any], stream: Any = None) -> None:
     """Run passes before a capture, which work of first use (plans, kernels) must not enter."""
-    stream, mode = torch.cuda.Stream(), torch.cuda.get_sync_debug_mode()
+    stream = torch.cuda.Stream() if stream is None else stream
+    mode = torch.cuda.get_sync_debug_mode()
     stream.wait_stream(torch.cuda.current_stream())
     try:
         with torch.cuda.stream(stream), warnings.catch_warnings():
@@ -139,15 +163,22 @@ def warm_up(*runs: Callable[[], Any]) -> None:
     torch.cuda.current_stream().wait_stream(stream)
 
 
-def record(run: Callable[[], Any], pool) -> tuple[Any, Callable[[], None]]:
+def record(run: Callable[[], Any], pool, stream: Any = None) -> tuple[Any, Callable[[], None]]:
     """Return result of a run, and a function that rewrites it. ``pool`` holds the graph's
-    memory.
+    memory; ``stream`` captures, torch's own for captures by default.
+
+    Raises:
+        torch.cuda.OutOfMemoryError: The capture was ended in order, and torch can go on.
+        TrainingError: It failed otherwise, after which torch cannot go on.
     """
     graph = torch.cuda.CUDAGraph()
     try:
         # Threads of data loaders and of collectives go on meanwhile.
-        with torch.cuda.graph(graph, pool=pool, capture_error_mode='thread_local'):
+        with torch.cuda.graph(graph, pool=pool, stream=stream,
+                              capture_error_mode='thread_local'):
             found = run()
+    except torch.cuda.OutOfMemoryError:  # another error, had the end of the capture failed too
+        raise
     except RuntimeError as error:
         raise TrainingError(
             'a training pass could not be captured as a CUDA graph '

@@ -14,8 +14,13 @@ from ..models.unmodified import is_compiling
 from ..randomness import isolated_random_state
 from ..search.units import find_units
 from .captured_pass import CapturedPass
+from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
 
+#: A graph that was replayed this often has paid for its capture.
+PAYS = 20
+#: So many graphs may be dropped before that, until later ones have to wait.
+FREE = 3
 
 class GraphedForward:
     """Replays a module's training passes, forward and backward, as CUDA graphs.
@@ -25,33 +30,43 @@ class GraphedForward:
 
     A pass is captured when it comes twice in a row: inputs of the same shapes and precision, the
     same parameters in the same places, the same layers in training. So the smaller last batch of an
-    epoch runs as before, and a search, which moves parameters, leads to a new capture. Running
+    epoch runs as before, and a search, which moves parameters, leads to a new capture. Graphs of
+    ``KEPT`` shapes stay; where graphs are dropped before they have paid for themselves, later
+    ones wait for more passes, twice as many each time. Running
     statistics and random numbers are as they would be without a capture. While a pass waits for its
     backward pass, further ones run as before. Passes that cannot be captured do so too, and the
     log says why.
 
     Args:
         module (nn.Module): It takes a tensor, or a sequence of them, and returns the like.
+        group (GraphGroup, optional): The parts whose graphs are dropped together.
 
     Attributes:
         captures (int): How often a pass was captured.
+        reasons (list[str]): Why passes ran without a graph; the log has told each.
     """
 
-    def __init__(self, module: nn.Module):
+    def __init__(self, module: nn.Module, group: 'GraphGroup | None' = None):
         self.module = module
         self.eager: Callable = type(module).forward.__get__(module)
+        self.group = GraphGroup() if group is None else group
+        self.group.parts.append(self)
         self.replay: Callable | None = None
         self.captures = 0
+        self.reasons: list[str] = []
+        self._graphs: dict[tuple, Callable] = {}
+        self._uses: dict[tuple, int] = {}
+        self._wasted = self._equal = 0
+        self._places: Any = None
         self._last: Any = None
-        self._captured: Any = None
         self._refused: Any = None
+        self._stream: Any = None
         self._waits: Callable[[], object | None] = nothing
         self._module_state: ModuleState | None = None
-        self._reported: set[str] = set()
 
     def __call__(self, *args, **kwargs):
-        if not self.module.training:
-            self.release()  # evaluation may need the memory
+        if not self.module.training and self._graphs and memory_is_short():
+            self.group.drop()
         leaves = leaves_of(*args) if len(args) == 1 and not kwargs else []
         if not self._can_run(leaves) or not self._ready(args[0], leaves):
             return self.eager(*args, **kwargs)
@@ -60,9 +75,28 @@ class GraphedForward:
         self._waits = waiting(outputs)
         return outputs
 
+    @property
+    def patience(self) -> int:
+        """Return how many equal passes in a row lead to a capture: more, the more was wasted."""
+        return 2 ** (1 + min(max(0, self._wasted - FREE), 10))
+
     def release(self) -> None:
         """Give the memory back; later passes are captured again."""
-        self._last = self.replay = self._module_state = None
+        self.drop_graphs()
+        self._last = self._module_state = None
+
+    def drop_graphs(self) -> None:
+        """Drop this part's graphs; ``GraphGroup.drop`` drops those of all parts together."""
+        had, uses = self.patience, self._uses.values()
+        self._wasted = 0 if any(n >= PAYS for n in uses) else self._wasted + len(uses)
+        self._graphs, self._uses, self.replay = {}, {}, None
+        if had == 2 < self.patience:
+            self._log(f'CUDA graphs of {type(self.module).__name__} were dropped soon after their '
+                      f'capture {self._wasted} times: from now on they wait for steadier passes')
+
+    def forms(self) -> list[tuple]:
+        """Return shapes and precisions of the inputs for which there are graphs."""
+        return list(self._graphs)
 
     def remove(self) -> None:
         """Let the module run by its own ``forward`` again."""
@@ -82,39 +116,66 @@ class GraphedForward:
             self._module_state = ModuleState(self.module)
         reason = self._module_state.obstacle()
         if reason is not None:
-            self.replay = None
+            self._drop_all()
             self._tell(reason)
             return False
-        case = self._describe(leaves), self._module_state.fingerprint()
-        twice, self._last = case == self._last, case
-        if self.replay is not None and case[1] != self._captured[1]:
-            self.replay = None  # of no use any more, and it holds memory
+        form, places = case = self._describe(leaves), self._module_state.fingerprint()
+        self._equal = self._equal + 1 if case == self._last else 1
+        self._last = case
+        if places != self._places:
+            self._drop_all()  # of no use any more, and they hold memory
         if self._waits() is not None:
             return False
-        if self.replay is not None and case == self._captured:
-            return True
-        if not twice or case == self._refused:
+        if form not in self._graphs and not self._capture(case, inputs, leaves):
             return False
-        self.replay = None
-        self.replay = self._capture(inputs, leaves)
-        self._captured, self._refused = case, None if self.replay else case
-        return self.replay is not None
+        self.replay = self._graphs[form]
+        self._uses[form] += 1
+        return True
 
-    def _capture(self, inputs, leaves: Sequence[Tensor]) -> Callable | None:
+    def _drop_all(self) -> None:
+        if self._graphs:
+            self.group.drop()
+
+    def _capture(self, case: tuple, inputs, leaves: Sequence[Tensor]) -> bool:
+        """Capture a pass if it is time, and return whether there is a graph of it now."""
+        if self.group.off or self._equal < self.patience or case == self._refused:
+            return False
+        if len(self._graphs) >= self.group.kept:
+            self.group.drop()
+        self._stream = self._stream or self._new_stream()
         self.captures += 1
+        flat = _Flat(self.module, self.eager, torch.is_tensor(inputs))
         try:
-            return capture(_Flat(self.module, self.eager, torch.is_tensor(inputs)), leaves)
+            found = capture(flat, leaves, self._stream)
         except TrainingError:
             raise
-        except Exception as error:  # whatever a module does, memory that does not suffice
-            self._tell(str(error).splitlines()[0])
-            return None
+        except torch.cuda.OutOfMemoryError as error:
+            reason = str(error).splitlines()[0]
+        except Exception as error:  # whatever a module does
+            self._tell((str(error) or type(error).__name__).splitlines()[0])
+            self._refused = case
+            return False
+        else:
+            self._places, self._refused = case[1], None
+            self._graphs[case[0]], self._uses[case[0]] = found, 0
+            return True
+        # After the error has let go of what the capture held.
+        self._tell(reason)
+        self.group.run_out(self)
+        return False
+
+    @staticmethod
+    def _new_stream() -> Any:
+        return torch.cuda.Stream()
 
     def _tell(self, reason: str) -> None:
-        if reason not in self._reported:
-            self._reported.add(reason)
-            print_log(f'Training {type(self.module).__name__} without a CUDA graph: {reason}',
-                      'current', logging.WARNING)
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+            self._log(f'Training {type(self.module).__name__} without a CUDA graph: {reason}')
+
+    @staticmethod
+    def _log(text: str) -> None:
+        print_log(text, 'current', logging.WARNING)
 
     def _can_run(self, leaves: Sequence[Any]) -> bool:
         return (bool(leaves) and self.module.training and torch.is_grad_enabled()
@@ -128,7 +189,8 @@ class GraphedForward:
     @staticmethod
     def _describe(leaves: Sequence[Tensor]) -> tuple:
         """Return all that a pass depends on besides the module."""
-        return ([(t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves], *_autocast())
+        return (tuple((t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves),
+                *_autocast())
 
     def _keep_accumulated(self) -> None:
         """Copy an earlier pass's gradients out of the graph's memory, which it overwrites."""
@@ -155,7 +217,7 @@ def leaves_of(inputs) -> list[Any]:
     return list(inputs) if isinstance(inputs, (list, tuple)) else []
 
 
-def capture(module: nn.Module, leaves: Sequence[Tensor]) -> Callable:
+def capture(module: nn.Module, leaves: Sequence[Tensor], stream: Any = None) -> Callable:
     """Return ``CapturedPass``, of which nothing is left in buffers and random numbers."""
     buffers = list(module.buffers())
     before = [t.clone() for t in buffers]
@@ -163,7 +225,7 @@ def capture(module: nn.Module, leaves: Sequence[Tensor]) -> Callable:
     try:
         with isolated_random_state(0), \
                 torch.autocast('cuda', dtype, enabled=on, cache_enabled=False):
-            return CapturedPass(module, leaves)
+            return CapturedPass(module, leaves, stream)
     finally:
         with torch.no_grad():
             for buffer, value in zip(buffers, before, strict=True):
@@ -200,7 +262,8 @@ def graph_parts(model: nn.Module) -> list[GraphedForward]:
     Returns:
         List[GraphedForward]: Of each part; ``remove`` undoes it.
     """
-    found = [GraphedForward(part) for part in model.children()
+    group = GraphGroup()
+    found = [GraphedForward(part, group) for part in model.children()
              if find_units(part) and 'forward' not in vars(part)]
     for graphed in found:
         graphed.module.forward = graphed

@@ -36,3 +36,9 @@ def test_network_and_events_are_those_of_the_demo(name):
     for part in ('backbone', 'neck'):
         assert cfg.model[part] == demo.model[part]
     assert cfg.default_hooks.prune.sparsity == demo.default_hooks.prune.sparsity == 0.9
+
+
+@pytest.mark.parametrize('name', ['cityscapes', 'ade20k', 'imagenet', 'coco'])
+def test_cudnn_makes_no_trials_where_searches_change_shapes(name):
+    cfg = Config.fromfile(DEMOS.parent / f'st_hrnas_{name}_p90.py')
+    assert cfg.env_cfg.cudnn_benchmark is False and cfg.default_hooks.search

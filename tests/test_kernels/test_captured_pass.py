@@ -134,7 +134,7 @@ def test_a_warm_up_that_fails_leaves_torchs_mode_as_it_was(cuda):
 def test_other_threads_do_not_end_a_capture(cuda):
     found, replay = captured_pass.record(lambda: 3, 'pool')
     assert found == 3 and replay is torch.cuda.CUDAGraph.return_value.replay
-    assert cuda == [dict(pool='pool', capture_error_mode='thread_local')]
+    assert cuda == [dict(pool='pool', stream=None, capture_error_mode='thread_local')]
 
 
 def test_a_capture_that_fails_ends_the_run_with_a_remedy(cuda):
@@ -143,3 +143,19 @@ def test_a_capture_that_fails_ends_the_run_with_a_remedy(cuda):
 
     with pytest.raises(TrainingError, match=r'out of memory\)\. Remedy: .*cuda_graph=False'):
         captured_pass.record(fail, None)
+
+
+def test_memory_that_runs_out_in_a_capture_is_no_end_of_the_run(cuda):
+    def fail():
+        raise torch.cuda.OutOfMemoryError('CUDA out of memory')
+
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        captured_pass.record(fail, None)
+
+
+def test_warm_up_and_captures_are_on_the_stream_that_is_given(cuda):
+    stream = mock.MagicMock()
+    captured_pass.warm_up(lambda: None, stream=stream)
+    captured_pass.record(lambda: None, 'pool', stream)
+    assert not torch.cuda.Stream.called and stream.wait_stream.called
+    assert cuda[-1]['stream'] is stream

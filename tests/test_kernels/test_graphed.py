@@ -1,14 +1,17 @@
 """CUDA graphs of training passes: when they are captured, and that nothing else changes."""
 import copy
+import random
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import torch
+from graphs import stand_in
 from small_nets import NarrowModel, input_image
 from torch import nn
 
 from mmst.errors import TrainingError
-from mmst.kernels import graphed, module_state
+from mmst.kernels import graph_group, graphed, module_state
 from mmst.kernels.graphed import GraphedForward, graph_parts
 
 
@@ -27,7 +30,8 @@ class Part(nn.Module):
 def part(monkeypatch):
     """A part in training whose captures are counted and replay by its own forward."""
     monkeypatch.setattr(GraphedForward, '_on_gpu', staticmethod(lambda leaves: True))
-    monkeypatch.setattr(graphed, 'capture', lambda module, leaves: counted(module))
+    monkeypatch.setattr(GraphedForward, '_new_stream', staticmethod(object))
+    monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
     module = Part()
     module.forward = GraphedForward(module)
     return module
@@ -60,9 +64,42 @@ def test_a_smaller_last_batch_runs_without_and_leaves_the_graph(part):
     assert found == [(0, None), (1, 1), (1, 1), (1, 2), (1, 3)]
 
 
-def test_another_size_that_stays_is_captured_in_its_place(part):
-    found = [step(part, rows) for rows in (4, 4, 2, 2, 2)]
-    assert found == [(0, None), (1, 1), (1, 1), (2, 1), (2, 2)]
+def test_another_size_that_stays_is_captured_beside_it(part):
+    found = [step(part, rows) for rows in (4, 4, 2, 2, 2, 4, 2)]
+    assert found == [(0, None), (1, 1), (1, 1), (2, 1), (2, 2), (2, 2), (2, 3)]
+
+
+def test_sizes_that_take_turns_are_captured_once_each(part):
+    for rows in [4, 4, 2, 2, 3, 3] * 10:
+        step(part, rows)
+    assert part.forward.captures == 3 and len(part.forward.forms()) == 3
+
+
+def test_graphs_of_more_sizes_than_are_kept_are_not_captured_again_and_again(part, monkeypatch):
+    told = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    for rows in [2, 2, 3, 3, 4, 4, 5, 5, 6, 6] * 20:
+        step(part, rows)
+    assert part.forward.captures <= 8 and part.forward.patience > 2
+    assert len(told) == 1 and 'steadier passes' in told[0]
+
+
+def test_parameters_that_move_all_the_time_lead_to_few_captures(part):
+    def moved(steps):
+        before = part.forward.captures
+        for i in range(steps):
+            if i % 4 == 0:
+                with torch.no_grad():
+                    part.linear.weight.set_(torch.randn(3, 3))
+            step(part)
+        return part.forward.captures - before
+
+    assert moved(40) <= 5 and moved(40) == 0
+    for _ in range(2 * part.forward.patience + graphed.PAYS):
+        step(part)  # steady again
+    with torch.no_grad():
+        part.linear.weight.set_(torch.randn(3, 3))
+    assert part.forward.captures and step(part)[1] is None and part.forward.patience == 2
 
 
 def test_a_parameter_in_another_place_leads_to_a_new_capture(part):
@@ -118,7 +155,15 @@ def test_evaluation_and_passes_without_gradients_run_as_before(part):
     replay = part.forward.replay
     part.eval()
     part(torch.randn(4, 3))
-    assert replay.calls == 1
+    assert replay.calls == 1 and part.forward.forms()
+
+
+def test_evaluation_gets_the_graphs_memory_where_memory_is_short(part, monkeypatch):
+    step(part), step(part)
+    monkeypatch.setattr(graphed, 'memory_is_short', lambda: True)
+    part.eval()
+    part(torch.randn(4, 3))
+    assert not part.forward.forms() and part.forward.replay is None
 
 
 def test_a_second_pass_before_the_backward_pass_of_the_first_runs_without(part):
@@ -168,7 +213,7 @@ def test_parts_with_search_blocks_are_graphed_and_run_as_before_on_a_cpu():
 
 
 def test_what_cannot_be_captured_runs_as_before_and_the_log_says_why(part, monkeypatch):
-    def fail(module, leaves):
+    def fail(*_):
         raise RuntimeError('out of memory\nand more')
 
     monkeypatch.setattr(graphed, 'capture', fail)
@@ -176,7 +221,7 @@ def test_what_cannot_be_captured_runs_as_before_and_the_log_says_why(part, monke
     monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
     assert [step(part) for _ in range(4)] == [(0, None), (1, None), (1, None), (1, None)]
     assert told == ['Training Part without a CUDA graph: out of memory']
-    monkeypatch.setattr(graphed, 'capture', lambda module, leaves: counted(module))
+    monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
     assert [step(part, 2) for _ in range(2)] == [(1, None), (2, 1)]  # a smaller one may fit
 
 
@@ -274,3 +319,104 @@ def test_removed_a_part_runs_by_its_own_forward(part):
     part.forward.remove()
     assert 'forward' not in vars(part)
     assert part(torch.randn(4, 3)).shape == (4, 3)
+
+
+# ----------------------------------------------------------------- several parts, several ranks
+
+
+@pytest.fixture
+def parts(part):
+    """Two parts whose graphs belong together."""
+    other = Part()
+    other.forward = GraphedForward(other, part.forward.group)
+    return part, other
+
+
+def test_graphs_of_all_parts_are_dropped_together(parts):
+    for _ in range(2):
+        step(parts[0]), step(parts[1])
+    with torch.no_grad():
+        parts[0].linear.weight.set_(torch.randn(3, 3))
+    assert parts[1].forward.forms()
+    step(parts[0])
+    assert not parts[0].forward.forms() and not parts[1].forward.forms()
+
+
+def test_each_part_warms_up_and_captures_on_one_stream_of_its_own(parts, monkeypatch):
+    streams = {}
+    monkeypatch.setattr(graphed, 'capture', lambda flat, leaves, stream: streams.setdefault(
+        flat.module, []).append(stream) or counted(flat))
+    for rows in (4, 4, 2, 2):
+        step(parts[0], rows), step(parts[1], rows)
+    first, second = (streams[part] for part in parts)
+    assert len(first) == len(second) == 2
+    assert first[0] is first[1] and second[0] is second[1] and first[0] is not second[0]
+
+
+def out_of_memory(*_):
+    raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate\nmore')
+
+
+def test_where_memory_runs_out_in_a_capture_all_parts_go_on_without(parts, monkeypatch):
+    told = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    step(parts[1]), step(parts[1])
+    monkeypatch.setattr(graphed, 'capture', out_of_memory)
+    for _ in range(4):
+        step(parts[0])
+    assert parts[0].forward.captures == 1 and parts[0].forward.group.off
+    assert not parts[1].forward.forms()
+    assert parts[0].forward.reasons == ['CUDA out of memory. Tried to allocate']
+    assert len(told) == 1
+
+
+def test_where_memory_runs_out_for_a_second_size_one_is_kept_from_then_on(part, monkeypatch):
+    step(part), step(part)
+    monkeypatch.setattr(graphed, 'capture', out_of_memory)
+    step(part, 2), step(part, 2)
+    group = part.forward.group
+    assert not group.off and group.kept == 1 and not part.forward.forms()
+    monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
+    step(part, 2), step(part), step(part)
+    assert len(part.forward.forms()) == 1
+
+
+def test_what_draws_random_numbers_on_the_processor_is_not_captured(monkeypatch):
+    stand_in(monkeypatch)
+    monkeypatch.setattr(graphed, 'print_log', lambda *_: None)
+
+    class DropPath(Part):
+        draw = staticmethod(random.random)
+
+        def forward(self, x):
+            return super().forward(x) if self.draw() < 2 else x
+
+    for draw in (random.random, np.random.rand):
+        module = DropPath()
+        module.draw = draw
+        module.forward = GraphedForward(module)
+        assert [step(module)[1] for _ in range(3)] == [None] * 3
+        assert 'draws random numbers' in module.forward.reasons[0]
+
+
+@pytest.mark.parametrize('other, ends', [(1, True), (0, False)])
+def test_a_rank_goes_on_without_graphs_where_another_ran_out_of_memory(part, monkeypatch, other,
+                                                                      ends):
+    step(part), step(part)
+    monkeypatch.setattr(graph_group.dist, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda flag, op: flag.fill_(
+        max(int(flag), other)))
+    assert part.forward.group.agree() is ends
+    assert bool(part.forward.forms()) is not ends
+    for _ in range(3):
+        step(part)
+    assert part.forward.captures == 1
+
+
+def test_a_rank_that_ran_out_tells_the_others(part, monkeypatch):
+    sent = []
+    monkeypatch.setattr(graph_group.dist, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda flag, op: sent.append(
+        (int(flag), op)))
+    part.forward.group.off = True
+    assert part.forward.group.agree() and sent == [(1, 'max')]

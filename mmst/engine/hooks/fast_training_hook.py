@@ -14,6 +14,8 @@ from ..run.plan import RunPlan
 from ..run.runner_views import models, unwrapped
 from .interval_hook import IntervalHook
 
+#: Iterations after which ranks agree whether they train without graphs.
+AGREE = 50
 #: Setting to the devices on which there are kernels.
 DEVICES: dict[bool | str, tuple[str, ...]] = {'auto': ('cpu', ), True: ('cpu', 'cuda'), False: ()}
 
@@ -78,6 +80,13 @@ class FastTrainingHook(IntervalHook):
         if self.cuda_graph and devices(runner) == {'cuda'}:
             self.graphs = graph_parts(unwrapped(runner))
         self._apply(runner)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
+                         outputs=None) -> None:
+        """Let ranks agree on graphs, in a place where all of them pass."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if self.graphs and self.every_n_train_iters(runner, AGREE):
+            self.graphs[0].group.agree()
 
     def after_train(self, runner: Runner) -> None:
         super().after_train(runner)

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmengine import dist
+from mmengine.device import is_cuda_available
 from mmengine.runner import Runner
 
 from ...costs.network_costs import NetworkCosts
@@ -19,7 +20,13 @@ from ..run.offered_units import UNITS, offer_units
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import averaged, refresh_averaged, unwrapped
-from ..run.search_advice import advice, describe_emptied, describe_missed, dropped_state
+from ..run.search_advice import (
+    advice,
+    advise_on_trials,
+    describe_emptied,
+    describe_missed,
+    dropped_state,
+)
 from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps, steps_done
 
 
@@ -114,6 +121,9 @@ class SearchHook(IntervalHook):
             self.last_search = self._loaded['last_search']
         self._follow(runner)
         log_coverage(runner, self)
+        slow = advise_on_trials(runner.cfg)
+        if slow is not None and is_cuda_available():
+            runner.logger.warning(slow)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         length = self.warmup * iterations_per_step(runner)

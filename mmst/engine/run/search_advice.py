@@ -5,6 +5,14 @@ from typing import Any
 from ...search.result import SearchResult
 
 
+def advise_on_trials(cfg: Mapping[str, Any]) -> str | None:
+    """Return advice for a search in a run whose config lets cuDNN try its ways; None otherwise."""
+    if not (cfg.get('env_cfg') or {}).get('cudnn_benchmark'):
+        return None
+    return ('env_cfg.cudnn_benchmark=True lets cuDNN try its ways again for each shape that a '
+            'search makes. Remedy: set it to False.')
+
+
 def describe_nearness(event: Mapping[str, Any]) -> str:
     """Return the same in words for the log; empty for events without it."""
     if 'smallest' not in event:

@@ -7,8 +7,14 @@ from mmengine.registry import OPTIMIZERS
 from tiny import WEAKEN, events, find_hook, make, unwrapped
 
 from mmst.engine import PruneHook
+from mmst.engine.hooks import search_hook
 from mmst.engine.run.coverage import log_coverage
-from mmst.engine.run.search_advice import advice, describe_nearness, dropped_state
+from mmst.engine.run.search_advice import (
+    advice,
+    advise_on_trials,
+    describe_nearness,
+    dropped_state,
+)
 from mmst.search.importance import nearness
 
 SHORT = dict(length=4, recalibrate=False)
@@ -136,3 +142,21 @@ def test_there_is_no_advice_where_none_is_due(searches):
 
 def test_nothing_is_said_of_state_that_was_cut():
     assert dropped_state(None, {}) is None
+
+
+def test_a_search_is_told_that_cudnns_trials_begin_anew():
+    told = advise_on_trials(dict(env_cfg=dict(cudnn_benchmark=True)))
+    assert told is not None and 'cudnn_benchmark' in told and 'Remedy' in told
+    for quiet in ({}, dict(env_cfg=None), dict(env_cfg=dict(cudnn_benchmark=False))):
+        assert advise_on_trials(quiet) is None
+
+
+@pytest.mark.parametrize('available', [True, False])
+def test_the_hook_tells_it_once_where_there_is_a_gpu(tmp_path, monkeypatch, available):
+    monkeypatch.setattr(search_hook, 'is_cuda_available', lambda: available)
+    runner = make(tmp_path, 2, **SHORT)
+    runner.cfg.env_cfg = dict(cudnn_benchmark=True)
+    told = []
+    monkeypatch.setattr(runner.logger, 'warning', lambda text, *_: told.append(text))
+    runner.train()
+    assert sum('cudnn_benchmark' in text for text in told) == available

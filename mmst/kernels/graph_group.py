@@ -1,0 +1,71 @@
+"""Holds what the graphs of a network's parts share."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from mmengine import dist
+
+if TYPE_CHECKING:
+    from .graphed import GraphedForward
+
+#: Graphs that a part keeps at most, by the shapes and precision of its input.
+KEPT = 3
+#: Share of a GPU's memory below which evaluation gets the graphs' memory.
+SHORT = 0.25
+
+
+class GraphGroup:
+    """Joins the parts of a network whose graphs are dropped together.
+
+    Attributes:
+        parts (list[GraphedForward]): The parts.
+        kept (int): How many graphs each part keeps at most.
+        off (bool): Whether the parts train without graphs, as the memory did not suffice.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[GraphedForward] = []
+        self.kept, self.off = KEPT, False
+
+    def drop(self) -> None:
+        """Drop the graphs of all parts: one that stayed might use memory of one that went."""
+        for part in self.parts:
+            part.drop_graphs()
+
+    def run_out(self, failed: GraphedForward) -> None:
+        """Make room after a capture of ``failed`` for which the memory did not suffice.
+
+        Where it kept graphs of other shapes, each part keeps one from now on; where not, the
+        parts go on without graphs.
+        """
+        several = self.kept > 1 and failed.forms()
+        if several:
+            self.kept = 1
+        else:
+            self.off = True
+        self.drop()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def agree(self) -> bool:
+        """Return whether any rank goes on without graphs; all ranks do so then.
+
+        A collective: all ranks call it in the same place.
+        """
+        if dist.get_world_size() > 1:
+            flag = torch.tensor(int(self.off))
+            dist.all_reduce(flag, 'max')
+            if flag.item() and not self.off:
+                self.off = True
+                self.drop()
+        return self.off
+
+
+def memory_is_short() -> bool:
+    """Return whether less than ``SHORT`` of the current GPU's memory is free or cached."""
+    if not torch.cuda.is_available():
+        return False
+    free, total = torch.cuda.mem_get_info()
+    cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return free + cached < SHORT * total
