@@ -51,7 +51,7 @@ def test_whole_data_pass(data, told):
 def test_endings_that_match_nothing_are_refused_with_what_is_there(data):
     for i in range(6):
         os.rename(data / 'images' / f'{i}.png', data / 'images' / f'{i}.PNG')
-    with pytest.raises(DataError, match=r"img_suffix = '\.png': 0 images .*6 other .*'\.PNG'.*"
+    with pytest.raises(DataError, match=r"img_suffix = '\.png': 0 images .*6 others .*'\.PNG'.*"
                                         'Remedy: ') as error:
         check(data)
     assert '\n' not in str(error.value)
@@ -63,7 +63,7 @@ def test_a_part_that_is_left_out_is_counted(data, told):
     (data / 'images' / 'notes.txt').touch()
     check(data)
     line, = told
-    assert '6 images' in line and '2 other images' in line and '.PNG' in line and 'Remedy: ' in line
+    assert '6 images' in line and '2 others' in line and '.PNG' in line and 'Remedy: ' in line
 
 
 @pytest.mark.parametrize('picture, problem', [
