@@ -13,6 +13,11 @@ from .errors import TrainingError
 
 #: Bytes of a text file that is read as a whole; timelines of long runs have some megabytes.
 SMALL = 1 << 26
+#: Content of JSON may take so many times the bytes of its text; short texts have some room more.
+_CONTENT, _ROOM = 8, 1 << 24
+#: Bytes that Python takes for a list, a dictionary, half a text, a place in a container and a line,
+#: by the sign that shows it. A number takes no more than nine times its digits.
+_TAKES = {'[': 100, '{': 200, '"': 24, ',': 16, '\n': 64}
 
 
 def write_bytes(path: str | Path, data: bytes, own: bool = False) -> None:
@@ -80,16 +85,40 @@ def open_own(path: str | Path, flags: int) -> int:
     return descriptor
 
 
+def check_json(text: str) -> None:
+    """Refuse a JSON text, or lines of them, whose content would take far more memory than it does.
+
+    Raises:
+        ValueError: It would.
+    """
+    if sum(bytes_ * text.count(sign) for sign, bytes_ in _TAKES.items()) > (
+            _CONTENT * len(text) + _ROOM):
+        raise ValueError('its content would take far more memory than its file')
+
+
 def parse_json(text: str) -> Any:
     """Return the content of a JSON text.
 
     Raises:
-        ValueError: It is damaged, or nested so deeply that Python's reader gives up.
+        ValueError: It is damaged, nested so deeply that Python's reader gives up, or its content
+            would take far more memory than the text.
     """
+    check_json(text)
     try:
         return json.loads(text)
     except RecursionError:
         raise ValueError('it is nested too deeply') from None
+
+
+def read_json_lines(path: str | Path) -> list[str]:
+    """Return the lines of a small file, each a JSON text for :func:`parse_json`, with their ends.
+
+    Raises:
+        OSError, ValueError: As :func:`read_text` and :func:`check_json`.
+    """
+    text = read_text(path)
+    check_json(text)
+    return text.splitlines(keepends=True)
 
 
 def cannot_write(path: str | Path, error: OSError) -> TrainingError:

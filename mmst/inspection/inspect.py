@@ -63,7 +63,7 @@ def _inspect_archive(file: BinaryIO, size: int) -> None:
         if bytes_ > parts[f'data/{key}']:
             raise Unsafe(f'storage {key} is larger than its stored part')
 
-    content = Machine(_storage_reader(storage, 5), len(pickled)).read(io.BytesIO(pickled))
+    content = Machine(_storage_reader(storage, 5), size).read(io.BytesIO(pickled))
     check_size(content, len(pickled), size)
 
 

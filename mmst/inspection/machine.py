@@ -7,8 +7,12 @@ from typing import Any, BinaryIO
 from .calls import build, call, name_of
 from .measure import Node, Unsafe, check_key
 
-#: A container takes at least that many bytes of a pickle that Python wrote.
-_BYTES_OF_CONTAINER = 3
+#: Objects may take so many times the file's bytes. Small files have some room more: a number takes
+#: two bytes of a file and forty of memory.
+_OBJECTS, _OBJECT_ROOM = 8, 1 << 24
+#: Bytes that Python takes for a container, an entry of the memo, a text, a number, and a place in a
+#: list; the description here or the object itself, whichever is larger.
+_CONTAINER, _MEMO, _TEXT, _NUMBER, _PLACE = 200, 128, 64, 40, 16
 #: Of one file: some seconds' work, here and in torch's reader, which is Python's, too.
 _OPERATIONS = 2 * 10**6
 _CONTAINERS = dict(EMPTY_LIST='list', EMPTY_DICT='dict', EMPTY_SET='set')
@@ -22,11 +26,11 @@ class Machine:
 
     Args:
         storage (Callable): Checks a reference to a storage, given as a tuple, and describes it.
-        size (int): Bytes of the pickle.
+        stored (int): Bytes of the file.
     """
 
-    def __init__(self, storage: Callable[[Node], Node], size: int):
-        self.storage, self.room = storage, size // _BYTES_OF_CONTAINER + 1000
+    def __init__(self, storage: Callable[[Node], Node], stored: int):
+        self.storage, self.room = storage, _OBJECTS * stored + _OBJECT_ROOM
         self.operations = _OPERATIONS
 
     def read(self, file: BinaryIO) -> Any:
@@ -43,20 +47,24 @@ class Machine:
             self.operations -= 1
             if self.operations < 0:
                 raise Unsafe(f'its content takes more than {_OPERATIONS:,} steps to read')
+            self._take(_PLACE)
             if name == 'STOP':
                 return stack.pop()
             if name in _LITERALS:
+                self._take(_size(argument))
                 stack.append(argument)
             elif name in ('BINPUT', 'LONG_BINPUT'):
+                self._take(_MEMO)
                 memo[argument] = stack[-1]
             elif name in ('BINGET', 'LONG_BINGET'):
                 stack.append(memo[argument])
             elif name == 'MARK':
-                self._take()
+                self._take(_CONTAINER)
                 marks.append(stack)
                 stack = []
             elif name in ('TUPLE', 'APPENDS', 'SETITEMS'):
                 items, stack = stack, marks.pop()
+                self.room += _CONTAINER  # the mark's
                 if name == 'TUPLE':
                     stack.append(self._new('tuple', items))
                 else:
@@ -94,13 +102,19 @@ class Machine:
         raise EOFError
 
     def _new(self, kind: str, items: Any = (), value: Any = 0) -> Node:
-        self._take()
+        self._take(_CONTAINER)
         return Node(kind, items, value)
 
-    def _take(self) -> None:
-        self.room -= 1
+    def _take(self, bytes_: int) -> None:
+        self.room -= bytes_
         if self.room < 0:
-            raise Unsafe('it has more containers than a file of its size')
+            raise Unsafe('its objects would take far more memory than its file')
+
+
+def _size(literal: Any) -> int:
+    if isinstance(literal, (str, bytes)):
+        return _TEXT
+    return 0 if type(literal) is int and -6 < literal < 257 else _NUMBER  # Python keeps small ones
 
 
 def _extend(target: Any, opcode: str, items: list[Any]) -> None:

@@ -23,12 +23,15 @@ class Node(list):
         kind (str): ``'list'``, ``'tuple'``, ``'dict'``, ``'set'``, ``'tensor'``, ``'storage'``,
             ``'name'`` or ``'object'``.
         value: Bytes of a tensor; of storages and names their kinds.
+        total (tuple, optional): Items, bytes and depth below it, once they are counted; ``()``
+            while they are.
     """
-    __slots__ = ('kind', 'value')
+    __slots__ = ('kind', 'value', 'total')
 
     def __init__(self, kind: str, items: Any = (), value: Any = 0):
         super().__init__(items)
         self.kind, self.value = kind, value
+        self.total: tuple[int, ...] | None = None
 
 
 def check_key(key: Any) -> None:
@@ -73,31 +76,29 @@ def check_size(root: Any, pickled: int, stored: int) -> None:
         raise Unsafe(f'its tensors and texts claim {size:,} bytes, and the file has {stored:,}')
 
 
-def _unfolded(root: Any) -> tuple[int, int, int]:
+def _unfolded(root: Any) -> tuple[int, ...]:
     """Return items, bytes and depth below ``root``; iterative, as recursion could be exhausted."""
-    found: dict[int, tuple[int, int, int]] = {}
-    entered = set()
     pending: list[Any] = [root]
     while pending:
         node = pending[-1]
-        if id(node) in found or not isinstance(node, Node):
+        if not isinstance(node, Node) or node.total:
             pending.pop()
-        elif id(node) not in entered:
-            entered.add(id(node))
-            inner = [item for item in node if isinstance(item, Node) and id(item) not in found]
-            if any(id(item) in entered for item in inner):
+        elif node.total is None:
+            node.total = ()
+            inner = [item for item in node if isinstance(item, Node) and not item.total]
+            if any(item.total is not None for item in inner):
                 raise Unsafe('its content contains itself')
             pending.extend(inner)
         else:
-            found[id(pending.pop())] = _sum(node, found)
-    return found.get(id(root), (1, _length(root), 0))
+            node.total = _sum(pending.pop())
+    return root.total if isinstance(root, Node) else (1, _length(root), 0)
 
 
-def _sum(node: Node, found: dict[int, tuple[int, int, int]]) -> tuple[int, int, int]:
+def _sum(node: Node) -> tuple[int, int, int]:
     items, size, depth = 1, node.value if node.kind == 'tensor' else 0, 0
     for item in node:
         if isinstance(item, Node):
-            more, bytes_, deep = found[id(item)]
+            more, bytes_, deep = item.total or (0, 0, 0)
             items, size, depth = items + more, size + bytes_, max(depth, deep)
         else:
             items, size = items + 1, size + _length(item)

@@ -3,7 +3,7 @@ import json
 import os
 
 import pytest
-from limited import limited
+from limited import MB, limited
 
 from mmst import files
 from mmst.engine.run import run_record, timeline, work_dir, work_dir_lock
@@ -79,6 +79,44 @@ def test_files_of_others_are_not_replaced_through_links(tmp_path, name):
     else:
         files.AtomicBackend().put(b'new', folder / name)
     assert precious.read_text() == 'mine\n' and not (folder / name).is_symlink()
+
+
+MANY = dict(lists=lambda: '[' + '[],' * 10**6 + '[]]', dictionaries=lambda: '{},' * 10**6,
+            texts=lambda: '"ab",' * 10**6, nested=lambda: '[{"a":0}],' * 500_000,
+            lines=lambda: '{"kind":"run","step":0}\n' * 300_000)
+
+
+@pytest.mark.parametrize('name', MANY)
+def test_texts_of_many_small_values_take_a_small_multiple_of_their_size(tmp_path, name):
+    content = MANY[name]()
+    event = content if name == 'lines' else '{"kind":"run","step":0,"x":[' + content + '0]}\n'
+    (tmp_path / timeline.FILE).write_text(event)
+    taken = limited(memory_of, tmp_path, memory=12 * len(event) + 48 * MB)
+    assert taken < 10 * len(event) + 24 * MB
+
+
+def memory_of(folder):
+    """The most memory that reading the timeline has taken, in bytes."""
+    def status(key):
+        with open('/proc/self/status') as file:
+            return int(next(line for line in file if line.startswith(key)).split()[1]) << 10
+
+    with open('/proc/self/clear_refs', 'w') as file:
+        file.write('5')
+    before = status('VmHWM')
+    timeline.read(folder), timeline.find_damage(folder)
+    return status('VmHWM') - before
+
+
+def test_a_long_runs_timeline_is_read(tmp_path):
+    metrics = dict(mIoU=45.371, aAcc=80.125)
+    event = dict(kind='evaluate', step=1, sparsity=0.5, at_target=False, metrics=metrics,
+                 widths={f'backbone.stage.{i}': {'3': 96, '5': 0, '7': 12} for i in range(40)},
+                 histogram=[0, 0, 12, 345] * 25)
+    timeline.begin(tmp_path, dict(kind='run', step=0, unit='epoch', steps=2000), [event] * 2000)
+    assert (tmp_path / timeline.FILE).stat().st_size > 4 * MB
+    _, events = timeline.read(tmp_path)
+    assert len(events) == 2000 and timeline.find_damage(tmp_path) is None
 
 
 def test_a_text_that_is_no_text_or_too_long_is_refused(tmp_path):

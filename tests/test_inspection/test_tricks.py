@@ -78,6 +78,65 @@ def test_what_grows_or_slows_down_once_it_is_built_is_refused(tmp_path, name):
     limited(refused, str(tmp_path / 'x.pth'), memory=512 * MB, seconds=30)
 
 
+def of_many(item, before=b'', count=10**6):
+    """A list of so many objects of a few bytes each."""
+    return b'\x80\x02](' + before + item * count + b'e.'
+
+
+#: Files of 3 to 6 MB whose objects would take 40 to 400 MB.
+OBJECTS = dict(
+    lists=lambda: of_many(b']]'),
+    dictionaries=lambda: of_many(b'}q\x00'), tuples=lambda: of_many(b'N\x85'),
+    ordered_dictionaries=lambda: of_many(b'h\x00)R', b'ccollections\nOrderedDict\nq\x00', 600_000),
+    sets=lambda: of_many(b'h\x00]\x85R', b'cbuiltins\nset\nq\x00', 450_000),
+    histories=lambda: of_many(
+        b'h\x00)\x81', b'cmmengine.logging.history_buffer\nHistoryBuffer\nq\x00', 600_000),
+    memo=lambda: b'\x80\x02N' + b''.join(
+        b'r' + struct.pack('<I', i) for i in range(10**6)) + b'.',
+    texts=lambda: of_many(b'X\x01\x00\x00\x00a'), integers=lambda: of_many(b'M\x10\x27'),
+    keys=lambda: b'\x80\x02}(' + b''.join(
+        b'M' + struct.pack('<H', 300 + i % 60_000) + b'N' for i in range(10**6)) + b'u.')
+
+
+@pytest.mark.parametrize('name', OBJECTS)
+def test_files_of_many_small_objects_take_a_small_multiple_of_their_size(tmp_path, name):
+    path = tmp_path / 'x.pth'
+    archive(path, OBJECTS[name]())
+    size = path.stat().st_size
+    before = limited(memory_of, None, memory=64 * MB)
+    taken = limited(memory_of, str(path), memory=10 * size + 48 * MB) - before
+    assert taken < 9 * size + 24 * MB
+
+
+def memory_of(path):
+    """The most memory that a process has had, in bytes, once it has read the file."""
+    with open('/proc/self/clear_refs', 'w') as file:
+        file.write('5')
+    if path is not None:
+        try:
+            safe_load(path)
+        except TicketError as error:
+            assert 'Remedy: ' in str(error) and '\n' not in str(error)
+    with open('/proc/self/status') as file:
+        peak, = (line.split()[1] for line in file if line.startswith('VmHWM'))
+    return int(peak) << 10
+
+
+def test_checkpoints_of_thousands_of_small_tensors_are_read(tmp_path):
+    """As of a large network of narrow layers, with its momenta, its average and its mask."""
+    state = {f'backbone.stages.{i}.conv.weight': torch.ones(1) for i in range(3000)}
+    content = dict(
+        state_dict=state, optimizer=dict(
+            state={i: dict(momentum_buffer=torch.ones(1), step=i) for i in range(3000)},
+            param_groups=[dict(lr=0.1, betas=(0.9, 0.99), params=[i]) for i in range(3000)]),
+        mask={name: torch.ones(1, dtype=torch.bool) for name in state},
+        timeline=[dict(kind='evaluate', step=i, metrics=dict(score=i / 7), widths=list(range(200)))
+                  for i in range(400)])
+    torch.save(content, tmp_path / 'x.pth')
+    found = safe_load(str(tmp_path / 'x.pth'))
+    assert len(found['optimizer']['state']) == 3000
+
+
 @pytest.mark.parametrize('claim', [b'X' + struct.pack('<I', 2**32 - 1),
                                    b'\x8e' + struct.pack('<Q', 2**40),
                                    b'\x8e' + struct.pack('<Q', 2**62)])

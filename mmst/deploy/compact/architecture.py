@@ -1,11 +1,11 @@
 """Describes a graph without its weights as plain data, as tickets keep it."""
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from ...errors import TicketError
+from ...files import parse_json
 from .graph import Graph, Node
 from .operations import OPERATIONS
 
@@ -28,10 +28,12 @@ def from_data(data: str | Mapping[str, Any]) -> Graph:
         TicketError: It is no such graph; the message names the node.
     """
     try:
-        return _read(json.loads(data) if isinstance(data, str) else data)
-    except json.JSONDecodeError:
+        content = parse_json(data) if isinstance(data, str) else data
+    except ValueError:
         raise TicketError('the graph of a compacted network is no JSON. Remedy: compact the ticket '
                           'again with mmst compact.') from None
+    try:
+        return _read(content)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError,
             RecursionError) as error:
         raise TicketError(f'the graph of a compacted network is broken: {error}. Remedy: '

@@ -34,7 +34,7 @@ def read(work_dir: str | Path) -> tuple[Entry | None, list[Entry]]:
     written.
     """
     try:
-        lines = files.read_text(Path(work_dir) / FILE).splitlines(keepends=True)
+        lines = files.read_json_lines(Path(work_dir) / FILE)
     except (OSError, ValueError):
         return None, []
     entries: list[Entry] = []
@@ -54,7 +54,7 @@ def find_damage(work_dir: str | Path) -> str | None:
     A last line that is cut off is no damage: a kill can strike while it is written.
     """
     try:
-        lines = files.read_text(Path(work_dir) / FILE).splitlines(keepends=True)
+        lines = files.read_json_lines(Path(work_dir) / FILE)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

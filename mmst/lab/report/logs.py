@@ -48,7 +48,7 @@ def _scalars(folder: Path) -> list[dict[str, Any]]:
     """Return lines of a process's ``scalars.json``; half-written ones are left out."""
     found: list[dict[str, Any]] = []
     try:
-        lines = files.read_text(folder / 'vis_data' / 'scalars.json').splitlines()
+        lines = files.read_json_lines(folder / 'vis_data' / 'scalars.json')
     except (OSError, ValueError):
         return []
     for line in lines:

@@ -1,9 +1,9 @@
 """Reads boxes of people from a detector's file in COCO's format."""
-import json
 from pathlib import Path
 
 import numpy as np
 
+from ... import files
 from ...errors import DataError
 
 PERSON, SCORE = 1, 0.3
@@ -67,7 +67,7 @@ def _key(image_id) -> str:
 
 def _read(path: str) -> list:
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        content = files.parse_json(files.read_text(path))
     except FileNotFoundError:
         raise DataError(f'--boxes {path}: no such file. {_FORM}') from None
     except (ValueError, OSError) as error:
