@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,10 @@ INCLUDE = Path(__file__).parent / 'include'
 FLAGS = ('-O3', '-std=c++17', '-fPIC', '-shared', '-pthread', '-fno-math-errno',
          '-fno-trapping-math', '-fno-signed-zeros')
 #: Ending of the file that holds a library's SHA-256.
-DIGEST = '.sha256'
+DIGEST, _DIGEST_LENGTH = '.sha256', 100
 COMPILERS = ('c++', 'g++', 'clang++')
+#: Seconds that a compiler may take: ours are done within one minute, on a busy machine in some.
+PATIENCE = 900
 #: ``MMST_KERNEL=none`` turns kernels off; ``MMST_KERNEL_CACHE`` is the folder of the builds;
 #: ``MMST_KERNEL_TARGET`` holds the compiler's flags for the processor, e.g. ``-mavx2 -mfma``.
 SWITCH, CACHE, TARGET = 'MMST_KERNEL', 'MMST_KERNEL_CACHE', 'MMST_KERNEL_TARGET'
@@ -37,7 +40,8 @@ def build(source: Path) -> ctypes.CDLL:
     """Return the library of a kernel: from the cache, or compiled into it.
 
     Of several processes that start at once, one compiles. A file in the cache is used only where
-    its digest is the one that was written with it; without a compiler, whichever has built it.
+    its digest is the one that was written with it, and where nobody but this user and the
+    superuser could have written it; without a compiler, whichever has built it.
 
     Args:
         source (Path): Its C++ file; headers lie next to it or in ``INCLUDE``.
@@ -61,19 +65,29 @@ def build(source: Path) -> ctypes.CDLL:
                     compile_to(path, source, compiler)
                     library = ctypes.CDLL(str(path))
         return library
+    except BuildError:
+        raise
     except (OSError, RuntimeError, TrainingError) as error:  # no home folder: a RuntimeError
-        raise BuildError(str(error)) from error
+        raise BuildError(f'{error} ({CACHE} names a folder for the builds, TMPDIR one for the '
+                         'compiler)') from error
 
 
 def _load(path: Path) -> ctypes.CDLL | None:
     """Load the library if its file is whole: a damaged one would end the process as it loads."""
     try:
-        recorded = path.with_suffix(DIGEST).read_text().strip()
-        if hashlib.sha256(path.read_bytes()).hexdigest() == recorded:
+        recorded = files.read_text(path.with_suffix(DIGEST), _DIGEST_LENGTH).strip()
+        if _is_ours(path) and hashlib.sha256(path.read_bytes()).hexdigest() == recorded:
             return ctypes.CDLL(str(path))
-    except (OSError, UnicodeDecodeError):  # missing, or for another kind of machine
+    except (OSError, ValueError):  # missing, or for another kind of machine
         pass
     return None
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether another user could not have written a library: to load it is to run it."""
+    status = path.stat()
+    return stat.S_ISREG(status.st_mode) and (not hasattr(os, 'getuid') or status.st_uid in (os.getuid(), 0)) and not (
+        status.st_mode & stat.S_IWOTH)
 
 
 def _load_any(folder: Path, name: str) -> ctypes.CDLL:
@@ -126,14 +140,24 @@ def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
         product = Path(folder) / 'kernel.so'
         for target in (target_flags(), *([] if os.environ.get(TARGET) else [[]])):
             command = [*compiler, *FLAGS, *target, f'-I{INCLUDE}', str(source), '-o', str(product)]
-            result = subprocess.run(command, capture_output=True, text=True)
+            result = _run(command)
             if not result.returncode:
                 data = product.read_bytes()
                 files.write_bytes(path, data)
+                path.chmod(0o755)  # also where all may write what this process writes
                 recorded = hashlib.sha256(data).hexdigest()
                 return files.write_bytes(path.with_suffix(DIGEST), recorded.encode())
     lines = result.stderr.strip().splitlines() or ['no message']
     raise BuildError(f'{shlex.join(compiler)} failed: {lines[0]}')
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a compiler, which gets no input and may not take for ever."""
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors='replace', timeout=PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f'{command[0]} did not end within {PATIENCE} s') from error
 
 
 def target_flags() -> list[str]:
@@ -153,7 +177,7 @@ def fingerprint(source: Path) -> str:
 
 def compiler_fingerprint(compiler: Sequence[str]) -> str:
     """Return a digest of a compiler's version and of its arguments."""
-    version = subprocess.run([*compiler, '--version'], capture_output=True, text=True).stdout
+    version = _run([*compiler, '--version']).stdout
     return hashlib.sha256(repr((version, compiler[1:])).encode()).hexdigest()[:8]
 
 
@@ -177,7 +201,8 @@ def cache_folder() -> Path:
 def locked(path: Path) -> Iterator[None]:
     """Wait for other processes that hold the file; a process that dies lets go of it."""
     import fcntl  # not on Windows, where the build ends in a BuildError before
-    with open(path, 'w') as file:
+    # Not emptied: a link in its place may lead elsewhere.
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), 'rb') as file:
         # Some network file systems have no locks: two builds then replace each other, whole.
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)

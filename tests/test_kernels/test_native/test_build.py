@@ -2,7 +2,9 @@
 import errno
 import hashlib
 import os
+import signal
 import stat
+import time
 
 import pytest
 
@@ -242,3 +244,113 @@ def test_of_two_builds_at_once_one_compiles(tmp_path, monkeypatch):
             os._exit(build.build(source).lanes())
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [4, 4, 4]
     assert (tmp_path / 'built').read_text().count('built') == 1
+
+
+@pytest.fixture
+def unloaded(tmp_path, monkeypatch):
+    """Source, and the library that another process has built from it: this one never loads it."""
+    monkeypatch.delenv(build.SWITCH, raising=False)
+    monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
+    source = source_file(tmp_path / 'source', 'extern "C" int lanes() { return 4; }')
+    assert in_new_process(source) == 4
+    built, = (tmp_path / 'cache').glob('*.so')
+    return source, built
+
+
+def not_a_file(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@needs_compiler
+@pytest.mark.parametrize('change', [lambda path: path.chmod(0o777),
+                                    lambda path: os.chown(path, 12345, -1)])
+def test_what_others_can_have_written_into_the_cache_is_not_loaded(unloaded, tmp_path, change):
+    """Its digest fits: whoever writes a library writes that, too."""
+    source, built = unloaded
+    foreign = built.with_name('foreign')
+    other = source_file(tmp_path / 'foreign', 'extern "C" int lanes() { return 66; }')
+    build.compile_to(foreign, other, build.find_compiler())
+    os.replace(foreign, built)
+    os.replace(foreign.with_suffix(build.DIGEST), built.with_suffix(build.DIGEST))
+    assert in_new_process(source) == 66
+    try:
+        change(built)
+    except PermissionError:
+        pytest.skip('only the superuser gives files away')
+    assert in_new_process(source) == 4
+    assert not built.stat().st_mode & stat.S_IWOTH
+
+
+@needs_compiler
+def test_pipes_in_the_cache_are_not_waited_for(unloaded):
+    source, built = unloaded
+    not_a_file(built.with_suffix('.lock'))
+    built.unlink()
+    assert in_new_process(source) == 4
+    for pipe in (built, built.with_suffix(build.DIGEST)):
+        not_a_file(pipe)
+        with pytest.raises(build.BuildError, match='is a pipe'):
+            build.build(source)
+
+
+@needs_compiler
+def test_a_lock_that_is_a_link_leaves_alone_what_it_leads_to(unloaded, tmp_path):
+    source, built = unloaded
+    (tmp_path / 'mine').write_text('all of it')
+    built.with_suffix('.lock').unlink()
+    built.with_suffix('.lock').symlink_to(tmp_path / 'mine')
+    built.unlink()
+    assert in_new_process(source) == 4
+    assert (tmp_path / 'mine').read_text() == 'all of it'
+
+
+@needs_compiler
+def test_a_library_is_used_again_where_all_may_write_what_a_process_writes(tmp_path, monkeypatch):
+    monkeypatch.delenv(build.SWITCH, raising=False)
+    monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
+    source = source_file(tmp_path / 'source', 'extern "C" int lanes() { return 4; }')
+    real, *_ = build.find_compiler()
+    monkeypatch.setenv('CXX', fake_compiler(tmp_path, f'exec {real} "$@"'))
+    before = os.umask(0)
+    try:
+        assert [in_new_process(source) for _ in range(2)] == [4, 4]
+    finally:
+        os.umask(before)
+    assert (tmp_path / 'calls').read_text().count('call') == 3  # two versions and one build
+
+
+def test_a_compiler_that_hangs_or_reads_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.delenv(build.SWITCH, raising=False)
+    monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
+    monkeypatch.setattr(build, 'PATIENCE', 0.5)
+    source = source_file(tmp_path / 'source', 'extern "C" int lanes() { return 4; }')
+    for script in ('exec sleep 100', '[ "$1" = --version ] || exec sleep 100'):
+        monkeypatch.setenv('CXX', fake_compiler(tmp_path, script))
+        with pytest.raises(build.BuildError, match=r'did not end within 0\.5 s'):
+            build.build(source)
+    monkeypatch.setattr(build, 'PATIENCE', 60)
+    monkeypatch.setenv('CXX', fake_compiler(tmp_path, 'cat; echo "no input" >&2; exit 1'))
+    with pytest.raises(build.BuildError, match='no input'):
+        build.build(source)
+
+
+@needs_compiler
+def test_a_build_whose_process_is_killed_lets_the_next_one_go_on(tmp_path, monkeypatch):
+    monkeypatch.delenv(build.SWITCH, raising=False)
+    monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
+    source = source_file(tmp_path / 'source', 'extern "C" int lanes() { return 4; }')
+    real, *_ = build.find_compiler()
+    monkeypatch.setenv('CXX', fake_compiler(
+        tmp_path, f'[ "$1" = --version ] || [ -e {tmp_path}/first ] || {{ touch {tmp_path}/first; '
+        f'exec sleep 20; }}\nexec {real} "$@"'))
+    pid = os.fork()
+    if not pid:
+        os._exit(build.build(source).lanes())
+    while not (tmp_path / 'first').exists():
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    begin = time.monotonic()
+    assert build.build(source).lanes() == 4
+    assert time.monotonic() - begin < 15
