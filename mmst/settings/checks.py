@@ -1,7 +1,8 @@
 """Checks single values for all constructors: returns the value, or refuses it by its key.
 
 Numbers are recognised here alone: Python's and NumPy's integers and floats are numbers, and
-are given back as Python's; True, False, NaN, infinity, tensors and words are none.
+are given back as Python's; True, False, NaN, infinity, integers of more than 64 bits, tensors and
+words are none.
 """
 import difflib
 import math
@@ -16,12 +17,16 @@ Choice = TypeVar('Choice', bound=str | float | None)
 
 
 def as_number(value: object) -> float | None:
-    """Return Python's int or float of a number; None of anything else, True and NaN included."""
+    """Return Python's int or float of a number; None of anything else, True and NaN included.
+
+    Integers of more than 64 bits are none either: no library takes them.
+    """
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return value if isinstance(value, int) or math.isfinite(value) else None
+    usable = value.bit_length() < 64 if isinstance(value, int) else math.isfinite(value)
+    return value if usable else None
 
 
 def as_whole(value: object) -> int | None:

@@ -4,7 +4,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
+from mmst.deploy import SparseModel
 from mmst.engine.hooks.fast_training_hook import FastTrainingHook
 from mmst.engine.hooks.recalibrate_hook import RecalibrateHook
 from mmst.engine.hooks.rewind_hook import RewindHook
@@ -14,14 +16,17 @@ from mmst.engine.optim.one_cycle_beta_lr import OneCycleBetaLR
 from mmst.engine.optim.rmsprop_tf import RMSpropTF
 from mmst.engine.optim.staircase_lr import StaircaseLR
 from mmst.engine.run.part_sampler import PartSampler
+from mmst.engine.run.warmup_ema import WarmupEMA
 from mmst.errors import ConfigError
 from mmst.lab.accelerator.sigma import Sigma
+from mmst.lab.visualize.segmentation import SegmentationView
 from mmst.models.hrnas.classification_neck import ClassificationNeck
 from mmst.models.hrnas.dense_neck import DensePredictionNeck
 from mmst.models.hrnas.hrnas_supernet import HRNASSupernet
 from mmst.models.initialize import SupernetInit
 from mmst.pruning.criteria.gradient import Gradient
 from mmst.pruning.criteria.random import Random
+from mmst.pruning.schedules import OneShot, Progressive
 
 
 def parameters():
@@ -61,14 +66,29 @@ NUMBERS = [
     (lambda v: DensePredictionNeck(momentum=v), 'neck.momentum', [-1, 2]),
     (lambda v: ClassificationNeck(dropout=v), 'neck.dropout', [-0.1, 1]),
     (lambda v: Gradient(batches=v), 'criterion.batches', [0, 1.5]),
-    (lambda v: Random(seed=v), 'criterion.seed', [0.5])]
+    (lambda v: Random(seed=v), 'criterion.seed', [0.5]),
+    (lambda v: OneShot(v), 'schedule.sparsity', [-1, 2]),
+    (lambda v: Progressive(v), 'schedule.sparsity', [-1, 2]),
+    (lambda v: StaircaseLR(optimizer(), step_size=2, gamma=v), 'param_scheduler.gamma', [0, -1]),
+    (lambda v: OneCycleBetaLR(optimizer(), eta_max=v, total_steps=9), 'param_scheduler.eta_max',
+     [0, -1]),
+    (lambda v: PartSampler([1, 2], 0.5, seed=v), 'PartSampler.seed', [-1, 0.5]),
+    (lambda v: WarmupEMA(torch.nn.Linear(1, 1), v), 'ema.momentum', [0, 1, -1]),
+    (lambda v: WarmupEMA(torch.nn.Linear(1, 1), 0.1, gamma=v), 'ema.gamma', [0, 0.5]),
+    (lambda v: WarmupEMA(torch.nn.Linear(1, 1), 0.1, interval=v), 'ema.interval', [0, 0.5]),
+    (lambda v: SegmentationView(Config(), threshold=v), 'threshold', [-1, 2]),
+    (lambda v: SegmentationView(Config(), opacity=v), 'opacity', [-1, 2]),
+    (lambda v: SparseModel(torch.nn.Linear(1, 1), max_density=v), 'max_density', [-1, 2]),
+    (lambda v: SparseModel(torch.nn.Linear(1, 1), threads=v), 'threads', [0, 0.5])]
 #: Keys where None means that there is no such setting, or that another one holds.
-MAY_BE_NONE = ('init_cfg.conv_std', 'neck.momentum', 'RecalibrateHook.batch_size')
+MAY_BE_NONE = ('init_cfg.conv_std', 'neck.momentum', 'RecalibrateHook.batch_size',
+               'PartSampler.seed')
 
 
 @pytest.mark.parametrize('build, key, others', NUMBERS, ids=[key for _, key, _ in NUMBERS])
 def test_a_constructor_refuses_what_is_no_number_of_its_range(build, key, others):
-    for value in (True, False, np.bool_(True), '3', None, math.nan, math.inf, [], *others):
+    for value in (True, False, np.bool_(True), '3', None, math.nan, math.inf, [], 10**400, 2**70,
+                  *others):
         if value is None and key in MAY_BE_NONE:
             continue
         if isinstance(value, list) and key == 'RewindHook.epochs':

@@ -46,6 +46,8 @@ class SparseModel(nn.Module):
         super().__init__()
         self.settings = EngineSettings()
         self.threads = threads
+        max_density = check_number('max_density', max_density, low=0, high=1,
+                                   remedy='give a share of the weights, e.g. 0.5')
         self.model = copy.deepcopy(model).cpu()
         self.model.eval()  # not chained: some toolboxes' backbones return nothing from it
         self.channels = channels_of(self.model)

@@ -30,6 +30,9 @@ class OneCycleBetaLR(OneCycleLR):
                                          below=1, remedy=remedy)
         self.base_momentum = check_number('param_scheduler.base_momentum', base_momentum, low=0,
                                           high=self.max_momentum, remedy=remedy)
+        if 'eta_max' in kwargs:
+            check_number('param_scheduler.eta_max', kwargs['eta_max'], above=0,
+                         remedy='give the largest learning rate')
         for group in optimizer.param_groups:
             if 'betas' not in group and 'momentum' not in group:
                 raise config_error('param_scheduler.type', type(self).__name__,

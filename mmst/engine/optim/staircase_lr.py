@@ -21,6 +21,9 @@ class StaircaseLR(StepLR):
     def __init__(self, optimizer, *args, step_size: float, **kwargs):
         check_number('param_scheduler.step_size', step_size, above=0,
                      remedy='use the paper\'s 2.4 epochs')
+        if 'gamma' in kwargs:
+            check_number('param_scheduler.gamma', kwargs['gamma'], above=0,
+                         remedy='use the paper\'s 0.97')
         super().__init__(optimizer, *args, step_size=step_size, **kwargs)
 
     def _get_value(self) -> list[float]:

@@ -23,6 +23,9 @@ class PartSampler(DefaultSampler):
 
     def __init__(self, dataset: Any, share: float, **kwargs: Any):
         super().__init__(dataset, **kwargs)
+        if kwargs.get('seed') is not None:
+            check_number('PartSampler.seed', kwargs['seed'], low=0, whole=True,
+                         remedy='leave it out: then it is the run\'s')
         check_number('PartSampler.share', share, above=0, high=1, remedy='give e.g. 0.5')
         if not self.shuffle:
             raise config_error('PartSampler.shuffle', False, 'each epoch would see the same part',

@@ -6,6 +6,7 @@ from mmengine.model import MomentumAnnealingEMA
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ...settings.checks import check_number
 
 
 @MODELS.register_module()
@@ -26,6 +27,9 @@ class WarmupEMA(MomentumAnnealingEMA):
 
     def __init__(self, model: nn.Module, momentum: float, gamma: int = 9, interval: int = 1,
                  device: torch.device | None = None, update_buffers: bool = True):
+        check_number('ema.momentum', momentum, above=0, below=1, remedy='use e.g. 1e-4')
+        check_number('ema.gamma', gamma, low=1, whole=True, remedy='use 9')
+        check_number('ema.interval', interval, low=1, whole=True, remedy='use 1')
         super().__init__(model, momentum, gamma, interval, device, update_buffers)
         self._pairs: tuple[list[Tensor], list[Tensor]] | None = None
 

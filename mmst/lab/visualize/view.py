@@ -13,6 +13,7 @@ from torch import nn
 
 from ...errors import DataError, config_error
 from ...registry import VIEWS
+from ...settings.checks import check_number
 from ...settings.kinds import kind_name
 from ...settings.resolve import resolve
 from ...tickets import Ticket
@@ -47,7 +48,9 @@ class View(ABC):
     """
 
     def __init__(self, cfg: Config, threshold: float = 0.3, opacity: float = 0.6):
-        self.cfg, self.threshold, self.opacity = cfg, threshold, opacity
+        self.cfg = cfg
+        self.threshold = check_number('threshold', threshold, low=0, high=1, remedy='use 0.3')
+        self.opacity = check_number('opacity', opacity, low=0, high=1, remedy='use 0.6')
 
     @abstractmethod
     def predict(self, network: nn.Module, subject: Subject) -> Any:

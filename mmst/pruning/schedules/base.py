@@ -1,6 +1,8 @@
 """Defines the interface of sparsity schedules."""
 from abc import ABC, abstractmethod
 
+from ...settings.checks import check_number
+
 
 class Schedule(ABC):
     """Gives the target sparsity at each prune.
@@ -20,7 +22,8 @@ class Schedule(ABC):
     _counted = False
 
     def __init__(self, sparsity: float):
-        self.sparsity = sparsity
+        self.sparsity = check_number('schedule.sparsity', sparsity, low=0, high=1,
+                                     remedy='use e.g. 0.8')
 
     def begin(self, prunes: int) -> None:
         """Note the number of prunes in the run; its hook calls this."""
