@@ -12,6 +12,7 @@ from ..models.hrnas.coordinate_order import convert
 from ..models.hrnas.widths import without_widths
 from ..pruning.mask import Mask
 from ..search.graph.described import described
+from .check_meta import check_meta
 from .content import check_digest, check_format, encode, read
 from .imports import needed_imports
 from .model_settings import model_settings
@@ -106,11 +107,13 @@ class Ticket:
                 'that a training run wrote.') from error
 
     def check(self) -> None:
-        """Refuse weights that are no finite tensors, or that contradict the mask.
+        """Refuse weights that are no finite tensors, or contradict the mask, and facts that no run
+        has.
 
         Raises:
             TicketError: Naming the entry.
         """
+        check_meta(self.meta)
         check_weights(self.state_dict, self.mask)
 
     @property

@@ -6,11 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import TicketError
+from ...settings.checks import as_number
 from .channels import attach, channels_of
 from .plan import Plan
 
 #: Entry of a ticket's meta data, and of the search's state in checkpoints.
 KEY = 'channels'
+#: Length that a side of a tensor in another part of the network may have, and all of them together.
+_OTHER, _OTHERS = 1 << 16, 1 << 23
 _REMEDY = 'Remedy: load it with the config it was made with.'
 
 
@@ -66,14 +69,50 @@ def plan_for(model: nn.Module, data: Mapping[str, Any], part: str | None = None)
         TicketError: It does not.
     """
     try:
-        plan = Plan.from_plain(data)
-        plan = plan.below(part) if part is not None else plan
-        problem = _problem(model, plan)
+        problem = _claim(model, data, part)
+        if problem is None:
+            plan = Plan.from_plain(data)
+            plan = plan.below(part) if part is not None else plan
+            problem = _problem(model, plan)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
         problem = f'its channels are described in another form ({type(error).__name__})'
     if problem is not None:
         raise TicketError(f'channels of the network: {problem}. {_REMEDY}')
     return plan
+
+
+def _claim(model: nn.Module, data: Mapping[str, Any], part: str | None) -> str | None:
+    """Return what is wrong with the numbers of a description, before memory is taken for them."""
+    tensors: dict[str, Tensor] = dict(model.named_parameters())
+    tensors.update(model.named_buffers())
+    prefix = '' if part is None else f'{part}.'
+    most = max((tensor.numel() for tensor in tensors.values()), default=0)
+    free: dict[tuple[str, int], int] = {}
+    others = 0
+    for name, dim, size in data['sizes']:
+        inside = name.startswith(prefix)
+        if inside and name.removeprefix(prefix) not in tensors:
+            return f'it has no {name!r:.80}'
+        # Of other parts nothing is known: no side of theirs is longer than all of a tensor.
+        limit = tensors[name.removeprefix(prefix)].numel() if inside else max(most, _OTHER)
+        if type(dim) is not int or type(size) is not int or not 0 < size <= limit:
+            return f'{name!r:.80} has no side of {size!r:.40} numbers'
+        others += 0 if inside else size
+        if others > _OTHERS:
+            return 'other parts of it are far larger than networks are'
+        free[name, dim] = size
+    for name, group in data['groups'].items():
+        if type(group['units']) is not int or group['units'] < 1 or type(
+                group['kernel_size']) is not int or not 0 < group['kernel_size'] < 1000:
+            return f'{name!r:.80} has no units, or no size of kernel'
+        for member, dim, columns in group['members']:
+            free[member, dim] -= group['units'] * len(columns)
+            if free[member, dim] < 0 or not columns:
+                return f'units of {name!r:.80} lie outside of {member!r:.80}'
+    for name, times in data['used'].items():
+        if as_number(times) is None or times < 0:
+            return f'{name!r:.80} is used {times!r:.40} times'
+    return None
 
 
 def _problem(model: nn.Module, plan: Plan) -> str | None:
