@@ -26,7 +26,7 @@ class Node(list):
         total (tuple, optional): Items, bytes and depth below it, once they are counted; ``()``
             while they are.
     """
-    __slots__ = ('kind', 'value', 'total')
+    __slots__ = ('kind', 'total', 'value')
 
     def __init__(self, kind: str, items: Any = (), value: Any = 0):
         super().__init__(items)

@@ -1,4 +1,5 @@
 """Checks what a ticket says of itself."""
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ def _are_survivors(value: Any) -> bool:
 
 def _ascend(units: list[Any]) -> bool:
     return all(map(_is_count, units)) and all(
-        before < after for before, after in zip(units, units[1:], strict=False))
+        before < after for before, after in itertools.pairwise(units))
 
 
 def _are_costs(value: Any) -> bool:

@@ -86,8 +86,8 @@ def _load(path: Path) -> ctypes.CDLL | None:
 def _is_ours(path: Path) -> bool:
     """Return whether another user could not have written a library: to load it is to run it."""
     status = path.stat()
-    return stat.S_ISREG(status.st_mode) and (not hasattr(os, 'getuid') or status.st_uid in (os.getuid(), 0)) and not (
-        status.st_mode & stat.S_IWOTH)
+    owned = not hasattr(os, 'getuid') or status.st_uid in (os.getuid(), 0)
+    return owned and stat.S_ISREG(status.st_mode) and not status.st_mode & stat.S_IWOTH
 
 
 def _load_any(folder: Path, name: str) -> ctypes.CDLL:
