@@ -28,12 +28,28 @@ class KernelOps(Ops):
         attention (tuple[str]): Where attention in training maps to keys and values by one product
             and has a dimension of heads, for which torch has fused kernels. Defaults to GPUs, which
             start fewer kernels then: on a CPU it takes up to a tenth longer.
+        products (tuple[str]): Where all 1x1 convolutions of a search block, strided and grouped
+            ones too, are products and multiples. Defaults to GPUs, where cuDNN would plan each
+            anew that a search has changed.
     """
     devices: tuple[str, ...]
     kernels: tuple[str, ...] = ('depthwise', 'batch_norm', 'pointwise')
     attention: tuple[str, ...] = ('cuda', )
+    products: tuple[str, ...] = ('cuda', )
+
+    def residual(self, residual: nn.Module, x: Tensor) -> Tensor:
+        if self._multiplies(residual, x):
+            return pointwise.plan_nothing(x, cast(nn.Conv2d, residual))
+        return super().residual(residual, x)
+
+    def project(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        if self._multiplies(conv, x):
+            return pointwise.plan_nothing(x, conv)
+        return super().project(conv, x)
 
     def pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        if self._multiplies(conv, x):
+            return pointwise.plan_nothing(x, conv)
         if self._takes('pointwise', conv, x) and pointwise.can_run(x, conv):
             return pointwise.pointwise(x, conv)
         return super().pointwise(conv, x)
@@ -79,6 +95,10 @@ class KernelOps(Ops):
     def _fuses(self, x: Tensor) -> bool:
         device = x.device.type  # without gradients, in evaluation, every bit stays the layers'
         return x.requires_grad and device in self.devices and device in self.attention
+
+    def _multiplies(self, conv: nn.Module, x: Tensor) -> bool:
+        return (x.device.type in self.products and self._takes('pointwise', conv, x)
+                and pointwise.can_plan_nothing(x, conv))
 
     def _takes(self, kernel: str, layer: nn.Module, x: Tensor) -> bool:
         # After a search torch plans every changed convolution again on a GPU, in evaluation too.

@@ -3,7 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from mmst.kernels.pointwise import can_run, pointwise
+from mmst.kernels.ops import KernelOps
+from mmst.kernels.pointwise import can_plan_nothing, can_run, plan_nothing, pointwise
+from mmst.models.hrnas.ops import use_ops
+from mmst.models.hrnas.search_block import SearchBlock
 
 
 def last(x):
@@ -37,3 +40,61 @@ def test_what_a_product_cannot_take_is_told():
         assert not can_run(x, other)
     with torch.autocast('cpu', torch.bfloat16):
         assert not can_run(x, conv)
+
+
+# ------------------------------------------------------- without any convolution, as on GPUs
+
+
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize('bias', [False, True])
+@pytest.mark.parametrize('sizes', [  # input and output channels, groups, stride
+    (6, 4, 1, 1), (6, 4, 1, 2), (6, 6, 6, 1), (6, 6, 6, 2), (6, 12, 6, 2), (12, 6, 6, 1),
+    (18, 24, 6, 2), (1, 3, 1, 1)])
+def test_no_convolution_equals_the_convolution_in_output_and_gradients(sizes, bias, layout):
+    inputs, outputs, groups, stride = sizes
+    conv = nn.Conv2d(inputs, outputs, 1, stride, groups=groups, bias=bias).double()
+    x = torch.randn(2, inputs, 5, 7, dtype=torch.float64).contiguous(memory_format=layout)
+    x.requires_grad_()
+    found, expected = plan_nothing(x, conv), conv(x)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    gradient, wanted = torch.randn_like(expected), [x, *conv.parameters()]
+    for a, b in zip(torch.autograd.grad(found, wanted, gradient),
+                    torch.autograd.grad(expected, wanted, gradient), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+    with torch.no_grad():
+        found, expected = plan_nothing(x.float(), conv.float()), conv(x.float())
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_precision_of_the_product_follows_autocast():
+    x, conv = torch.randn(2, 6, 5, 7), nn.Conv2d(6, 4, 1)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert plan_nothing(x, conv).dtype == conv(x).dtype == torch.bfloat16
+        grouped = nn.Conv2d(6, 6, 1, groups=6, bias=False)
+        assert plan_nothing(x, grouped).dtype == grouped(x).dtype == torch.bfloat16
+
+
+def test_what_needs_a_convolution_is_told():
+    x = torch.randn(2, 6, 5, 7)
+    assert can_plan_nothing(x, nn.Conv2d(6, 4, 1, 2)) and not can_plan_nothing(x[:0], nn.Conv2d(
+        6, 4, 1))
+    for other in (nn.Conv2d(6, 4, 3), nn.Conv2d(6, 4, 1, padding=1), nn.Identity()):
+        assert not can_plan_nothing(x, other)
+
+
+def test_a_search_block_by_products_runs_no_1x1_convolution(monkeypatch):
+    block = SearchBlock(6, 12, 2).train()
+    x = torch.randn(2, 6, 9, 9)
+    torch.manual_seed(0)  # dropout's
+    with torch.no_grad():
+        expected = block(x)
+    use_ops(block, KernelOps(('cpu', ), kernels=('pointwise', ), products=('cpu', )))
+    own, called = nn.Conv2d.forward, []
+    monkeypatch.setattr(nn.Conv2d, 'forward',
+                        lambda conv, x: called.append(conv.kernel_size) or own(conv, x))
+    torch.manual_seed(0)
+    found = block(x)
+    assert set(called) == {(3, 3), (5, 5), (7, 7)}
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    block(x).sum().backward()
+    assert all(p.grad is not None for p in block.parameters())

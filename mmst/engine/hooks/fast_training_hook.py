@@ -39,11 +39,14 @@ class FastTrainingHook(IntervalHook):
             to the system (glibc only). Defaults to True.
         cuda_graph (bool): On a GPU, replay the training passes of the searched parts as CUDA graphs
             (``GraphedForward``). Defaults to True.
+        products (bool): On a GPU, where ``kernel`` is in use there, compute the search blocks' 1x1
+            convolutions as products and their grouped residuals as multiples, of which cuDNN plans
+            nothing anew after a search. Defaults to True.
     """
     priority = 75
 
     def __init__(self, kernel: bool | str = 'auto', compile: bool | str = False,
-                 keep_memory: bool = True, cuda_graph: bool = True):
+                 keep_memory: bool = True, cuda_graph: bool = True, products: bool = True):
         kernel = check_choice('FastTrainingHook.kernel', kernel, DEVICES)
         if not (isinstance(compile, str) and compile):
             check_flag('FastTrainingHook.compile', compile,
@@ -54,7 +57,11 @@ class FastTrainingHook(IntervalHook):
         self.graphs: list[GraphedForward] = []
         # Python launches Triton's kernels more slowly than torch's: they pay where graphs do.
         devices = DEVICES[True if kernel == 'auto' and self.cuda_graph else kernel]
-        self.ops = KernelOps(devices) if devices else Ops()
+        check_flag('FastTrainingHook.products', products,
+                   'use True, or False for cuDNN\'s convolutions')
+        self.ops = Ops()
+        if devices:
+            self.ops = KernelOps(devices) if products else KernelOps(devices, products=())
         backend = 'inductor' if compile is True else compile
         self.compiler: BlockCompiler | None = BlockCompiler(backend) if backend else None
 

@@ -22,6 +22,10 @@ class Ops:
         """Add a path's output for ``x`` (N, in, H, W) to ``total`` (N, out, H', W')."""
         return total + path(x)
 
+    def residual(self, residual: nn.Module, x: Tensor) -> Tensor:
+        """Convolve 1x1 by groups, or pass on: (N, in, H, W) to (N, out, H', W')."""
+        return residual(x)
+
     # ------------------------------------------------------------------------ both paths
 
     def norm(self, norm: nn.Module, x: Tensor) -> Tensor:

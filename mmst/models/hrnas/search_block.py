@@ -55,7 +55,7 @@ class SearchBlock(nn.Module):
             LightweightTransformer(in_channels, out_channels, tokens) if wanted else None)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.residual(x)
+        out = self.ops.residual(self.residual, x)
         if self.transformer:
             out = out + self.transformer(x, out.shape[-2:])
         return self.ops.add_path(out, self.mixconv, x) if self.mixconv else out

@@ -100,7 +100,8 @@ def test_compiled_blocks_follow_a_search(tmp_path):
 
 @pytest.mark.parametrize('settings, ops', [
     ({}, KernelOps(('cpu', 'cuda'))), (dict(cuda_graph=False), KernelOps(('cpu', ))),
-    (dict(cuda_graph=False, kernel=True), KernelOps(('cpu', 'cuda')))])
+    (dict(cuda_graph=False, kernel=True), KernelOps(('cpu', 'cuda'))),
+    (dict(products=False), KernelOps(('cpu', 'cuda'), products=()))])
 def test_kernels_run_on_a_gpu_where_graphs_launch_them_or_where_asked_for(tmp_path, settings,
                                                                          ops):
     runner = run(tmp_path, 2, custom_hooks=fast(**settings))
@@ -153,7 +154,8 @@ def test_a_validation_keeps_graphs_and_the_end_of_training_removes_them(tmp_path
     (dict(kernel='yes'), 'FastTrainingHook.kernel'), (dict(compile=2), 'FastTrainingHook.compile'),
     (dict(compile=''), 'FastTrainingHook.compile'),
     (dict(keep_memory=1), 'FastTrainingHook.keep_memory'),
-    (dict(cuda_graph='auto'), 'FastTrainingHook.cuda_graph')])
+    (dict(cuda_graph='auto'), 'FastTrainingHook.cuda_graph'),
+    (dict(products=2), 'FastTrainingHook.products')])
 def test_settings_that_make_no_sense_are_refused(settings, told):
     with pytest.raises(ConfigError, match=told):
         FastTrainingHook(**settings)
