@@ -159,7 +159,7 @@ def test_each_norm_convolution_and_attention_is_computed_by_the_set():
     ops, x = Recording(block), torch.randn(2, 6, 8, 8)
     use_ops(block, ops)
     block(x)
-    assert ops.calls[0][0] == 'project' and {name for name, *_ in ops.calls} == {
+    assert ops.calls[0] == ('residual', 'residual') and {name for name, *_ in ops.calls} == {
         name for name in vars(Ops) if not name.startswith('_')}
     layers = {layer for _, *found in ops.calls for layer in found}
     kinds = (nn.BatchNorm2d, nn.LayerNorm, nn.Conv2d)
