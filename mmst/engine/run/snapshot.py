@@ -38,6 +38,8 @@ def snapshot(model: nn.Module, mask: Mapping[str, Tensor],
 
 def part_widths(model: nn.Module) -> dict[str, Any]:
     """Return widths of the search blocks of backbone and neck, where they have any."""
-    found = {part: get_widths(getattr(model, part)) for part in PARTS if hasattr(model, part)}
+    # Some networks say of a part that there is none: neck=None.
+    parts = {part: getattr(model, part, None) for part in PARTS}
+    found = {part: get_widths(module) for part, module in parts.items() if module is not None}
     return {part: {name: dict(w, channels={str(k): n for k, n in w['channels'].items()})
                    for name, w in widths.items()} for part, widths in found.items() if widths}
