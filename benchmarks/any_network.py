@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from any_network_configs import CONFIGS, SHAPES, config_path
+from any_network_configs import CONFIGS, config_path, input_shape
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
@@ -62,7 +62,7 @@ def build(toolbox: str, path: str) -> nn.Module:
 
 def measure(toolbox: str, path: str) -> dict[str, Any]:
     """What is covered of one network, how exact removal is, and what is left alone."""
-    model, shape = build(toolbox, path), SHAPES[toolbox]
+    model, shape = build(toolbox, path), input_shape(toolbox, path)
     start = time.perf_counter()
     plan = find_plan(model, shape, image_channels(model))
     seconds = time.perf_counter() - start

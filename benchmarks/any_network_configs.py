@@ -1,4 +1,5 @@
 """Lists official configs of OpenMMLab's toolboxes, as their wheels have them: 55, all families."""
+import re
 from pathlib import Path
 
 #: Toolbox to height and width of the images.
@@ -55,3 +56,25 @@ CONFIGS = dict(
 def config_path(package: Path, path: str) -> Path:
     """Return the file of a config in the folder of its toolbox's package."""
     return package / '.mim' / 'configs' / f'{path}.py'
+
+
+def input_shape(toolbox: str, path: str) -> tuple[int, int]:
+    """Return height and width of a config's images: those of its name, or its toolbox's."""
+    named = re.search(r'_coco-(\d+)x(\d+)$', path)
+    return (int(named[1]), int(named[2])) if named else SHAPES[toolbox]
+
+
+#: Name of a config of which fewer than 90% of the BN channels are units, and why.
+EXCEPTIONS = {
+    'shufflenet-v2-1x_16xb64_in1k': 'shuffles join channels until they can only go all together',
+    'td-hm_shufflenetv2_8xb64-210e_coco-256x192': 'shuffles join channels until they can only go '
+                                                  'all together',
+    'res2net50-w14-s8_8xb32_in1k': 'its code splits by a width that was fixed when it was built',
+    'resnest50_32xb64_in1k': 'split attention joins the channels of a block, which can only go all '
+                             'together',
+    'pidnet-s_2xb6-120k_1024x1024-cityscapes': 'channels of its pooled branches can only go all '
+                                               'together; a stream does not end where scales are 0',
+    'cgnet_fcn_4xb8-60k_cityscapes-512x1024': 'its streams begin with a convolution without a norm',
+    'td-hm_litehrnet-18_8xb64-210e_coco-256x192': 'its code splits by widths that were fixed when '
+                                                  'it was built, and it shuffles',
+}
