@@ -21,6 +21,9 @@ OBJECTS = tuple(map(str, range(25)))
 CLASSES: dict[str, Any] = dict(mmpretrain=OBJECTS[:10], mmseg=STREETS)
 OTHERS: dict[str, Any] = dict(mmpretrain=OBJECTS, mmseg=STREETS[:3] + STREETS[8:14])
 EPOCHS = 2
+#: Toolbox to the settings of its searches: some have fewer steps, which needs a stronger penalty.
+SEARCH: dict[str, Any] = dict(mmpretrain=dict(rho=0.1, threshold=0.8),
+                              mmseg=dict(rho=1., threshold=0.8), mmpose=dict(rho=1., threshold=0.8))
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,9 @@ RUNS = [
     Run('mmseg', 'ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024'),
     Run('mmseg', 'segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024'),
     Run('mmseg', 'mobilenet_v3/mobilenet-v3-d8-s_lraspp_4xb4-320k_cityscapes-512x1024'),
-    Run('mmpose', f'{POSE}_vipnas-mbv3_8xb64-210e_coco-256x192', search=dict(rho=1.),
-        other_head={'head.deconv_out_channels': (64, 64, 64)}),
-    Run('mmpose', f'{POSE}_hrnet-w32_8xb64-210e_coco-256x192', search=dict(rho=1.),
-        other_head={'head.conv_out_channels': (16, ), 'head.conv_kernel_sizes': (1, )}),
+    Run('mmpose', f'{POSE}_vipnas-mbv3_8xb64-210e_coco-256x192', other_head={'head.deconv_out_channels': (64, 64, 64)}),
+    Run('mmpose', f'{POSE}_hrnet-w32_8xb64-210e_coco-256x192', other_head={'head.conv_out_channels': (16, ), 'head.conv_kernel_sizes': (1, )}),
     Run('mmpose', 'body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192',
-        search=dict(rho=1.),
         other_head={'head.gau_cfg.hidden_dims': 128}),
 ]
 
@@ -152,8 +152,7 @@ def run_config(run: Run, model: dict[str, Any], data_root: str, macs: float,
             param_scheduler=dict(type='ParamSchedulerHook'),
             seed=dict(type='mmst.SeedHook'), sampler_seed=dict(type='DistSamplerSeedHook'),
             search=dict(type='mmst.SearchHook', input_shape=size, interval=1, warmup=0,
-                        target_flops=0.7 * macs, **dict(dict(rho=0.1, threshold=0.8),
-                                                        **run.search)),
+                        target_flops=0.7 * macs, **{**SEARCH[run.toolbox], **run.search}),
             prune=dict(type='mmst.PruneHook', sparsity=0.9, interval=1, reactivation='search'),
             recalibrate=dict(type='mmst.RecalibrateHook', batches=2, batch_size=8),
             ticket=dict(type='mmst.TicketHook'), timeline=dict(type='mmst.TimelineHook'),
