@@ -12,8 +12,7 @@ from ..units import adapter_of
 
 
 def accept_searched_states(model: nn.Module,
-                           file: Mapping[str, Any] | None = None,
-                           part: str | None = None) -> nn.Module:
+                           file: Mapping[str, Any] | None = None) -> nn.Module:
     """Let ``model`` load states that a search has narrowed, and return it.
 
     Modules of this project take their widths from the incoming shapes by themselves; those that
@@ -27,12 +26,11 @@ def accept_searched_states(model: nn.Module,
         file (Mapping, optional): The content of the ticket or checkpoint that is going to be
             loaded. Networks that neither declare units nor have an adapter need it: it says which
             of their channels belong together.
-        part (str, optional): The part of the file's network that ``model`` is.
 
     Raises:
         TicketError: The file does not fit the network.
     """
-    attach_described(model, file, part)
+    attach_described(model, file)
     if channels_of(model) is not None:
         return model
     for module in model.modules():
@@ -54,10 +52,16 @@ def receive_search(model: nn.Module, search: Mapping[str, Any]) -> None:
             of its network that ``model`` is.
 
     Raises:
-        TicketError: The search has removed channels that the network cannot do without.
+        TicketError: The search has removed channels, and the network is another one or a part.
     """
+    part = search.get('part')
+    if part is not None and removed_any(search):
+        raise TicketError(
+            f'{part}: a search has removed channels of coupled layers, and the rest of a network '
+            'that takes this part alone would not fit. Remedy: use mmst transfer, or '
+            f'Ticket.load(PATH).build({part!r}).')
     try:
-        accept_searched_states(model, search, search.get('part'))
+        accept_searched_states(model, search)
     except TicketError:
         if removed_any(search):
             raise
