@@ -3,13 +3,14 @@
 # paper's order of events: between prunes there are epochs with masks and epochs without.
 _base_ = '../st_hrnas_cityscapes_p90.py'
 crop = (80, 160)
+classes = ('road', 'sidewalk', 'building', 'vegetation', 'sky', 'person', 'car')
 widths = ((8, ), (6, 12), (6, 12, 24), (6, 12, 24, 48), (6, 12, 24, 48))
 # A few hundred steps need faster averages of BN and EMA and a stronger, shorter penalty.
 model = dict(
     data_preprocessor=dict(size=crop),
     backbone=dict(stem_channels=(8, 8), channels=widths, tokens=16, momentum=0.1),
     neck=dict(in_channels=widths[-1], out_channels=24, tokens=16, momentum=0.1),
-    decode_head=dict(in_channels=24, channels=24))
+    decode_head=dict(in_channels=24, channels=24, num_classes=len(classes)))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
@@ -24,13 +25,13 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs')
 ]
-data_root = 'data/demo/cityscapes'
+street = dict(data_root='data/demo/streets', metainfo=dict(classes=classes))
 train_dataloader = dict(
     batch_size=4, num_workers=1, drop_last=True,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline))
+    dataset=dict(**street, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline))
+    dataset=dict(**street, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 epochs = 20
 train_cfg = dict(max_epochs=epochs, val_begin=16, val_interval=4)

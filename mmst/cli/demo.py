@@ -7,111 +7,95 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
+from rich.console import Console
 
-from ..costs.table import render, ticket_table
-from ..engine.run.stop import call
-from ..lab.chance import majority_accuracy, majority_miou, mean_pose_ap
-from ..lab.gallery import segmentation_gallery
+from ..costs.table import ticket_table
+from ..deploy.export.onnx_file import silent
+from ..lab.constant_answer import constant_answer
+from ..lab.demo.networks import compare, table
+from ..lab.demo.pictures import draw
+from ..lab.demo.tasks import DEMOS, Demo
+from ..lab.demo.watch import Watcher, run_watched
 from ..lab.scenes import generate
 from ..tickets import Ticket
 from .places import CONFIGS, ROOT, TOOLS
 
-RECORD = ROOT / 'benchmarks/results/demo_dense.json'
-
-
-@dataclass(frozen=True)
-class Demo:
-    """Describes one data set's demo: its generated data, number of images, and metric."""
-    data: str
-    train: int
-    val: int
-    metric: str
-    floor: str
-
-    @property
-    def folder(self) -> Path:
-        """Return the folder in which the data are generated."""
-        return Path('data/demo') / self.data
-
-
-DEMOS = dict(
-    cityscapes=Demo('cityscapes', 112, 40, 'mIoU', 'always the most frequent class'),
-    ade20k=Demo('ade20k', 240, 40, 'mIoU', 'always the most frequent class'),
-    imagenet=Demo('imagenet', 1600, 200, 'accuracy/top1', 'always the most frequent class'),
-    coco=Demo('coco', 240, 30, 'coco/AP', 'the mean pose in every box'))
-
-
-def config_of(dataset: str, kind: str = 'p90') -> Path:
-    """Return the config of a data set's demo, ``p90`` or ``dense``."""
-    return CONFIGS / f'demo/st_hrnas_{dataset}_{kind}_demo.py'
+#: What ``benchmarks/demo_baselines.py`` writes: networks to compare with, and S+P's predictions.
+RECORD, PREDICTIONS = (ROOT / 'benchmarks/results' / name
+                       for name in ('demo_baselines.json', 'demo_baselines'))
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate, train, show; returns the training's exit code."""
     start = time.perf_counter()
-    name = 'demo' if args.dataset == 'cityscapes' else f'demo_{args.dataset}'
-    work_dir = args.work_dir or Path('work_dirs', name)
+    demo = DEMOS[args.dataset]
+    work_dir = args.work_dir or Path('work_dirs', 'demo' if args.dataset == 'cityscapes'
+                                     else f'demo_{args.dataset}')
     if args.fresh:
         shutil.rmtree(work_dir, ignore_errors=True)
-    code = train(args.dataset, work_dir)
+    code = train(demo, work_dir)
     if code:
         return code
-    show(args.dataset, work_dir)
+    show(demo, work_dir)
     print(f'{time.perf_counter() - start:.0f} s in all')
     return 0
 
 
-def train(dataset: str, work_dir: Path, kind: str = 'p90') -> int:
+def train(demo: Demo, work_dir: Path, kind: str = 'p90', options: tuple[str, ...] = ()) -> int:
     """Generate the data and train, unless that is done; returns the training's exit code."""
-    demo = DEMOS[dataset]
-    generate(dataset, demo.folder, None, demo.train, demo.val, 0)
+    generate(demo.data, demo.folder, None, demo.train, demo.val, 0)
     if (work_dir / 'ticket.json').is_file():
         return 0
-    command = [sys.executable, '-W', 'ignore', str(TOOLS / 'train.py'),
-               str(config_of(dataset, kind)), '--work-dir', str(work_dir), '--resume']
+    config = CONFIGS / demo.config(kind)
+    command = [sys.executable, '-W', 'ignore', str(TOOLS / 'train.py'), str(config),
+               '--work-dir', str(work_dir), '--resume',
+               *(('--cfg-options', *options) if options else ())]
     # The second thread gains nothing on maps this small, and waits where other work goes on.
     environment = dict(dict(OMP_NUM_THREADS='1'), **os.environ)
-    return call(command, env=environment)
+    log = work_dir / 'demo.log'
+    print(f'training with {config}; everything that it prints goes to {log}', flush=True)
+    epochs = Config.fromfile(config).train_cfg.max_epochs
+    code = run_watched(command, log, Watcher(epochs, demo.metric, Console()), env=environment)
+    if code:
+        print(f'the training has ended early; the end of {log}:\n', *_tail(log), sep='')
+    return code
 
 
-def show(dataset: str, work_dir: Path) -> None:
-    """Print the tables, draw the picture, say where the files are."""
-    demo, summary = DEMOS[dataset], json.loads((work_dir / 'ticket.json').read_text())
-    cfg = Config.fromfile(config_of(dataset))
+def _tail(log: Path, lines: int = 5) -> list[str]:
+    return log.read_text(errors='replace').splitlines(keepends=True)[-lines:]
+
+
+def show(demo: Demo, work_dir: Path) -> None:
+    """Print the tables, draw the picture, say where the files are and what comes next."""
+    summary = json.loads((work_dir / 'ticket.json').read_text())
+    ticket = Ticket.load(work_dir / 'ticket.pth')
+    cfg = Config.fromfile(CONFIGS / demo.config())
     init_default_scope(cfg.default_scope)
-    dense = json.loads(RECORD.read_text()).get(dataset) if RECORD.is_file() else None
-    rows = [[demo.floor, f'{floor(dataset, cfg):.2f}'],
-            ['this ticket', f'{summary["metrics"][demo.metric]:.2f}'],
-            ['same network trained dense (recorded)',
-             f'{dense["metrics"][demo.metric]:.2f}' if dense else '-']]
-    print(ticket_table(summary))
-    print(render('', ['compared', demo.metric], rows))
-    files = ['ticket.pth', 'ticket.json']
+    record = json.loads(RECORD.read_text()).get(demo.name, {}) if RECORD.is_file() else {}
+    print(ticket_table(summary), '\n\nmeasuring …', flush=True)
+    with silent():
+        rows = compare(ticket, summary, record, cfg, demo.metric)
+        floor = constant(cfg, demo.metric)
+    print(table(rows, demo.metric, summary['input_shape']))
+    print(f'{demo.answer}: {demo.metric} {floor:.2f}\n')
     if cfg.default_scope == 'mmseg':
-        files.append('demo.png')
-        title = f'{summary["sparsity"]:.0%} sparse ticket, mIoU {summary["metrics"]["mIoU"]:.1f}'
-        segmentation_gallery(Ticket.load(work_dir / 'ticket.pth').build(), _built(cfg, 'val'),
-                             range(0, 40, 10), work_dir / 'demo.png', title)
-    for name in files:
-        print(f'{name:12} {work_dir / name}')
+        draw(ticket.build(), DATASETS.build(cfg.val_dataloader.dataset),
+             summary['metrics'][demo.metric], summary['sparsity'], PREDICTIONS / demo.name,
+             record.get('pruned', {}), work_dir / 'demo.png')
+        print(f'picture: {work_dir / "demo.png"}')
+    print(f'ticket:  {work_dir / "ticket.pth"} (and ticket.json)\n\nnext:\n'
+          f'  mmst report {work_dir}\n'
+          f'  mmst export {work_dir / "ticket.pth"} --format sparse\n'
+          f'  mmst cost {work_dir / "ticket.pth"} --by blocks')
 
 
-def floor(dataset: str, cfg: Config) -> float:
+def constant(cfg: Config, metric: str) -> float:
     """Return a constant answer's score on the demo's validation images."""
-    if dataset == 'imagenet':
-        return majority_accuracy(_built(cfg, 'val').get_gt_labels())
-    if dataset == 'coco':
-        with contextlib.redirect_stdout(io.StringIO()):
-            return mean_pose_ap(_built(cfg, 'train'), _built(cfg, 'val'),
-                                cfg.val_evaluator.ann_file)
-    return majority_miou(_built(cfg, 'val'), cfg.model.decode_head.num_classes)
-
-
-def _built(cfg: Config, split: str):
-    """Return the data set of a split."""
-    return DATASETS.build(cfg[f'{split}_dataloader'].dataset)
+    with contextlib.redirect_stdout(io.StringIO()):
+        return constant_answer(cfg)[metric]

@@ -1,28 +1,7 @@
-"""Scores a constant answer: the floor to compare a network's accuracy with."""
-from collections.abc import Sequence
+"""Scores the mean pose: the floor to compare a network's key points with."""
 from typing import Any
 
 import numpy as np
-
-
-def majority_miou(dataset: Any, num_classes: int) -> float:
-    """Return mIoU in percent of always answering the most frequent class.
-
-    Args:
-        dataset: An mmseg data set with labels.
-        num_classes (int): Labels from 0 to this, the others are ignored.
-    """
-    counts = np.zeros(num_classes, dtype=np.int64)
-    for sample in (dataset[i]['data_samples'] for i in range(len(dataset))):
-        labels = sample.gt_sem_seg.data.numpy().ravel()
-        counts += np.bincount(labels[labels < num_classes], minlength=num_classes)
-    present = int((counts > 0).sum())
-    return 100 * counts.max() / counts.sum() / max(present, 1)
-
-
-def majority_accuracy(labels: Sequence[int]) -> float:
-    """Return top-1 in percent of always answering the most frequent label."""
-    return 100 * np.bincount(labels).max() / len(labels)
 
 
 def mean_pose_ap(train: Any, val: Any, ann_file: str) -> float:

@@ -3,12 +3,8 @@ import json
 
 import pytest
 
-from mmst.lab.chance import majority_accuracy, mean_pose_ap
+from mmst.lab.chance import mean_pose_ap
 from mmst.lab.scenes import generate
-
-
-def test_majority_accuracy_is_the_share_of_the_most_frequent_label():
-    assert majority_accuracy([0, 2, 2, 1, 2]) == pytest.approx(60)
 
 
 @pytest.fixture(scope='module')

@@ -1,18 +1,19 @@
-"""Pictures and reference figures of segmentation data."""
+"""Pictures of segmentation networks' predictions."""
+import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
 from PIL import Image
 
-from mmst.lab.chance import majority_miou
-from mmst.lab.gallery import segmentation_gallery
+from mmst.lab.gallery import Column, coloured, prediction, segmentation_gallery
 
 mmseg_structures = pytest.importorskip('mmseg.structures')
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
 class _Data:
     """Two images of 4x4 pixels: 24 of the 32 labelled pixels are class 0, the others class 1."""
-    metainfo = dict(palette=[[255, 0, 0], [0, 255, 0]])
+    metainfo = dict(classes=('wood', 'stone', 'water'), palette=[RED, GREEN, BLUE])
 
     def __len__(self):
         return 2
@@ -33,14 +34,28 @@ class _Model(torch.nn.Module):
         return batch['data_samples']
 
 
-def test_majority_miou_is_the_majority_share_over_the_classes_that_occur():
-    assert majority_miou(_Data(), 19) == pytest.approx(100 * 24 / 32 / 2)
+def _colours(path):
+    return {colour for _, colour in Image.open(path).convert('RGB').getcolors(1 << 24)}
 
 
 def test_the_gallery_is_a_picture_with_the_colours_of_the_classes(tmp_path):
-    segmentation_gallery(_Model(), _Data(), [0, 1], tmp_path / 'g.png', 'title')
-    colours = {
-        colour
-        for _, colour in Image.open(tmp_path / 'g.png').convert('RGB').getcolors(1 << 24)
-    }
-    assert {(255, 0, 0), (0, 255, 0)} <= colours
+    segmentation_gallery([Column('ticket', prediction(_Model()))], _Data(), [0, 1],
+                         tmp_path / 'g.png', 'title')
+    found = _colours(tmp_path / 'g.png')
+    assert {RED, GREEN} <= found
+    assert BLUE not in found, 'a class that no image has stands in no legend'
+
+
+def test_each_column_gets_a_picture_and_each_class_that_is_seen_an_entry(tmp_path):
+    water = Column('recorded', lambda sample, index: np.full((4, 4), 2))
+    segmentation_gallery([water], _Data(), [0], tmp_path / 'one.png')
+    segmentation_gallery([water, Column('ticket', prediction(_Model()))], _Data(), [0],
+                         tmp_path / 'two.png')
+    assert BLUE in _colours(tmp_path / 'one.png')
+    widths = [Image.open(tmp_path / f'{name}.png').width for name in ('one', 'two')]
+    assert widths[1] == pytest.approx(widths[0] * 4 / 3, abs=2)
+
+
+def test_pixels_that_do_not_count_are_black():
+    palette = np.array([RED, GREEN], np.uint8)
+    assert coloured(np.array([[1, 255]]), palette).tolist() == [[list(GREEN), [0, 0, 0]]]

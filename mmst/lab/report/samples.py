@@ -18,7 +18,7 @@ from ...openmmlab.safe_checkpoints import safe_load
 from ...settings.parts import leaves
 from ...settings.resolve import resolve
 from ...tickets.registered import check_settings, registered_only
-from ..gallery import segmentation_gallery
+from ..gallery import Column, prediction, segmentation_gallery
 from .collect import RunData
 
 #: Shorter side of a classified image, in pixels: its label is written into it.
@@ -66,7 +66,7 @@ def _draw(data: RunData, count: int) -> list[Sample]:
     if 'palette' in (getattr(dataset, 'metainfo', None) or {}) and hasattr(model, 'decode_head'):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, 'samples.png')
-            segmentation_gallery(model, dataset, chosen, path, '', name)
+            segmentation_gallery([Column(name, prediction(model))], dataset, chosen, path)
             return [Sample(path.read_bytes(), f'image, labels and prediction of {name}, images '
                            f'{", ".join(map(str, chosen))} of the validation set')]
     with tempfile.TemporaryDirectory() as folder:

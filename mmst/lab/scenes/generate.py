@@ -15,6 +15,7 @@ from ...data_in_use import MARKER, is_held
 from .ade_scenes import write_ade20k
 from .object_images import write_imagenet
 from .people import write_coco
+from .quiet_streets import write_quiet_streets
 from .street_boxes import write_cityscapes_boxes
 from .street_scenes import write_cityscapes
 
@@ -46,6 +47,7 @@ class Recipe:
 DATASETS = dict(
     cityscapes=Recipe(write_cityscapes, (128, 256), 240, 60),
     cityscapes_boxes=Recipe(write_cityscapes_boxes, (128, 256), 240, 60),
+    quiet_streets=Recipe(write_quiet_streets, (128, 256), 240, 60),
     ade20k=Recipe(write_ade20k, (128, 128), 240, 60),
     imagenet=Recipe(write_imagenet, (96, 96), 600, 200),
     coco=Recipe(write_coco, (240, 320), 200, 60))

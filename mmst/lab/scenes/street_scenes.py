@@ -255,10 +255,8 @@ def _furniture(stage, rng, half, walk):
     return items
 
 
-def _sky(canvas, rng, horizon):
-    """Return a sky from zenith to horizon with clouds, over the whole canvas; returns its low
-    colour.
-    """
+def draw_sky(canvas, rng, horizon):
+    """Draw a sky with clouds over the whole canvas; returns its colour (3,) at the horizon."""
     high, low = _SKIES[rng.integers(len(_SKIES))] + rng.normal(0, 8, (2, 3))
     rows, columns = canvas.label.shape
     share = np.clip(np.linspace(0, 1, rows) * rows / (horizon * canvas.scale), 0, 1)[:, None, None]
@@ -339,7 +337,7 @@ def draw_things(seed, index, height=128, width=256):
         height=between(rng, 1.5, 2.3),
         yaw=between(rng, -0.08, 0.08),
         across=between(rng, -1.8, 1.8))
-    haze = _sky(canvas, rng, camera.horizon)
+    haze = draw_sky(canvas, rng, camera.horizon)
     stage = Stage(canvas, camera, haze, between(rng, 60, 250), between(rng, 0.3, 0.7))
     half, walk = between(rng, 3.2, 5.0), between(rng, 2.4, 4.5)
     yards = [between(rng, 2, 6) if rng.random() < 0.45 else 0.0 for _ in range(2)]
@@ -381,6 +379,20 @@ def write_cityscapes(root, size, train, val, seed):
         val (int): Number of validation images.
         seed (int): Seed of all images.
     """
+    write_scenes(root, train, val,
+                 lambda number, index: draw_scene((seed, number, index), index, *size))
+
+
+def write_scenes(root, train, val, draw):
+    """Write images and labels under ``root`` as Cityscapes lays them out.
+
+    Args:
+        root (Path): Folder that gets ``leftImg8bit`` and ``gtFine``.
+        train (int): Number of training images.
+        val (int): Number of validation images.
+        draw (Callable): ``draw(number, index)`` gives image and train ids, as :func:`draw_scene`,
+            of image ``index`` of the training (``number`` 0) or validation (1) split.
+    """
     to_id = np.zeros(256, np.uint8)
     to_train = np.full(256, 255, np.uint8)
     to_id[:19], to_train[:19] = LABEL_IDS, range(19)
@@ -388,7 +400,7 @@ def write_cityscapes(root, size, train, val, seed):
         to_id[index] = label_id
     for number, (split, count) in enumerate((('train', train), ('val', val))):
         for index in range(count):
-            image, label = draw_scene((seed, number, index), index, *size)
+            image, label = draw(number, index)
             city = CITIES[split][index % len(CITIES[split])]
             stem = f'{split}/{city}/{city}_{index:06d}_000019'
             write_image(root / 'leftImg8bit' / f'{stem}_leftImg8bit.png', image)

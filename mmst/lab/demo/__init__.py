@@ -1,0 +1,1 @@
+"""Shows the life of a SuperTicket in minutes: generated data, a training, a table, a picture."""
