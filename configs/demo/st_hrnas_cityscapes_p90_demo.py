@@ -10,14 +10,15 @@ model = dict(
     data_preprocessor=dict(size=crop),
     backbone=dict(stem_channels=(8, 8), channels=widths, tokens=16, momentum=0.1),
     neck=dict(in_channels=widths[-1], out_channels=24, tokens=16, momentum=0.1),
-    decode_head=dict(in_channels=24, channels=24, num_classes=len(classes)))
+    decode_head=dict(
+        in_channels=24, channels=24, num_classes=len(classes),
+        init_cfg=dict(_delete_=True, type='Normal', std=0.01)))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='RandomResize', scale=(256, 128), ratio_range=(0.75, 1.5), keep_ratio=True),
-    dict(type='RandomCrop', crop_size=crop, cat_max_ratio=0.75),
+    dict(type='RandomResize', scale=(256, 128), ratio_range=(0.8, 1.3), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs')
 ]
 test_pipeline = [
@@ -25,9 +26,9 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs')
 ]
-street = dict(data_root='data/demo/streets', metainfo=dict(classes=classes))
+street = dict(data_root='data/demo/quiet_streets', metainfo=dict(classes=classes))
 train_dataloader = dict(
-    batch_size=4, num_workers=1, drop_last=True,
+    batch_size=8, num_workers=1, drop_last=True,
     dataset=dict(**street, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=0, persistent_workers=False,
