@@ -34,7 +34,7 @@ val_dataloader = dict(
     num_workers=0, persistent_workers=False,
     dataset=dict(**street, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-epochs = 20
+epochs = 24
 train_cfg = dict(max_epochs=epochs, val_begin=16, val_interval=4)
 param_scheduler = [
     dict(type='mmst.OneCycleBetaLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,

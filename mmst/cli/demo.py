@@ -7,9 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from mmengine.dataset import pseudo_collate
-from torch import nn
 
 #: Labels of pixels that do not count.
 IGNORED = 255
@@ -24,7 +23,7 @@ class Column:
     predict: Callable[[Mapping[str, Any], int], np.ndarray]
 
 
-def prediction(model: nn.Module) -> Callable[[Mapping[str, Any], int], np.ndarray]:
+def prediction(model: Any) -> Callable[[Mapping[str, Any], int], np.ndarray]:
     """Return what gives the labels that an mmseg model in eval mode predicts."""
     def predict(sample: Mapping[str, Any], index: int) -> np.ndarray:
         result = model.test_step(pseudo_collate([sample]))[0]

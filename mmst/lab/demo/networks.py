@@ -84,7 +84,7 @@ def table(rows: list[Row], metric: str, shape) -> str:
     return '\n'.join(lines)
 
 
-def score(model: nn.Module, cfg: Config, metric: str) -> float:
+def score(model: Any, cfg: Config, metric: str) -> float:
     """Return the score of a toolbox's model on the config's validation images."""
     loader = Runner.build_dataloader(cfg.val_dataloader, seed=0)
     evaluator = Evaluator(cfg.val_evaluator)

@@ -3,6 +3,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from ...tickets import Ticket
 
 #: Runs a network on one image (1, C, H, W).
 Run = Callable[[Tensor], object]
+Made = TypeVar('Made')
 #: Calls of each network that count, after two that warm up.
 ROUNDS = 15
 #: Seconds that one export may take; where it takes longer the next ones are left out.
@@ -70,7 +72,7 @@ def sparse_engine(ticket: Ticket) -> SparseModel:
     return model
 
 
-def attempt(make: Callable[[], Run]) -> tuple[Run | None, str]:
+def attempt(make: Callable[[], Made]) -> tuple[Made | None, str]:
     """Return what ``make`` gives, or why there is nothing, in one line."""
     try:
         return make(), ''

@@ -33,7 +33,7 @@ class Demo:
 
 
 DEMOS = {demo.name: demo for demo in (
-    Demo('cityscapes', 'quiet_streets', 224, 40, 'mIoU', 'always the most frequent class'),
+    Demo('cityscapes', 'quiet_streets', 192, 40, 'mIoU', 'always the most frequent class'),
     Demo('ade20k', 'ade20k', 240, 40, 'mIoU', 'always the most frequent class'),
     Demo('imagenet', 'imagenet', 1600, 200, 'accuracy/top1', 'always the most frequent class'),
     Demo('coco', 'coco', 240, 30, 'coco/AP', 'the mean pose in every box'))}
