@@ -1,7 +1,5 @@
 """Carries ``mmst demo`` out."""
 import argparse
-import contextlib
-import io
 import json
 import os
 import shutil
@@ -79,21 +77,16 @@ def show(demo: Demo, work_dir: Path) -> None:
     print(ticket_table(summary), '\n\nmeasuring …', flush=True)
     with silent():
         rows = compare(ticket, summary, record, cfg, demo.metric)
-        floor = constant(cfg, demo.metric)
+        floor = constant_answer(cfg)[demo.metric]
+        if cfg.default_scope == 'mmseg':
+            draw(ticket.build(), DATASETS.build(cfg.val_dataloader.dataset),
+                 summary['metrics'][demo.metric], summary['sparsity'], PREDICTIONS / demo.name,
+                 record.get('pruned', {}), work_dir / 'demo.png')
     print(table(rows, demo.metric, summary['input_shape']))
     print(f'{demo.answer}: {demo.metric} {floor:.2f}\n')
     if cfg.default_scope == 'mmseg':
-        draw(ticket.build(), DATASETS.build(cfg.val_dataloader.dataset),
-             summary['metrics'][demo.metric], summary['sparsity'], PREDICTIONS / demo.name,
-             record.get('pruned', {}), work_dir / 'demo.png')
         print(f'picture: {work_dir / "demo.png"}')
     print(f'ticket:  {work_dir / "ticket.pth"} (and ticket.json)\n\nnext:\n'
           f'  mmst report {work_dir}\n'
           f'  mmst export {work_dir / "ticket.pth"} --format sparse\n'
           f'  mmst cost {work_dir / "ticket.pth"} --by blocks')
-
-
-def constant(cfg: Config, metric: str) -> float:
-    """Return a constant answer's score on the demo's validation images."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        return constant_answer(cfg)[metric]

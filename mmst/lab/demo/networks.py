@@ -105,9 +105,13 @@ def _supernet(ticket, summary, record, metric, export) -> Row:
 
 
 def _recorded(record, metric) -> list[Row]:
-    names = dict(searched='searched (recorded)', pruned='S+P (recorded)')
-    return [Row(name, record[key]['params'], record[key]['params'] * 4 / 1e6, record[key]['macs'],
-                _score_of(record, key, metric)) for key, name in names.items() if key in record]
+    """Return the searched network and, pruned without training, the same: its zeros are stored."""
+    if not {'searched', 'pruned'} <= set(record):
+        return []
+    stored = record['searched']['params'] * 4 / 1e6
+    return [Row(name, record[key]['params'], stored, record[key]['macs'],
+                _score_of(record, key, metric))
+            for key, name in (('searched', 'searched (recorded)'), ('pruned', 'S+P (recorded)'))]
 
 
 def _ticket(ticket, summary, metric, export) -> Row:

@@ -73,6 +73,7 @@ def test_recorded_rows_show_the_record(rows):
     assert rows['supernet, dense (recorded)'].score == 61.
     assert rows['S+P (recorded)'].score == 5.
     assert rows['searched (recorded)'].megabytes == pytest.approx(36.)
+    assert rows['S+P (recorded)'].megabytes == pytest.approx(36.), 'its zeros are stored'
 
 
 def test_the_compacted_network_and_the_engine_score_as_the_ticket_does(rows, ticket, cfg):
