@@ -36,7 +36,7 @@ NAMES = {'dense': 'dense', 'search': 'mmst', 'search-minimum': 'mmst, minimum=32
          'torch-pruning': 'Torch-Pruning, BNScale',
          'torch-pruning-global': 'Torch-Pruning, BNScale, ranked over all layers,'}
 #: Top-1 of another network on other data, with 100% and 50.1% of its multiply-adds: Group Fisher
-#: pruning, configs/pruning/base/group_fisher/README.md of mmrazor. It publishes none near 30%.
+#: pruning, configs/pruning/base/group_fisher/README.md of mmrazor. There is none near 30% there.
 PUBLISHED = {1.: '76.55', 0.5: '75.61 (Group Fisher)'}
 
 
