@@ -49,7 +49,7 @@ def fused_adamw(groups) -> torch.optim.Optimizer:
 def form(args: argparse.Namespace, separate: bool, channels_last: bool, kernel: str,
          graph: bool = False) -> ForeachTraining:
     """Train with foreach forms, the network in either layout; kernels: none, depthwise or all."""
-    model = network(args.task, args.transformer)
+    model = network(args.task, args.transformer, **vars(args).get('network', {}))
     model.backbone.channels_last = channels_last
     sizes = feature_sizes(model, args.size[1:])
     groups = find_units(model)

@@ -34,17 +34,22 @@ class BenchmarkNetwork(BaseModel):
         task (str): ``'segmentation'`` or ``'classification'``.
         transformer (str): As in ``HRNASSupernet``.
         width (float): Factor on all channels. Defaults to 1.
+        shallow (bool): Two stages of one block a branch, for trials. Defaults to False.
     """
 
-    def __init__(self, task: str, transformer: str = 'all', width: float = 1.):
+    def __init__(self, task: str, transformer: str = 'all', width: float = 1.,
+                 shallow: bool = False):
         super().__init__()
         def wide(channels):
             return tuple(max(1, round(width * c)) for c in channels)
 
         stages = ((24, ), (18, 36), (18, 36, 72), (18, 36, 72, 144), (18, 36, 72, 144))
+        depths = {}
+        if shallow:
+            stages, depths = stages[:2], dict(depths=((1, ), (1, 1)))
         self.backbone = HRNASSupernet(
             stem_channels=wide((24, 24)), channels=tuple(map(wide, stages)),
-            transformer=transformer)
+            transformer=transformer, **depths)
         channels = dict(in_channels=wide(stages[-1]), transformer=transformer)
         if task == 'segmentation':
             self.neck = DensePredictionNeck(out_channels=wide((90, ))[0], **channels)
@@ -94,10 +99,11 @@ def make_batch(task: str, batch: int, height: int, width: int) -> dict[str, Tens
     return {name: t.to(DEVICE) for name, t in found.items()}
 
 
-def network(task: str, transformer: str, width: float = 1.) -> BenchmarkNetwork:
+def network(task: str, transformer: str, width: float = 1.,
+            shallow: bool = False) -> BenchmarkNetwork:
     """Return a supernet on ``DEVICE``, initialised as for training; the same each time."""
     torch.manual_seed(0)
-    model = BenchmarkNetwork(task, transformer, width)
+    model = BenchmarkNetwork(task, transformer, width, shallow)
     model.init_weights()
     return model.to(DEVICE).train()
 
@@ -117,13 +123,15 @@ class PausedLoop(EpochBasedTrainLoop):
 
 
 def runner(task: str, transformer: str, size, two_in_one: bool, changes: dict | None = None,
-           width: float = 1., model: dict | None = None, **settings: Any) -> Runner:
+           width: float = 1., model: dict | None = None, half: bool = False,
+           **settings: Any) -> Runner:
     """Return a run that waits in its first epoch: two-in-one as shipped, or plain training as fast.
 
     Args:
         size: Batch size, height and width.
         changes (dict, optional): To settings of the hooks, by name.
         model (dict, optional): Settings of another network than the supernet.
+        half (bool): Whether it trains in bfloat16. Defaults to False.
         settings: Further ones of the Runner.
     """
     batch, height, breadth = size
@@ -139,7 +147,10 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: dict | 
         hooks['ticket'].update(model=network_config)
     for name, change in (changes or {}).items():
         hooks[name] = dict(hooks.get(name) or {}, **change)
-    wrapper = 'mmst.MaskedOptimWrapper' if two_in_one else 'OptimWrapper'
+    wrapper = dict(type='mmst.MaskedOptimWrapper' if two_in_one else 'OptimWrapper')
+    if half:
+        wrapper = dict(type=wrapper['type'].replace('OptimWrapper', 'AmpOptimWrapper'),
+                       dtype='bfloat16')
     found = Runner(
         model=network_config,
         work_dir=tempfile.mkdtemp(prefix='mmst_training_'), default_scope='mmengine',
@@ -152,7 +163,7 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: dict | 
             dataset=dict(type='RandomImages', task=task, height=height, width=breadth,
                          length=100 * batch)),
         optim_wrapper=dict(
-            type=wrapper, constructor='mmst.DecayGroupsConstructor',
+            **wrapper, constructor='mmst.DecayGroupsConstructor',
             optimizer=dict(type='AdamW', lr=1e-4, eps=1e-3, weight_decay=1e-5)),
         **settings)
     found.train()

@@ -65,7 +65,7 @@ class LightweightTransformer(nn.Module):
 
     def __bool__(self) -> bool:
         """Return whether a token is left."""
-        return self.tokens > 0
+        return bool(self.tokens > 0)  # of a tensor while torch traces
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, *size)."""

@@ -65,7 +65,7 @@ class MixConv(nn.Module):
 
     def __bool__(self) -> bool:
         """Return whether a hidden channel is left."""
-        return self.expand.weight.shape[0] > 0
+        return bool(self.expand.weight.shape[0] > 0)  # of a tensor while torch traces
 
     def forward(self, x: Tensor) -> Tensor:
         wide = self.ops.pointwise(self.expand, x)

@@ -126,3 +126,11 @@ def test_everything_removed_leaves_a_network_that_runs_and_trains():
 def test_bad_settings_are_refused_by_key_value_and_remedy(setting, message):
     with pytest.raises(ConfigError, match=message + r'.*Remedy: '):
         HRNASSupernet(**{**NARROW, **setting})
+
+
+@pytest.mark.filterwarnings('ignore')  # that torch would rather compile
+def test_torchscript_traces_search_blocks_with_transformers():
+    model, image = narrow_backbone().eval(), input_image(1, 64, 64)
+    traced = torch.jit.trace(model, image, check_trace=False)
+    for found, expected in zip(traced(image), model(image), strict=True):
+        torch.testing.assert_close(found, expected)

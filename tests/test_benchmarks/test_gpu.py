@@ -1,0 +1,170 @@
+"""The command for a GPU: order, records, resuming, what fails; its parts at a small size."""
+import json
+from types import SimpleNamespace
+
+import gpu
+import gpu_parts
+import gpu_runs
+import pytest
+import torch
+from gpu_parts import Case, ConvolutionPlans, Failed
+from graphs import stand_in
+from torch import nn
+
+from mmst.kernels.graphed import GraphedForward
+
+TINY = ['--device', 'cpu', '--tiny']
+on_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason='of machines without a GPU')
+
+
+@pytest.fixture(scope='module')
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp('gpu') / 'gpu.json'
+
+
+@on_cpu
+def test_without_a_gpu_one_line_says_so(capsys, tmp_path):
+    assert gpu.main(['--results', str(tmp_path / 'gpu.json')]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cpu_measures_nothing_for_the_record(capsys):
+    with pytest.raises(SystemExit):
+        gpu.main(['--device', 'cpu'])
+    assert '--tiny' in capsys.readouterr().err
+    assert gpu.parse_args(TINY).results != gpu.RESULTS
+
+
+@on_cpu
+def test_all_parts_run_at_a_small_size(path):
+    assert gpu.main([*TINY, '--results', str(path)]) == 0
+    found = json.loads(path.read_text())
+    assert list(found) == list(gpu.PARTS)
+    for name, part in found.items():
+        assert part.get('goals') or part.get('rows') or part.get('skipped'), name
+        assert part['rounds'] == 2 and part['machine']['gpu'] == 'none'
+    assert {row['form'] for row in found['images a second']['rows']} == {'eager', 'TorchScript'}
+    page = path.with_suffix('.md').read_text()
+    assert '| step | a step |' in page and 'make_graphed_callables needs a GPU' in page
+
+
+@pytest.fixture
+def two_parts(monkeypatch):
+    """Two parts that count their calls; the second one fails as ``calls.error`` says."""
+    calls = SimpleNamespace(names=[], error=None)
+
+    def part(case, name):
+        calls.names.append(name)
+        if name == 'second' and calls.error is not None:
+            raise calls.error
+        return dict(goals=[gpu_parts.at_most('a step', 30., 35., 'ms')])
+
+    monkeypatch.setattr(gpu, 'PARTS', {name: (part, dict(name=name))
+                                       for name in ('first', 'second')})
+    return calls
+
+
+@on_cpu
+@pytest.mark.parametrize('error', [Failed('Backbone ran without a CUDA graph: why'),
+                                   RuntimeError('Backbone ran without a CUDA graph: why')])
+def test_a_failed_part_runs_again_and_a_finished_one_does_not(two_parts, tmp_path, error):
+    path, two_parts.error = tmp_path / 'gpu.json', error
+    arguments = [*TINY, '--results', str(path)]
+    assert gpu.main(arguments) == 1
+    assert 'without a CUDA graph: why' in json.loads(path.read_text())['second']['failed']
+    assert '| second | failed: ' in path.with_suffix('.md').read_text()
+    two_parts.error = None
+    assert gpu.main(arguments) == 0
+    assert two_parts.names == ['first', 'second', 'second']
+    assert gpu.main(arguments) == 0 and len(two_parts.names) == 3
+    assert gpu.main([*arguments, '--again']) == 0 and len(two_parts.names) == 5
+    assert gpu.main([*arguments, '--rounds', '3']) == 0 and len(two_parts.names) == 7
+
+
+@on_cpu
+def test_records_of_another_card_are_measured_again(two_parts, tmp_path):
+    path = tmp_path / 'gpu.json'
+    arguments = [*TINY, '--results', str(path)]
+    gpu.main(arguments)
+    found = json.loads(path.read_text())
+    found['first']['machine']['gpu'] = 'another card'
+    path.write_text(json.dumps(found))
+    gpu.main(arguments)
+    assert two_parts.names == ['first', 'second', 'first']
+
+
+def test_a_part_that_dies_or_hangs_is_recorded_as_failed(monkeypatch, tmp_path):
+    args = gpu.parse_args(['--tiny', '--results', str(tmp_path / 'gpu.json'), '--limit', '1'])
+    script = tmp_path / 'dies.py'
+    script.write_text('raise SystemExit(1)')
+    monkeypatch.setattr(gpu, '__file__', str(script))
+    gpu.measure_apart('step', args)
+    assert 'not come to its end' in gpu.recorded(args.results)['step']['failed']
+    script.write_text('import time; time.sleep(60)')
+    gpu.measure_apart('step', args)
+    assert 'more than 1 s' in gpu.recorded(args.results)['step']['failed']
+
+
+# ------------------------------------------------------------------ forms that were captured
+
+
+class Unsteady(nn.Sequential):
+    """Returns what no graph can return."""
+
+    def forward(self, x):
+        return dict(x=super().forward(x))
+
+
+def replayed(kind, monkeypatch):
+    """A part after four training passes."""
+    stand_in(monkeypatch)
+    monkeypatch.setattr(gpu_parts, 'DEVICE', 'cuda')
+    module = kind(nn.Linear(3, 3)).train()
+    module.forward = graphed = GraphedForward(module)
+    for _ in range(4):
+        module(torch.ones(2, 3))
+    return graphed
+
+
+def test_a_form_that_was_captured_passes(monkeypatch):
+    graphed = replayed(nn.Sequential, monkeypatch)
+    gpu_parts.check_captured([graphed])
+    graphed.group.off = True
+    with pytest.raises(Failed, match='Sequential ran without a CUDA graph'):
+        gpu_parts.check_captured([graphed])
+
+
+def test_a_form_that_was_not_captured_fails_with_the_reason(monkeypatch):
+    with pytest.raises(Failed, match='Unsteady ran without a CUDA graph: it returns dict'):
+        gpu_parts.check_captured([replayed(Unsteady, monkeypatch)])
+    with pytest.raises(Failed, match='no part'):
+        gpu_parts.check_captured([])
+
+
+def test_logs_of_runs_that_went_on_without_a_graph_fail():
+    gpu_runs.check_log(0, 'Epoch 1\nEpoch 2\n')
+    with pytest.raises(Failed, match='Training HRNASSupernet without a CUDA graph: out of memory'):
+        gpu_runs.check_log(0, 'Epoch 1\nTraining HRNASSupernet without a CUDA graph: '
+                              'out of memory\nEpoch 2\n')
+    with pytest.raises(Failed, match='ended with 3: Broken'):
+        gpu_runs.check_log(3, 'Epoch 1\nBroken\n')
+
+
+def test_a_convolution_is_planned_once_for_each_shape():
+    plans, conv, image = ConvolutionPlans(), nn.Conv2d(3, 4, 3), torch.ones(1, 3, 8, 8)
+    with plans:
+        conv(image).sum().backward()
+    known = set(plans.keys)
+    assert {key[0] for key in known} == {'convolution', 'convolution_backward'}
+    with plans:
+        conv(image).sum().backward()
+    assert plans.keys == known
+    with plans:
+        nn.Conv2d(3, 5, 3)(image).sum().backward()
+    assert len(plans.keys) == 2 * len(known)
+
+
+def test_tiny_cases_are_small():
+    assert Case(True, 2).size(4, 512, 1024) == (2, 32, 64)
+    assert Case(False, 150).size(4, 512, 1024) == (4, 512, 1024)
