@@ -71,7 +71,7 @@ RUNS = [
     Run('mmseg', 'ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024'),
     Run('mmseg', 'segformer/segformer_mit-b0_8xb1-160k_cityscapes-1024x1024'),
     Run('mmpose', f'{POSE}_vipnas-mbv3_8xb64-210e_coco-256x192',
-        other_head={'head.deconv_out_channels': (64, 64, 64)}),
+        other_head={'head.deconv_num_groups': (80, 80, 80)}),
     Run('mmpose', f'{POSE}_hrnet-w32_8xb64-210e_coco-256x192',
         other_head={'head.conv_out_channels': (16, ), 'head.conv_kernel_sizes': (1, )}),
     Run('mmpose', 'body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192',
