@@ -14,6 +14,7 @@ import argparse
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,9 +25,10 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
 import torch
 from gpu_inference import inference, rivals
-from gpu_parts import Case, Failed, batch_form, events, flat_memory, overhead, step_form
+from gpu_parts import Case, Failed, batch_form, overhead, step_form
 from gpu_report import markdown
 from gpu_runs import demo, kill_and_resume, one_process
+from gpu_searches import events, flat_memory
 from machine import machine
 from pairing import load
 
@@ -106,9 +108,15 @@ def measure_apart(name: str, args: argparse.Namespace) -> None:
                str(args.rounds), '--results', str(args.results),
                *(['--tiny'] if args.tiny else [])]
     record(name, args, dict(failed='it has not come to its end'))
+    # A group of its own: what it has started must not stay on the GPU.
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        subprocess.run(command, timeout=args.limit, stdout=subprocess.DEVNULL, check=False)
-    except subprocess.TimeoutExpired:
+        process.wait(args.limit)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
         record(name, args, dict(failed=f'it took more than {args.limit} s'))
 
 

@@ -129,7 +129,7 @@ def inference(case: Case, forms: Sequence[str]) -> dict:
             return dict(skipped=skipped)
     networks = tiny_networks(case) if case.tiny else shipped_networks()
     rows = []
-    sizes = [case.size(1, *size)[1:] for size in ((512, 1024), (1024, 2048))]
+    sizes = list(dict.fromkeys(case.size(1, *size)[1:] for size in ((512, 1024), (1024, 2048))))
     for size, precision, name in itertools.product(sizes, ('fp32', 'bf16'), forms):
         rows += measured(dense(networks), 1, size, precision, name, case.rounds)
     for name in forms if DEVICE == 'cuda' and not case.tiny else ():

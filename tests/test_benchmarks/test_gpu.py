@@ -1,5 +1,7 @@
 """The command for a GPU: order, records, resuming, what fails; its parts at a small size."""
 import json
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import gpu
@@ -7,7 +9,8 @@ import gpu_parts
 import gpu_runs
 import pytest
 import torch
-from gpu_parts import Case, ConvolutionPlans, Failed
+from gpu_parts import Case, Failed
+from gpu_searches import ConvolutionPlans
 from graphs import stand_in
 from torch import nn
 
@@ -101,9 +104,24 @@ def test_a_part_that_dies_or_hangs_is_recorded_as_failed(monkeypatch, tmp_path):
     monkeypatch.setattr(gpu, '__file__', str(script))
     gpu.measure_apart('step', args)
     assert 'not come to its end' in gpu.recorded(args.results)['step']['failed']
-    script.write_text('import time; time.sleep(60)')
+    pid = tmp_path / 'pid'
+    script.write_text('import subprocess\n'
+                      'run = subprocess.Popen(["sleep", "60"])\n'
+                      f'open({str(pid)!r}, "w").write(str(run.pid))\n'
+                      'run.wait()')
     gpu.measure_apart('step', args)
     assert 'more than 1 s' in gpu.recorded(args.results)['step']['failed']
+    assert ended(int(pid.read_text()))
+
+
+def ended(pid):
+    """Whether a process has ended within five seconds; a zombie has."""
+    status = Path(f'/proc/{pid}/stat')
+    for _ in range(50):
+        if not status.is_file() or status.read_text().rpartition(')')[2].split()[0] == 'Z':
+            return True
+        time.sleep(0.1)
+    return False
 
 
 # ------------------------------------------------------------------ forms that were captured
