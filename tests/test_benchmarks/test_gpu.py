@@ -98,7 +98,7 @@ def test_records_of_another_card_are_measured_again(two_parts, tmp_path):
 
 
 def test_a_part_that_dies_or_hangs_is_recorded_as_failed(monkeypatch, tmp_path):
-    args = gpu.parse_args(['--tiny', '--results', str(tmp_path / 'gpu.json'), '--limit', '1'])
+    args = gpu.parse_args(['--tiny', '--results', str(tmp_path / 'gpu.json'), '--limit', '4'])
     script = tmp_path / 'dies.py'
     script.write_text('raise SystemExit(1)')
     monkeypatch.setattr(gpu, '__file__', str(script))
@@ -110,7 +110,7 @@ def test_a_part_that_dies_or_hangs_is_recorded_as_failed(monkeypatch, tmp_path):
                       f'open({str(pid)!r}, "w").write(str(run.pid))\n'
                       'run.wait()')
     gpu.measure_apart('step', args)
-    assert 'more than 1 s' in gpu.recorded(args.results)['step']['failed']
+    assert 'more than 4 s' in gpu.recorded(args.results)['step']['failed']
     assert ended(int(pid.read_text()))
 
 
