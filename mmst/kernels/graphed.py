@@ -1,7 +1,6 @@
 """Replays training passes of a model's parts as CUDA graphs."""
 import copy
 import logging
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,11 +15,13 @@ from ..search.units import find_units
 from .captured_pass import CapturedPass
 from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
+from .pending import nothing, waiting
 
 #: A graph that was replayed this often has paid for its capture.
 PAYS = 20
 #: So many graphs may be dropped before that, until later ones have to wait.
 FREE = 3
+
 
 class GraphedForward:
     """Replays a module's training passes, forward and backward, as CUDA graphs.
@@ -31,11 +32,10 @@ class GraphedForward:
     A pass is captured when it comes twice in a row: inputs of the same shapes and precision, the
     same parameters in the same places, the same layers in training. So the smaller last batch of an
     epoch runs as before, and a search, which moves parameters, leads to a new capture. Graphs of
-    ``KEPT`` shapes stay; where graphs are dropped before they have paid for themselves, later
-    ones wait for more passes, twice as many each time. Running
-    statistics and random numbers are as they would be without a capture. While a pass waits for its
-    backward pass, further ones run as before. Passes that cannot be captured do so too, and the
-    log says why.
+    ``KEPT`` shapes stay; where they are dropped before they have paid for themselves, later ones
+    wait for twice as many passes each time. Running statistics and random numbers are as without a
+    capture. While a pass waits for its backward pass, further ones run as before. So do passes that
+    cannot be captured, and the log says why.
 
     Args:
         module (nn.Module): It takes a tensor, or a sequence of them, and returns the like.
@@ -238,30 +238,8 @@ def _autocast() -> tuple[bool, torch.dtype]:
     return torch.is_autocast_enabled(), torch.get_autocast_gpu_dtype()
 
 
-def waiting(outputs) -> Callable[[], object | None]:
-    """Tells whether the backward pass of these outputs may still come: an object, or None."""
-    leaves = [outputs] if torch.is_tensor(outputs) else outputs
-    node = next(t.grad_fn for t in leaves if t.grad_fn is not None)
-    notes: Any = node.metadata
-    notes['waits'] = mark = _Mark()
-    node.register_hook(lambda *_: notes.clear())
-    return weakref.ref(mark)
-
-
-def nothing() -> None:
-    """Do nothing: no pass waits."""
-
-
-class _Mark:
-    """Lives as long as a node of autograd, or until its backward pass."""
-
-
 def graph_parts(model: nn.Module) -> list[GraphedForward]:
-    """Let the parts of ``model`` that are searched replay their training passes.
-
-    Returns:
-        List[GraphedForward]: Of each part; ``remove`` undoes it.
-    """
+    """Let the searched parts of ``model`` replay their training passes; ``remove`` undoes it."""
     group = GraphGroup()
     found = [GraphedForward(part, group) for part in model.children()
              if find_units(part) and 'forward' not in vars(part)]

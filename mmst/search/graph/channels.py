@@ -11,10 +11,9 @@ from ..surgery import Cut, resize
 from ..unit_group import UnitGroup
 from .plan import Plan, Side
 
-#: Attribute under which a network has its channels.
-ATTRIBUTE = 'mmst_channels'
-#: Attribute of modules with an adapter: their units before any search; none: it does not act.
-FULL_WIDTHS = 'mmst_full_widths'
+#: Attributes: of a network, its channels; of modules with an adapter, their units before any
+#: search, or none where it does not act.
+ATTRIBUTE, FULL_WIDTHS = 'mmst_channels', 'mmst_full_widths'
 
 
 class Channels:
