@@ -107,9 +107,9 @@ def page(runs: dict[str, dict], args: argparse.Namespace) -> str:
         'optimizers and hooks before the first search; everything shrinks with the network. '
         f'A step of {args.step_ms:g} ms and {args.bandwidth:g} GB/s between neighbours are '
         'assumptions: give your own. No run of several GPUs has been measured.',
-        '## What a GPU sends', _sent(runs, args), OVERLAP,
+        '## Communication of a GPU', _sent(runs, args), OVERLAP,
         '## How long', _hours(runs, args), BATCH,
-        '## What is stored', _stored(runs), DEAD.format(**_lost(runs, args))]) + '\n'
+        '## Storage', _stored(runs), DEAD.format(**_lost(runs, args))]) + '\n'
 
 
 def _sent(runs: dict[str, dict], args: argparse.Namespace) -> str:

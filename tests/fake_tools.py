@@ -2,6 +2,7 @@
 import argparse
 
 from mmst.cli.arguments.of_studies import add_study_arguments
+from mmst.cli.given import complete
 
 TOOL = '''
 import json, os, sys, time
@@ -80,4 +81,6 @@ def arguments(*words):
     """The parsed command line of a study of size.py in the current directory."""
     parser = argparse.ArgumentParser()
     add_study_arguments(parser)
-    return parser.parse_args(['--size', 'size.py', '--work-dir', 'work', *map(str, words)])
+    args = parser.parse_args(['--size', 'size.py', '--work-dir', 'work', *map(str, words)])
+    complete(args, parser)
+    return args

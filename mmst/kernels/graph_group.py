@@ -1,13 +1,8 @@
 """Holds what the graphs of a network's parts share."""
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from mmengine import dist
-
-if TYPE_CHECKING:
-    from .graphed import GraphedForward
 
 #: Graphs that a part keeps at most, by the shapes and precision of its input.
 KEPT = 3
@@ -15,17 +10,27 @@ KEPT = 3
 SHORT = 0.25
 
 
+class Part(Protocol):
+    """Declares what the group asks of a part that has graphs."""
+
+    def forms(self) -> list[tuple]:
+        """Return the shapes and precisions that have a graph."""
+
+    def drop_graphs(self) -> None:
+        """Give up all graphs."""
+
+
 class GraphGroup:
     """Joins the parts of a network whose graphs are dropped together.
 
     Attributes:
-        parts (list[GraphedForward]): The parts.
+        parts (list[Part]): The parts.
         kept (int): How many graphs each part keeps at most.
         off (bool): Whether the parts train without graphs, as the memory did not suffice.
     """
 
     def __init__(self) -> None:
-        self.parts: list[GraphedForward] = []
+        self.parts: list[Part] = []
         self.kept, self.off = KEPT, False
 
     def drop(self) -> None:
@@ -33,7 +38,7 @@ class GraphGroup:
         for part in self.parts:
             part.drop_graphs()
 
-    def run_out(self, failed: GraphedForward) -> None:
+    def run_out(self, failed: Part) -> None:
         """Make room after a capture of ``failed`` for which the memory did not suffice.
 
         Where it kept graphs of other shapes, each part keeps one from now on; where not, the

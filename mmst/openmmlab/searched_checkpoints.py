@@ -25,7 +25,8 @@ def note_search(content: dict[str, Any], search: Mapping[str, Any]) -> dict[str,
         content (dict): With ``state_dict``; changed in place.
         search (Mapping): Plain data for :data:`~mmst.registry.STATE_RECEIVERS`.
     """
-    content['state_dict'] = _noted(content['state_dict'], search)
+    if isinstance(content.get('state_dict'), Mapping):  # else whoever loads it says what is wrong
+        content['state_dict'] = _noted(content['state_dict'], search)
     return content
 
 

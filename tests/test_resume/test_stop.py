@@ -89,8 +89,12 @@ def test_without_the_hook_an_interrupt_is_an_ordinary_one(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     runner = Runner.from_cfg(kills.plain())
     monkeypatch.setattr(kills.BaseModel, 'train_step', lambda *_, **__: signal.raise_signal(2))
-    with pytest.raises(KeyboardInterrupt):
-        runner.train()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run may have its own
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runner.train()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # -------------------------------------------------------------------------------- the file

@@ -2,7 +2,7 @@
 import argparse
 
 #: Those of mmst.lab.scenes, which needs torch.
-DATASETS = ('cityscapes', 'cityscapes_boxes', 'ade20k', 'imagenet', 'coco')
+DATASETS = ('cityscapes', 'cityscapes_boxes', 'quiet_streets', 'ade20k', 'imagenet', 'coco')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

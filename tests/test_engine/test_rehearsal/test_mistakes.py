@@ -73,7 +73,7 @@ VALUES = [
     ('train_cfg.type', 'EpochTrainLoop', None, "'EpochBasedTrainLoop'"),
     ('train_cfg.max_epoch', 3, None, "'max_epochs'"),
     ('train_cfg.val_interval', 0, None, 'use 1'),
-    (f'{HOOKS}.ema.momentum', 2, None, f'correct {HOOKS}.ema.momentum'),
+    (f'{HOOKS}.ema.momentum', 2, None, 'use e.g. 1e-4'),
     (f'{HOOKS}.ema.ema_type', 'mmst.WarmpEMA', None, "'mmst.WarmupEMA'"),
     (f'{HOOKS}.logger.interval', 0, None, f'correct {HOOKS}.logger.interval'),
     (f'{HOOKS}.logger.intervall', 10, None, "'interval'"),
