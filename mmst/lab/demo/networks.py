@@ -67,8 +67,9 @@ def compare(ticket: Ticket, summary: Mapping[str, Any], record: Mapping[str, Any
                 _sparse_file(ticket, summary, cfg, metric, Path(folder) / 'ticket.sparse')]
         image = torch.randn(1, image_channels(ticket.build()), *shape)
         runs = {row.name: row.run for row in rows if row.run is not None}
+        times = milliseconds(runs, image)
         for row in rows:
-            row.milliseconds = milliseconds(runs, image).get(row.name) if row.run else None
+            row.milliseconds = times.get(row.name)
     return rows
 
 

@@ -55,11 +55,20 @@ def rows(ticket, summary, cfg):
     def missing(self, name, ticket):
         raise config_error('onnxruntime', name, 'is not installed', 'pip install onnxruntime')
 
+    measured = []
+
+    def measure(runs, image):
+        measured.append(list(runs))
+        return speed.milliseconds(runs, image)
+
     patch.setattr(speed.Exporter, '__call__', missing)
+    patch.setattr(networks, 'milliseconds', measure)
     try:
-        return {row.name: row for row in compare(ticket, summary, RECORD, cfg, 'mIoU')}
+        found = {row.name: row for row in compare(ticket, summary, RECORD, cfg, 'mIoU')}
     finally:
         patch.undo()
+    assert len(measured) == 1, 'all networks are timed once, side by side'
+    return found
 
 
 def test_there_is_a_row_for_each_network(rows):
