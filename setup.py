@@ -39,6 +39,8 @@ EXTRAS['all'] = sorted(
     set(itertools.chain.from_iterable(EXTRAS[task] for task in ('seg', 'cls', 'pose', 'det'))))
 # torch's ONNX exporter is written in onnxscript; onnxruntime checks its files.
 EXTRAS['export'] = ['onnx>=1.16', 'onnxscript>=0.1', 'onnxruntime>=1.18']
+# Tickets as safetensors, and sharing them.
+EXTRAS['hub'] = ['safetensors>=0.4', 'huggingface_hub>=0.26']
 # ruff formats the signatures in the API pages.
 EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26', 'ruff']
 # benchmarks/latency.py compares with it.
@@ -46,7 +48,8 @@ EXTRAS['benchmark'] = ['openvino>=2024.0', *EXTRAS['export']]
 # benchmarks/side_by_side.py compares with it.
 EXTRAS['compare'] = ['torch-pruning>=1.6']
 EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'hypothesis', 'selenium', 'tensorboard',
-                 'ruff', 'import-linter', 'mypy', 'pre-commit', *EXTRAS['export']]
+                 'ruff', 'import-linter', 'mypy', 'pre-commit', *EXTRAS['export'],
+                 *EXTRAS['hub']]
 
 setup(
     # Not `mmst`: for a distribution of the module's own name, mmengine would look for an editable

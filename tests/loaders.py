@@ -89,6 +89,46 @@ class TicketFile(TorchFile):
         return content_of(ticket)
 
 
+class SafetensorsFile:
+    """A ticket of safetensors: its bytes are damaged, or its description is changed."""
+
+    def __init__(self, folder):
+        self.path = folder / 'file.safetensors'
+        small_ticket().save(self.path)
+        self.bytes = self.path.read_bytes()
+        self.length = int.from_bytes(self.bytes[:8], 'little')
+        self.header = json.loads(self.bytes[8:8 + self.length])
+        self.whole = self.load(False)
+
+    def damages(self):
+        return st.one_of(st.tuples(DAMAGE, st.just(None)),
+                         st.tuples(CHANGE_OF_JSON, st.just('text')),
+                         st.tuples(CHANGE_OF_JSON, st.just('header')))
+
+    def damaged(self, damage, part):
+        if part is None:
+            return damage(bytearray(self.bytes))
+        header = copy.deepcopy(self.header)
+        if part == 'header':
+            lines = [header]
+            damage(lines)
+            new = json.dumps(lines[0] if lines else {})
+        else:
+            lines = [json.loads(header['__metadata__']['mmst'])]
+            damage(lines)
+            header['__metadata__']['mmst'] = json.dumps(lines[0] if lines else None)
+            new = json.dumps(header)
+        return len(new).to_bytes(8, 'little') + new.encode() + self.bytes[8 + self.length:]
+
+    def load(self, part):
+        ticket = Ticket.load(self.path)
+        ticket.build()
+        return content_of(ticket)
+
+    def check(self, found, part):
+        assert not kills.differences(self.whole, found)
+
+
 class SparseFile(TorchFile):
     changes = CHANGE_OF_SPARSE
 
@@ -243,8 +283,8 @@ class StudyTable(JsonFile):
 
 
 KINDS = {kind.__name__: kind for kind in (
-    TicketFile, SparseFile, CheckpointFile, Timeline, Summary, StudyRecord, RunRecord,
-    LastCheckpoint, StudyTable)}
+    TicketFile, SafetensorsFile, SparseFile, CheckpointFile, Timeline, Summary, StudyRecord,
+    RunRecord, LastCheckpoint, StudyTable)}
 
 
 def survey(name, number):

@@ -1,6 +1,7 @@
 """Carries ``mmst export`` out."""
 import argparse
 import os.path as osp
+from pathlib import Path
 
 from .. import files
 from ..deploy.export import Deployed, load_sparse, save_sparse
@@ -13,6 +14,7 @@ from ..errors import TicketError, config_error
 from ..settings.shape import first_shape
 from ..tickets import Ticket
 from ..tickets.digest import digest
+from ..tickets.plain_data import as_plain_data
 from .arguments.export import ENDINGS, UNUSED
 from .waiting import waiting
 
@@ -24,8 +26,9 @@ def run(args: argparse.Namespace) -> None:
     out = args.out or osp.splitext(args.ticket)[0] + ENDINGS[args.format]
     files.replaceable(out)
     if args.format == 'sparse':
-        write_sparse(ticket, out)
-        return
+        return write_sparse(ticket, out)
+    if args.format in ('safetensors', 'pth'):
+        return write_ticket(ticket, args.format, out)
     shape = first_shape(check_shape(args.shape), ticket.meta.get('input_shape'))
     network = Deployed(ticket if args.as_is else smallest(ticket), shape)
     images = sample_images(ticket, shape, args.images)
@@ -49,6 +52,25 @@ def check(args: argparse.Namespace) -> None:
         if value is not None and value is not False:  # 0 is an opset, too
             raise config_error(f'--{name.replace("_", "-")}', value,
                                f'has no effect with --format {args.format}', 'omit it')
+
+
+def write_ticket(ticket: Ticket, form: str, out: str) -> None:
+    """Write the ticket itself, and make sure that the file gives all of it.
+
+    Raises:
+        ConfigError: The file's name asks for another form.
+    """
+    ending = ENDINGS[form]
+    if Path(out).suffix != ending:
+        raise config_error('--out', out, f'--format {form} writes files of that ending only',
+                           f'give a name that ends in {ending}')
+    ticket.save(out)
+    again = Ticket.load(out)
+    if digest([again.model, dict(again.state_dict), dict(again.mask), again.meta]) != digest(
+            [as_plain_data(ticket.model), dict(ticket.state_dict), dict(ticket.mask),
+             as_plain_data(ticket.meta)]):
+        raise TicketError(f'{out} does not give the same ticket. Remedy: report this.')
+    print(f'{out}: {osp.getsize(out):,} bytes; the same ticket')
 
 
 def write_sparse(ticket: Ticket, out: str) -> None:

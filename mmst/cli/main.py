@@ -30,6 +30,7 @@ SUBCOMMANDS = dict(
     cost='Count parameters, multiply-adds and memory of a config\'s network or of a ticket.',
     compact='Remove everything dead from a ticket: a smaller file of the same function.',
     export='Write a ticket in another format and check the file against the ticket.',
+    share='Write a folder to share, with a ticket and its model card, or put it on a model hub.',
     seal='Rewrite a ticket of format 1, which has no digest. Give only files that you trust.',
     accelerator='Estimate the time of tickets on a sparse accelerator (supplement, Table 4).',
     report='Write one HTML page about a run: timeline, architecture, layers, costs, samples.',

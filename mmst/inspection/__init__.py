@@ -5,7 +5,7 @@ machine: packed archives, tensors with strides of 0 or larger than their storage
 lists, texts that are encoded again and again. Here the archive's directory and its pickle are read
 symbolically, and whatever could take more than a small multiple of the file's own size is refused.
 """
-from .inspect import inspect
+from .inspect import inspect, stored_size
 from .measure import Unsafe
 
-__all__ = ['Unsafe', 'inspect']
+__all__ = ['Unsafe', 'inspect', 'stored_size']

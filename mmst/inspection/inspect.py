@@ -40,10 +40,7 @@ def inspect(file: BinaryIO) -> None:
         Unsafe: It claims more than it holds.
         Exception: It is no file of ``torch.save``; almost anything can come.
     """
-    status = os.fstat(file.fileno())
-    size = status.st_size
-    if size > HOLES * status.st_blocks * _BLOCK + HOLE_ROOM:
-        raise Unsafe('most of it is a hole, of which nothing is stored')
+    size = stored_size(file)
     file.seek(0)
     archive = file.read(4) == b'PK\3\4'
     file.seek(0)
@@ -52,6 +49,18 @@ def inspect(file: BinaryIO) -> None:
     else:
         _inspect_plain(file, size)
     file.seek(0)
+
+
+def stored_size(file: BinaryIO) -> int:
+    """Return the bytes of a file, all of which are stored.
+
+    Raises:
+        Unsafe: Most of it is a hole.
+    """
+    status = os.fstat(file.fileno())
+    if status.st_size > HOLES * status.st_blocks * _BLOCK + HOLE_ROOM:
+        raise Unsafe('most of it is a hole, of which nothing is stored')
+    return status.st_size
 
 
 def _inspect_archive(file: BinaryIO, size: int) -> None:

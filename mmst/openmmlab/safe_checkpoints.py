@@ -16,10 +16,11 @@ from urllib.parse import urlparse
 import torch
 from mmengine import dist
 
-from ..errors import TicketError
-from ..inspection import Unsafe, inspect
+from ..errors import ConfigError, TicketError
+from ..inspection import Unsafe, inspect, stored_size
 from ..inspection.safe_globals import safe_globals
 from ..registry import CHECKPOINT_READERS
+from . import safetensors_file
 
 
 def read_checkpoints_safely(checkpoint: types.ModuleType) -> None:
@@ -61,7 +62,7 @@ def restricted_pickle() -> Any:
 
 
 def safe_load(filename: str, map_location: Any = None) -> Any:
-    """Read a file of ``torch.save`` without running any code that it may hold.
+    """Read a file of ``torch.save``, or a ticket of safetensors, without running any code in it.
 
     It takes no more memory than a small multiple of the file's size, see :mod:`mmst.inspection`.
 
@@ -74,6 +75,10 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
         safely = dict(pickle_module=restricted_pickle())
     with open(filename, 'rb') as file:
         try:
+            if safetensors_file.is_safetensors(file.read(9)):
+                file.seek(0)
+                stored_size(file)
+                return _moved(safetensors_file.from_bytes(file.read()), map_location)
             inspect(file)
             return torch.load(file, map_location=map_location, **safely)
         except Exception as error:  # A damaged file can raise almost anything.
@@ -83,8 +88,20 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
             raise TicketError(f'{filename}: {problem}') from error
 
 
+def _moved(content: dict[str, Any], place: Any) -> dict[str, Any]:
+    """Put a ticket's weights where ``map_location`` says; functions and tables of places are
+    torch's own and say nothing of a file that has none.
+    """
+    if not isinstance(place, (str, torch.device)):
+        return content
+    return {key: {name: tensor.to(place) for name, tensor in value.items()}
+            if key in ('state_dict', 'mask') else value for key, value in content.items()}
+
+
 def _describe_unreadable(error: Exception) -> str | None:
     """Return one line on why a checkpoint was not read; None where the file is not to blame."""
+    if isinstance(error, ConfigError):  # a package is missing
+        return None
     if isinstance(error, Unsafe):
         return (f'is refused: {error}. Remedy: copy it again, or pass a file that this project or '
                 'mmengine has written.')

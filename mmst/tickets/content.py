@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import TicketError
 from ..models.hrnas.coordinate_order import TICKET_COLUMNS_FIRST
 from ..openmmlab.safe_checkpoints import safe_load
+from ..openmmlab.safetensors_file import SUFFIX, to_bytes
 from .digest import digest
 from .plain_data import as_plain_data
 
@@ -23,13 +24,18 @@ _FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, 
 
 
 def encode(model: Mapping[str, Any], state_dict: Mapping[str, Tensor], mask: Mapping[str, Tensor],
-           meta: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a ticket file; arguments are a ticket's attributes."""
+           meta: Mapping[str, Any], suffix: str = '') -> bytes:
+    """Return the bytes of a ticket file; arguments are a ticket's attributes.
+
+    A file whose name ends in ``.safetensors`` is one of safetensors, any other one of torch.
+    """
     content = dict(model=as_plain_data(model), state_dict=dict(state_dict), mask=dict(mask),
                    meta=as_plain_data(meta))
+    sealed = dict(format=FORMAT, version=VERSION, digest=seal(VERSION, content), **content)
+    if suffix == SUFFIX:
+        return to_bytes(sealed)
     buffer = io.BytesIO()
-    torch.save(dict(format=FORMAT, version=VERSION, digest=seal(VERSION, content), **content),
-               buffer)
+    torch.save(sealed, buffer)
     return buffer.getvalue()
 
 

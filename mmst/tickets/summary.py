@@ -1,14 +1,34 @@
 """Summarises a ticket in a readable file next to it."""
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
+
+from torch import nn
 
 from ..costs.cost import layer_costs, total
 from ..models.hrnas.widths import searched_parts
+from ..pruning.mask import Mask
 from ..search.graph.described import KEY as CHANNELS
-from .ticket import Ticket
 
 
-def summarize(ticket: Ticket, input_shape: Sequence[int],
+class Summarized(Protocol):
+    """Has the parts of a ticket that its summary needs."""
+
+    @property
+    def model(self) -> dict[str, Any]: ...
+
+    @property
+    def mask(self) -> Mask: ...
+
+    @property
+    def meta(self) -> dict[str, Any]: ...
+
+    @property
+    def sparsity(self) -> float: ...
+
+    def build(self) -> nn.Module: ...
+
+
+def summarize(ticket: Summarized, input_shape: Sequence[int],
               supernet: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Return the sparsity, cost and architecture of a ticket as plain data.
 

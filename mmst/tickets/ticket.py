@@ -2,6 +2,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,11 +13,14 @@ from ..models.hrnas.coordinate_order import convert
 from ..models.hrnas.widths import without_widths
 from ..pruning.mask import Mask
 from ..search.graph.described import described
+from ..settings.shape import DEFAULT_SHAPE
+from . import hub
 from .check_meta import check_meta
 from .content import check_digest, check_format, encode, read
 from .imports import needed_imports
 from .model_settings import model_settings
 from .rebuild import cannot_build, reason, rebuild
+from .summary import summarize
 from .weights import check_weights, masked_copy
 
 
@@ -66,8 +70,69 @@ class Ticket:
         return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity, **meta))
 
     def save(self, path: str | Path, own: bool = False) -> None:
-        """Write the file whole or not at all; ``own`` as in :func:`mmst.files.write_bytes`."""
-        files.write_bytes(path, encode(self.model, self.state_dict, self.mask, self.meta), own)
+        """Write the file whole or not at all: by safetensors where its name ends so, else by torch.
+
+        Args:
+            path (str | Path): ``FILE.pth`` or ``FILE.safetensors``.
+            own (bool): As in :func:`mmst.files.write_bytes`.
+        """
+        data = encode(self.model, self.state_dict, self.mask, self.meta, Path(path).suffix)
+        files.write_bytes(path, data, own)
+
+    def save_pretrained(self, folder: str | Path, facts: Mapping[str, Any] | None = None,
+                        name: str | None = None) -> None:
+        """Write a folder to share: the ticket as safetensors, ``ticket.json`` and a model card.
+
+        Args:
+            folder (str | Path): Made where there is none.
+            facts (Mapping, optional): The content of the run's ``ticket.json``. Defaults to what
+                the ticket itself knows, with its costs.
+            name (str, optional): ``user/name``, if the folder is for the hub.
+
+        Raises:
+            ConfigError: safetensors is not installed.
+        """
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        if facts is None:
+            facts = summarize(self, self.meta.get('input_shape') or DEFAULT_SHAPE,
+                              self.meta.get('supernet'))
+        self.save(Path(folder, hub.TICKET))
+        hub.write_facts(folder, facts, name)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, revision: str | None = None,
+                        **options: Any) -> 'Ticket':
+        """Read the ticket of a folder or of the hub; arguments: :func:`mmst.tickets.hub.find`.
+
+        Raises:
+            TicketError: There is none, it cannot be had, or it is damaged.
+            ConfigError: safetensors or huggingface_hub is not installed.
+        """
+        path = hub.find(source, revision, **options)
+        try:
+            return cls.load(path)
+        except TicketError as error:
+            problem = str(error).partition(' Remedy:')[0]
+            raise TicketError(f'{source}: {problem} Remedy: download it again, with '
+                              'force_download=True.') from error
+
+    def push_to_hub(self, repository: str, facts: Mapping[str, Any] | None = None,
+                    **options: Any) -> str:
+        """Write such a folder to the hub; returns its address.
+
+        Args:
+            repository (str): ``user/name``; made where there is none.
+            facts (Mapping, optional): As of :meth:`save_pretrained`.
+            options: Of :func:`mmst.tickets.hub.push`.
+
+        Raises:
+            TicketError: The hub does not take it.
+            ConfigError: safetensors or huggingface_hub is not installed.
+        """
+        name = repository.removeprefix(hub.SCHEME)
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder, facts, name)
+            return hub.push(folder, name, **options)
 
     @classmethod
     def load(cls, path: str | Path) -> 'Ticket':

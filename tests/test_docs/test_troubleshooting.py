@@ -17,7 +17,6 @@ from view_tickets import view_ticket
 
 import mmst
 from mmst.deploy.open import open_ticket
-from mmst.deploy.optional import need
 from mmst.engine import MaskedOptimWrapper, PruneHook, SearchHook, TicketCheckpointHook
 from mmst.engine.hooks.finite_hook import check_finite
 from mmst.engine.run.monitors import check_monitors
@@ -28,6 +27,7 @@ from mmst.engine.run.work_dir_lock import release
 from mmst.errors import MMSTError
 from mmst.lab.visualize.boxes import Boxes
 from mmst.lab.visualize.column import check_task
+from mmst.optional import need
 from mmst.tickets import Ticket
 
 PAGE = ROOT / 'docs' / 'troubleshooting.md'

@@ -3,18 +3,20 @@ import argparse
 
 from .common import add_import_argument
 
-ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse')
+ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse', safetensors='.safetensors', pth='.pth')
 #: Arguments that a format has no use for.
-UNUSED = dict(onnx=(), torch=('opset', ), sparse=('opset', 'shape', 'images', 'as_is'))
+UNUSED = dict(onnx=(), torch=('opset', ), **dict.fromkeys(
+    ('sparse', 'safetensors', 'pth'), ('opset', 'shape', 'images', 'as_is')))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
-    parser.add_argument('ticket', help='TICKET.pth of a finished run, compact or not')
+    parser.add_argument('ticket', help='TICKET.pth, .sparse or .safetensors of a finished run')
     parser.add_argument('--format', choices=ENDINGS, required=True,
                         help='onnx; torch: a program of torch.export; sparse: kept weights and '
-                        'their positions')
-    parser.add_argument('-o', '--out', metavar='FILE', help='TICKET.onnx, .pt2, .sparse by default')
+                        'their positions; safetensors, pth: the ticket itself, without or with '
+                        'pickle')
+    parser.add_argument('-o', '--out', metavar='FILE', help='TICKET.onnx, .pt2, … by default')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the images; the ticket\'s by default')
     parser.add_argument('--opset', type=int, help='of ONNX (default: 18)')

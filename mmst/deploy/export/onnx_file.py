@@ -14,7 +14,7 @@ from torch import Tensor
 from ... import files
 from ...costs.cost import image_channels
 from ...errors import TicketError, config_error
-from ..optional import need
+from ...optional import need
 from .deployed import Deployed
 
 #: Operator sets that the exporter writes.

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ...deploy.export import Deployed
 from ...deploy.export.onnx_file import export_onnx
-from ...deploy.optional import need
 from ...deploy.sparse import SparseModel
 from ...deploy.sparse.library import kernel
 from ...errors import ConfigError, TicketError, config_error
+from ...optional import need
 from ...tickets import Ticket
 
 #: Runs a network on one image (1, C, H, W).

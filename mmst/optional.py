@@ -1,8 +1,8 @@
-"""Imports packages that only some exports need."""
+"""Imports packages that only some tools need."""
 from importlib import import_module
 from types import ModuleType
 
-from ..errors import ConfigError
+from .errors import ConfigError
 
 
 def need(module: str, why: str, install: str | None = None) -> ModuleType:

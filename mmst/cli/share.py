@@ -1,0 +1,77 @@
+"""Carries ``mmst share`` out."""
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import files
+from ..costs.cost import image_channels
+from ..deploy.open import open_ticket
+from ..errors import TicketError, config_error
+from ..lab.demo.speed import attempt, milliseconds, sparse_engine
+from ..lab.machine import machine
+from ..settings.shape import first_shape
+from ..tickets import Ticket, summarize
+from .waiting import waiting
+
+
+def run(args: argparse.Namespace) -> None:
+    """Collect the facts, write the folder or put it on the hub, say where it is."""
+    for name in ('private', 'revision'):
+        if args.out and getattr(args, name):
+            raise config_error(f'--{name}', getattr(args, name), 'has no effect with --out',
+                               'omit it')
+    ticket = open_ticket(args.ticket)
+    facts = known_facts(args.ticket, ticket)
+    if not args.no_timing:
+        facts.update(measured(ticket, facts['input_shape']))
+    if args.out:
+        ticket.save_pretrained(args.out, facts)
+        print(f'{args.out}: ticket.safetensors, ticket.json and README.md; to load it:\n  '
+              f'Ticket.from_pretrained({args.out!r})')
+        return
+    with waiting(f'sending it to {args.to}'):
+        address = ticket.push_to_hub(args.to, facts, private=args.private or None,
+                                     revision=args.revision)
+    print(f'{address}; to load it:\n  Ticket.from_pretrained({args.to!r})')
+
+
+def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:
+    """Return what the ticket says of itself, with the metrics that its run has written.
+
+    Raises:
+        TicketError: The file next to it is damaged.
+    """
+    facts = summarize(ticket, first_shape(None, ticket.meta.get('input_shape')),
+                      ticket.meta.get('supernet'))
+    beside = Path(path).with_suffix('.json')
+    if beside.is_file():
+        try:
+            metrics = files.parse_json(files.read_text(beside))['metrics']
+            facts['metrics'] = {str(name): float(value) for name, value in metrics.items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise TicketError(f'{beside} is no summary of a run ({error}). Remedy: take it from '
+                              'the run again, or move it away.') from None
+    return facts
+
+
+def measured(ticket: Ticket, shape: tuple[int, int]) -> dict[str, Any]:
+    """Return milliseconds of the sparse engine and of torch, and the machine; none where the engine
+    has no use for the network.
+    """
+    fast, problem = attempt(lambda: sparse_engine(ticket))
+    if fast is None:
+        print(f'no milliseconds: {problem}')
+        return {}
+    network = ticket.build()
+    image = torch.zeros(1, image_channels(network), *shape)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        size = 'x'.join(map(str, shape))
+        times = milliseconds({f'sparse engine, {size}, one thread': fast,
+                              f'torch, {size}, one thread': network}, image)
+    finally:
+        torch.set_num_threads(threads)
+    return dict(milliseconds=times, machine=machine())

@@ -1,0 +1,123 @@
+"""Keeps tickets in folders of a form that people share, on disk and on a model hub.
+
+A folder has ``ticket.safetensors``, ``ticket.json`` (its costs and metrics) and ``README.md`` (its
+model card).
+"""
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .. import files
+from ..errors import TicketError
+from ..optional import need
+from .model_card import model_card
+
+TICKET, FACTS, CARD = 'ticket.safetensors', 'ticket.json', 'README.md'
+#: What names of the hub may begin with.
+SCHEME = 'hf:'
+
+
+def write_facts(folder: str | Path, facts: Mapping[str, Any], name: str | None = None) -> None:
+    """Write ``ticket.json`` and the model card.
+
+    Args:
+        folder (str | Path): It holds the ticket.
+        facts (Mapping): As :func:`~mmst.tickets.summary.summarize` gives them; ``metrics``, and
+            ``milliseconds`` with ``machine``, where they are known.
+        name (str, optional): That the card's snippet loads. Defaults to the folder.
+    """
+    text = json.dumps(facts, indent=2, default=str)
+    files.write_bytes(Path(folder, FACTS), text.encode())
+    files.write_bytes(Path(folder, CARD), model_card(facts, name or str(folder)).encode())
+
+
+def find(source: str | Path, revision: str | None = None, **options: Any) -> Path:
+    """Return the ticket file of a folder, or of the hub: it is downloaded once and kept.
+
+    Args:
+        source (str | Path): A folder, or ``user/name``, with or without ``hf:`` before and
+            ``@revision`` after it.
+        revision (str, optional): A branch, a tag or a commit of the hub.
+        options: Of ``huggingface_hub.hf_hub_download``, as ``force_download=True``.
+
+    Raises:
+        TicketError: There is none, or it cannot be had.
+        ConfigError: huggingface_hub is not installed.
+    """
+    text = str(source)
+    if not text.startswith(SCHEME) and Path(text).is_dir():
+        path = Path(text, TICKET)
+        if path.is_file():
+            return path
+        raise TicketError(f'{text}: the folder has no {TICKET}. Remedy: give one that '
+                          'save_pretrained has written.')
+    name, at, given = text.removeprefix(SCHEME).partition('@')
+    hub = _hub()
+    with _one_line(text):
+        return Path(hub.hf_hub_download(name, TICKET, revision=revision or (given if at else None),
+                                        **options))
+
+
+def push(folder: str | Path, repository: str, private: bool | None = None,
+         revision: str | None = None, **options: Any) -> str:
+    """Copy a folder to the hub, and make the repository where there is none; returns its address.
+
+    Args:
+        folder (str | Path): It has the ticket, its facts and its card.
+        repository (str): ``user/name``.
+        private (bool, optional): Of a new repository; the account's default where it is None.
+        revision (str, optional): A branch that exists.
+        options: Of ``huggingface_hub.HfApi``, as ``token``.
+
+    Raises:
+        TicketError: The hub does not take it.
+        ConfigError: huggingface_hub is not installed.
+    """
+    hub = _hub()
+    name = repository.removeprefix(SCHEME)
+    api = hub.HfApi(library_name='mmst', **options)
+    with _one_line(repository):
+        api.create_repo(name, private=private, exist_ok=True)
+        found = api.upload_folder(repo_id=name, folder_path=folder, revision=revision,
+                                  allow_patterns=[TICKET, FACTS, CARD],
+                                  commit_message='A ticket of mmst')
+        return str(found.repo_url if hasattr(found, 'repo_url') else found)
+
+
+def _hub() -> ModuleType:
+    return need('huggingface_hub', 'sharing tickets')
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """Turn errors of the hub into one line that says what to do."""
+    errors = need('huggingface_hub.errors', 'sharing tickets')
+    remedies = [
+        (errors.GatedRepoError, 'its owner has to let you in', 'ask on its page, then hf auth '
+         'login'),
+        (errors.RepositoryNotFoundError, 'there is no such repository, or it is not yours to see',
+         'check the name; for a private one: hf auth login'),
+        (errors.RevisionNotFoundError, 'it has no such revision', 'give a branch, a tag or a '
+         'commit of it'),
+        (errors.RemoteEntryNotFoundError, f'it has no {TICKET}', 'give a repository that '
+         'push_to_hub has written'),
+        ((errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled), 'the hub cannot be '
+         'reached, and no copy was kept', 'connect to the network once, or '
+         'give a folder that is there'),
+        (errors.HFValidationError, 'is no name of a repository', 'give user/name, a folder, or '
+         'the path of a ticket')]
+    try:
+        yield
+    except Exception as error:  # the client's transport has errors of its own
+        for kinds, problem, remedy in remedies:
+            if isinstance(error, kinds):
+                raise TicketError(f'{name}: {problem}. Remedy: {remedy}.') from error
+        if isinstance(error, TypeError):  # an option that the hub's client does not know
+            raise
+        said = re.sub(r'\s*\(Request ID.*?\)', '', str(error)).strip().rstrip('.')
+        raise TicketError(f'{name}: the hub answers: {said}. Remedy: try again, or download its '
+                          'files by hand and give the folder.') from error

@@ -1,0 +1,116 @@
+"""Writes the card of a ticket: what it does, what it costs, how it was found, how to run it."""
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..settings.hooks import hook_settings
+
+#: The toolbox, which names the task: what people look for on a hub, and what they call it.
+_TASKS = dict(mmseg=('image-segmentation', 'semantic segmentation'),
+              mmpretrain=('image-classification', 'image classification'),
+              mmpose=('keypoint-detection', 'key points of people'),
+              mmdet=('object-detection', 'object detection'))
+_SETTINGS = ('SearchHook', 'PruneHook')
+
+
+def model_card(facts: Mapping[str, Any], name: str) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        facts (Mapping): The content of ``ticket.json``: as :func:`~mmst.tickets.summary.summarize`
+            gives it, with ``metrics``, and ``milliseconds`` and ``machine`` where they are known.
+        name (str): That the snippet loads: the folder, or ``user/name``.
+    """
+    tag, task = _TASKS.get(str(facts.get('default_scope')), ('', 'a task of OpenMMLab'))
+    parts = [_front_matter(tag), _headline(facts, task), _table('Metrics', _metrics(facts)),
+             _table('Costs', _costs(facts)), _table('Speed', _speed(facts)), _data(facts),
+             _table('How it was found', _settings(facts)), _usage(name)]
+    return '\n\n'.join(part for part in parts if part) + '\n'
+
+
+def _front_matter(tag: str) -> str:
+    lines = ['library_name: mmst', 'tags:', '- supertickets', '- sparse', '- openmmlab']
+    return '\n'.join(['---', *([f'pipeline_tag: {tag}'] if tag else []), *lines, '---'])
+
+
+def _headline(facts: Mapping[str, Any], task: str) -> str:
+    sparsity = f'{float(facts.get("sparsity") or 0):.0%}'
+    return (f'# A ticket for {task}\n\nA network for {task}, of which one training run has '
+            f'removed whole channels and then {sparsity} of the remaining weights: a SuperTicket '
+            '(You et al., ECCV 2022). It runs without further training.')
+
+
+def _metrics(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = facts.get('metrics') or {}
+    return [(name, f'{value:.4g}') for name, value in found.items()
+            if isinstance(value, (int, float))]
+
+
+def _costs(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    size = 'x'.join(map(str, facts.get('input_shape') or ()))
+    for key, title in (('params', 'weights'), ('macs', f'multiply-adds at {size}')):
+        costs = facts.get(key) or {}
+        rows += [(f'{title}, {network}', _count(costs[network]))
+                 for network in ('supernet', 'searched', 'sparse')
+                 if isinstance(costs.get(network), (int, float))]
+    return rows
+
+
+def _speed(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    machine = facts.get('machine') or {}
+    on = f' ({machine["cpu"]})' if machine.get('cpu') else ''
+    return [(f'{name}{on}', f'{value:.1f} ms')
+            for name, value in (facts.get('milliseconds') or {}).items()]
+
+
+def _data(facts: Mapping[str, Any]) -> str:
+    classes = (facts.get('dataset_meta') or {}).get('classes') or ()
+    if not classes:
+        return ''
+    shown = ', '.join(map(_plain, classes[:40]))
+    more = f' and {len(classes) - 40} more' if len(classes) > 40 else ''
+    return f'## Data\n\n{len(classes)} classes: {shown}{more}.'
+
+
+def _settings(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(f'{kind}.{key}', str(value)) for kind in _SETTINGS
+            for key, value in (hook_settings(facts.get('settings') or {}, kind) or {}).items()
+            if key != 'type']
+
+
+def _usage(name: str) -> str:
+    return f'''## Use
+
+```python
+from mmst.deploy import SparseModel
+from mmst.tickets import Ticket
+
+ticket = Ticket.from_pretrained('{name}')
+network = ticket.build()                 # of torch
+fast = SparseModel.from_ticket(ticket)   # the same outputs; on a CPU, zero weights cost nothing
+```
+
+The same with the file `ticket.safetensors` on the command line:
+
+```bash
+mmst test CONFIG ticket.safetensors
+mmst cost ticket.safetensors
+mmst export ticket.safetensors --format onnx
+```'''
+
+
+def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f'| {_plain(name)} | {_plain(value)} |' for name, value in rows]
+    return '\n'.join([f'## {title}\n', '| | |', '| --- | --- |', *lines]) if lines else ''
+
+
+def _count(number: float) -> str:
+    for unit, size in (('G', 1e9), ('M', 1e6), ('k', 1e3)):
+        if abs(number) >= size:
+            return f'{number / size:.3g} {unit}'
+    return f'{number:.3g}'
+
+
+def _plain(text: Any) -> str:
+    """Return a text that stays in its cell."""
+    return ' '.join(str(text).replace('|', r'\|').split())

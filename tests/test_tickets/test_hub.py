@@ -1,0 +1,177 @@
+"""Sharing tickets: folders, and a hub of which a server on this machine speaks the protocol."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import kills
+import pytest
+from damage import content_of, small_ticket
+from model_hub import COMMIT, serve
+
+from mmst.errors import ConfigError, TicketError
+from mmst.tickets import Ticket
+from mmst.tickets.model_card import model_card
+
+#: What each client's process begins with: ``tried(act)`` is what ``act`` gives, or its error.
+BEGIN = '''
+import json, sys
+import kills
+from damage import content_of, small_ticket
+from mmst.errors import MMSTError
+from mmst.tickets import Ticket
+
+def tried(act):
+    try:
+        found = act()
+        return kills.differences(content_of(found), content_of(small_ticket())) == [] if (
+            isinstance(found, Ticket)) else found
+    except MMSTError as error:
+        return str(error)
+
+def get(*args, **options):
+    return tried(lambda: Ticket.from_pretrained(*args, **options))
+
+'''
+
+
+class Clients:
+    """Processes that use the hub; they share a cache.
+
+    Args:
+        hub: The server's.
+        cache (Path): Folder.
+    """
+
+    def __init__(self, hub, cache):
+        self.hub, self.cache = hub, cache
+
+    def __call__(self, code, **environment):
+        """What a process prints as JSON; its environment is read when it imports the client."""
+        path = os.pathsep.join(str(Path(__file__).parents[level]) for level in (1, 2))
+        env = dict(os.environ, HF_ENDPOINT=self.hub.address, HF_HOME=str(self.cache),
+                   HF_HUB_DISABLE_XET='1', HF_HUB_DISABLE_TELEMETRY='1', PYTHONPATH=path,
+                   HF_HUB_DISABLE_PROGRESS_BARS='1', **environment)
+        done = subprocess.run([sys.executable, '-W', 'ignore', '-c', f'{BEGIN}{code}'], env=env,
+                              capture_output=True, text=True, timeout=200)
+        assert not done.returncode, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope='module')
+def clients(tmp_path_factory):
+    with serve() as hub:
+        yield Clients(hub, tmp_path_factory.mktemp('cache'))
+
+
+@pytest.fixture(scope='module')
+def pushed(clients):
+    """A ticket was pushed, and then again."""
+    return clients('''
+print(json.dumps([tried(lambda: small_ticket().push_to_hub('user/streets', token='hf_test'))
+                  for _ in range(2)]))''')
+
+
+def test_a_pushed_ticket_has_its_facts_and_a_card_that_names_it(clients, pushed):
+    assert pushed == [f'{clients.hub.address}/user/streets'] * 2
+    files = clients.hub.repositories['user/streets']
+    assert set(files) == {'ticket.safetensors', 'ticket.json', 'README.md'}
+    assert "from_pretrained('user/streets')" in files['README.md'].decode()
+    assert json.loads(files['ticket.json'])['params']['sparse']
+
+
+def test_it_comes_back_whole_by_each_form_of_its_name_and_offline(clients, pushed):
+    found = clients('''
+print(json.dumps([get('user/streets'), get('hf:user/streets'), get('user/streets@main'),
+                  get('user/streets', revision='main'), get('user/streets', 'C')]))
+'''.replace('C', COMMIT))
+    assert found == [True] * 5
+    asked = len(clients.hub.requests)
+    found = clients("print(json.dumps([get('user/streets'), get('user/other')]))",
+                    HF_HUB_OFFLINE='1')
+    assert found[0] is True and len(clients.hub.requests) == asked
+    assert 'the hub cannot be reached, and no copy was kept' in found[1]
+
+
+def test_what_cannot_be_had_is_told_in_one_line(clients, pushed):
+    clients.hub.repositories['user/empty'] = {}
+    found = clients('''
+print(json.dumps([get('user/nothing'), get('user/streets@v9'), get('user/empty'), get('a/b/c/d'),
+                  get('user/st reets'), get('hf:'),
+                  tried(lambda: small_ticket().push_to_hub('user/new', token='wrong'))]))''')
+    for message, said in zip(found, [
+            'no such repository', 'no such revision', 'it has no ticket.safetensors',
+            'is no name of a repository', 'is no name of a repository',
+            'is no name of a repository', 'user/new: '], strict=True):
+        assert said in message and 'Remedy: ' in message and '\n' not in message
+    assert 'user/new' not in clients.hub.repositories
+
+
+def test_a_hub_that_refuses_is_told_in_one_line(clients, pushed, tmp_path):
+    clients.hub.closed = True
+    try:
+        found = clients("print(json.dumps(get('user/streets')))", HF_HUB_CACHE=str(tmp_path))
+    finally:
+        clients.hub.closed = False
+    assert 'user/streets: ' in found and 'Remedy: ' in found and '\n' not in found
+
+
+def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_whole(clients, pushed,
+                                                                             tmp_path):
+    clients.hub.cuts = [20000]
+    assert clients("print(json.dumps(get('user/streets')))",
+                   HF_HUB_CACHE=str(tmp_path / 'a')) is True and not clients.hub.cuts
+    clients.hub.cuts = [20000] * 20
+    found = clients("print(json.dumps([get('user/streets')]))", HF_HUB_CACHE=str(tmp_path / 'b'))
+    clients.hub.cuts = []
+    assert 'user/streets: ' in found[0] and 'Remedy: ' in found[0]
+    assert clients("print(json.dumps(get('user/streets')))",
+                   HF_HUB_CACHE=str(tmp_path / 'b')) is True
+
+
+def test_a_file_that_is_not_what_was_pushed_is_refused_until_it_is_downloaded_again(
+        clients, pushed, tmp_path):
+    clients.hub.tamper = True
+    try:
+        found = clients("print(json.dumps(get('user/streets')))", HF_HUB_CACHE=str(tmp_path))
+    finally:
+        clients.hub.tamper = False
+    assert 'Remedy: download it again, with force_download=True' in found
+    assert clients("print(json.dumps(get('user/streets', force_download=True)))",
+                   HF_HUB_CACHE=str(tmp_path)) is True
+
+
+def test_a_folder_on_disk_has_the_same_form(tmp_path):
+    ticket = small_ticket()
+    ticket.save_pretrained(tmp_path / 'new' / 'folder', dict(metrics=dict(mIoU=61.5)))
+    folder = tmp_path / 'new' / 'folder'
+    again = Ticket.from_pretrained(folder)
+    assert not kills.differences(content_of(again), content_of(ticket))
+    assert '| mIoU | 61.5 |' in (folder / 'README.md').read_text()
+    (folder / 'ticket.safetensors').unlink()
+    with pytest.raises(TicketError, match='the folder has no ticket'):
+        Ticket.from_pretrained(folder)
+
+
+def test_without_the_package_one_line_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
+    with pytest.raises(ConfigError, match='pip install huggingface_hub'):
+        Ticket.from_pretrained('user/streets')
+
+
+def test_the_card_tells_what_is_known_and_nothing_more():
+    card = model_card(dict(
+        default_scope='mmseg', sparsity=0.9, metrics=dict(mIoU=60.04),
+        params=dict(supernet=1.2e6, searched=9e5, sparse=9e4), macs=dict(supernet=2e9),
+        input_shape=[128, 256], milliseconds={'sparse engine': 7.94}, machine=dict(cpu='A|B'),
+        dataset_meta=dict(classes=['road', 'a | b\nc']), settings=dict(custom_hooks=[
+            dict(type='mmst.PruneHook', sparsity=0.9), dict(type='Other', a=1)])), 'user/name')
+    for line in ('pipeline_tag: image-segmentation', '| mIoU | 60.04 |',
+                 '| weights, supernet | 1.2 M |', '| multiply-adds at 128x256, supernet | 2 G |',
+                 r'| sparse engine (A\|B) | 7.9 ms |', r'2 classes: road, a \| b c.',
+                 '| PruneHook.sparsity | 0.9 |', "Ticket.from_pretrained('user/name')"):
+        assert line in card, line
+    assert '## Other' not in card and 'Other.a' not in card
+    little = model_card({}, 'folder')
+    assert '## Speed' not in little and '## Data' not in little and '## Metrics' not in little
