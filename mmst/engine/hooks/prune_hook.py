@@ -3,23 +3,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
-from mmengine import dist
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask
-from ...pruning.prunable import with_new_kinds
 from ...pruning.pruner import PARTS, Pruner, PruneResult
 from ...registry import HOOKS
 from ...settings.checks import check_flag
+from ..run.agreement import take_from_first_rank
 from ..run.batches import criterion_gradients
 from ..run.coverage import log_coverage
-from ..run.events import add_event, events
+from ..run.events import add_event, follows, happened
 from ..run.invariant import check_pruned_are_zero
-from ..run.mask_state import MASK, RETURNED, checked, restore_returned, returned_state
+from ..run.mask_state import MASK, RETURNED, restore, returned_state
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import find_hook, refresh_averaged, unwrapped
@@ -72,8 +70,7 @@ class PruneHook(MaskHook):
         self.sparsity = self.pruner.sparsity
         self.schedule, self.criterion = self.pruner.schedule, self.pruner.criterion
         self.keep_values = self.pruner.revive == 'value'
-        self._loaded: dict | None = None
-        self._loaded_returned: dict | None = None
+        self._loaded: dict[str, Any] = {}
 
     @property
     def drawn(self) -> Mask | None:
@@ -106,7 +103,7 @@ class PruneHook(MaskHook):
         ema = find_hook(runner, EMAHook) if self.pruner.reactivation else None
         self._averages = SinceReturn(ema) if ema is not None else None
         log_coverage(runner, self)
-        self._restore(runner)
+        restore(self.in_force(runner), unwrapped(runner), self._averages, self._loaded)
 
     def before_train_epoch(self, runner: Runner) -> None:
         self._begin_step(runner)
@@ -119,17 +116,9 @@ class PruneHook(MaskHook):
         if self._averages is not None:
             self._averages.update()
         if self.debug:
-            self.check_masks(runner)
+            in_force = self.in_force(runner)
+            check_pruned_are_zero(in_force.weights, in_force.holder.masks, in_force.copies)
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
-
-    def check_masks(self, runner: Runner) -> None:
-        """Refuse pruned weights that are not exactly 0, the averaged ones too.
-
-        Raises:
-            TrainingError: Naming the parameter that drifted.
-        """
-        in_force = self.in_force(runner)
-        check_pruned_are_zero(in_force.weights, in_force.holder.masks, in_force.copies)
 
     def on_step(self, runner: Runner, step: int) -> None:
         if self._averages is not None:
@@ -145,7 +134,8 @@ class PruneHook(MaskHook):
     def on_stop(self, runner: Runner, step: int) -> None:
         """End at the target sparsity, also a run that is stopped early."""
         self._record(runner, step, self.pruner.stop(
-            self.in_force(runner), _lifted_at(runner, step), **self._helpers(runner, step)))
+            self.in_force(runner), follows(runner, 'reactivate', 'prune') and happened(
+                runner, step, 'reactivate'), **self._helpers(runner, step)))
 
     def draw(self, runner: Runner, step: int, ratio: float) -> None:
         """Draw the mask of sparsity ``ratio`` now and put it in force."""
@@ -164,27 +154,15 @@ class PruneHook(MaskHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
-        self._loaded = checkpoint.get(MASK) if is_resumed(runner) else None
-        self._loaded_returned = checkpoint.get(RETURNED) if is_resumed(runner) else None
-
-    def _restore(self, runner: Runner) -> None:
-        """Go on with the mask, or the returned weights, of the checkpoint."""
-        in_force = self.in_force(runner)
-        weights, wrapper = in_force.weights, runner.optim_wrapper
-        if self._loaded is not None:
-            kept = with_new_kinds(self._loaded['kept'], weights, unwrapped(runner))
-            in_force.put(checked(kept, weights))
-            for name, value in self._loaded['values'].items():
-                wrapper.masks[weights[name]]['value'] = value.to(weights[name].device)
-        if self._loaded_returned is not None:
-            wrapper.returned = restore_returned(self._loaded_returned, weights, self._averages)
+        if is_resumed(runner):
+            self._loaded = {key: checkpoint.get(key) for key in (MASK, RETURNED)}
 
     def _begin_step(self, runner: Runner) -> None:
         step = runner.iter if counts_iterations(runner) else runner.epoch
         self._record(runner, step, self.pruner.begin_step(self.in_force(runner)))
 
     def _helpers(self, runner: Runner, step: int) -> dict:
-        return dict(agree=_take_from_first_rank, gradients=lambda weights: criterion_gradients(
+        return dict(agree=take_from_first_rank, gradients=lambda weights: criterion_gradients(
             runner, self.criterion, weights, runner.seed + step))
 
     def _record(self, runner: Runner, step: int, result: PruneResult) -> None:
@@ -192,16 +170,3 @@ class PruneHook(MaskHook):
             add_event(runner, 'reactivate', step, revived=result.revived)
         if result.mask is not None:
             add_event(runner, 'prune', step, **result.details())
-
-
-def _lifted_at(runner: Runner, step: int) -> bool:
-    """Say whether masks were lifted at the end of ``step`` and none has been put in force since."""
-    last = next((e for e in events(runner)[::-1] if e['kind'] in ('reactivate', 'prune')), None)
-    return last is not None and (last['kind'], last['step']) == ('reactivate', step)
-
-
-def _take_from_first_rank(tensor: torch.Tensor) -> None:
-    if dist.get_world_size() > 1:
-        data = tensor.to(torch.uint8)
-        dist.broadcast(data)
-        tensor.copy_(data.bool())

@@ -2,7 +2,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine import dist
 from mmengine.device import is_cuda_available
 from mmengine.runner import Runner
 
@@ -10,23 +9,17 @@ from ...costs.network_costs import NetworkCosts
 from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
 from ...search.graph.described import described
-from ...search.importance import Keep
 from ...search.penalty import warmup as warmed_up
 from ...search.searcher import Searcher
 from ...settings.checks import check_choice, check_number, check_size
+from ..run.agreement import decision_of_first_rank
 from ..run.coverage import log_coverage
 from ..run.events import add_event, events
 from ..run.offered_units import UNITS, offer_units
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import averaged, refresh_averaged, unwrapped
-from ..run.search_advice import (
-    advice,
-    advise_on_trials,
-    describe_emptied,
-    describe_missed,
-    dropped_state,
-)
+from ..run.search_advice import Adviser, advise_after_run, advise_on_trials, warn
 from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps, steps_done
 
 
@@ -78,20 +71,11 @@ class SearchHook(IntervalHook):
         self.searcher = Searcher(
             NetworkCosts(self.input_shape), threshold, rho, resource_aware, target_flops,
             target_params, divisor, minimum, leave_alone, importance)
+        self.threshold, self.rho = self.searcher.threshold, self.searcher.base_rho
         self.units = check_choice('SearchHook.units', units, UNITS)
         self.last_search = 0
-        self._warned_of_dropped = False
+        self._advise = Adviser()
         self._loaded: dict[str, Any] | None = None
-
-    @property
-    def threshold(self) -> float:
-        """Return ε."""
-        return self.searcher.threshold
-
-    @property
-    def rho(self) -> float:
-        """Return ρ as it was set; with a target the searches change it."""
-        return self.searcher.base_rho
 
     @property
     def survivors(self) -> dict[str, list[int]]:
@@ -102,10 +86,6 @@ class SearchHook(IntervalHook):
     def supernet(self) -> dict[str, float] | None:
         """Return costs before the search; None before training."""
         return self.searcher.supernet
-
-    def leaves_alone(self, group: str) -> bool:
-        """Return whether a group of search units stays as it is."""
-        return self.searcher.leaves_alone(group)
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_wrapper('the search needs a wrapper that adds its penalty')
@@ -121,9 +101,8 @@ class SearchHook(IntervalHook):
             self.last_search = self._loaded['last_search']
         self._follow(runner)
         log_coverage(runner, self)
-        slow = advise_on_trials(runner.cfg)
-        if slow is not None and is_cuda_available():
-            runner.logger.warning(slow)
+        if is_cuda_available():
+            warn(runner, advise_on_trials(runner.cfg))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         length = self.warmup * iterations_per_step(runner)
@@ -145,17 +124,11 @@ class SearchHook(IntervalHook):
             unwrapped(runner), ema.module if ema is not None else None,
             (wrapper.optimizer, wrapper.masks, wrapper.returned),
             last=step + self.interval > max_steps(runner), done=done / max(searches, 1),
-            agree=_decision_of_first_rank)
+            agree=decision_of_first_rank)
         self.last_search = step
         if result.removed:
             self._follow(runner)
-        warning = dropped_state(wrapper.optimizer, result.dropped)
-        warnings = [describe_emptied(step, result.emptied),
-                    describe_missed(step, result) if done == searches else None,
-                    None if self._warned_of_dropped else warning]
-        self._warned_of_dropped |= warning is not None
-        for warning in filter(None, warnings):
-            runner.logger.warning(warning)
+        warn(runner, *self._advise(step, result, wrapper.optimizer, last=done == searches))
         add_event(runner, 'search', step, **result.details())
 
     def after_train(self, runner: Runner) -> None:
@@ -164,10 +137,8 @@ class SearchHook(IntervalHook):
         if self.last_search != steps_done(runner) // self.interval * self.interval:
             return  # cut off between steps: it goes on
         searches = [event for event in events(runner) if event['kind'] == 'search']
-        warning = advice(searches, self.rho, self.warmup,
-                         self.searcher.meets_target(unwrapped(runner)))
-        if warning is not None:
-            runner.logger.warning(warning)
+        warn(runner, advise_after_run(searches, self.rho, self.warmup,
+                                      self.searcher.meets_target(unwrapped(runner))))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
@@ -183,9 +154,3 @@ class SearchHook(IntervalHook):
         refresh_averaged(runner)
         rewrap(runner)
         runner.optim_wrapper.penalty = self.searcher.penalty(unwrapped(runner))
-
-
-def _decision_of_first_rank(keep: Keep) -> Keep:
-    decision = [keep]
-    dist.broadcast_object_list(decision)
-    return decision[0]

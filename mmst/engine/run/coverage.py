@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ...costs.coverage import coverage
+from ...search.searcher import Searcher
 from ...search.units import find_units
 from .runner_views import unwrapped
 
@@ -23,9 +24,7 @@ class PrunesWeights(Protocol):
 @runtime_checkable
 class SearchesUnits(Protocol):
     """Is a hook that removes search units, e.g. ``SearchHook``."""
-
-    def leaves_alone(self, group: str) -> bool:
-        """Return whether a group of units stays as it is."""
+    searcher: Searcher
 
 
 def log_coverage(runner: Runner, teller: Hook) -> None:
@@ -42,7 +41,7 @@ def log_coverage(runner: Runner, teller: Hook) -> None:
     model = unwrapped(runner)
     weights, parts = ({}, ()) if prune is None else (prune.weights(runner), prune.select['parts'])
     groups = [] if search is None else [
-        name for name in find_units(model) if not search.leaves_alone(name)]
+        name for name in find_units(model) if not search.searcher.leaves_alone(name)]
     found, hint = coverage(model, weights, groups, parts), ''
     whole = [part for part, _ in model.named_children() if part in found.left_out
              and part not in parts]

@@ -6,6 +6,8 @@ from torch import nn
 
 from ...errors import TicketError
 from ...pruning.mask import Mask
+from ...pruning.mask_in_force import MaskInForce
+from ...pruning.prunable import with_new_kinds
 from ...pruning.reactivation import PruneState
 from .since_return import SinceReturn
 
@@ -26,6 +28,29 @@ def returned_state(returned: PruneState, weights: Weights,
     # Copies: they may be views of one tensor of all weights, which a file would then hold.
     return dict(returned={name: returned[w]['returned'].clone() for name, w in weights.items()},
                 share=averages.share if averages is not None else 0.)
+
+
+def restore(in_force: MaskInForce, model: nn.Module, averages: SinceReturn | None,
+            loaded: Mapping[str, Any]) -> None:
+    """Go on with the mask, or the returned weights, of a checkpoint.
+
+    Args:
+        in_force (MaskInForce): Of the run that goes on.
+        model (nn.Module): Its network.
+        averages (SinceReturn, optional): Corrects the averages of returned weights.
+        loaded (Mapping): ``MASK`` and ``RETURNED`` to their entries, or None where there is none.
+
+    Raises:
+        TicketError: They are damaged, or belong to other weights.
+    """
+    weights = in_force.weights
+    if loaded.get(MASK) is not None:
+        kept = with_new_kinds(loaded[MASK]['kept'], weights, model)
+        in_force.put(checked(kept, weights))
+        for name, value in loaded[MASK]['values'].items():
+            in_force.holder.masks[weights[name]]['value'] = value.to(weights[name].device)
+    if loaded.get(RETURNED) is not None:
+        in_force.holder.returned = restore_returned(loaded[RETURNED], weights, averages)
 
 
 def restore_returned(saved: Any, weights: Weights, averages: SinceReturn | None) -> PruneState:

@@ -2,7 +2,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmengine.runner import Runner
+
 from ...search.result import SearchResult
+
+
+class Adviser:
+    """Says after a search what its user should know of it; of the optimizer's state once a run."""
+
+    def __init__(self) -> None:
+        self._told_of_dropped = False
+
+    def __call__(self, step: int, result: SearchResult, optimizer: Any,
+                 last: bool) -> list[str | None]:
+        """Return warnings; ``last`` says whether no search follows."""
+        dropped = None if self._told_of_dropped else dropped_state(optimizer, result.dropped)
+        self._told_of_dropped |= dropped is not None
+        return [describe_emptied(step, result.emptied),
+                describe_missed(step, result) if last else None, dropped]
+
+
+def warn(runner: Runner, *warnings: str | None) -> None:
+    """Log the warnings that there are."""
+    for warning in filter(None, warnings):
+        runner.logger.warning(warning)
 
 
 def advise_on_trials(cfg: Mapping[str, Any]) -> str | None:
@@ -24,7 +47,7 @@ def describe_nearness(event: Mapping[str, Any]) -> str:
         f'({event["smallest"] / epsilon:.3g} times that), a tenth below {event["tenth"]:.3g}')
 
 
-def advice(searches: Sequence[Mapping[str, Any]], rho: float, warmup: int,
+def advise_after_run(searches: Sequence[Mapping[str, Any]], rho: float, warmup: int,
            target_met: bool = False) -> str | None:
     """Return advice after a run whose searches removed nothing; None where one did.
 

@@ -10,7 +10,7 @@ from mmst.engine import PruneHook
 from mmst.engine.hooks import search_hook
 from mmst.engine.run.coverage import log_coverage
 from mmst.engine.run.search_advice import (
-    advice,
+    advise_after_run,
     advise_on_trials,
     describe_nearness,
     dropped_state,
@@ -126,18 +126,18 @@ def test_nearness_is_that_of_all_units_together():
 
 
 def test_advice_names_the_settings_and_their_values():
-    told = advice([event(0.5), event(0.02)], rho=1.4e-4, warmup=25)
+    told = advise_after_run([event(0.5), event(0.02)], rho=1.4e-4, warmup=25)
     for words in ('2 searches', '0.02 at the last', '20 times SearchHook.threshold = 0.001',
                   'rho (now 0.00014)', 'warmup (now 25)', 'threshold = 0.04'):
         assert words in told
-    assert 'target_flops' in advice([event(0.5)], 0.1, 0, target_met=True)
-    assert 'divisor' in advice([event(0.0005, below=3)], 0.1, 0)
+    assert 'target_flops' in advise_after_run([event(0.5)], 0.1, 0, target_met=True)
+    assert 'divisor' in advise_after_run([event(0.0005, below=3)], 0.1, 0)
 
 
 @pytest.mark.parametrize('searches', [[], [event(0.1, removed=['a']), event(0.2)],
                                       [dict(removed=[])]])
 def test_there_is_no_advice_where_none_is_due(searches):
-    assert advice(searches, 0.1, 0) is None
+    assert advise_after_run(searches, 0.1, 0) is None
 
 
 def test_nothing_is_said_of_state_that_was_cut():
