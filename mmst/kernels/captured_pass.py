@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..errors import TrainingError
+from .side_streams import SideStreams
 
 WARMUP = 3
 
@@ -28,6 +29,7 @@ class CapturedPass:
         stream (torch.cuda.Stream, optional): Warms up and captures. cuBLAS keeps a workspace for
             each stream, which it allocates at first use: on a stream of the module's own it lies
             outside of the graphs' memory, and outlives them. Defaults to a new one.
+        sides (SideStreams, optional): Those of the module's paths that run side by side.
 
     Raises:
         RuntimeError: The module cannot be captured, and is left as it was but for its buffers.
@@ -38,7 +40,8 @@ class CapturedPass:
         Capturing runs the module several times: buffers and random numbers change.
     """
 
-    def __init__(self, module: nn.Module, inputs: Sequence[Tensor], stream: Any = None):
+    def __init__(self, module: nn.Module, inputs: Sequence[Tensor], stream: Any = None,
+                 sides: SideStreams | None = None):
         named = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.parameters = list(named.values())
         self.inputs = [t.detach().clone().requires_grad_(t.requires_grad) for t in inputs]
@@ -68,10 +71,11 @@ class CapturedPass:
         if host_random_states(self.inputs) != before:
             raise RuntimeError('it draws random numbers on the processor, which a graph would '
                                'repeat at each step')
-        warm_up(forward, backward, stream=stream)
+        runs = [run if sides is None else sides.within(run) for run in (forward, backward)]
+        warm_up(*runs, stream=stream)
         pool = torch.cuda.graph_pool_handle()
-        self.outputs, self.replay_forward = record(forward, pool, stream)
-        self.gradients, self.replay_backward = record(backward, pool, stream)
+        self.outputs, self.replay_forward = record(runs[0], pool, stream)
+        self.gradients, self.replay_backward = record(runs[1], pool, stream)
 
     def __call__(self, *inputs: Tensor):
         return self._form(_Replay.apply(self, *inputs, *self.parameters))

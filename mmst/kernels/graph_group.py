@@ -4,6 +4,8 @@ from typing import Protocol
 import torch
 from mmengine import dist
 
+from .side_streams import SideStreams
+
 #: Graphs that a part keeps at most, by the shapes and precision of its input.
 KEPT = 3
 #: Share of a GPU's memory below which evaluation gets the graphs' memory.
@@ -23,14 +25,18 @@ class Part(Protocol):
 class GraphGroup:
     """Joins the parts of a network whose graphs are dropped together.
 
+    Args:
+        sides (SideStreams, optional): Those of paths that run side by side in the graphs.
+
     Attributes:
         parts (list[Part]): The parts.
         kept (int): How many graphs each part keeps at most.
         off (bool): Whether the parts train without graphs, as the memory did not suffice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sides: SideStreams | None = None) -> None:
         self.parts: list[Part] = []
+        self.sides = sides
         self.kept, self.off = KEPT, False
 
     def drop(self) -> None:

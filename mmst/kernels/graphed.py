@@ -16,6 +16,7 @@ from .captured_pass import CapturedPass
 from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
 from .pending import nothing, waiting
+from .side_streams import SideStreams
 
 #: A graph that was replayed this often has paid for its capture.
 PAYS = 20
@@ -146,7 +147,7 @@ class GraphedForward:
         self.captures += 1
         flat = _Flat(self.module, self.eager, torch.is_tensor(inputs))
         try:
-            found = capture(flat, leaves, self._stream)
+            found = capture(flat, leaves, self._stream, self.group.sides)
         except TrainingError:
             raise
         except torch.cuda.OutOfMemoryError as error:
@@ -217,7 +218,8 @@ def leaves_of(inputs) -> list[Any]:
     return list(inputs) if isinstance(inputs, (list, tuple)) else []
 
 
-def capture(module: nn.Module, leaves: Sequence[Tensor], stream: Any = None) -> Callable:
+def capture(module: nn.Module, leaves: Sequence[Tensor], stream: Any = None,
+            sides: SideStreams | None = None) -> Callable:
     """Return ``CapturedPass``, of which nothing is left in buffers and random numbers."""
     buffers = list(module.buffers())
     before = [t.clone() for t in buffers]
@@ -225,7 +227,7 @@ def capture(module: nn.Module, leaves: Sequence[Tensor], stream: Any = None) -> 
     try:
         with isolated_random_state(0), \
                 torch.autocast('cuda', dtype, enabled=on, cache_enabled=False):
-            return CapturedPass(module, leaves, stream)
+            return CapturedPass(module, leaves, stream, sides)
     finally:
         with torch.no_grad():
             for buffer, value in zip(buffers, before, strict=True):
@@ -238,9 +240,14 @@ def _autocast() -> tuple[bool, torch.dtype]:
     return torch.is_autocast_enabled(), torch.get_autocast_gpu_dtype()
 
 
-def graph_parts(model: nn.Module) -> list[GraphedForward]:
-    """Let the searched parts of ``model`` replay their training passes; ``remove`` undoes it."""
-    group = GraphGroup()
+def graph_parts(model: nn.Module, sides: SideStreams | None = None) -> list[GraphedForward]:
+    """Let the searched parts of ``model`` replay their training passes; ``remove`` undoes it.
+
+    Args:
+        model (nn.Module): Whose children are the parts.
+        sides (SideStreams, optional): Those of the parts' paths that run side by side.
+    """
+    group = GraphGroup(sides)
     found = [GraphedForward(part, group) for part in model.children()
              if find_units(part) and 'forward' not in vars(part)]
     for graphed in found:

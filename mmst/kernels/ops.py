@@ -1,5 +1,5 @@
 """Computes a search block's layers by kernels."""
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,6 +11,7 @@ from ..models.hrnas.ops import Ops
 from ..models.unmodified import is_compiling, is_unmodified
 from . import batch_norm, depthwise, pointwise
 from .depthwise import normalized
+from .side_streams import SideStreams
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,26 @@ class KernelOps(Ops):
         products (tuple[str]): Where all 1x1 convolutions of a search block, strided and grouped
             ones too, are products and multiples. Defaults to GPUs, where cuDNN would plan each
             anew that a search has changed.
+        streams (SideStreams, optional): Runs independent paths side by side while a pass is
+            captured as a graph. Defaults to None: in order.
     """
     devices: tuple[str, ...]
     kernels: tuple[str, ...] = ('depthwise', 'batch_norm', 'pointwise')
     attention: tuple[str, ...] = ('cuda', )
     products: tuple[str, ...] = ('cuda', )
+    streams: SideStreams | None = None
+
+    def side_by_side(self, paths: Sequence[tuple[Callable[[Tensor], Tensor], Tensor]]
+                     ) -> list[Tensor]:
+        return super().side_by_side(paths) if self.streams is None else self.streams(paths)
+
+    def add_paths(self, total: Tensor, first: Callable[[Tensor], Tensor], second: nn.Module,
+                  x: Tensor) -> Tensor:
+        if self.streams is None:
+            return super().add_paths(total, first, second, x)
+        for y in self.streams([(first, x), (second, x)]):
+            total = total + y
+        return total
 
     def residual(self, residual: nn.Module, x: Tensor) -> Tensor:
         if self._multiplies(residual, x):

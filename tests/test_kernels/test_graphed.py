@@ -344,7 +344,7 @@ def test_graphs_of_all_parts_are_dropped_together(parts):
 
 def test_each_part_warms_up_and_captures_on_one_stream_of_its_own(parts, monkeypatch):
     streams = {}
-    monkeypatch.setattr(graphed, 'capture', lambda flat, leaves, stream: streams.setdefault(
+    monkeypatch.setattr(graphed, 'capture', lambda flat, leaves, stream, _: streams.setdefault(
         flat.module, []).append(stream) or counted(flat))
     for rows in (4, 4, 2, 2):
         step(parts[0], rows), step(parts[1], rows)

@@ -7,6 +7,9 @@ from small_nets import NarrowModel, cut_at_random, input_image
 from torch import nn
 
 from mmst.kernels.graphed import graph_parts
+from mmst.kernels.ops import KernelOps
+from mmst.kernels.side_streams import SideStreams
+from mmst.models.hrnas.ops import use_ops
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 
@@ -53,6 +56,17 @@ def test_training_by_graphs_equals_training_without(pair):
     for model in pair:
         train(model, 5)
     assert captures(pair[1]) == [1, 1]
+    assert_same(*pair)
+
+
+@on_gpu
+def test_training_by_graphs_whose_paths_run_side_by_side_equals_training_without(pair):
+    sides = SideStreams()
+    pair[1].backbone.forward.group.sides = sides
+    use_ops(pair[1], KernelOps((), streams=sides))
+    for model in pair:
+        train(model, 5)
+    assert captures(pair[1]) == [1, 1] and sides._streams
     assert_same(*pair)
 
 

@@ -1,4 +1,5 @@
 """Plugs faster functions into a network in training."""
+from dataclasses import replace
 
 from mmengine.runner import Runner
 
@@ -6,6 +7,7 @@ from ...errors import config_error
 from ...kernels.compiled import BlockCompiler
 from ...kernels.graphed import GraphedForward, graph_parts
 from ...kernels.ops import KernelOps
+from ...kernels.side_streams import SideStreams
 from ...models.hrnas.ops import Ops, use_ops
 from ...registry import HOOKS
 from ...settings.checks import check_choice, check_flag
@@ -42,11 +44,16 @@ class FastTrainingHook(IntervalHook):
         products (bool): On a GPU, where ``kernel`` is in use there, compute the search blocks' 1x1
             convolutions as products and their grouped residuals as multiples, of which cuDNN plans
             nothing anew after a search. Defaults to True.
+        streams (bool): Within CUDA graphs, run branches and paths of the supernet that do not
+            depend on each other side by side. It needs ``cuda_graph``, a ``kernel`` setting that
+            acts on GPUs, more memory, and torch's own allocator: with another one a line of the log
+            says that they run in order. Defaults to False.
     """
     priority = 75
 
     def __init__(self, kernel: bool | str = 'auto', compile: bool | str = False,
-                 keep_memory: bool = True, cuda_graph: bool = True, products: bool = True):
+                 keep_memory: bool = True, cuda_graph: bool = True, products: bool = True,
+                 streams: bool = False):
         kernel = check_choice('FastTrainingHook.kernel', kernel, DEVICES)
         if not (isinstance(compile, str) and compile):
             check_flag('FastTrainingHook.compile', compile,
@@ -62,6 +69,12 @@ class FastTrainingHook(IntervalHook):
         self.ops = Ops()
         if devices:
             self.ops = KernelOps(devices) if products else KernelOps(devices, products=())
+        self.streams = check_flag('FastTrainingHook.streams', streams)
+        if streams and not (cuda_graph and 'cuda' in devices):
+            key, value = ('kernel', kernel) if cuda_graph else ('cuda_graph', cuda_graph)
+            raise config_error('FastTrainingHook.streams', streams, 'paths run side by side in '
+                               f'CUDA graphs of the kernels alone, and {key}={value!r}',
+                               f'set {key}=True, or streams=False')
         backend = 'inductor' if compile is True else compile
         self.compiler: BlockCompiler | None = BlockCompiler(backend) if backend else None
 
@@ -85,7 +98,7 @@ class FastTrainingHook(IntervalHook):
         if self.keep_memory and devices(runner) == {'cpu'}:
             keep_freed_memory()
         if self.cuda_graph and devices(runner) == {'cuda'}:
-            self.graphs = graph_parts(unwrapped(runner))
+            self.graphs = graph_parts(unwrapped(runner), self._side_streams(runner))
         self._apply(runner)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
@@ -104,6 +117,19 @@ class FastTrainingHook(IntervalHook):
         """Compile blocks again that a search has changed."""
         if self.compiler is not None:
             self._apply(runner)
+
+    def _side_streams(self, runner: Runner) -> SideStreams | None:
+        """Return the streams of paths that run side by side, which the kernels use then."""
+        reason = SideStreams.obstacle() if self.streams else None
+        if reason is not None:
+            runner.logger.warning(f'FastTrainingHook.streams = True: {reason}, so that branches '
+                                  'and paths run in order. Remedy: unset '
+                                  'PYTORCH_CUDA_ALLOC_CONF=backend:cudaMallocAsync.')
+        if not self.streams or reason is not None or not isinstance(self.ops, KernelOps):
+            return None
+        sides = SideStreams()
+        self.ops = replace(self.ops, streams=sides)
+        return sides
 
     def _apply(self, runner: Runner) -> None:
         for model in models(runner):

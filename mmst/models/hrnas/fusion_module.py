@@ -5,6 +5,7 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .ops import Ops
 from .search_block import SearchBlock
 
 #: ``make_block(in_channels, out_channels, stride)`` gives a search block.
@@ -22,8 +23,12 @@ class FusionModule(nn.Module):
         in_channels (Sequence[int]): Channels of the input branches, highest resolution first.
         out_channels (Sequence[int]): Channels of the output branches; as many, or one more.
         make_block (MakeBlock): Maker of search blocks.
+
+    Attributes:
+        ops (Ops): Runs the blocks, which do not depend on each other.
     """
 
+    ops = Ops()
     blocks: Sequence[Mapping[str, SearchBlock]]  # by output branch, then by input branch
 
     def __init__(self, in_channels: Sequence[int], out_channels: Sequence[int],
@@ -41,20 +46,21 @@ class FusionModule(nn.Module):
             if len(out_channels) > count else None)
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        outputs = [F.relu(self._fuse(i, inputs)) for i in range(len(self.blocks))]
+        places = [(i, int(key)) for i, blocks in enumerate(self.blocks) for key in blocks]
+        found = dict(zip(places, self.ops.side_by_side(
+            [(self.blocks[i][str(j)], inputs[j]) for i, j in places]), strict=True))
+        outputs = [F.relu(self._fuse(i, found)) for i in range(len(self.blocks))]
         if self.new_branch is not None:
             outputs.append(self.new_branch(outputs[-1]))
         return outputs
 
-    def _fuse(self, i: int, inputs: Sequence[Tensor]) -> Tensor:
-        blocks = self.blocks[i]
-        total: Tensor = blocks[str(i)](inputs[i])
-        for key, block in blocks.items():
-            source = int(key)
-            if source < i:
-                total = total + block(inputs[source])
-            elif source > i:
-                total = total + upsample_to(block(inputs[source]), total.shape[-2:])
+    def _fuse(self, i: int, found: Mapping[tuple[int, int], Tensor]) -> Tensor:
+        total = found[i, i]
+        for j in map(int, self.blocks[i]):
+            if j < i:
+                total = total + found[i, j]
+            elif j > i:
+                total = total + upsample_to(found[i, j], total.shape[-2:])
         return total
 
 
@@ -65,7 +71,12 @@ class ParallelModule(nn.ModuleList):
         channels (Sequence[int]): Channels of the branches.
         depths (Sequence[int]): Search blocks per branch.
         make_block (MakeBlock): Maker of search blocks.
+
+    Attributes:
+        ops (Ops): Runs the branches, which do not depend on each other.
     """
+
+    ops = Ops()
 
     def __init__(self, channels: Sequence[int], depths: Sequence[int], make_block: MakeBlock):
         super().__init__(
@@ -73,7 +84,7 @@ class ParallelModule(nn.ModuleList):
             for width, depth in zip(channels, depths, strict=True))
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        return [branch(x) for branch, x in zip(self, inputs, strict=True)]
+        return self.ops.side_by_side(list(zip(self, inputs, strict=True)))
 
 
 def upsample_to(x: Tensor, size: Sequence[int]) -> Tensor:

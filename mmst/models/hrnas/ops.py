@@ -1,5 +1,5 @@
 """Computes the layers of a search block."""
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,19 @@ class Ops:
     as their attribute ``ops``.
     """
 
+    # ---------------------------------------------------------------------------- supernet
+
+    def side_by_side(self, paths: Sequence[tuple[Callable[[Tensor], Tensor], Tensor]]
+                     ) -> list[Tensor]:
+        """Return each function's value of its tensor; none reads what another one computes."""
+        return [run(x) for run, x in paths]
+
     # ----------------------------------------------------------------------- search block
+
+    def add_paths(self, total: Tensor, first: Callable[[Tensor], Tensor], second: nn.Module,
+                  x: Tensor) -> Tensor:
+        """Add the outputs of two paths for ``x`` (N, in, H, W) to ``total`` (N, out, H', W')."""
+        return self.add_path(total + first(x), second, x)
 
     def add_path(self, total: Tensor, path: nn.Module, x: Tensor) -> Tensor:
         """Add a path's output for ``x`` (N, in, H, W) to ``total`` (N, out, H', W')."""

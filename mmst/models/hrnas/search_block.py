@@ -1,5 +1,6 @@
 """Builds the search block: MixConv path, lightweight Transformer path, residual."""
 from collections.abc import Sequence
+from functools import partial
 from math import gcd
 from typing import Any
 
@@ -56,9 +57,10 @@ class SearchBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.ops.residual(self.residual, x)
-        if self.transformer:
-            out = out + self.transformer(x, out.shape[-2:])
-        return self.ops.add_path(out, self.mixconv, x) if self.mixconv else out
+        if not self.transformer:
+            return self.ops.add_path(out, self.mixconv, x) if self.mixconv else out
+        mix = partial(self.transformer, size=out.shape[-2:])
+        return self.ops.add_paths(out, mix, self.mixconv, x) if self.mixconv else out + mix(x)
 
     def widths(self) -> dict[str, Any]:
         """Return widths that a search may change: hidden channels per kernel size, and tokens."""

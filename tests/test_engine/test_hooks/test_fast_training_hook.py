@@ -2,6 +2,7 @@
 import pytest
 import torch
 from graphs import stand_in
+from mmengine.logging import MMLogger
 from tiny import WEAKEN, averaged, find_hook, make, run, timeline, unwrapped
 
 from mmst.engine import FastTrainingHook, SearchHook
@@ -10,6 +11,7 @@ from mmst.errors import ConfigError
 from mmst.kernels import batch_norm, depthwise, pointwise
 from mmst.kernels.depthwise import normalized
 from mmst.kernels.ops import KernelOps
+from mmst.kernels.side_streams import SideStreams
 from mmst.models import get_widths, search_blocks
 from mmst.models.hrnas.mixconv import MixConv
 from mmst.models.hrnas.ops import Ops
@@ -118,7 +120,7 @@ def graphs(monkeypatch):
     found = []
     make_graphs = fast_training_hook.graph_parts
     monkeypatch.setattr(fast_training_hook, 'graph_parts',
-                        lambda model: found.extend(make_graphs(model)) or found)
+                        lambda *args: found.extend(make_graphs(*args)) or found)
     return found
 
 
@@ -171,3 +173,36 @@ def test_compiling_twice_is_refused(tmp_path):
     runner.cfg.compile = True
     with pytest.raises(ConfigError, match='compiles the whole model already'):
         runner.train()
+
+
+def test_streams_are_used_in_captures_alone_and_a_run_ends_as_without(tmp_path, graphs,
+                                                                      monkeypatch):
+    used = []
+    monkeypatch.setattr(SideStreams, 'obstacle', staticmethod(lambda: None))
+    monkeypatch.setattr(SideStreams, '__call__', lambda self, paths: used.append(
+        self._open) or [run_path(x) for run_path, x in paths])
+    settings = dict(probes=[WEAKEN], val=1)
+    plain = run(tmp_path / 'plain', 2, custom_hooks=fast(kernel=False, cuda_graph=False),
+                **settings)
+    assert not used
+    other = run(tmp_path / 'streams', 2, custom_hooks=fast(streams=True), **settings)
+    assert graphs[0].group.sides is not None and {True, False} == set(used)
+    assert timeline(plain) == timeline(other)
+
+
+def test_where_the_allocator_cannot_fork_the_log_says_so_and_paths_run_in_order(
+        tmp_path, graphs, monkeypatch):
+    told = []
+    monkeypatch.setattr(torch.cuda, 'get_allocator_backend', lambda: 'cudaMallocAsync')
+    monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *_: told.append(str(text)))
+    runner = run(tmp_path, 2, custom_hooks=fast(streams=True))
+    assert find_hook(runner, FastTrainingHook).ops.streams is None
+    assert graphs[0].group.sides is None
+    assert any('cudaMallocAsync, so that' in text for text in told)
+
+
+@pytest.mark.parametrize('settings, key', [
+    (dict(cuda_graph=False), 'cuda_graph'), (dict(kernel=False), 'kernel')])
+def test_streams_without_graphs_or_kernels_are_refused(settings, key):
+    with pytest.raises(ConfigError, match=rf'FastTrainingHook\.streams = True.*{key}=True'):
+        FastTrainingHook(streams=True, **settings)

@@ -160,7 +160,7 @@ def test_each_norm_convolution_and_attention_is_computed_by_the_set():
     use_ops(block, ops)
     block(x)
     assert ops.calls[0] == ('residual', 'residual') and {name for name, *_ in ops.calls} == {
-        name for name in vars(Ops) if not name.startswith('_')}
+        name for name in vars(Ops) if not name.startswith('_')} - {'side_by_side'}  # of blocks
     layers = {layer for _, *found in ops.calls for layer in found}
     kinds = (nn.BatchNorm2d, nn.LayerNorm, nn.Conv2d)
     within = [name for name, module in block.named_modules() if isinstance(module, kinds)]
