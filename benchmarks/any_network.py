@@ -61,7 +61,7 @@ def build(toolbox: str, path: str) -> nn.Module:
 
 
 def measure(toolbox: str, path: str) -> dict[str, Any]:
-    """What is covered of one network, how exact removal is, and what is left alone."""
+    """Return a network's coverage, how exact removal is, and the groups that are left alone."""
     model, shape = build(toolbox, path), input_shape(toolbox, path)
     start = time.perf_counter()
     plan = find_plan(model, shape, image_channels(model))

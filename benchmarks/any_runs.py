@@ -47,7 +47,7 @@ from mmst.openmmlab.toolbox import check_toolbox
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
 
-#: What a ticket goes through, in this order.
+#: The steps of a ticket's life, in this order.
 STEPS = ('train', 'test', 'cost', 'compact', 'onnx', 'retrain', 'transfer')
 #: Numbers of images for training and validation.
 IMAGES = dict(mmpretrain=(64, 10), mmseg=(32, 4), mmpose=(12, 2))

@@ -12,7 +12,7 @@ from mmst.tickets import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER, CONFIG = ROOT / 'work_dirs/gpu', 'configs/demo/st_hrnas_cityscapes_p90_demo.py'
-#: What the log says where training goes on without a graph.
+#: The log's words where training goes on without a graph.
 FALLBACK = 'without a CUDA graph'
 SKIPPED = dict(skipped=['a whole run is left out with --tiny'])
 

@@ -145,7 +145,7 @@ def speedup(times: Times, name: str, other: str, kind: int) -> float:
 
 
 def goals(times: Times) -> list[dict]:
-    """What was meant to be reached, and what was, by processor time."""
+    """Return each aim and the figure that was reached, by processor time."""
     return [dict(row=name, other=other, goal=goal, measured=speedup(times, name, other, 1),
                  first=speedup(times, name, other, 2))
             for name, other, goal in GOALS if name in times and other in times]

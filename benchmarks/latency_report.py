@@ -57,7 +57,7 @@ def _cells(r: dict, net: dict) -> tuple:
 
 
 def _bounds(record: dict) -> list[str]:
-    """What the kernel's times are made of at least."""
+    """Return the lower bounds of the kernel's times."""
     best = record['ceilings']
     if best is None:
         return []

@@ -79,7 +79,7 @@ def train(dataset: str, batch_size: int, folder: Path) -> None:
     name = f'st_hrnas_{dataset}_p90.py'
     cfg = read_config(str(ROOT / 'configs' / name))
     override(cfg, dataset, folder / 'data', batch_size)
-    # What every run sets from outside: not the config's.
+    # Every run sets these from outside; they are not the config's.
     cfg.work_dir, cfg.launcher = str(folder / 'work_dir'), 'none'
     cfg = complete(cfg)
     preflight.check(cfg)

@@ -295,7 +295,7 @@ def profile(args: argparse.Namespace) -> dict:
 ACTIVITY = getattr(torch.profiler.ProfilerActivity, DEVICE.upper())
 #: Steps that are not counted: kernels are built, graphs captured.
 WARMUP = 2 if DEVICE == 'cuda' else 1
-#: What ``peak_memory`` compares.
+#: Runs that ``peak_memory`` compares.
 PEAKS = ('plain', 'two-in-one', 'two-in-one, memory returned')
 BN_PEAKS = ('products', 'products, BN kernel')
 SECTIONS: dict[str, Callable[[argparse.Namespace], dict]] = dict(

@@ -13,7 +13,7 @@ from mmst.models.hrnas.ops import Ops, use_ops
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
 
-#: What computes a search block, by a form's ``kernel``.
+#: The op set that computes a search block, by a form's ``kernel``.
 OPS = dict(none=Ops(), all=KernelOps(('cpu', 'cuda')),
            depthwise=KernelOps(('cpu', 'cuda'), ('depthwise', )),
            products=KernelOps(('cpu', 'cuda'), ('depthwise', 'pointwise')))

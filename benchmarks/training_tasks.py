@@ -1,4 +1,5 @@
-"""What ``benchmarks/training.py`` trains: the full supernet on random images of two tasks."""
+"""Builds the networks of ``benchmarks/training.py``: the full supernet for two tasks, on random
+images."""
 import itertools
 import shutil
 import tempfile

@@ -9,4 +9,16 @@ from .version import __version__
 
 prepare_openmmlab()
 
-__all__ = ['__version__', 'cfg']
+
+def load(name, **options):
+    """Return a ticket that predicts; see :func:`mmst.deploy.load.load`.
+
+    Args:
+        name (str | Path): ``'street-p90'``, a file, a folder, or ``'hf:user/name'``.
+        options: As of that function.
+    """
+    from .deploy.load import load as load_ticket  # torch and mmengine take seconds
+    return load_ticket(name, **options)
+
+
+__all__ = ['__version__', 'cfg', 'load']

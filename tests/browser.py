@@ -61,7 +61,7 @@ class Browser:
         self.driver.get(Path(path).resolve().as_uri())
 
     def run(self, script, *arguments):
-        """What a script returns."""
+        """Return the result of a script."""
         return self.driver.execute_script(script, *arguments)
 
     def console(self):

@@ -14,7 +14,7 @@ from forget import forget_runners
 
 @pytest.fixture(autouse=True, scope='module')
 def seeded_module():
-    """What the tests of a file share starts from the same random numbers, too."""
+    """Fixtures that the tests of a file share start from the same random numbers, too."""
     seed()
 
 

@@ -1,4 +1,4 @@
-"""What mmengine keeps for a process, forgotten between tests and between jobs of a rank."""
+"""Forgets the state that mmengine keeps for a process, between tests and between jobs of a rank."""
 import sys
 
 

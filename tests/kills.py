@@ -260,7 +260,7 @@ def _serve(folder, arguments) -> None:
 
 
 def left(folder) -> dict:
-    """What a run has saved, and what it has logged."""
+    """Return the files and the log of a run."""
     return dict(saved(folder), log=logged(folder))
 
 

@@ -10,7 +10,7 @@ MB = 1 << 20
 
 
 def limited(function, *arguments, memory=256 * MB, seconds=60):
-    """What ``function(*arguments)`` returns where it may take ``memory`` more bytes of addresses.
+    """Return ``function(*arguments)``, called where it may take ``memory`` more bytes of addresses.
 
     Raises:
         AssertionError: It failed, ran out of time, or the process died.

@@ -65,7 +65,7 @@ class TorchFile:
         return content
 
     def check(self, found, seals):
-        """What was loaded is what was written, unless a forger has sealed it."""
+        """Loaded and written content are the same, unless a forger has sealed it."""
         if not seals:
             assert not kills.differences(self.whole, found)
 

@@ -1,4 +1,4 @@
-"""What the processes of ``ranks`` do with networks that know nothing of a search."""
+"""Jobs for the processes of ``ranks``, with networks that know nothing of a search."""
 from unittest import mock
 
 import any_nets
@@ -35,7 +35,7 @@ def make(folder, epochs, weak=True, **settings) -> Runner:
 
 
 def train(folder, epochs) -> list:
-    """What each epoch of a run ended with."""
+    """Return the state at the end of each epoch of a run."""
     runner, found = make(folder, epochs), []
     runner.register_hook(tiny.Probe(
         after_train_epoch=lambda runner: found.append(rank_jobs.state(runner))), 75)

@@ -1,4 +1,4 @@
-"""What the processes of ``ranks`` do: gradients of tiny runs, and synchronised norms."""
+"""Jobs for the processes of ``ranks``: gradients of tiny runs, and synchronised norms."""
 from unittest import mock
 
 import numpy as np
@@ -77,7 +77,7 @@ def assert_same_gradients(ours, reference) -> None:
 
 
 def sync_forward(self, x) -> torch.Tensor:
-    """What ``torch.nn.SyncBatchNorm`` computes, on the CPU too; batches of equal size."""
+    """Compute as ``torch.nn.SyncBatchNorm``, on the CPU too; batches of equal size."""
     if not self.training:
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
                             eps=self.eps)

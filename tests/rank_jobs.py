@@ -1,4 +1,4 @@
-"""What the processes of ``ranks`` do: tiny runs, looked at from inside."""
+"""Jobs for the processes of ``ranks``: tiny runs, looked at from inside."""
 import contextlib
 import hashlib
 import io
@@ -50,7 +50,7 @@ def refused(folder, wrong, **settings):
 
 
 def run_to_the_end(cfg) -> None:
-    """What ``mmst train`` does with a config."""
+    """Train a config as ``mmst train`` does."""
     training.train(cfg)
 
 

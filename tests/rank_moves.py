@@ -1,4 +1,4 @@
-"""What the processes of ``ranks`` do: runs that are stopped and go on elsewhere."""
+"""Jobs for the processes of ``ranks``: runs that are stopped and go on elsewhere."""
 from rank_jobs import distributed, state, weaken
 from tiny import make
 

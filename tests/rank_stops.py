@@ -1,4 +1,4 @@
-"""What the processes of ``ranks`` do when one of them is asked to end."""
+"""Jobs for the processes of ``ranks`` of which one is asked to end."""
 import os
 import signal
 

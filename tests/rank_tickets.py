@@ -1,4 +1,4 @@
-"""What the processes of ``ranks`` do with tickets."""
+"""Jobs for the processes of ``ranks``, with tickets."""
 import os
 
 import rank_jobs

@@ -21,7 +21,7 @@ _GROUPS = {}
 
 
 def run(size, job, *args, timeout=TIMEOUT, **kwargs) -> list:
-    """What ``job(*args, **kwargs)`` returns on each of ``size`` ranks."""
+    """Return ``job(*args, **kwargs)`` of each of ``size`` ranks."""
     return group(size).run(job, *args, timeout=timeout, **kwargs)
 
 
@@ -83,7 +83,7 @@ class Group:
         return all(process.is_alive() for process in self.processes)
 
     def run(self, job, *args, timeout=TIMEOUT, **kwargs) -> list:
-        """What the job returns on each rank.
+        """Return the job's result on each rank.
 
         Raises:
             RankError: It raised on a rank, a process ended, or the time is over.

@@ -86,7 +86,7 @@ def write_run(folder, killed=False):
 
 
 def log_losses(folder, start, losses):
-    """What a process that began at ``start`` has logged, by iteration."""
+    """Return the log of a process that began at ``start``, by iteration."""
     path = folder / start / 'vis_data' / 'scalars.json'
     path.parent.mkdir(parents=True)
     path.write_text(''.join(json.dumps(dict(loss=loss, step=step)) + '\n'

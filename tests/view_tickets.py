@@ -22,7 +22,7 @@ def write_view_config(task, folder):
 
 
 def changes(task):
-    """What the generated images ask of the model: ten classes, small images."""
+    """The model's settings for the generated images: ten classes, small images."""
     return dict(
         imagenet=dict(head=dict(num_classes=10), data_preprocessor=dict(num_classes=10)),
         cityscapes=dict(data_preprocessor=dict(size=SIZE['cityscapes'])),

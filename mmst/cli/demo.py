@@ -22,7 +22,7 @@ from ..lab.scenes import generate
 from ..tickets import Ticket
 from .places import CONFIGS, ROOT, TOOLS
 
-#: What ``benchmarks/demo_baselines.py`` writes: networks to compare with, and S+P's predictions.
+#: Record of ``benchmarks/demo_baselines.py``: networks to compare with, and S+P's predictions.
 RECORD, PREDICTIONS = (ROOT / 'benchmarks/results' / name
                        for name in ('demo_baselines.json', 'demo_baselines'))
 

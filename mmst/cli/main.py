@@ -16,6 +16,7 @@ from typing import NoReturn
 from ..errors import ConfigError
 from ..settings.config_path import find_config
 from ..version import __version__
+from .given_files import check_given_files
 from .parser import Parser
 
 #: The subcommands: modules of this folder, with the descriptions of their arguments.
@@ -103,6 +104,7 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
     try:
         if isinstance(config := getattr(args, 'config', None), str):
             find_config(config, quiet=True)  # before torch is imported, which takes long
+        check_given_files(args)
         module = load(name)
     except ConfigError as error:
         if os.environ.get('LOCAL_RANK', '0') == '0':  # as ending does

@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin
 from ..errors import config_error
 from .parts import leaves
 
-#: What numbers and flags may lie in.
+#: Containers in which numbers and flags may lie.
 _AROUND = (list, tuple, Sequence, Union, types.UnionType)
 _NAMES = {'bool': bool, 'int': int, 'float': float, 'None': type(None)}
 _WORDS = ('true', 'false', 'yes', 'no', 'on', 'off')

@@ -17,7 +17,7 @@ from ..optional import need
 from .model_card import model_card
 
 TICKET, FACTS, CARD = 'ticket.safetensors', 'ticket.json', 'README.md'
-#: What names of the hub may begin with.
+#: The beginning that names of the hub may have.
 SCHEME = 'hf:'
 
 

@@ -2,6 +2,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..settings.checks import as_number
 from ..settings.hooks import hook_settings
 
 #: The toolbox, which names the task: what people look for on a hub, and what they call it.
@@ -42,7 +43,7 @@ def _headline(facts: Mapping[str, Any], task: str) -> str:
 def _metrics(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = facts.get('metrics') or {}
     return [(name, f'{value:.4g}') for name, value in found.items()
-            if isinstance(value, (int, float))]
+            if as_number(value) is not None]
 
 
 def _costs(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -52,7 +53,7 @@ def _costs(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         costs = facts.get(key) or {}
         rows += [(f'{title}, {network}', _count(costs[network]))
                  for network in ('supernet', 'searched', 'sparse')
-                 if isinstance(costs.get(network), (int, float))]
+                 if as_number(costs.get(network)) is not None]
     return rows
 
 

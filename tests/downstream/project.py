@@ -1,4 +1,4 @@
-"""What this project brings along: its data."""
+"""A project of somebody else: it brings its own data."""
 from pathlib import Path
 
 import cv2

@@ -23,7 +23,7 @@ from mmst.engine.run.runner_views import evaluated
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = ('foreign_resnet18', 'foreign_fcn_hrnet18s', 'foreign_mobilenetv2')
-#: What counts as accuracy of each, in percent.
+#: The metric that counts as accuracy of each, in percent.
 METRICS = ('accuracy/top1', 'aAcc')
 #: mmengine wants another name for each run of a process.
 _RUNS = itertools.count()

@@ -12,7 +12,7 @@ import os
 import runpy
 import sys
 
-#: What takes long to import. Some are private to torch, which gets at them sooner or later.
+#: Modules that take long to import. Some are private to torch, which gets at them sooner or later.
 COMMON = ('torchvision', 'mmengine.runner', 'mmcv', 'cv2', 'scipy.stats', 'matplotlib.pyplot',
           'rich.console', 'torch._dynamo', 'torch._refs', 'torch._meta_registrations')
 OURS = {'mmst', 'mmseg', 'mmpose', 'mmpretrain', 'mmdet'}

@@ -55,7 +55,7 @@ def image():
 
 @torch.no_grad()
 def output(model):
-    """What a model gives for it, in eval mode."""
+    """Return a model's output for it, in eval mode."""
     model.eval()
     return model(image())
 

@@ -1,4 +1,4 @@
-"""What runs on many GPUs send and store: the formulas, and the page that the command wrote."""
+"""Bytes that runs on many GPUs send and store: the formulas, and the page of the command."""
 import argparse
 import os
 

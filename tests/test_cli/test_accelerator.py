@@ -28,7 +28,7 @@ def test_ticket_stands_beside_its_dense_network(ticket, capsys):
 
 
 @pytest.mark.parametrize('words, told', [
-    (['none.pth'], 'none.pth: no such file'), (['TICKET', '--bandwidth', '-1'], 'bandwidth')])
+    (['none.pth'], "'none.pth': no such file"), (['TICKET', '--bandwidth', '-1'], 'bandwidth')])
 def test_bad_input_ends_in_an_error_of_one_line(ticket, words, told, capsys):
     code = load_tool('accelerator').main([ticket if word == 'TICKET' else word for word in words])
     err = capsys.readouterr().err

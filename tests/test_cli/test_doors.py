@@ -108,7 +108,7 @@ def patched_words(*words):
 
 
 def options(text):
-    """What a help lists, without the name that it begins with."""
+    """Return the list in a help, without the name that it begins with."""
     return text.partition('\n\n')[2]
 
 

@@ -176,7 +176,7 @@ def test_auto_scale_lr_scales_the_one_cycle_too(build):
 def test_hooks_switched_off_with_none_are_left_out(build):
     cfg = build('--cfg-options', 'default_hooks.search=None', 'default_hooks.checkpoint=None')
     assert 'search' not in cfg.default_hooks
-    assert cfg.default_hooks.checkpoint is None  # mmengine's own: it needs to be told
+    assert cfg.default_hooks.checkpoint is None  # that of mmengine: its folder has to be set
 
 
 def test_mmpretrain_configs_get_the_loaders_of_its_own_tool():

@@ -122,7 +122,7 @@ SCHEDULES = dict(
     ade20k=dict(ONE_CYCLE, total_steps=200),
     coco=dict(type='MultiStepLR', milestones=[170, 200], gamma=0.1, by_epoch=True))
 
-#: What the training pipeline must hold, in this order.
+#: Steps that the training pipeline must hold, in this order.
 AUGMENTATION = dict(
     imagenet=[
         dict(type='RandomResizedCrop', scale=224, interpolation='bicubic'),

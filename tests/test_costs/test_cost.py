@@ -105,7 +105,7 @@ def test_attention_of_torch_counts_its_projections_and_products(model, queries):
 
 
 class Written(nn.Module):
-    """What a layer does written as a function of its own weight."""
+    """A layer's computation, written as a function of its own weight."""
 
     def __init__(self, function, *shape):
         super().__init__()

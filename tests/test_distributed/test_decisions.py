@@ -1,4 +1,4 @@
-"""What goes is decided once, on rank 0, whatever the others think."""
+"""Rank 0 decides once which units and weights go, whatever the others think."""
 import rank_jobs
 import ranks
 from tiny import find_units, make

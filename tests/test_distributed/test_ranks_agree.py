@@ -15,7 +15,7 @@ LOCAL = ('statistics', 'averaged statistics')
 
 
 def differences(states):
-    """What differs between ranks at an epoch's end, local statistics left out."""
+    """Return the differences between ranks at an epoch's end, local statistics left out."""
     recalibrated = states[0]['recalibrated']
     assert {s['step'] for s in states} == {states[0]['step']}
     assert all(s['events'] == states[0]['events'] for s in states)

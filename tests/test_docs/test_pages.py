@@ -1,4 +1,4 @@
-"""What README and docs name is there: links, anchors, files, make targets."""
+"""README and docs name links, anchors, files and make targets that exist."""
 import re
 
 import pytest

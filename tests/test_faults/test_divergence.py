@@ -30,7 +30,7 @@ def make(epochs=4, damage=None, **changes):
 
 
 def spoil(runner):
-    """What a damaged file can give."""
+    """A number that a damaged file can give."""
     runner.train_dataloader.dataset.images[:] = float('nan')
 
 

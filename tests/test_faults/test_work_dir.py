@@ -70,7 +70,7 @@ def test_settings_that_leave_no_mark_may_change():
 
 
 def test_a_record_of_a_former_version_tells_classes_in_other_words(tmp_path):
-    """Of a config with classes as ``type``; whatever else differs is still told."""
+    """Of a config with classes as ``type``; any other difference is still reported."""
     cfg = kills.settings(2)
     cfg.model = dict(type=HRNASSupernet, necks=[dict(type=nn.Conv2d, size=1), dict(type=nn.ReLU)])
     cfg.default_hooks.prune['type'], cfg.default_hooks.ema['ema_type'] = PruneHook, WarmupEMA

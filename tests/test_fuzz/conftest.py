@@ -9,7 +9,7 @@ from mmst.tickets.digest import DIGESTS, find_changed_part, part_digests
 
 @pytest.fixture(scope='session')
 def checkpoint_file(tmp_path_factory):
-    """What a Runner writes, less most of its thousands of tensors."""
+    """A Runner's checkpoint, less most of its thousands of tensors."""
     folder = tmp_path_factory.mktemp('checkpoint')
     kills.finish(folder, resume=False, epochs=2, workers=0, ticket=False)
     content = safe_load(str(folder / kills.WORK / 'epoch_2.pth'), 'cpu')

@@ -104,7 +104,7 @@ def captured(device, function):
 
 @pytest.fixture
 def cuda(monkeypatch):
-    """What torch.cuda was asked for, in order."""
+    """The calls of torch.cuda, in order."""
     asked = []
     monkeypatch.setattr(torch.cuda, 'Stream', mock.MagicMock())
     monkeypatch.setattr(torch.cuda, 'current_stream', mock.MagicMock())

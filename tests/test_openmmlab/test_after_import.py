@@ -1,4 +1,4 @@
-"""What ``import mmst`` does to OpenMMLab's packages is done when they are imported."""
+"""``import mmst`` changes OpenMMLab's packages as soon as they are imported, not before."""
 import subprocess
 import sys
 
@@ -6,7 +6,7 @@ import pytest
 
 from mmst.openmmlab.after_import import after_import
 
-#: What a training run needs and ``import mmst`` does not; mmcv and the hub bring the rest.
+#: Modules that a training run needs and ``import mmst`` does not; mmcv and the hub bring the rest.
 HEAVY = ('mmengine.runner', 'mmengine.hub', 'mmengine.hooks', 'mmengine.model', 'mmengine.optim',
          'mmengine.visualization', 'torch.distributed.fsdp', 'torch.distributed.tensor',
          'torchvision', 'mmcv', 'cv2', 'matplotlib', 'mmst.engine', 'mmst.search',

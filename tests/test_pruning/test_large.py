@@ -49,7 +49,7 @@ LARGE = dict(
     half_pruned=lambda: LARGE['different']().masked_fill(torch.arange(MANY) % 2 == 0, -torch.inf),
     equal=lambda: torch.zeros(MANY),
     sorted=lambda: torch.arange(MANY, 0, -1.),
-    # What the sample sees says nothing of the rest.
+    # The sample says nothing of the rest.
     misleading=lambda: torch.arange(float(MANY)) + 1e9 * (
         torch.arange(MANY) % (MANY // large.SAMPLE) == 0))
 

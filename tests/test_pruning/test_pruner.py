@@ -62,7 +62,7 @@ TOTAL = 3 * 8 * 9 + 8 * 4
 
 
 def lowest_magnitudes(model, pruner, ratio):
-    """What global magnitude pruning must prune: the sorted magnitudes' beginning."""
+    """Return the weights that global magnitude must prune: the beginning of the sorted ones."""
     weights = pruner.weights(model)
     flat = torch.cat([w.detach().abs().flatten() for w in weights.values()])
     return set(flat.argsort(stable=True)[:-(-TOTAL * ratio // 1).__int__()].tolist())

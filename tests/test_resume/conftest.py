@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope='session')
 def uninterrupted(tmp_path_factory):
-    """What an epoch-based run leaves."""
+    """The work directory of an epoch-based run."""
     folder = tmp_path_factory.mktemp('uninterrupted')
     kills.finish(folder, resume=False)
     return kills.left(folder)
@@ -13,7 +13,7 @@ def uninterrupted(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def iterations(tmp_path_factory):
-    """What an iteration-based run leaves."""
+    """The work directory of an iteration-based run."""
     folder = tmp_path_factory.mktemp('iterations')
     kills.finish(folder, resume=False, **kills.ITERATIONS)
     return kills.left(folder)

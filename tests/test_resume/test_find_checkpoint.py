@@ -38,7 +38,7 @@ def truncate(path, share=0.5):
 
 @pytest.fixture
 def warnings():
-    """What is logged meanwhile."""
+    """The log of the meantime."""
     records = []
     logger = MMLogger.get_instance('find', logger_name='find')
     handler = logging.Handler(logging.WARNING)

@@ -24,7 +24,7 @@ KILLS = {
     'while the best checkpoint is written': ('write best_', 5),
 }
 
-#: What else a run can be made of; each is killed in the middle of its third epoch.
+#: Other parts of runs; each is killed in the middle of its third epoch.
 RUNS = {
     'SGD without EMA': dict(ema=False, optimizer=dict(type='SGD', lr=0.05, momentum=0.9)),
     'RMSprop, values revived': dict(

@@ -1,4 +1,4 @@
-"""What a checkpoint must hold: without any one part of it, a resumed run ends differently.
+"""The parts of a checkpoint: without any one of them, a resumed run ends differently.
 
 The other way round, it shows that the comparison of the kill tests would notice.
 """
@@ -125,7 +125,7 @@ def test_without_another_optimizers_state_it_ends_differently(uninterrupted, tmp
     assert resume(uninterrupted, tmp_path, monkeypatch, optimizer, reset(key))
 
 
-#: What each generator is asked for and given back: Python's, NumPy's, torch's.
+#: How each generator's state is read and set: Python's, NumPy's, torch's.
 GENERATORS = {
     'augmentation by Python': (random.getstate, random.setstate),
     'augmentation by NumPy': (np.random.get_state, np.random.set_state),

@@ -14,7 +14,7 @@ from mmst.errors import ConfigError, TicketError
 from mmst.tickets import Ticket
 from mmst.tickets.model_card import model_card
 
-#: What each client's process begins with: ``tried(act)`` is what ``act`` gives, or its error.
+#: The first lines of each client's process: ``tried(act)`` is the result of ``act``, or its error.
 BEGIN = '''
 import json, sys
 import kills
@@ -48,7 +48,7 @@ class Clients:
         self.hub, self.cache = hub, cache
 
     def __call__(self, code, **environment):
-        """What a process prints as JSON; its environment is read when it imports the client."""
+        """Return the JSON that a process prints; the client reads its environment at import."""
         path = os.pathsep.join(str(Path(__file__).parents[level]) for level in (1, 2))
         env = dict(os.environ, HF_ENDPOINT=self.hub.address, HF_HOME=str(self.cache),
                    HF_HUB_DISABLE_XET='1', HF_HUB_DISABLE_TELEMETRY='1', PYTHONPATH=path,

@@ -83,7 +83,7 @@ def test_rewound_weights_are_those_of_the_survivors(searched, step):
 
 
 def test_tokens_are_mapped_back_too(searched):
-    """Each token's importance factor is told by its value, which differs from token to token."""
+    """Each token's importance factor is known by its value, which differs from token to token."""
     ticket, point = files(searched, 1)
     network = point.build()
     with torch.no_grad():

@@ -156,7 +156,7 @@ def test_a_part_that_the_model_lacks_is_refused(trained):
 
 
 class Payload:
-    """What a malicious file would run."""
+    """The code that a malicious file would run."""
 
     def __reduce__(self):
         return os.mkdir, (os.environ['MMST_TEST_PAYLOAD'], )

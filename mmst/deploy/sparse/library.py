@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...errors import TrainingError, config_error
-from ...kernels.native.build import build_or_tell
+from ...kernels.native.build import build_or_tell, is_built
 
 Kind = TypeVar('Kind', bound='Structure')
 
@@ -141,6 +141,11 @@ def kernel() -> ctypes.CDLL | None:
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, None
     return library
+
+
+def kernel_is_built() -> bool:
+    """Return whether :func:`kernel` needs no compiler's work any more."""
+    return is_built(SOURCE)
 
 
 def functions() -> ctypes.CDLL:

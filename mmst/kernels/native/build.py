@@ -32,6 +32,23 @@ PATIENCE = 900
 SWITCH, CACHE, TARGET = 'MMST_KERNEL', 'MMST_KERNEL_CACHE', 'MMST_KERNEL_TARGET'
 
 
+def is_built(source: Path) -> bool:
+    """Return whether :func:`build` would find the library in the cache, without a compiler's work.
+    """
+    try:
+        return os.environ.get(SWITCH, '').lower() != 'none' and _find(source) is not None
+    except (BuildError, OSError, RuntimeError):
+        return False
+
+
+def _find(source: Path) -> Path | None:
+    """Return the file in the cache that :func:`build` would load; None where it would compile."""
+    compiler, name = find_compiler(), f'{source.stem}_{fingerprint(source)}'
+    paths = sorted(cache_folder().glob(f'{name}_*.so')) if compiler is None else [
+        cache_folder() / f'{name}_{compiler_fingerprint(compiler)}.so']
+    return next((path for path in paths if _is_whole(path)), None)
+
+
 class BuildError(RuntimeError):
     """Is raised where there is no compiler, or it cannot compile the kernel."""
 
@@ -75,12 +92,17 @@ def build(source: Path) -> ctypes.CDLL:
 def _load(path: Path) -> ctypes.CDLL | None:
     """Load the library if its file is whole: a damaged one would end the process as it loads."""
     try:
+        return ctypes.CDLL(str(path)) if _is_whole(path) else None
+    except OSError:  # for another kind of machine
+        return None
+
+
+def _is_whole(path: Path) -> bool:
+    try:
         recorded = files.read_text(path.with_suffix(DIGEST), _DIGEST_LENGTH).strip()
-        if _is_ours(path) and hashlib.sha256(path.read_bytes()).hexdigest() == recorded:
-            return ctypes.CDLL(str(path))
-    except (OSError, ValueError):  # missing, or for another kind of machine
-        pass
-    return None
+        return _is_ours(path) and hashlib.sha256(path.read_bytes()).hexdigest() == recorded
+    except (OSError, ValueError):  # missing
+        return False
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What a sparse network may be called with, and what it is refused."""
+"""Images that a sparse network takes, and those that it refuses."""
 import copy
 
 import pytest

@@ -1,4 +1,4 @@
-"""What a run that could not be resumed is refused for."""
+"""Runs that could not be resumed are refused."""
 from types import SimpleNamespace
 from unittest import mock
 

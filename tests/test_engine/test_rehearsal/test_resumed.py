@@ -1,4 +1,4 @@
-"""What a run goes on from is rehearsed, too: nonsense in a checkpoint ends in one line."""
+"""The rehearsal reads the checkpoint to go on from: nonsense in it ends in one line."""
 import copy
 
 import pytest

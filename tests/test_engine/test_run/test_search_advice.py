@@ -1,4 +1,4 @@
-"""What a run says at its start, after searches, and at its end where nothing was removed."""
+"""Advice at the start of a run, after searches, and at its end where nothing was removed."""
 import logging
 
 import pytest

@@ -1,4 +1,4 @@
-"""What a snapshot says of a network."""
+"""Facts of a network in a snapshot."""
 from torch import nn
 
 from mmst.engine.run.snapshot import part_widths

@@ -1,4 +1,4 @@
-"""What comes next."""
+"""The next events of a run."""
 import pytest
 from tiny import make
 

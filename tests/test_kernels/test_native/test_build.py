@@ -161,7 +161,7 @@ def lanes(tmp_path, monkeypatch):
 
 
 def in_new_process(source):
-    """What the kernel answers where it is loaded for the first time; negative: a signal."""
+    """Return the kernel's answer where it is loaded for the first time; negative: a signal."""
     pid = os.fork()
     if not pid:
         try:

@@ -1,4 +1,4 @@
-"""What a dry run tells."""
+"""A dry run lists the runs that are left."""
 from types import SimpleNamespace
 
 from mmst.lab.study.main import list_jobs

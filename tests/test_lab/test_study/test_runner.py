@@ -101,7 +101,7 @@ def test_a_record_of_other_settings_is_refused_or_the_run_repeated(folder, study
     study('--seeds', 0, '--rerun-changed')
     repeated = {name: study.calls(f'd.{name}') for name in ('dense', 'search', 'sp_p90')}
     assert record('d.search')['metrics'] == dict(mIoU=8)
-    if change != 'file':  # folders of the repeated runs were made anew
+    if change != 'file':  # folders of the repeated runs were made again
         assert repeated == dict(dense=1, search=1, sp_p90=1)
     study('--seeds', 0)
 

@@ -1,4 +1,4 @@
-"""What stands above the columns."""
+"""Titles above the columns."""
 import pytest
 
 from mmst.lab.visualize.column import default_label

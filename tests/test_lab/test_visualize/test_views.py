@@ -1,4 +1,4 @@
-"""What the views of the three tasks predict and draw."""
+"""Predictions and drawings of the views of the three tasks."""
 import cv2
 import numpy as np
 import pytest

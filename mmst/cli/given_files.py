@@ -1,0 +1,40 @@
+"""Looks whether the files that the command line names are there, before torch is imported."""
+import argparse
+import difflib
+import os.path as osp
+from glob import escape, glob
+
+from ..errors import config_error
+
+#: Arguments of all subcommands that name files to read, with the file that each asks for.
+FILES = dict(ticket='a ticket.pth', tickets='tickets', checkpoint='a ticket or a checkpoint',
+             file='a ticket.pth', from_checkpoint='the last epoch_N.pth of the run',
+             neck_ticket='the ticket.pth of the neck', tables='tables of studies')
+
+
+def check_given_files(args: argparse.Namespace) -> None:
+    """Refuse files that are not there; addresses (``https://…``) are left to whoever loads them.
+
+    Raises:
+        ConfigError: Naming the first one, and one of a similar name in its folder.
+    """
+    for name, wanted in FILES.items():
+        value = getattr(args, name, None)
+        for path in value if isinstance(value, list) else [value]:
+            if path is not None and not osp.isfile(path) and not _is_found_elsewhere(str(path)):
+                _refuse(name, str(path), wanted)
+
+
+def _is_found_elsewhere(path: str) -> bool:
+    """Say whether it is an address, or a config, which may be one that comes with the package."""
+    return '://' in path or path.endswith('.py')
+
+
+def _refuse(name: str, path: str, wanted: str) -> None:
+    problem = 'this is a folder' if osp.isdir(path) else 'no such file'
+    folder = path if osp.isdir(path) else osp.dirname(path)
+    there = sorted(file for file in glob(osp.join(escape(folder), '*')) if osp.isfile(file))
+    near = difflib.get_close_matches(path, there, n=1, cutoff=0.7)
+    near = near or [file for file in there if osp.basename(file) == 'ticket.pth']
+    meant = f', e.g. {near[0]}' if near else ''
+    raise config_error(name.replace('_', '-'), path, problem, f'give the path of {wanted}{meant}')

@@ -1,0 +1,150 @@
+"""Runs a ticket on pictures: from a file or an array to a label map or a class."""
+import threading
+from os import PathLike
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils._pytree import tree_leaves
+
+from ..errors import TicketError, config_error
+from ..settings.checks import check_choice
+from ..tickets import Ticket
+from .export.deployed import preprocessing
+from .sparse import SparseModel
+from .sparse.library import kernel_is_built
+
+ENGINES = ('auto', 'sparse', 'torch')
+
+
+class Predictor:
+    """Predicts what a ticket was trained for, of one picture at a time.
+
+    ``predictor(image)`` gives the label map of a segmentation ticket, whole numbers (H, W), and the
+    scores of a classification ticket, (classes, ). Of key points, which need the boxes of people,
+    and of detectors it gives none: ``predictor.network`` works with their toolboxes' inferencers.
+
+    Args:
+        ticket (Ticket): Compact or not.
+        engine (str): ``'sparse'``: the CPU engine, whose kernel is compiled first where it has not
+            been (half a minute); ``'torch'``; ``'auto'``: the engine where its kernel is compiled,
+            else torch until a compiler in the background has done it. Defaults to ``'auto'``.
+        threads (int): Of the engine. Defaults to 1.
+
+    Attributes:
+        ticket (Ticket): As it was given.
+        network (nn.Module): The one that predicts now; ``.engine`` says which that is.
+        classes (tuple[str]): Names of the labels.
+        palette (ndarray, optional): A colour (R, G, B) of each label.
+    """
+
+    def __init__(self, ticket: Ticket, engine: str = 'auto', threads: int = 1):
+        check_choice('engine', engine, ENGINES)
+        self.ticket = ticket
+        meta = ticket.meta.get('dataset_meta') or {}
+        self.classes = tuple(meta.get('classes') or ())
+        self.palette = np.array(meta['palette'], np.uint8) if meta.get('palette') else None
+        self._mean, self._std, self._rgb = _normalisation(ticket)
+        model = ticket.build()
+        head = getattr(model, 'decode_head', None)
+        self._align: bool | None = getattr(head, 'align_corners', None)
+        self._classifies = ticket.meta.get('default_scope') == 'mmpretrain'
+        self._compiling: threading.Thread | None = None
+        self.network: nn.Module = model
+        if engine == 'sparse' or (engine == 'auto' and kernel_is_built()):
+            self.network = SparseModel(model, threads=threads)
+        elif engine == 'auto':
+            self._compiling = threading.Thread(target=self._compile, args=(threads, ), daemon=True)
+            self._compiling.start()
+
+    @property
+    def engine(self) -> str:
+        """Return ``'sparse'`` or ``'torch'``: who computes the next prediction."""
+        return 'sparse' if isinstance(self.network, SparseModel) else 'torch'
+
+    def wait(self) -> 'Predictor':
+        """Return when no compiler is at work in the background any more."""
+        if self._compiling is not None:
+            self._compiling.join()
+        return self
+
+    def __call__(self, image: 'str | PathLike[str] | NDArray[np.uint8]') -> NDArray[Any]:
+        """Return the prediction.
+
+        Args:
+            image: Path of a picture, or (H, W, 3) uint8 in the order R, G, B. The size is the
+                network's: pictures much larger than in training are to be made smaller before.
+
+        Raises:
+            ConfigError: It is no picture.
+            TicketError: The task needs more than a picture.
+        """
+        pixels = read_image(image)
+        if self._align is None and not self._classifies:
+            scope = self.ticket.meta.get('default_scope')
+            raise TicketError(f'tickets of {scope} need more than a picture. Remedy: give '
+                              'predictor.network to the toolbox\'s inferencer.')
+        scores = self.scores(pixels)
+        if self._classifies:
+            return scores[0].softmax(-1).numpy()
+        full = functional.interpolate(scores, pixels.shape[:2], mode='bilinear',
+                                      align_corners=self._align)
+        return full[0].argmax(0).numpy()
+
+    @torch.inference_mode()
+    def scores(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Return the head's output (1, classes, …) of a picture (H, W, 3) in R, G, B."""
+        image = torch.from_numpy(pixels if self._rgb else pixels[..., ::-1].copy())
+        image = (image.permute(2, 0, 1)[None].float() - self._mean) / self._std
+        return next(leaf for leaf in tree_leaves(self.network(image)) if isinstance(leaf, Tensor))
+
+    def draw(self, image: 'str | PathLike[str] | NDArray[np.uint8]',
+             opacity: float = 0.5) -> NDArray[np.uint8]:
+        """Return the picture with the colours of its labels over it, (H, W, 3) in R, G, B.
+
+        Raises:
+            TicketError: The ticket has no colours for its labels.
+        """
+        if self.palette is None or self._align is None:
+            raise TicketError('the ticket has no colours for labels of pixels. Remedy: draw its '
+                              'predictions with mmst visualize.')
+        pixels = read_image(image)
+        mixed = (1 - opacity) * pixels + opacity * self.palette[self(pixels)]
+        return np.rint(mixed).astype(np.uint8)
+
+    def _compile(self, threads: int) -> None:
+        """Compile the kernel and let the engine predict from then on."""
+        found = SparseModel(self.network, threads=threads)
+        if kernel_is_built():
+            self.network = found
+
+
+def read_image(image: 'str | PathLike[str] | NDArray[np.uint8]') -> NDArray[np.uint8]:
+    """Return a picture as (H, W, 3) uint8 in the order R, G, B.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if isinstance(image, (str, PathLike)):
+        pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise config_error('image', str(image), 'cannot be read', 'give the path of a picture')
+        return np.ascontiguousarray(pixels[..., ::-1], np.uint8)
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+        raise config_error('image', f'{array.dtype} {array.shape}', 'is no picture', 'give '
+                           'height, width and three colours, R, G, B, as uint8')
+    return array.astype(np.uint8, copy=False)
+
+
+def _normalisation(ticket: Ticket) -> tuple[Tensor, Tensor, bool]:
+    """Return mean and deviation of colours, (3, 1, 1), and whether R comes first."""
+    found = preprocessing(ticket)
+    mean, std = (torch.tensor(found.get(key) or (value, ) * 3).view(-1, 1, 1)
+                 for key, value in (('mean', 0.), ('std', 1.)))
+    # Pictures are read as B, G, R in training, and turned where the settings say so.
+    return mean, std, bool(found.get('bgr_to_rgb') or found.get('to_rgb'))

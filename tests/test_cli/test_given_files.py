@@ -1,0 +1,72 @@
+"""Files that the command line names are looked for before anything heavy is imported."""
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from mmst.cli import main as command
+from mmst.cli.given_files import FILES, check_given_files
+from mmst.cli.main import SUBCOMMANDS, make_parser
+from mmst.errors import ConfigError
+
+WORDS = {
+    'test': ['config.py', 'none.pth'], 'prune': ['config.py', 'none.pth'],
+    'retrain': ['config.py', 'none.pth'], 'transfer': ['config.py', 'none.pth'],
+    'lottery': ['config.py', 'none.pth', 'rp'], 'cost': ['none.pth'], 'compact': ['none.pth'],
+    'export': ['none.pth', '--format', 'onnx'], 'share': ['none.pth', '-o', 'out'],
+    'seal': ['none.pth', '-o', 'out.pth'], 'accelerator': ['ticket.pth', 'none.pth'],
+    'visualize': ['config.py', 'none.pth', '-o', 'out'], 'curves': ['none.json']}
+MORE = [('retrain', ['config.py', '--from-checkpoint', 'none.pth']),
+        ('transfer', ['config.py', 'ticket.pth', '--neck-ticket', 'none.pth'])]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name in ('config.py', 'ticket.pth'):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def light(monkeypatch):
+    """No subcommand may be imported."""
+    monkeypatch.setattr(command, 'load', lambda name: pytest.fail(f'{name} was imported'))
+
+
+@pytest.mark.parametrize('name, words', [*WORDS.items(), *MORE])
+def test_a_missing_file_is_told_before_the_subcommand_is_imported(folder, light, capsys, name,
+                                                                  words):
+    before = set(folder.iterdir())
+    assert command.main([name, *words]) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'mmst {name}: error: ') and "none." in line
+    assert 'no such file' in line and 'Remedy: ' in line and set(folder.iterdir()) == before
+
+
+def test_no_subcommand_that_reads_such_a_file_is_left_out():
+    reading = {name for name in SUBCOMMANDS if name != 'launch' and any(
+        action.dest in FILES for action in make_parser(name, name)._actions)}
+    assert reading == set(WORDS)
+
+
+def test_a_similar_name_and_the_ticket_of_a_folder_are_proposed(folder, capsys):
+    with pytest.raises(ConfigError, match=r'no such file.*e\.g\. tikcet\.pth'):
+        (folder / 'ticket.pth').rename(folder / 'tikcet.pth')
+        check_given_files(SimpleNamespace(ticket='ticket.pth'))
+    (folder / 'work').mkdir()
+    (folder / 'work' / 'ticket.pth').touch()
+    with pytest.raises(ConfigError, match=r'this is a folder.*e\.g\. work/ticket\.pth'):
+        check_given_files(SimpleNamespace(tickets=['work']))
+
+
+def test_addresses_and_configs_are_left_to_their_readers(folder):
+    check_given_files(SimpleNamespace(checkpoint='https://example.org/x.pth', file='none.py'))
+
+
+def test_the_answer_does_not_wait_for_torch(folder):
+    code = ("import sys; from mmst.cli.main import main; end = main(['cost', 'none.pth']); "
+            "sys.exit(0 if end == 2 and not {'torch', 'mmengine'} & set(sys.modules) else 1)")
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,145 @@
+"""mmst.load: a ticket by its name, and its predictions of pictures."""
+import sys
+import threading
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from damage import content_of
+from deploy_tickets import small_ticket
+from kills import differences
+from mmengine.registry import DefaultScope
+
+import mmst
+from mmst.deploy import predictor as module
+from mmst.deploy.export import save_sparse
+from mmst.deploy.load import find_ticket
+from mmst.deploy.predictor import Predictor, read_image
+from mmst.errors import ConfigError, TicketError
+from mmst.tickets import Ticket
+
+COLOURS = [[index, 2 * index, 255 - index] for index in range(19)]
+
+
+@pytest.fixture(scope='module')
+def street():
+    ticket = small_ticket()
+    meta = dict(classes=[f'class {index}' for index in range(19)], palette=COLOURS)
+    return Ticket(ticket.model, ticket.state_dict, ticket.mask,
+                  dict(ticket.meta, dataset_meta=meta))
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+
+
+def toolbox_labels(ticket, picture):
+    """Return the prediction of mmseg's own model for a picture in R, G, B."""
+    model = ticket.build()
+    from mmseg.structures import SegDataSample
+    sample = SegDataSample(metainfo=dict(ori_shape=picture.shape[:2], img_shape=picture.shape[:2],
+                                         pad_shape=picture.shape[:2], padding_size=[0] * 4))
+    image = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        found = model.test_step(dict(inputs=[image], data_samples=[sample]))
+    return found[0].pred_sem_seg.data[0].numpy()
+
+
+def test_labels_are_those_of_the_toolbox(street, picture):
+    found = Predictor(street, 'torch')(picture)
+    assert found.shape == picture.shape[:2]
+    assert (found == toolbox_labels(street, picture)).all()
+    assert len(np.unique(found)) > 1
+
+
+def test_the_engine_predicts_the_same(street, picture):
+    predictor = Predictor(street, 'sparse')
+    assert predictor.engine == 'sparse'
+    assert (predictor(picture) == Predictor(street, 'torch')(picture)).mean() > 0.999
+
+
+def test_a_file_and_its_pixels_give_the_same(street, picture, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), picture[..., ::-1])
+    predictor = Predictor(street, 'torch')
+    assert (predictor(tmp_path / 'a.png') == predictor(picture)).all()
+    assert (read_image(str(tmp_path / 'a.png')) == picture).all()
+
+
+def test_scores_of_classes_are_shares(picture):
+    found = Predictor(small_ticket('imagenet'), 'torch')(picture)
+    assert found.ndim == 1 and found.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_ticket_of_key_points_names_the_way(picture):
+    with pytest.raises(TicketError, match='inferencer'):
+        Predictor(small_ticket('coco'), 'torch')(picture)
+
+
+def test_labels_are_drawn_in_their_colours(street, picture):
+    predictor = Predictor(street, 'torch')
+    assert (predictor.draw(picture, opacity=1) == np.array(COLOURS)[predictor(picture)]).all()
+    assert (predictor.draw(picture, opacity=0) == picture).all()
+    with pytest.raises(TicketError, match='no colours'):
+        Predictor(small_ticket(), 'torch').draw(picture)
+
+
+def test_torch_predicts_until_the_kernel_is_compiled(street, picture, monkeypatch):
+    built, go_on = [False], threading.Event()
+
+    class Slow(module.SparseModel):
+
+        def __init__(self, *args, **options):
+            go_on.wait(60)
+            super().__init__(*args, **options)
+            built[0] = True
+
+    monkeypatch.setattr(module, 'SparseModel', Slow)
+    monkeypatch.setattr(module, 'kernel_is_built', lambda: built[0])
+    predictor = Predictor(street)
+    before = predictor(picture)
+    assert predictor.engine == 'torch'
+    go_on.set()
+    assert predictor.wait().engine == 'sparse'
+    assert (predictor(picture) == before).mean() > 0.999
+    assert Predictor(street).engine == 'sparse'
+
+
+def test_without_a_kernel_torch_goes_on(street, monkeypatch):
+    monkeypatch.setattr(module, 'kernel_is_built', lambda: False)
+    assert Predictor(street).wait().engine == 'torch'
+
+
+@pytest.mark.parametrize('image, said', [
+    ('none.png', 'cannot be read'), (np.zeros((4, 4), np.uint8), 'is no picture'),
+    (np.zeros((4, 4, 3), np.float32), 'is no picture'), (np.zeros((0, 4, 3), np.uint8), 'is no'),
+    (np.zeros((4, 4, 4), np.uint8), 'R, G, B')])
+def test_what_is_no_picture_is_refused_in_one_line(street, image, said):
+    with pytest.raises(ConfigError, match=said):
+        Predictor(street, 'torch')(image)
+
+
+def test_names_stand_for_files_folders_and_shipped_tickets(street, tmp_path):
+    street.save(tmp_path / 'a.pth')
+    street.save(tmp_path / 'a.safetensors')
+    save_sparse(street, tmp_path / 'a.sparse')
+    street.save_pretrained(tmp_path / 'folder', {})
+    for name in ('a.pth', 'a.safetensors', 'a.sparse', 'folder'):
+        for given in (tmp_path / name, str(tmp_path / name)):
+            assert not differences(content_of(find_ticket(given)), content_of(street))
+    found = mmst.load(tmp_path / 'a.pth', engine='torch')
+    assert found.classes[3] == 'class 3'
+
+
+def test_a_name_that_is_none_is_refused_with_those_that_there_are(monkeypatch):
+    with pytest.raises(ConfigError, match=r"did you mean 'street-p90'.*'street-p90'.*hf:user"):
+        mmst.load('street-p9')
+    with pytest.raises(ConfigError, match='engine'):
+        mmst.load('street-p90', engine='gpu')
+
+
+def test_the_hub_is_asked_for_names_that_say_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
+    with pytest.raises(ConfigError, match='pip install huggingface_hub'):
+        mmst.load('hf:user/name@v1')
