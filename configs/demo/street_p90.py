@@ -4,6 +4,7 @@
 #   mmst generate-data quiet_streets data/street --train 480 --val 100
 #   mmst train configs/demo/street_p90.py
 _base_ = './st_hrnas_cityscapes_p90_demo.py'
+training_data = 'generated, as Cityscapes'  # for the metafile
 street = dict(data_root='data/street')
 train_dataloader = dict(dataset=street)
 val_dataloader = dict(dataset=street)
