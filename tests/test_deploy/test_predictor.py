@@ -132,13 +132,6 @@ def test_names_stand_for_files_folders_and_shipped_tickets(street, tmp_path):
     assert found.classes[3] == 'class 3'
 
 
-def test_a_name_that_is_none_is_refused_with_those_that_there_are(monkeypatch):
-    with pytest.raises(ConfigError, match=r"did you mean 'street-p90'.*'street-p90'.*hf:user"):
-        mmst.load('street-p9')
-    with pytest.raises(ConfigError, match='engine'):
-        mmst.load('street-p90', engine='gpu')
-
-
 def test_the_hub_is_asked_for_names_that_say_so(monkeypatch):
     monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
     with pytest.raises(ConfigError, match='pip install huggingface_hub'):
