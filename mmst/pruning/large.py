@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 #: Entries from which on :func:`kth_lowest` looks at a sample, and how many that has.
-SAMPLED, SAMPLE = 1_000_000, 50_000
+SAMPLED, SAMPLE = 1_000_000, 20_000
 
 
 def count_true(mask: Tensor) -> int:
@@ -43,16 +43,21 @@ def joined(tensors: Sequence[Tensor]) -> Tensor:
     return first.detach().as_strided((total, ), (1, ))
 
 
-def in_one(function: Callable[[Tensor], Tensor], tensors: Sequence[Tensor]) -> list[Tensor]:
+def in_one(function: Callable[[Tensor], Tensor], tensors: Sequence[Tensor],
+           in_place: Callable[[Tensor], Tensor] | None = None) -> list[Tensor]:
     """Apply an elementwise function to many tensors in one call; results are views of one tensor.
 
     Args:
         function (Callable): Maps a 1-D tensor to one as long.
         tensors (Sequence[Tensor]): Of one precision; those on several devices are taken one by one.
+        in_place (Callable, optional): Does so in place; it is used where the tensors were copied to
+            one, as memory of its own would cost more than the function does. Defaults to None.
     """
     if len({tensor.device for tensor in tensors}) != 1:
         return [function(tensor.flatten()).view(tensor.shape) for tensor in tensors]
-    return split_like(function(joined(tensors)), tensors)
+    flat = joined(tensors)
+    copied = in_place is not None and flat.data_ptr() != tensors[0].data_ptr()
+    return split_like((in_place if copied else function)(flat), tensors)  # type: ignore[misc]
 
 
 def split_like(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
@@ -102,7 +107,7 @@ def _bounded(values: Tensor, count: int) -> tuple[Tensor, Tensor] | tuple[None, 
     low, high = (sample[min(max(int(at + side), 0), len(sample) - 1)]
                  for side in (-margin, margin))
     below = values < low
-    places = positions((values <= high) ^ below)
+    places = positions((values <= high).logical_xor_(below))
     inside = 0 < count - count_true(below) <= len(places)
     return (below, places) if inside else (None, None)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..search.walk import parameters, walk
 from .large import in_one
 from .mask import Mask
-from .reactivation import PruneState, zero_pruned_of
+from .reactivation import PruneState, zero
 
 
 class MaskHolder(Protocol):
@@ -84,12 +84,15 @@ class MaskInForce:
         if self.averages is not None:
             self.averages.end()
         copies = self.copies
+        together = []
         for name in mask if copies else ():
-            state, copy = self.holder.masks[self.weights[name]], copies[name]
-            if copy.device == self.weights[name].device:
-                zero_pruned_of(copy, state)
+            weight, copy = self.weights[name], copies[name]
+            state = self.holder.masks[weight]
+            if copy.device == weight.device:
+                together.append((copy, state))
             else:
                 copy.masked_fill_(state['pruned'].to(copy.device), 0)
+        zero(together)
 
     def lift(self) -> int | None:
         """Reactivate all pruned weights.

@@ -11,6 +11,7 @@ from ..settings.checks import as_number, check_choice, check_flag, check_names, 
 from .acting import check_zeros_act
 from .build import build_registered, scores_of
 from .draw import count_to_prune, draw_mask
+from .large import joined
 from .mask import Mask
 from .mask_in_force import MaskInForce
 from .matrices import find_matrices
@@ -163,8 +164,7 @@ class Pruner:
         weights = in_force.weights
         scores = scores_of(self.criterion, weights, gradients(weights))
         mask = draw_mask(scores, ratio, self.scope, in_force.mask)
-        for kept in mask.values():
-            agree(kept)
+        agree_on(mask, agree)
         in_force.put(mask)
         self.drawn = mask
         return mask
@@ -189,6 +189,15 @@ class Pruner:
             raise config_error('PruneHook.sparsity', self.sparsity, f'it leaves {left} of '
                                f'{sum(sizes)} weights in {len(sizes)} layers, so nothing gets '
                                'through the network', 'use 0.98 or less')
+
+
+def agree_on(mask: Mask, agree: Callable[[Tensor], Any]) -> None:
+    """Let ``agree`` change all tensors of a mask, in one call where they lie in one piece."""
+    masks = list(mask.values())
+    whole = joined(masks) if len({kept.device for kept in masks}) == 1 else masks[0]
+    in_one_piece = whole.numel() == mask.total and whole.data_ptr() == masks[0].data_ptr()
+    for kept in [whole] if in_one_piece else masks:
+        agree(kept)
 
 
 def _is_below(mask: Mask | None, ratio: float) -> bool:

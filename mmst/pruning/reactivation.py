@@ -30,20 +30,22 @@ def prune_state(pruned: Mapping[nn.Parameter, Tensor]) -> PruneState:
 @torch.no_grad()
 def mask_gradients(masks: PruneState) -> None:
     """Zero the gradients of pruned weights. A product would leave inf * 0 = nan."""
-    _zero((p.grad, state) for p, state in masks.items() if p.grad is not None)
+    zero((p.grad, state) for p, state in masks.items() if p.grad is not None)
 
 
 @torch.no_grad()
 def zero_pruned(masks: PruneState) -> None:
     """Set pruned weights to exactly 0: momentum, Adam moments and decay still move them."""
-    _zero(masks.items())
+    zero(masks.items())
 
 
-def _zero(pairs: Iterable[tuple[Tensor, dict[str, Tensor]]]) -> None:
+@torch.no_grad()
+def zero(pairs: Iterable[tuple[Tensor, dict[str, Tensor]]]) -> None:
+    """Do ``zero_pruned_of`` for many tensors."""
     elsewhere = []
     for tensor, state in pairs:
         if tensor.device.type == 'cpu' or tensor.element_size() not in _INTEGERS:
-            zero_pruned_of(tensor, state)
+            _zero_one(tensor, state)
         else:
             elsewhere.append((tensor, state))
     if elsewhere:
@@ -76,6 +78,10 @@ def zero_pruned_of(tensor: Tensor, state: dict[str, Tensor]) -> None:
         tensor (Tensor): In floating point.
         state (Dict[str, Tensor]): The parameter's entry of ``PruneState``; gets ``'bits'``.
     """
+    _zero_one(tensor, state)
+
+
+def _zero_one(tensor: Tensor, state: dict[str, Tensor]) -> None:
     integer = _INTEGERS.get(tensor.element_size())
     if tensor.device.type != 'cpu' or integer is None:
         tensor.masked_fill_(state['pruned'], 0)

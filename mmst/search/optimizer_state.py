@@ -49,6 +49,11 @@ class OptimizerState:
             return
         if self._forms is None:
             self._forms = find_forms(self.optimizer.state)
+        aligned_keys = self._aligned(own, parameter)
+        if aligned_keys is not None:
+            for key in aligned_keys:
+                own[key] = select(own[key], dim, index.to(own[key].device))
+            return
         shape = tuple(parameter.shape)
         entries = list(leaves(own, shape))
         actions = [action_of(self._forms[path], shape, tuple(tensor.shape), dim, len(path) > 1)
@@ -62,6 +67,26 @@ class OptimizerState:
         for (path, tensor), action in zip(entries, actions, strict=True):
             if isinstance(action, int):
                 _replaced(own, path, select(tensor, action, index.to(tensor.device)))
+
+
+    def _aligned(self, own: Mapping[str, Any], parameter: nn.Parameter) -> list[str] | None:
+        """Return the entries to cut where the others are single numbers, as in most optimizers.
+
+        None of other states: ``leaves`` and ``action_of`` find out what they ask for.
+        """
+        assert self._forms is not None
+        keys = []
+        for key, value in own.items():
+            if isinstance(value, Tensor):
+                if value.shape == parameter.shape:
+                    if 'aligned' not in self._forms.get((key, ), ()):
+                        return None
+                    keys.append(key)
+                elif value.numel() != 1:
+                    return None
+            elif isinstance(value, (Mapping, list, tuple)):
+                return None
+        return keys
 
 
 def restart(optimizer: Optimizer, parameters: Sequence[Tensor]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import Optimizer
@@ -132,13 +133,14 @@ class Searcher:
         importance = importances(groups, copies, last, self.reduction)
         histogram = importance_histogram(groups, importance)
         cut, removed = Cut(*companions), []
-        for name, index in agree(self.choose(model, groups, importance)).items():
-            removed.append(describe_removal(name, groups[name], index))
-            units = torch.tensor(index, dtype=torch.long)
-            groups[name].keep(units, cut)
-            if copies is not None:
-                copies[name].keep(units, cut)  # which has no companions of the average's
-            self.survivors[name] = [self.survivors[name][i] for i in index]
+        with torch.no_grad():
+            for name, index in agree(self.choose(model, groups, importance)).items():
+                removed.append(describe_removal(name, groups[name], index))
+                units = torch.from_numpy(np.array(index, np.int64))
+                groups[name].keep(units, cut)
+                if copies is not None:
+                    copies[name].keep(units, cut)  # which has no companions of the average's
+                self.survivors[name] = [self.survivors[name][i] for i in index]
         costs = self.costs(model)
         searched = (values for name, values in importance.items() if not self.leaves_alone(name))
         return SearchResult(removed, histogram, costs, nearness(searched, self.threshold),

@@ -36,9 +36,11 @@ class Cut:
         state was dropped for each."""
         return {name: n for state in self.optimizers for name, n in state.dropped.items()}
 
-    @torch.no_grad()
     def __call__(self, module: nn.Module, name: str, dim: int, index: Tensor) -> None:
         """Keep ``index`` (1-D) along ``dim`` of ``module``'s tensor ``name``."""
+        if torch.is_grad_enabled():  # a search enters this once for its thousands of tensors
+            with torch.no_grad():
+                return self(module, name, dim, index)
         tensor = getattr(module, name)
         index = self.moved(index, tensor.device)
         if isinstance(tensor, nn.Parameter):

@@ -8,10 +8,11 @@ from torch import nn
 
 from mmst.engine.optim import MaskedOptimWrapper
 from mmst.errors import ConfigError
+from mmst.pruning.draw import draw_mask
 from mmst.pruning.gradients import loss_gradients
 from mmst.pruning.mask import Mask
 from mmst.pruning.mask_in_force import MaskInForce
-from mmst.pruning.pruner import Pruner
+from mmst.pruning.pruner import Pruner, agree_on
 from mmst.pruning.schedules.base import Schedule
 
 
@@ -229,8 +230,16 @@ def test_gradients_are_asked_for_where_the_criterion_needs_them():
 def test_the_mask_of_the_first_process_is_taken():
     run = Training()
     mask = run.step(5, agree=lambda kept: kept.fill_(True).view(-1)[:2].fill_(False)).mask
-    assert mask.pruned == 2 * len(mask)
+    assert mask.pruned == 2  # all tensors were taken in one call
     assert run.in_force.mask.pruned == mask.pruned == run.zeros
+
+
+@pytest.mark.parametrize('scope', ['global', 'layer'])
+def test_processes_agree_on_all_of_a_mask_wherever_its_tensors_lie(scope):
+    scores = {'a': torch.rand(3, 4), 'b': torch.rand(5, 2)}
+    mask, calls = draw_mask(scores, 0.5, scope), []
+    agree_on(mask, lambda kept: calls.append(kept.numel()) or kept.fill_(True))
+    assert not mask.pruned and calls == ([22] if scope == 'global' else [12, 10])
 
 
 class Linear(Schedule):

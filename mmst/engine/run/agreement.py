@@ -20,6 +20,4 @@ def decision_of_first_rank(decision: Decision) -> Decision:
 def take_from_first_rank(kept: torch.Tensor) -> None:
     """Overwrite a bool tensor by that of the first process."""
     if dist.get_world_size() > 1:
-        data = kept.to(torch.uint8)
-        dist.broadcast(data)
-        kept.copy_(data.bool())
+        dist.broadcast(kept.view(torch.uint8))

@@ -15,5 +15,5 @@ class Magnitude(Criterion):
 
     def score(self, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        found = in_one(torch.abs, [weight.detach() for weight in weights.values()])
+        found = in_one(torch.abs, [weight.detach() for weight in weights.values()], torch.abs_)
         return dict(zip(weights, found, strict=True))
