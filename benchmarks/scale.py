@@ -109,7 +109,7 @@ def page(runs: dict[str, dict], args: argparse.Namespace) -> str:
         'assumptions: give your own. No run of several GPUs has been measured.',
         '## Communication of a GPU', _sent(runs, args), OVERLAP,
         '## How long', _hours(runs, args), BATCH,
-        '## Storage', _stored(runs), DEAD.format(**_lost(runs, args))]) + '\n'
+        '## Checkpoints, and what a dead rank costs', _stored(runs, args), DEAD, PAPER]) + '\n'
 
 
 def _sent(runs: dict[str, dict], args: argparse.Namespace) -> str:
@@ -134,19 +134,21 @@ def _hours(runs: dict[str, dict], args: argparse.Namespace) -> str:
          'searches', 'prunes', 'sent by a GPU in all'), rows))
 
 
-def _stored(runs: dict[str, dict]) -> str:
-    rows = [(NAMES[name], _mega(run['checkpoint']), f'every {run["save_every"]} epochs',
-             f'{run["kept"] * run["checkpoint"] / 1e9:.2f} GB',
-             f'{run["saves"] * run["checkpoint"] / 1e9:.1f} GB') for name, run in runs.items()]
-    return '\n'.join(table(('run', 'a checkpoint', 'written', 'on disk at a time (3 and the best)',
-                            'written in a run'), rows))
-
-
-def _lost(runs: dict[str, dict], args: argparse.Namespace) -> dict[str, str]:
-    run, gpus = runs['cityscapes'], args.gpus[0]
-    hours = steps(run, gpus) / run['epochs'] * run['save_every'] * args.step_ms / 3.6e6
-    return dict(gpus=str(gpus), epochs=str(run['save_every']), minutes=f'{60 * hours:.0f}',
-                gpu_hours=f'{gpus * hours:.1f}')
+def _stored(runs: dict[str, dict], args: argparse.Namespace) -> str:
+    rows = []
+    for name, run in runs.items():
+        for gpus in args.gpus:
+            hours = steps(run, gpus) / run['epochs'] * run['save_every'] * args.step_ms / 3.6e6
+            rows.append((NAMES[name], gpus, _mega(run['checkpoint']),
+                         f'{run["save_every"]} epochs, {60 * hours:.1f} min',
+                         f'{run["checkpoint"] / 1e9 / hours:.1f} GB',
+                         f'{run["kept"] * run["checkpoint"] / 1e9:.2f} GB',
+                         f'{run["saves"] * run["checkpoint"] / 1e9:.1f} GB',
+                         f'{60 * hours:.1f} min, {gpus * hours:.1f}'))
+    return '\n'.join(table(
+        ('run', 'GPUs', 'a checkpoint', 'every', 'written an hour',
+         'on disk at a time (3 and the best)', 'written in a run',
+         'lost with a rank, at most: time, GPU hours'), rows))
 
 
 def _mega(count_: float) -> str:
@@ -177,10 +179,14 @@ and the random states of all processes. The first process writes it while the ot
 
 When a process dies, torchrun ends the others as soon as it notices. One that hangs without dying is
 noticed by the time limit of NCCL (`env_cfg.dist_cfg.timeout`; torch's own is 10 minutes). The
-training since the last checkpoint is lost: of Cityscapes on {gpus} GPUs at most {epochs} epochs,
-which are {minutes} minutes or {gpu_hours} GPU hours at that step. Lower
+training since the last checkpoint is lost, and `--resume` goes on from that on as many GPUs. Lower
 `default_hooks.checkpoint.interval` where machines die more often. `SIGTERM`, which a batch system
 sends before it ends a job, writes a checkpoint at the next step.
+""".strip()
+
+PAPER = """
+A run of the paper's length and sparsity ends with a table of the paper's figures beside its own, with
+the difference (`default_hooks.ticket.paper` in the configs holds them).
 """.strip()
 
 if __name__ == '__main__':
