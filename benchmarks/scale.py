@@ -179,14 +179,14 @@ and the random states of all processes. The first process writes it while the ot
 
 When a process dies, torchrun ends the others as soon as it notices. One that hangs without dying is
 noticed by the time limit of NCCL (`env_cfg.dist_cfg.timeout`; torch's own is 10 minutes). The
-training since the last checkpoint is lost, and `--resume` goes on from that on as many GPUs. Lower
-`default_hooks.checkpoint.interval` where machines die more often. `SIGTERM`, which a batch system
-sends before it ends a job, writes a checkpoint at the next step.
+training since the last checkpoint is lost, and `--resume` goes on from that, on as many GPUs or
+others. Lower `default_hooks.checkpoint.interval` where machines die more often. `SIGTERM`, which a
+batch system sends before it ends a job, writes a checkpoint at the next step.
 """.strip()
 
 PAPER = """
-A run of the paper's length and sparsity ends with a table of the paper's figures beside its own, with
-the difference (`default_hooks.ticket.paper` in the configs holds them).
+A run of the paper's length and sparsity ends with a table of the paper's figures beside its own,
+with the difference (`default_hooks.ticket.paper` in the configs holds them).
 """.strip()
 
 if __name__ == '__main__':
