@@ -51,7 +51,7 @@ def initialised(module):
 def randomise_norms(module):
     """Give every norm values that a trained one could have, so that none of them is a no-op."""
     for m in module.modules():
-        if isinstance(m, (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)):
+        if isinstance(m, (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)) and m.weight is not None:
             m.weight.uniform_(0.5, 1.5)
             m.bias.uniform_(-0.3, 0.3)
         if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats:

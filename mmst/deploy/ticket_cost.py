@@ -103,7 +103,7 @@ def ticket_costs(ticket: Ticket, input_shape: Sequence[int] | None = None) -> Co
     searched = network_cost(network, shape, kept_weights(ticket, network))
     if is_compact(ticket):
         return CostReport(shape, None, searched)
-    return CostReport(shape, network_cost(ticket.supernet(), shape), searched)
+    return CostReport(shape, network_cost(ticket.supernet(values=False), shape), searched)
 
 
 def config_cost(model: Mapping[str, Any], input_shape: tuple[int, int],

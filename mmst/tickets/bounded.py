@@ -15,33 +15,44 @@ SHRINKING = 32
 ROOM = 1 << 24
 #: Modules for an entry of the state dict, of which activations, drop-outs and containers have none.
 MODULES, MODULE_ROOM = 50, 5000
+#: Numbers of a tensor that is built without memory, where asked for, and of all such tensors.
+LIGHT, MOST = 1 << 14, 1 << 32
+
+
+class TooLarge(TicketError):
+    """A network asks for far more memory than the weights that came with it."""
 
 
 @contextmanager
-def bounded(elements: int, entries: int) -> Iterator[None]:
+def bounded(elements: int, entries: int, light: bool = False) -> Iterator[None]:
     """Refuse to build networks far larger than the given weights, before memory is taken.
 
     Args:
         elements (int): Of all weights.
         entries (int): Of the state dict.
+        light (bool): Build large tensors on torch's meta device, where they take no memory.
+            Defaults to False.
 
     Raises:
-        TicketError: The network asks for more.
+        TooLarge: The network asks for more.
     """
     room = dict(elements=SHRINKING * elements + ROOM, modules=MODULES * entries + MODULE_ROOM)
+    room['light elements'] = MOST
 
     def take(kind: str, number: int) -> None:
         room[kind] -= number
         if room[kind] < 0:
-            raise TicketError(f'it asks for far more {kind} than its file holds weights for')
+            raise TooLarge(f'it asks for far more {kind} than its file holds weights for')
 
     handles = [
         torch_module.register_module_parameter_registration_hook(
-            lambda module, name, value: take('elements', _numel(value))),
+            lambda module, name, value: take(
+                'light elements' if light and value is not None and value.is_meta else 'elements',
+                _numel(value))),
         torch_module.register_module_module_registration_hook(
             lambda module, name, value: take('modules', 1))]
     try:
-        with _Constructors(take):
+        with _Constructors(take, LIGHT if light else None):
             yield
     finally:
         for handle in handles:
@@ -49,11 +60,11 @@ def bounded(elements: int, entries: int) -> Iterator[None]:
 
 
 class _Constructors(TorchFunctionMode):
-    """Finds the size of a new tensor on torch's device without memory."""
+    """Finds the size of a new tensor on torch's device without memory, where larger ones stay."""
 
-    def __init__(self, take: Callable[[str, int], None]):
+    def __init__(self, take: Callable[[str, int], None], light: int | None = None):
         super().__init__()
-        self.take = take
+        self.take, self.light = take, light
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
                            kwargs: dict[str, Any] | None = None) -> Any:
@@ -61,10 +72,13 @@ class _Constructors(TorchFunctionMode):
         if func in _device_constructors():
             plain = {k: v for k, v in kwargs.items() if k not in ('generator', 'pin_memory', 'out')}
             try:
-                size = _numel(func(*args, **dict(plain, device='meta')))
+                found = func(*args, **dict(plain, device='meta'))
             except Exception:  # The call itself reports its error.
-                size = 0
-            self.take('elements', size)
+                found = None
+            light = self.light is not None and _numel(found) > self.light
+            self.take('light elements' if light else 'elements', _numel(found))
+            if light:
+                return found
         return func(*args, **kwargs)
 
 

@@ -11,8 +11,8 @@ from .bounded import bounded
 from .registered import check_settings, registered_only
 
 
-def build_network(cfg: Any, scope: str | None,
-                  state: Mapping[str, Tensor]) -> nn.Module:
+def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
+                  light: bool = False) -> nn.Module:
     """Return the network of a config that came with a file, without the file's weights.
 
     It imports, reads and executes nothing that the config names, and takes no more memory than a
@@ -23,6 +23,7 @@ def build_network(cfg: Any, scope: str | None,
         cfg (Mapping | list): Plain data.
         scope (str, optional): The toolbox that class names belong to.
         state (Mapping[str, Tensor]): The weights.
+        light (bool): As in :func:`mmst.tickets.bounded.bounded`.
 
     Raises:
         TicketError: It asks for more, or uses a forbidden name.
@@ -30,5 +31,5 @@ def build_network(cfg: Any, scope: str | None,
     """
     settings = check_settings(copy.deepcopy(cfg), scope)
     with registered_only(), DefaultScope.overwrite_default_scope(scope), \
-            bounded(sum(value.numel() for value in state.values()), len(state)):
+            bounded(sum(value.numel() for value in state.values()), len(state), light):
         return build_model(settings)

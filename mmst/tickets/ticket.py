@@ -211,13 +211,21 @@ class Ticket:
         network.eval()  # not chained: some toolboxes' backbones return nothing from it
         return network
 
-    def supernet(self) -> nn.Module:
+    def supernet(self, values: bool = True) -> nn.Module:
         """Return the network before any search, without the ticket's weights.
+
+        Args:
+            values (bool): Whether its tensors have to have values. Else those of networks far
+                larger than the ticket are on torch's meta device. Defaults to True.
 
         Raises:
             TicketError: It cannot be built.
         """
-        return rebuild(without_widths(self.model), self.state_dict, self.meta)
+        network = rebuild(without_widths(self.model), self.state_dict, self.meta, whole=True)
+        if values and any(parameter.is_meta for parameter in network.parameters()):
+            raise TicketError('the whole network is far larger than what the ticket has left of '
+                              'it. Remedy: build it from its config.')
+        return network
 
 
 def _unchecked(content: Mapping[str, Any]) -> Ticket:

@@ -1,29 +1,27 @@
-"""Builds the exported network, which maps an image to the head's output."""
+"""Builds the exported network, which maps an image to the head's outputs."""
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from ...errors import TicketError
 from ...models.hrnas.ops import Ops, use_ops
 from ...tickets import Ticket
 from ..compact import CompactNetwork, compact, is_compact
+from .outputs import named_outputs
 
 
 class Deployed(nn.Module):
-    """Runs a ticket's network for images of one size: normalised pixels in, the head's output out.
+    """Runs a ticket's network for images of one size: normalised pixels in, the head's outputs out.
 
-    Logits for segmentation (at a quarter of the size) and classification, heat maps for key points.
+    Logits for segmentation (at a quarter of the size) and classification, heat maps for key points,
+    scores and boxes of each level for detectors.
     Maps that do not depend on the image become constants.
 
     Args:
         ticket (Ticket): Compacted or not.
         input_shape (Sequence[int]): Height and width of the images.
-
-    Raises:
-        TicketError: The network has more than one output.
     """
 
     def __init__(self, ticket: Ticket, input_shape: Sequence[int]):
@@ -39,13 +37,26 @@ class Deployed(nn.Module):
             parameter.requires_grad_(False)
         self.eval()
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return image: (N, channels, height, width), normalised as in training."""
-        outputs = [out for out in tree_leaves(self.model(image, None)) if isinstance(out, Tensor)]
-        if len(outputs) != 1:
-            raise TicketError(f'the network has {len(outputs)} outputs. Remedy: export networks '
-                              'with a head of one output.')
-        return outputs[0]
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return image: (N, channels, height, width), normalised as in training.
+
+        Returns:
+            Tensor | Tuple[Tensor, ...]: The output; several in the order of :meth:`named`.
+        """
+        outputs = tuple(self.named(image).values())
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def named(self, image: Tensor) -> dict[str, Tensor]:
+        """Return all outputs for an image, by name.
+
+        Raises:
+            TicketError: There are none.
+        """
+        found = named_outputs(self.model, self.model(image, None))
+        if not found:
+            raise TicketError('the network has no output that is a tensor of floating-point '
+                              'numbers. Remedy: export networks whose heads have one.')
+        return found
 
 
 class ExportOps(Ops):

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
                 metadata: dict[str, Any] | None = None) -> None:
     """Write an ONNX file with weights inside; the batch is dynamic, height and width are fixed.
 
+    A single output is named ``output``, several as :func:`.outputs.named_outputs` says.
+
     Args:
         network (Deployed): The network to export.
         path (str | Path): The file.
@@ -42,12 +45,12 @@ def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
         raise config_error('--opset', opset, 'cannot be written',
                            f'use one of {OPSETS.start} to {OPSETS.stop - 1}')
     image = torch.zeros(2, image_channels(network), *network.input_shape)
-    try_out(network, image)
+    names = try_out(network, image)
     try:
         with silent():
             program = torch.onnx.export(
                 network, (image, ), dynamo=True, opset_version=opset, verbose=False,
-                input_names=['image'], output_names=['output'],
+                input_names=['image'], output_names=names,
                 dynamic_shapes=dict(image={0: torch.export.Dim('batch')}))
             model = program.model_proto
     except Exception as error:  # the exporter raises all kinds
@@ -72,23 +75,63 @@ def check_onnx(path: str | Path, network: Deployed, images: Tensor) -> float:
     """
     runtime = need('onnxruntime', 'checking an ONNX file')
     session = runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
-    with torch.no_grad():
-        expected = network(images)
-    pairs = [(images, expected), (images[:1], expected[:1])]
-    found = max(float((torch.from_numpy(session.run(None, {'image': x.numpy()})[0]) - y)
-                      .abs().max()) for x, y in pairs)
-    return accept(found / max(float(expected.abs().max()), 1e-30), path)
+    try:
+        return compare(path, network, images, lambda x: [
+            torch.from_numpy(y) for y in session.run(None, {'image': x.numpy()})])
+    except TicketError:
+        raise
+    except Exception as error:  # onnxruntime has kinds of its own
+        raise TicketError(f'{path} does not run on batches of other sizes than two: '
+                          f'{plain_words(error)}. Remedy: let the network take its sizes from '
+                          'shapes of tensors (x.shape[0] rather than len(x)).') from error
 
 
-def try_out(network: Deployed, image: Tensor) -> None:
-    """Run the network once: its own errors are clearer than a tracer's.
+@torch.no_grad()
+def compare(path: str | Path, network: Deployed, images: Tensor,
+            run: Callable[[Tensor], Sequence[Tensor]]) -> float:
+    """Return the largest difference of any output of a file, relative to the largest of PyTorch's.
+
+    Args:
+        path (str | Path): The file.
+        network (Deployed): What it should compute.
+        images (Tensor): Compared are the batch of all of them, and one alone.
+        run (Callable): Returns the file's outputs for images.
+
+    Raises:
+        TicketError: They differ by more than rounding, or in number.
+    """
+    outputs = network(images)
+    expected = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    found = 0.
+    for batch in (images, images[:1]):
+        results = run(batch)
+        if len(results) != len(expected):
+            raise TicketError(f'{path} has {len(results)} outputs, not {len(expected)}. Remedy: '
+                              'do not use the file.')
+        for one, other in zip(results, expected, strict=True):
+            difference = float((one - other[:len(one)]).abs().max())
+            found = max(found, difference / max(float(other.abs().max()), 1e-30), key=_or_nan)
+    return accept(found, path)
+
+
+def _or_nan(value: float) -> float:
+    """Let what is no number be the largest of all."""
+    return value if value == value else float('inf')
+
+
+def try_out(network: Deployed, image: Tensor) -> list[str]:
+    """Run the network once, as its own errors are clearer than a tracer's, and return the names of
+    its outputs.
 
     Raises:
         TicketError: It has no output that could be exported, or cannot take the image.
     """
     try:
         with torch.no_grad():
-            network(image[:1])
+            if not isinstance(network, Deployed):
+                network(image[:1])
+                return ['output']
+            return list(network.named(image[:1]))
     except TicketError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:

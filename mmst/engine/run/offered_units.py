@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from ...costs.cost import image_channels
-from ...errors import TicketError, one_line, shorten
+from ...errors import TicketError, config_error, one_line, shorten
 from ...openmmlab.safe_checkpoints import safe_load
 from ...search.graph.build import covered, find_plan
 from ...search.graph.channels import attach, channels_of
@@ -33,6 +33,9 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
         plan (RunPlan): Its model is as built.
         units (str): One of UNITS.
         input_shape (Sequence[int]): Height and width of images.
+
+    Raises:
+        ConfigError: No channel of the network can go.
     """
     if units == 'declared' or channels_of(plan.model) is not None:
         return
@@ -49,6 +52,12 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
                   f'an image alone: {shorten(one_line(error), 200)}', logger='current',
                   level=logging.WARNING)
         return
+    if not found.groups and not find_units(plan.model):
+        searched = type(getattr(plan.model, 'backbone', plan.model)).__name__
+        raise config_error(
+            'model.backbone.type', searched, 'none of its channels can go'
+            + (f' ({named(found)})' if found.left_alone else ''), 'use batch norms whose channels '
+            'pass through functions channel by channel, or write an adapter (mmst.search.adapters)')
     if found.groups:
         attach_both(plan, found)
         print_log(describe(plan.model, found), logger='current')
@@ -102,8 +111,11 @@ def describe(model: nn.Module, found: Plan) -> str:
     units = sum(group.units for group in found.groups.values())
     text = (f'{units:,} units in {len(found.groups)} groups of coupled channels: {inside:,} of '
             f'{total:,} channels of batch norms')
-    if found.left_alone:
-        named = [f'{name} ({reason})' for name, reason in list(found.left_alone.items())[:NAMED]]
-        more = len(found.left_alone) - len(named)
-        text += f'; left alone: {", ".join(named)}' + (f' and {more} more' if more > 0 else '')
-    return text
+    return text + (f'; {named(found)}' if found.left_alone else '')
+
+
+def named(found: Plan) -> str:
+    """Name layers that are left alone, with the reasons."""
+    texts = [f'{name} ({reason})' for name, reason in list(found.left_alone.items())[:NAMED]]
+    more = len(found.left_alone) - len(texts)
+    return f'left alone: {", ".join(texts)}' + (f' and {more} more' if more > 0 else '')

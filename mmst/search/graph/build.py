@@ -2,6 +2,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,11 +10,13 @@ from torch import nn
 from ..norms import has_scales
 from .passes import example
 from .plan import Plan, plan_of
-from .trace import follow
+from .trace import ChannelTrace, follow
 from .verify import exact_groups
 
 #: Pixels of the shorter side, where a network takes images of any size.
 SHORT, MULTIPLE = 64, 32
+#: Sizes at which layers are looked for that no pass has used, in sizes of the image.
+LARGER = (2, 4)
 
 
 def find_plan(model: nn.Module, input_shape: Sequence[int], channels: int = 3) -> Plan:
@@ -38,6 +41,7 @@ def find_plan(model: nn.Module, input_shape: Sequence[int], channels: int = 3) -
             shape = tuple(input_shape)
             runs = example(twin, channels, shape)
             trace = follow(twin, runs)
+        runs = {**runs, **_larger(twin, trace, channels, shape)}
         plan = exact_groups(twin, plan_of(twin, trace), runs)
     area = input_shape[0] * input_shape[1] / (shape[0] * shape[1])
     return replace(plan, used={name: times * area for name, times in plan.used.items()})
@@ -49,6 +53,29 @@ def smaller(shape: Sequence[int]) -> tuple[int, int]:
     height, width = (max(SHORT, round(side * factor / MULTIPLE) * MULTIPLE) for side in shape)
     smaller_one = factor < 1 and height * width < shape[0] * shape[1]
     return (height, width) if smaller_one else (shape[0], shape[1])
+
+
+def _larger(model: nn.Module, trace: ChannelTrace, channels: int,
+            shape: Sequence[int]) -> dict[str, Any]:
+    """Follow passes over larger images where layers are unused, as code may decide by the size.
+
+    Returns:
+        Dict[str, Callable]: The passes that have used more layers.
+    """
+    found = {}
+    for factor in LARGER:
+        unused = trace.unused()
+        if not unused & {name for name, _ in model.named_parameters()}:
+            break
+        more = {f'{key}, {factor} times as large': run for key, run in example(
+            model, channels, [factor * side for side in shape]).items()}
+        try:
+            follow(model, more, trace)
+        except Exception:  # it takes images of one size, or not of these
+            break
+        if trace.unused() != unused:
+            found.update(more)
+    return found
 
 
 def _twin(model: nn.Module) -> nn.Module:

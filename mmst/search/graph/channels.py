@@ -1,5 +1,5 @@
 """Offers channels of any network as search units: which are left, and how to remove them."""
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
@@ -9,6 +9,7 @@ from ...errors import TicketError
 from ..scales import Scale
 from ..surgery import Cut, resize
 from ..unit_group import UnitGroup
+from .layer_sizes import describe, tied_names
 from .plan import Plan, Side
 
 #: Attributes: of a network, its channels; of modules with an adapter, their units before any
@@ -92,7 +93,15 @@ class Channels:
             cut(*_owner(model, side[0]), side[1], kept)
             self._alive[side] = after
         self._left[name] = left[stays]
-        describe(model, [side[0] for side in members])
+        self._describe(model, name)
+
+    def _describe(self, model: nn.Module, name: str) -> None:
+        """Update what layers note of the sizes of a group."""
+        group, tied = self.plan.groups[name], tied_names(model)
+        tensors = dict.fromkeys(side[0] for side in group.members)
+        describe(model, [*tensors, *(other for one in tensors for other in tied.get(one, ()))])
+        for path, own, times in group.attributes:
+            setattr(model.get_submodule(path), own, times * len(self._left[name]))
 
     def fit(self, model: nn.Module, state_dict: Mapping[str, Tensor], prefix: str = '') -> None:
         """Give ``model`` the shapes of a state that is about to be loaded.
@@ -163,7 +172,7 @@ class Channels:
             shape = list(getattr(module, key).shape)
             shape[side[1]] = int(alive.sum())
             resize(module, key, shape)
-        describe(model, [side[0] for side in group.members])
+        self._describe(model, name)
 
 
 def channels_of(model: nn.Module) -> Channels | None:
@@ -189,54 +198,6 @@ def _fit(model: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *_: An
     channels = channels_of(model)
     if channels is not None:
         channels.fit(model, state_dict, prefix)
-
-
-def describe(model: nn.Module, names: Iterable[str]) -> None:
-    """Update the sizes that the layers of the tensors ``names`` note of themselves."""
-    paths = dict.fromkeys(name.rpartition('.')[0] for name in names)
-    for path in paths:
-        _describe_layer(model.get_submodule(path))
-    for path in dict.fromkeys(path.rpartition('.')[0] for path in paths):
-        _describe_parent(model.get_submodule(path))
-
-
-def _describe_parent(module: nn.Module) -> None:
-    """Update copies of a layer's settings: ``ConvModule``'s, and attention's number of heads."""
-    inner = module._modules.get('conv')
-    if isinstance(inner, nn.modules.conv._ConvNd):
-        for name in ('in_channels', 'out_channels', 'groups'):
-            if isinstance(vars(module).get(name), int):
-                setattr(module, name, getattr(inner, name))
-    _describe_attention(module)
-
-
-def _describe_layer(m: Any) -> None:
-    if isinstance(m, nn.modules.conv._ConvNd):
-        into, out = m.weight.shape[:2] if m.transposed else m.weight.shape[1::-1]
-        if m.groups > 1:
-            whole = m.weight.shape[0]
-            before = m.in_channels if m.transposed else m.out_channels
-            m.groups = whole // (before // m.groups)
-        m.in_channels, m.out_channels = (into, out * m.groups) if m.transposed else (
-            into * m.groups, out)
-    elif isinstance(m, nn.Linear):
-        m.out_features, m.in_features = m.weight.shape
-    elif isinstance(m, nn.GroupNorm):
-        m.num_groups = len(m.weight) // (m.num_channels // m.num_groups)
-        m.num_channels = len(m.weight)
-    elif hasattr(m, 'num_features') and getattr(m, 'weight', None) is not None:
-        m.num_features = len(m.weight)
-    elif isinstance(m, nn.PReLU):
-        m.num_parameters = len(m.weight)
-
-
-def _describe_attention(m: nn.Module) -> None:
-    """Update number and width of attention's heads, in layers that hold and join them."""
-    known = vars(m)
-    qkv = m._modules.get('qkv')
-    if isinstance(qkv, nn.Linear) and {'num_heads', 'head_dims', 'embed_dims'} <= set(known):
-        m.num_heads = qkv.out_features // (3 * known['head_dims'])
-        m.embed_dims = m.num_heads * known['head_dims']
 
 
 def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:

@@ -134,6 +134,10 @@ def _problem(model: nn.Module, plan: Plan) -> str | None:
                     flat.unique()) != len(flat) or not bool(free[side][flat].all()):
                 return f'units of {name!r:.80} share a channel, or lie outside of {side[0]}'
             free[side][flat] = False
+        for path, own, times in group.attributes:
+            value = vars(model.get_submodule(path)).get(own)
+            if type(value) is not int or type(times) is not int or value != times * group.units:
+                return f'{path!r:.80} has no {own!r:.80} of {group.units} units'
         if not set(group.scales) <= set(group.members):
             return f'{name!r:.80} has scales elsewhere'
     return None

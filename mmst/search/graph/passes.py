@@ -7,6 +7,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ..norms import is_batch_norm
+from .determined import determined
 
 
 def passes(image: Tensor) -> dict[str, Callable[[nn.Module], Any]]:
@@ -20,11 +21,19 @@ def passes(image: Tensor) -> dict[str, Callable[[nn.Module], Any]]:
 
 @torch.no_grad()
 def run(model: nn.Module, image: Tensor, training: bool) -> Any:
-    """Return all outputs of a network; norms and drop-outs are in evaluation in any case."""
+    """Return all outputs of a network; norms and drop-outs are in evaluation in any case.
+
+    What its code draws at random is the same each time.
+    """
     model.train(training)
     for module in model.modules():
         if is_batch_norm(module) or 'Drop' in type(module).__name__:
             module.training = False
+    with determined():
+        return _outputs(model, image)
+
+
+def _outputs(model: nn.Module, image: Tensor) -> Any:
     if not isinstance(model, BaseModel):
         return model(image)
     cascade = getattr(model, 'decode_head', None)

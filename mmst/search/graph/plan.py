@@ -1,6 +1,6 @@
 """Describes the coupled channels of a network as plain data."""
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ Side = tuple[str, int]
 #: Why scales belong to no unit.
 _STAY = 'an output, or a function that no channel can be followed through, needs all of them'
 _ONE = 'its channels can only go all together'
+_UNUSED = 'no pass over an image has used it'
+_UNSAVED = 'no file holds its buffer {name!r}, which differs by channel'
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,14 @@ class Coupled:
         members (Dict[Side, Tensor]): (units, k): each unit's positions along a tensor's dimension.
         scales (List[Side]): Those of the members whose numbers are importance factors.
         kernel_size (int): Of the convolution that makes these channels; 1 of linears.
+        attributes (List[Tuple[str, str, int]]): Path of a module and name of a number that it holds,
+            so many times the units left: the heads of attention, say, or their whole width.
     """
     units: int
     members: dict[Side, Tensor]
     scales: list[Side]
     kernel_size: int = 1
+    attributes: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,14 @@ class Plan:
         sizes (Dict[Side, int]): Length of every dimension that has a member.
         used (Dict[str, float]): Weight to the multiply-adds of each of its numbers.
         left_alone (Dict[str, str]): Layers with scales whose channels stay, and why.
+        shifts (Dict[str, str]): Scales of norms to their shifts, where these are not a layer's
+            ``weight`` and ``bias``. No part of files.
     """
     groups: dict[str, Coupled]
     sizes: dict[Side, int]
     used: dict[str, float] = field(default_factory=dict)
     left_alone: dict[str, str] = field(default_factory=dict)
+    shifts: dict[str, str] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> 'Plan':
         return self  # never changed
@@ -57,8 +65,13 @@ class Plan:
         """Return the plan without some groups, for the reasons given."""
         left = {name: group for name, group in self.groups.items() if name not in names}
         sides = {side for group in left.values() for side in group.members}
-        return Plan(left, {side: n for side, n in self.sizes.items() if side in sides}, self.used,
-                    {**self.left_alone, **names})
+        return replace(self, groups=left, left_alone={**self.left_alone, **names},
+                       sizes={side: n for side, n in self.sizes.items() if side in sides})
+
+    def with_attributes(self, name: str, attributes: list[tuple[str, str, int]]) -> 'Plan':
+        """Return the plan in which numbers that modules hold follow the units of a group."""
+        group = replace(self.groups[name], attributes=attributes)
+        return replace(self, groups={**self.groups, name: group})
 
     def below(self, part: str) -> 'Plan':
         """Return the plan of one part of the network, named as the part names it."""
@@ -70,7 +83,9 @@ class Plan:
             scales = [(n.removeprefix(prefix), d) for n, d in group.scales if n.startswith(prefix)]
             if members:
                 groups[name.removeprefix(prefix)] = Coupled(
-                    group.units, members, scales or list(members)[:1], group.kernel_size)
+                    group.units, members, scales or list(members)[:1], group.kernel_size,
+                    [(path.removeprefix(prefix), own, times)
+                     for path, own, times in group.attributes if path.startswith(prefix)])
         sizes = {(n.removeprefix(prefix), dim): size for (n, dim), size in self.sizes.items()
                  if n.startswith(prefix)}
         return Plan(groups, sizes, {n.removeprefix(prefix): times
@@ -82,7 +97,8 @@ class Plan:
             units=group.units, kernel_size=group.kernel_size,
             scales=[list(side) for side in group.scales],
             members=[[name_, dim, _short(positions)]
-                     for (name_, dim), positions in group.members.items()])
+                     for (name_, dim), positions in group.members.items()],
+            **(dict(attributes=[list(a) for a in group.attributes]) if group.attributes else {}))
             for name, group in self.groups.items()}
         return dict(groups=groups, sizes=[[*side, n] for side, n in self.sizes.items()],
                     used=dict(self.used))
@@ -94,7 +110,8 @@ class Plan:
             group['units'],
             {(member, dim): _long(short, group['units'])
              for member, dim, short in group['members']},
-            [(member, dim) for member, dim in group['scales']], group['kernel_size'])
+            [(member, dim) for member, dim in group['scales']], group['kernel_size'],
+            [(path, own, times) for path, own, times in group.get('attributes', ())])
             for name, group in data['groups'].items()}
         return cls(groups, {(name, dim): n for name, dim, n in data['sizes']}, dict(data['used']))
 
@@ -112,7 +129,7 @@ def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
     for members in found.values():
         signature = tuple((side, len(positions)) for side, positions in members.items())
         alike.setdefault(signature, []).append(members)
-    norms, makers = _norm_weights(model), _makers(model)
+    norms, makers = _norm_weights(model) | set(trace.norms), _makers(model)
     groups: dict[str, Coupled] = {}
     for units in alike.values():
         group = _coupled(units, norms, makers)
@@ -125,9 +142,28 @@ def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
     sizes = {(name, dim): len(components[name][dim])
              for group in groups.values() for name, dim in group.members}
     inside = {side[0] for group in groups.values() for side in group.members}
-    why = {name: _STAY if not bool(components[name][0].any()) else _ONE
-           for name in sorted(norms - inside)}
-    return Plan(groups, sizes, dict(trace.used), why)
+    why = {name: _UNUSED if name in trace.unused() else _STAY if not bool(
+        components[name][0].any()) else _ONE for name in sorted(norms - inside)}
+    plan = Plan(groups, sizes, dict(trace.used), why, dict(trace.norms))
+    return plan.without(_unsaved(model, plan))
+
+
+def _unsaved(model: nn.Module, plan: Plan) -> dict[str, str]:
+    """Return groups with buffers that states leave out, where units differ: which of them are left
+    could not be told by the network of a file.
+    """
+    found = {}
+    for path, module in model.named_modules():
+        for own in module._non_persistent_buffers_set & set(module._buffers):
+            name = f'{path}.{own}'.lstrip('.')
+            for group, coupled in plan.groups.items():
+                for side, positions in coupled.members.items():
+                    values = module._buffers[own]
+                    if side[0] == name and values is not None:
+                        rows = values.detach().movedim(side[1], 0)[positions]
+                        if bool((rows != rows[:1]).any()):
+                            found[group] = _UNSAVED.format(name=name)
+    return found
 
 
 def _coupled(units: Sequence[dict[Side, list[int]]], norms: set[str],

@@ -11,6 +11,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from .couplings import Couplings
 from .planes import Plane, combine
 from .rules import COPIES, ELEMENTWISE, MOVES, RULES, aten, moved
+from .rules.norms import batch_norm
 
 
 class ChannelTrace(TorchDispatchMode):
@@ -27,6 +28,7 @@ class ChannelTrace(TorchDispatchMode):
             its dimensions.
         used (Dict[str, float]): Name of a weight to the multiply-adds of each of its numbers, in
             the first pass.
+        norms (Dict[str, str]): Scales to the shifts of batch norms, by their own names.
         unknown (Dict[str, int]): Functions without a rule that channels have entered, with counts.
     """
 
@@ -35,6 +37,7 @@ class ChannelTrace(TorchDispatchMode):
         self.couplings = Couplings()
         self.labels: dict[str, list[Tensor]] = {}
         self.used: dict[str, float] = {}
+        self.norms: dict[str, str] = {}
         self.unknown: dict[str, int] = {}
         self.counting = True
         self._planes: WeakIdKeyDictionary = WeakIdKeyDictionary()
@@ -58,6 +61,10 @@ class ChannelTrace(TorchDispatchMode):
         planes: list[Plane] = self._planes.get(tensor, [])
         return planes
 
+    def unused(self) -> set[str]:
+        """Return the names of parameters that no pass has used so far."""
+        return self.labels.keys() - self._reached
+
     def keep_outputs(self, outputs: Any) -> None:
         """Keep the network's outputs as they are."""
         for tensor in tree_leaves(outputs):
@@ -69,10 +76,9 @@ class ChannelTrace(TorchDispatchMode):
 
         Components are numbers; 0: it stays.
         """
-        for name, sides in self.labels.items():
-            if name not in self._reached:
-                for labels in sides:
-                    self.couplings.keep(labels)
+        for name in self.unused():
+            for labels in self.labels[name]:
+                self.couplings.keep(labels)
         roots = self.couplings.solve()
         return {name: [roots[labels] for labels in sides] for name, sides in self.labels.items()}
 
@@ -103,10 +109,12 @@ class ChannelTrace(TorchDispatchMode):
         if packet in COPIES:
             return [(first, self.planes_of(args[0]))]
         if packet in RULES:
+            if RULES[packet] is batch_norm:
+                self._note_norm(*args[1:3])
             planes = RULES[packet](self.couplings, self.planes_of, *args, **kwargs)
             return [(o, planes) for o in outs if isinstance(o, Tensor) and o.dim() == (
                 planes[0].dim() if planes else -1)]
-        if packet in ELEMENTWISE or (torch.Tag.pointwise in func.tags and packet is not aten.copy_):
+        if packet in ELEMENTWISE or torch.Tag.pointwise in func.tags:
             return [(first, combine([(t.shape, self.planes_of(t)) for t in tensors],
                                     self.couplings))]
         self.unknown[str(packet)] = self.unknown.get(str(packet), 0) + 1
@@ -114,6 +122,11 @@ class ChannelTrace(TorchDispatchMode):
             for plane in self.planes_of(tensor):
                 self.couplings.keep(plane)
         return []
+
+    def _note_norm(self, scale: Any, shift: Any) -> None:
+        name, other = (self._names.get(id(tensor)) for tensor in (scale, shift))
+        if isinstance(scale, nn.Parameter) and name is not None:
+            self.norms[name] = other or ''
 
     def _count(self, packet: Any, out: Any, args: tuple[Any, ...]) -> None:
         name: str | None
@@ -130,16 +143,23 @@ class ChannelTrace(TorchDispatchMode):
 
 
 @torch.no_grad()
-def follow(model: nn.Module, runs: Mapping[str, Callable[[nn.Module], Any]]) -> ChannelTrace:
+def follow(model: nn.Module, runs: Mapping[str, Callable[[nn.Module], Any]],
+           trace: ChannelTrace | None = None) -> ChannelTrace:
     """Trace a network over several passes.
 
     Args:
         model (nn.Module): On the CPU; its state is not changed.
         runs (Mapping[str, Callable]): Each runs the model and returns outputs that must stay.
+        trace (ChannelTrace, optional): Of passes before, which goes on.
     """
-    trace = ChannelTrace(model)
-    with trace:
-        for run in runs.values():
-            trace.keep_outputs(run(model))
-            trace.counting = False
+    trace = trace or ChannelTrace(model)
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # one function for a whole layer of attention
+    try:
+        with trace:
+            for run in runs.values():
+                trace.keep_outputs(run(model))
+                trace.counting = False
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
     return trace

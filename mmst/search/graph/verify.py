@@ -1,5 +1,6 @@
 """Tries out whether a removal of units leaves a network's outputs as they are."""
 import copy
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -10,10 +11,13 @@ from torch.utils._pytree import tree_leaves
 
 from ..surgery import Cut
 from .channels import attach, channels_of
+from .numbers_held import numbers_of
 from .plan import Plan
 
 #: Largest difference of outputs, relative to their largest magnitude, in double precision.
 TOLERANCE = 1e-7
+#: Numbers held by modules of which all combinations are tried.
+MOST_NUMBERS = 4
 Runs = Mapping[str, Callable[[nn.Module], Any]]
 
 
@@ -27,12 +31,17 @@ def exact_groups(model: nn.Module, plan: Plan, runs: Runs) -> Plan:
     failed: dict[str, str] = {}
 
     def check(families: Sequence[Sequence[str]]) -> None:
+        nonlocal plan
         names = [name for family in families for name in family]
         reason = difference(model, plan, runs, names) if names else None
         if reason is None:
             return
         if len(names) == 1:
-            failed[names[0]] = reason
+            told = _told(model, plan, runs, names[0])
+            if told is None:
+                failed[names[0]] = reason
+            else:
+                plan = told
         elif len(families) > 1:
             check(families[:len(families) // 2])
             check(families[len(families) // 2:])
@@ -50,6 +59,20 @@ def exact_groups(model: nn.Module, plan: Plan, runs: Runs) -> Plan:
         if reason is not None:  # each fits alone, all together do not
             return plan.without(dict.fromkeys(plan.groups, reason))
     return left
+
+
+def _told(model: nn.Module, plan: Plan, runs: Runs, name: str) -> Plan | None:
+    """Return a plan in which removing units of a group is exact, as numbers follow that modules
+    hold, e.g. how many heads they have; None if there is none.
+    """
+    taken = {attribute[:2] for group in plan.groups.values() for attribute in group.attributes}
+    free = [a for a in numbers_of(model, plan.groups[name]) if a[:2] not in taken][:MOST_NUMBERS]
+    for size in range(1, len(free) + 1):
+        for chosen in itertools.combinations(free, size):
+            told = plan.with_attributes(name, list(chosen))
+            if difference(model, told, runs, [name]) is None:
+                return told
+    return None
 
 
 @torch.no_grad()
@@ -104,7 +127,7 @@ def zero(model: nn.Module, plan: Plan, keep: Mapping[str, Tensor]) -> None:
         for weight, dim in group.scales:
             positions = group.members[weight, dim][gone].flatten()
             tensors[weight].index_fill_(dim, positions, 0)
-            bias = f'{weight.rpartition(".")[0]}.bias'.lstrip('.')
+            bias = plan.shifts.get(weight) or f'{weight.rpartition(".")[0]}.bias'.lstrip('.')
             if (bias, 0) in group.members:
                 tensors[bias].index_fill_(0, group.members[bias, 0][gone].flatten(), 0)
 

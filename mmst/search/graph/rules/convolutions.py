@@ -29,10 +29,9 @@ def convolution(couplings: Couplings, planes_of: PlanesOf, x: Tensor, weight: Te
         couplings.join(source, into)
     elif transposed:
         couplings.join(source, first)
-        out = first.repeat_interleave(weight.shape[1])
-        if groups != channels:
-            couplings.keep(torch.cat([source, first]))
-            out = torch.zeros_like(out)
+        inside = first.view(groups, -1)
+        couplings.unite(inside, 1)
+        out = inside[:, 0].repeat_interleave(weight.shape[1])
         couplings.keep(second)
     else:
         couplings.keep(second)

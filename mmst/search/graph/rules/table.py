@@ -6,6 +6,7 @@ import torch
 from .convolutions import convolution
 from .moves import concatenated, padded
 from .norms import batch_norm, group_norm, layer_norm, normalised
+from .pixels import shuffled, unshuffled
 from .products import added_product, attention, matrix_product
 from .reductions import pooled, reduced, summed
 from .rule import Rule
@@ -40,17 +41,21 @@ RULES: dict[Any, Rule] = {
     **dict.fromkeys(_packets('_softmax', '_log_softmax', 'softmax', 'cumsum', 'sort'), normalised),
     aten.constant_pad_nd: padded,
     aten.cat: concatenated,
+    aten.pixel_shuffle: shuffled,
+    aten.pixel_unshuffle: unshuffled,
 }
 #: Functions whose result has the entries of their first argument, at other places.
 MOVES = set(_packets(
     'view', '_unsafe_view', 'reshape', 'permute', 'transpose', 't', 'expand', 'slice', 'select',
     'split', 'split_with_sizes', 'chunk', 'unbind', 'squeeze', 'unsqueeze', 'roll', 'flip',
-    'index_select', 'index', 'repeat', 'unfold', 'pixel_shuffle', 'pixel_unshuffle',
+    'index_select', 'index', 'repeat', 'unfold',
     'channel_shuffle', 'native_channel_shuffle', 'diagonal', 'alias', 'rot90'))
 #: Functions whose result has the entries of their first argument, at the same places.
 COPIES = set(_packets('clone', 'detach', '_to_copy', 'contiguous', 'lift_fresh', 'to',
-                      'dropout', 'native_dropout'))
+                      'dropout', 'native_dropout', 'empty_like', 'zeros_like', 'ones_like',
+                      'full_like', 'rand_like', 'randn_like'))
 #: Elementwise functions that torch does not tag as such.
 ELEMENTWISE = set(_packets(*[f'{name}{mark}' for mark in ('', '_') for name in (
     'hardswish', 'hardsigmoid', 'hardtanh', 'relu6', 'leaky_relu', 'elu', 'gelu', 'silu', 'mish',
-    'softplus', 'threshold', '_prelu_kernel', 'log_sigmoid_forward', 'celu', 'selu', 'clamp')]))
+    'softplus', 'threshold', '_prelu_kernel', 'log_sigmoid_forward', 'celu', 'selu', 'clamp',
+    'copy', 'bernoulli', 'uniform', 'normal')]))
