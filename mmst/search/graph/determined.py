@@ -53,7 +53,7 @@ class _Constants(TorchDispatchMode):
         if packet in (aten.rand, aten.rand_like):
             return out.fill_(DRAWN)
         if packet is aten.uniform_:
-            low, high = (*args[1:3], *(0., 1.)[len(args) - 1:])
+            low, high = args[1] if len(args) > 1 else 0., args[2] if len(args) > 2 else 1.
             return out.fill_(low + DRAWN * (high - low))
         if packet in (aten.randn, aten.randn_like, aten.normal_):
             return out.fill_(args[1] if packet is aten.normal_ and len(args) > 1 else 0.)

@@ -29,8 +29,8 @@ class Coupled:
         members (Dict[Side, Tensor]): (units, k): each unit's positions along a tensor's dimension.
         scales (List[Side]): Those of the members whose numbers are importance factors.
         kernel_size (int): Of the convolution that makes these channels; 1 of linears.
-        attributes (List[Tuple[str, str, int]]): Path of a module and name of a number that it holds,
-            so many times the units left: the heads of attention, say, or their whole width.
+        attributes (List[Tuple[str, str, int]]): Path of a module, name of a number that it holds,
+            and how many times the units left it is: the heads of attention, or their whole width.
     """
     units: int
     members: dict[Side, Tensor]
