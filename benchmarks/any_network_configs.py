@@ -69,7 +69,6 @@ EXCEPTIONS = {
     'shufflenet-v2-1x_16xb64_in1k': 'shuffles join channels until they can only go all together',
     'td-hm_shufflenetv2_8xb64-210e_coco-256x192': 'shuffles join channels until they can only go '
                                                   'all together',
-    'res2net50-w14-s8_8xb32_in1k': 'its code splits by a width that was fixed when it was built',
     'resnest50_32xb64_in1k': 'split attention joins the channels of a block, which can only go all '
                              'together',
     'pidnet-s_2xb6-120k_1024x1024-cityscapes': 'channels of its pooled branches can only go all '

@@ -48,6 +48,7 @@ def exact_groups(model: nn.Module, plan: Plan, runs: Runs) -> Plan:
         else:
             check([names[:1]])
             if names[0] not in failed:
+                plan = _alike(model, plan, names)
                 check([[name] for name in names[1:]])
             elif difference(model, plan, runs, names[1:]) is not None:
                 failed.update(dict.fromkeys(names, reason))
@@ -65,7 +66,8 @@ def _told(model: nn.Module, plan: Plan, runs: Runs, name: str) -> Plan | None:
     """Return a plan in which removing units of a group is exact, as numbers follow that modules
     hold, e.g. how many heads they have; None if there is none.
     """
-    taken = {attribute[:2] for group in plan.groups.values() for attribute in group.attributes}
+    taken = {attribute[:2] for other, group in plan.groups.items() if other != name
+             for attribute in group.attributes}
     free = [a for a in numbers_of(model, plan.groups[name]) if a[:2] not in taken][:MOST_NUMBERS]
     for size in range(1, len(free) + 1):
         for chosen in itertools.combinations(free, size):
@@ -73,6 +75,15 @@ def _told(model: nn.Module, plan: Plan, runs: Runs, name: str) -> Plan | None:
             if difference(model, told, runs, [name]) is None:
                 return told
     return None
+
+
+def _alike(model: nn.Module, plan: Plan, names: Sequence[str]) -> Plan:
+    """Let the numbers follow the other groups that follow the first one, in their own blocks."""
+    told = {attribute[1:] for attribute in plan.groups[names[0]].attributes}
+    for name in names[1:] if told else ():
+        plan = plan.with_attributes(name, [number for number in numbers_of(
+            model, plan.groups[name]) if number[1:] in told])
+    return plan
 
 
 @torch.no_grad()
