@@ -55,7 +55,7 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
     if not found.groups and not find_units(plan.model):
         searched = type(getattr(plan.model, 'backbone', plan.model)).__name__
         raise config_error(
-            'model.backbone.type', searched, 'none of its channels can go'
+            'model.backbone.type', searched, 'it offers no search units: none can go'
             + (f' ({named(found)})' if found.left_alone else ''), 'use batch norms whose channels '
             'pass through functions channel by channel, or write an adapter (mmst.search.adapters)')
     if found.groups:
