@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ..costs.table import ticket_table
 from ..deploy.export.onnx_file import silent
+from ..lab.baselines import Baseline, write_baselines
 from ..lab.constant_answer import constant_answer
 from ..lab.demo.networks import compare, table
 from ..lab.demo.pictures import draw
@@ -84,6 +85,9 @@ def show(demo: Demo, work_dir: Path) -> None:
                  record.get('pruned', {}), work_dir / 'demo.png')
     print(table(rows, demo.metric, summary['input_shape']))
     print(f'{demo.answer}: {demo.metric} {floor:.2f}\n')
+    write_baselines(work_dir, [  # for the report
+        *(Baseline(row.name, row.score, row.params, row.macs) for row in rows
+          if row.name.endswith('(recorded)')), Baseline(demo.answer, floor)])
     if cfg.default_scope == 'mmseg':
         print(f'picture: {work_dir / "demo.png"}')
     print(f'ticket:  {work_dir / "ticket.pth"} (and ticket.json)\n\nnext:\n'

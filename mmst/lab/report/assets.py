@@ -56,6 +56,12 @@ dd { margin: 0; }
 pre { overflow: auto; max-height: 480px; font-size: 12px; background: #f7f7f7; padding: 8px; }
 .sample figcaption { font-weight: 400; }
 .sample img { max-width: 100%; min-width: min(100%, 320px); height: auto; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 2px 0; font-size: 14px; }
+.legend svg { display: inline-block; width: 12px; vertical-align: -1px; }
+.headline { display: flex; flex-wrap: wrap; gap: 10px 28px; align-items: flex-start; }
+.headline .tiles { flex: 1 1 300px; max-width: 420px; }
+.headline .scroll { flex: 1 1 420px; }
+.headline .own td { font-weight: 600; }
 @media print { .tip, nav { display: none; } }
 '''
 

@@ -65,18 +65,17 @@ def _block(part: str, path: str, new: Mapping[int, int]) -> Block:
     kind, numbers = found
     if kind == 'fusion':
         stage, branch, source = numbers
-        where = f'from {source + 1}' if source != branch else 'own'
-        return Block(full, kind, f'{stage + 1} fusion {branch + 1} {where}',
+        return Block(full, kind, f'stage {stage + 1}, branch {source + 1} to {branch + 1}',
                      f'stage {stage + 1}, fusion, branch {branch + 1} from branch {source + 1}',
                      stage, branch, source)
     if kind == 'new':
         stage, branch = numbers[0], new.get(numbers[0], 0)
-        return Block(full, kind, f'{stage + 1} fusion {branch + 1} new',
+        return Block(full, kind, f'stage {stage + 1}, new branch {branch + 1}',
                      f'stage {stage + 1}, fusion, new branch {branch + 1}', stage, branch,
                      branch - 1)
     if kind == 'parallel':
         stage, branch, depth = numbers
-        return Block(full, kind, f'{stage + 1} parallel {branch + 1}.{depth + 1}',
+        return Block(full, kind, f'stage {stage + 1}, branch {branch + 1}, block {depth + 1}',
                      f'stage {stage + 1}, parallel, branch {branch + 1}, block {depth + 1}',
                      stage, branch, branch, depth)
     branch = numbers[0] + (kind == 'downsample')

@@ -15,6 +15,7 @@ from ...engine.run.resume import find_checkpoint
 from ...errors import TicketError, config_error, one_line
 from ...openmmlab.safe_checkpoints import safe_load
 from ...tickets import Ticket
+from ..baselines import Baseline, read_baselines
 from . import logs
 from .dumped_config import read_dumped
 from .supernet import supernet_widths, widths_of_survivors
@@ -41,6 +42,7 @@ class RunData:
         starts (List[str]): When processes began to work at it.
         weights (Path, optional): Ticket or checkpoint that the network can be taken from.
         notes (List[str]): Sentences about missing files.
+        baselines (List[Baseline]): What the run is compared with.
     """
     name: str
     run: Mapping[str, Any]
@@ -55,6 +57,7 @@ class RunData:
     starts: list[str]
     weights: Path | None
     notes: list[str] = field(default_factory=list)
+    baselines: list[Baseline] = field(default_factory=list)
 
     @property
     def unit(self) -> str:
@@ -140,7 +143,8 @@ def collect(work_dir: str | Path) -> RunData:
         folder.resolve().name, run, entries, summary, _losses(folder, run), before,
         _after(before, entries, summary, checkpoint), _layers(entries, summary), cfg, path,
         logs.starts(folder),
-        folder / 'ticket.pth' if summary and (folder / 'ticket.pth').is_file() else weights, notes)
+        folder / 'ticket.pth' if summary and (folder / 'ticket.pth').is_file() else weights, notes,
+        read_baselines(folder, notes))
 
 
 def _checkpoint(folder: Path, needed: bool, notes: list[str]):

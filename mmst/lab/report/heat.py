@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from ..style import ink_on, shade
 from .svg import picture, spot, tag, words
 
-CELL, ROW_LABEL, HEAD, PITCH = 28, 130, 52, 15
+CELL, ROW_LABEL, HEAD, PITCH = 28, 150, 52, 15
 ROOM = 34  # right of the last column: heads are slanted
 MISSING = '#ffffff'
 

@@ -30,7 +30,7 @@ def _chart(label: str, searches: Sequence[Mapping[str, Any]], edges: Sequence[fl
     pitch = max(7., min(22., 150 / len(searches)))
     bottom = TOP + pitch * len(searches)
     title = f'{unit_name(int(label))}: share of units by |γ|'
-    rows = [_row(search, search['importance'].get(label, []), edges, threshold,
+    rows = [_row(search, search['importance'].get(label, [0] * (len(edges) - 1)), edges, threshold,
                  TOP + pitch * i, pitch) for i, search in enumerate(searches)]
     every = max(1, round(len(searches) * 11 / (bottom - TOP)) if pitch < 11 else 1)
     names = [words(search['step'], LEFT - 5, TOP + pitch * (i + 0.5) + 3.5, text_anchor='end')

@@ -48,7 +48,7 @@ def heat_section(data: RunData) -> str:
     shown = [m for m in maps if m]
     if not shown:
         return tag('p', 'Nothing has been pruned yet.', class_='note')
-    return colour_key() + tag('div', *shown, class_='maps')
+    return colour_key('0%: all gone', '100%: all left') + tag('div', *shown, class_='maps')
 
 
 def importance_section(data: RunData) -> str:
@@ -100,7 +100,7 @@ def _choice(data: RunData) -> str:
                 cells[block.label, unit_name(k)] = left.get(k, 0) / n
         labels += [unit_name(k) for k in most if unit_name(k) not in labels]
         tips[block.label] = block_tip(block, data.before, data.after, {})
-    return heat_map('Kernel-size choice: share of each block\'s units left, in %',
+    return heat_map('Search: share of each block\'s units left, in %, by kernel size',
                     [b.label for b in blocks], labels, cells, tips)
 
 
@@ -116,12 +116,12 @@ def _sparsity(data: RunData) -> str:
             sums[names[match[1]], kind].append(share)
         else:
             sums[weight.removesuffix('.weight').replace('backbone.', ''), 'other'].append(share)
-    cells = {key: sum(shares) / len(shares) for key, shares in sums.items()}
+    cells = {key: 1 - sum(shares) / len(shares) for key, shares in sums.items()}
     columns = [label for _, label in _KINDS] + ['other']
     rows = [*(row for row in dict.fromkeys(row for row, _ in cells) if (row, 'other') in cells),
             *names.values()]
     shown = [c for c in columns if any(c == kind for _, kind in cells)]
-    return heat_map('Sparsity: share of each layer\'s weights pruned, in %, means over layers of a '
+    return heat_map('Pruning: share of each layer\'s weights kept, in %, means over layers of a '
                     f'kind; the mask of {data.unit} {data.mask_step}', rows, shown, cells)
 
 
@@ -130,11 +130,11 @@ def _layers(data: RunData) -> str:
     states = [(str(e['step']), e['state']['layers']) for e in data.entries
               if e.get('state', {}).get('layers')][-8:]
     states = states or ([('ticket', data.layers)] if data.layers else [])
-    cells = {(name, step): share for step, layers in states for name, share in layers.items()}
+    cells = {(name, step): 1 - share for step, layers in states for name, share in layers.items()}
     rows = list(dict.fromkeys(name for name, _ in cells))
     short = {name: _shortened(name) for name in rows}
     return '' if not rows else heat_map(
-        f'Sparsity: share of each layer\'s weights pruned, in %, by {data.unit}',
+        f'Pruning: share of each layer\'s weights kept, in %, by {data.unit}',
         [short[name] for name in rows], list(dict(states)),
         {(short[name], step): share for (name, step), share in cells.items()})
 

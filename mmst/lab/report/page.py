@@ -1,17 +1,18 @@
 """Writes the report as one HTML page that needs nothing but itself."""
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...tickets.plain_data import as_plain_data
 from .assets import SCRIPT, STYLE
 from .collect import RunData
+from .headline import headline
 from .html import fold, pairs
 from .network_section import architecture_section, cost_section, heat_section, importance_section
 from .samples import Sample
 from .svg import tag, text
-from .timeline_section import primary_metric, timeline_section
+from .timeline_section import timeline_section
 
 #: Settings that decide how a run goes; the whole config follows below them.
 _SETTINGS = ('default_hooks.search', 'default_hooks.prune', 'default_hooks.recalibrate',
@@ -55,37 +56,21 @@ def status(data: RunData) -> str:
 
 
 def _head(data: RunData) -> str:
-    """Return the status, the missing parts, and the figures that readers look for first."""
+    """Return the status, the missing parts, and what readers look for first."""
     notes = [tag('p', text(note), class_='note warning') for note in data.notes]
-    tiles = [tag('div', tag('span', text(value), class_='value'), tag('span', text(name)),
-                 class_='tile') for name, value in _figures(data)]
-    return ''.join([tag('p', text(status(data)), class_='status'), *notes,
-                    tag('div', *tiles, class_='tiles')])
-
-
-def _figures(data: RunData) -> Iterator[tuple[str, str]]:
-    metric = primary_metric(data.entries)
-    found = [e for e in data.of_kind('evaluate') if metric in e['metrics']]
-    if found:
-        kind = '' if found[-1]['at_target'] else ', interim'
-        yield f'{metric}{kind}', f'{found[-1]["metrics"][metric]:.4g}'
-    state, summary = data.state, data.summary
-    sparsity = summary['sparsity'] if summary else state.get('sparsity')
-    if sparsity is not None:
-        yield 'sparsity', f'{sparsity:.1%}'
-    kept = (summary['params']['sparse'], summary['macs']['sparse']) if summary else (
-        state.get('nonzero'), state.get('sparse_macs'))
-    if kept[0] is not None:
-        yield 'parameters kept', f'{kept[0] / 1e6:.3f} M'
-        yield 'MACs of kept weights', f'{kept[1] / 1e9:.4f} G'
+    return ''.join([tag('p', text(status(data)), class_='status'), *notes, headline(data)])
 
 
 def _sample(sample: Sample) -> str:
     if sample.png is None:
         return tag('p', text(sample.text), class_='note')
     source = f'data:image/png;base64,{base64.b64encode(sample.png).decode()}'
+    colours = [tag('span', tag('svg', tag('rect', width=12, height=12, fill=colour),
+                               viewBox='0 0 12 12', aria_hidden='true'), ' ', text(name))
+               for colour, name in sample.legend]
     return tag('figure', f'<img alt="{text(sample.text)}" src="{source}">',
-               tag('figcaption', text(sample.text)), class_='sample')
+               tag('figcaption', text(sample.text)),
+               tag('p', *colours, class_='legend') if colours else '', class_='sample')
 
 
 def _settings(data: RunData) -> str:

@@ -2,7 +2,7 @@
 import copy
 import inspect
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ...settings.resolve import resolve
 from ...tickets.registered import check_settings, registered_only
 from ..gallery import Column, prediction, segmentation_gallery
 from .collect import RunData
+from .legend import legend
 
 #: Shorter side of a classified image, in pixels: its label is written into it.
 _SIZE = 320
@@ -27,9 +28,13 @@ _SIZE = 320
 
 @dataclass(frozen=True)
 class Sample:
-    """Is a picture with its caption; ``png`` is None where there is none, ``text`` says why."""
+    """Is a picture with its caption and, where the picture has no legend of its own, one.
+
+    ``png`` is None where there is none, ``text`` says why.
+    """
     png: bytes | None
     text: str
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 def draw_samples(data: RunData, count: int) -> list[Sample]:
@@ -75,7 +80,9 @@ def _draw(data: RunData, count: int) -> list[Sample]:
         drawer.dataset_meta = dataset.metainfo
         if hasattr(drawer, 'set_dataset_meta'):
             drawer.set_dataset_meta(dataset.metainfo)
-        return [_sample(drawer, model, dataset[i], i, name) for i in chosen]
+        how, colours = legend(drawer)
+        return [_sample(drawer, model, dataset[i], Sample(
+            None, f'image {i} of the validation set, {name}: {how}', colours)) for i in chosen]
 
 
 def _without_downloads(dataset: Any) -> None:
@@ -98,8 +105,8 @@ def _network(cfg: Config, data: RunData) -> nn.Module:
 
 
 @torch.no_grad()
-def _sample(drawer: Any, model: BaseModel, sample: Any, index: int, name: str) -> Sample:
-    """Return drawn by the toolbox's own visualizer."""
+def _sample(drawer: Any, model: BaseModel, sample: Any, empty: Sample) -> Sample:
+    """Return the sample with what the toolbox's own visualizer draws."""
     import cv2
     result = model.test_step(pseudo_collate([sample]))[0]
     # Key points are given in the file's pixels, not in those of the network's input.
@@ -110,5 +117,4 @@ def _sample(drawer: Any, model: BaseModel, sample: Any, index: int, name: str) -
     else:
         drawer.add_datasample('sample', image, result, kpt_thr=0., show=False)
     done, encoded = cv2.imencode('.png', drawer.get_image()[..., ::-1])
-    return Sample(encoded.tobytes() if done else None,
-                  f'image {index} of the validation set: labels and prediction of {name}')
+    return replace(empty, png=encoded.tobytes() if done else None)

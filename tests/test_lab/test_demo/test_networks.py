@@ -1,4 +1,7 @@
 """The demo's table has a row for each network, with figures that agree with other tools."""
+import time
+from types import SimpleNamespace
+
 import pytest
 import torch
 from deploy_tickets import small_config, small_ticket
@@ -125,6 +128,24 @@ def test_an_export_that_took_long_is_the_last_one(tmp_path, ticket):
     assert run is None
     assert 'the last one took' in why
     assert 'Remedy: ' in why
+
+
+@pytest.mark.parametrize('busy', [False, True])
+def test_an_export_that_waits_for_the_processor_is_not_a_slow_one(tmp_path, monkeypatch, busy):
+    def work(deployed, path):
+        begin = time.process_time()
+        while busy and time.process_time() < begin + 0.3:
+            pass
+        time.sleep(0.3)
+
+    runtime = SimpleNamespace(SessionOptions=SimpleNamespace, InferenceSession=lambda *a, **k: None)
+    monkeypatch.setattr(speed, 'PATIENCE', 0.25)
+    monkeypatch.setattr(speed, 'export_onnx', work)
+    monkeypatch.setattr(speed, 'Deployed', lambda *a: None)
+    monkeypatch.setattr(speed, 'need', lambda *a: runtime)
+    export = speed.Exporter(SHAPE, tmp_path)
+    export('first', None)
+    assert (speed.attempt(lambda: export('second', None))[0] is None) == busy
 
 
 def test_errors_of_the_code_are_not_taken_for_missing_packages():

@@ -7,10 +7,12 @@ from report_runs import write_run
 
 from mmst.engine.run import timeline
 from mmst.errors import ConfigError
+from mmst.lab.baselines import FILE, Baseline, write_baselines
 from mmst.lab.report import write_report
 from mmst.lab.report.collect import collect
 from mmst.lab.report.page import page
 from mmst.lab.report.samples import Sample, draw_samples
+from mmst.lab.style import shade
 
 
 class Checked(HTMLParser):
@@ -123,7 +125,7 @@ def test_a_run_without_blocks_has_no_drawing_and_says_so(tmp_path):
     (tmp_path / 'narrow.py').write_text('model = dict(backbone=dict(type="ResNet"))')
     (tmp_path / 'ticket.json').unlink()
     text = page(collect(tmp_path), [])
-    assert 'no drawing of it' in text and 'conv1: 4 25.0%, 8 25.0%' in Checked(text).tips
+    assert 'no drawing of it' in text and 'conv1: 4 75.0%, 8 75.0%' in Checked(text).tips
 
 
 def test_a_run_that_has_only_begun_is_no_empty_page(tmp_path):
@@ -169,3 +171,73 @@ def test_unit_names_and_counts_are_those_of_the_log(folder):
     for counts in histogram.values():
         assert any(f'before the search at 4: {sum(counts):,} units' in t for t in tips)
     assert json.loads(json.dumps(histogram)) == histogram
+
+
+def rows_of(text):
+    """Cells of the table beside the headline."""
+    head = text.partition('<section')[0]
+    cells = [row.split('</td>') for row in head.partition('<tbody>')[2].split('</tr>')]
+    return [[cell.rpartition('>')[2] for cell in row[:-1]] for row in cells if len(row) > 1]
+
+
+def test_the_supernet_stands_beside_the_headline_where_nobody_has_measured_others(text):
+    assert rows_of(text) == [['supernet, before the search', '-', '0.040', '0.0090'],
+                             ['this run, kept weights', '18.00', '0.015', '0.0020']]
+
+
+def test_networks_that_were_measured_stand_beside_the_headline(tmp_path):
+    write_baselines(write_run(tmp_path), [
+        Baseline('dense <supernet>', 67.9, 4.5e6, 5.9e8), Baseline('a constant answer', 4.7)])
+    assert rows_of(page(collect(tmp_path), [])) == [
+        ['dense &lt;supernet&gt;', '67.90', '4.500', '0.5900'],
+        ['a constant answer', '4.70', '-', '-'],
+        ['this run, kept weights', '18.00', '0.015', '0.0020']]
+
+
+@pytest.mark.parametrize('content', [
+    '{', '3', '[3]', '[{"name": 3}]', '[{"name": "x", "score": "1"}]', '[{"name": "x", "y": 1}]',
+    '[{"name": "x", "score": true}]', '[{"name": "x", "score": NaN}]', '[{}]'])
+def test_baselines_that_nobody_writes_are_left_out_with_a_note(tmp_path, content):
+    (write_run(tmp_path) / FILE).write_text(content)
+    data = collect(tmp_path)
+    assert data.baselines == [] and any(FILE in note for note in data.notes)
+    assert len(rows_of(page(data, []))) == 2
+
+
+def test_both_maps_are_light_where_weights_are_left(folder):
+    """A block that has lost everything is dark in both."""
+    data = collect(folder)
+    for left in data.after['backbone'].values():
+        for kind in left:
+            left[kind] = dict.fromkeys(left[kind], 0) if isinstance(left[kind], dict) else 0
+    for name in data.layers:
+        data.layers[name] = 1.
+    section = page(data, []).partition('id="layers"')[2].partition('</section>')[0]
+    maps = section.split('<figure>')[1:]
+    assert len(maps) == 2
+    dark = shade(0)
+    for drawn in maps:
+        assert 'left, in %' in drawn or 'kept, in %' in drawn
+        assert dark in drawn and shade(1) not in drawn.partition('neck')[0]
+
+
+def test_rows_are_named_in_words(text):
+    section = text.partition('id="layers"')[2].partition('</section>')[0]
+    for name in ('stage 3, branch 1 to 2', 'stage 4, branch 3, block 1', 'stage 3, new branch 3'):
+        assert f'>{name}</text>' in section
+
+
+def test_colours_of_a_sample_are_explained_below_it(folder):
+    text = page(collect(folder), [Sample(b'x', 'people', (('#00ff00', 'left <side>'), ))])
+    below = text.partition('class="legend"')[2].partition('</p>')[0]
+    assert 'fill="#00ff00"' in below and 'left &lt;side&gt;' in below
+
+
+def test_a_kernel_size_that_a_search_has_removed_whole_leaves_an_empty_row(tmp_path):
+    write_run(tmp_path)
+    run, entries = timeline.read(tmp_path)
+    last = [entry for entry in entries if entry['kind'] == 'search'][-1]
+    last['importance'].pop('7')
+    timeline.begin(tmp_path, run, entries)
+    tips = Checked(page(collect(tmp_path), [])).tips
+    assert any(tip.startswith('before the search at 8: 0 units') for tip in tips)

@@ -23,6 +23,7 @@ def test_a_checkpoint_s_predictions_are_drawn_by_the_task_s_own_means(tmp_path, 
     data = dataclasses.replace(collect(write_run(tmp_path / 'run')), cfg=cfg, weights=path)
     samples = draw_samples(data, 2)
     assert all(sample.png and 'epoch_1.pth' in sample.text for sample in samples), samples
+    assert all(('left side' in dict(s.legend).values()) == (task == 'coco') for s in samples)
     for sample in samples:
         picture = cv2.imdecode(np.frombuffer(sample.png, np.uint8), cv2.IMREAD_COLOR)
         assert picture.std() > 1
