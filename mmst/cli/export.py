@@ -4,6 +4,7 @@ import os.path as osp
 from pathlib import Path
 
 from .. import files
+from ..deploy.c_library import write_project
 from ..deploy.export import Deployed, load_sparse, save_sparse
 from ..deploy.export.deployed import preprocessing, smallest
 from ..deploy.export.images import sample_images
@@ -24,6 +25,9 @@ def run(args: argparse.Namespace) -> None:
     check(args)
     ticket = open_ticket(args.ticket)
     out = args.out or osp.splitext(args.ticket)[0] + ENDINGS[args.format]
+    if args.format == 'c':
+        write_c(ticket, out)
+        return
     files.replaceable(out)
     if args.format == 'sparse':
         return write_sparse(ticket, out)
@@ -43,6 +47,14 @@ def run(args: argparse.Namespace) -> None:
             difference = check_program(out, network, images)
     print(f'{out}: {osp.getsize(out):,} bytes; differs from PyTorch by {difference:.1e} of the '
           f'largest output, {len(images)} images of {shape[0]}x{shape[1]}')
+
+
+def write_c(ticket: Ticket, out: str) -> None:
+    """Write the project of a C library."""
+    with waiting(f'writing {out}'):
+        found = write_project(ticket, out)
+    print(f'{out}: weights of {found["bytes"]:,} bytes for {found["kept"]:,} parameters that are '
+          f'not 0, {found["bytes"] / max(found["kept"], 1):.2f} bytes each; build it with make')
 
 
 def check(args: argparse.Namespace) -> None:

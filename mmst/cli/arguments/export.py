@@ -3,10 +3,11 @@ import argparse
 
 from .common import add_import_argument
 
-ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse', safetensors='.safetensors', pth='.pth')
+ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse', safetensors='.safetensors', pth='.pth',
+               c='_c')
 #: Arguments that a format has no use for.
 UNUSED = dict(onnx=(), torch=('opset', ), **dict.fromkeys(
-    ('sparse', 'safetensors', 'pth'), ('opset', 'shape', 'images', 'as_is')))
+    ('sparse', 'safetensors', 'pth', 'c'), ('opset', 'shape', 'images', 'as_is')))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--format', choices=ENDINGS, required=True,
                         help='onnx; torch: a program of torch.export; sparse: kept weights and '
                         'their positions; safetensors, pth: the ticket itself, without or with '
-                        'pickle')
-    parser.add_argument('-o', '--out', metavar='FILE', help='TICKET.onnx, .pt2, … by default')
+                        'pickle; c: the sources and weights of a C library')
+    parser.add_argument('-o', '--out', metavar='FILE', help='TICKET.onnx, .pt2, … by default; a '
+                        'folder for c')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the images; the ticket\'s by default')
     parser.add_argument('--opset', type=int, help='of ONNX (default: 18)')

@@ -1,5 +1,5 @@
 """Folds the BNs of search blocks into the weights, in float64."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,12 @@ class FoldedMixConv:
         return FoldedMixConv(self.expand[hidden], self.expand_bias[hidden], self.taps[hidden],
                              self.depthwise_bias[hidden], self.project[:, hidden], self.bias,
                              self.stride)
+
+    def rounded(self) -> 'FoldedMixConv':
+        """Return the values that single precision has, in which the C library stores them."""
+        tensors = {name: value.float().double() for name, value in vars(self).items()
+                   if isinstance(value, Tensor)}
+        return replace(self, **tensors)
 
 
 @torch.no_grad()

@@ -133,6 +133,7 @@ def kernel() -> ctypes.CDLL | None:
         search_block=[POINTER(Block), c_void_p, POINTER(Map), POINTER(Map), c_void_p, c_int32,
                       c_void_p, c_int32, c_void_p, c_int32, c_int32],
         stem=[POINTER(Stem), POINTER(Map), POINTER(Map), c_int32],
+        sample_enlarged=[POINTER(Map), c_void_p, c_int32, c_int32, c_int32, c_void_p, c_int64],
         widen=[POINTER(Map), POINTER(Map), c_int32],
         convolve=[POINTER(Conv), POINTER(Map), POINTER(Map), c_int32],
         finish=[c_void_p, POINTER(Map), c_int32, c_int32],

@@ -1,11 +1,9 @@
 """Runs the neck for dense prediction, and enlarges its coarser inputs as late as possible."""
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.hrnas.coordinate_map import GRID
@@ -22,8 +20,8 @@ class SparseDenseNeck(nn.Module):
 
     Enlarging is linear and the same for all channels, so that it may follow expansion and residual
     instead of preceding them: these then run at the inputs' own resolutions, and the enlarged map
-    of all channels is never there. A Transformer's samples of it are a product with small
-    matrices.
+    of all channels is never there. A Transformer's samples of it come from few
+    pixels of the inputs.
 
     Args:
         module (DensePredictionNeck): Its block is sparse already.
@@ -43,7 +41,7 @@ class SparseDenseNeck(nn.Module):
             coarser.append(CoarseInput(expand[:, part], residual[:, part], settings))
             start += count
         self.coarser = cast(Sequence[CoarseInput], coarser)
-        self.sampled = torch.tensor(self.block.sampled, dtype=torch.long, device='cpu')
+        self.sampled = np.array(self.block.sampled, np.int32)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         size = inputs[0].shape[-2:]
@@ -54,37 +52,21 @@ class SparseDenseNeck(nn.Module):
         structures = [
             c.structure(y) for c, y in zip(self.coarser, coarser, strict=True) if y is not None
         ]
-        with self.settings.torch_aside():
-            sampled = self._sample(inputs) if len(self.sampled) else None
+        sampled = self._sample(inputs) if len(self.sampled) else None
         return (self.block(inputs[0], coarser=structures, sampled=sampled), )
 
     def _sample(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the Transformer's view of all inputs: enlarged, then on its grid."""
-        size, start, grids = inputs[0].shape[-2:], 0, []
+        (height, width), start, done = inputs[0].shape[-2:], 0, 0
+        count = len(self.sampled)
+        out = torch.empty(len(inputs[0]), count, GRID, GRID, dtype=torch.float32, device='cpu')
         for x in inputs:
             end = start + x.shape[1]
             own = self.sampled[(self.sampled >= start) & (self.sampled < end)] - start
-            (row, rows), (column, columns) = (_resampling(*n)
-                                              for n in zip(x.shape[-2:], size, strict=True))
-            pixels = x.index_select(2, row).index_select(3, column)
-            grids.append((rows.T @ pixels @ columns).index_select(1, own))
-            start = end
-        return torch.cat(grids, 1).contiguous()
-
-
-@lru_cache(maxsize=64)
-def _resampling(length: int, enlarged: int) -> tuple[Tensor, Tensor]:
-    """Return a row of pixels resized to ``enlarged`` and then to the grid, as a product.
-
-    Returns:
-        Tuple[Tensor, Tensor]: The pixels that the grid reads, (used,), and the matrix, (used, 8).
-    """
-    once = F.interpolate(torch.eye(length, dtype=torch.float64, device='cpu')[None],
-                         enlarged,
-                         mode='linear')
-    matrix = F.interpolate(once, GRID, mode='linear')[0].float()
-    used = (matrix != 0).any(1).nonzero().flatten()
-    return used, matrix[used]
+            functions().sample_enlarged(as_map(x), own.ctypes.data, len(own), height, width,
+                                        out[:, done:].data_ptr(), out.stride(0))
+            start, done = end, done + len(own)
+        return out
 
 
 class CoarseInput(nn.Module):

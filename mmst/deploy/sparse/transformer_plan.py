@@ -39,7 +39,10 @@ class TransformerPlan:
               alive: Tensor) -> Transformer:
         weight, shift = fold_bn(module.input_proj.weight.flatten(1), module.input_bn)
         places = module.coordinates.double().flatten(2)[0]
-        image, start = weight[:, :-2], weight[:, -2:] @ places + shift[:, None]
+        # In single precision, in which the C library stores them.
+        coordinates = torch.cat([weight[:, -2:], shift[:, None]], 1).float()
+        down, right, bias_of = (column[:, None] for column in coordinates.double().T)
+        image, start = weight[:, :-2], down * places[0] + right * places[1] + bias_of
         channels = (image != 0).any(0).nonzero().flatten()
         self.channels = channels.numpy()
         tokens = module.tokens
@@ -49,6 +52,7 @@ class TransformerPlan:
         queries[:, :tokens] = projected.numpy() / DIM**.5
         return make_structure(
             Transformer, tokens=tokens, padded=padded, inputs=len(channels), outputs=len(output),
+            places=places.numpy(), coordinates=coordinates.numpy(),
             channels=self.channels, targets=alive.nonzero().flatten().numpy(),
             input=SparseRows.of(image[:, channels]).with_offsets(DIM),
             output=SparseRows.of(output).with_offsets(DIM),

@@ -5,9 +5,10 @@
 // channel is written. A stride-2 block sees its input as four maps of the output's size (even
 // and odd rows and columns), so that its taps are plain offsets too.
 #pragma once
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
-#include <thread>
 
 #include "planes.h"
 #include "sampling.h"
@@ -196,12 +197,12 @@ INLINE void project_chunk(const Block &b, const float *channels, float *y, int c
 }
 
 INLINE void wait_for(const Global &g) {
-  while (g.of && !*g.ready) std::this_thread::yield();
+  while (g.of && !*g.ready) sched_yield();
 }
 
 INLINE void add_global(const Block &b, const Global &g, float *y, int from, int to) {
   const Samples &down = *g.down;
-  for (int row = from / b.stride; row * b.stride < to && row < int(down.low.size()); ++row)
+  for (int row = from / b.stride; row * b.stride < to && row < down.count; ++row)
     for (int i = 0; i < g.of->outputs; ++i) {
       const float *plane = g.rows + int64_t(i) * GRID * g.stride;
       add_row(b, plane + down.low[row] * g.stride, plane + down.high[row] * g.stride,

@@ -1,7 +1,6 @@
 // Where values of a resized map come from.
 #pragma once
 #include <algorithm>
-#include <vector>
 
 #include "vectors.h"
 
@@ -11,18 +10,27 @@ INLINE void sample_at(int i, int size, int target, int &low, int &high, float &s
   low = std::min(int(place), size - 1), high = std::min(low + 1, size - 1), share = place - low;
 }
 
-// The same for all places of an axis.
+// The same for all places of an axis; they lie in memory of the caller's, `floats(target)` of it.
 struct Samples {
-  std::vector<int> low, high;
-  std::vector<float> share;
+  int count = 0;
+  int32_t *low = nullptr, *high = nullptr;
+  float *share = nullptr;
 
-  Samples(int size, int target) : low(target), high(target), share(target) {
-    for (int i = 0; i < target; ++i) sample_at(i, size, target, low[i], high[i], share[i]);
+  static constexpr int64_t floats(int target) { return 3 * int64_t(target); }
+
+  Samples() = default;
+  Samples(int size, int target, float *room) : count(target) {
+    low = reinterpret_cast<int32_t *>(room), high = low + target, share = room + 2 * int64_t(target);
+    for (int i = 0; i < target; ++i) {
+      int from, to;
+      sample_at(i, size, target, from, to, share[i]);
+      low[i] = from, high[i] = to;
+    }
   }
 
   void resize(const float *row, float *__restrict out) const {
-    const int count = low.size(), *a = low.data(), *b = high.data();
-    const float *part = share.data();
+    const int32_t *a = low, *b = high;
+    const float *part = share;
     for (int i = 0; i < count; ++i) out[i] = row[a[i]] + part[i] * (row[b[i]] - row[a[i]]);
   }
 };

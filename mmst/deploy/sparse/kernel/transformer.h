@@ -31,13 +31,16 @@ INLINE int64_t scratch_floats(const Transformer &t) {
   return wide * t.padded * 6 + int64_t(t.padded) * t.padded + int64_t(t.inputs) * DIM;
 }
 
-// Rows of the grid resized to `width` columns, as a product.
+// Rows of the grid resized to `width` columns, as a product; the matrix lies in the caller's memory.
 struct Widening {
-  const int stride;  // of the wide rows: whole vectors
-  std::vector<float> weight;  // (GRID, stride)
+  int stride;     // of the wide rows: whole vectors
+  float *weight;  // (GRID, stride)
 
-  explicit Widening(int width)
-      : stride((width + LANES - 1) / LANES * LANES), weight(GRID * stride) {
+  static constexpr int stride_of(int width) { return (width + LANES - 1) / LANES * LANES; }
+  static constexpr int64_t floats(int width) { return int64_t(GRID) * stride_of(width); }
+
+  Widening(int width, float *room) : stride(stride_of(width)), weight(room) {
+    std::fill(weight, weight + floats(width), 0.f);
     for (int j = 0; j < width; ++j) {
       int low, high;
       float share;
@@ -53,7 +56,7 @@ struct Widening {
       for (int k = 0; k < GRID; ++k)
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v)
-          sum[v] += splat(row[k]) * load(weight.data() + k * stride + f + v * LANES);
+          sum[v] += splat(row[k]) * load(weight + k * stride + f + v * LANES);
       for (int v = 0; v < V; ++v) store(out + f + v * LANES, sum[v]);
     });
   }
@@ -178,7 +181,8 @@ static void run_transformer(const Transformer &t, const float *x, int64_t plane,
   float *tokens = x_t + int64_t(DIM) * t.padded, *rest = tokens + int64_t(DIM) * t.padded;
   if (sampled) std::memcpy(grid, sampled, sizeof(float) * t.inputs * DIM);
   if (!sampled) {
-    const Samples down(height, GRID), across(width, GRID);
+    float places[2][Samples::floats(GRID)];
+    const Samples down(height, GRID, places[0]), across(width, GRID, places[1]);
     for (int c = 0; c < t.inputs; ++c)
       to_grid(x + t.channels[c] * plane, stride, down, across, grid + c * DIM);
   }

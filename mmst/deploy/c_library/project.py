@@ -1,0 +1,71 @@
+"""Writes the folder of a C library."""
+from pathlib import Path
+from typing import Any
+
+from ... import files
+from ...errors import config_error
+from ...tickets import Ticket
+from ..sparse.library import SOURCE
+from .network import HEATMAPS, encode
+from .readme import readme
+
+#: The library's own files.
+FOLDER = Path(__file__).parent / 'source'
+#: Headers of the kernel that it includes, the same as SparseModel's.
+KERNEL = ('block.h', 'layers.h', 'maps.h', 'planes.h', 'sampled.h', 'sampling.h', 'stem.h',
+          'transformer.h', 'vectors.h')
+WEIGHTS = 'weights.bin'
+
+
+def write_project(ticket: Ticket, folder: str | Path) -> dict[str, Any]:
+    """Write sources, weights, build files, an example and a README.
+
+    Args:
+        ticket (Ticket): Of a network for segmentation or key points, not compacted.
+        folder (str | Path): New, empty, or one that this function has written.
+
+    Returns:
+        Dict[str, Any]: ``bytes``: of the weights' file; ``kept``: weights that are not 0;
+        ``kind``, ``channels``, ``outputs``: of the network.
+
+    Raises:
+        ConfigError: There are other files in ``folder``, or it is a file.
+        TicketError: The C library cannot run the network.
+    """
+    folder = Path(folder)
+    check_folder(folder)
+    data, found = encode(ticket)
+    found['bytes'] = len(data)
+    contents = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.is_file()}
+    contents.update({name: (SOURCE.parent / name).read_bytes() for name in KERNEL})
+    if found['kind'] == HEATMAPS:  # pictures of labels are for segmentation
+        del contents['label.c']
+        contents.update({name: without_example(contents[name].decode(), name).encode()
+                         for name in ('Makefile', 'CMakeLists.txt')})
+    contents.update({WEIGHTS: data, 'README.md': readme(found).encode()})
+    for name, content in contents.items():
+        files.write_bytes(folder / name, content)
+    return found
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder whose files are somebody else's.
+
+    Raises:
+        ConfigError: It is a file, or holds files but no exported library.
+    """
+    problem = None
+    if folder.exists() and not folder.is_dir():
+        problem = 'is no folder'
+    elif folder.is_dir() and any(folder.iterdir()) and not (folder / 'ticket.h').is_file():
+        problem = 'holds other files'
+    if problem:
+        raise config_error('--out', str(folder), problem, 'name a new folder')
+
+
+def without_example(text: str, name: str) -> str:
+    """Return a build file without the example."""
+    if name == 'Makefile':
+        start, end = text.index('label: label.c'), text.index('clean:')
+        return (text[:start] + text[end:]).replace('libticket.so label', 'libticket.so')
+    return text[:text.index('add_executable')]

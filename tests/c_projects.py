@@ -1,0 +1,58 @@
+"""Tickets and builds for tests of exported C libraries."""
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from deploy_tickets import small_config
+from mmengine.registry import DefaultScope
+from small_nets import CHANNELS, NARROW, cut_at_random, initialised
+
+from mmst.pruning.criteria import Magnitude
+from mmst.pruning.draw import draw_mask
+from mmst.pruning.prunable import prunable_weights
+from mmst.registry import MODELS
+from mmst.tickets import Ticket
+
+DRIVER = Path(__file__).parent / 'hostile_ticket.cpp'
+
+
+def four_branches(task='cityscapes', sparsity=0.8):
+    """A ticket of a narrow network with every kind of fusion."""
+    cfg = small_config(task)
+    cfg.model.backbone.update(NARROW)
+    cfg.model.neck.update(in_channels=CHANNELS, expand_ratio=2, tokens=5)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build(cfg.model)
+    for part in (model.backbone, model.neck):
+        initialised(part)
+    cut_at_random(model, 0.3)
+    scores = Magnitude().score(prunable_weights(model), {})
+    meta = dict(default_scope=cfg.default_scope, input_shape=[64, 64])
+    return Ticket.from_model(model, cfg.model, draw_mask(scores, sparsity, 'layer'), meta)
+
+
+def need(*programs):
+    """Skip the test, naming the first program that is not installed."""
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f'{program} is not installed')
+
+
+def make(folder, *settings):
+    """Build a project by its Makefile."""
+    need('make', 'gcc', 'g++')
+    done = subprocess.run(['make', '-s', *settings], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def driver(folder, name, *flags, compiler='g++'):
+    """Compile tests/hostile_ticket.cpp with the library; None: the compiler lacks the flags."""
+    need(compiler)
+    command = [compiler, '-std=c++17', *flags, '-I.', 'ticket.cpp', str(DRIVER), '-o', name,
+               '-pthread']
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode and 'ticket' not in done.stderr:
+        pytest.skip(f'{compiler} cannot build with {" ".join(flags)}')
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder / name

@@ -1,0 +1,219 @@
+"""Exported C libraries give SparseModel's numbers, bit for bit, and survive all that is given them.
+"""
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from c_projects import driver, four_branches, make, need
+from deploy_tickets import small_ticket
+from sparse_nets import needs_kernel
+
+from mmst.cli.main import main
+from mmst.deploy.c_library import write_project
+from mmst.deploy.c_library.blob import rice_codes
+from mmst.deploy.compact import compact
+from mmst.deploy.sparse import SparseModel
+from mmst.errors import ConfigError, TicketError
+
+ROOT = Path(__file__).parents[2]
+SIZES = [(32, 32), (64, 96), (96, 32), (160, 256)]
+pytestmark = needs_kernel
+
+
+def _example():
+    spec = importlib.util.spec_from_file_location('c_library_example',
+                                                  ROOT / 'docs/examples/c_library.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+example = _example()
+
+
+@pytest.fixture(scope='module')
+def ticket():
+    torch.manual_seed(0)
+    return four_branches()
+
+
+@pytest.fixture(scope='module')
+def folder(ticket, tmp_path_factory):
+    """A project, exported by the command and built."""
+    here = tmp_path_factory.mktemp('c')
+    ticket.save(here / 'ticket.pth')
+    assert main(['export', str(here / 'ticket.pth'), '--format', 'c', '-o', str(here / 'lib')]) == 0
+    make(here / 'lib')
+    return here / 'lib'
+
+
+def opened(folder, weights='weights.bin', threads=1):
+    return example.CTicket(folder / 'libticket.so',
+                           weights if isinstance(weights, bytes) else folder / weights, threads)
+
+
+@pytest.mark.parametrize('threads', [1, 3])
+def test_scores_are_those_of_the_sparse_model_bit_for_bit(folder, ticket, threads):
+    model = SparseModel.from_ticket(ticket, threads=threads)
+    library = opened(folder, threads=threads)
+    for height, width in SIZES:
+        image = torch.randn(1, 3, height, width)
+        expected = model(image)[0].numpy()
+        assert expected.std() > 0.01
+        np.testing.assert_array_equal(library.scores(image[0].numpy()), expected)
+    library.close()
+
+
+def test_heat_maps_are_those_of_the_sparse_model(folder, tmp_path):
+    ticket = small_ticket('coco', 0.7)
+    found = write_project(ticket, tmp_path / 'pose')
+    assert found['kind'] == 1 and not (tmp_path / 'pose' / 'label.c').exists()
+    assert 'label' not in (tmp_path / 'pose' / 'Makefile').read_text()
+    library = opened(folder, (tmp_path / 'pose' / 'weights.bin').read_bytes())
+    image = torch.randn(1, 3, 64, 48)
+    np.testing.assert_array_equal(library.scores(image[0].numpy()),
+                                  SparseModel.from_ticket(ticket)(image)[0].numpy())
+    with pytest.raises(example.TicketLibraryError, match='labels are for segmentation'):
+        library.labels(image[0].numpy())
+
+
+def test_pictures_of_any_size_are_normalised_resized_and_labelled(folder, ticket):
+    library, model = opened(folder), SparseModel.from_ticket(ticket)
+    settings = ticket.model['data_preprocessor']
+    mean, std = (torch.tensor(settings[key])[:, None, None] for key in ('mean', 'std'))
+    picture = np.random.default_rng(0).integers(0, 256, (45, 70, 3), np.uint8)
+    planes = picture.transpose(2, 0, 1)  # strides of the picture: nothing is copied
+    found = library.labels(planes, example.NORMALISE | example.RESIZE)
+    image = F.interpolate(torch.from_numpy(planes.copy()).float()[None], (64, 96), mode='bilinear')
+    scores = F.interpolate(model((image - mean) / std), (45, 70), mode='bilinear')[0]
+    assert len(np.unique(found)) > 1
+    assert (scores.argmax(0).numpy() == found).mean() > 0.999
+    turned = library.labels(planes[::-1], example.NORMALISE | example.RESIZE | example.BGR)
+    np.testing.assert_array_equal(turned, found)
+    with pytest.raises(example.TicketLibraryError, match='ask for TICKET_RESIZE'):
+        library.labels(planes)
+
+
+def test_the_example_labels_a_picture(folder, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (40, 33, 3), np.uint8)
+    (tmp_path / 'in.ppm').write_bytes(b'P6\n33 40\n255\n' + picture.tobytes())
+    subprocess.run([folder / 'label', folder / 'weights.bin', tmp_path / 'in.ppm',
+                    tmp_path / 'out.pgm'], check=True)
+    labels = opened(folder).labels(picture.transpose(2, 0, 1), example.NORMALISE | example.RESIZE)
+    assert (tmp_path / 'out.pgm').read_bytes() == b'P5\n33 40\n255\n' + labels.tobytes()
+
+
+def test_the_programs_of_the_page_run(folder):
+    subprocess.run(['g++', '-std=c++17', f'-I{folder}', ROOT / 'docs/examples/c_library.cpp',
+                    folder / 'ticket.o', '-o', folder / 'count', '-pthread'], check=True)
+    counts = subprocess.run([folder / 'count', folder / 'weights.bin', '45', '70'],
+                            capture_output=True, text=True, check=True).stdout.splitlines()
+    assert sum(int(line.split()[1]) for line in counts) == 45 * 70
+    done = subprocess.run([sys.executable, ROOT / 'docs/examples/c_library.py',
+                           folder / 'libticket.so', folder / 'weights.bin', '45', '70'],
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.startswith('[[')
+
+
+def test_library_and_weights_are_small_and_need_the_c_library_alone(folder, ticket):
+    subprocess.run(['strip', '-o', folder / 'small.so', folder / 'libticket.so'], check=True)
+    assert (folder / 'small.so').stat().st_size <= 300_000
+    needed = subprocess.run(['objdump', '-p', folder / 'libticket.so'], capture_output=True,
+                            text=True, check=True).stdout
+    assert 'libstdc++' not in needed and 'libgcc_s' not in needed
+    kept = sum(int(t.count_nonzero()) for t in ticket.state_dict.values())
+    assert (folder / 'weights.bin').stat().st_size <= 5 * kept
+
+
+def test_weights_that_are_damaged_or_newer_are_refused(folder):
+    whole = (folder / 'weights.bin').read_bytes()
+    newer = whole[:8] + bytes([2]) + whole[9:]
+    for data, text in ((whole[:-1], 'damaged'), (whole[:40] + b'x' + whole[41:], 'damaged'),
+                       (b'', 'damaged'), (newer, 'later version')):
+        with pytest.raises(example.TicketLibraryError, match=text):
+            opened(folder, data)
+    with pytest.raises(example.TicketLibraryError, match='cannot be read'):
+        opened(folder, 'missing.bin')
+
+
+@pytest.mark.parametrize('task', ['imagenet', 'compact'])
+def test_other_networks_are_refused_in_one_line(tmp_path, task):
+    ticket = compact(small_ticket()) if task == 'compact' else small_ticket(task)
+    with pytest.raises(TicketError, match='C library') as caught:
+        write_project(ticket, tmp_path / 'new')
+    assert '\n' not in str(caught.value) and not (tmp_path / 'new').exists()
+
+
+def test_a_folder_of_other_files_is_left_alone(ticket, tmp_path):
+    (tmp_path / 'mine.txt').write_text('mine')
+    with pytest.raises(ConfigError, match='holds other files'):
+        write_project(ticket, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['mine.txt']
+
+
+def test_gaps_between_weights_take_few_bits():
+    kept = np.flatnonzero(np.random.default_rng(0).random(100_000) < 0.1)
+    parameter, codes = rice_codes(np.diff(kept, prepend=-1) - 1)
+    assert 8 * len(codes) / len(kept) < 5 and 1 <= parameter <= 4
+    assert rice_codes(np.zeros(0, np.int64)) == (0, b'')
+
+
+ADDRESS = ('-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all')
+
+
+def tried(program, *arguments):
+    done = subprocess.run([program, 'weights.bin', *map(str, arguments)], cwd=program.parent,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope='module')
+def watched(folder):
+    return driver(folder, 'watched', *ADDRESS)
+
+
+def test_damaged_weights_and_odd_sizes_touch_nothing_that_is_not_theirs(watched):
+    assert tried(watched, 'damaged', 200, 1).startswith('200 damaged')
+    assert tried(watched, 'sizes', 30, 1) == '30 sizes\n'
+
+
+@pytest.mark.slow
+def test_ten_thousand_damaged_weights(watched):
+    assert '10000 damaged' in tried(watched, 'damaged', 10_000, 2)
+    assert tried(watched, 'sizes', 500, 2) == '500 sizes\n'
+
+
+@pytest.mark.slow
+def test_threads_do_not_race(folder):
+    program = driver(folder, 'raced', '-O1', '-fsanitize=thread')
+    assert tried(program, 'threads', 6, 1) == '18 runs\n'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('compiler, emulator', [
+    ('aarch64-linux-gnu-g++', 'qemu-aarch64'), ('arm-linux-gnueabihf-g++', 'qemu-arm'),
+    ('riscv64-linux-gnu-g++', 'qemu-riscv64'), ('clang++', '')])
+def test_other_processors_give_nearly_the_same(folder, ticket, compiler, emulator):
+    need(*filter(None, [compiler, emulator]))
+    flags = ['-O2', '-static'] + (['-mfpu=neon'] if compiler.startswith('arm-') else [])
+    program = driver(folder, compiler, *flags, compiler=compiler)
+    done = subprocess.run([*filter(None, [emulator]), program, 'weights.bin', 'scores', '64', '96'],
+                          cwd=folder, capture_output=True, check=True)
+    found = np.frombuffer(done.stdout, np.float32)
+    image = (torch.arange(3 * 64 * 96) * 7 % 19 - 9).float().view(1, 3, 64, 96)
+    expected = SparseModel.from_ticket(ticket)(image).numpy().ravel()
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.slow
+def test_cmake_builds_it(folder):
+    need('cmake')
+    subprocess.run('cmake -B build && cmake --build build', shell=True, cwd=folder, check=True,
+                   capture_output=True)
+    assert (folder / 'build' / 'label').is_file()
