@@ -41,7 +41,7 @@ def encode(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
     program = Program()
     result = program.network(backbone, neck, classifier)
     blob, outputs = Blob(), len(classifier.weight)
-    channels = cast(int, model.channels)
+    channels = model.channels
     kind = HEATMAPS if hasattr(network, 'head') else SEGMENTATION
     settings = preprocessing(ticket)
     blob.numbers(kind, channels, outputs, model.settings.gap, _wants_bgr(ticket, channels), result)
@@ -72,7 +72,7 @@ def _classifier(model: SparseModel, neck: SparseDenseNeck) -> SparseConv:
     if len(found) == 1:
         hooks = [neck.register_forward_hook(lambda m, x, y: seen.update(neck=y[0])),
                  found[0].register_forward_hook(lambda m, x, y: seen.update(x=x[0], y=y))]
-        image = torch.randn(1, cast(int, model.channels), 64, 64,
+        image = torch.randn(1, model.channels, 64, 64,
                             generator=torch.Generator().manual_seed(0))
         output = model(image)
         for hook in hooks:

@@ -1,5 +1,6 @@
 """Folds the BNs of search blocks into the weights, in float64."""
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,8 +38,9 @@ class FoldedMixConv:
 
     def rounded(self) -> 'FoldedMixConv':
         """Return the values that single precision has, in which the C library stores them."""
-        tensors = {name: value.float().double() for name, value in vars(self).items()
-                   if isinstance(value, Tensor)}
+        tensors: dict[str, Any] = {name: value.float().double()
+                                   for name, value in vars(self).items()
+                                   if isinstance(value, Tensor)}
         return replace(self, **tensors)
 
 
