@@ -238,6 +238,12 @@ def _process(folder, **arguments) -> int:
     return process.exitcode
 
 
+def lead(folder, arguments) -> None:
+    """Train as the leader of a session, in which its data loading workers are, too."""
+    os.setsid()
+    _serve(folder, arguments)
+
+
 def _serve(folder, arguments) -> None:
     os.chdir(folder)
     sys.stdout = sys.stderr = open('log', 'w')  # noqa: SIM115

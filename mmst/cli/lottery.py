@@ -6,6 +6,7 @@ from ..engine.run import launcher, offline
 from ..engine.run.command_line import configure, resume_here
 from ..engine.run.retrain import retraining_config
 from ..engine.run.training import train
+from ..settings.checks import check_number
 from ..tickets.reinitialize import prune_at_random
 from ..tickets.rewind import load_point, saved_points
 
@@ -51,6 +52,8 @@ def train_ticket(args) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the setting out."""
+    check_number('--seed', args.seed, low=0, whole=True, remedy='use e.g. 1')
+    check_number('--epochs', args.epochs, low=1, whole=True, remedy='use e.g. 50')
     if args.setting == 'rp':
         prune_randomly(args)
     else:

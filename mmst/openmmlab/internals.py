@@ -3,13 +3,12 @@
 Nothing else touches such attributes of another object, so that a new version of mmengine is
 adapted to here. A subclass may use inherited members as it likes.
 """
-import inspect
-import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.runner import BaseLoop, Runner
+from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 from mmengine.utils import ManagerMixin
 from mmengine.visualization import Visualizer
 from mmengine.visualization.vis_backend import BaseVisBackend
@@ -32,6 +31,11 @@ def start_file(runner: Runner) -> str | None:
 def resume_from(runner: Runner, path: str | None) -> None:
     """Let the run go on from a checkpoint; where there is None, let it start."""
     runner._load_from, runner._resume = path, path is not None
+
+
+def is_on_server(path: str) -> bool:
+    """Return whether mmengine loads a checkpoint of this name from elsewhere than a local file."""
+    return CheckpointLoader._get_checkpoint_loader(path) is not load_from_local
 
 
 def is_training(runner: Runner) -> bool:
@@ -63,9 +67,9 @@ def initialize_weights(runner: Runner) -> None:
     runner._init_model_weights()
 
 
-def environment_source(kind: type[BaseVisBackend]) -> str:
-    """Return the source of the function in which a visualizer's backend begins."""
-    return textwrap.dedent(inspect.getsource(kind._init_env))
+def beginning(kind: type[BaseVisBackend]) -> Callable[..., Any]:
+    """Return the function in which a visualizer's backend begins."""
+    return kind._init_env
 
 
 def named_instances(kind: type[ManagerMixin]) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
     weights = {names[key]: p for key, p in found.items() if key not in left_out}
     if not weights:
         raise config_error('PruneHook.parts', list(parts), 'the model has no prunable weight there',
-                           'name the model\'s parts, e.g. [\'backbone\', \'neck\']')
+                           'name the model\'s parts, e.g. [\'backbone\', \'neck\'], and spare '
+                           'fewer layers (leave_alone)')
     return weights
 
 

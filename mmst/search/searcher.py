@@ -212,6 +212,14 @@ class Searcher:
             if not any(covers(pattern, name) for name in names):
                 raise config_error('SearchHook.leave_alone', pattern, 'no searched layer has this '
                                    'name', f'take names such as {names[0]!r}')
+        most = max((len(group) for name, group in groups.items() if not self.leaves_alone(name)),
+                   default=0)
+        if not most:
+            raise config_error('SearchHook.leave_alone', self.leave_alone, 'it spares all that '
+                               'could be searched', 'name fewer layers, or leave SearchHook out')
+        if self.minimum >= most:
+            raise config_error('SearchHook.minimum', self.minimum, f'no group has more than {most} '
+                               'units, so none could go', f'set it below {most}')
         if self.target:
             self._check_target(model, groups)
 

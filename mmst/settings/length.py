@@ -6,6 +6,9 @@ from mmengine.runner import IterBasedTrainLoop
 from .checks import check_number
 from .resolve import resolve
 
+#: Steps of a run: what is longer is a slip of the pen.
+MOST = 10**9
+
 
 def run_length(cfg: Config) -> tuple[int, str]:
     """Return the length of the run and its unit, ``'epochs'`` or ``'iterations'``.
@@ -18,6 +21,6 @@ def run_length(cfg: Config) -> tuple[int, str]:
     iterations = not settings.get('by_epoch', True) if kind is None else issubclass(
         kind, IterBasedTrainLoop)
     name = 'max_iters' if iterations else 'max_epochs'
-    steps = check_number(f'train_cfg.{name}', settings.get(name), low=1, whole=True,
+    steps = check_number(f'train_cfg.{name}', settings.get(name), low=1, high=MOST, whole=True,
                          remedy='give the length of the run')
     return steps, 'iterations' if iterations else 'epochs'

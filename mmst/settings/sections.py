@@ -24,7 +24,7 @@ _DICTS = re.compile(
     r'|(param_scheduler|val_evaluator|visualizer\.vis_backends)\[\d+\]')
 #: Names that mmengine looks up without a word where they are unknown.
 _NAMES = {'runner_type': registry.RUNNERS, 'model_wrapper_cfg.type': registry.MODEL_WRAPPERS,
-          'optim_wrapper.optimizer.type': registry.OPTIMIZERS,
+          'test_cfg.type': registry.LOOPS, 'optim_wrapper.optimizer.type': registry.OPTIMIZERS,
           'optim_wrapper.constructor': registry.OPTIM_WRAPPER_CONSTRUCTORS,
           '*_dataloader.collate_fn.type': registry.FUNCTIONS,
           '*_dataloader.worker_init_fn.type': registry.FUNCTIONS}
@@ -68,6 +68,8 @@ def check_sections(cfg: Config, *required: str) -> None:
         if hints[name] is not str and name != 'experiment_name':  # whose numbers are taken, too
             _check_shape(name, cfg[name], hints[name])
     for key, value in leaves(cfg):
+        if value != value and isinstance(value, float):
+            raise config_error(key, value, 'it is no number', 'give a number, or leave it out')
         if re.fullmatch(r'.*_dataloader\..*pipeline', key) and isinstance(value, (dict, str)):
             raise config_error(key, value, 'must be a list', f'write {key}=[dict(type=…)]')
         if key == 'optim_wrapper.optimizer' and isinstance(value, dict) and 'type' not in value:

@@ -68,4 +68,6 @@ def _unquoted(value: str, flag: bool) -> str:
     """Return a value for the remedy."""
     if flag:
         return str(value.lower() in ('true', 'yes', 'on'))
-    return value if re.fullmatch(r'[-+.,\deE ]+', value) else '1'
+    share = re.fullmatch(r' *([.\d]+) *%', value)
+    return (value if re.fullmatch(r'[-+.,\deE ]+', value)
+            else f'{float(share[1]) / 100:g}' if share else '1')

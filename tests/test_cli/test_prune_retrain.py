@@ -134,7 +134,11 @@ def test_transfer_with_the_neck_of_another_ticket_or_a_new_one(pruned, source, t
 @pytest.mark.parametrize('call, said', [
     (('prune', 'T', '--sparsity', '90'), '--sparsity'),
     (('prune', 'nowhere.pth'), 'no such file'),
-    (('prune', 'T', '--criterion', 'gradient', '--batches', '0'), 'criterion.batches'),
+    (('prune', 'T', '--criterion', 'gradient', '--batches', '0'), '--batches'),
+    (('prune', 'T', '--batches', '-4'), '--batches'),
+    (('prune', 'T', '--criterion', 'random', '--seed', '-1'), '--seed'),
+    (('lottery', 'T', 'rp', '--seed', '-1'), '--seed'),
+    (('lottery', 'T', 'rp', '--epochs', '-1'), '--epochs'),
     (('prune', 'T', '--criterion', 'gradient', '--cfg-options',
       'train_dataloader.dataset.data_root=/no'), 'train_dataloader.dataset.data_root'),
     (('prune', 'T', '--cfg-options', 'model.backbone.depths=((1,),(2,1))'), 'architecture'),

@@ -36,6 +36,7 @@ _ELSEWHERE = (
     ('out of memory', '{split}_dataloader.batch_size', 'use smaller batches or crops'),
     ("number of subfolders .* doesn't match", '{section}.type',
      "for another set of classes use type='CustomDataset', with_label=True"),
+    ('cannot pickle', '{place}', 'give settings of which it is built, dict(type=…)'),
     ('each item mush be an optimizer object', 'optim_wrapper', 'give one optimizer for all '
      'parameters, which search and prune need: optim_wrapper=dict(optimizer=dict(type=…))'))
 
@@ -80,7 +81,8 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
     split = 'val' if places.section.startswith('val') else 'train'
     for pattern, key, remedy in _ELSEWHERE:
         if re.search(pattern, text):
-            return whole.inner(key.format(split=split, section=places.section)), remedy
+            return whole.inner(key.format(
+                split=split, section=places.section, place=place.key)), remedy
     if isinstance(error, ImportError):
         name = str(getattr(error, 'name', None) or 'the package').partition('.')[0]
         return place, f'pip install {name}, or omit it'
@@ -90,10 +92,13 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
         inside = [key for key, _ in leaves(place.value) if key.rpartition('.')[2] == unexpected[1]]
         inside.sort(key=lambda key: key.count('.'))
         outside = whole.inner(f'{place.key.rpartition(".")[0]}.{unexpected[1]}')
-        if not inside and outside.value is not None:  # It is handed on by the part around.
-            return outside, 'remove it'
-        return place.inner((inside or [unexpected[1]])[0]), suggestion(unexpected[1], allowed) or (
-            f'use one of {", ".join(allowed)}' if allowed else 'remove it')
+        # Where it is not inside, it is handed on by the part around.
+        found = outside if not inside and outside.value is not None else place.inner(
+            (inside or [unexpected[1]])[0])
+        around = whole.inner(found.key.rpartition('.')[0]).value or {}
+        return found, suggestion(unexpected[1], [*allowed, *(set(around) - {unexpected[1]})]) or (
+            _elsewhere(found.key, places)) or (
+            f'use one of {", ".join(allowed)}' if allowed and found is not outside else 'remove it')
     if missing := re.search(r"missing .*arguments?: '(\w+)'", text):
         return place.inner(missing[1]), f'set {place.inner(missing[1]).key}'
     if 'must contain the key "type"' in text:
@@ -115,6 +120,14 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
             return unset, f'set {unset.key}, or correct {place.key}'
     place = _guilty(error, place, whole)
     return place, f'correct {place.key or "the config"}{hint}'
+
+
+def _elsewhere(key: str, places: Places) -> str | None:
+    """Return advice where other parts of the same section have a setting of this name."""
+    section, name = key.partition('.')[0], key.rpartition('.')[2]
+    others = [other for other in places.parts if other != key and other.rpartition('.')[2] == name
+              and other.partition('.')[0] == section]
+    return f'it belongs elsewhere: remove it, and set {" or ".join(others)}' if others else None
 
 
 def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
@@ -166,7 +179,8 @@ def _arguments(error: BaseException) -> list[str]:
     called = str(error).partition('(')[0].replace('.__init__', '').rpartition('.')[2]
     frame, found = frames(error)[0][0], []
     own = getattr(frame.f_locals.get('self'), '__dict__', {})
-    seen = [*frame.f_locals.values(), *frame.f_globals.values(), *own.values()]
+    seen = [*frame.f_locals.values(), *frame.f_globals.values(), *own.values(),
+            *type(frame.f_locals.get('self')).__mro__]
     kind = next((value for value in seen if getattr(value, '__name__', None) == called), None)
     for taker in kind.__mro__[:-1] if inspect.isclass(kind) else [kind] if callable(kind) else []:
         arguments = inspect.signature(taker).parameters.values()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 from mmengine.config import Config
 from mmengine.registry import Registry
@@ -15,6 +16,8 @@ from ...settings.words import check_words
 
 #: Functions that build an object of settings ``cfg``.
 _BUILDERS = ('build_from_cfg', 'build_scheduler_from_cfg')
+#: Variables that hold an object at work, in mmengine's functions.
+_OWNERS = ('self', 'backend', 'hook_obj')
 #: The runner's task with each section of the config.
 _METHODS = dict(set_randomness='randomness', build_log_processor='log_processor',
                 build_visualizer='visualizer', register_hooks='default_hooks',
@@ -72,11 +75,8 @@ class Places:
                 self.note(made, key)
             return made
 
-        Registry.build = noting
-        try:
+        with mock.patch.object(Registry, 'build', noting):
             yield
-        finally:
-            Registry.build = build
 
     def note(self, made: Any, key: str) -> None:
         """Note that an object was built from the part ``key``."""
@@ -93,7 +93,10 @@ class Places:
         """
         for frame, number in frames(error):
             seen, function = frame.f_locals, frame.f_code.co_name
-            own = self.of(seen.get('self')) or self.of(seen.get('backend'))
+            copied = [key for key, part in self.parts.items() if part is seen.get('x', self)]
+            if function == 'deepcopy' and copied:
+                return Place(copied[0], self.parts[copied[0]])
+            own = next(filter(None, (self.of(seen.get(name)) for name in _OWNERS)), None)
             if function in _BUILDERS and (key := self._key_of(seen.get('cfg'))):
                 given = dict(seen.get('args') or {}, type=seen['cfg'].get('type'))
                 return Place(key, self.parts[key], seen['registry'], given)

@@ -1,6 +1,6 @@
 """Runs mmengine's runner for a rehearsal: alone, silent, and away from all servers."""
-import ast
 import copy
+import dis
 import importlib
 import inspect
 import os.path as osp
@@ -13,8 +13,7 @@ from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 
-from ...errors import config_error
-from ...openmmlab.internals import environment_source, visualizer_backends
+from ...openmmlab.internals import beginning, visualizer_backends
 from ...settings.parts import leaves
 from ...settings.resolve import resolve
 
@@ -30,7 +29,7 @@ def build(cfg: Config, folder: str) -> Runner:
     Models that a server initialises keep their weights as they are; metrics that write files
     (``output_dir``, ``outfile_prefix``, …) do so in the folder.
     """
-    cfg = _copied(cfg)
+    cfg = copy.deepcopy(cfg)
     cfg.update(work_dir=folder, launcher='none', load_from=None, resume=False,
                experiment_name='rehearsal', model_wrapper_cfg=None)
     _stay_apart(cfg, folder)
@@ -38,20 +37,6 @@ def build(cfg: Config, folder: str) -> Runner:
     usual = inspect.isclass(kind) and issubclass(kind, Runner)
     made: Any = type('RehearsalRunner', (_Alone, kind if usual else Runner), {})
     return made.from_cfg(cfg)
-
-
-def _copied(cfg: Config) -> Config:
-    """Copy a config as the run will; what cannot be copied is named, from the inside outwards."""
-    try:
-        return copy.deepcopy(cfg)
-    except Exception as error:
-        for key, value in reversed(list(leaves(cfg))):
-            try:
-                copy.deepcopy(value)
-            except Exception:
-                raise config_error(key, value, f'it cannot be copied ({error})', 'give settings of '
-                                   'which it is built, dict(type=…)') from error
-        raise
 
 
 def _stay_apart(cfg: Config, folder: str) -> None:
@@ -104,10 +89,7 @@ class _Alone(_Runner):
         backend = VISBACKENDS.build(settings, default_args=dict(save_dir=self.work_dir))
         if isinstance(backend, (LocalVisBackend, TensorboardVisBackend)):
             return False
-        source = environment_source(type(backend))
-        for node in ast.walk(ast.parse(source)):
-            names = ([name.name for name in node.names] if isinstance(node, ast.Import) else
-                     [node.module] if isinstance(node, ast.ImportFrom) else [])
-            for name in names:
-                importlib.import_module(name)
+        for step in dis.get_instructions(beginning(type(backend))):
+            if step.opname == 'IMPORT_NAME':
+                importlib.import_module(step.argval)
         return True

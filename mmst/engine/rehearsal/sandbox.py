@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import cv2
 import torch
@@ -19,8 +20,7 @@ from ...randomness import isolated_random_state
 from ...temporary import temporary_folder
 
 _FLAGS = [(torch.backends.cudnn, 'benchmark'), (torch.backends.cudnn, 'deterministic'),
-          (torch.backends.cudnn, 'allow_tf32'), (torch.backends.cuda.matmul, 'allow_tf32'),
-          (torch.distributed, 'is_initialized')]
+          (torch.backends.cudnn, 'allow_tf32'), (torch.backends.cuda.matmul, 'allow_tf32')]
 
 
 @contextmanager
@@ -40,11 +40,13 @@ def sandbox(device: int = 0) -> Iterator[str]:
         warnings.simplefilter('ignore')
         for restore in _restorations():
             stack.callback(restore)
-        stack.callback(_forget_instances)
-        torch.distributed.is_initialized = lambda: False  # Other processes may be at another step.
-        logging.disable(logging.CRITICAL)
         for kind in _managed():
-            named_instances(kind).clear()
+            stack.enter_context(mock.patch.dict(named_instances(kind), clear=True))
+        stack.callback(_forget_instances)
+        stack.enter_context(mock.patch.dict(os.environ))
+        # Other processes may be at another step.
+        stack.enter_context(mock.patch.object(torch.distributed, 'is_initialized', bool))
+        logging.disable(logging.CRITICAL)
         if torch.cuda.is_available():
             stack.enter_context(torch.cuda.device(device % torch.cuda.device_count()))
             stack.callback(torch.cuda.reset_peak_memory_stats)
@@ -68,17 +70,9 @@ def _restorations() -> list[Callable[[], Any]]:
         partial(torch.set_default_dtype, torch.get_default_dtype()),
         partial(torch.set_grad_enabled, torch.is_grad_enabled()),
         partial(logging.disable, logging.root.manager.disable),
-        partial(os.chdir, os.getcwd()),
         partial(multiprocessing.set_start_method, start, force=True),
-        partial(cv2.setNumThreads, cv2.getNumThreads()),
-        partial(_refill, os.environ, dict(os.environ)),
-        *(partial(_refill, named_instances(kind), dict(named_instances(kind)))
-          for kind in _managed())]
-
-
-def _refill(mapping: Any, before: dict) -> None:
-    mapping.clear()
-    mapping.update(before)
+        partial(os.chdir, os.getcwd()),
+        partial(cv2.setNumThreads, cv2.getNumThreads())]
 
 
 def _managed(kind: Any = ManagerMixin) -> Iterator[Any]:

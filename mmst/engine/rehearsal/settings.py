@@ -9,20 +9,39 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from mmengine.runner import Runner
+from mmengine.runner import Runner, TestLoop
 
 from ...errors import config_error
-from ...settings.checks import suggestion
+from ...settings.checks import check_number, suggestion
 from ...settings.resolve import resolve
-from ..hooks.interval_hook import IntervalHook, check_interval, counts_iterations
+from ..hooks.interval_hook import IntervalHook, check_interval, counts_iterations, max_steps
 from ..run.writable import check_can_be_made
 from .places import Places
 
+#: Steps of a schedule that are tried: seconds.
+MOST = 500_000
+#: Settings that count something, and are used only in the middle of a run.
+_COUNTS = re.compile(
+    r'log_processor\.window_size|train_cfg\.(val_interval|dynamic_intervals\[\d+\]\[1\])'
+    r'|optim_wrapper\.accumulative_counts|\w+_hooks\S*\.(interval|max_keep_ckpts)')
+
+
+def check_numbers(runner: Runner, places: Places) -> None:
+    """Refuse intervals and counts that are no whole numbers, and beginnings after the run's end."""
+    bounds = dict(begin_epoch=runner.max_epochs, begin_iter=runner.max_iters, patience=None,
+                  val_begin=max_steps(runner) + 1)
+    for key, value in places.parts.items():
+        name = key.rpartition('.')[2]
+        if _COUNTS.fullmatch(key) and (value != -1 or '_hooks' not in key):  # -1: never, or all
+            check_interval(key, value, 'use 1')
+        elif name in bounds and re.match(r'train_cfg|\w+_hooks', key):
+            check_number(key, value, low=0, below=bounds[name], remedy='use 0')
+        elif re.fullmatch(r'optim_wrapper\.clip_grad\.(max_norm|clip_value)', key):
+            check_number(key, value, above=0, remedy='use 1.0')
+
 
 def check_loop(runner: Runner) -> None:
-    """Refuse intervals and windows that are no whole numbers, and epochs without an end."""
-    check_interval('log_processor.window_size', runner.log_processor.window_size, 'use 10')
-    check_interval('train_cfg.val_interval', getattr(runner.train_loop, 'val_interval', 1), 'use 1')
+    """Refuse epochs without an end."""
     if not counts_iterations(runner) and isinstance(runner.train_dataloader.sampler,
                                                     InfiniteSampler):
         raise config_error('train_dataloader.sampler.type', 'InfiniteSampler', 'its epochs have no '
@@ -33,9 +52,9 @@ def check_hooks(runner: Runner, places: Places) -> None:
     """Refuse hooks that never act, act twice, count other steps than the run, or cannot write."""
     found: dict[Any, str] = {}
     for key, hook in _with_keys(runner.hooks, places):
-        interval = getattr(hook, 'interval', 1)
-        if interval != -1 or not isinstance(hook, CheckpointHook):
-            check_interval(f'{key}.interval', interval, 'use 1')
+        if isinstance(hook, IntervalHook) and hook.priority != type(hook).priority:
+            raise config_error(f'{key}.priority', hook.priority, 'search, pruning and what follows '
+                               'them act in an order of their own', 'remove it')
         kind = EMAHook if isinstance(hook, EMAHook) else type(hook)
         if kind in found and issubclass(kind, (EMAHook, IntervalHook)):
             raise config_error(f'{key}.type', kind.__name__, f'{found[kind]} is one already, and '
@@ -89,12 +108,16 @@ def check_schedules(runner: Runner, places: Places) -> None:
                 raise config_error(key, cfg.type, 'nothing is evaluated, so it would never act',
                                    'set val_dataloader, val_cfg and val_evaluator, or use another')
         else:
-            for _ in range(runner.max_epochs if schedule.by_epoch else runner.max_iters):
+            length = runner.max_epochs if schedule.by_epoch else runner.max_iters
+            for _ in range(min(length, MOST)):
                 schedule.step()
 
 
 def check_metrics(runner: Runner, places: Places, metrics: dict[str, Any]) -> None:
-    """Refuse names of metrics that the evaluator does not give."""
+    """Refuse names of metrics that the evaluator does not give, and loops that tell no hook."""
+    if isinstance(runner.val_loop, TestLoop):
+        raise config_error('val_cfg.type', 'TestLoop', 'hooks that wait for an evaluation would '
+                           'not be called', "use 'ValLoop'")
     watchers = _with_keys([*runner.hooks, *(runner.param_schedulers or ())], places)
     for key, watcher in watchers if metrics else ():
         wanted = [('save_best', name) for name in getattr(watcher, 'save_best', None) or ()]

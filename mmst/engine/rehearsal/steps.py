@@ -1,7 +1,4 @@
 """Takes the steps of a rehearsal: each part of a run once, in small."""
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -9,15 +6,20 @@ from typing import Any
 import torch
 from mmengine import hooks
 from mmengine.dataset import InfiniteSampler
-from mmengine.dist import utils
 from mmengine.runner import Runner, autocast
 from torch.utils.data import DataLoader
 
 from ...errors import MMSTError, TicketError, config_error
-from ...openmmlab.internals import resume_from, set_loader, training_data, validation_loop
+from ...openmmlab.internals import (
+    is_on_server,
+    resume_from,
+    set_loader,
+    training_data,
+    validation_loop,
+)
 from ...search.adapters import accept_searched_states
 from ...settings.words import check_words
-from ..hooks.interval_hook import IntervalHook, check_interval, plan_of
+from ..hooks.interval_hook import IntervalHook, plan_of
 from ..hooks.mask_hook import MaskHook
 from ..hooks.search_hook import SearchHook
 from ..run.runner_views import unwrapped
@@ -48,24 +50,27 @@ class Rehearsal:
         cfg = getattr(self.runner, f'_{split}_dataloader')
         if isinstance(cfg, dict):
             check_words(f'{split}_dataloader', DataLoader, cfg)
-            with _one_of(self.processes):
-                loader = self.runner.build_dataloader(cfg, seed=self.runner.seed)
-            set_loader(self.runner, split, loader)
+            set_loader(self.runner, split, self.runner.build_dataloader(cfg, seed=self.runner.seed))
 
     def build_train_loop(self) -> None:
         """Build the loop; refuse data that fill no batch."""
         loader = training_data(self.runner)
-        if not len(loader):
+        images = self._share(loader)
+        if not len(loader) or (loader.drop_last and images < (loader.batch_size or 1)):
             raise config_error('train_dataloader.batch_size', loader.batch_size, 'each process has '
-                               f'{len(loader.sampler)} images, which fill no batch',
+                               f'{images} images, which fill no batch',
                                'use a smaller batch_size, or more images')
         settings.check_loop(self.runner)
+
+    def _share(self, loader: DataLoader) -> int:
+        """Return how many images each process has of them."""
+        own: Any = loader.sampler
+        return -(-len(own) // self.processes)
 
     def build_optimizer(self) -> None:
         """Build the optimizer with its wrapper; the schedules come after its rate is scaled."""
         runner = self.runner
-        window = runner.cfg.optim_wrapper.get('accumulative_counts', 1)
-        check_interval('optim_wrapper.accumulative_counts', window, 'use 1')
+        settings.check_numbers(runner, self.places)
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         settings.check_rules(runner)
 
@@ -116,7 +121,10 @@ class Rehearsal:
     def train_one_batch(self) -> None:
         """Run forward, backward and a step of the optimizer, with the penalty and a mask."""
         runner = self.runner
-        self.batch = _batch(runner.train_dataloader, IMAGES)
+        loader = runner.train_dataloader
+        whole = loader.drop_last or isinstance(loader.sampler, InfiniteSampler)
+        last = 0 if whole else self._share(loader) % (loader.batch_size or IMAGES)
+        self.batch = _batch(loader, min(last or IMAGES, IMAGES))
         for hook in runner.hooks:
             if isinstance(hook, SearchHook):
                 hook.before_train(runner)
@@ -138,7 +146,7 @@ class Rehearsal:
         """
         runner, cfg = self.runner, self.places.cfg
         path = start_file(cfg) if cfg.get('resume') else None
-        if path is None or '://' in path:
+        if path is None or is_on_server(path):
             return
         resume_from(runner, path)
         try:
@@ -175,29 +183,10 @@ class Rehearsal:
                     getattr(hook, point)(self.runner, **given)
 
 
-@contextmanager
-def _one_of(processes: int) -> Iterator[None]:
-    """Let samplers take this process's share of the images; the processes are not connected."""
-    before, rank = (utils.get_world_size, utils.get_rank), int(os.environ.get('RANK', 0))
-    if processes > 1:
-        utils.get_world_size, utils.get_rank = lambda group=None: processes, lambda group=None: rank
-    try:
-        yield
-    finally:
-        utils.get_world_size, utils.get_rank = before
-
-
 def _batch(loader: DataLoader, most: int, passed: int = 0) -> Any:
-    """Return the first images of a batch; one where the run's smallest batch has one, or where some
-    are passed over.
-    """
+    """Return the first images of a batch, or those after some that are passed over."""
     sampler: Any = loader.batch_sampler
     if sampler is None:
         return next(iter(loader))
-    indices = ([*islice(chain.from_iterable(sampler), passed, passed + 1)] if passed
-               else list(next(iter(sampler)))[:most])
-    if not loader.drop_last and not isinstance(loader.sampler, InfiniteSampler):
-        own: Any = loader.sampler
-        rest = len(own) % (loader.batch_size or most)
-        indices = indices[:rest or most]
-    return loader.collate_fn([loader.dataset[index] for index in indices])
+    drawn = chain.from_iterable(sampler) if passed else next(iter(sampler))
+    return loader.collate_fn([loader.dataset[i] for i in islice(drawn, passed, passed + most)])

@@ -10,6 +10,7 @@ from torch import nn
 
 from ...errors import TicketError
 from ...models.hrnas.coordinate_order import convert
+from ...openmmlab.internals import is_on_server
 from ...openmmlab.safe_checkpoints import safe_load
 from ...search.graph.described import attach_described
 from ...tickets import Ticket
@@ -40,7 +41,7 @@ def check_start(cfg: Config, model: nn.Module) -> None:
     if cfg.get('work_dir'):
         work_dir.check(cfg.work_dir, cfg)
     path = start_file(cfg)
-    if path is None or '://' in path:
+    if path is None or is_on_server(path):
         return
     content = read(path, key='load_from = ')
     if cfg.get('resume'):

@@ -119,5 +119,5 @@ def test_data_of_each_of_several_validations_are_checked(cfg):
 
 def test_what_cannot_be_copied_is_named(cfg):
     cfg.custom_hooks = [dict(type='EmptyCacheHook', lock=__import__('threading').Lock())]
-    with pytest.raises(ConfigError, match=r'^custom_hooks\[0\]\.lock = .*cannot be copied'):
+    with pytest.raises(ConfigError, match=r'^custom_hooks\[0\]\.lock = .*cannot pickle'):
         rehearse(cfg)

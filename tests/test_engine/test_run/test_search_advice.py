@@ -62,7 +62,7 @@ def test_a_run_whose_searches_remove_units_ends_without_that_warning(tmp_path):
 
 
 def test_units_that_a_divisor_keeps_are_told_apart(tmp_path):
-    _, _, warnings = train(tmp_path, search=dict(QUIET, minimum=10_000), probes=[WEAKEN])
+    _, _, warnings = train(tmp_path, search=dict(QUIET, divisor=10_000), probes=[WEAKEN])
     told = containing(warnings, 'removed nothing')
     assert len(told) == 1 and 'lower SearchHook.divisor or minimum' in told[0]
 

@@ -155,7 +155,7 @@ def lanes(tmp_path, monkeypatch):
     monkeypatch.delenv(build.SWITCH, raising=False)
     monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
     source = source_file(tmp_path / 'source', 'extern "C" int lanes() { return 4; }')
-    build.build(source)
+    assert in_new_process(source) == 4  # a library that this one has loaded is not loaded anew
     built, = (tmp_path / 'cache').glob('*.so')
     return source, built
 
@@ -179,12 +179,16 @@ def in_new_process(source):
     lambda path: path.with_suffix(build.DIGEST).unlink(),
     lambda path: path.with_suffix(build.DIGEST).write_bytes(b'\xff\xfe'),
     lambda path: (path.unlink(), path.write_bytes(path.with_suffix('.lock').read_bytes() or b'x'))])
-def test_what_is_damaged_in_the_cache_is_compiled_anew(lanes, damage):
+def test_what_is_damaged_in_the_cache_is_compiled_anew(tmp_path, lanes, damage):
     source, built = lanes
-    whole = built.read_bytes()
-    replaced = built.with_name('replaced')  # not in place: this process has it loaded
-    replaced.write_bytes(whole)
+    # Of another source, whose answer would be seen.
+    other = source_file(tmp_path / 'other', 'extern "C" int lanes() { return 8; }')
+    assert in_new_process(other) == 8
+    replaced, = set(built.parent.glob('*.so')) - {built}
+    digest = replaced.with_suffix(build.DIGEST)
     os.replace(replaced, built)
+    os.replace(digest, built.with_suffix(build.DIGEST))
+    assert in_new_process(source) == 8  # undamaged, it is what is loaded
     damage(built)
     assert in_new_process(source) == 4
     assert hashlib.sha256(built.read_bytes()).hexdigest() == built.with_suffix(
