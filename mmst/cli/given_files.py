@@ -1,4 +1,5 @@
-"""Looks whether the files that the command line names are there, before torch is imported."""
+"""Looks whether files and folders that the command line names are there, before torch is imported.
+"""
 import argparse
 import difflib
 import os.path as osp
@@ -23,6 +24,10 @@ def check_given_files(args: argparse.Namespace) -> None:
         for path in value if isinstance(value, list) else [value]:
             if path is not None and not osp.isfile(path) and not _is_found_elsewhere(str(path)):
                 _refuse(name, str(path), wanted)
+    run = getattr(args, 'run_folder', None)
+    if run is not None and not osp.isdir(run):
+        problem = 'this is a file' if osp.exists(run) else 'no such folder'
+        raise config_error('WORK_DIR', run, problem, 'give the work directory of a training run')
 
 
 def _is_found_elsewhere(path: str) -> bool:

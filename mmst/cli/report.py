@@ -10,8 +10,8 @@ def run(args: argparse.Namespace) -> None:
     """Write the page and say where it is."""
     if args.samples < 0:
         raise config_error('--samples', args.samples, 'must be 0 or more', 'use 4')
-    damage = timeline.find_damage(args.work_dir)
+    damage = timeline.find_damage(args.run_folder)
     if damage:
-        raise config_error('work_dir', args.work_dir, f'its {timeline.FILE} is damaged: {damage}',
+        raise config_error('work_dir', args.run_folder, f'its {timeline.FILE} is damaged: {damage}',
                            'remove that file: the events come from the last checkpoint then')
-    print(f'written: {write_report(args.work_dir, args.out, args.samples)}')
+    print(f'written: {write_report(args.run_folder, args.out, args.samples)}')

@@ -45,6 +45,13 @@ def test_a_missing_file_is_told_before_the_subcommand_is_imported(folder, light,
     assert 'no such file' in line and 'Remedy: ' in line and set(folder.iterdir()) == before
 
 
+def test_a_report_of_no_folder_is_refused_before_the_subcommand_is_imported(folder, light, capsys):
+    for path, problem in (('none', 'no such folder'), ('ticket.pth', 'this is a file')):
+        assert command.main(['report', path]) == 2
+        line, = capsys.readouterr().err.splitlines()
+        assert path in line and problem in line and 'Remedy: ' in line
+
+
 def test_no_subcommand_that_reads_such_a_file_is_left_out():
     reading = {name for name in SUBCOMMANDS if name != 'launch' and any(
         action.dest in FILES for action in make_parser(name, name)._actions)}

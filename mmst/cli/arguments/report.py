@@ -9,7 +9,7 @@ from .common import add_import_argument
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
-    parser.add_argument('work_dir', help='work directory of a run')
+    parser.add_argument('run_folder', metavar='work_dir', help='work directory of a run')
     parser.add_argument('-o', '--out', metavar='FILE.html',
                         help='report.html in the work directory by default')
     parser.add_argument('--samples', type=int, default=4, metavar='N',
