@@ -78,7 +78,7 @@ setup(
     # mmst/.mim links to the root's configs/, tools/ and model-index.yml. A wheel gets the files
     # themselves, an editable install follows the links: `mmst::name.py` works in both.
     package_data={'mmst': ['.mim/model-index.yml', '.mim/configs/**/*', '.mim/tools/**/*',
-                           'deploy/sparse/kernel/*', 'deploy/c_library/source/*',
+                           'deploy/sparse/kernel/*', 'deploy/shipped/*', 'deploy/c_library/source/*',
                            'kernels/batch_norm/kernel/*',
                            'kernels/depthwise/kernel/*', 'kernels/native/include/*']},
     entry_points=dict(console_scripts=['mmst = mmst.cli.main:run']),

@@ -2,6 +2,7 @@
 
 ``survey(name, number)`` damages a file that often and counts what came of it.
 """
+import contextlib
 import copy
 import io
 import json
@@ -20,6 +21,8 @@ from hypothesis import strategies as st
 from mmengine.runner import load_checkpoint
 
 from mmst.deploy.export import load_sparse, save_sparse
+from mmst.deploy.export.index import pack_index
+from mmst.deploy.export.sparse_file import with_index
 from mmst.engine.run import run_record, timeline, work_dir
 from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import MMSTError
@@ -132,8 +135,24 @@ class SafetensorsFile:
 class SparseFile(TorchFile):
     changes = CHANGE_OF_SPARSE
 
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.content = dict(with_index(self.content))  # its text is changed as well
+
     def write(self):
         save_sparse(small_ticket(), self.path)
+
+    def damaged(self, damage, seals):
+        """Changed layers are packed again, where that is possible."""
+        if seals is None:
+            return super().damaged(damage, seals)
+        content = copy.deepcopy(self.content)
+        damage(content)
+        with contextlib.suppress(Exception):
+            content['index'] = pack_index(content.pop('layers'), content.pop('masked'))
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        return buffer.getvalue()
 
     def load(self, seals):
         return content_of(load_sparse(self.path))

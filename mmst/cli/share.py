@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     with waiting(f'sending it to {args.to}'):
         address = ticket.push_to_hub(args.to, facts, private=args.private or None,
                                      revision=args.revision)
-    print(f'{address}; to load it:\n  Ticket.from_pretrained({args.to!r})')
+    print(f'{address}; to load it:\n  mmst.load({"hf:" + args.to.removeprefix("hf:")!r})')
 
 
 def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def model_card(facts: Mapping[str, Any], name: str) -> str:
     Args:
         facts (Mapping): The content of ``ticket.json``: as :func:`~mmst.tickets.summary.summarize`
             gives it, with ``metrics``, and ``milliseconds`` and ``machine`` where they are known.
-        name (str): That the snippet loads: the folder, or ``user/name``.
+        name (str): That the snippet loads: a folder, or ``hf:user/name``.
     """
     tag, task = _TASKS.get(str(facts.get('default_scope')), ('', 'a task of OpenMMLab'))
     parts = [_front_matter(tag), _headline(facts, task), _table('Metrics', _metrics(facts)),
@@ -83,12 +83,11 @@ def _usage(name: str) -> str:
     return f'''## Use
 
 ```python
-from mmst.deploy import SparseModel
-from mmst.tickets import Ticket
+import mmst
 
-ticket = Ticket.from_pretrained('{name}')
-network = ticket.build()                 # of torch
-fast = SparseModel.from_ticket(ticket)   # the same outputs; on a CPU, zero weights cost nothing
+predictor = mmst.load('{name}')  # on a CPU, zero weights cost nothing
+prediction = predictor('image.png')
+network = predictor.ticket.build()  # of torch
 ```
 
 The same with the file `ticket.safetensors` on the command line:

@@ -87,7 +87,7 @@ class Ticket:
             folder (str | Path): Made where there is none.
             facts (Mapping, optional): The content of the run's ``ticket.json``. Defaults to what
                 the ticket itself knows, with its costs.
-            name (str, optional): ``user/name``, if the folder is for the hub.
+            name (str, optional): That the card's snippet loads. Defaults to the folder.
 
         Raises:
             ConfigError: safetensors is not installed.
@@ -131,7 +131,7 @@ class Ticket:
         """
         name = repository.removeprefix(hub.SCHEME)
         with TemporaryDirectory() as folder:
-            self.save_pretrained(folder, facts, name)
+            self.save_pretrained(folder, facts, f'{hub.SCHEME}{name}')
             return hub.push(folder, name, **options)
 
     @classmethod

@@ -77,7 +77,7 @@ def test_a_pushed_ticket_has_its_facts_and_a_card_that_names_it(clients, pushed)
     assert pushed == [f'{clients.hub.address}/user/streets'] * 2
     files = clients.hub.repositories['user/streets']
     assert set(files) == {'ticket.safetensors', 'ticket.json', 'README.md'}
-    assert "from_pretrained('user/streets')" in files['README.md'].decode()
+    assert "mmst.load('hf:user/streets')" in files['README.md'].decode()
     assert json.loads(files['ticket.json'])['params']['sparse']
 
 
@@ -166,11 +166,11 @@ def test_the_card_tells_what_is_known_and_nothing_more():
         params=dict(supernet=1.2e6, searched=9e5, sparse=9e4), macs=dict(supernet=2e9),
         input_shape=[128, 256], milliseconds={'sparse engine': 7.94}, machine=dict(cpu='A|B'),
         dataset_meta=dict(classes=['road', 'a | b\nc']), settings=dict(custom_hooks=[
-            dict(type='mmst.PruneHook', sparsity=0.9), dict(type='Other', a=1)])), 'user/name')
+            dict(type='mmst.PruneHook', sparsity=0.9), dict(type='Other', a=1)])), 'hf:user/name')
     for line in ('pipeline_tag: image-segmentation', '| mIoU | 60.04 |',
                  '| weights, supernet | 1.2 M |', '| multiply-adds at 128x256, supernet | 2 G |',
                  r'| sparse engine (A\|B) | 7.9 ms |', r'2 classes: road, a \| b c.',
-                 '| PruneHook.sparsity | 0.9 |', "Ticket.from_pretrained('user/name')"):
+                 '| PruneHook.sparsity | 0.9 |', "mmst.load('hf:user/name')"):
         assert line in card, line
     assert '## Other' not in card and 'Other.a' not in card
     little = model_card({}, 'folder')

@@ -70,7 +70,7 @@ def rewritten(path, target, **changes):
 
 
 def test_an_old_ticket_gives_what_it_gave(old, outputs):
-    assert safe_load(str(old / 'ticket.pth'))['version'] == 2
+    assert safe_load(str(old / 'ticket.pth'))['version'] == 3
     assert_same(output(Ticket.load(old / 'ticket.pth').build()), outputs['ticket'])
 
 
@@ -132,7 +132,7 @@ def test_an_old_sparse_file_gives_what_it_gave(old, outputs, tmp_path):
     assert_same(output(ticket.build()), outputs['ticket'])
     ticket.check()
     save_sparse(ticket, tmp_path / 'sparse.pth')
-    assert safe_load(str(tmp_path / 'sparse.pth'))['version'] == 2
+    assert safe_load(str(tmp_path / 'sparse.pth'))['version'] == 3
     assert_same(output(load_sparse(tmp_path / 'sparse.pth').build()), outputs['ticket'])
 
 

@@ -20,13 +20,18 @@ from ...tickets.plain_data import as_plain_data
 from ...tickets.weights import place
 from .coding import decode, encode
 from .declared import check_declared
+from .index import pack_index, unpack_index
 
-FORMAT, VERSION = 'mmst.sparse', 2
+FORMAT, VERSION = 'mmst.sparse', 3
 #: From this version on the Transformers' coordinates are in the present order, and a weight that
 #: layers share is stored once.
 _COLUMNS_FIRST = 2
-_FIELDS = dict(format=str, version=int, digest=str, model=dict, meta=dict, layers=list,
-               masked=list, positions=Tensor, values=dict)
+#: From this version on layers and masked names are one packed text.
+_PACKED = 3
+_FIELDS = dict(format=str, version=int, digest=str, model=dict, meta=dict, positions=Tensor,
+               values=dict)
+_INDEX: dict[bool, dict[str, type]] = {
+    True: dict(index=Tensor), False: dict(layers=list, masked=list)}
 #: Tensors of fewer weights are stored whole, unless the mask names them.
 SMALL = 64
 
@@ -67,8 +72,7 @@ def save_sparse(ticket: Ticket, path: str | Path) -> dict[str, float]:
     joined = b''.join(positions)
     content = dict(model=as_plain_data(ticket.model),
                    meta=as_plain_data(ticket.meta),
-                   layers=layers,
-                   masked=list(ticket.mask),
+                   index=pack_index(layers, list(ticket.mask)),
                    positions=torch.frombuffer(bytearray(joined or b'\0'), dtype=torch.uint8),
                    values={
                        dtype: torch.cat(parts)
@@ -101,6 +105,7 @@ def from_content(path: str | Path, content: Any) -> Ticket:
     """
     _check_format(path, content)
     try:
+        content = with_index(content)
         check_declared(content)
         state, kept = _unpack(content)
         ticket = Ticket(content['model'], state, Mask(kept), content['meta'])
@@ -117,6 +122,16 @@ def from_content(path: str | Path, content: Any) -> Ticket:
         raise TicketError(f'{path} is damaged: {" ".join(str(error).split())}. Remedy: export the '
                           'ticket again.') from error
     return ticket
+
+
+def with_index(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a file's content with ``layers`` and ``masked``, as former versions had them."""
+    if content['version'] < _PACKED:
+        return content
+    stored = content['positions'].numel() + sum(
+        value.numel() * value.element_size() for value in content['values'].values())
+    layers, masked = unpack_index(content['index'], stored)
+    return dict(content, layers=layers, masked=masked)
 
 
 def is_sparse_file(content: Any) -> bool:
@@ -173,7 +188,10 @@ def _digest(ticket: Ticket, version: int) -> str:
 
 
 def _check_format(path: str | Path, content: Any) -> None:
-    broken = [key for key, kind in _FIELDS.items()
+    fields: dict[str, type] = dict(_FIELDS)
+    if isinstance(content, dict) and isinstance(content.get('version'), int):
+        fields.update(_INDEX[content['version'] >= _PACKED])
+    broken = [key for key, kind in fields.items()
               if not isinstance(content, dict) or not isinstance(content.get(key), kind)]
     if broken or content['format'] != FORMAT:
         raise TicketError(f'{path} is no sparse file ({(broken or ["format"])[0]}). Remedy: give '

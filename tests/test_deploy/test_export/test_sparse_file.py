@@ -1,6 +1,6 @@
 """The sparse file: the same ticket bit by bit, small, and read without trust."""
-import copy
 import os
+import zlib
 
 import pytest
 import torch
@@ -8,6 +8,8 @@ from deploy_tickets import small_ticket
 
 from mmst.deploy.compact import compact
 from mmst.deploy.export import load_sparse, save_sparse
+from mmst.deploy.export.index import pack_index
+from mmst.deploy.export.sparse_file import _digest, with_index
 from mmst.deploy.open import open_ticket
 from mmst.errors import TicketError
 from mmst.pruning.mask import Mask
@@ -115,8 +117,9 @@ def test_a_missing_file_and_other_files_are_refused(tmp_path, ticket):
     lambda c: c['meta'].update(sparsity=0.1),
     lambda c: c.update(digest='0' * 64)])
 def test_files_that_were_changed_are_refused(path, damage):
-    content = copy.deepcopy(torch.load(path, weights_only=True))
+    content = dict(with_index(torch.load(path, weights_only=True)))
     damage(content)
+    content['index'] = pack_index(content.pop('layers'), content.pop('masked'))
     torch.save(content, path)
     with pytest.raises(TicketError, match='Remedy: '):
         load_sparse(path)
@@ -133,3 +136,34 @@ def test_truncated_files_are_refused(path):
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(TicketError, match='truncated'):
         load_sparse(path)
+
+
+def packed(data):
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize('index', [
+    packed(b'no text'), packed(zlib.compress(b'{')), packed(zlib.compress(b'[]')),
+    packed(zlib.compress(b'{"layers": 1, "masked": []}')), packed(zlib.compress(b'{}')),
+    packed(zlib.compress(bytes(1 << 25))), packed(zlib.compress(b'[' * 10**6)),
+    torch.zeros(3), torch.zeros(2, 2, dtype=torch.uint8)])
+def test_an_index_that_is_none_or_unpacks_to_more_than_the_file_is_refused(path, index):
+    content = torch.load(path, weights_only=True)
+    torch.save(dict(content, index=index), path)
+    with pytest.raises(TicketError, match='Remedy: '):
+        load_sparse(path)
+
+
+def test_the_description_of_layers_takes_a_small_part_of_the_file(path):
+    content = torch.load(path, weights_only=True)
+    described = with_index(content)
+    text = len(repr(described['layers'])) + len(repr(described['masked']))
+    assert content['index'].numel() < text / 8
+
+
+def test_files_of_version_2_open(path, ticket):
+    content = dict(with_index(torch.load(path, weights_only=True)), version=2)
+    del content['index']
+    content['digest'] = _digest(ticket, 2)
+    torch.save(content, path)
+    assert content_of(load_sparse(path)) == content_of(ticket)
