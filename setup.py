@@ -78,8 +78,8 @@ setup(
     # mmst/.mim links to the root's configs/, tools/ and model-index.yml. A wheel gets the files
     # themselves, an editable install follows the links: `mmst::name.py` works in both.
     package_data={'mmst': ['.mim/model-index.yml', '.mim/configs/**/*', '.mim/tools/**/*',
-                           'deploy/sparse/kernel/*', 'deploy/shipped/*', 'deploy/c_library/source/*',
-                           'kernels/batch_norm/kernel/*',
+                           'deploy/sparse/kernel/*', 'deploy/c_library/source/*',
+                           'deploy/shipped/*', 'kernels/batch_norm/kernel/*',
                            'kernels/depthwise/kernel/*', 'kernels/native/include/*']},
     entry_points=dict(console_scripts=['mmst = mmst.cli.main:run']),
     install_requires=['torch>=2.1', 'torchvision>=0.16', 'mmengine>=0.10.0', 'numpy'],

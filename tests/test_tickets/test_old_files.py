@@ -70,7 +70,7 @@ def rewritten(path, target, **changes):
 
 
 def test_an_old_ticket_gives_what_it_gave(old, outputs):
-    assert safe_load(str(old / 'ticket.pth'))['version'] == 3
+    assert safe_load(str(old / 'ticket.pth'))['version'] == 2
     assert_same(output(Ticket.load(old / 'ticket.pth').build()), outputs['ticket'])
 
 
