@@ -6,6 +6,7 @@ import os.path as osp
 from glob import escape, glob
 
 from ..errors import config_error
+from .places import STUDIES
 
 #: Arguments of all subcommands that name files to read, with the file that each asks for.
 FILES = dict(ticket='a ticket.pth', tickets='tickets', checkpoint='a ticket or a checkpoint',
@@ -24,6 +25,12 @@ def check_given_files(args: argparse.Namespace) -> None:
         for path in value if isinstance(value, list) else [value]:
             if path is not None and not osp.isfile(path) and not _is_found_elsewhere(str(path)):
                 _refuse(name, str(path), wanted)
+    study = getattr(args, 'study', None)
+    if study is not None and not osp.isfile(study) and not (STUDIES / f'{study}.py').is_file():
+        names = sorted(file.stem for file in STUDIES.glob('*.py'))
+        near = difflib.get_close_matches(study, names, n=1) or names
+        raise config_error('STUDY', study, 'no such file', f'give a study, e.g. {near[0]}, or the '
+                           f'path of a study file; there are {", ".join(names)}')
     run = getattr(args, 'run_folder', None)
     if run is not None and not osp.isdir(run):
         problem = 'this is a file' if osp.exists(run) else 'no such folder'

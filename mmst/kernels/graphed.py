@@ -117,14 +117,15 @@ class GraphedForward:
             self._module_state = ModuleState(self.module)
         reason = self._module_state.obstacle()
         if reason is not None:
-            self._drop_all()
+            if self._graphs:
+                self.group.drop()
             self._tell(reason)
             return False
         form, places = case = self._describe(leaves), self._module_state.fingerprint()
         self._equal = self._equal + 1 if case == self._last else 1
         self._last = case
-        if places != self._places:
-            self._drop_all()  # of no use any more, and they hold memory
+        if self._graphs and places != self._places:
+            self.group.drop()  # of no use any more, and they hold memory
         if self._waits() is not None:
             return False
         if form not in self._graphs and not self._capture(case, inputs, leaves):
@@ -132,10 +133,6 @@ class GraphedForward:
         self.replay = self._graphs[form]
         self._uses[form] += 1
         return True
-
-    def _drop_all(self) -> None:
-        if self._graphs:
-            self.group.drop()
 
     def _capture(self, case: tuple, inputs, leaves: Sequence[Tensor]) -> bool:
         """Capture a pass if it is time, and return whether there is a graph of it now."""
@@ -165,9 +162,7 @@ class GraphedForward:
         self.group.run_out(self)
         return False
 
-    @staticmethod
-    def _new_stream() -> Any:
-        return torch.cuda.Stream()
+    _new_stream = staticmethod(lambda: torch.cuda.Stream())
 
     def _tell(self, reason: str) -> None:
         if reason not in self.reasons:

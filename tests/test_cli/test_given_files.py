@@ -36,7 +36,7 @@ def light(monkeypatch):
 
 
 @pytest.mark.parametrize('name, words', [*WORDS.items(), *MORE])
-def test_a_missing_file_is_told_before_the_subcommand_is_imported(folder, light, capsys, name,
+def test_a_missing_file_is_named_before_the_subcommand_is_imported(folder, light, capsys, name,
                                                                   words):
     before = set(folder.iterdir())
     assert command.main([name, *words]) == 2
@@ -77,3 +77,11 @@ def test_the_answer_does_not_wait_for_torch(folder):
             "sys.exit(0 if end == 2 and not {'torch', 'mmengine'} & set(sys.modules) else 1)")
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_study_that_is_none_is_refused_with_one_of_a_similar_name(folder, light, capsys):
+    assert command.main(['study', 'tabel1']) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert 'no such file' in line and 'e.g. table1' in line
+    check_given_files(SimpleNamespace(study='fig2'))
+    check_given_files(SimpleNamespace(study='config.py'))

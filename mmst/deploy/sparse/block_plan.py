@@ -109,7 +109,7 @@ def phase_sizes(size: tuple[int, int], stride: int) -> np.ndarray:
 
 def _constants(constant: FoldedMixConv, size: tuple[int, int], layout: Layout) -> dict:
     """Return every output's constant: a number, and whole planes or rims where it is not one."""
-    share = constant_share(constant.rounded(), *size)
+    share = constant_share(constant.to_single(), *size)
     rows, columns = (place_in_proxy(length, constant) for length in size)
     rim = rim_of(constant)
     middle = share[:, rows[len(rows) // 2], columns[len(columns) // 2]]

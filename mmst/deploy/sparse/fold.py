@@ -36,7 +36,7 @@ class FoldedMixConv:
                              self.depthwise_bias[hidden], self.project[:, hidden], self.bias,
                              self.stride)
 
-    def rounded(self) -> 'FoldedMixConv':
+    def to_single(self) -> 'FoldedMixConv':
         """Return the values that single precision has, in which the C library stores them."""
         tensors: dict[str, Any] = {name: value.float().double()
                                    for name, value in vars(self).items()
