@@ -9,8 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
 from mmengine.hooks import EMAHook
-from mmengine.registry import HOOKS, RUNNERS, DefaultScope
-from mmengine.runner import Runner
+from mmengine.registry import HOOKS, DefaultScope
 
 from .. import files
 from ..deploy.compact import is_compact, with_compact_network
@@ -23,6 +22,7 @@ from ..engine.run.command_line import configure
 from ..engine.run.offline import check_test
 from ..engine.run.runner_views import unwrapped
 from ..engine.run.start_file import is_ticket, read
+from ..engine.run.training import build_runner
 from ..engine.run.writable import check_writable
 from ..errors import TicketError, config_error
 from ..openmmlab.safe_checkpoints import safe_load
@@ -98,7 +98,7 @@ def evaluate_checkpoint(args, content=None) -> None:
     mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
     launcher.start_processes(cfg)
     check_writable(cfg.work_dir)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     runner.register_hook(LabelsHook())
     if args.out and args.out.endswith('.pkl'):
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
