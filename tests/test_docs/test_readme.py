@@ -27,7 +27,8 @@ def folder(tmp_path_factory):
     path = configs / short.config()
     path.parent.mkdir(parents=True)
     path.write_text(CONFIG.format(base=str(ROOT / 'configs' / short.config()),
-                                  data=str(short.folder)).replace("'WARNING'", "'INFO'"))
+                                  data=str(short.folder)).replace("'WARNING'", "'INFO'").replace(
+                                      'val_interval=1', 'val_begin=1, val_interval=1'))
     patch, before = pytest.MonkeyPatch(), os.getcwd()
     patch.setattr(command, 'CONFIGS', configs)
     patch.setitem(DEMOS, 'cityscapes', short)
