@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from mmengine import dist
 from mmengine.registry import Registry
 from torch import Tensor
 
@@ -109,6 +110,17 @@ def scores_of(criterion: Any, weights: Mapping[str, Tensor],
             'has diverged, or the criterion saw no usable batch',
             'resume from the last good checkpoint, or use another criterion')
     return found
+
+
+def update_kept(criterion: Any, weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> None:
+    """Let a criterion change the weights that stay, alike on all ranks.
+
+    One of another making need not know of that.
+    """
+    if getattr(criterion, 'needs_inputs', False):
+        criterion.update(weights, mask)
+        for weight in weights.values():
+            dist.broadcast(weight.detach())
 
 
 def _is_built(registry: Registry, value: Any) -> bool:

@@ -29,7 +29,7 @@ def loss_gradients(model: BaseModel, weights: Mapping[str, nn.Parameter],
     """
     names, parameters = list(weights), list(weights.values())
     sums, count = [torch.zeros_like(p, dtype=torch.float32) for p in parameters], 0
-    with _eval_mode(model), torch.enable_grad():
+    with eval_mode(model), torch.enable_grad():
         for count, batch in enumerate(batches, 1):  # noqa: B007
             losses = model(**model.data_preprocessor(batch, True), mode='loss')
             loss, _ = model.parse_losses(losses)
@@ -49,7 +49,8 @@ def loss_gradients(model: BaseModel, weights: Mapping[str, nn.Parameter],
 
 
 @contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Let all modules be in eval mode, and give each its own mode back."""
     modes = [(m, m.training) for m in model.modules()]
     model.eval()
     try:

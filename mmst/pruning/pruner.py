@@ -9,7 +9,8 @@ from ..errors import config_error
 from ..registry import CRITERIA, SCHEDULES
 from ..settings.checks import as_number, check_choice, check_flag, check_names, check_number
 from .acting import check_zeros_act
-from .build import build_registered, scores_of
+from .build import build_registered, scores_of, update_kept
+from .criteria import Magnitude
 from .draw import count_to_prune, draw_mask
 from .large import joined
 from .mask import Mask
@@ -26,6 +27,10 @@ PARTS = ('backbone', 'neck')
 
 #: Gives a criterion's gradients of weights; empty where it needs none.
 Gradients = Callable[[Mapping[str, nn.Parameter]], Mapping[str, Tensor]]
+
+
+#: Lets a criterion watch the network at work: it, the weights, their averages by name.
+Observe = Callable[[Any, Mapping[str, nn.Parameter], Mapping[str, Tensor]], Any]
 
 
 def no_gradients(weights: Mapping[str, nn.Parameter]) -> Mapping[str, Tensor]:
@@ -77,6 +82,8 @@ class Pruner:
         self.schedule = build_registered(SCHEDULES, 'PruneHook.schedule', schedule,
                                          sparsity=self.sparsity)
         self.criterion = build_registered(CRITERIA, 'PruneHook.criterion', criterion)
+        self._earlier = (Magnitude() if getattr(self.criterion, 'only_last', False)
+                         else self.criterion)
         self.select: dict[str, Any] = dict(
             parts=check_names('PruneHook.parts', parts, 'give e.g. [\'backbone\', \'neck\']'),
             transformers=check_flag('PruneHook.transformers', transformers),
@@ -115,6 +122,7 @@ class Pruner:
     def step(self, in_force: MaskInForce, prune: int, due: bool, searched: bool = False,
              last: bool = False, gradients: Gradients = no_gradients,
              agree: Callable[[Tensor], Any] = lambda kept: None,
+             observe: Observe = lambda criterion, weights, copies: None,
              tell: Callable[[PruneResult], Any] = lambda result: None) -> PruneResult:
         """Lift and draw the masks that are due at the end of a step of the run.
 
@@ -126,6 +134,7 @@ class Pruner:
             last (bool): Whether this is the run's last step, which ends at the target sparsity.
             gradients (Callable): See :data:`Gradients`.
             agree (Callable): Makes a drawn tensor that of the first process, in place.
+            observe (Callable): See :data:`Observe`.
             tell (Callable): Is called with a mask that is lifted before the next one is drawn.
         """
         revived = None
@@ -139,32 +148,43 @@ class Pruner:
             ratio = self.sparsity if last else ratio
         elif not (searched and _is_below(in_force.mask, ratio)):
             return PruneResult(revived)
-        return PruneResult(revived, self.draw(in_force, ratio, gradients, agree), ratio)
+        mask = self.draw(in_force, ratio, gradients, agree, observe, last)
+        return PruneResult(revived, mask, ratio)
 
     def stop(self, in_force: MaskInForce, lifted: bool, gradients: Gradients = no_gradients,
-             agree: Callable[[Tensor], Any] = lambda kept: None) -> PruneResult:
+             agree: Callable[[Tensor], Any] = lambda kept: None,
+             observe: Observe = lambda criterion, weights, copies: None) -> PruneResult:
         """End a run that is stopped early at the target sparsity too.
 
         Args:
             in_force (MaskInForce): Of the network as it is now.
             lifted (bool): Whether nothing was trained since masks were lifted.
-            gradients, agree: See :meth:`step`.
+            gradients, agree, observe: See :meth:`step`.
         """
         if self.revive == 'value' and lifted:
             # The last prune's mask holds, for the weights that are left.
             in_force.put(in_force.returned_mask())
         if self.at_target(in_force.mask):
             return PruneResult()
-        mask = self.draw(in_force, self.sparsity, gradients, agree)
+        mask = self.draw(in_force, self.sparsity, gradients, agree, observe, last=True)
         return PruneResult(mask=mask, ratio=self.sparsity)
 
     def draw(self, in_force: MaskInForce, ratio: float, gradients: Gradients = no_gradients,
-             agree: Callable[[Tensor], Any] = lambda kept: None) -> Mask:
-        """Draw the mask of sparsity ``ratio`` and put it in force."""
+             agree: Callable[[Tensor], Any] = lambda kept: None,
+             observe: Observe = lambda criterion, weights, copies: None,
+             last: bool = False) -> Mask:
+        """Draw the mask of sparsity ``ratio`` and put it in force; arguments as of :meth:`step`."""
         weights = in_force.weights
-        scores = scores_of(self.criterion, weights, gradients(weights))
+        criterion = self.criterion if last else self._earlier
+        copies: dict[str, Tensor] = {}
+        if getattr(criterion, 'needs_inputs', False):  # of the network that becomes the ticket
+            copies = {name: copy for name, copy in in_force.copies.items() if name in weights}
+            observe(criterion, weights, copies)
+        scores = scores_of(criterion, copies or weights, gradients(weights))
         mask = draw_mask(scores, ratio, self.scope, in_force.mask)
         agree_on(mask, agree)
+        for tensors in (weights, copies):
+            update_kept(criterion, tensors, mask)
         in_force.put(mask)
         self.drawn = mask
         return mask

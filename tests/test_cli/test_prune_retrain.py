@@ -46,7 +46,7 @@ def is_weights_only(path):
     return torch.load(path, weights_only=True)['format'] == 'mmst.ticket'
 
 
-@pytest.mark.parametrize('criterion', ['random', 'magnitude', 'gradient'])
+@pytest.mark.parametrize('criterion', ['random', 'magnitude', 'gradient', 'obc'])
 @pytest.mark.parametrize('name', ['ticket.pth', 'epoch_2.pth'])
 def test_a_searched_network_is_pruned_once_by_any_criterion(source, tmp_path, name, criterion):
     config, folder = source

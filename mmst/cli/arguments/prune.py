@@ -10,8 +10,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='config file, e.g. that of the search')
     parser.add_argument('file', metavar='ticket_or_checkpoint', help='the file to prune')
     parser.add_argument('--criterion', metavar='NAME', default='magnitude',
-                        help='magnitude (default), random, gradient, or one that the config or '
-                        '--import registers; or its settings, e.g. "dict(type=\'random\', seed=3)"')
+                        help='magnitude (default), random, gradient, obc, or one that the config '
+                        'or --import registers; or its settings, e.g. "dict(type=\'random\', seed=3)"')
     parser.add_argument('--criterion-options', nargs='+', action=Assign, metavar='KEY=VALUE',
                         help='its arguments, e.g. strength=0.5')
     parser.add_argument('--sparsity', type=float, default=0.9,
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         default=0,
                         help='of a criterion that takes one, e.g. random')
     parser.add_argument('--batches', type=int, default=100,
-                        help='training batches of a criterion that needs gradients (default: 100)')
+                        help='training batches of a criterion that needs data (default: 100)')
     parser.add_argument('--out', metavar='FILE.pth',
                         help='the new ticket; ticket.pth in the work dir by default')
     add_common_arguments(parser)

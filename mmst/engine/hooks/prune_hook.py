@@ -13,14 +13,14 @@ from ...pruning.pruner import PARTS, Pruner, PruneResult
 from ...registry import HOOKS
 from ...settings.checks import check_flag
 from ..run.agreement import take_from_first_rank
-from ..run.batches import criterion_gradients
+from ..run.batches import criterion_gradients, show_inputs
 from ..run.coverage import log_coverage
 from ..run.events import add_event, follows, happened
 from ..run.invariant import check_pruned_are_zero
 from ..run.mask_state import MASK, RETURNED, restore, returned_state
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
-from ..run.runner_views import find_hook, refresh_averaged, unwrapped
+from ..run.runner_views import evaluated, find_hook, refresh_averaged, unwrapped
 from ..run.since_return import SinceReturn
 from .interval_hook import check_interval, counts_iterations, max_steps
 from .mask_hook import MaskHook
@@ -39,7 +39,8 @@ class PruneHook(MaskHook):
         sparsity (float): Target p, a share of the prunable weights.
         interval (int): t_p, in epochs. Defaults to 25.
         schedule (str): ``'progressive'`` (PP) or ``'one_shot'``, or another registered schedule.
-        criterion (str): ``'magnitude'`` or another registered criterion.
+        criterion (str): ``'magnitude'`` or another registered criterion; by ``'obc'`` the last
+            prune alone is drawn.
         scope (str): ``'global'``; ``'layer'``; or ``'n:m'``, e.g. ``'2:4'``: n of every m weights
             in a row stay, and ``sparsity`` must be 1 - n / m. Before the schedule's end each group
             loses the share that it asks for, rounded up to whole weights. Defaults to ``'global'``.
@@ -162,8 +163,12 @@ class PruneHook(MaskHook):
         self._record(runner, step, self.pruner.begin_step(self.in_force(runner)))
 
     def _helpers(self, runner: Runner, step: int) -> dict:
-        return dict(agree=take_from_first_rank, gradients=lambda weights: criterion_gradients(
-            runner, self.criterion, weights, runner.seed + step))
+        seed = runner.seed + step
+        return dict(
+            agree=take_from_first_rank,
+            gradients=lambda weights: criterion_gradients(runner, self.criterion, weights, seed),
+            observe=lambda criterion, weights, copies: show_inputs(
+                runner, criterion, evaluated(runner), copies or weights, seed))
 
     def _record(self, runner: Runner, step: int, result: PruneResult) -> None:
         if result.revived is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from mmengine.dataset import DefaultSampler
+from mmengine.model import BaseModel
 from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 from mmengine.runner.amp import autocast
@@ -11,10 +12,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ...errors import config_error
+from ...models.hrnas.ops import reference_ops
 from ...openmmlab.internals import training_data
 from ...pruning.build import criterion_name
 from ...pruning.criteria.base import Criterion
-from ...pruning.gradients import loss_gradients
+from ...pruning.gradients import eval_mode, loss_gradients
 from ...randomness import isolated_random_state
 from .runner_views import unwrapped
 
@@ -51,6 +53,32 @@ def training_precision(runner: Runner) -> AbstractContextManager:
     return nullcontext()
 
 
+def show_inputs(runner: Runner, criterion: Criterion, model: BaseModel,
+                weights: Mapping[str, nn.Parameter], seed: int) -> None:
+    """Let ``criterion`` watch ``model`` at work on training batches, where it asks for that.
+
+    Raises:
+        ConfigError: It does, and the config has no training data.
+    """
+    if not getattr(criterion, 'needs_inputs', Criterion.needs_inputs):
+        return
+    _check_data(runner, criterion)
+
+    def run() -> None:
+        for batch in training_batches(runner, criterion.batches, seed):
+            model(**model.data_preprocessor(batch, False), mode='tensor')
+
+    with isolated_random_state(seed), eval_mode(model), reference_ops(model):
+        criterion.observe(model, weights, run)
+
+
+def _check_data(runner: Runner, criterion: Criterion) -> None:
+    if training_data(runner) is None:
+        raise config_error('criterion', criterion_name(criterion),
+                           'it needs training data, and the config has no '
+                           'train_dataloader', 'add one, or use the criterion \'magnitude\'')
+
+
 def criterion_gradients(runner: Runner, criterion: Criterion,
                         weights: Mapping[str, nn.Parameter], seed: int) -> dict[str, Tensor]:
     """Return the gradients that ``criterion`` wants; none where it needs none.
@@ -60,10 +88,7 @@ def criterion_gradients(runner: Runner, criterion: Criterion,
     """
     if not getattr(criterion, 'needs_gradients', Criterion.needs_gradients):
         return {}
-    if training_data(runner) is None:
-        raise config_error('criterion', criterion_name(criterion),
-                           'it needs training data, and the config has no '
-                           'train_dataloader', 'add one, or use the criterion \'magnitude\'')
+    _check_data(runner, criterion)
     batches = getattr(criterion, 'batches', Criterion.batches)
     with isolated_random_state(seed):
         return loss_gradients(unwrapped(runner), weights,

@@ -15,7 +15,7 @@ from ...costs.table import ticket_table
 from ...errors import config_error
 from ...openmmlab.toolbox import check_toolbox
 from ...pruning.acting import check_zeros_act
-from ...pruning.build import scores_of
+from ...pruning.build import scores_of, update_kept
 from ...pruning.criteria.base import Criterion
 from ...pruning.draw import draw_mask
 from ...pruning.mask import Mask
@@ -34,7 +34,7 @@ from ..data import check_data
 from ..hooks.labels_hook import LabelsHook, without_label
 from ..rehearsal.explain import explained
 from ..rehearsal.places import Places
-from .batches import criterion_gradients, training_batches
+from .batches import criterion_gradients, show_inputs, training_batches
 from .build import build_model
 from .runner_views import unwrapped
 from .start_file import check_tested
@@ -108,7 +108,9 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
         key: settings[key] for key in _SELECT if key in settings})
     check_zeros_act(unwrapped(runner), weights)
     gradients = criterion_gradients(runner, criterion, weights, runner.seed)
+    show_inputs(runner, criterion, unwrapped(runner), weights, runner.seed)
     mask = draw_mask(scores_of(criterion, weights, gradients), sparsity, scope)
+    update_kept(criterion, weights, mask)
     with torch.no_grad():
         for name, kept in mask.items():
             weights[name].masked_fill_(~kept, 0)

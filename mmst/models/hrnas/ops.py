@@ -1,5 +1,6 @@
 """Computes the layers of a search block."""
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -113,3 +114,16 @@ def use_ops(model: nn.Module, ops: Ops) -> None:
     for module in model.modules():
         if isinstance(getattr(module, 'ops', None), Ops):
             module.ops = ops  # type: ignore[assignment]
+
+
+@contextmanager
+def reference_ops(model: nn.Module) -> Iterator[None]:
+    """Let all search blocks in ``model`` call their layers, and give each its own set back."""
+    before = [(module, module.ops) for module in model.modules()
+              if isinstance(getattr(module, 'ops', None), Ops)]
+    use_ops(model, Ops())
+    try:
+        yield
+    finally:
+        for module, ops in before:
+            module.ops = ops

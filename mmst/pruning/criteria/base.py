@@ -1,8 +1,9 @@
 """Defines the interface of pruning criteria."""
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Criterion(ABC):
@@ -16,10 +17,34 @@ class Criterion(ABC):
     Attributes:
         needs_gradients (bool): Whether ``score`` wants gradients of training losses. Defaults to
             False. Set in the class or by the constructor, as the others.
-        batches (int): Number of training batches on each rank for them. Defaults to 100.
+        needs_inputs (bool): Whether ``observe`` is to be called first. Defaults to False.
+        only_last (bool): Whether only the last prune of a run is by this criterion, and those
+            before by magnitude. Defaults to False.
+        batches (int): Number of training batches on each rank for either. Defaults to 100.
     """
     needs_gradients: bool = False
+    needs_inputs: bool = False
+    only_last: bool = False
     batches: int = 100
+
+    def observe(self, model: nn.Module, weights: Mapping[str, Tensor],  # noqa: B027  most need not
+                run: Callable[[], Any]) -> None:
+        """Watch the network at work, where ``needs_inputs`` asks for that.
+
+        Args:
+            model (nn.Module): The network, in eval mode.
+            weights (Mapping[str, Tensor]): Parameter name to weights.
+            run (Callable): Lets training batches go through the network.
+        """
+
+    def update(self, weights: Mapping[str, Tensor],  # noqa: B027  most change none
+               kept: Mapping[str, Tensor]) -> None:
+        """Change weights that stay, in place, once the mask is drawn; by default none changes.
+
+        Args:
+            weights (Mapping[str, Tensor]): Parameter name to weights, not yet masked.
+            kept (Mapping[str, Tensor]): The mask: bool, True where a weight stays.
+        """
 
     @abstractmethod
     def score(self, weights: Mapping[str, Tensor],

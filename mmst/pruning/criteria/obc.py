@@ -1,0 +1,85 @@
+"""Prunes by the change of each layer's outputs, and lets the weights that stay make up for it."""
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from mmengine import dist
+from torch import Tensor, nn
+
+from ...registry import CRITERIA
+from ...settings.checks import check_number
+from ..brain_compression import compensated, damped, removal_losses
+from ..input_hessians import InputHessian, watch_inputs
+from .base import Criterion
+
+
+@CRITERIA.register_module('obc')
+class OptimalBrainCompression(Criterion):
+    """Scores by the error that a weight's removal makes in its layer's outputs; one shot.
+
+    It looks at training images, removes the weights whose loss the others of their row can best
+    make up for, and changes those others by the closed form (Frantar and Alistarh, NeurIPS 2022).
+    A layer's errors count as shares of its outputs' energy, so that layers can be compared. In a
+    run the last prune is by this criterion, those before are by magnitude. Layers that are no
+    convolutions or linear ones are scored as if their inputs were independent, and stay as they
+    are.
+
+    Args:
+        batches (int): Training batches on each rank. Defaults to 100.
+        damping (float): Share of the mean diagonal that is added to each Hessian. Defaults to 0.01.
+    """
+    needs_inputs = True
+    only_last = True
+
+    def __init__(self, batches: int = 100, damping: float = 0.01):
+        self.batches = check_number('criterion.batches', batches, low=1, whole=True,
+                                    remedy='use 100')
+        self.damping = check_number('criterion.damping', damping, above=0, below=1,
+                                    remedy='use 0.01')
+        self._inputs: dict[str, InputHessian] = {}
+
+    @torch.no_grad()
+    def observe(self, model: nn.Module, weights: Mapping[str, Tensor],
+                run: Callable[[], Any]) -> None:
+        with watch_inputs(model, weights) as self._inputs:
+            run()
+        for inputs in self._inputs.values():
+            for block in inputs.blocks:
+                dist.all_reduce(block)
+
+    @torch.no_grad()
+    def score(self, weights: Mapping[str, Tensor],
+              gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: self._losses(name, weight.detach()) for name, weight in weights.items()}
+
+    @torch.no_grad()
+    def update(self, weights: Mapping[str, Tensor], kept: Mapping[str, Tensor]) -> None:
+        for name, weight in weights.items():
+            for part, mask, hessian in self._parts(name, weight.detach(), kept[name]):
+                part.copy_(compensated(part.float(), hessian, mask))  # a view of the weight
+
+    def _losses(self, name: str, weight: Tensor) -> Tensor:
+        """Return the loss of each weight, as a share of the energy of the layer's outputs."""
+        found, energy = weight.float().square(), 0.
+        if name not in self._inputs or not self._inputs[name].seen:
+            return found / found.sum().clamp_min(1e-30)
+        for part, scores, hessian in self._parts(name, weight, found):
+            energy += float(((part.float() @ hessian) * part).sum())
+            scores.copy_(removal_losses(part.float(), hessian))
+        return found / max(energy, 1e-30)
+
+    def _parts(self, name: str, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Yield views (groups, rows, d) of tensors of a weight's shape, and the Hessian (groups, d,
+        d) of their inputs, of one block of inputs after the other; nothing of a weight whose inputs
+        were not seen.
+        """
+        inputs = self._inputs.get(name)
+        if inputs is None or not inputs.seen:
+            return
+        views = [tensor.view(inputs.groups, -1, inputs.length) for tensor in tensors]
+        start = 0
+        for block in inputs.blocks:
+            width = block.shape[-1]
+            yield (*(view[..., start:start + width] for view in views),
+                   damped(block, self.damping))
+            start += width

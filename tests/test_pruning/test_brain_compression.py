@@ -1,0 +1,217 @@
+"""Removals of weights that the others make up for, against closed forms and exhaustive search."""
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mmst.errors import ConfigError
+from mmst.pruning import brain_compression
+from mmst.pruning.brain_compression import damped
+from mmst.pruning.criteria import OptimalBrainCompression
+from mmst.pruning.draw import draw_mask
+from mmst.pruning.input_hessians import BLOCK, EXACT, InputHessian, watch_inputs
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def problem(rows=3, width=5, samples=50):
+    """Rows of weights, and inputs of each, dependent on one another."""
+    mixing = torch.randn(rows, width, width, dtype=torch.float64)
+    inputs = mixing @ torch.randn(rows, width, samples, dtype=torch.float64)
+    return torch.randn(rows, width, dtype=torch.float64), inputs, inputs @ inputs.transpose(1, 2)
+
+
+def removal_losses(weights, hessian):
+    """Of rows (rows, d) that have a Hessian each."""
+    return brain_compression.removal_losses(weights[:, None], hessian)[:, 0]
+
+
+def compensated(weights, hessian, kept):
+    """Of rows (rows, d) that have a Hessian each."""
+    return brain_compression.compensated(weights[:, None], hessian, kept[:, None])[:, 0]
+
+
+def error(weights, other, inputs):
+    return ((weights - other)[:, None] @ inputs).square().sum((1, 2))
+
+
+def test_the_loss_of_one_removal_is_the_least_error_without_that_weight():
+    weights, inputs, hessian = problem()
+    losses, inverse = removal_losses(weights, hessian), torch.linalg.inv(hessian)
+    first = losses.argmin(1)
+    for row, column in enumerate(first):
+        expected = weights[row, column]**2 / inverse[row, column, column]  # OBS, closed form
+        kept = torch.ones_like(weights, dtype=torch.bool)
+        kept[row, column] = False
+        found = error(weights, compensated(weights, hessian, kept), inputs)[row]
+        assert losses[row, column] == pytest.approx(float(expected), rel=1e-9)
+        assert found == pytest.approx(float(expected), rel=1e-8)
+
+
+def test_what_stays_makes_the_least_error_of_all_rows_with_these_zeros():
+    weights, inputs, hessian = problem()
+    kept = torch.tensor([[1, 0, 1, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]]).bool()
+    found = compensated(weights, hessian, kept)
+    assert (found[~kept] == 0).all() and torch.allclose(found[1], weights[1])
+    rows, chosen = inputs[0, kept[0]].T, weights[0] @ inputs[0]
+    best = torch.linalg.lstsq(rows, chosen[:, None]).solution[:, 0]
+    assert torch.allclose(found[0, kept[0]], best)
+
+
+def test_weights_are_removed_in_the_greedy_order_at_rising_losses():
+    weights, _, hessian = problem(width=8)
+    losses = removal_losses(weights, hessian)
+    assert (losses > 0).all() and torch.isfinite(losses).all()
+    order = losses.argsort(1)
+    inverse = torch.linalg.inv(hessian[0])
+    gone = []
+    for column in order[0].tolist():  # each is the cheapest of those that are left
+        left = [c for c in range(8) if c not in gone]
+        costs = {}
+        for candidate in left:
+            out = [*gone, candidate]
+            part = inverse[out][:, out]
+            costs[candidate] = float(weights[0, out] @ torch.linalg.solve(part, weights[0, out]))
+        assert min(costs, key=costs.get) == column
+        gone.append(column)
+
+
+def test_with_independent_inputs_it_is_magnitude():
+    weights = torch.randn(4, 6, dtype=torch.float64)
+    hessian = torch.eye(6, dtype=torch.float64).expand(4, 6, 6)
+    assert torch.allclose(removal_losses(weights, hessian), weights.square())
+    kept = weights.abs() > 0.5
+    assert torch.allclose(compensated(weights, hessian, kept), weights * kept)
+
+
+def test_it_makes_less_error_than_magnitude_and_nearly_the_least_there_is():
+    weights, inputs, hessian = problem(rows=6, width=6)
+    by_loss = removal_losses(weights, hessian).argsort(1).argsort(1) >= 3
+    by_size = weights.abs().argsort(1).argsort(1) >= 3
+    ours = error(weights, compensated(weights, hessian, by_loss), inputs)
+    theirs = error(weights, weights * by_size, inputs)
+    least = torch.stack([
+        error(weights, compensated(weights, hessian, torch.tensor(
+            [i in three for i in range(6)]).expand(6, 6)), inputs)
+        for three in itertools.combinations(range(6), 3)]).min(0).values
+    assert (ours < theirs).all() and (ours >= least * (1 - 1e-9)).all()
+    assert ours.sum() < 3 * least.sum()
+
+
+def test_inputs_that_never_act_are_no_division_by_zero():
+    weights = torch.randn(2, 3)
+    found = damped(torch.zeros(2, 3, 3))
+    assert torch.isfinite(removal_losses(weights, found)).all()
+
+
+LAYERS = dict(
+    pointwise=nn.Conv2d(6, 4, 1), strided=nn.Conv2d(6, 4, 1, 2), depthwise=nn.Conv2d(6, 6, 5, 1, 2,
+                                                                                  groups=6),
+    grouped=nn.Conv2d(6, 4, 3, 2, 1, groups=2), whole=nn.Conv2d(6, 4, 3, padding='same'),
+    dilated=nn.Conv2d(6, 4, 3, padding=2, dilation=2),
+    reflected=nn.Conv2d(6, 4, 3, padding=1, padding_mode='reflect'), linear=nn.Linear(6, 4))
+
+
+@pytest.mark.parametrize('kind', LAYERS)
+def test_a_layer_s_output_energy_is_that_of_its_hessian(kind):
+    """Σ y² over all outputs is Σ wᵀ H w over rows: the windows are those that the layer sees."""
+    layer = LAYERS[kind]
+    nn.init.zeros_(layer.bias)
+    x = torch.randn(2, 7, 6) if kind == 'linear' else torch.randn(2, 6, 9, 11)
+    hessian = InputHessian(layer)
+    hessian.add(x)
+    rows = layer.weight.detach().view(hessian.groups, -1, hessian.length)
+    energy = torch.einsum('gri,gij,grj->', rows, hessian.blocks[0], rows)
+    assert energy == pytest.approx(float(layer(x).square().sum()), rel=1e-4)
+
+
+def test_long_rows_are_cut_into_blocks():
+    whole, cut = InputHessian(nn.Linear(EXACT, 2)), InputHessian(nn.Linear(EXACT + 1, 2))
+    assert [b.shape[-1] for b in whole.blocks] == [EXACT]
+    assert [b.shape[-1] for b in cut.blocks] == [BLOCK, BLOCK, 1]
+
+
+def test_large_maps_are_looked_at_in_a_grid():
+    hessian = InputHessian(nn.Conv2d(1, 1, 3, padding=1))
+    hessian.add(torch.randn(1, 1, 100, 200))
+    assert 200 < hessian.seen <= 1100
+
+
+class Net(nn.Module):
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 8, 1)
+        self.loose = nn.Parameter(torch.randn(4, 4))
+
+    def forward(self, x):
+        return self.second(F.relu(self.first(x)))
+
+
+def pruned(net, criterion, x, ratio):
+    weights = {n: p for n, p in net.named_parameters() if p.dim() > 1}
+    criterion.observe(net, weights, lambda: net(x))
+    mask = draw_mask(criterion.score(weights, {}), ratio)
+    criterion.update(weights, mask)
+    with torch.no_grad():
+        for name, kept in mask.items():
+            weights[name].masked_fill_(~kept, 0)
+    return mask
+
+
+def test_a_network_s_output_changes_less_than_by_magnitude():
+    from mmst.pruning.criteria import Magnitude
+    x, errors = torch.randn(8, 3, 12, 12), {}
+    mixed = F.avg_pool2d(x, 3, 1, 1)
+    for criterion in (OptimalBrainCompression(), Magnitude()):
+        torch.manual_seed(1)
+        net = Net()
+        with torch.no_grad():
+            before = net(mixed)
+            mask = pruned(net, criterion, mixed, 0.8)
+            errors[type(criterion).__name__] = float((net(mixed) - before).square().mean())
+        assert mask.sparsity == pytest.approx(0.8, abs=0.01)
+    assert errors['OptimalBrainCompression'] < 0.5 * errors['Magnitude']
+
+
+def test_weights_whose_inputs_were_not_seen_are_scored_by_magnitude_and_stay():
+    net, criterion = Net(), OptimalBrainCompression()
+    weights = {n: p for n, p in net.named_parameters() if p.dim() > 1}
+    before = net.loose.detach().clone()
+    criterion.observe(net, weights, lambda: net(torch.randn(1, 3, 8, 8)))
+    scores = criterion.score(weights, {})
+    assert torch.allclose(scores['loose'], before.square() / before.square().sum())
+    criterion.update(weights, draw_mask(scores, 0.5))
+    assert torch.equal(net.loose, before)
+
+
+def test_the_network_is_left_without_hooks():
+    net = Net()
+    with pytest.raises(RuntimeError), watch_inputs(net, dict(net.named_parameters())):
+        raise RuntimeError
+    assert not any(m._forward_pre_hooks for m in net.modules())
+
+
+@pytest.mark.parametrize('settings', [dict(batches=0), dict(damping=0), dict(damping='much')])
+def test_settings_that_make_no_sense_are_refused(settings):
+    with pytest.raises(ConfigError, match='criterion'):
+        OptimalBrainCompression(**settings)
+
+
+def test_rows_of_one_group_share_its_hessian_in_parts_of_any_size(monkeypatch):
+    weights = torch.randn(2, 7, 6, dtype=torch.float64)
+    _, _, hessian = problem(rows=2, width=6)
+    kept = torch.rand(2, 7, 6) < 0.5
+    whole = (brain_compression.removal_losses(weights, hessian),
+             brain_compression.compensated(weights, hessian, kept))
+    monkeypatch.setattr(brain_compression, 'ROOM', 1)
+    parts = (brain_compression.removal_losses(weights, hessian),
+             brain_compression.compensated(weights, hessian, kept))
+    alone = removal_losses(weights[1], hessian[1].expand(7, 6, 6))
+    assert all(torch.allclose(a, b) for a, b in zip(whole, parts, strict=True))
+    assert torch.allclose(whole[0][1], alone)
