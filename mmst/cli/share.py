@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
     if args.out:
         ticket.save_pretrained(args.out, facts)
         print(f'{args.out}: ticket.safetensors, ticket.json and README.md; to load it:\n  '
-              f'Ticket.from_pretrained({args.out!r})')
+              f'mmst.load({args.out!r})')
         return
     with waiting(f'sending it to {args.to}'):
         address = ticket.push_to_hub(args.to, facts, private=args.private or None,
