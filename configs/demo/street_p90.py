@@ -3,6 +3,8 @@
 # epochs; the search stops at 2.7 M parameters, a tenth of which makes a sparse file of 1.5 MB.
 #   mmst generate-data quiet_streets data/street --train 480 --val 100
 #   mmst train configs/demo/street_p90.py
+#   mmst export work_dirs/street_p90/ticket.pth --format sparse   # the file
+#   mmst share work_dirs/street_p90/ticket.pth -o shared/street   # its card, with milliseconds
 _base_ = './st_hrnas_cityscapes_p90_demo.py'
 training_data = 'generated, as Cityscapes'  # for the metafile
 street = dict(data_root='data/street')
