@@ -42,7 +42,7 @@ WEIGHT_INITIALIZERS = Registry(
 
 #: Scores of weights: ``magnitude``, … One file each under ``mmst/pruning/criteria``.
 CRITERIA = Registry('pruning criterion', scope='mmst', locations=['mmst.pruning.criteria'])
-#: The sparsity at each prune: ``progressive``, ``one_shot``. ``mmst/pruning/schedules``.
+#: The sparsity at each prune: ``progressive``, … ``mmst/pruning/schedules``.
 SCHEDULES = Registry('sparsity schedule', scope='mmst', locations=['mmst.pruning.schedules'])
 #: Search units of modules of other packages, under the dotted name of their class.
 UNIT_ADAPTERS = Registry('unit adapter', scope='mmst', locations=['mmst.search.adapters'])

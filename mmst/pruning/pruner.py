@@ -67,6 +67,7 @@ class Pruner:
 
     Attributes:
         drawn (Mask, optional): The mask that was drawn in this step, even if it is lifted.
+        revives (bool): Whether pruned weights may train again in the run.
     """
 
     def __init__(self, sparsity: float, schedule: Any = 'progressive',
@@ -90,6 +91,7 @@ class Pruner:
             leave_alone=check_names('PruneHook.leave_alone', leave_alone,
                                     'give paths of layers, e.g. [\'backbone.stem\']'))
         self.drawn: Mask | None = None
+        self.revives = self.reactivation is not None
 
     def weights(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """Return the prunable weights of ``model`` by parameter name."""
@@ -112,6 +114,7 @@ class Pruner:
                 raise config_error('PruneHook.schedule', type(self.schedule).__name__,
                                    f'at prune {prune} of {prunes} it asks for {ratio!r}',
                                    'let at() return a share of the weights, 0 or above and below 1')
+            self.revives = self.revives or self._falls(prune)
         return float(self.schedule.at(prunes))
 
     def begin_step(self, in_force: MaskInForce) -> PruneResult:
@@ -144,6 +147,11 @@ class Pruner:
             revived = in_force.lift()
             tell(PruneResult(revived))
         ratio = self.schedule.at(prune)
+        if due and not last and self._falls(prune):
+            revived = in_force.lift()
+            tell(PruneResult(revived))
+            if ratio == 0:
+                return PruneResult(revived)
         if due or (last and not self.at_target(in_force.mask)):
             ratio = self.sparsity if last else ratio
         elif not (searched and _is_below(in_force.mask, ratio)):
@@ -188,6 +196,10 @@ class Pruner:
         in_force.put(mask)
         self.drawn = mask
         return mask
+
+    def _falls(self, prune: int) -> bool:
+        """Say whether the schedule asks for less than before: masks alone only grow."""
+        return prune > 1 and self.schedule.at(prune) < self.schedule.at(prune - 1)
 
     def at_target(self, mask: Mask | None) -> bool:
         """Say whether ``mask``, in force now, has the target sparsity, to within one weight."""

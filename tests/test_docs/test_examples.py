@@ -1,4 +1,6 @@
 """docs/examples does what the page says: each file trains."""
+import math
+
 import numpy as np
 import pytest
 import tiny
@@ -36,12 +38,12 @@ def test_the_criterion_without_strength_is_magnitude():
     assert all(torch.allclose(scores[name], weights[name].abs()) for name in weights)
 
 
-def test_the_schedule_rises_ever_slower_to_the_target(tmp_path):
+def test_the_schedule_rises_along_a_cosine_to_the_target(tmp_path):
     example('schedule')
     runner = tiny.run(tmp_path, 4, search=False, prune=dict(
-        sparsity=0.8, interval=1, reactivation=None, schedule='cubic'))
+        sparsity=0.8, interval=1, reactivation=None, schedule='cosine'))
     targets = [event['ratio'] for event in tiny.prunes(runner)]
-    assert targets == pytest.approx([0.8 * (1 - (1 - k / 4)**3) for k in range(1, 5)])
+    assert targets == pytest.approx([0.4 * (1 - math.cos(math.pi * k / 4)) for k in range(1, 5)])
     assert tiny.prunes(runner)[-1]['sparsity'] == pytest.approx(0.8, abs=0.01)
 
 

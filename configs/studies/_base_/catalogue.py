@@ -11,6 +11,11 @@ VARIANTS = dict(two_in_one=('one_shot', None), two_in_one_irs=('one_shot', 'sear
                 two_in_one_irp=('one_shot', 'prune'),
                 two_in_one_pp=('progressive', None), two_in_one_pp_irp=('progressive', 'prune'),
                 st=('progressive', 'search'))
+# Epochs of half a run, where others' sparse training is compared: a search, then GMP or AC/DC.
+HALVES = dict(cityscapes=215, ade20k=100)
+HALVED = {d: {'train_cfg.max_epochs': n, 'param_scheduler.0.total_steps': n}
+          for d, n in HALVES.items()}
+OTHERS = dict(gmp='cubic', acdc='alternating')
 SCORES = dict(seg=[('mIoU', 'mIoU', 1), ('mAcc', 'mAcc', 1), ('aAcc', 'aAcc', 1)],
               cls=[('accuracy/top1', 'top-1', 1), ('accuracy/top5', 'top-5', 1)],
               pose=[('coco/AP', 'AP', 100), ('coco/AP (M)', 'APM', 100),
@@ -34,11 +39,19 @@ runs += [dict(name=f'{d}.{name}_p{r}', tool='train', options={
     'default_hooks.prune.sparsity': r / 100, 'default_hooks.prune.schedule': schedule,
     'default_hooks.prune.reactivation': reactivation})
     for d in DATA for name, (schedule, reactivation) in VARIANTS.items() for r in RATIOS]
-# IR-P whose pruned weights return with their values instead of from zero.
-runs += [dict(name=f'{d}.two_in_one_pp_irp_value_p{r}', tool='train', options={
+# IR-P and IR-S whose pruned weights return with their values instead of from zero.
+runs += [dict(name=f'{d}.{name}_value_p{r}', tool='train', options={
     'default_hooks.prune.sparsity': r / 100, 'default_hooks.prune.schedule': 'progressive',
-    'default_hooks.prune.reactivation': 'prune', 'default_hooks.prune.revive': 'value'})
-    for d in DATA for r in RATIOS]
+    'default_hooks.prune.reactivation': reactivation, 'default_hooks.prune.revive': 'value'})
+    for d in DATA for name, reactivation in (('two_in_one_pp_irp', 'prune'), ('st', 'search'))
+    for r in RATIOS]
+# Sparse training of a searched network, for which the search has taken half of the steps.
+runs += [dict(name=f'{d}.search_half', tool='train', options={
+    **HALVED[d], 'default_hooks.prune': None}) for d in HALVES]
+runs += [dict(name=f'{d}.{name}_p{r}', tool='train', ticket=f'{d}.search_half', options={
+    **HALVED[d], 'default_hooks.search': None, 'default_hooks.prune.sparsity': r / 100,
+    'default_hooks.prune.reactivation': None, 'default_hooks.prune.schedule': schedule})
+    for d in HALVES for name, schedule in OTHERS.items() for r in RATIOS]
 # With retraining: optimizer and schedule of the run that was pruned go on, the schedule stretched.
 runs += [dict(name=f'{d}.sp_{c}_p{r}_rt', tool='retrain', ticket=f'{d}.sp_{c}_p{r}',
               checkpoint=f'{d}.search', arguments=dict(epochs=50))

@@ -38,7 +38,8 @@ class PruneHook(MaskHook):
     Args:
         sparsity (float): Target p, a share of the prunable weights.
         interval (int): t_p, in epochs. Defaults to 25.
-        schedule (str): ``'progressive'`` (PP) or ``'one_shot'``, or another registered schedule.
+        schedule (str): ``'progressive'`` (PP), ``'one_shot'``, ``'cubic'`` (GMP), ``'alternating'``
+            (AC/DC), or another registered schedule.
         criterion (str): ``'magnitude'`` or another registered criterion; by ``'obc'`` the last
             prune alone is drawn.
         scope (str): ``'global'``; ``'layer'``; or ``'n:m'``, e.g. ``'2:4'``: n of every m weights
@@ -101,7 +102,7 @@ class PruneHook(MaskHook):
             # The file that was loaded may hold a searched network.
             refresh_averaged(runner)
             rewrap(runner)
-        ema = find_hook(runner, EMAHook) if self.pruner.reactivation else None
+        ema = find_hook(runner, EMAHook) if self.pruner.revives else None
         self._averages = SinceReturn(ema) if ema is not None else None
         log_coverage(runner, self)
         restore(self.in_force(runner), unwrapped(runner), self._averages, self._loaded)

@@ -186,8 +186,13 @@ def command(job: Job, tools: str) -> list[str]:
         TicketError: A checkpoint that it starts from cannot be read.
     """
     words = [f'{tools}/{job.run.tool}.py', str(job.config)]
+    options = dict(job.options)
     if 'ticket' in job.needs:
-        words.append(str(job.needs['ticket'].folder / 'ticket.pth'))
+        ticket = str(job.needs['ticket'].folder / 'ticket.pth')
+        if job.run.tool == 'train':
+            options['load_from'] = ticket
+        else:
+            words.append(ticket)
     arguments = dict(job.arguments)
     if job.run.tool == 'lottery':
         words.append(arguments.pop('setting'))
@@ -201,8 +206,8 @@ def command(job: Job, tools: str) -> list[str]:
     words += ['--work-dir', str(job.folder)]
     if job.run.tool not in ('prune', 'chance'):
         words.append('--resume')
-    if job.options:
-        words += ['--cfg-options', *(f'{key}={spelled(v)}' for key, v in job.options.items())]
+    if options:
+        words += ['--cfg-options', *(f'{key}={spelled(v)}' for key, v in options.items())]
     return words
 
 

@@ -35,12 +35,12 @@ def test_a_shipped_study_is_whole(path):
 
 def test_all_tables_and_figures_are_there():
     assert [path.stem for path in STUDIES] == [
-        *(f'fig{i}' for i in range(2, 9)), 'irp_interval', 'irp_revive',
+        *(f'fig{i}' for i in range(2, 9)), 'irp_interval', 'irp_revive', 'sparse_training',
         *(f'supplement_table{i}' for i in (1, 2, 3)),
         'table1', 'table2']
 
 
-@pytest.mark.parametrize('size', ['full', 'demo', 'camvid', 'camvid_rare_prunes'])
+@pytest.mark.parametrize('size', ['full', 'demo', 'camvid', 'camvid_long', 'camvid_rare_prunes'])
 def test_every_pattern_of_a_size_means_some_run(size):
     size = load_size(CONFIGS / 'studies' / 'sizes' / f'{size}.py')
     runs = read(CONFIGS / 'studies' / 'table1.py').runs

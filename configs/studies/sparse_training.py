@@ -1,0 +1,32 @@
+# What each part of the method gives, and what others would do: the parts at 90% with both ways of
+# reactivation, S+P by three criteria, and sparse training of a searched network by GMP and AC/DC.
+# These two have the same number of steps in all: the search takes half of them.
+_base_ = ['./_base_/catalogue.py', './_base_/paper.py']
+title = 'Two-in-one training against search-then-prune, GMP and AC/DC'
+source = 'paper, Table 1 (Cityscapes); GMP and AC/DC are not in the paper'
+DATA, RATIO = 'cityscapes', 90
+ROWS = dict(
+    sp_random='S+P (random)', sp_gradient='S+P (gradient)', sp_magnitude='S+P (magnitude)',
+    sp_magnitude_rt='S+P (magnitude), retrained', gmp='Searched, then GMP (cubic)',
+    acdc='Searched, then AC/DC', two_in_one='Two-in-one', two_in_one_pp='+ PP',
+    two_in_one_pp_irp='+ PP + IR-P, from zero', two_in_one_pp_irp_value='+ PP + IR-P, with values',
+    st='+ PP + IR-S, from zero', st_value='+ PP + IR-S, with values',
+    st_rt='+ PP + IR-S, from zero, retrained')
+NAMES = {name: f'{DATA}.{name.removesuffix("_rt")}_p{RATIO}' + '_rt' * name.endswith('_rt')
+         for name in ROWS}
+sections = [dict(title='Cityscapes', data=DATA, rows=[
+    dict(label=label, run=NAMES[name]) for name, label in ROWS.items()])]
+claims = [
+    dict(text=text, higher=NAMES[higher], lower=NAMES[lower]) for text, higher, lower in (
+        ('two-in-one above S+P without retraining', 'two_in_one', 'sp_magnitude'),
+        ('two-in-one above S+P with retraining', 'two_in_one', 'sp_magnitude_rt'),
+        ('retraining helps S+P', 'sp_magnitude_rt', 'sp_magnitude'),
+        ('PP helps', 'two_in_one_pp', 'two_in_one'),
+        ('IR-P from zero collapses: below PP', 'two_in_one_pp', 'two_in_one_pp_irp'),
+        ('IR-P with values collapses: below PP', 'two_in_one_pp', 'two_in_one_pp_irp_value'),
+        ('IR-S from zero helps', 'st', 'two_in_one_pp'),
+        ('IR-S with values helps', 'st_value', 'two_in_one_pp'),
+        ('the ticket, not retrained, above retrained S+P', 'st', 'sp_magnitude_rt'),
+        ('retraining helps the ticket', 'st_rt', 'st'),
+        ('the ticket above GMP', 'st', 'gmp'),
+        ('the ticket above AC/DC', 'st', 'acdc'))]
