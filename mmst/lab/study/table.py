@@ -2,7 +2,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .claims import MISSING, OPEN, mean, verdict
+from .claims import MISSING, OPEN, Scores, differences, mean, verdict
 from .spec import Claim, Row, Section, Study
 
 Records = Sequence[Mapping[str, Any]]
@@ -37,8 +37,8 @@ def fill_table(study: Study, records: Mapping[str, Mapping[str, Any]], size: str
 
 def fill_row(row: Row, section: Section, records: Records) -> dict[str, Any]:
     """Return a row: scores and costs with mean, smallest and largest value over seeds."""
-    scores = {name: over_seeds([record['metrics'][key] * scale for record in records
-                                if key in record['metrics']])
+    scores = {name: over_seeds({record['seed']: record['metrics'][key] * scale
+                                for record in records if key in record['metrics']})
               for key, name, scale in section.metrics}
     return dict(label=row.label, run=row.run, seeds=[record['seed'] for record in records],
                 paper=dict(row.paper), metrics=scores, costs=costs(records),
@@ -46,10 +46,11 @@ def fill_row(row: Row, section: Section, records: Records) -> dict[str, Any]:
                     (record.get('classes_without_label') or 0 for record in records), default=0))
 
 
-def over_seeds(values: Sequence[float]) -> dict[str, Any]:
-    """Return the mean, smallest, largest of them, and all."""
+def over_seeds(scores: Scores) -> dict[str, Any]:
+    """Return the mean, smallest, largest of them, and all, with their seeds."""
+    values = list(scores.values())
     return dict(mean=mean(values), min=min(values, default=None), max=max(values, default=None),
-                values=list(values))
+                values=values, seeds=list(scores))
 
 
 def costs(records: Records) -> dict[str, Any]:
@@ -77,13 +78,21 @@ def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str,
     """
     higher, lower = _row(sections, claim.higher), _row(sections, claim.lower)
     metric = next(iter(higher['metrics']))
-    scores = [row['metrics'][metric] for row in (higher, lower)]
+    dense = _row(sections, claim.higher.partition('.')[0] + '.dense')
+    scores = [_by_seed(row, metric) for row in (higher, lower, dense)]
     reported = [row['paper'].get(metric) for row in (higher, lower)]
     sure = not any(row['classes_without_label'] for row in (higher, lower))
-    found = verdict(*(score['values'] for score in scores))
+    found = verdict(*scores)
+    paired = differences(*scores[:2])
     return dict(text=claim.text, higher=claim.higher, lower=claim.lower, metric=metric,
                 verdict=found if sure or found == MISSING else OPEN,
-                ours=[score['mean'] for score in scores], paper=reported)
+                ours=[row['metrics'][metric]['mean'] for row in (higher, lower)], paper=reported,
+                differences=paired)
+
+
+def _by_seed(row: Any, metric: str) -> Scores:
+    found = row['metrics'][metric] if row else over_seeds({})
+    return dict(zip(found['seeds'], found['values'], strict=True))
 
 
 def _row(sections: Sequence[Mapping[str, Any]], run: str) -> Any:

@@ -11,8 +11,9 @@ from ... import files
 NOTES = '''\
 Scores are means over seeds, the smallest and the largest value in brackets. MACs in millions: of
 the network after the search as if it were dense; times the share of weights kept, as the paper
-counts; counted layer by layer. An ordering is "not resolved" where the ranges over seeds meet, or
-where there is one seed only.'''
+counts; counted layer by layer. Differences are taken between runs of the same seed. An ordering
+"holds" where all seeds agree, there are three or more, and the mean difference exceeds the spread
+of the dense network over seeds.'''
 SMALL = '''\
 These runs are of another size than the paper's (other data, a narrower network, fewer steps):
 orderings can be compared with the paper's, levels cannot.'''
@@ -49,7 +50,7 @@ def markdown(table: Mapping[str, Any]) -> str:
     for section in table['sections']:
         lines += ['', f'## {section["title"]}', '', *_section(section)]
     if table['claims']:
-        header = ['ordering in the paper', 'metric', 'paper', 'ours', 'verdict']
+        header = ['ordering in the paper', 'metric', 'paper', 'ours', 'difference', 'verdict']
         lines += ['', '## Orderings', '', *pipes(header, map(_claim, table['claims']))]
     return '\n'.join(lines) + '\n'
 
@@ -74,7 +75,8 @@ def _section(section: Mapping[str, Any]) -> list[str]:
 
 def _claim(claim: Mapping[str, Any]) -> list[str]:
     return [claim['text'], claim['metric'], ' > '.join(map(number, claim['paper'])),
-            ' vs '.join(map(number, claim['ours'])), claim['verdict']]
+            ' vs '.join(map(number, claim['ours'])), difference(claim['differences']),
+            claim['verdict']]
 
 
 def pipes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -90,6 +92,14 @@ def score(values: Mapping[str, Any]) -> str:
     if len(values['values']) < 2:
         return number(values['mean'])
     return f'{number(values["mean"])} ({number(values["min"])}-{number(values["max"])})'
+
+
+def difference(values: Sequence[float]) -> str:
+    """Return ``'+1.20 (+0.40 to +2.00)'``, the mean and range of differences; a dash of none."""
+    if not values:
+        return '-'
+    mean = f'{sum(values) / len(values):+.2f}'
+    return mean if len(values) < 2 else f'{mean} ({min(values):+.2f} to {max(values):+.2f})'
 
 
 def number(value: float | None) -> str:

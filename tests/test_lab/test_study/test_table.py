@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmst.lab.study.claims import verdict
+from mmst.lab.study.claims import differences, verdict
 from mmst.lab.study.figure import write_figures
 from mmst.lab.study.spec import parse_study
-from mmst.lab.study.table import fill_claim, fill_table
+from mmst.lab.study.table import fill_claim, fill_table, over_seeds
 from mmst.lab.study.write import markdown, write_tables
 
 
@@ -33,16 +33,29 @@ def record(run, seed, score, sparsity=0.5):
 
 RECORDS = {str(i): r for i, r in enumerate([
     record('d.a_p90', 1, 0.5), record('d.a_p90', 0, 0.4), record('d.b_p90', 0, 0.1),
-    record('d.b_p90', 1, 0.3), record('other', 0, 9.)])}
+    record('d.b_p90', 1, 0.3), record('other', 0, 9.), record('d.a_p90', 2, 0.45),
+    record('d.b_p90', 2, 0.2), *(record('d.dense', s, 0.6 + 0.05 * s) for s in range(3))])}
+
+
+def by_seed(values):
+    return dict(enumerate(values))
 
 
 @pytest.mark.parametrize('higher, lower, said', [
-    ([2., 3.], [0., 1.], 'holds'), ([0., 1.], [2., 3.], 'does not hold'),
-    ([1., 3.], [0., 2.], 'not resolved'), ([2., 3.], [1., 2.], 'not resolved'),
-    ([0., 2.], [1., 1.5], 'not resolved'), ([5.], [1.], 'not resolved'),
-    ([5., 6.], [1.], 'not resolved'), ([], [1., 2.], 'not run')])
-def test_an_ordering_holds_only_beyond_the_spread_over_seeds(higher, lower, said):
-    assert verdict(higher, lower) == said
+    ([5., 9., 7.], [3., 6., 5.5], 'holds'), ([3., 6., 5.5], [5., 9., 7.], 'does not hold'),
+    ([5., 9., 5.5], [3., 6., 5.5], 'not resolved'), ([5., 9., 7.], [4.5, 8.5, 6.5], 'not resolved'),
+    ([4.5, 8.5, 6.5], [5., 9., 7.], 'not resolved'), ([5., 9.], [1., 1.], 'not resolved'),
+    ([5., 9., 7.], [1., 1.], 'not resolved'), ([], [1., 2., 3.], 'not run')])
+def test_an_ordering_holds_where_every_seed_agrees_beyond_the_dense_networks_spread(
+        higher, lower, said):
+    assert verdict(by_seed(higher), by_seed(lower), by_seed([1., 1.5, 2.])) == said
+
+
+def test_runs_are_compared_under_the_seeds_that_both_have():
+    higher, lower = {0: 5., 1: 9., 2: 7., 3: 0.}, {1: 6., 2: 5.5, 0: 3., 4: 99.}
+    assert differences(higher, lower) == [2., 3., 1.5]
+    assert verdict(higher, lower, by_seed([1., 1.5, 2.])) == 'holds'
+    assert verdict(higher, lower, by_seed([1., 1.5])) == 'not resolved'
 
 
 def test_rows_have_means_ranges_costs_and_the_papers_figures():
@@ -51,10 +64,11 @@ def test_rows_have_means_ranges_costs_and_the_papers_figures():
     assert list(rows) == ['Chance (constant answer)', 'Dense supernet', 'Searched, not pruned',
                           'a, 50%', 'a, 90%', 'b']
     row = rows['a, 90%']
-    assert row['metrics']['AP'] == dict(mean=45., min=40., max=50., values=[40., 50.])
-    assert row['seeds'] == [0, 1] and row['paper']['AP'] == 50.
-    assert row['costs']['macs_dense'] == 11e6 and row['costs']['macs_layers'] == 3e6
-    assert row['costs']['macs_density'] == pytest.approx(5.5e6)
+    assert row['metrics']['AP'] == dict(mean=45., min=40., max=50., values=[40., 50., 45.],
+                                        seeds=[0, 1, 2])
+    assert row['seeds'] == [0, 1, 2] and row['paper']['AP'] == 50.
+    assert row['costs']['macs_dense'] == 12e6 and row['costs']['macs_layers'] == 3e6
+    assert row['costs']['macs_density'] == pytest.approx(6e6)
     assert rows['a, 50%']['metrics']['AP']['mean'] is None
     assert [claim['verdict'] for claim in table['claims']] == ['holds', 'does not hold', 'not run']
     assert table['claims'][0]['paper'] == [50., None]
@@ -67,11 +81,12 @@ def test_files_say_the_same(tmp_path):
     text = (tmp_path / 't.md').read_text()
     assert text == markdown(table)
     line = next(line for line in text.splitlines() if line.startswith('| a, 90%'))
-    assert '| 50.0% | 2.000 | 11.0 | 5.5 | 3.0 | 2 | 45.00 (40.00-50.00) | 50.00 |' in line
-    assert '| a above b | AP | 50.00 > - | 45.00 vs 20.00 | holds |' in text
+    assert '| 50.0% | 2.000 | 12.0 | 6.0 | 3.0 | 3 | 45.00 (40.00-50.00) | 50.00 |' in line
+    assert ('| a above b | AP | 50.00 > - | 45.00 vs 20.00 | +25.00 (+20.00 to +30.00) | holds |'
+            in text)
     with open(tmp_path / 't.csv') as file:
         rows = {row['row']: row for row in csv.DictReader(file)}
-    assert (float(rows['a, 90%']['mean']), rows['a, 90%']['seeds']) == (45., '2')
+    assert (float(rows['a, 90%']['mean']), rows['a, 90%']['seeds']) == (45., '3')
     assert rows['a, 50%']['mean'] == ''
 
 
@@ -93,11 +108,11 @@ def test_figures_are_drawn_of_curves_rows_and_of_nothing(tmp_path):
 
 
 def test_scores_over_classes_without_a_label_resolve_nothing():
-    higher, lower = (dict(run=run, seeds=[0, 1], metrics=dict(m=dict(mean=n, values=[n, n])),
-                          paper={}, classes_without_label=0) for run, n in (('a', 9.), ('b', 1.)))
-    claim = SimpleNamespace(text='a above b', higher='a', lower='b')
-    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'holds'
-    lower['classes_without_label'] = 8
-    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'not resolved'
-    lower['metrics']['m']['values'] = []
-    assert fill_claim(claim, [dict(rows=[higher, lower])])['verdict'] == 'not run'
+    rows = [dict(run=f'd.{run}', metrics=dict(m=over_seeds(by_seed([n] * 3))), paper={},
+                 classes_without_label=0) for run, n in (('dense', 9.), ('a', 9.), ('b', 1.))]
+    claim = SimpleNamespace(text='a above b', higher='d.a', lower='d.b')
+    assert fill_claim(claim, [dict(rows=rows)])['verdict'] == 'holds'
+    rows[2]['classes_without_label'] = 8
+    assert fill_claim(claim, [dict(rows=rows)])['verdict'] == 'not resolved'
+    rows[2]['metrics']['m'] = over_seeds({})
+    assert fill_claim(claim, [dict(rows=rows)])['verdict'] == 'not run'
