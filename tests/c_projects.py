@@ -22,6 +22,8 @@ def four_branches(task='cityscapes', sparsity=0.8):
     cfg = small_config(task)
     cfg.model.backbone.update(NARROW)
     cfg.model.neck.update(in_channels=CHANNELS, expand_ratio=2, tokens=5)
+    if task == 'imagenet':
+        cfg.model.neck.channels = (6, 8, 10, 12)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         model = MODELS.build(cfg.model)
     for part in (model.backbone, model.neck):

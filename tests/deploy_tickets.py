@@ -2,6 +2,7 @@
 import functools
 from pathlib import Path
 
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from small_nets import cut_at_random, initialised
@@ -9,6 +10,7 @@ from small_nets import cut_at_random, initialised
 import mmst  # noqa: F401
 from mmst.pruning.criteria import Magnitude
 from mmst.pruning.draw import draw_mask
+from mmst.pruning.mask import Mask
 from mmst.pruning.prunable import prunable_weights
 from mmst.registry import MODELS
 from mmst.tickets import Ticket
@@ -31,6 +33,18 @@ def small_ticket(task='cityscapes', sparsity=0.9, cut=0.3, scope='layer', **back
     scores = Magnitude().score(prunable_weights(model), {})
     meta = dict(default_scope=cfg.default_scope, input_shape=[40, 48], sparsity=sparsity)
     return Ticket.from_model(model, cfg.model, draw_mask(scores, sparsity, scope), meta)
+
+
+def with_n_m_mask(ticket):
+    """The ticket with two of every four weights of a row, the larger ones, at most."""
+    state, mask = dict(ticket.state_dict), {}
+    for name in ticket.mask:
+        weight = state[name].flatten(1)
+        groups = F.pad(weight, (0, -weight.shape[1] % 4)).unflatten(1, (-1, 4))
+        kept = groups.abs().argsort(2, descending=True).argsort(2) < 2
+        mask[name] = kept.flatten(1)[:, :weight.shape[1]].reshape(state[name].shape)
+        state[name] = state[name] * mask[name]
+    return Ticket(ticket.model, state, Mask(mask), ticket.meta)
 
 
 def small_config(task):

@@ -67,8 +67,9 @@ static int run(const ticket *t, int height, int width, int options, int type, bo
   for (size_t i = 0; i < pixels; ++i)
     if (item == 4) reinterpret_cast<float *>(image.data)[i] = int(i * 7 % 19) - 9;
     else image.data[i] = i * 31;
-  const int64_t up = info.divisor, h = (height + up - 1) / up * up / info.stride;
-  const int64_t w = (width + up - 1) / up * up / info.stride;
+  const int64_t up = info.divisor, step = info.stride;  // 0: one value a class
+  const int64_t h = step ? (height + up - 1) / up * up / step : 1;
+  const int64_t w = step ? (width + up - 1) / up * up / step : 1;
   Exact scores(4 * h * w * info.outputs);
   const bool interleaved = height % 2;
   const int64_t plane = int64_t(height) * width, c = info.channels;

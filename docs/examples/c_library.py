@@ -6,6 +6,7 @@ from ctypes import POINTER, byref, c_char_p, c_float, c_int32, c_int64, c_size_t
 import numpy as np
 
 NORMALISE, RESIZE, BGR = 1, 2, 4
+SEGMENTATION, HEATMAPS, CLASSES = range(3)
 
 
 def fields(kind, names):
@@ -72,9 +73,9 @@ class CTicket:
 
     def scores(self, image, options=0):
         """Return (outputs, h, w) scores of a (channels, H, W) array, uint8 or float32."""
-        height, width = (-(-n // self.info.divisor) * self.info.divisor for n in image.shape[1:])
-        stride = self.info.stride
-        out = np.empty((self.info.outputs, height // stride, width // stride), np.float32)
+        divisor, stride = self.info.divisor, self.info.stride
+        size = [-(-n // divisor) * divisor // stride if stride else 1 for n in image.shape[1:]]
+        out = np.empty((self.info.outputs, *size), np.float32)
         self.run(image, options, Output(out.ctypes.data_as(POINTER(c_float)), out[0].size,
                                         out.shape[2], None, 0))
         return out
@@ -104,5 +105,8 @@ if __name__ == '__main__':
     ticket = CTicket(library, weights)
     image = np.random.default_rng(0).integers(0, 256, (ticket.info.channels, *map(int, size)),
                                               np.uint8)
-    print(ticket.labels(image, NORMALISE | RESIZE))
+    if ticket.info.kind == SEGMENTATION:
+        print(ticket.labels(image, NORMALISE | RESIZE))
+    else:
+        print(ticket.scores(image, NORMALISE | RESIZE))
     ticket.close()

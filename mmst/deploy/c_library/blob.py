@@ -7,7 +7,9 @@ import numpy as np
 
 from ..sparse.rows import SparseRows
 
-MAGIC, VERSION = b'MMSTCLIB', 1
+MAGIC = b'MMSTCLIB'
+#: Versions of the files: the first has layers alone, the second operations between them, too.
+LAYERS, OPERATIONS = 1, 2
 #: Types of the weights, by number.
 DTYPES = dict(float32=0)
 #: Largest parameter of a Rice code, and so of the zeros that it tells with few bits.
@@ -41,10 +43,10 @@ class Blob:
         self.floats(rows.value)
         self.parts.append(codes)
 
-    def file(self) -> bytes:
+    def file(self, version: int) -> bytes:
         """Return the whole file, with its head."""
         body = b''.join(self.parts)
-        return MAGIC + struct.pack('<IIQQ', VERSION, DTYPES['float32'], len(body),
+        return MAGIC + struct.pack('<IIQQ', version, DTYPES['float32'], len(body),
                                    checksum(body)) + body
 
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 
+from ..sparse.nodes import Mixer
 from ..sparse.rows import SparseRows
 from ..sparse.sparse_block import SparseSearchBlock
 from ..sparse.sparse_conv import SparseConv
@@ -58,7 +59,7 @@ def _conv(blob: Blob, weight: np.ndarray, bias: np.ndarray, stride: int, relu: b
 
 
 def _transformer(blob: Blob, t: dict[str, Any]) -> None:
-    tokens, padded = t['tokens'], t['padded']
+    tokens = t['tokens']
     blob.numbers(tokens, t['inputs'], t['outputs'])
     blob.integers(t['channels'])
     blob.integers(t['targets'])
@@ -68,8 +69,21 @@ def _transformer(blob: Blob, t: dict[str, Any]) -> None:
     blob.floats(t['queries'][:, :tokens])
     blob.matrix(rows_of(t['input'], DIM), t['inputs'])
     blob.matrix(rows_of(t['output'], DIM), tokens)
+    _layers(blob, t)
+
+
+def write_mixer(blob: Blob, mixer: Mixer) -> None:
+    """Write both layers of a compacted network's Transformer."""
+    t = mixer.structure.values
+    blob.numbers(t['tokens'], t['outputs'])
+    blob.integers(t['targets'])
+    blob.floats(t['queries'][:, :t['tokens']])
+    _layers(blob, t)
+
+
+def _layers(blob: Blob, t: dict[str, Any]) -> None:
     for name in ('encoder', 'decoder'):
-        _layer(blob, t[name].values, padded, name == 'encoder')
+        _layer(blob, t[name].values, t['padded'], name == 'encoder')
 
 
 def _layer(blob: Blob, layer: dict[str, Any], padded: int, queries: bool) -> None:

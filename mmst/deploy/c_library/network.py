@@ -6,17 +6,20 @@ from torch import nn
 
 from ...errors import TicketError
 from ...tickets import Ticket
-from ..compact import is_compact
 from ..export.deployed import preprocessing
 from ..sparse import SparseModel
 from ..sparse.library import functions
+from ..sparse.modules import SparseClassificationNeck
+from ..sparse.sparse_compact import SparseCompactNetwork
 from ..sparse.sparse_conv import SparseConv
+from ..sparse.sparse_linear import SparseLinear
 from ..sparse.sparse_neck import SparseDenseNeck
 from .blob import Blob, dense
+from .compact_program import CompactProgram
 from .program import Program
 
 #: Kinds of networks, as in ``source/ticket.h``.
-SEGMENTATION, HEATMAPS = 0, 1
+SEGMENTATION, HEATMAPS, CLASSES = range(3)
 
 
 def encode(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
@@ -25,24 +28,26 @@ def encode(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
     Raises:
         TicketError: The C library cannot run its network.
     """
-    if is_compact(ticket):
-        raise TicketError('the C library does not run compacted tickets yet. Remedy: export the '
-                          'ticket that was compacted; its weights take the same room.')
     functions()  # there is a compiler, or one error says so
     model = SparseModel.from_ticket(ticket)
     network = model.model
     backbone, neck = (getattr(network, name, None) for name in ('backbone', 'neck'))
-    if not hasattr(backbone, 'fusions') or not isinstance(neck, SparseDenseNeck):
+    compact = isinstance(backbone, SparseCompactNetwork) and neck is None
+    if not compact and not (hasattr(backbone, 'fusions') and isinstance(
+            neck, (SparseDenseNeck, SparseClassificationNeck))):
         raise TicketError(f'the C library does not run a {ticket.model.get("type")} with '
                           f'{type(backbone).__name__} and {type(neck).__name__}: it runs '
-                          'mmst.HRNASSupernet and mmst.DensePredictionNeck. Remedy: export it as '
+                          'mmst.HRNASSupernet and a neck of this project. Remedy: export it as '
                           'onnx.')
-    classifier = _classifier(model, neck)
+    features = cast(nn.Module, backbone if compact else neck)
+    classifier, single = _classifier(model, features)
     program = Program()
-    result = program.network(backbone, neck, classifier)
+    last = (CompactProgram(program, cast(SparseCompactNetwork, backbone)).write() if compact
+            else program.network(backbone, features))
+    result = program.classifier(classifier, last)
     blob, outputs = Blob(), len(classifier.weight)
     channels = model.channels
-    kind = HEATMAPS if hasattr(network, 'head') else SEGMENTATION
+    kind = CLASSES if single else HEATMAPS if hasattr(network, 'head') else SEGMENTATION
     settings = preprocessing(ticket)
     blob.numbers(kind, channels, outputs, model.settings.gap, _wants_bgr(ticket, channels), result)
     blob.floats(dense(settings.get('mean') or [0.], channels))
@@ -50,7 +55,8 @@ def encode(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
     blob.numbers(program.count)
     blob.parts += program.blob.parts
     kept = sum(int(t.count_nonzero()) for t in ticket.state_dict.values() if t.is_floating_point())
-    return blob.file(), dict(kind=kind, channels=channels, outputs=outputs, kept=kept)
+    return blob.file(program.version), dict(kind=kind, channels=channels, outputs=outputs,
+                                            kept=kept)
 
 
 def _wants_bgr(ticket: Ticket, channels: int) -> bool:
@@ -60,25 +66,29 @@ def _wants_bgr(ticket: Ticket, channels: int) -> bool:
     return channels == 3 and bool(settings) and not any(settings.get(key) for key in turned)
 
 
-def _classifier(model: SparseModel, neck: SparseDenseNeck) -> SparseConv:
-    """Return the 1x1 convolution that is all of the head.
+def _classifier(model: SparseModel, features: nn.Module) -> tuple[SparseConv, bool]:
+    """Return the layer that is all of the head, and whether it is linear: of the image as a whole.
 
     Raises:
         TicketError: The head does more, or something else.
     """
-    inside = set(neck.modules()) | set(cast(nn.Module, model.model.backbone).modules())
-    found = [m for m in model.model.modules() if isinstance(m, SparseConv) and m not in inside]
+    inside = {m for part in (model.model.backbone, features)
+              for m in cast(nn.Module, part).modules()}
+    found = [m for m in model.model.modules() if isinstance(m, (SparseConv, SparseLinear))
+             and m not in inside]
+    linear = next((m for m in found if isinstance(m, SparseLinear)), None)
+    layer = linear or next(iter(found), None)
     seen: dict[str, Any] = {}
-    if len(found) == 1:
-        hooks = [neck.register_forward_hook(lambda m, x, y: seen.update(neck=y[0])),
-                 found[0].register_forward_hook(lambda m, x, y: seen.update(x=x[0], y=y))]
+    if layer is not None and len(found) == 1 + (linear is not None):
+        hooks = [features.register_forward_hook(lambda m, x, y: seen.update(features=y[0])),
+                 layer.register_forward_hook(lambda m, x, y: seen.update(x=x[0], y=y))]
         image = torch.randn(1, model.channels, 64, 64,
                             generator=torch.Generator().manual_seed(0))
         output = model(image)
         for hook in hooks:
             hook.remove()
-        if isinstance(output, torch.Tensor) and torch.equal(seen['x'], seen['neck']) \
+        if isinstance(output, torch.Tensor) and torch.equal(seen['x'], seen['features']) \
                 and torch.equal(seen['y'], output):
-            return found[0]
-    raise TicketError('the C library runs heads of one 1x1 convolution, and this network\'s does '
-                      'something else. Remedy: export it as onnx.')
+            return cast(SparseConv, linear.conv if linear else layer), linear is not None
+    raise TicketError('the C library runs heads of one 1x1 convolution or linear layer, and this '
+                      'network\'s does something else. Remedy: export it as onnx.')

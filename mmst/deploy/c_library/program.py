@@ -1,19 +1,21 @@
 """Lists the steps of a sparse network: which layer reads which map, and writes which."""
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from ...errors import TicketError
-from ..sparse.modules import SparseFusion
+from ..sparse.modules import SparseClassificationNeck, SparseFusion
 from ..sparse.sparse_block import SparseSearchBlock
+from ..sparse.sparse_conv import SparseConv
 from ..sparse.sparse_neck import SparseDenseNeck
 from ..sparse.sparse_stem import SparseStem
-from .blob import Blob
+from .blob import LAYERS, OPERATIONS, Blob
 from .layers import write_block, write_coarse, write_conv, write_stem
 
-#: Kinds of steps, as in ``source/network.h``.
-STEM, CONV, BLOCK, NECK, FINISH, FREE = range(1, 7)
+#: Kinds of steps, as in ``source/shape.h``.
+(STEM, CONV, BLOCK, NECK, FINISH, FREE, MEAN, GATHER, ADD, SHIFT, RESIZE, VALUES, ONES, MIXER,
+ IMAGE) = range(1, 16)
 #: Maps that may be there at once.
 MOST_MAPS = 64
 
@@ -23,18 +25,25 @@ class Program:
 
     def __init__(self):
         self.blob, self.count, self.taken = Blob(), 0, set[int]()
+        self.version = LAYERS
 
-    def network(self, backbone: Any, neck: SparseDenseNeck, classifier: nn.Module) -> int:
-        """Append a whole network; returns its last map."""
-        branches = [self._step(STEM, self._new(), -1, write_stem, _stem(backbone))]
+    def network(self, backbone: Any, neck: nn.Module) -> int:
+        """Append a backbone and a neck; returns the last map."""
+        branches = [self.step(STEM, self.new(), -1, write_stem, _stem(backbone))]
         for fusion, parallel in zip(backbone.fusions, backbone.parallels, strict=True):
             branches = self._fusion(fusion, branches)
             branches = [self._row(blocks, x)
                         for blocks, x in zip(parallel, branches, strict=True)]
-        x = self._neck(neck, branches)
-        return self._step(CONV, self._new(), x, write_conv, classifier)
+        if isinstance(neck, SparseDenseNeck):
+            return self._neck(neck, branches)
+        return self._classification_neck(cast(SparseClassificationNeck, neck), branches)
 
-    def _new(self) -> int:
+    def classifier(self, layer: SparseConv, x: int) -> int:
+        """Append the last layer; returns its map."""
+        return self.step(CONV, self.new(), x, write_conv, layer)
+
+    def new(self) -> int:
+        """Return a map that is not taken."""
         found = next(i for i in range(MOST_MAPS + 1) if i not in self.taken)
         if found == MOST_MAPS:
             raise TicketError(f'the network keeps more than {MOST_MAPS} maps at once, which the C '
@@ -42,41 +51,45 @@ class Program:
         self.taken.add(found)
         return found
 
-    def _step(self, kind: int, out: int, read: int, write: Any = None, layer: Any = None,
-              flag: bool = False) -> int:
+    def step(self, kind: int, out: int, read: int, write: Any = None, layer: Any = None,
+             flag: bool = False) -> int:
+        """Append a step and what ``write(blob, layer)`` writes; returns ``out``."""
+        if kind > FREE:
+            self.version = OPERATIONS
         self.blob.numbers(kind, out, read, flag)
         self.count += 1
         if write:
             write(self.blob, layer)
         return out
 
-    def _free(self, *maps: int) -> None:
+    def free(self, *maps: int) -> None:
+        """Let maps be taken again."""
         for number in maps:
-            self._step(FREE, number, -1)
+            self.step(FREE, number, -1)
             self.taken.remove(number)
 
     def _block(self, block: Any, x: int, out: int | None = None) -> int:
         """Append a block; its result is added to ``out`` where that is given."""
         if not isinstance(block, SparseSearchBlock):
-            raise _refusal(block)
+            raise refusal(block)
         if block.overwrites:
             out = x
         added = out is not None
-        return self._step(BLOCK, out if added else self._new(), x, write_block, block, added)
+        return self.step(BLOCK, out if added else self.new(), x, write_block, block, added)
 
     def _row(self, blocks: Sequence[nn.Module], x: int) -> int:
         for block in blocks:
             y = self._block(block, x)
             if y != x:
-                self._free(x)
+                self.free(x)
             x = y
         return x
 
     def _fusion(self, fusion: Any, inputs: Sequence[int]) -> list[int]:
         if not isinstance(fusion, SparseFusion):
-            raise _refusal(fusion)
+            raise refusal(fusion)
         outputs = [self._fused(i, blocks, inputs) for i, blocks in enumerate(fusion.blocks)]
-        self._free(*inputs)
+        self.free(*inputs)
         if fusion.new_branch is not None:
             outputs.append(self._block(fusion.new_branch, outputs[-1]))
         return outputs
@@ -87,14 +100,14 @@ class Program:
             self._block(blocks[str(i - 1)], inputs[i - 1], total)
         if str(i + 1) in blocks:
             lower = self._block(blocks[str(i + 1)], inputs[i + 1])
-        self._step(FINISH, total, lower, flag=True)
+        self.step(FINISH, total, lower, flag=True)
         if lower >= 0:
-            self._free(lower)
+            self.free(lower)
         return total
 
     def _neck(self, neck: SparseDenseNeck, inputs: Sequence[int]) -> int:
         own = neck.sampled[neck.sampled < neck.counts[0]]
-        out = self._step(NECK, self._new(), inputs[0])
+        out = self.step(NECK, self.new(), inputs[0])
         self.blob.numbers(len(neck.coarser), sum(neck.counts[1:]))
         write_block(self.blob, neck.block)
         self.blob.numbers(len(own))
@@ -105,16 +118,32 @@ class Program:
             self.blob.numbers(source)
             write_coarse(self.blob, coarse, count, neck.sampled[inside] - start)
             start += count
-        self._free(*inputs)
+        self.free(*inputs)
+        return out
+
+
+    def _classification_neck(self, neck: SparseClassificationNeck, inputs: Sequence[int]) -> int:
+        total = self._block(neck.widen[0], inputs[0])
+        for downsample, widen, x in zip(neck.downsample, neck.widen[1:], inputs[1:], strict=True):
+            below = self._block(downsample, total)
+            self.free(total)
+            total = self._block(widen, x, below)
+        if not isinstance(neck.final, SparseConv):
+            raise refusal(neck.final)
+        final = self.step(CONV, self.new(), total, write_conv, neck.final)
+        self.free(total, *inputs)
+        out = self.step(MEAN, self.new(), final)
+        self.free(final)
         return out
 
 
 def _stem(backbone: Any) -> SparseStem:
     if not isinstance(backbone.stem, SparseStem):
-        raise _refusal(backbone.stem)
+        raise refusal(backbone.stem)
     return backbone.stem
 
 
-def _refusal(part: nn.Module) -> TicketError:
+def refusal(part: nn.Module) -> TicketError:
+    """Return the error for a part that the library has not."""
     return TicketError(f'the C library has no {type(part).__name__} of this form. Remedy: export '
                        'it as onnx.')

@@ -6,14 +6,14 @@ from ... import files
 from ...errors import config_error
 from ...tickets import Ticket
 from ..sparse.library import SOURCE
-from .network import HEATMAPS, encode
+from .network import SEGMENTATION, encode
 from .readme import readme
 
 #: The library's own files.
 FOLDER = Path(__file__).parent / 'source'
 #: Headers of the kernel that it includes, the same as SparseModel's.
-KERNEL = ('block.h', 'layers.h', 'maps.h', 'planes.h', 'sampled.h', 'sampling.h', 'stem.h',
-          'transformer.h', 'vectors.h')
+KERNEL = ('block.h', 'layers.h', 'maps.h', 'nodes.h', 'planes.h', 'sampled.h', 'sampling.h',
+          'stem.h', 'transformer.h', 'vectors.h')
 WEIGHTS = 'weights.bin'
 
 
@@ -21,7 +21,7 @@ def write_project(ticket: Ticket, folder: str | Path) -> dict[str, Any]:
     """Write sources, weights, build files, an example and a README.
 
     Args:
-        ticket (Ticket): Of a network for segmentation or key points, not compacted.
+        ticket (Ticket): Of a network for segmentation, key points or classification.
         folder (str | Path): New, empty, or one that this function has written.
 
     Returns:
@@ -38,7 +38,7 @@ def write_project(ticket: Ticket, folder: str | Path) -> dict[str, Any]:
     found['bytes'] = len(data)
     contents = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.is_file()}
     contents.update({name: (SOURCE.parent / name).read_bytes() for name in KERNEL})
-    if found['kind'] == HEATMAPS:  # pictures of labels are for segmentation
+    if found['kind'] != SEGMENTATION:  # pictures of labels are for segmentation
         del contents['label.c']
         contents.update({name: without_example(contents[name].decode(), name).encode()
                          for name in ('Makefile', 'CMakeLists.txt')})

@@ -27,7 +27,8 @@ _USAGE = '''
 def readme(found: Mapping[str, Any]) -> str:
     """Return the README for what :func:`~mmst.deploy.c_library.network.encode` has found."""
     labels = found['kind'] == 0
+    what = ('classes', 'heat maps', 'classes, a score of the whole image each')[found['kind']]
     return _TEXT.format(
         **found, share=found['bytes'] / max(found['kept'], 1),
-        what='classes' if labels else 'heat maps', example=' and label' if labels else '',
+        what=what, example=' and label' if labels else '',
         usage=_USAGE if labels else '')

@@ -26,6 +26,7 @@ class Step:
         terms (List[str]): Nodes that are added to all that.
         halves (List[str]): Nodes that are enlarged twice, then added.
         relu (bool): Whether a ReLU ends it.
+        static (bool): Whether it is the same for all images of a size.
     """
     node: str
     paths: list[list[str]] = field(default_factory=list)
@@ -37,10 +38,11 @@ class Step:
     terms: list[str] = field(default_factory=list)
     halves: list[str] = field(default_factory=list)
     relu: bool = False
+    static: bool = False
 
 
 def find_steps(graph: Graph) -> list[Step]:
-    """Return the nodes that depend on the image, in order, as few steps as can be."""
+    """Return all nodes but the image, in order; those that depend on it as few steps as can be."""
     return _Finder(graph).find()
 
 
@@ -53,7 +55,12 @@ class _Finder:
     def find(self) -> list[Step]:
         steps: dict[str, Step] = {}
         for node in self.graph:
-            if self.static[node.name] or node.op == 'image':
+            if node.op == 'image':
+                continue
+            if self.static[node.name]:
+                conv = node.op == 'conv'
+                steps[node.name] = Step(node.name, conv=node.name if conv else None,
+                                        source=node.inputs[0] if conv else None, static=True)
                 continue
             step, inside = self._step(node)
             for name in inside:
@@ -95,7 +102,7 @@ class _Finder:
                 step.terms.append(name)
         for name in list(step.terms) if step.paths else []:
             self._add_residual(step, name, inside)
-        for name in list(step.terms):
+        for name in step.terms[0 if step.paths else 1:]:  # something is added to
             if self.nodes[name].op == 'upsample' and self._alone(name):
                 step.terms.remove(name)
                 step.halves.append(name)

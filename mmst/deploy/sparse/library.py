@@ -137,6 +137,11 @@ def kernel() -> ctypes.CDLL | None:
         widen=[POINTER(Map), POINTER(Map), c_int32],
         convolve=[POINTER(Conv), POINTER(Map), POINTER(Map), c_int32],
         finish=[c_void_p, POINTER(Map), c_int32, c_int32],
+        gather_channels=[POINTER(Map), c_void_p, c_void_p, POINTER(Map), c_int32],
+        add=[POINTER(Map), POINTER(Map), POINTER(Map), c_int32],
+        shift=[POINTER(Map), c_void_p, c_int32, POINTER(Map), c_int32],
+        mixer=[POINTER(Transformer), POINTER(Map), POINTER(Map), c_int32],
+        **{name: [POINTER(Map), POINTER(Map), c_int32] for name in ('resize', 'enlarge', 'mean')},
         release=[])
     for name, arguments in signatures.items():
         function = getattr(library, name)

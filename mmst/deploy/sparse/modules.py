@@ -8,6 +8,7 @@ from ...models.hrnas.classification_neck import ClassificationNeck
 from ...models.hrnas.fusion_module import FusionModule
 from .engine_settings import EngineSettings
 from .library import functions
+from .nodes import Mean
 from .planes import as_map, in_planes, pointer
 from .sparse_block import SparseSearchBlock
 
@@ -68,11 +69,12 @@ class SparseClassificationNeck(nn.Module):
         self.settings = settings
         self.widen: Sequence[nn.Module] = module.widen
         self.downsample: Sequence[nn.Module] = module.downsample
-        self.final, self.pool = module.final, module.pool
+        self.final = module.final
+        self.pool = None if module.pool is None else Mean(settings)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         total = self.widen[0](inputs[0])
         for downsample, widen, x in zip(self.downsample, self.widen[1:], inputs[1:], strict=True):
             total = _add(widen, x, in_planes(downsample(total), self.settings.gap))
         out = self.final(total)
-        return (out if self.pool is None else self.pool(out).flatten(1), )
+        return (out if self.pool is None else self.pool([out], (1, 1)).flatten(1), )

@@ -7,27 +7,35 @@ from torch import Tensor, nn
 from ...models.hrnas.fusion_module import upsample_to
 from ..compact import CompactNetwork
 from ..compact.graph import Graph, Node
+from ..compact.operations.conv import StaticConv
 from .compact_steps import Step, find_steps, joined_paths
 from .engine_settings import EngineSettings
 from .fold import fold_conv
+from .kernel_module import KernelModule
 from .modules import finish
-from .planes import in_planes
+from .nodes import GraphNode, Sum, add, make_node
+from .planes import with_rows
+from .recent import recent
 from .sparse_block import SparsePath
 from .sparse_conv import SparseConv
 from .sparse_stem import FoldedLayer, SparseStem
 
 
-class SparseCompactNetwork(nn.Module):
-    """Runs a compacted network's MixConv paths and convolutions by the kernel.
+class SparseCompactNetwork(KernelModule):
+    """Runs a compacted network by the kernel.
 
     A compact search block, with the paths of its kernel sizes, its residual and the
-    sum of both, is one call again. Transformers, and maps that do not depend on the image, stay
-    torch's.
+    sum of both, is one call again. Maps that do not depend on the image are computed once for each
+    of the last few sizes.
 
     Args:
         network (CompactNetwork): In eval mode.
         settings (EngineSettings): Shared by the modules of a network.
         max_density (float): Paths with a larger share of non-zero weights stay torch's.
+
+    Attributes:
+        steps (List[Step]): In order.
+        parts (nn.ModuleDict): What runs each, by its number; those that are missing stay torch's.
 
     Shape:
         As of the compacted network.
@@ -36,7 +44,7 @@ class SparseCompactNetwork(nn.Module):
     def __init__(self, network: CompactNetwork, settings: EngineSettings, max_density: float = 1.):
         super().__init__()
         self.network, self.settings = network, settings
-        graph = network.to_graph()
+        self.graph = graph = network.to_graph()
         self.inputs = {node.name: list(node.inputs) for node in graph}
         self.image = next((node.name for node in graph if node.op == 'image'), None)
         self.steps: list[Step] = find_steps(graph)
@@ -47,60 +55,84 @@ class SparseCompactNetwork(nn.Module):
                 self.parts[str(number)] = part
         self.nodes = {step.node: self._within(step) for step in self.steps}
         self.last_use = self._last_uses()
+        for node in graph:
+            node.tensors = {}
 
     @staticmethod
     def reach(network: CompactNetwork) -> int:
         """Return the reach of the largest kernel."""
-        return max((m.kernel_size[0] // 2 for m in network.modules() if isinstance(m, nn.Conv2d)),
-                   default=0)
+        return max((m.weight.shape[-1] // 2 for m in network.nodes.values()
+                    if isinstance(m, (nn.Conv2d, StaticConv))), default=0)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         network, size = self.network, (x.shape[-2], x.shape[-1])
-        with self.settings.torch_aside():
-            values: dict[str, Tensor] = dict(network._static_maps(x, size))
-        values[self.image] = x
-        for number, step in enumerate(self.steps):
-            # A ModuleDict has no get.
-            key = str(number)
-            part = self.parts[key] if key in self.parts else None  # noqa: SIM401
-            values[step.node] = self._run(step, part, values, size)
-            for name in self.last_use.get(step.node, ()):
-                values.pop(name, None)
+        fixed = recent(self._plans, size, lambda: self._static_maps(x), self.settings.sizes_kept)
+        values = self._compute(dict(fixed), x, static=False)
         outputs = [values[name].expand(x.shape[0], -1, -1, -1) for name in network._outputs]
         return tuple(out.flatten(1) if network._flatten else out for out in outputs)
 
+    def _static_maps(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the maps that do not depend on the image and are read by those that do."""
+        values = self._compute({}, x[:1], static=True)
+        read = {name for step in self.steps if not step.static
+                for node in self.nodes[step.node] for name in node.inputs}
+        read = (read | set(self.network._outputs)) - {self.image}
+        return {name: value for name, value in values.items() if name in read}
+
+    def _compute(self, values: dict[str, Tensor], x: Tensor, static: bool) -> dict[str, Tensor]:
+        values[self.image] = x
+        for number, step in enumerate(self.steps):
+            if step.static != static:
+                continue
+            # A ModuleDict has no get.
+            key = str(number)
+            part = self.parts[key] if key in self.parts else None  # noqa: SIM401
+            values[step.node] = self._run(step, part, values, x)
+            for name in () if static else self.last_use.get(step.node, ()):
+                values.pop(name, None)
+        return values
+
     def _run(self, step: Step, part: nn.Module | None, values: dict[str, Tensor],
-             size: tuple[int, int]) -> Tensor:
-        if part is not None and not step.paths:  # its ReLU is in it
-            return part(values[step.source])
+             image: Tensor) -> Tensor:
         if part is None:
             with self.settings.torch_aside():
-                return self._by_torch(step, values, size)
-        total, gap = part(values[step.source]), self.settings.gap
-        with self.settings.torch_aside():
+                return self._by_torch(step, values, image)
+        if not step.paths and not isinstance(part, GraphNode):  # its ReLU is in it
+            return part(values[step.source])
+        if step.paths:
+            total = part(values[step.source])
             for name in step.terms:
-                total.add_(values[name])
-            half = None
-            for name in step.halves:
-                x = values[self.inputs[name][0]]
-                if half is None and tuple(total.shape[-2:]) == (2 * x.shape[-2], 2 * x.shape[-1]):
-                    half = in_planes(x.expand(len(total), -1, -1, -1), gap)
-                else:
-                    total.add_(upsample_to(x, total.shape[-2:]))
+                total = add(total, values[name], self.settings, in_place=True)
+        else:
+            total = part([values[name] for name in self.read(step)],
+                         (image.shape[-2], image.shape[-1]))
+        half = None
+        for name in step.halves:
+            x = values[self.inputs[name][0]]
+            if half is None and tuple(total.shape[-2:]) == (2 * x.shape[-2], 2 * x.shape[-1]):
+                half = with_rows(x.expand(len(total), -1, -1, -1))
+            else:
+                with self.settings.torch_aside():
+                    x = upsample_to(x, total.shape[-2:])
+                total = add(total, x, self.settings)
         return finish(total, half, step.relu, self.settings) if step.relu or step.halves else total
 
-    def _by_torch(self, step: Step, values: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+    def read(self, step: Step) -> list[str]:
+        """Return the maps that a step without paths or weights reads."""
+        return step.terms or self.inputs[step.node]
+
+    def _by_torch(self, step: Step, values: dict[str, Tensor], image: Tensor) -> Tensor:
         """Return the nodes of a step one by one, as the compacted network computes them."""
-        found: dict[str, Tensor] = dict(values)
+        found, size = dict(values), (image.shape[-2], image.shape[-1])
         for node in self.nodes[step.node]:
-            found[node.name] = self.network._compute(node, found, size)
+            found[node.name] = self.network._compute(node, found, size, image)
         return found[step.node]
 
     def _within(self, step: Step) -> list[Node]:
         """Return all nodes of a step, in order."""
         wanted, found = {step.node}, list[Node]()
         outside = {s.node for s in self.steps} - {step.node} | {self.image}
-        for node in reversed(self.network._dynamic):
+        for node in reversed(list(self.graph)):
             if node.name in wanted:
                 found.insert(0, node)
                 wanted |= set(node.inputs) - outside
@@ -129,10 +161,17 @@ class SparseCompactNetwork(nn.Module):
                 residual = residual + weight.flatten(1).numpy()
                 folded.bias.add_(bias)
             return SparsePath(folded, residual, self.settings)
-        conv = modules[step.conv] if step.conv else None
-        if conv is not None and SparseConv.takes(conv) and conv.groups == 1:
-            return SparseConv(conv, None, step.relu, self.settings)
-        return None
+        if step.conv:
+            conv = as_conv(modules[step.conv])
+            return SparseConv(conv, None, step.relu, self.settings) if SparseConv.takes(
+                conv) else None
+        if step.stem:
+            return None
+        node = graph.nodes[step.node]
+        if step.terms or node.op == 'add':  # perhaps of a ReLU after it
+            return Sum(self.settings)
+        module = modules[step.node] if step.node in modules else None  # noqa: SIM401
+        return make_node(graph, node, module, self.settings)
 
     def _last_uses(self) -> dict[str, list[str]]:
         """Return the maps that no later step reads, by step."""
@@ -145,3 +184,14 @@ class SparseCompactNetwork(nn.Module):
             if name not in self.network._outputs:
                 found.setdefault(reader, []).append(name)
         return found
+
+
+def as_conv(module: nn.Module) -> nn.Module:
+    """Return a convolution of maps that are the same for all images as an ordinary one."""
+    if not isinstance(module, StaticConv):
+        return module
+    weight, bias, settings = module.weight, module.bias, cast(Any, module.settings)
+    conv = nn.Conv2d(weight.shape[1] * settings['groups'], weight.shape[0], cast(
+        tuple[int, int], tuple(weight.shape[2:])), bias=bias is not None, device='meta', **settings)
+    conv.weight, conv.bias = weight, bias
+    return conv

@@ -16,6 +16,7 @@ from .modules import SparseClassificationNeck, SparseFusion
 from .sparse_block import SparseSearchBlock
 from .sparse_compact import SparseCompactNetwork
 from .sparse_conv import SparseConv
+from .sparse_linear import SparseLinear
 from .sparse_neck import SparseDenseNeck
 from .sparse_stem import SparseStem
 
@@ -44,8 +45,8 @@ def sparsify(model: nn.Module, settings: EngineSettings,
     if kernel() is None:
         return dict(sparse=0, dense=len(blocks))
     reach = [conv.kernel_size[0] // 2 for block in blocks for conv in block.mixconv.depthwise]
-    reach += [SparseCompactNetwork.reach(m) for m in model.modules()
-              if isinstance(m, CompactNetwork)]
+    compact = [m for m in model.modules() if isinstance(m, CompactNetwork)]
+    reach += map(SparseCompactNetwork.reach, compact)
     settings.gap = max([settings.gap, *reach])
     replace(model, CompactNetwork, lambda m: SparseCompactNetwork(m, settings, max_density))
     replace(model, SearchBlock, lambda block: block if density(block) > max_density
@@ -58,6 +59,9 @@ def sparsify(model: nn.Module, settings: EngineSettings,
             or density(m) > max_density else SparseConv(m.conv, m.bn, True, settings))
     replace(model, nn.Conv2d, lambda m: SparseConv(m, None, False, settings, contiguous=True)
             if is_classifier(m) else m)
+    if blocks or compact:  # of other networks it may be any layer
+        replace(model, nn.Linear, lambda m: SparseLinear(m, settings)
+                if SparseLinear.takes(m) and density(m) <= max_density else m)
     for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
         backbone.channels_last = False
         for block in (m for m in backbone.parallels.modules() if isinstance(m, SparseSearchBlock)):

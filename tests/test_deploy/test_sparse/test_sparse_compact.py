@@ -3,7 +3,7 @@ import copy
 
 import pytest
 import torch
-from deploy_tickets import TASKS, small_ticket
+from deploy_tickets import TASKS, small_ticket, with_n_m_mask
 from sparse_nets import needs_kernel
 from torch.utils._pytree import tree_leaves
 
@@ -12,8 +12,6 @@ from mmst.deploy.export import load_sparse, save_sparse
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.engine_settings import EngineSettings
 from mmst.deploy.sparse.sparsify import sparsify
-from mmst.pruning.mask import Mask
-from mmst.tickets import Ticket
 
 pytestmark = needs_kernel
 
@@ -88,15 +86,7 @@ def test_networks_are_made_sparse_in_place_as_tools_do():
 
 
 def test_tickets_of_n_m_masks_run_by_the_kernel():
-    ticket = small_ticket('cityscapes', 0.5)
-    state, mask = dict(ticket.state_dict), {}
-    for name in ticket.mask:
-        weight = state[name].flatten(1)
-        groups = torch.nn.functional.pad(weight, (0, -weight.shape[1] % 4)).unflatten(1, (-1, 4))
-        kept = groups.abs().argsort(2, descending=True).argsort(2) < 2
-        mask[name] = kept.flatten(1)[:, :weight.shape[1]].reshape(state[name].shape)
-        state[name] = state[name] * mask[name]
-    sparse = assert_runs(Ticket(ticket.model, state, Mask(mask), ticket.meta), sizes=((40, 48), ))
+    sparse = assert_runs(with_n_m_mask(small_ticket('cityscapes', 0.5)), sizes=((40, 48), ))
     assert sparse.blocks['sparse'] and not sparse.blocks['dense']
 
 

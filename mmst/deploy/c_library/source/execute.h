@@ -70,14 +70,47 @@ class Execution {
       case STEM: return stem(s, x);
       case CONV: return conv(s.conv, x, s.out);
       case FREE: slots_.free(s.out); return true;
+      case IMAGE: return copy(image, s.out);
       case FINISH:
         if (!arena_.counts()) {
           Context c(workers_, arena_, {0, 0, 0});
           run_finish(c, s.in < 0 ? nullptr : &x, &slots_.maps[s.out], s.flag);
         }
         return true;
-      default: return block(s, x);
+      case BLOCK:
+      case NECK: return block(s, x);
+      default: return node(s, x, image);
     }
+  }
+
+  bool copy(const Map &image, int out) {
+    slots_.make(out, layout(image.height, image.width, 1), image.channels);
+    if (arena_.counts()) return true;
+    const Map &y = slots_.maps[out];
+    for (int c = 0; c < y.channels; ++c)
+      for (int row = 0; row < y.height; ++row)
+        std::memcpy(row_of(y, 0, c, row), row_of(image, 0, c, row), sizeof(float) * y.width);
+    return true;
+  }
+
+  // An operation between layers, as long as its result fits in 32 bits.
+  bool node(const Step &s, const Map &x, const Map &image) {
+    const Node &n = s.node;
+    Extent e = n.extent;
+    if (s.kind != RESIZE && s.kind != ONES && s.kind != VALUES) e.height = x.height, e.width = x.width;
+    if (s.kind == MEAN) e.height = e.width = 1;
+    if (!e.height) e.height = image.height >> e.level, e.width = image.width >> e.level;
+    const int channels = s.kind == GATHER   ? n.sources.size
+                         : s.kind == MIXER  ? n.mixer.plan.outputs
+                         : s.kind == VALUES ? n.count
+                         : s.kind == ONES   ? 1
+                                            : x.channels;
+    const Layout out = layout(e.height, e.width, 1);
+    if (out.plane() * channels > MOST) return false;
+    slots_.make(s.out, out, channels);
+    Context c(workers_, arena_, need_of(s.kind, n, out.width));
+    if (!arena_.counts()) run_node(c, s.kind, s.flag, n, slots_.maps, x, slots_.maps[s.out]);
+    return true;
   }
 
   bool stem(const Step &s, const Map &x) {

@@ -56,13 +56,11 @@ struct TransformerLayer {
     t.padded = (t.tokens + 15) / 16 * 16;
     r.numbers(channels, t.inputs, 0, inputs - 1), r.numbers(targets, t.outputs, 0, outputs - 1);
     t.channels = channels.data, t.targets = targets.data;
-    Array<float> places, coordinates, narrow;
+    Array<float> places, coordinates;
     r.floats(places, 2 * DIM), r.floats(coordinates, 3 * int64_t(t.tokens));
     t.bias = reals(r, 1, t.outputs);
-    r.floats(narrow, int64_t(DIM) * t.tokens);
-    if (!r.ok() || !r.make(numbers[0], int64_t(DIM) * t.tokens) ||
-        !r.make(numbers[2], int64_t(DIM) * t.padded))
-      return;
+    queries(r);
+    if (!r.ok() || !r.make(numbers[0], int64_t(DIM) * t.tokens)) return;
     for (int32_t i = 0; i < t.tokens; ++i)
       for (int d = 0; d < DIM; ++d) {
         const float *c = coordinates.data + 3 * i;
@@ -70,15 +68,33 @@ struct TransformerLayer {
             double(c[0]) * places[d] + double(c[1]) * places[DIM + d] + double(c[2]);
       }
     t.start = numbers[0].data;
-    for (int d = 0; d < DIM; ++d)
-      for (int i = 0; i < t.tokens; ++i)
-        numbers[2][int64_t(d) * t.padded + i] = narrow[int64_t(d) * t.tokens + i];
-    t.queries = numbers[2].data;
     t.input = rows(r, 0, t.tokens, t.inputs, DIM), t.output = rows(r, 1, t.outputs, t.tokens, DIM);
     layer(r, t.encoder, 2, 3), layer(r, t.decoder, 8, 7);
   }
 
+  // Without its projections, as compacted networks have it; `targets`: tokens that are read.
+  void read_layers(Reader &r) {
+    Transformer &t = plan;
+    t.tokens = r.number(1, 1 << 12), t.outputs = r.number(1, t.tokens);
+    t.padded = (t.tokens + 15) / 16 * 16;
+    r.numbers(targets, t.outputs, 0, t.tokens - 1);
+    t.targets = targets.data;
+    queries(r);
+    if (r.ok()) layer(r, t.encoder, 2, 3), layer(r, t.decoder, 8, 7);
+  }
+
  private:
+  void queries(Reader &r) {
+    Transformer &t = plan;
+    Array<float> narrow;
+    r.floats(narrow, int64_t(DIM) * t.tokens);
+    if (!r.ok() || !r.make(numbers[2], int64_t(DIM) * t.padded)) return;
+    for (int d = 0; d < DIM; ++d)
+      for (int i = 0; i < t.tokens; ++i)
+        numbers[2][int64_t(d) * t.padded + i] = narrow[int64_t(d) * t.tokens + i];
+    t.queries = numbers[2].data;
+  }
+
   const float *reals(Reader &r, int index, int64_t count) {
     r.floats(numbers[index], count);
     return numbers[index].data;

@@ -1,27 +1,20 @@
 // The steps of a network, read from its file and checked: what they read is there and fits.
 #pragma once
-#include "layers_read.h"
-
-enum Kind { STEM = 1, CONV, BLOCK, NECK, FINISH, FREE };
+#include "node.h"
 
 struct Step {
   int32_t kind, out, in;  // maps by number; `in` is -1 where there is none
-  int32_t flag;           // BLOCK: adds to `out`; FINISH: ends in ReLU
+  int32_t flag;           // BLOCK: adds to `out`; FINISH, SHIFT: ends in ReLU; RESIZE: nearest, twice
   StemLayer stem;
   ConvLayer conv;
   BlockLayer block;
   Array<int32_t> sampled;  // NECK: channels of `in` that its Transformer reads
   Array<CoarseLayer> coarse;
+  Node node;
 };
 
 struct Header {
   int32_t kind, channels, outputs, gap, swaps, result;
-};
-
-// A map between steps, whatever the image's size: how often its height and width are halved.
-struct Shape {
-  bool there = false;
-  int32_t channels = 0, level = 0;
 };
 
 class Network {
@@ -34,7 +27,7 @@ class Network {
   // What a file holds after its head and checksum.
   void read(Reader &r) {
     Header &h = header;
-    h.kind = r.number(0, 1), h.channels = r.number(1, 1024), h.outputs = r.number(1, MOST_CHANNELS);
+    h.kind = r.number(0, 2), h.channels = r.number(1, 1024), h.outputs = r.number(1, MOST_CHANNELS);
     h.gap = r.number(1, 64), h.swaps = r.number(0, 1), h.result = r.number(0, MOST_SLOTS - 1);
     r.floats(mean, h.channels), r.floats(deviation, h.channels);
     const int32_t count = r.number(1, 1 << 16);
@@ -45,14 +38,15 @@ class Network {
       if (r.ok() && !follow(steps[i], shapes)) r.fail();
     }
     const Shape &last = shapes[h.result];
-    if (!last.there || last.channels != h.outputs || last.level > 16) r.fail();
-    stride = 1 << last.level;
+    const Extent wanted = h.kind == 2 ? Extent{0, 1, 1} : Extent{last.extent.level, 0, 0};
+    if (!last.there || last.channels != h.outputs || !(last.extent == wanted)) r.fail();
+    stride = h.kind == 2 ? 0 : 1 << wanted.level;
     if (!r.done()) r.fail();
   }
 
  private:
   static void read(Reader &r, Step &s, const Shape *shapes) {
-    s.kind = r.number(STEM, FREE), s.out = r.number(0, MOST_SLOTS - 1);
+    s.kind = r.number(STEM, IMAGE), s.out = r.number(0, MOST_SLOTS - 1);
     s.in = r.number(-1, MOST_SLOTS - 1), s.flag = r.number(0, 1);
     const bool reads = s.kind == CONV || s.kind == BLOCK || s.kind == NECK;
     if (reads && (s.in < 0 || !shapes[s.in].there)) return r.fail();
@@ -60,6 +54,7 @@ class Network {
     if (s.kind == CONV) s.conv.read(r);
     if (s.kind == BLOCK) s.block.read(r, 0);
     if (s.kind == NECK) read_neck(r, s, shapes);
+    if (s.kind > FREE) s.node.read(r, s.kind, s.in < 0 ? Shape{} : shapes[s.in]);
   }
 
   static void read_neck(Reader &r, Step &s, const Shape *shapes) {
@@ -74,45 +69,55 @@ class Network {
       seen += s.coarse[i].sampled.size, channels += s.coarse[i].conv.inputs;
       const Shape &x = shapes[s.coarse[i].source];
       if (!r.ok() || !x.there || x.channels != s.coarse[i].conv.inputs ||
-          x.level < shapes[s.in].level)
+          x.extent.height || x.extent.level < shapes[s.in].extent.level)
         r.fail();
     }
     if (s.block.stride != 1 || channels != others || seen != s.block.transformer.plan.inputs) r.fail();
   }
 
-  bool new_map(Shape *shapes, int32_t out, int32_t channels, int32_t level) {
-    if (shapes[out].there || level > 16) return false;
-    shapes[out] = {true, channels, level};
-    levels = std::max(levels, level);
+  bool new_map(Shape *shapes, int32_t out, int32_t channels, const Extent &extent) {
+    if (shapes[out].there || extent.level > MOST_LEVEL) return false;
+    shapes[out] = {true, channels, extent};
+    levels = std::max(levels, extent.level);
     return true;
   }
 
   bool follow(const Step &s, Shape *shapes) {
     Shape &out = shapes[s.out];
     const Shape in = s.in < 0 ? Shape{} : shapes[s.in];
-    const BlockLayer &b = s.block;
-    const int32_t level = in.level + (b.stride == 2);
     switch (s.kind) {
       case STEM:
         return s.stem.first.inputs == header.channels &&
-               new_map(shapes, s.out, s.stem.second.outputs, 2);
+               new_map(shapes, s.out, s.stem.second.outputs, {2, 0, 0});
+      case IMAGE:
+        return new_map(shapes, s.out, header.channels, {});
       case CONV:
         return s.conv.inputs == in.channels && s.conv.size / 2 <= header.gap &&
-               new_map(shapes, s.out, s.conv.outputs, in.level + (s.conv.stride == 2));
+               new_map(shapes, s.out, s.conv.outputs,
+                       s.conv.stride == 2 ? in.extent.halved() : in.extent);
       case NECK:
       case BLOCK:
-        if (b.inputs != in.channels || b.size / 2 > header.gap) return false;
-        if (!s.flag) return new_map(shapes, s.out, b.outputs, level);
-        if (s.out == s.in && (b.hidden || b.residual.value.size || b.stride != 1)) return false;
-        return out.there && out.channels == b.outputs && out.level == level;
+        return follow_block(s, shapes, in, out);
       case FINISH:
         return out.there && s.out != s.in &&
-               (s.in < 0 || (in.there && in.channels == out.channels && in.level == out.level + 1));
+               (s.in < 0 || (in.there && in.channels == out.channels && !out.extent.height &&
+                             in.extent == out.extent.halved()));
       case FREE:
         if (!out.there) return false;
         out.there = false;
         return true;
     }
-    return false;
+    Shape made;
+    return s.node.follow(s.kind, s.flag, shapes, in, made) &&
+           new_map(shapes, s.out, made.channels, made.extent);
+  }
+
+  bool follow_block(const Step &s, Shape *shapes, const Shape &in, const Shape &out) {
+    const BlockLayer &b = s.block;
+    const Extent extent = b.stride == 2 ? in.extent.halved() : in.extent;
+    if (b.inputs != in.channels || b.size / 2 > header.gap || in.extent.height) return false;
+    if (!s.flag) return new_map(shapes, s.out, b.outputs, extent);
+    if (s.out == s.in && (b.hidden || b.residual.value.size || b.stride != 1)) return false;
+    return out == Shape{true, b.outputs, extent} && out.there;
   }
 };

@@ -15,7 +15,7 @@ namespace {
 
 // The head of a file: magic, version, type of the weights, bytes after the head, their checksum.
 constexpr char MAGIC[8] = {'M', 'M', 'S', 'T', 'C', 'L', 'I', 'B'};
-constexpr uint32_t VERSION = 1, FLOAT32 = 0;
+constexpr uint32_t VERSION = 2, FLOAT32 = 0;
 constexpr int64_t HEAD = 32;
 constexpr int MOST_PIXELS = 1 << 16;  // of an axis
 
@@ -79,7 +79,7 @@ void copy_scores(const Map &from, const ticket_output &to) {
 
 extern "C" {
 
-const char *ticket_version(void) { return "1.0.0"; }
+const char *ticket_version(void) { return "1.1.0"; }
 
 int ticket_open(const void *data, size_t bytes, int threads, ticket **opened) {
   if (!data || !opened || threads < 1 || threads > MOST_THREADS) return TICKET_BAD_ARGUMENT;

@@ -29,7 +29,7 @@ enum {
   TICKET_BAD_ARGUMENT = 9
 };
 
-enum { TICKET_SEGMENTATION = 0, TICKET_HEATMAPS = 1 };
+enum { TICKET_SEGMENTATION = 0, TICKET_HEATMAPS = 1, TICKET_CLASSES = 2 };
 enum { TICKET_UINT8 = 0, TICKET_FLOAT32 = 1 };
 /* Options of a run. */
 enum {
@@ -39,11 +39,11 @@ enum {
 };
 
 typedef struct {
-  int32_t kind;     /* TICKET_SEGMENTATION or TICKET_HEATMAPS */
+  int32_t kind;     /* TICKET_SEGMENTATION, TICKET_HEATMAPS or, of the whole image, TICKET_CLASSES */
   int32_t channels; /* of the image */
   int32_t outputs;  /* classes, or key points */
   int32_t divisor;  /* height and width that the network takes are multiples of it */
-  int32_t stride;   /* pixels from one value of the output to the next */
+  int32_t stride;   /* pixels from one value of the output to the next; 0 where there is one a class */
   int32_t threads;
 } ticket_info;
 
@@ -54,8 +54,8 @@ typedef struct {
   int64_t channel, row, column;
 } ticket_image;
 
-/* Either may be null. Scores are (outputs, network's height / stride, network's width / stride),
- * labels (height, width) of the image. Their columns are neighbours. */
+/* Either may be null. Scores are (outputs, network's height / stride, network's width / stride), or
+ * (outputs, 1, 1) of TICKET_CLASSES; labels (height, width) of the image. Their columns are neighbours. */
 typedef struct {
   float *scores;
   int64_t score_channel, score_row;

@@ -9,6 +9,7 @@
 #endif
 
 #include "layers.h"
+#include "nodes.h"
 #include "pool.h"
 #include "sampled.h"
 
@@ -102,6 +103,42 @@ void finish(const Map *x, const Map *y, int32_t positive, int32_t threads) {
 void widen(const Map *x, const Map *y, int32_t threads) {
   Call call(threads);
   run_widen(call, x, y);
+}
+
+void gather_channels(const Map *maps, const int32_t *sources, const int32_t *channels, const Map *y,
+                     int32_t threads) {
+  Call call(threads);
+  run_gather(call, maps, sources, channels, y);
+}
+
+void add(const Map *a, const Map *b, const Map *y, int32_t threads) {
+  Call call(threads);
+  run_add(call, a, b, y);
+}
+
+void shift(const Map *x, const float *bias, int32_t positive, const Map *y, int32_t threads) {
+  Call call(threads);
+  run_shift(call, x, bias, positive, y);
+}
+
+void resize(const Map *x, const Map *y, int32_t threads) {
+  Call call(threads);
+  run_resize(call, x, y);
+}
+
+void enlarge(const Map *x, const Map *y, int32_t threads) {
+  Call call(threads);
+  run_double(call, x, y);
+}
+
+void mean(const Map *x, const Map *y, int32_t threads) {
+  Call call(threads);
+  run_mean(call, x, y);
+}
+
+void mixer(const Transformer *t, const Map *x, const Map *y, int32_t threads) {
+  Call call(threads);
+  run_mixer(call, t, x, y);
 }
 
 // Channels of x on the grid, as if x were enlarged to height x width first.
