@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,25 @@ def test_the_programs_of_the_page_run(folder):
                            folder / 'libticket.so', folder / 'weights.bin', '45', '70'],
                           capture_output=True, text=True, check=True)
     assert done.stdout.startswith('[[')
+
+
+def test_runs_allocate_nothing(folder):
+    subprocess.run(['g++', '-std=c++17', f'-I{folder}', ROOT / 'tests/count_memory.cpp',
+                    folder / 'ticket.o', '-o', folder / 'count_memory', '-pthread'], check=True)
+    found = subprocess.run([folder / 'count_memory', folder / 'weights.bin', '45', '70'],
+                           capture_output=True, text=True, check=True).stdout
+    assert found == '0 allocations in runs, 1 seen elsewhere\n'
+
+
+def test_threads_that_run_one_ticket_get_what_they_get_alone(folder):
+    library = opened(folder, threads=2)
+    images = [np.random.default_rng(i).normal(size=(3, 32 + 32 * (i % 3), 64)).astype(np.float32)
+              for i in range(12)]
+    alone = [library.scores(image) for image in images]
+    with ThreadPoolExecutor(3) as pool:  # calls of ctypes run side by side
+        for found, expected in zip(pool.map(library.scores, images), alone, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    library.close()
 
 
 def test_library_and_weights_are_small_and_need_the_c_library_alone(folder, ticket):
