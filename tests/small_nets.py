@@ -41,6 +41,19 @@ class NarrowModel(nn.Module):
         return self.classifier(self.neck(self.backbone(x))[0])
 
 
+class TwoBranches(nn.Module):
+    """A segmentation network of two branches: quicker to build than ``NarrowModel``."""
+
+    def __init__(self, channels=((4, ), (4, 6)), depths=((1, ), (1, 1)), **changes):
+        super().__init__()
+        self.backbone = narrow_backbone(channels=channels, depths=depths, **changes)
+        self.neck = narrow_neck(in_channels=channels[-1], **changes)
+        self.classifier = nn.Conv2d(7, 3, 1)
+
+    def forward(self, x):
+        return self.classifier(self.neck(self.backbone(x))[0])
+
+
 def initialised(module):
     """``module`` after its own initialisation, without mmengine's log of it."""
     SupernetInit()(module)

@@ -1,5 +1,10 @@
 """Opens a subcommand of ``mmst`` by the path of its tool in a checkout."""
+import os.path as osp
 import sys
+
+# Other modules are not to be looked for here: tools/profile.py is not Python's.
+_HERE = osp.dirname(osp.realpath(__file__))
+sys.path[:] = [folder for folder in sys.path if osp.realpath(folder or '.') != _HERE]
 
 
 def enter(tool):

@@ -2,21 +2,28 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def waiting(task: str, every: float = 15.) -> Iterator[None]:
-    """Print a line about a long task, and from time to time how long it has taken."""
+def waiting(task: str, every: float = 15.,
+            tell: Callable[[], str] = lambda: '') -> Iterator[None]:
+    """Print a line about a long task, and from time to time how long it has taken.
+
+    Args:
+        task (str): What it is.
+        every (float): Seconds between two lines. Defaults to 15.
+        tell (Callable): Says how far it is.
+    """
     out, begin, done = sys.stdout, time.monotonic(), threading.Event()
 
-    def tell() -> None:
+    def report() -> None:
         while not done.wait(every):
-            print(f'... {time.monotonic() - begin:.0f} s', file=out, flush=True)
+            print(f'... {time.monotonic() - begin:.0f} s {tell()}'.rstrip(), file=out, flush=True)
 
     print(task, file=out, flush=True)
-    teller = threading.Thread(target=tell, daemon=True)
+    teller = threading.Thread(target=report, daemon=True)
     teller.start()
     try:
         yield

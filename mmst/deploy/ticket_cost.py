@@ -109,9 +109,13 @@ def ticket_costs(ticket: Ticket, input_shape: Sequence[int] | None = None) -> Co
 def config_cost(model: Mapping[str, Any], input_shape: tuple[int, int],
                 scope: str | None = None) -> NetworkCost:
     """Return costs of the network of a model's config before any search."""
+    return network_cost(config_network(model, scope), input_shape)
+
+
+def config_network(model: Mapping[str, Any], scope: str | None = None) -> nn.Module:
+    """Return the network of a model's config before any search, with random weights."""
     with DefaultScope.overwrite_default_scope(scope):
-        network = build_model(without_widths(model))
-    return network_cost(network, input_shape)
+        return build_model(without_widths(model))
 
 
 def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None) -> NetworkCost:

@@ -15,7 +15,8 @@ WORDS = {
     'retrain': ['config.py', 'none.pth'], 'transfer': ['config.py', 'none.pth'],
     'lottery': ['config.py', 'none.pth', 'rp'], 'cost': ['none.pth'], 'compact': ['none.pth'],
     'export': ['none.pth', '--format', 'onnx'], 'share': ['none.pth', '-o', 'out'],
-    'seal': ['none.pth', '-o', 'out.pth'], 'accelerator': ['ticket.pth', 'none.pth'],
+    'seal': ['none.pth', '-o', 'out.pth'], 'profile': ['none.pth'],
+    'accelerator': ['ticket.pth', 'none.pth'],
     'visualize': ['config.py', 'none.pth', '-o', 'out'], 'curves': ['none.json']}
 MORE = [('retrain', ['config.py', '--from-checkpoint', 'none.pth']),
         ('transfer', ['config.py', 'ticket.pth', '--neck-ticket', 'none.pth'])]

@@ -1,0 +1,33 @@
+"""Measure what a network's modules cost in milliseconds, and predict a ticket's time.
+
+Networks of many widths and sparsities are drawn from the supernet and timed. With a ticket, its own
+time is predicted by the table that comes of it, and measured.
+"""
+import argparse
+
+from .common import add_import_argument
+
+DEVICES = dict(cpu='sparse', torch='torch')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the subcommand."""
+    parser.add_argument('file', metavar='config_or_ticket', help='CONFIG.py or TICKET.pth')
+    parser.add_argument('-o', '--out', metavar='FILE.json',
+                        help='the table; latency_CPU_HxW.json in the current folder by default')
+    parser.add_argument('--table', metavar='FILE.json',
+                        help='predict the ticket by this table, and measure no new one')
+    parser.add_argument('--device', choices=sorted(DEVICES), default='cpu',
+                        help='cpu: the sparse engine (default); torch: torch on the CPU, where '
+                        'zeros cost as much as other weights')
+    parser.add_argument('--threads', type=int, default=1, metavar='N', help='1 by default')
+    parser.add_argument('--shape', type=int, nargs='+', metavar='N',
+                        help='height and width of the image; the task\'s by default')
+    parser.add_argument('--networks', type=int, default=40, metavar='N',
+                        help='networks to learn from (default: 40)')
+    parser.add_argument('--checked', type=int, default=10, metavar='N',
+                        help='other networks, by which predictions are checked (default: 10)')
+    parser.add_argument('--rounds', type=int, default=7, metavar='N',
+                        help='calls of each network that count (default: 7)')
+    parser.add_argument('--seed', type=int, default=0, help='of the networks that are drawn')
+    add_import_argument(parser)

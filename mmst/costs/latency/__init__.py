@@ -1,0 +1,1 @@
+"""Predicts how many milliseconds a network takes, from a table of measured times."""

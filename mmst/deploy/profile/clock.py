@@ -1,0 +1,92 @@
+"""Takes the times of networks and of their modules, all of them in turns."""
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+#: The share of calls that are quicker than the one that counts: others had to share the machine.
+QUANTILE = 0.25
+
+
+@dataclass
+class Timed:
+    """Collects the times of one network.
+
+    Attributes:
+        run (Callable): Computes the network's output of an image.
+        modules (Dict[str, nn.Module]): Those that are timed one by one, by path.
+        whole (List[int]): Nanoseconds of each call.
+        parts (Dict[str, List[int]]): Path to nanoseconds of each call.
+    """
+    run: Callable[[Tensor], Any]
+    modules: dict[str, nn.Module] = field(default_factory=dict)
+    whole: list[int] = field(default_factory=list)
+    parts: dict[str, list[int]] = field(default_factory=dict)
+
+    def milliseconds(self) -> float:
+        """Return the time of the network."""
+        return float(np.quantile(self.whole, QUANTILE)) / 1e6
+
+    def of_modules(self) -> dict[str, float]:
+        """Return the milliseconds of each module; of one that was not called, 0."""
+        return {path: float(np.quantile(self.parts[path], QUANTILE)) / 1e6
+                if self.parts.get(path) else 0. for path in self.modules}
+
+
+def clock_of(threads: int) -> Callable[[], int]:
+    """Return the clock: of one thread its own processor time, else time by the wall.
+
+    Whatever else the machine does disturbs the former less.
+    """
+    return time.thread_time_ns if threads == 1 else time.perf_counter_ns
+
+
+@torch.inference_mode()
+def take_times(networks: Sequence[Timed], image: Tensor, rounds: int, threads: int) -> None:
+    """Add the times of some calls of each network.
+
+    Networks take turns, so that whatever else the machine does hits all of them alike; the first
+    call of a turn, with caches that others have filled, does not count.
+
+    Args:
+        networks (Sequence[Timed]): Times are added to them.
+        image (Tensor): (1, C, H, W) float32.
+        rounds (int): Turns of each network.
+        threads (int): With which the networks are computed.
+    """
+    clock, before = clock_of(threads), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for network in [network for _ in range(rounds) for network in networks]:
+            network.run(image)
+            begin = clock()
+            network.run(image)
+            network.whole.append(clock() - begin)
+            if network.modules:
+                _take_parts(network, image, clock)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _take_parts(network: Timed, image: Tensor, clock: Callable[[], int]) -> None:
+    begun: dict[str, int] = {}
+    hooks = []
+    for path, module in network.modules.items():
+        taken = network.parts.setdefault(path, [])
+
+        def begin(*_: Any, path: str = path) -> None:
+            begun[path] = clock()
+
+        def end(*_: Any, path: str = path, taken: list[int] = taken) -> None:
+            taken.append(clock() - begun[path])
+
+        hooks += [module.register_forward_pre_hook(begin), module.register_forward_hook(end)]
+    try:
+        network.run(image)
+    finally:
+        for hook in hooks:
+            hook.remove()

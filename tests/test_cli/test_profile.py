@@ -1,0 +1,69 @@
+"""mmst profile: a table of a config or a ticket, and what it says of a ticket."""
+import json
+import re
+
+import pytest
+from sparse_nets import needs_kernel
+from tiny_street import load_tool
+
+from mmst.deploy.compact import compact
+from mmst.deploy.open import open_ticket
+
+FEW = ['--networks', '12', '--checked', '1', '--rounds', '1']
+
+
+def tool(*args):
+    return load_tool('profile').main([str(arg) for arg in args])
+
+
+@pytest.fixture(scope='module')
+def table(trained, tmp_path_factory):
+    out = tmp_path_factory.mktemp('profile') / 'table.json'
+    assert tool(trained / 'ticket.pth', '-o', out, *FEW) == 0
+    return out
+
+
+@needs_kernel
+def test_a_ticket_is_timed_and_predicted_by_a_table_of_its_supernet(trained, table, capsys):
+    content = json.loads(table.read_text())
+    assert content['engine'] == 'sparse' and content['check']['networks'] == 1
+    assert content['machine']['processor'] and 'backbone.stem' in content['modules']
+    assert tool(trained / 'ticket.pth', '--table', table, '--rounds', '1') == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert re.search(r'ticket.pth: \S+ ms predicted, \S+ ms measured \([+-]\S+%\)$', line)
+
+
+@needs_kernel
+def test_a_table_of_another_machine_gives_a_warning(trained, table, tmp_path, capsys):
+    content = json.loads(table.read_text())
+    content['machine']['processor'] = 'a pocket calculator'
+    (tmp_path / 'other.json').write_text(json.dumps(content))
+    assert tool(trained / 'ticket.pth', '--table', tmp_path / 'other.json', '--rounds', '1') == 0
+    assert "processor 'a pocket calculator' instead of" in capsys.readouterr().out
+
+
+@needs_kernel
+@pytest.mark.parametrize('words, told', [
+    (['--shape', '8', '8'], '--table = .*8x8 is asked for'),
+    (['--out', 'x.json'], '--out = .*omit it'),
+    (['--table', 'none.json'], '--table = .*no such file')])
+def test_what_cannot_be_is_refused_in_one_line(trained, table, capsys, words, told):
+    assert tool(trained / 'ticket.pth', '--table', table, *words) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert re.search(f'profile.py: error: {told}', line) and 'Remedy: ' in line
+
+
+def test_numbers_that_make_no_sense_and_tables_for_a_config_are_refused(trained, tmp_path, capsys):
+    for words, told in ((['--networks', '3'], '--networks = 3'), (['--rounds', '0'], '--rounds'),
+                        (['--threads', '0'], '--threads = 0'), (['--shape', '0'], '--shape')):
+        assert tool(trained / 'ticket.pth', '-o', tmp_path / 'x.json', *words) == 2
+        assert told in capsys.readouterr().err
+    assert tool('st_hrnas_cityscapes_p90.py', '--table', 'x.json') == 2
+    assert 'there is no ticket' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_compact_ticket_is_refused(trained, tmp_path, capsys):
+    compact(open_ticket(str(trained / 'ticket.pth'))).save(tmp_path / 'compact.pth')
+    assert tool(tmp_path / 'compact.pth', *FEW) == 2
+    assert 'it is compact' in capsys.readouterr().err

@@ -1,0 +1,128 @@
+"""Tables that are measured: what is timed, what is drawn, what is learnt from it."""
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from small_nets import TwoBranches
+from sparse_nets import needs_kernel
+
+from mmst.costs.latency.table import LatencyTable
+from mmst.costs.latency.work import timed_modules, works_of
+from mmst.deploy.profile import clock, measure_network, profile
+from mmst.deploy.profile import measure as module
+from mmst.deploy.profile.clock import Timed, take_times
+from mmst.deploy.profile.draw import draw_network
+from mmst.deploy.profile.fit import fit_entry, fit_network
+from mmst.errors import ConfigError
+from mmst.search.units import find_units
+
+SHAPE = (32, 64)
+
+
+@pytest.fixture(scope='module')
+def supernet():
+    return TwoBranches().eval()
+
+
+@pytest.fixture(scope='module')
+def drawn(supernet):
+    rng = np.random.default_rng(0)
+    return [draw_network(supernet, rng) for _ in range(8)]
+
+
+def test_networks_are_drawn_of_many_widths_and_densities(supernet, drawn):
+    widths = [sum(map(len, find_units(model).values())) for model in drawn]
+    full = sum(map(len, find_units(supernet).values()))
+    assert min(widths) < 0.3 * full and max(widths) > 0.6 * full
+    kept = [int(model.backbone.stem[0].conv.weight.count_nonzero()) for model in drawn]
+    assert min(kept) < 0.3 * supernet.backbone.stem[0].conv.weight.numel() < max(kept)
+    assert len(find_units(supernet)['neck.block.mixconv.channels']) == 60, 'it is copied'
+
+
+def test_costs_are_found_again_from_times_that_they_make():
+    rng = np.random.default_rng(1)
+    true = dict(once=0.2, hidden=0.003, taps=0.00002)
+    works = [dict(hidden=float(h), taps=float(t), none=0.) for h, t in
+             rng.integers(0, 400, (30, 2))]
+    times = [true['once'] + sum(true.get(n, 0) * c for n, c in own.items()) for own in works]
+    entry = fit_entry('block', works, times)
+    assert entry.ms == pytest.approx(true, rel=1e-3) and entry.spread < 1e-3
+    noisy = fit_entry('block', works, [time * f for time, f in
+                                       zip(times, rng.uniform(.9, 1.1, 30), strict=True)])
+    assert 0.03 < noisy.spread < 0.1 and all(value > 0 for value in noisy.ms.values())
+    falling = fit_entry('block', works, [1 / (1 + own['hidden']) for own in works])
+    assert 'hidden' not in falling.ms, 'work never makes a module quicker'
+    assert fit_network([1., 2., 3.], [1.6, 2.7, 3.8]) == pytest.approx((0.5, 1.1))
+
+
+def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
+    """Modules take a time that is known: the clock goes on by it, whatever the machine does."""
+    def take(timed, image, rounds, threads):
+        for network in timed:
+            parts_of = {path: round(1e6 * cost(path, counts)) for path, counts
+                        in network.counts.items()}
+            network.whole.append(round(0.5e6 + 1.2 * sum(parts_of.values())))
+            for path in network.modules:
+                network.parts.setdefault(path, []).append(parts_of[path])
+
+    def cost(path, counts):
+        return 0.01 * len(path) + sum(1e-4 * len(name) * value for name, value in counts.items())
+
+    def prepared(model, engine, threads, paths=()):
+        timed = Timed(None, dict.fromkeys(paths))
+        timed.counts = {path: work() for path, work in works_of(model, engine).items()}
+        return timed
+
+    monkeypatch.setattr(module, 'take_times', take)
+    monkeypatch.setattr(module, 'prepared', prepared)
+    table = profile(supernet, SHAPE, networks=20, checked=3, rounds=1)
+    assert table.check['networks'] == 3 and table.check['largest_error'] < 0.02
+    assert table.overhead == pytest.approx(0.5, rel=0.1)
+    assert table.factor == pytest.approx(1.2, rel=0.02)
+
+
+@needs_kernel
+@pytest.mark.parametrize('engine', ['sparse', 'torch'])
+def test_a_table_of_this_machine_covers_the_supernet_and_comes_near(supernet, drawn, engine,
+                                                                    tmp_path):
+    lines = []
+    table = profile(supernet, SHAPE, engine, networks=12, checked=2, rounds=2, tell=lines.append)
+    assert list(table.modules) == list(timed_modules(supernet)) and len(lines) == 16
+    table.save(tmp_path / 'table.json')
+    table = LatencyTable.load(tmp_path / 'table.json')
+    table.check_covers(drawn[0], 'table', 'x', SHAPE)
+    assert table.predict(drawn[1]) / measure_network(drawn[1], table, 3) == pytest.approx(1, abs=.7)
+    assert all(entry.ms for entry in table.modules.values())
+
+
+def test_every_timed_module_is_called_and_times_add_up(supernet):
+    modules = {path: supernet.get_submodule(path) for path in timed_modules(supernet)}
+    timed = Timed(lambda image: supernet(image), modules)
+    take_times([timed, timed], torch.randn(1, 3, *SHAPE), 2, 1)
+    assert len(timed.whole) == 4 and {len(times) for times in timed.parts.values()} == {4}
+    assert 0.3 < sum(timed.of_modules().values()) / timed.milliseconds() < 1.5
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in supernet.modules())
+
+
+def test_networks_take_turns_and_a_turn_s_first_call_does_not_count(monkeypatch):
+    calls, ticks = [], itertools.count(0, 7)
+    monkeypatch.setattr(clock, 'clock_of', lambda threads: lambda: next(ticks))
+    first, second = (Timed(lambda image, n=n: calls.append(n)) for n in 'ab')
+    before = torch.get_num_threads()
+    take_times([first, second], torch.zeros(1), 3, 1)
+    assert ''.join(calls) == 'aabb' * 3 and first.whole == second.whole == [7] * 3
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize('settings, key', [
+    (dict(engine='fast'), 'engine'), (dict(threads=0), 'threads'), (dict(networks=2), 'networks'),
+    (dict(checked=0), 'checked'), (dict(rounds=0), 'rounds')])
+def test_settings_that_make_no_sense_are_refused(supernet, settings, key):
+    with pytest.raises(ConfigError, match=f'{key} = .*Remedy: '):
+        profile(supernet, SHAPE, **settings)
+
+
+def test_a_network_without_search_blocks_is_refused():
+    with pytest.raises(ConfigError, match='no search blocks'):
+        profile(torch.nn.Sequential(torch.nn.Linear(3, 3)), SHAPE)
