@@ -71,7 +71,7 @@ class GraphedForward:
         leaves = leaves_of(*args) if len(args) == 1 and not kwargs else []
         if not self._can_run(leaves) or not self._ready(args[0], leaves):
             return self.eager(*args, **kwargs)
-        self._keep_accumulated()
+        self._module_state.copy_gradients()  # out of the graph's memory, which it overwrites
         outputs = self.replay(*leaves)
         self._waits = waiting(outputs)
         return outputs
@@ -187,12 +187,6 @@ class GraphedForward:
         """Return all that a pass depends on besides the module."""
         return (tuple((t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves),
                 *_autocast())
-
-    def _keep_accumulated(self) -> None:
-        """Copy an earlier pass's gradients out of the graph's memory, which it overwrites."""
-        for parameter in self._module_state.parameters():
-            if parameter.grad is not None:
-                parameter.grad = parameter.grad.clone()
 
 
 class _Flat(nn.Module):

@@ -1,6 +1,7 @@
 """Holds the state of a module that a captured training pass depends on."""
 import operator
 
+import torch
 from mmengine import dist
 from torch import Tensor, nn
 
@@ -30,6 +31,14 @@ class ModuleState:
     def parameters(self) -> list[Tensor]:
         """Return its parameters."""
         return [t for named in self._parameters for t in named.values() if t is not None]
+
+    def copy_gradients(self) -> None:
+        """Move gradients to memory of their own."""
+        kept = [p for p in self.parameters() if p.grad is not None]
+        # In one call, as there are thousands; a product with 1 keeps every bit.
+        copies = torch._foreach_mul([p.grad for p in kept], 1) if kept else []
+        for parameter, copy in zip(kept, copies, strict=True):
+            parameter.grad = copy
 
     def fingerprint(self) -> tuple:
         """Return the state that a captured pass depends on: tensors in their places, modes.

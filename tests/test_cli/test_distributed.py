@@ -48,6 +48,18 @@ def test_two_processes_train_search_and_prune_to_the_exact_target(distributed):
     assert kinds.count('search') == kinds.count('prune') == 2  # and writes the timeline
 
 
+def test_one_process_under_the_launcher_trains_as_one_without_it(config, trained, tmp_path):
+    done = call(ROOT / 'tools' / 'dist_train.sh', config, 1, '--work-dir', tmp_path,
+                '--cfg-options', 'log_level=INFO')
+    assert done.returncode == 0, done.stderr[-3000:]
+    log = done.stdout + done.stderr
+    assert 'Distributed training: True' in log and 'GPU number: 1' in log
+    ticket, alone = (Ticket.load(folder / 'ticket.pth') for folder in (tmp_path, trained))
+    assert ticket.mask.pruned == alone.mask.pruned == -(-ticket.mask.total // 2)
+    assert {name: value.shape for name, value in ticket.state_dict.items()} == {
+        name: value.shape for name, value in alone.state_dict.items()}
+
+
 def test_the_p90_config_itself_trains_two_iterations_on_two_processes(tmp_path):
     """Full width; its data are generated and its crops small, as one epoch of two iterations."""
     data = generate('cityscapes', tmp_path / 'data', (64, 128), 4, 1).path

@@ -1,13 +1,15 @@
 """Launches the Triton kernels on tensors."""
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
 from types import ModuleType
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from .library import out_shape
 
+T = TypeVar('T')
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
 #: Pixels and channels of a program; pixels where it sums over them.
 BLOCK_X, BLOCK_C, BLOCK_SUM = 16, 32, 8
@@ -33,6 +35,18 @@ def can_run(weights: Sequence[Tensor]) -> bool:
     return len(set(sizes)) == len(sizes)
 
 
+def _on_device(launch: Callable[..., T]) -> Callable[..., T]:
+    """Launch on the GPU of the first tensor; Triton takes the current one, whichever that is."""
+
+    @wraps(launch)
+    def there(first: Tensor, *args: Any) -> T:
+        with torch.cuda.device_of(first):
+            return launch(first, *args)
+
+    return there
+
+
+@_on_device
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
     """Return depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last."""
     x = _last(x)
@@ -43,6 +57,7 @@ def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
     return y
 
 
+@_on_device
 def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Tensor],
                    stride: int) -> Tensor:
     """Return the gradient of the input of ``shape``, from that of the output."""
@@ -55,6 +70,7 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
     return found
 
 
+@_on_device
 def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
                      stride: int) -> list[Tensor]:
     """Return gradients of the weights, from those of the output: partial sums, then their sum."""
@@ -76,7 +92,7 @@ def _jit() -> ModuleType:
     return triton_jit
 
 
-@cache  # CUDA graphs hold their addresses; they are small
+@cache  # without a bound, as CUDA graphs hold their addresses; each takes less than a kilobyte
 def _plan(shapes: tuple[tuple[int, int], ...], by_row: bool, device: torch.device) -> Tensor:
     """Return rows of ``triton_jit``'s plan, for each block of channels or each of its rows of taps.
     """

@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -95,6 +96,36 @@ def test_nothing_is_written_beyond_a_slice(monkeypatch):
     monkeypatch.setattr(triton_kernel, '_empty', lambda like, shape: poisoned)
     out = triton_kernel.forward(x, weights, 1)
     assert out is poisoned and out.isfinite().all()
+
+
+class Launches:
+    """Stands for all kernels: notes the map whose GPU is the current one at each launch."""
+
+    def __init__(self):
+        self.current, self.found = None, []
+
+    def __getattr__(self, name):
+        return self
+
+    def __getitem__(self, grid):
+        return lambda *args: self.found.append(self.current)
+
+    @contextmanager
+    def device_of(self, tensor):
+        self.current = tensor
+        yield
+        self.current = None
+
+
+def test_kernels_are_launched_on_the_gpu_of_their_map(monkeypatch):
+    launches = Launches()
+    monkeypatch.setattr(triton_kernel, '_jit', lambda: launches)
+    monkeypatch.setattr(torch.cuda, 'device_of', launches.device_of)
+    x, weights = torch.ones(1, 2, 4, 4), [torch.ones(2, 1, 3, 3)]
+    triton_kernel.forward(x, weights, 1)
+    triton_kernel.input_gradient(x, x.shape, weights, 1)
+    triton_kernel.weight_gradients(x, x, weights, 1)
+    assert len(launches.found) == 5 and all(current is x for current in launches.found)
 
 
 def test_slices_of_one_kernel_size_are_left_to_torch():
