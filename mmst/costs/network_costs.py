@@ -12,7 +12,7 @@ from ..search.importance import Keep
 from ..search.surgery import Cut
 from ..search.target import copy_without_units
 from ..search.units import find_units, offers_units
-from ..search.walk import parameters, walk
+from ..search.walk import parameter_count
 from .arithmetic import Counts, Formula, Groups, formula_of
 from .cost import HW, counted, layer_costs, meta_copy, record_sizes, total, watch
 
@@ -68,7 +68,7 @@ class NetworkCosts:
             return self._traced(model)
         groups = find_units(model)
         costs = known.costs(groups, {name: g.count_by_label() for name, g in groups.items()})
-        if costs['params'] != sum(p.numel() for p in parameters(walk(model)).values()):
+        if costs['params'] != parameter_count(model):
             self._model = lambda: None  # something else than its units has changed
             return self(model)
         return costs

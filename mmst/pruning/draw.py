@@ -73,7 +73,9 @@ def draw_in_groups(score: Tensor, ratio: float, size: int,
 
 def _draw(scores: Mapping[str, Tensor], ratio: float,
           previous: Mask | None) -> dict[str, Tensor]:
-    flat = joined([score.detach().float() for score in scores.values()])
+    values = list(scores.values())
+    alike = len({score.dtype for score in values}) == 1
+    flat = joined(values if alike else [score.float() for score in values]).detach().float()
     _check_finite(flat)
     already = 0
     if previous is not None:

@@ -1,10 +1,13 @@
 """Answers questions about tensors of millions of entries in one pass."""
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch._utils import _unflatten_dense_tensors
 
 #: Entries from which on :func:`kth_lowest` looks at a sample, and how many that has.
 SAMPLED, SAMPLE = 1_000_000, 20_000
@@ -12,16 +15,45 @@ SAMPLED, SAMPLE = 1_000_000, 20_000
 
 def count_true(mask: Tensor) -> int:
     """Count the True entries; on a CPU NumPy takes a fraction of torch's time."""
-    if mask.device.type == 'cpu':
+    if _is_on_host(mask):
         return int(np.count_nonzero(mask.detach().numpy()))
     return int(mask.sum())
 
 
 def positions(mask: Tensor) -> Tensor:
     """Return where a 1-D mask is True, ascending; on a CPU NumPy takes a third of torch's time."""
-    if mask.device.type == 'cpu':
+    if _is_on_host(mask):
         return torch.from_numpy(np.flatnonzero(mask.detach().numpy()))
     return torch.nonzero(mask).flatten()
+
+
+def true_first(mask: Tensor) -> Tensor:
+    """Return positions of a 1-D mask that begin with those where it is True, ascending.
+
+    On a CPU there are no others; a GPU is not asked for their number.
+    """
+    if _is_on_host(mask):
+        return positions(mask)
+    return mask.logical_not().to(torch.uint8).argsort(stable=True)
+
+
+def non_negative_and_counts(tensors: Mapping[str, Sequence[Tensor]], masks: Sequence[Tensor]
+                            ) -> tuple[dict[str, bool], list[int]]:
+    """Say of which lists no tensor has an entry below 0 or NaN, and count True entries of masks.
+
+    Args:
+        tensors (Mapping[str, Sequence[Tensor]]): None is empty.
+        masks (Sequence[Tensor]): At least one, on the device of the others: a GPU is asked once.
+    """
+    if _is_on_host(masks[0]):
+        return ({key: all(float(value.min()) >= 0 for value in values)
+                 for key, values in tensors.items()}, [count_true(mask) for mask in masks])
+    lowest = [torch.stack([value.min().float() for value in values]).min()
+              for values in tensors.values()]
+    numbers = torch.stack([*((low >= 0).long() for low in lowest),
+                           *(mask.sum() for mask in masks)]).tolist()
+    return ({key: bool(one) for key, one in zip(tensors, numbers, strict=False)},
+            numbers[len(lowest):])
 
 
 def joined(tensors: Sequence[Tensor]) -> Tensor:
@@ -62,8 +94,7 @@ def in_one(function: Callable[[Tensor], Tensor], tensors: Sequence[Tensor],
 
 def split_like(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """Return the parts of a 1-D tensor in the sizes and shapes of other tensors."""
-    parts = flat.split([tensor.numel() for tensor in like])
-    return [part.view(tensor.shape) for part, tensor in zip(parts, like, strict=True)]
+    return list(_unflatten_dense_tensors(flat, like))  # a call; a split and views would be many
 
 
 def all_finite(values: Tensor) -> bool:
@@ -106,10 +137,18 @@ def _bounded(values: Tensor, count: int) -> tuple[Tensor, Tensor] | tuple[None, 
     margin = 4 * sqrt(at * max(len(sample) - at, 1) / len(sample)) + 2
     low, high = (sample[min(max(int(at + side), 0), len(sample) - 1)]
                  for side in (-margin, margin))
-    below = values < low
-    places = positions((values <= high).logical_xor_(below))
+    below = _compared(values, operator.lt, low)
+    places = positions(_compared(values, operator.le, high).logical_xor_(below))
     inside = 0 < count - count_true(below) <= len(places)
     return (below, places) if inside else (None, None)
+
+
+def _compared(values: Tensor, compare: Callable[[Any, Any], Any], bound: Tensor) -> Tensor:
+    """Compare all entries to a number; on a CPU NumPy takes a third of torch's time."""
+    if _numpy_sorts(values):
+        return torch.from_numpy(compare(values.detach().numpy(), bound.numpy()))
+    found: Tensor = compare(values, bound)
+    return found
 
 
 def _lowest(values: Tensor, count: int) -> Tensor:
@@ -120,7 +159,16 @@ def _lowest(values: Tensor, count: int) -> Tensor:
 
 
 def _kth_lowest(values: Tensor, k: int) -> Tensor:
-    if values.device.type == 'cpu' and values.dtype in (torch.float32, torch.float64):
+    if _numpy_sorts(values):
         # torch.kthvalue takes several times as long for ten million numbers.
         return torch.from_numpy(np.partition(values.detach().numpy(), k - 1))[k - 1]
     return values.kthvalue(k).values
+
+
+def _numpy_sorts(values: Tensor) -> bool:
+    return _is_on_host(values) and values.dtype in (torch.float32, torch.float64)
+
+
+def _is_on_host(tensor: Tensor) -> bool:
+    """Return whether NumPy may look at it, and nobody waits for its values."""
+    return tensor.device.type == 'cpu'

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ..search.walk import parameters, walk
+from ..search.walk import parameters_named
 from .large import in_one
 from .mask import Mask
 from .reactivation import PruneState, zero
@@ -63,7 +63,9 @@ class MaskInForce:
     @property
     def copies(self) -> dict[str, Tensor]:
         """Return the averaged weights by parameter name; empty without an average."""
-        return dict(parameters(walk(self.averaged))) if self.averaged is not None else {}
+        if self.averaged is None:
+            return {}
+        return dict(parameters_named(self.averaged, self.weights))
 
     @property
     def mask(self) -> Mask | None:

@@ -55,6 +55,8 @@ def find_matrices(model: nn.Module) -> Iterator[Matrix]:
 def matrices_of(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[Matrix]:
     """Do :func:`find_matrices` of modules with their paths."""
     for path, module in modules:
+        if not module._parameters and 'parametrizations' not in module._modules:
+            continue  # most modules
         for name in matrix_names(module):
             yield Matrix(path, module, name)
 

@@ -1,5 +1,5 @@
 """Finds the weights that may be pruned, of which "90%" is a share."""
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,26 +35,34 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck
             the weight of a layer is computed from others, so that zeros in those would not act.
     """
     modules = list(walk(model))
-    inside = tuple(f'{name}.' for name, m in modules if getattr(m, 'is_transformer_path', False))
+    inside = () if transformers else tuple(
+        f'{name}.' for name, m in modules if getattr(m, 'is_transformer_path', False))
     _check_patterns(modules, leave_alone)
 
     def chosen(path: str) -> bool:
-        return (path.split('.')[0] in parts and (transformers or not path.startswith(inside))
+        return (path.split('.')[0] in parts and not path.startswith(inside)
                 and not any(covers(pattern, path) for pattern in leave_alone))
 
     matrices = [matrix for matrix in matrices_of(modules) if chosen(matrix.path)]
     _check_own(matrices, leave_alone)
-    names = {id(p): name for name, p in parameters(modules).items()}
-    left_out = {id(p) for path, module in modules if not chosen(path)
-                for p in module.parameters(recurse=False)} if shared_owners(modules) else set()
-    own = [m.module._parameters[m.name] for m in matrices]
-    found = {id(p): p for p in own if p is not None and p.numel()}
-    weights = {names[key]: p for key, p in found.items() if key not in left_out}
+    own = [(m.full_name, m.module._parameters[m.name]) for m in matrices]
+    found = {name: p for name, p in own if p is not None and p.numel()}
+    weights = _once(found, modules, chosen) if shared_owners(modules) else found
     if not weights:
         raise config_error('PruneHook.parts', list(parts), 'the model has no prunable weight there',
                            'name the model\'s parts, e.g. [\'backbone\', \'neck\'], and spare '
                            'fewer layers (leave_alone)')
     return weights
+
+
+def _once(found: Mapping[str, nn.Parameter], modules: Sequence[tuple[str, nn.Module]],
+          chosen: Callable[[str], bool]) -> dict[str, nn.Parameter]:
+    """Return weights of which layers share some: once, and where all of their layers are chosen.
+    """
+    names = {id(p): name for name, p in parameters(modules).items()}
+    left_out = {id(p) for path, module in modules if not chosen(path)
+                for p in module.parameters(recurse=False)}
+    return {names[id(p)]: p for p in found.values() if id(p) not in left_out}
 
 
 def with_new_kinds(kept: Mapping[str, Tensor], weights: Mapping[str, nn.Parameter],

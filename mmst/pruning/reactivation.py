@@ -1,13 +1,12 @@
 """Holds weights of living parameters at zero under a mask, and revives them."""
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..search.optimizer_state import restart
-from .large import in_one, positions
+from .large import in_one, joined, non_negative_and_counts, true_first
 
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
 #: as they were when they were pruned; the operand of zeroing: on a CPU ``'bits'`` (int8), -1 where
@@ -44,7 +43,7 @@ def zero(pairs: Iterable[tuple[Tensor, dict[str, Tensor]]]) -> None:
     """Do ``zero_pruned_of`` for many tensors."""
     elsewhere = []
     for tensor, state in pairs:
-        if tensor.device.type == 'cpu' or tensor.element_size() not in _INTEGERS:
+        if tensor.is_cpu or tensor.element_size() not in _INTEGERS:
             _zero_one(tensor, state)
         else:
             elsewhere.append((tensor, state))
@@ -83,7 +82,7 @@ def zero_pruned_of(tensor: Tensor, state: dict[str, Tensor]) -> None:
 
 def _zero_one(tensor: Tensor, state: dict[str, Tensor]) -> None:
     integer = _INTEGERS.get(tensor.element_size())
-    if tensor.device.type != 'cpu' or integer is None:
+    if not tensor.is_cpu or integer is None:
         tensor.masked_fill_(state['pruned'], 0)
         return
     if 'bits' not in state:
@@ -107,36 +106,65 @@ def reactivate(masks: PruneState, optimizer: Optimizer) -> None:
     So that it does not jump, its first moments are 0 and its second moments the mean of the
     tensor's live entries (Adam counts steps per tensor: a second moment of 0 would make the first
     step several learning rates long). Adagrad's sums, Rprop's step sizes and the like are second
-    moments here: see ``sizes``. A tensor without a live entry starts again, step count too; so does
-    one whose state is coded in whole numbers.
+    moments here: see ``sizes_and_counts``. A tensor without a live entry starts again, step count
+    too; so does one whose state is coded in whole numbers. A GPU is waited for once.
     """
-    measures, again = sizes(masks, optimizer.state), []
     for parameter, state in masks.items():
-        pruned = state['pruned']
         if 'value' in state:
-            parameter.copy_(torch.where(pruned, state['value'], parameter))
-        moments = {key: value for key, value in optimizer.state.get(parameter, {}).items()
-                   if torch.is_tensor(value) and value.shape == parameter.shape and value.dim()}
-        if bool(pruned.all()) or not all(m.is_floating_point() for m in moments.values()):
-            again.append(parameter)
-            continue
-        live = positions(~pruned.flatten())
-        for key, moment in moments.items():
-            start = float(moment.flatten()[live].mean()) if key in measures else 0.
-            moment.masked_fill_(pruned, start)
+            parameter.copy_(torch.where(state['pruned'], state['value'], parameter))
+    moments = {parameter: {key: value for key, value in optimizer.state.get(parameter, {}).items()
+                           if torch.is_tensor(value) and value.shape == parameter.shape
+                           and value.dim()} for parameter in masks}
+    measures, counts = sizes_and_counts(masks, moments)
+    start_from_zero, again = [], []
+    for parameters in _by_device(masks).values():
+        live = true_first(~joined([masks[p]['pruned'] for p in parameters]))
+        begin = offset = 0
+        for p in parameters:
+            own, end = moments[p], begin + counts[p]
+            if begin == end or not all(m.is_floating_point() for m in own.values()):
+                again.append(p)
+            else:
+                start_from_zero += [(m, masks[p]) for key, m in own.items() if key not in measures]
+                _start_from_mean([m for key, m in own.items() if key in measures],
+                                 masks[p]['pruned'], live[begin:end] - offset)
+            begin, offset = end, offset + p.numel()
+    zero(start_from_zero)
     restart(optimizer, again)
     masks.clear()
 
 
-def sizes(masks: PruneState, optimizer_state: Mapping[Tensor, dict[str, Any]]) -> set[str]:
-    """Return the entries of an optimizer's state that measure sizes, as second moments; none is
-    negative.
+def sizes_and_counts(masks: PruneState, moments: Mapping[nn.Parameter, Mapping[str, Tensor]]
+                     ) -> tuple[set[str], dict[nn.Parameter, int]]:
+    """Return the entries of an optimizer's state that measure sizes, as second moments, of which
+    none is negative; and the number of live weights of each parameter.
 
     No list of names is complete; a first moment is negative somewhere among all masked weights.
     """
-    lowest: dict[str, list[Tensor]] = {}
-    for parameter in masks:
-        for key, value in optimizer_state.get(parameter, {}).items():
-            if torch.is_tensor(value) and value.shape == parameter.shape and value.numel():
-                lowest.setdefault(key, []).append(value.min().float())
-    return {key for key, values in lowest.items() if bool(torch.stack(values).min() >= 0)}
+    measures = {key for own in moments.values() for key in own}
+    counts: dict[nn.Parameter, int] = {}
+    for parameters in _by_device(masks).values():
+        lowest: dict[str, list[Tensor]] = {}
+        for p in parameters:
+            for key, value in moments[p].items():
+                if value.numel():
+                    lowest.setdefault(key, []).append(value)
+        found, numbers = non_negative_and_counts(
+            lowest, [masks[p]['pruned'] for p in parameters])
+        measures -= {key for key, is_size in found.items() if not is_size}
+        counts.update({p: p.numel() - n for p, n in zip(parameters, numbers, strict=True)})
+    return measures, counts
+
+
+def _by_device(masks: PruneState) -> dict[torch.device, list[nn.Parameter]]:
+    found: dict[torch.device, list[nn.Parameter]] = {}
+    for parameter, state in masks.items():
+        found.setdefault(state['pruned'].device, []).append(parameter)
+    return found
+
+
+def _start_from_mean(moments: list[Tensor], pruned: Tensor, live: Tensor) -> None:
+    """Set entries where ``pruned`` to the mean of those at the positions ``live``."""
+    for moment in moments:
+        # By ``where``: on a GPU ``masked_fill_`` would wait for the mean.
+        moment.copy_(torch.where(pruned, moment.flatten().index_select(0, live).mean(), moment))

@@ -1,6 +1,7 @@
 """Counts the importances of a network's units in fixed bins."""
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,8 +30,8 @@ def importance_histogram(groups: Mapping[str, UnitGroup],
     if not groups:
         return {}
     values = torch.cat([importance[name] for name in groups])
-    labels = torch.tensor([size for group in groups.values() for size in group.kernel_sizes],
-                          device=values.device)
+    sizes = np.concatenate([np.array(group.kernel_sizes, np.int64) for group in groups.values()])
+    labels = torch.from_numpy(sizes).to(values.device)
     return {label: _counts(values[labels == label]) for label in labels.unique().tolist()}
 
 

@@ -55,16 +55,16 @@ class OptimizerState:
                 own[key] = select(own[key], dim, index.to(own[key].device))
             return
         shape = tuple(parameter.shape)
-        entries = list(leaves(own, shape))
+        found = entries(own, shape)
         actions = [action_of(self._forms[path], shape, tuple(tensor.shape), dim, len(path) > 1)
-                   for path, tensor in entries]
+                   for path, tensor in found]
         if DROP in actions:
             restart(self.optimizer, [parameter])
             if len(index):  # an emptied parameter takes no step any more
-                name = str(entries[actions.index(DROP)][0][0])
+                name = str(found[actions.index(DROP)][0][0])
                 self.dropped[name] = self.dropped.get(name, 0) + 1
             return
-        for (path, tensor), action in zip(entries, actions, strict=True):
+        for (path, tensor), action in zip(found, actions, strict=True):
             if isinstance(action, int):
                 _replaced(own, path, select(tensor, action, index.to(tensor.device)))
 
@@ -118,7 +118,7 @@ def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Te
     One element is a count or a factor of the whole parameter, unless that has one element, too.
     """
     if isinstance(value, Tensor):
-        if value.numel() != 1 or (value.dim() and tuple(value.shape) == shape):
+        if _may_be_cut(value, shape):
             yield path, value
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -128,23 +128,40 @@ def leaves(value: Any, shape: Shape, path: Path = ()) -> Iterator[tuple[Path, Te
             yield from leaves(item, shape, (*path, i))
 
 
+def entries(own: Mapping[str, Any], shape: Shape) -> list[tuple[Path, Tensor]]:
+    """Return the :func:`leaves` of a parameter's state; most are not nested."""
+    found: list[tuple[Path, Tensor]] = []
+    for key, value in own.items():
+        if not isinstance(value, Tensor):
+            found += leaves(value, shape, (key, ))
+        elif _may_be_cut(value, shape):
+            found.append(((key, ), value))
+    return found
+
+
+def _may_be_cut(value: Tensor, shape: Shape) -> bool:
+    return value.numel() != 1 or (value.dim() > 0 and value.shape == shape)
+
+
 def find_forms(state: State) -> dict[Path, set[str]]:
     """Return, for each place in the state, the forms that fit for every parameter that has it."""
     forms: dict[Path, set[str]] = {}
-    known: dict[tuple[Shape, Shape], set[str]] = {}  # of the many tensors of one shape
+    seen: set[tuple[Path, Shape, Shape, bool]] = set()  # of the many tensors of one shape
     for parameter, own in state.items():
         if not isinstance(parameter, Tensor):
             continue
-        shape = tuple(parameter.shape)
-        found = list(leaves(own, shape))
-        foreign = any(tuple(tensor.shape) != shape for _, tensor in found)
+        shape = parameter.shape
+        found = entries(own, shape)
+        foreign = any(tensor.shape != shape for _, tensor in found)
         for path, tensor in found:
-            pair = shape, tuple(tensor.shape)
-            if pair not in known:
-                known[pair] = {name for name, form in FORMS.items() if form(*pair)}
-            fits = known[pair]
-            if foreign and not tensor.is_floating_point():
-                fits = set()  # codes, whose scales are in another entry
+            coded = foreign and not tensor.is_floating_point()
+            case = path, shape, tensor.shape, coded
+            if case in seen:
+                continue
+            seen.add(case)
+            shapes = tuple(shape), tuple(tensor.shape)
+            # Codes fit none: their scales are in another entry.
+            fits = set() if coded else {name for name, form in FORMS.items() if form(*shapes)}
             forms[path] = forms[path] & fits if path in forms else fits
     return forms
 

@@ -34,3 +34,24 @@ def parameters(modules: Iterable[tuple[str, nn.Module]]) -> dict[str, nn.Paramet
                 seen.add(parameter)
                 found[f'{path}.{name}' if path else name] = parameter
     return found
+
+
+def parameters_named(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Parameter]:
+    """Return parameters of ``model`` by their names, without a look at the others."""
+    modules = {'': model}
+
+    def at(path: str) -> nn.Module:
+        if path not in modules:
+            parent, _, own = path.rpartition('.')
+            modules[path] = at(parent)._modules[own]  # type: ignore[assignment]
+        return modules[path]
+
+    split = ((name, *name.rpartition('.')) for name in names)
+    return {name: at(path)._parameters[own]  # type: ignore[misc]
+            for name, path, _, own in split}
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Return the numbers in all parameters of ``model``, shared ones counted once."""
+    own = {p for _, module in walk(model) for p in module._parameters.values() if p is not None}
+    return sum(p.numel() for p in own)

@@ -3,7 +3,9 @@ import plain_events
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
+from mmst.pruning import large
 from mmst.pruning.reactivation import (
     mask_gradients,
     reactivate,
@@ -147,6 +149,63 @@ def test_a_reactivation_equals_that_of_tensors_one_by_one(name):
         assert list(one) == list(other)
         assert all(torch.equal(torch.as_tensor(one[k]), torch.as_tensor(other[k])) for k in one
                    if one[k] is not None)
+
+
+class Waits(TorchFunctionMode):
+    """Counts calls for which a GPU would be waited for."""
+
+    WAIT = {torch.Tensor.tolist, torch.Tensor.item, torch.Tensor.__bool__, torch.Tensor.__float__,
+            torch.Tensor.__int__, torch.Tensor.nonzero, torch.nonzero, torch.Tensor.cpu,
+            torch.Tensor.numpy, torch.masked_select, torch.Tensor.masked_select}
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        values = [*args, *(kwargs or {}).values()]
+        masked = func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__) and any(
+            torch.is_tensor(v) and v.dtype == torch.bool for v in values[1:])
+        # Its value, where it is a tensor, is looked at on the processor.
+        filled = func is torch.Tensor.masked_fill_ and torch.is_tensor(args[2])
+        self.count += func in self.WAIT or masked or filled
+        return func(*args, **(kwargs or {}))
+
+
+def adam_of_many(shapes, seed=0):
+    """Adam after two steps of weights half of which are pruned; one wholly."""
+    torch.manual_seed(seed)
+    weights = [nn.Parameter(torch.randn(shape)) for shape in shapes]
+    optimizer = ADAPTIVE['adam'](weights)
+    for _ in range(2):
+        for weight in weights:
+            weight.grad = torch.randn(weight.shape)
+        optimizer.step()
+    masks = {w: dict(pruned=torch.rand(w.shape) < (2 if i == 1 else 0.5))
+             for i, w in enumerate(weights)}
+    return optimizer, weights, masks
+
+
+@pytest.mark.parametrize('count', [3, 12])
+def test_a_gpu_is_waited_for_once_however_many_tensors_return(count, monkeypatch):
+    optimizer, _, masks = adam_of_many([(4, 5)] * count)
+    monkeypatch.setattr(large, '_is_on_host', lambda tensor: False)
+    with Waits() as waits:
+        reactivate(masks, optimizer)
+    assert waits.count == 1 and not masks
+
+
+def test_a_gpu_finds_what_a_cpu_finds(monkeypatch):
+    shapes, states = [(4, 5), (3, 2), (0, 3), (7, 3, 3, 3)], []
+    for on_host in (True, False):
+        optimizer, weights, masks = adam_of_many(shapes)
+        if not on_host:
+            monkeypatch.setattr(large, '_is_on_host', lambda tensor: False)
+        reactivate(masks, optimizer)
+        states.append([optimizer.state.get(w, {}) for w in weights])
+    for one, other in zip(*states, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_weights_start_from_0():

@@ -4,7 +4,7 @@ import pytest
 from small_nets import NarrowModel
 from torch import nn
 
-from mmst.search.walk import parameters, walk
+from mmst.search.walk import parameter_count, parameters, parameters_named, walk
 
 
 def shared():
@@ -24,3 +24,8 @@ def test_modules_and_parameters_are_torchs_in_its_order(make):
     assert list(walk(model)) == list(model.named_modules())
     assert list(parameters(walk(model))) == [name for name, _ in model.named_parameters()]
     assert all(parameters(walk(model))[name] is p for name, p in model.named_parameters())
+    named = dict(model.named_parameters())
+    assert parameter_count(model) == sum(p.numel() for p in named.values())
+    assert parameters_named(model, []) == {}
+    some = parameters_named(model, list(named)[::-1])
+    assert list(some) == list(named)[::-1] and all(some[name] is p for name, p in named.items())

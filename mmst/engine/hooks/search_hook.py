@@ -99,6 +99,7 @@ class SearchHook(IntervalHook):
         self.searcher.begin(unwrapped(runner), self._loaded)
         if self._loaded is not None:
             self.last_search = self._loaded['last_search']
+        refresh_averaged(runner)
         self._follow(runner)
         log_coverage(runner, self)
         if is_cuda_available():
@@ -150,7 +151,6 @@ class SearchHook(IntervalHook):
         self._loaded = checkpoint.get('mmst_search') if is_resumed(runner) else None
 
     def _follow(self, runner: Runner) -> None:
-        """Let average, distributed wrapper and penalty follow the network's shapes."""
-        refresh_averaged(runner)
+        """Let distributed wrapper and penalty follow the network's shapes."""
         rewrap(runner)
         runner.optim_wrapper.penalty = self.searcher.penalty(unwrapped(runner))

@@ -47,8 +47,11 @@ def evaluated(runner: Runner) -> nn.Module:
 
 
 def refresh_averaged(runner: Runner) -> None:
-    """Let the averaged model hold its tensors again after their storage has changed."""
+    """Let the averaged model hold its tensors themselves, after some have been replaced.
+
+    What a search cuts stays the same object, so that one call before training serves all searches.
+    """
     ema = averaged(runner)
     if ema is not None:
-        ema.avg_parameters = (ema.module.state_dict() if ema.update_buffers else
+        ema.avg_parameters = (ema.module.state_dict(keep_vars=True) if ema.update_buffers else
                               dict(ema.module.named_parameters()))

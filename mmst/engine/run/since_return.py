@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...errors import config_error, one_line, shorten
 from ...pruning.reactivation import PruneState
+from ...search.walk import parameters_named
 
 
 class SinceReturn:
@@ -57,8 +58,9 @@ class SinceReturn:
                 may shrink with its parameter.
             share (float): S, where a run goes on from a checkpoint. Defaults to 0.
         """
-        copies = dict(self.average.module.named_parameters())
-        self._pairs = [(w, copies[name]) for name, w in weights.items() if w in returned]
+        chosen = {name: weight for name, weight in weights.items() if weight in returned}
+        copies = parameters_named(self.average.module, chosen)
+        self._pairs = [(weight, copies[name]) for name, weight in chosen.items()]
         self._returned = returned
         self._witness.module.value.fill_(share)
         self._witness.steps.copy_(self.average.steps)
