@@ -79,13 +79,22 @@ class CoupledChannels:
                                            for group, k in self.shares[side].items())
 
 
-def formula_of(model: nn.Module, groups: Groups, sizes: Sizes,
-               macs_of: Mapping[str, int]) -> Formula | None:
-    """Return how costs follow from the units of ``model``; None where its modules do not say.
+class Together:
+    """Adds formulas up, each of costs of its own."""
+
+    def __init__(self, *formulas: Formula):
+        self.formulas = formulas
+
+    def __call__(self, groups: Groups, counts: Counts) -> tuple[int, int]:
+        found = [formula(groups, counts) for formula in self.formulas]
+        return sum(params for params, _ in found), sum(macs for _, macs in found)
+
+
+def formula_of(model: nn.Module, sizes: Sizes, macs_of: Mapping[str, int]) -> Formula:
+    """Return how costs follow from the units of ``model``, as far as its modules and weights say.
 
     Args:
         model (nn.Module): The network; its shapes are looked at.
-        groups (Mapping[str, UnitGroup]): Its units.
         sizes (Sizes): Heights and widths of its feature maps.
         macs_of (Mapping[str, int]): Weight to its multiply-adds now.
     """
@@ -93,4 +102,4 @@ def formula_of(model: nn.Module, groups: Groups, sizes: Sizes,
     if channels is not None:
         shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
         return CoupledChannels(channels.plan, shapes, macs_of)
-    return DeclaredUnits(sizes) if all(g.cost is not None for g in groups.values()) else None
+    return DeclaredUnits(sizes)

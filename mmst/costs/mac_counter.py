@@ -37,6 +37,8 @@ class MacCounter(TorchDispatchMode):
     Attributes:
         macs (Dict[str, int]): Path of a module to its multiply-adds.
         sparse_macs (Dict[str, float]): The same of the kept weights alone.
+        products (Dict[str, int]): Path of a module to those of its multiply-adds that no weight has
+            a part in, or only a copy of one.
         macs_of (Dict[str, int]): Name of a weight to the multiply-adds of the operations on it.
         names (Set[str]): Of the parameters. One that several modules share is there once, for the
             first of them.
@@ -46,6 +48,7 @@ class MacCounter(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.macs: dict[str, int] = {}
         self.sparse_macs: dict[str, float] = {}
+        self.products: dict[str, int] = {}
         self.macs_of: dict[str, int] = {}
         self._running: list[str] = ['']
         self._densities: dict[tuple[Any, ...], float] = {}
@@ -90,8 +93,10 @@ class MacCounter(TorchDispatchMode):
             owner = self._owners[storage_key(weight)]
             path, density = owner.path, self._density(owner, weight)
             self.macs_of[owner.name] = self.macs_of.get(owner.name, 0) + macs
-        elif path in self._weights:  # a copy of the weight, e.g. a standardised one
-            density = self._density(self._weights[path], None)
+        else:
+            self.products[path] = self.products.get(path, 0) + macs
+            if path in self._weights:  # a copy of the weight, e.g. a standardised one
+                density = self._density(self._weights[path], None)
         self.macs[path] = self.macs.get(path, 0) + macs
         self.sparse_macs[path] = self.sparse_macs.get(path, 0.) + macs * density
 

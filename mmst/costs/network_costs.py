@@ -13,8 +13,9 @@ from ..search.surgery import Cut
 from ..search.target import copy_without_units
 from ..search.units import find_units, offers_units
 from ..search.walk import parameter_count
-from .arithmetic import Counts, Formula, Groups, formula_of
+from .arithmetic import Counts, Formula, Groups, Together, formula_of
 from .cost import HW, counted, layer_costs, meta_copy, record_sizes, total, watch
+from .fitted import fit_rest
 
 #: Kernel sizes of units.
 Labels = npt.NDArray[np.int64]
@@ -47,8 +48,9 @@ class NetworkCosts:
     """Counts the costs of a network for one image of a fixed size.
 
     A network is traced as it is first seen; from then on its costs are computed from the numbers of
-    its units. A second trace, of half of its units, confirms that this is exact. Where it is not,
-    or where modules do not say what their units cost, each new shape is traced.
+    its units. Where modules do not say what their units cost, and for products of feature maps with
+    each other, a few traces more tell it. A last one, of half of its units, confirms that all this
+    is exact; where it is not, each new shape is traced.
 
     Args:
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
@@ -121,9 +123,10 @@ def learn(model: nn.Module, input_shape: HW) -> Known:
     for hook in hooks:
         hook.remove()
     groups = find_units(twin)
-    formula = formula_of(twin, groups, sizes, counter.macs_of)
-    if formula is None:
+    rest = fit_rest(twin, groups, counter, input_shape)
+    if rest is None:
         return Known(sizes)
+    formula = Together(formula_of(twin, sizes, counter.macs_of), rest)
     counts = {name: group.count_by_label() for name, group in groups.items()}
     params, macs = formula(groups, counts)
     known = Known(sizes, formula, sum(p.numel() for p in twin.parameters()) - params,

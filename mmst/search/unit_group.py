@@ -33,7 +33,8 @@ class UnitGroup:
         scales (Sequence[Scale]): All the factors of units that have several.
         cost (Callable, optional): ``cost(counts, in_hw, out_hw)`` are the parameters and the
             multiply-adds of all that there is for the units, if ``counts`` of each kernel size were
-            left; both 0 without a unit. Without it, costs of smaller networks are traced.
+            left; both 0 without a unit. Without it a few traces tell it where all units of a kernel
+            size cost the same and ``minimum`` is not 0; elsewhere each smaller network is traced.
     """
     kind: str
     bn: _BatchNorm | None
