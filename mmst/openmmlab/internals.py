@@ -93,6 +93,12 @@ def steps_of(scheduler: _ParamScheduler) -> int:
     return scheduler._global_step
 
 
+def jump(scheduler: _ParamScheduler, steps: int) -> None:
+    """Let a parameter scheduler go on as if it had been asked for a number of steps."""
+    scheduler._global_step = steps
+    scheduler.last_step = max(scheduler.last_step, min(steps, scheduler.end - 1) - scheduler.begin)
+
+
 def visualizer_backends(visualizer: Visualizer) -> Iterable[Any]:
     """Return the backends of a visualizer."""
     return visualizer._vis_backends.values()

@@ -29,6 +29,8 @@ from .unit_group import UnitGroup
 from .units import find_again, find_units, module_path
 
 Groups = Mapping[str, UnitGroup]
+#: A ρ above this is a slip of the pen: even 1 makes the penalty outweigh any loss.
+MOST_RHO = 1e3
 
 
 class Counter(Protocol):
@@ -68,7 +70,7 @@ class Searcher:
         self.costs = costs
         self.threshold = check_number('SearchHook.threshold', threshold, above=0, below=1,
                                       remedy='use the paper\'s 1e-3')
-        self.base_rho = check_number('SearchHook.rho', rho, low=0,
+        self.base_rho = check_number('SearchHook.rho', rho, low=0, high=MOST_RHO,
                                      remedy='use the released 1.4e-4')
         for name, value in (('target_flops', target_flops), ('target_params', target_params)):
             if value is not None:
@@ -220,6 +222,9 @@ class Searcher:
         if self.minimum >= most:
             raise config_error('SearchHook.minimum', self.minimum, f'no group has more than {most} '
                                'units, so none could go', f'set it below {most}')
+        if self.divisor > most:
+            raise config_error('SearchHook.divisor', self.divisor, f'no group has more than {most} '
+                               'units, so none could go', f'use {most} or less, e.g. 8')
         if self.target:
             self._check_target(model, groups)
 

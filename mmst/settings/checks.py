@@ -13,6 +13,8 @@ import numpy as np
 
 from ..errors import config_error
 
+#: The most pixels of an image's side: those of a JPEG.
+WIDEST = 65535
 Choice = TypeVar('Choice', bound=str | float | None)
 
 
@@ -117,9 +119,10 @@ def check_size(key: str, value: object, remedy: str) -> tuple[int, int]:
         ConfigError: Naming key, value and remedy.
     """
     pair = value if isinstance(value, (list, tuple)) and len(value) == 2 else ()
-    sides = [side for side in map(as_whole, pair) if side is not None and side > 0]
+    sides = [side for side in map(as_whole, pair) if side is not None and 0 < side <= WIDEST]
     if len(sides) != 2:
-        raise config_error(key, value, 'must be (height, width) in pixels', remedy)
+        raise config_error(key, value, f'must be (height, width) in pixels, {WIDEST} at most',
+                           remedy)
     return sides[0], sides[1]
 
 

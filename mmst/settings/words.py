@@ -40,6 +40,21 @@ def check_words(key: str, taker: Callable[..., Any], given: Mapping[str, Any]) -
                     'text', f'write it without quotes, e.g. {inner}={_unquoted(value, flag)}')
 
 
+def arguments(taker: Callable[..., Any]) -> tuple[list[str], bool]:
+    """Return the names of arguments that a class or function takes, and whether of any name.
+
+    Of a class that hands all others on to its base, those of the base are taken, too.
+    """
+    found: dict[str, None] = {}
+    for part in taker.__mro__[:-1] if inspect.isclass(taker) else [taker]:
+        given = inspect.signature(part).parameters.values()
+        found.update((argument.name, None) for argument in given if argument.kind in (
+            argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY))
+        if not any(argument.kind is argument.VAR_KEYWORD for argument in given):
+            return list(found), False
+    return list(found), True
+
+
 def _takes(taker: Callable[..., Any]) -> Iterator[tuple[str, tuple[set[Any], Any]]]:
     """Yield each argument with the kinds of numbers that it takes, if no others, and its default.
     """

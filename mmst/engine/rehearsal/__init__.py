@@ -61,8 +61,8 @@ def _steps(run: Rehearsal) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield 'val_dataloader', lambda: run.build_loader('val')
     yield 'val_cfg', lambda: runner.val_loop
     yield 'val_evaluator', run.evaluate_one_image
-    yield 'model', run.train_one_batch
     yield 'param_scheduler', lambda: settings.check_schedules(runner, run.places)
+    yield 'model', run.train_one_batch
     yield 'model', lambda: initialize_weights(runner)
     yield 'load_from', run.resume
     yield 'compile', lambda: compile_step(runner)

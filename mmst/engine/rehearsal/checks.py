@@ -4,6 +4,7 @@ from mmengine.config import Config
 from ...openmmlab.toolbox import check_toolbox
 from ...settings.length import run_length
 from ...settings.sections import check_names, check_sections
+from ...settings.unbuilt import check_test
 from ..run.build import build_model
 from ..run.processes import check_config
 from ..run.start_file import check_start
@@ -22,5 +23,6 @@ def check(cfg: Config) -> None:
     check_config(cfg)
     with explained(Places(cfg)):
         check_names(cfg)
+        check_test(cfg)
         run_length(cfg)
     check_start(cfg, build_model(cfg))

@@ -1,5 +1,4 @@
 """Explains any exception in one line: key, value, the error's own words, a remedy."""
-import inspect
 import linecache
 import os
 import re
@@ -13,6 +12,7 @@ from ...errors import ConfigError, DataError, MMSTError, shorten
 from ...settings.checks import suggestion
 from ...settings.parts import leaves
 from ...settings.resolve import other_name, resolve
+from ...settings.words import arguments
 from ..run.stop import Stopped
 from .places import Place, Places, frames
 
@@ -36,6 +36,8 @@ _ELSEWHERE = (
     ('out of memory', '{split}_dataloader.batch_size', 'use smaller batches or crops'),
     ("number of subfolders .* doesn't match", '{section}.type',
      "for another set of classes use type='CustomDataset', with_label=True"),
+    ('vis_backend name .* already exists', 'visualizer.vis_backends', 'remove one of the two, or '
+     'give one a name of its own'),
     ('cannot pickle', '{place}', 'give settings of which it is built, dict(type=…)'),
     ('each item mush be an optimizer object', 'optim_wrapper', 'give one optimizer for all '
      'parameters, which search and prune need: optim_wrapper=dict(optimizer=dict(type=…))'))
@@ -100,7 +102,11 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
             _elsewhere(found.key, places)) or (
             f'use one of {", ".join(allowed)}' if allowed and found is not outside else 'remove it')
     if missing := re.search(r"missing .*arguments?: '(\w+)'", text):
-        return place.inner(missing[1]), f'set {place.inner(missing[1]).key}'
+        # Settings that are handed on to a function stand in a part of their own.
+        handed = [key for key, part in leaves(place.value) if key and isinstance(part, dict)
+                  and 'type' not in part and set(part) <= set(_arguments(error))]
+        unset = place.inner(f'{handed[0]}.{missing[1]}' if handed else missing[1])
+        return unset, f'set {unset.key}'
     if 'must contain the key "type"' in text:
         parent, _, name = place.key.rpartition('.')
         near = suggestion(name, set(whole.inner(parent).value or ()) - {name})
@@ -153,7 +159,8 @@ def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
              and isinstance(value, str) and _NUMBER.fullmatch(value)]
     if isinstance(error, (RuntimeError, IndexError)) and not failed.startswith('raise'):
         # An operation has failed, and speaks of sizes and weights of its own.
-        named, by_line = [], by_line if place.line.strip() == failed else set()
+        built = frames(error)[0][0].f_code.co_name == '__init__'
+        named, by_line = [], by_line if built or place.line.strip() == failed else set()
     in_use = {name for frame, _ in frames(error) for name in settings
               if not isinstance(settings[name], (bool, type(None)))
               and frame.f_locals.get(name) is settings[name]}
@@ -177,18 +184,12 @@ def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
 def _arguments(error: BaseException) -> list[str]:
     """Return the settings that the class or function takes which complained."""
     called = str(error).partition('(')[0].replace('.__init__', '').rpartition('.')[2]
-    frame, found = frames(error)[0][0], []
+    frame = frames(error)[0][0]
     own = getattr(frame.f_locals.get('self'), '__dict__', {})
     seen = [*frame.f_locals.values(), *frame.f_globals.values(), *own.values(),
             *type(frame.f_locals.get('self')).__mro__]
     kind = next((value for value in seen if getattr(value, '__name__', None) == called), None)
-    for taker in kind.__mro__[:-1] if inspect.isclass(kind) else [kind] if callable(kind) else []:
-        arguments = inspect.signature(taker).parameters.values()
-        found += [argument.name for argument in arguments if argument.kind in (
-            argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)]
-        if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
-            break
-    return list(dict.fromkeys(found))
+    return list(arguments(kind)[0]) if callable(kind) else []
 
 
 def _message(error: BaseException) -> str:

@@ -1,43 +1,59 @@
 """Checks settings that raise nowhere, or only in the middle of a run."""
 import inspect
+import math
 import re
 import sys
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
+import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.runner import Runner, TestLoop
+from torch import Tensor
 
 from ...errors import config_error
-from ...settings.checks import check_number, suggestion
+from ...openmmlab.internals import jump
+from ...settings.checks import as_number, check_number, suggestion
 from ...settings.resolve import resolve
-from ..hooks.interval_hook import IntervalHook, check_interval, counts_iterations, max_steps
+from ..hooks.interval_hook import IntervalHook, counts_iterations, max_steps
 from ..run.writable import check_can_be_made
 from .places import Places
 
-#: Steps of a schedule that are tried: seconds.
-MOST = 500_000
-#: Settings that count something, and are used only in the middle of a run.
-_COUNTS = re.compile(
-    r'log_processor\.window_size|train_cfg\.(val_interval|dynamic_intervals\[\d+\]\[1\])'
-    r'|optim_wrapper\.accumulative_counts|\w+_hooks\S*\.(interval|max_keep_ckpts)')
+#: Steps of a schedule that are tried: seconds; and of a longer one's end.
+MOST, LAST = 500_000, 10_000
+#: A learning rate above this is a slip of the pen: the largest in use, of LARS, are about 30.
+RATE = 1e3
+#: The most that a schedule may give; none gives less than 0.
+_LIMITS = dict(lr=RATE, momentum=1., weight_decay=RATE)
+
+#: Values that stand for something else than their number: never, all, the maximum, automatic.
+_NO_NUMBER = dict(interval=(-1, ), max_keep_ckpts=(-1, ), norm_type=(math.inf, 'inf'), lr=(None, ))
 
 
 def check_numbers(runner: Runner, places: Places) -> None:
-    """Refuse intervals and counts that are no whole numbers, and beginnings after the run's end."""
-    bounds = dict(begin_epoch=runner.max_epochs, begin_iter=runner.max_iters, patience=None,
-                  val_begin=max_steps(runner) + 1)
+    """Refuse numbers that make no sense: intervals below 1, beginnings after the run's end, …"""
+    epochs, iterations, hooks = runner.max_epochs, runner.max_iters, r'\w+_hooks\S*'
+    end = r'(train_cfg|\w+_hooks\S*)'
+    bounds: dict[str, tuple[str, dict[str, Any]]] = {
+        r'log_processor\.window_size|train_cfg\.(val_interval|dynamic_intervals\[\d+\]\[1\])':
+            ('use 1', dict(low=1, whole=True)),
+        rf'{hooks}\.(interval|max_keep_ckpts)': ('use 1', dict(low=1, whole=True)),
+        r'optim_wrapper\.accumulative_counts': ('use 1', dict(low=1, high=iterations, whole=True)),
+        rf'{end}\.begin_epoch': ('use 0', dict(low=0, below=epochs)),
+        rf'{end}\.begin_iter': ('use 0', dict(low=0, below=iterations)),
+        rf'{end}\.val_begin': ('use 0', dict(low=0, high=max_steps(runner))),
+        rf'{hooks}\.patience': ('use 0', dict(low=0)),
+        r'optim_wrapper\.clip_grad\.(max_norm|clip_value|norm_type)': ('use 1.0', dict(above=0)),
+        r'optim_wrapper\.optimizer\.lr': ('correct {key}, e.g. to 1e-3', dict(low=0, high=RATE))}
     for key, value in places.parts.items():
-        name = key.rpartition('.')[2]
-        if _COUNTS.fullmatch(key) and (value != -1 or '_hooks' not in key):  # -1: never, or all
-            check_interval(key, value, 'use 1')
-        elif name in bounds and re.match(r'train_cfg|\w+_hooks', key):
-            check_number(key, value, low=0, below=bounds[name], remedy='use 0')
-        elif re.fullmatch(r'optim_wrapper\.clip_grad\.(max_norm|clip_value)', key):
-            check_number(key, value, above=0, remedy='use 1.0')
+        others = _NO_NUMBER.get(key.rpartition('.')[2], ())
+        for pattern, (remedy, limits) in bounds.items():
+            if re.fullmatch(pattern, key) and value not in others:
+                check_number(key, value, remedy=remedy.format(key=key), **limits)
 
 
 def check_loop(runner: Runner) -> None:
@@ -60,12 +76,31 @@ def check_hooks(runner: Runner, places: Places) -> None:
             raise config_error(f'{key}.type', kind.__name__, f'{found[kind]} is one already, and '
                                'both would act', f'change {found[kind]}, or remove one of them')
         found[kind] = key
-        if isinstance(hook, CheckpointHook) and hook.by_epoch and counts_iterations(runner):
-            raise config_error(f'{key}.by_epoch', True, 'the run counts iterations, so there would '
-                               'be nothing to resume from until its end',
-                               f'set {key}.by_epoch=False; its interval then counts iterations')
+        if isinstance(hook, CheckpointHook):
+            _check_checkpoints(runner, key, hook)
         if isinstance(folder := getattr(hook, 'out_dir', None), str) and '://' not in folder:
             check_can_be_made(f'{key}.out_dir', folder)
+
+
+def _check_checkpoints(runner: Runner, key: str, hook: CheckpointHook) -> None:
+    """Refuse checkpoints that are never written, or overwrite each other."""
+    if hook.by_epoch and counts_iterations(runner):
+        raise config_error(f'{key}.by_epoch', True, 'the run counts iterations, so there would '
+                           'be nothing to resume from until its end',
+                           f'set {key}.by_epoch=False; its interval then counts iterations')
+    check_number(f'{key}.save_begin', hook.save_begin, low=0, whole=True, remedy='use 0',
+                 below=runner.max_epochs if hook.by_epoch else runner.max_iters)
+    try:
+        name = hook.filename_tmpl.format(12)
+    except (LookupError, ValueError, AttributeError):
+        name = ''
+    if not re.fullmatch(r'[^/\\]*\b12\.pth', name.replace('_', '-')):
+        raise config_error(f'{key}.filename_tmpl', hook.filename_tmpl, 'the run finds no '
+                           'checkpoint of such a name again', "use e.g. 'epoch_{}.pth'")
+    for name in set(hook.args) - set(inspect.signature(runner.save_checkpoint).parameters):
+        known = inspect.signature(CheckpointHook.__init__).parameters
+        raise config_error(f'{key}.{name}', hook.args[name], 'nothing reads it',
+                           suggestion(name, known) or 'remove it')
 
 
 def check_rules(runner: Runner) -> None:
@@ -108,9 +143,43 @@ def check_schedules(runner: Runner, places: Places) -> None:
                 raise config_error(key, cfg.type, 'nothing is evaluated, so it would never act',
                                    'set val_dataloader, val_cfg and val_evaluator, or use another')
         else:
-            length = runner.max_epochs if schedule.by_epoch else runner.max_iters
-            for _ in range(min(length, MOST)):
-                schedule.step()
+            _step_through(key, schedule, runner.max_epochs if schedule.by_epoch
+                          else runner.max_iters)
+
+
+def _step_through(key: str, schedule: Any, length: int) -> None:
+    """Step a schedule to the end of the run; refuse values that no training goes on with.
+
+    Of a schedule that is longer than can be tried in seconds, the middle is left out. Learning
+    rates are left at their highest.
+    """
+    name, groups = schedule.param_name, schedule.optimizer.param_groups
+    most = [group[name] for group in groups]
+    for step in chain(range(min(length, MOST)), range(max(MOST, length - LAST), length)):
+        if step == length - LAST:
+            jump(schedule, step)
+        schedule.step()
+        for i, group in enumerate(groups) if name in _LIMITS else ():
+            if not 0 <= group[name] <= _LIMITS[name]:
+                check_number(f'{key}: {name} in step {step + 1}', group[name], low=0,
+                             high=_LIMITS[name], remedy=f'correct the settings of {key}')
+            most[i] = max(most[i], group[name])
+    for group, value in zip(groups, most, strict=True) if name == 'lr' else ():
+        group[name] = value
+
+
+def check_update(places: Places, before: list[Tensor], after: list[Tensor]) -> None:
+    """Refuse a step at the highest rate that takes the weights far from where they were."""
+    changes = [new.detach() - old for new, old in zip(after, before, strict=True)]
+    size, change = (math.hypot(*map(float, torch._foreach_norm(some)))
+                    for some in (before, changes))
+    if not change < RATE * max(size, 1.):
+        numbers = {key: number for key, value in places.parts.items() if re.fullmatch(
+            r'optim_wrapper\.optimizer\.\w+', key) and (number := as_number(value)) is not None}
+        key = max(numbers, key=numbers.__getitem__, default='optim_wrapper.optimizer')
+        raise config_error(key, numbers.get(key), 'the first step at the highest learning rate '
+                           f'changes the weights by {change:.1e}, and their size is {size:.1e}',
+                           'use smaller numbers, e.g. lr=1e-3, weight_decay=1e-2')
 
 
 def check_metrics(runner: Runner, places: Places, metrics: dict[str, Any]) -> None:

@@ -134,9 +134,15 @@ class Rehearsal:
                     weight: torch.rand_like(weight) < 0.5
                     for weight in hook.weights(runner).values()})
         runner.model.train()
+        before = [weight.detach().clone() for weight in self._trained()]
         # The only iteration of its run: gradients that are to be gathered make a step all the same.
         runner.optim_wrapper.initialize_count_status(runner.model, 0, 1)
         self.losses = runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper)
+        settings.check_update(self.places, before, self._trained())
+
+    def _trained(self) -> list[torch.Tensor]:
+        """Return the weights that are trained."""
+        return [weight for weight in self.runner.model.parameters() if weight.requires_grad]
 
     def resume(self) -> None:
         """Load all that the run goes on from, and train one more batch with it.
