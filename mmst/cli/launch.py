@@ -1,6 +1,9 @@
 """Start several processes as torchrun does, but without its report on one-line errors."""
 import logging
+import sys
 from collections.abc import Sequence
+
+from ..errors import one_line
 
 #: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have reported in one line.
 SAID = (2, 130, 143)
@@ -41,4 +44,9 @@ def main(words: Sequence[str]) -> int:
         return code
     except SignalException as error:  # passed on to the processes, which have ended
         return 128 + error.sigval
+    except (ValueError, AssertionError, RuntimeError, OSError) as error:
+        # Of torchrun itself: the processes have ways of their own to fail.
+        said = str(error) or 'numbers of processes must be 1 or more'
+        print(f'mmst launch: error: {one_line(said)} (mmst launch --help)', file=sys.stderr)
+        return 2
     return 0

@@ -17,6 +17,7 @@ from ..errors import ConfigError
 from ..settings.config_path import find_config
 from ..version import __version__
 from .given_files import check_given_files
+from .given_numbers import check_given_numbers
 from .parser import Parser
 
 #: The subcommands: modules of this folder, with the descriptions of their arguments.
@@ -106,6 +107,7 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
         if isinstance(config := getattr(args, 'config', None), str):
             find_config(config, quiet=True)  # before torch is imported, which takes long
         check_given_files(args)
+        check_given_numbers(args)
         module = load(name)
     except ConfigError as error:
         if os.environ.get('LOCAL_RANK', '0') == '0':  # as ending does
