@@ -102,10 +102,13 @@ static int damaged(const Bytes &whole, int count) {
 
 static int sizes(const Bytes &whole, int count) {
   ticket *t = nullptr;
+  ticket_info info;
   if (ticket_open(whole.data(), whole.size(), 2, &t)) return 2;
+  ticket_describe(t, &info);
   for (int i = 0; i < count; ++i) {
+    const bool labels = below(2) && info.kind == TICKET_SEGMENTATION;
     const int height = 1 + below(below(3) ? 40 : 130), width = 1 + below(below(3) ? 40 : 130);
-    const int code = run(t, height, width, TICKET_RESIZE | below(8), below(2), below(2));
+    const int code = run(t, height, width, TICKET_RESIZE | below(8), below(2), labels);
     if (code) return std::printf("%dx%d: %s\n", height, width, ticket_error(code)), 3;
   }
   const int odd[][2] = {{0, 4}, {-1, 8}, {1 << 20, 1}, {INT32_MAX, INT32_MAX}, {65536, 65536}};
@@ -144,7 +147,7 @@ static int scores(const Bytes &whole, int height, int width) {
   if (ticket_scratch(t, height, width, 0, &bytes)) return 3;
   std::vector<float> image(size_t(height) * width * info.channels);
   for (size_t i = 0; i < image.size(); ++i) image[i] = int(i * 7 % 19) - 9;
-  const int64_t h = height / info.stride, w = width / info.stride;
+  const int64_t h = info.stride ? height / info.stride : 1, w = info.stride ? width / info.stride : 1;
   std::vector<float> found(h * w * info.outputs);
   Exact scratch(bytes);
   const ticket_image in = {image.data(), TICKET_FLOAT32, height, width, int64_t(height) * width, width, 1};
