@@ -161,6 +161,8 @@ Without CUDA graphs the gradients of a bucket are sent while the backward pass g
 when its graph has been replayed, so that only parts overlap: the gradients of the neck and the head
 travel while the backbone's graph runs; those of the backbone, which are most, do not. Nothing
 overlaps with an event, and all GPUs wait for the first: it decides and sends indices and masks.
+On one thread of a CPU a search of the full-width supernet takes 0.12 s and a prune 0.08 s
+([record](results/events.md)); what they take on a GPU now has not been measured.
 Averages, penalties and masks are computed by each GPU for itself.
 """.strip()
 
