@@ -5,10 +5,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # no such locks on this system
-    fcntl = None
+from .optional import if_there
+
+fcntl = if_there('fcntl')  # locks
 
 #: File in a generated data set that tells how it was made.
 MARKER = 'dataset.json'
@@ -22,7 +21,7 @@ def holding(cfg: Mapping[str, Any]) -> Iterator[None]:
     locks, nothing is held.
     """
     with ExitStack() as stack:
-        for marker in sorted({*map(find_marker, data_roots(cfg))} - {None}):
+        for marker in sorted({path for root in data_roots(cfg) if (path := find_marker(root))}):
             with suppress(OSError):
                 descriptor = os.open(marker, os.O_RDONLY)
                 stack.callback(os.close, descriptor)

@@ -1,8 +1,16 @@
-"""Imports packages that only some tools need."""
+"""Imports packages that only some tools need, and modules that only some systems have."""
 from importlib import import_module
 from types import ModuleType
 
 from .errors import ConfigError
+
+
+def if_there(module: str) -> ModuleType | None:
+    """Import a module of Python's own; return None on systems that lack it."""
+    try:
+        return import_module(module)
+    except ImportError:
+        return None
 
 
 def need(module: str, why: str, install: str | None = None) -> ModuleType:

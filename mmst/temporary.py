@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-try:
-    import fcntl
-except ImportError:  # no such locks on this system
-    fcntl = None
+from .optional import if_there
+
+fcntl = if_there('fcntl')  # locks
 
 #: Seconds after which a folder that no process holds is taken for one of a process that was killed.
 OLD = 600

@@ -21,7 +21,7 @@ def end_in_one_line(tool: str, action: Callable[[], int | None]) -> int:
     except Stopped as stopped:
         if not stopped.reported and local_rank() == 0:
             print(f'{tool}: ended by {stopped.name}', file=sys.stderr, flush=True)
-        return int(stopped.code)
+        return 128 + stopped.number
     except KeyboardInterrupt:
         if local_rank() == 0:
             print(f'{tool}: ended by SIGINT', file=sys.stderr, flush=True)

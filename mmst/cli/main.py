@@ -3,6 +3,7 @@
 Nothing heavy is imported before the arguments are read: help and errors in them need neither torch
 nor mmengine.
 """
+import argparse
 import difflib
 import importlib
 import os
@@ -102,7 +103,7 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
         prog (str): The first words of its messages.
     """
     parser = None if name == 'launch' else make_parser(name, prog)  # torchrun reads its own
-    args = None if parser is None else parser.parse_args(words)
+    args = argparse.Namespace() if parser is None else parser.parse_args(words)
     try:
         if isinstance(config := getattr(args, 'config', None), str):
             find_config(config, quiet=True)  # before torch is imported, which takes long

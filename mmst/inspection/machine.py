@@ -42,6 +42,7 @@ class Machine:
         stack: list[Any] = []
         marks: list[list[Any]] = []
         memo: dict[int, Any] = {}
+        argument: Any  # of a kind that its operation knows
         for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
             self.operations -= 1

@@ -91,7 +91,7 @@ def _unfolded(root: Any) -> tuple[int, ...]:
             pending.extend(inner)
         else:
             node.total = _sum(pending.pop())
-    return root.total if isinstance(root, Node) else (1, _length(root), 0)
+    return root.total if isinstance(root, Node) and root.total else (1, _length(root), 0)
 
 
 def _sum(node: Node) -> tuple[int, int, int]:

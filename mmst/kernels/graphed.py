@@ -71,6 +71,7 @@ class GraphedForward:
         leaves = leaves_of(*args) if len(args) == 1 and not kwargs else []
         if not self._can_run(leaves) or not self._ready(args[0], leaves):
             return self.eager(*args, **kwargs)
+        assert self._module_state is not None and self.replay is not None  # _ready has seen to it
         self._module_state.copy_gradients()  # out of the graph's memory, which it overwrites
         outputs = self.replay(*leaves)
         self._waits = waiting(outputs)

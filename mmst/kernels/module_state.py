@@ -34,10 +34,10 @@ class ModuleState:
 
     def copy_gradients(self) -> None:
         """Move gradients to memory of their own."""
-        kept = [p for p in self.parameters() if p.grad is not None]
+        kept = [(p, p.grad) for p in self.parameters() if p.grad is not None]
         # In one call, as there are thousands; a product with 1 keeps every bit.
-        copies = torch._foreach_mul([p.grad for p in kept], 1) if kept else []
-        for parameter, copy in zip(kept, copies, strict=True):
+        copies = torch._foreach_mul([gradient for _, gradient in kept], 1) if kept else []
+        for (parameter, _), copy in zip(kept, copies, strict=True):
             parameter.grad = copy
 
     def fingerprint(self) -> tuple:

@@ -50,7 +50,7 @@ class CompactProgram:
             raise TicketError('the C library runs networks of one output, and this one has '
                               f'{len(network.network._outputs)}. Remedy: export it as onnx.')
         image = network.image
-        if image is not None and any(self._reads_image(step) for step in network.steps):
+        if image and any(self._reads_image(step) for step in network.steps):
             self.places[image] = program.step(IMAGE, program.new(), -1)
         for number, step in enumerate(network.steps):
             key = str(number)
@@ -71,10 +71,10 @@ class CompactProgram:
         if isinstance(part, SparseStem):
             return program.step(STEM, program.new(), -1, write_stem, part)
         if isinstance(part, SparseConv):
-            return program.step(CONV, program.new(), self.places[str(step.source)], write_conv,
+            return program.step(CONV, program.new(), self.places[step.source], write_conv,
                                 part)
         if isinstance(part, SparsePath):
-            total = program.step(BLOCK, program.new(), self.places[str(step.source)], write_block,
+            total = program.step(BLOCK, program.new(), self.places[step.source], write_block,
                                  part)
             for name in step.terms:
                 total = self._add(total, self.places[name])

@@ -33,20 +33,20 @@ def encode(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
     network = model.model
     backbone, neck = (getattr(network, name, None) for name in ('backbone', 'neck'))
     compact = isinstance(backbone, SparseCompactNetwork) and neck is None
-    if not compact and not (hasattr(backbone, 'fusions') and isinstance(
-            neck, (SparseDenseNeck, SparseClassificationNeck))):
+    channels = model.channels
+    if channels is None or (not compact and not (hasattr(backbone, 'fusions') and isinstance(
+            neck, (SparseDenseNeck, SparseClassificationNeck)))):
         raise TicketError(f'the C library does not run a {ticket.model.get("type")} with '
                           f'{type(backbone).__name__} and {type(neck).__name__}: it runs '
                           'mmst.HRNASSupernet and a neck of this project. Remedy: export it as '
                           'onnx.')
     features = cast(nn.Module, backbone if compact else neck)
-    classifier, single = _classifier(model, features)
+    classifier, single = _classifier(model, features, channels)
     program = Program()
     last = (CompactProgram(program, cast(SparseCompactNetwork, backbone)).write() if compact
             else program.network(backbone, features))
     result = program.classifier(classifier, last)
     blob, outputs = Blob(), len(classifier.weight)
-    channels = model.channels
     kind = CLASSES if single else HEATMAPS if hasattr(network, 'head') else SEGMENTATION
     settings = preprocessing(ticket)
     blob.numbers(kind, channels, outputs, model.settings.gap, _wants_bgr(ticket, channels), result)
@@ -61,12 +61,13 @@ def encode(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
 
 def _wants_bgr(ticket: Ticket, channels: int) -> bool:
     """Return whether the network reads blue first: the toolboxes load images so."""
-    settings = ticket.model.get('data_preprocessor')
+    settings = ticket.model.get('data_preprocessor') or {}
     turned = ('bgr_to_rgb', 'to_rgb', 'rgb_to_bgr')
     return channels == 3 and bool(settings) and not any(settings.get(key) for key in turned)
 
 
-def _classifier(model: SparseModel, features: nn.Module) -> tuple[SparseConv, bool]:
+def _classifier(model: SparseModel, features: nn.Module,
+                channels: int) -> tuple[SparseConv, bool]:
     """Return the layer that is all of the head, and whether it is linear: of the image as a whole.
 
     Raises:
@@ -82,8 +83,7 @@ def _classifier(model: SparseModel, features: nn.Module) -> tuple[SparseConv, bo
     if layer is not None and len(found) == 1 + (linear is not None):
         hooks = [features.register_forward_hook(lambda m, x, y: seen.update(features=y[0])),
                  layer.register_forward_hook(lambda m, x, y: seen.update(x=x[0], y=y))]
-        image = torch.randn(1, model.channels, 64, 64,
-                            generator=torch.Generator().manual_seed(0))
+        image = torch.randn(1, channels, 64, 64, generator=torch.Generator().manual_seed(0))
         output = model(image)
         for hook in hooks:
             hook.remove()

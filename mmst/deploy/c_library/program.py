@@ -74,8 +74,8 @@ class Program:
             raise refusal(block)
         if block.overwrites:
             out = x
-        added = out is not None
-        return self.step(BLOCK, out if added else self.new(), x, write_block, block, added)
+        return self.step(BLOCK, self.new() if out is None else out, x, write_block, block,
+                         out is not None)
 
     def _row(self, blocks: Sequence[nn.Module], x: int) -> int:
         for block in blocks:

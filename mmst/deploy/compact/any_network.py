@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ...pruning.mask import Mask
-from ...search.graph.channels import Channels, channels_of
+from ...search.graph.channels import channels_of
 from ...search.graph.plan import Side
 from ...search.surgery import Cut
 from ...search.target import round_counts
@@ -57,7 +57,8 @@ def compact_channels(ticket: Ticket, multiple: int = 1) -> Ticket:
 
 def live_units(model: nn.Module, name: str, readers: Mapping[str, int]) -> Tensor:
     """Return 1-D bool: the units of a group that are read and are not 0."""
-    channels: Channels = channels_of(model)
+    channels = channels_of(model)
+    assert channels is not None, 'a ticket with channels builds a network that has them'
     tensors = dict(model.named_parameters())
     places = {side: index for side, index in channels.places(name).items()
               if side[0] in tensors}

@@ -72,3 +72,5 @@ def _check_entry(entry: Mapping[str, Any], known: Mapping[str, Node]) -> None:
         raise ValueError(f'{name} is there twice, or reads a node that is not before it')
     if OPERATIONS[op].has_inputs != bool(inputs):
         raise ValueError(f'{name} has {len(inputs)} inputs')
+    if OPERATIONS[op].has_weights != bool(entry.get('shapes')):
+        raise ValueError(f'{name} has {len(entry.get("shapes") or ())} weights')

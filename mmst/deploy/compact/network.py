@@ -36,6 +36,8 @@ class CompactNetwork(BaseModule):
 
     #: For the count of costs: the first image of a size costs more than the others.
     computes_once = True
+    #: Constants of one input size instead of the maps, once frozen.
+    frozen: nn.ModuleDict | None
 
     def __init__(self, graph: str | Mapping[str, Any], channels_last: bool = True,
                  init_cfg: dict | None = None):
@@ -96,8 +98,9 @@ class CompactNetwork(BaseModule):
         self.frozen = None
         for node in graph:
             if node.tensors:
-                self.nodes[node.name] = OPERATIONS[node.op].module(
-                    node, count[node.inputs[0]], fixed[node.name])
+                layer = OPERATIONS[node.op].module(node, count[node.inputs[0]], fixed[node.name])
+                assert layer is not None, 'from_data lets no others have weights'
+                self.nodes[node.name] = layer
                 node.tensors = {}
         self._flatten = graph.flatten
         self._outputs = list(graph.outputs)
@@ -133,7 +136,9 @@ class CompactNetwork(BaseModule):
         """Return a node's map; ``image``: the image, or a tensor of its type, for nodes without
         inputs.
         """
-        inputs = [values[name] for name in node.inputs] or [image]
+        inputs = [values[name] for name in node.inputs]
+        if not inputs and image is not None:
+            inputs = [image]
         if node.name in self.nodes:
             return self.nodes[node.name](*inputs)
         return OPERATIONS[node.op].run(inputs, node.settings, size)

@@ -73,6 +73,7 @@ class CompactAttention(Attention):
         values (int): Dimensions of the values.
         scale (float): Of the scores.
     """
+    scale: float
 
     def __init__(self, dim: int, inner: int, values: int, scale: float):
         super().__init__(dim, dropout=0.)

@@ -16,12 +16,12 @@ class Part:
 
     Channels may be among them that are 0 throughout: those that a sum wants filled with zeros.
     """
-    name: str | None = None
+    name: str = ''
     index: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Return whether a node computes it."""
-        return self.name is not None
+        return bool(self.name)
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,6 @@ def smallest(ticket: Ticket) -> Ticket:
 
 def preprocessing(ticket: Ticket) -> dict[str, Any]:
     """Return mean, deviation and order of colours that make an image the network's input."""
-    settings: dict[str, Any] | None = ticket.model.get('data_preprocessor')
+    settings: dict[str, Any] = ticket.model.get('data_preprocessor') or {}
     keys = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr', 'to_rgb')
-    return {key: settings[key] for key in keys if key in (settings or {})}
+    return {key: settings[key] for key in keys if key in settings}

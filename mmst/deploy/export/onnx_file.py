@@ -52,6 +52,7 @@ def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
                 network, (image, ), dynamo=True, opset_version=opset, verbose=False,
                 input_names=['image'], output_names=names,
                 dynamic_shapes=dict(image={0: torch.export.Dim('batch')}))
+            assert program is not None, 'there is one with dynamo=True'
             model = program.model_proto
     except Exception as error:  # the exporter raises all kinds
         raise TicketError(f'the network cannot be exported to ONNX at {network.input_shape}: '

@@ -18,7 +18,7 @@ class Step:
     Attributes:
         node (str): Name of the (last) node, which the result gets.
         paths (List[List[str]]): MixConv paths of one input: expansion, depthwise, projection each.
-        source (str, optional): Their input.
+        source (str): Their input; ``''``: there are none, nor a convolution.
         identity (bool): Whether the input itself is added, too.
         residual (str, optional): A convolution of the input that is added, too.
         conv (str, optional): A convolution instead of paths.
@@ -30,7 +30,7 @@ class Step:
     """
     node: str
     paths: list[list[str]] = field(default_factory=list)
-    source: str | None = None
+    source: str = ''
     identity: bool = False
     residual: str | None = None
     conv: str | None = None
@@ -60,7 +60,7 @@ class _Finder:
             if self.static[node.name]:
                 conv = node.op == 'conv'
                 steps[node.name] = Step(node.name, conv=node.name if conv else None,
-                                        source=node.inputs[0] if conv else None, static=True)
+                                        source=node.inputs[0] if conv else '', static=True)
                 continue
             step, inside = self._step(node)
             for name in inside:
@@ -74,7 +74,8 @@ class _Finder:
                 self.nodes[node.inputs[0]].op in ('add', 'conv')):
             stem = self._stem(node)
             if stem:
-                return Step(node.name, source='image', stem=stem[::2][::-1]), stem
+                first = self.nodes[stem[-1]]
+                return Step(node.name, source=first.inputs[0], stem=stem[::2][::-1]), stem
             step, inside = self._step(self.nodes[node.inputs[0]])
             step.node, step.relu = node.name, True
             return step, [*inside, node.inputs[0]]
@@ -92,8 +93,8 @@ class _Finder:
         inside: list[str] = []
         for name in terms:
             path = self._path(self.nodes[name]) if name == step.node or self._alone(name) else None
-            source = self.nodes[path[0]].inputs[0] if path else None
-            if path and step.source in (None, source) and self._same_stride(step, path[1]):
+            source = self.nodes[path[0]].inputs[0] if path else ''
+            if path and step.source in ('', source) and self._same_stride(step, path[1]):
                 step.source = source
                 step.paths.append([path[0], path[1], name])
                 inside += [path[0], *self.nodes[path[1]].inputs, path[1],

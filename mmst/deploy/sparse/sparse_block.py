@@ -66,7 +66,7 @@ class SparseSearchBlock(KernelModule):
         if self.overwrites:
             out = x
         add = out is not None
-        if not add:
+        if out is None:
             out = new_map(x.shape[0], self.out_channels, plan.out_layout)
         functions().search_block(
             plan.block, pointer(self.transformer) if self.transformer else None, as_map(x),

@@ -46,7 +46,7 @@ class SparseCompactNetwork(KernelModule):
         self.network, self.settings = network, settings
         self.graph = graph = network.to_graph()
         self.inputs = {node.name: list(node.inputs) for node in graph}
-        self.image = next((node.name for node in graph if node.op == 'image'), None)
+        self.image = next((node.name for node in graph if node.op == 'image'), '')
         self.steps: list[Step] = find_steps(graph)
         self.parts = nn.ModuleDict()
         for number, step in enumerate(self.steps):

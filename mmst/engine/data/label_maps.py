@@ -34,8 +34,10 @@ def check_label_maps(cfg: Config, key: str, dataset: BaseDataset, pipeline: Sequ
         return
     with isolated_random_state(0):
         load = _annotation_loader(pipeline, infos[0])
+    if load is None:
+        return
     key = f'{key}.data_prefix.seg_map_path'
-    for info in infos if load is not None else ():
+    for info in infos:
         path = info['seg_map_path']
         try:
             labels = load(copy.deepcopy(info))['gt_seg_map']

@@ -89,8 +89,13 @@ class FixedMaskHook(MaskHook):
         """Return parts of the model to the tickets that they come from.
 
         Raises:
+            ConfigError: There is no ticket.
             TicketError: A file is missing, damaged, or the files do not fit each other.
         """
+        if self.ticket is None:
+            raise config_error('FixedMaskHook.ticket', None, 'there is nothing to train',
+                               'give a ticket, or go on from a checkpoint (load_from with '
+                               'resume=True)')
         ticket = starting_point(self.ticket, self.start, self.seed)
         neck = open_neck(self.neck_ticket) if self.neck_ticket else None
         return choose_parts(ticket, self.carried, neck)
@@ -99,12 +104,14 @@ class FixedMaskHook(MaskHook):
         super().after_load_checkpoint(runner, checkpoint)
         if not is_resumed(runner):
             return
-        if 'mmst_mask' not in checkpoint and self.ticket is None:
+        if 'mmst_mask' in checkpoint:
+            self._loaded = checkpoint['mmst_mask']
+        elif self.ticket is not None:
+            self._loaded = dict(kept=dict(Ticket.load(self.ticket).mask))
+        else:
             raise TicketError('the checkpoint has no mask in force (search only, or weights were '
                               'reactivated). Remedy: go on from the last checkpoint of the run, '
                               'from its ticket.pth, or from both: then the mask is the ticket\'s.')
-        self._loaded = (checkpoint['mmst_mask'] if 'mmst_mask' in checkpoint
-                        else dict(kept=dict(Ticket.load(self.ticket).mask)))
         self.search_state = checkpoint.get('mmst_search') or {}
         for state in _listed(checkpoint.get('param_schedulers')):
             for key in set(state) - set(_PROGRESS):
@@ -144,10 +151,6 @@ class FixedMaskHook(MaskHook):
 
     @torch.no_grad()
     def _start(self, runner: Runner) -> None:
-        if self.ticket is None:
-            raise config_error('FixedMaskHook.ticket', None, 'there is nothing to train',
-                               'give a ticket, or go on from a checkpoint (load_from with '
-                               'resume=True)')
         sources = self.sources()
         for model in models(runner):
             self.mask = carry_over(model, sources)
@@ -174,7 +177,7 @@ class FixedMaskHook(MaskHook):
     def _origin(self, part: str) -> str:
         if part == 'neck' and self.neck_ticket:
             return self.neck_ticket
-        return self.ticket if self.start == 'ticket' else f'{self.ticket} ({self.start})'
+        return str(self.ticket) + ('' if self.start == 'ticket' else f' ({self.start})')
 
 
 def _listed(schedulers: list | dict | None) -> list:

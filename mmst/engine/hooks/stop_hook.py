@@ -50,7 +50,7 @@ class StopHook(Hook):
     def __init__(self) -> None:
         self.signals = StopSignals()
         self._position: Position | None = None
-        self._begin: dict[str, Any] | None = None
+        self._begin: dict[str, Any] = {}
         self._until_exchange, self._steps, self._moment = 1, 0, 0.
         self._shared_batches = 0
         self._known: str | None = None  # the last ordinary checkpoint

@@ -94,7 +94,7 @@ class TicketCheckpointHook(CheckpointHook):
                 super()._save_checkpoint_with_step(runner, step, meta)
             except OSError as error:
                 raise cannot_write(Path(runner.work_dir, 'last_checkpoint'), error) from error
-        if is_main_process():
+        if is_main_process() and self.last_ckpt is not None:
             remove_outdated(runner.work_dir, self.last_ckpt)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:

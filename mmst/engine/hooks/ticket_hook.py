@@ -135,7 +135,8 @@ class TicketHook(IntervalHook):
             runner.val_loop.run()
         if is_main_process() and path.is_file():
             search = _architecture(runner)
-            summary = summarize(Ticket.load(path), self.input_shape, search and search.supernet)
+            summary = summarize(Ticket.load(path), self.input_shape or DEFAULT_SHAPE,
+                                search and search.supernet)
             evaluations = [e for e in events(runner) if e['kind'] == 'evaluate']
             summary['metrics'] = evaluations[-1]['metrics'] if evaluations else {}
             summary.update({

@@ -165,7 +165,7 @@ def _add_histogram(runner: Runner, name: str, counts: Sequence[int], step: int) 
     """Add the histogram for backends whose writer is TensorBoard's."""
     for backend in visualizer_backends(runner.visualizer):
         writer = getattr(backend, 'experiment', None)
-        if hasattr(writer, 'add_histogram_raw'):
+        if writer is not None and hasattr(writer, 'add_histogram_raw'):
             ends, middles = edges(), [(a * b)**0.5
                                       for a, b in itertools.pairwise(edges())]
             writer.add_histogram_raw(name, ends[0], ends[-1], sum(counts),

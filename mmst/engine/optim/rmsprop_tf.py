@@ -44,13 +44,12 @@ class RMSpropTF(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            params = [p for p in group['params'] if p.grad is not None]
-            if params:
-                self._update(params, group)
+            grads = {p: p.grad for p in group['params'] if p.grad is not None}
+            if grads:
+                self._update(list(grads), list(grads.values()), group)
         return loss
 
-    def _update(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        grads = [p.grad for p in params]
+    def _update(self, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> None:
         if group['weight_decay']:
             grads = list(torch._foreach_add(grads, params, alpha=group['weight_decay']))
         squares = [self._state(p, 'square_avg', torch.ones_like) for p in params]

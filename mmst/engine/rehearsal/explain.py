@@ -110,8 +110,9 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
     if 'must contain the key "type"' in text:
         parent, _, name = place.key.rpartition('.')
         near = suggestion(name, set(whole.inner(parent).value or ()) - {name})
-        known = near is not None and name[-1] != ']'
-        return place, near.replace("'", f"'{parent}.", 1) if known else 'give its type'
+        if near is None or name.endswith(']'):
+            return place, 'give its type'
+        return place, near.replace("'", f"'{parent}.", 1)
     if 'is not in the' in text and place.registry is not None:
         named = place.inner('type') if isinstance(place.value, dict) else place
         return named, other_name(place.given['type'], place.registry)
@@ -173,8 +174,10 @@ def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
         with suppress(Exception):  # anything can be wrong without it, too
             kept = {key: value for key, value in place.given.items()
                     if key not in (name, 'type', '_scope_')}
-            resolve(place.registry, place.given['type'])(**kept)
-            return place.inner(name)
+            kind = resolve(place.registry, place.given['type'])
+            if kind is not None:
+                kind(**kept)
+                return place.inner(name)
     quoted = [key for key, value in leaves(whole.value) if isinstance(value, str) and re.search(
         rf'(["\'`]){re.escape(value)}\1', text) and not key.endswith('.type')]
     # A part may read the settings of another, e.g. a head model.test_cfg.

@@ -110,6 +110,8 @@ def check_rules(runner: Runner) -> None:
         return
     kind = resolve(OPTIM_WRAPPER_CONSTRUCTORS,
                    cfg.get('constructor', 'DefaultOptimWrapperConstructor'))
+    if not isinstance(kind, type):
+        return
     rules, key = cfg.get('paramwise_cfg') or {}, 'optim_wrapper.paramwise_cfg'
     sources = [inspect.getsource(sys.modules[base.__module__]) for base in kind.__mro__[:-1]]
     known = {word for source in sources for word in re.findall(r'[\'"](\w+)[\'"]', source)}

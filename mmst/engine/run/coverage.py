@@ -46,7 +46,7 @@ def log_coverage(runner: Runner, teller: Hook) -> None:
     whole = [part for part, _ in model.named_children() if part in found.left_out
              and part not in parts]
     if weights and whole:
-        largest = max(whole, key=found.left_out.get)
+        largest = max(whole, key=lambda part: found.left_out[part])
         if found.left_out[largest] > found.prunable:
             hint = f'; to prune {largest}, too, name it in PruneHook.parts'
     runner.logger.info(found.line() + hint)

@@ -73,7 +73,8 @@ def _resumed_channels(plan: RunPlan) -> Mapping[str, Any] | None:
 
 def follow_channels(model: nn.Module, input_shape: Sequence[int]) -> Plan:
     """Return the coupled channels of a network: those that the first process finds, on all."""
-    found = [find_plan(model, input_shape, image_channels(model)) if dist.get_rank() == 0 else None]
+    first = dist.get_rank() == 0
+    found: list[Any] = [find_plan(model, input_shape, image_channels(model)) if first else None]
     dist.broadcast_object_list(found)
     return found[0]
 

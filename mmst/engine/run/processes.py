@@ -75,8 +75,10 @@ def check_processes(runner: Runner) -> None:
 
 def _check_wrapper(kind: type | None) -> None:
     """Refuse wrappers that cannot follow a search; mmengine reports unknown ones."""
-    one_reducer = kind is None or (issubclass(kind, DistributedDataParallel)
-                                   and kind is not MMSeparateDistributedDataParallel)
+    if kind is None:
+        return
+    one_reducer = (issubclass(kind, DistributedDataParallel)
+                   and kind is not MMSeparateDistributedDataParallel)
     if not one_reducer:
         raise config_error('model_wrapper_cfg.type', kind.__name__, 'the shapes of its parameters '
                            'cannot change during training', f'use {DEFAULT}')

@@ -18,7 +18,9 @@ def seed_worker(worker_id: int) -> None:
     Args:
         worker_id (int): Number of the worker; torch has counted it into its seed already.
     """
-    seed = (torch.utils.data.get_worker_info().seed + 7_919 * get_rank()) % 2**32
+    worker = torch.utils.data.get_worker_info()
+    assert worker is not None, 'a DataLoader calls this in its workers'
+    seed = (worker.seed + 7_919 * get_rank()) % 2**32
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -85,7 +85,7 @@ def read(path: str, content: Any = None, key: str = '') -> dict[str, Any]:
     check_digests(path, content)
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
-    if not named or not any(hasattr(value, 'shape') for value in state.values()):
+    if state is None or not named or not any(hasattr(value, 'shape') for value in state.values()):
         raise TicketError(f'{path} is no ticket and no checkpoint: it holds no weights. Remedy: '
                           'give a file that a training run wrote.')
     return content if 'state_dict' in content else dict(state_dict=content)

@@ -41,7 +41,8 @@ class Stopped(SystemExit):
 
     def __init__(self, number: int, reported: bool = False):
         super().__init__(128 + number)
-        self.name, self.reported = signal.Signals(number).name, reported
+        self.number, self.reported = number, reported
+        self.name = signal.Signals(number).name
 
 
 class StopSignals:
@@ -159,7 +160,7 @@ def call(command: Sequence[str], **settings: Any) -> int:
             try:
                 return process.wait()
             except Stopped as stopped:
-                process.send_signal(int(stopped.code) - 128)
+                process.send_signal(stopped.number)
                 return process.wait()
         finally:
             process.kill()  # does nothing where it has ended

@@ -52,6 +52,7 @@ def statistics(x: Tensor, bn: nn.BatchNorm2d) -> list[Tensor]:
 
 def _forward(x: Tensor, bn: nn.BatchNorm2d, wanted: Sequence[str], relu: bool = False,
              **maps: Tensor) -> list[Tensor]:
+    assert bn.momentum is not None and bn.running_mean is not None and bn.running_var is not None
     found = {name: torch.empty_like(bn.weight) for name in wanted}
     _call('forward', x, relu, bn.eps, bn.momentum, weight=bn.weight, bias=bn.bias,
           running_mean=bn.running_mean, running_var=bn.running_var, **found, **maps)
@@ -63,12 +64,12 @@ def backward(gradient: Tensor, x: Tensor, weight: Tensor, bias: Tensor, mean: Te
     """Return gradients of the input (if it is wanted), weight and bias, from that of the output."""
     # Hooks that pack saved tensors may have changed their memory format.
     x, gradient = (t.contiguous(memory_format=torch.channels_last) for t in (x, gradient))
-    found = [torch.empty_like(x) if input_wanted else None, torch.empty_like(weight),
-             torch.empty_like(bias)]
-    given: Any = dict(x_gradient=found[0]) if input_wanted else {}
+    for_weight, for_bias = torch.empty_like(weight), torch.empty_like(bias)
+    for_x = torch.empty_like(x) if input_wanted else None
+    given: Any = {} if for_x is None else dict(x_gradient=for_x)
     _call('backward', x, relu, weight=weight, bias=bias, mean=mean, inverse_std=inverse_std,
-          y_gradient=gradient, weight_gradient=found[1], bias_gradient=found[2], **given)
-    return found
+          y_gradient=gradient, weight_gradient=for_weight, bias_gradient=for_bias, **given)
+    return [for_x, for_weight, for_bias]
 
 
 def _call(name: str, x: Tensor, relu: bool, eps: float = 0., momentum: float = 0.,

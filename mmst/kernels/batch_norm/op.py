@@ -35,6 +35,7 @@ def batch_norm(x: Tensor, bn: nn.BatchNorm2d, relu: bool = False) -> Tensor:
     Returns:
         Tensor: (N, C, H, W) in channels_last.
     """
+    assert bn.num_batches_tracked is not None
     bn.num_batches_tracked.add_(1)
     return _BatchNorm.apply(x, bn.weight, bn.bias, bn, relu)
 

@@ -34,6 +34,7 @@ def normalized_depthwise(x: Tensor, bn: nn.BatchNorm2d, weights: Sequence[Tensor
     Returns:
         Tensor: (N, C, ceil(H / stride), ceil(W / stride)) in channels_last.
     """
+    assert bn.num_batches_tracked is not None
     bn.num_batches_tracked.add_(1)
     return _NormalizedDepthwise.apply(x, bn.weight, bn.bias, bn, stride, *weights)
 
@@ -54,7 +55,7 @@ class _NormalizedDepthwise(torch.autograd.Function):
         x, gamma, beta, mean, inverse_std, slope, shift, *weights = ctx.saved_tensors
         needed = ctx.needs_input_grad
         for_bn: list[Tensor | None] = [None] * 3
-        for_weights: list[Tensor | None] = [None] * len(weights)
+        for_weights: Sequence[Tensor | None] = [None] * len(weights)
         if any(needed[5:]):
             for_weights = library.weight_gradients(gradient, x, weights, ctx.stride,
                                                    (slope, shift))

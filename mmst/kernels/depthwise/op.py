@@ -61,7 +61,7 @@ class MixedDepthwise(torch.autograd.Function):
     def backward(ctx, gradient: Tensor):
         (x, *weights), needed = ctx.saved_tensors, ctx.needs_input_grad
         for_x: Tensor | None = None
-        for_weights: list[Tensor | None] = [None] * len(weights)
+        for_weights: Sequence[Tensor | None] = [None] * len(weights)
         if needed[0]:
             for_x = _input_gradient(gradient, x.shape, weights, ctx.stride)
         if any(needed[2:]):

@@ -107,10 +107,9 @@ def products(model: nn.Module, input_shape: tuple[int, int],
     """
     weights: dict[str, int] = {}
     for name, module in model.named_modules():
-        weight = getattr(module, 'weight', None)
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             kept = (mask or {}).get(f'{name}.weight')
-            weights[name] = int((weight != 0 if kept is None else kept).sum())
+            weights[name] = int((module.weight != 0 if kept is None else kept).sum())
     found: list[Product] = []
 
     def record(name, module, inputs, output):

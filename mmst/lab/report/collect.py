@@ -71,6 +71,7 @@ class RunData:
         Raises:
             TicketError: The file is damaged.
         """
+        assert self.weights is not None, 'the run has no ticket'
         return Ticket.load(self.weights)
 
     @property
@@ -200,13 +201,14 @@ def _check_summary(summary: Mapping[str, Any]) -> None:
 
 
 def _config(path: Path | None, notes: list[str]) -> Config | None:
-    try:
-        if path is not None:
-            return read_dumped(path)
+    if path is None:
         notes.append('The work directory has no config.')
+        return None
+    try:
+        return read_dumped(path)
     except Exception as error:  # Whatever is wrong with the file; it may be anybody's.
         notes.append(f'The config {path.name} cannot be read: {one_line(error, 300)}')
-    return None
+        return None
 
 
 def _before(cfg: Config | None, notes: list[str]) -> Mapping[str, Any]:

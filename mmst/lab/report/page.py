@@ -47,7 +47,7 @@ def page(data: RunData, samples: Sequence[Sample]) -> str:
 def status(data: RunData) -> str:
     """Return how far the run is, in a sentence."""
     steps = data.run.get('steps')
-    if data.finished:
+    if data.summary is not None:
         return f'Finished at {data.unit} {data.summary["step"]}' + (
             f' of {steps}: stopped early.' if steps and data.summary['step'] < steps else '.')
     of = f' of {steps}' if steps else ''
@@ -74,7 +74,7 @@ def _sample(sample: Sample) -> str:
 
 
 def _settings(data: RunData) -> str:
-    if data.cfg is None:
+    if data.cfg is None or data.config_path is None:
         return tag('p', 'The run\'s config is not there.', class_='note')
     cfg = as_plain_data(data.cfg.to_dict())
     flat = {key: value for name in _SETTINGS

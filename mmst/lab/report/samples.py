@@ -50,7 +50,7 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
         return [Sample(None, f'The run has no {missing} to draw samples with.')]
     try:
         with registered_only(data=True):
-            return _draw(data, count)
+            return _draw(copy.deepcopy(data.cfg), data, data.weights, count)
     except Exception as error:  # Data sets and models of any toolbox: anything can come.
         line = ' '.join(str(error).split())[:300]
         return [Sample(None, f'Samples could not be drawn ({type(error).__name__}: {line}). '
@@ -58,8 +58,7 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
                        'its data in place.')]
 
 
-def _draw(data: RunData, count: int) -> list[Sample]:
-    cfg = copy.deepcopy(data.cfg)
+def _draw(cfg: Config, data: RunData, weights: Path, count: int) -> list[Sample]:
     scope = cfg.get('default_scope', 'mmengine')
     for part in (cfg.val_dataloader, cfg.model, cfg.get('visualizer')):
         check_settings(part, scope)
@@ -67,7 +66,7 @@ def _draw(data: RunData, count: int) -> list[Sample]:
     _without_downloads(cfg.val_dataloader.dataset)
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
     chosen = [i * len(dataset) // count for i in range(min(count, len(dataset)))]
-    model, name = _network(cfg, data), data.weights.name
+    model, name = _network(cfg, data, weights), weights.name
     if 'palette' in (getattr(dataset, 'metainfo', None) or {}) and hasattr(model, 'decode_head'):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, 'samples.png')
@@ -93,11 +92,11 @@ def _without_downloads(dataset: Any) -> None:
             part['download'] = False
 
 
-def _network(cfg: Config, data: RunData) -> nn.Module:
+def _network(cfg: Config, data: RunData, weights: Path) -> nn.Module:
     """Return a ticket's network, or a checkpoint's: the averaged one where the run has averages."""
-    if data.weights.name == 'ticket.pth':
+    if weights.name == 'ticket.pth':
         return data.ticket.build()
-    content = safe_load(str(data.weights), 'cpu')
+    content = safe_load(str(weights), 'cpu')
     model = build_model(cfg.model, content)
     model.load_state_dict(content['state_dict'])
     model.eval()

@@ -35,9 +35,9 @@ def primary_metric(entries: Sequence[Mapping[str, Any]]) -> str | None:
 
 def _accuracy(data: RunData):
     name = primary_metric(data.entries)
-    found = [e for e in data.of_kind('evaluate') if name in e['metrics']]
-    if not found:
+    if name is None:
         return None
+    found = [e for e in data.of_kind('evaluate') if name in e['metrics']]
     tips = [f'{data.unit} {e["step"]}: {name} {e["metrics"][name]:.4g} at {e["sparsity"]:.1%} '
             f'sparsity{"" if e["at_target"] else ", interim"}' for e in found]
     line = Series(name, [(e['step'], e['metrics'][name]) for e in found], COLOURS[0],

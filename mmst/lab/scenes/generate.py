@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmst.errors import config_error
-from mmst.files import parse_json, read_text
-
 from ...data_in_use import MARKER, is_held
+from ...errors import config_error
+from ...files import parse_json, read_text
+from ...optional import if_there
 from .ade_scenes import write_ade20k
 from .object_images import write_imagenet
 from .people import write_coco
@@ -19,10 +19,7 @@ from .quiet_streets import write_quiet_streets
 from .street_boxes import write_cityscapes_boxes
 from .street_scenes import write_cityscapes
 
-try:
-    import fcntl
-except ImportError:  # no such locks on this system
-    fcntl = None
+fcntl = if_there('fcntl')  # locks
 
 #: Raised when any drawing changes: folders of an older one are then made again.
 VERSION = 2

@@ -90,10 +90,10 @@ def _curves(axes, section: Mapping[str, Any]) -> None:
 
 
 def _curve(axis, points: Sequence[Point], label: str, style: Mapping[str, Any]) -> None:
-    found = sorted(points, key=lambda p: p.macs)
+    found = sorted(((p.macs, p) for p in points if p.macs is not None), key=lambda pair: pair[0])
     if found:
-        spread = [[p.score - p.low for p in found], [p.high - p.score for p in found]]
-        axis.errorbar([p.macs / 1e6 for p in found], [p.score for p in found], yerr=spread,
+        spread = [[p.score - p.low for _, p in found], [p.high - p.score for _, p in found]]
+        axis.errorbar([macs / 1e6 for macs, _ in found], [p.score for _, p in found], yerr=spread,
                       label=label, **style)
 
 

@@ -65,11 +65,11 @@ class StudyRunner:
                 self.waiting.remove(job)
         free = [i for i in range(len(self.slots)) if i not in self.running]
         for slot in free:
-            job = next((job for job in self.waiting if self._ready(job)), None)
-            if job is None:
+            ready = next((job for job in self.waiting if self._ready(job)), None)
+            if ready is None:
                 return
-            self.waiting.remove(job)
-            self._start(job, slot)
+            self.waiting.remove(ready)
+            self._start(ready, slot)
 
     def _ready(self, job: Job) -> bool:
         busy: set[str] = {other.key for other in self.waiting}

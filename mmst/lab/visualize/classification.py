@@ -38,7 +38,9 @@ class ClassificationView(View):
         """Return the bars alone: the image has a column of its own. A known right class is green.
         """
         right = int(sample.gt_label[0]) if 'gt_label' in sample else None
-        rows = [(right, None)] if truth else best(sample.pred_score.cpu().numpy())
+        rows: list[tuple[int, float | None]] = (
+            [(right, None)] if truth and right is not None
+            else [*best(sample.pred_score.cpu().numpy())])
         high = line_height(SIZE) + 6
         panel = np.full((high * TOP, WIDTH, 3), 255, np.uint8)
         for i, (label, score) in enumerate(rows):

@@ -79,6 +79,6 @@ class SearchBlock(nn.Module):
         parts = {name: getattr(self, name) for name in ('mixconv', 'residual', 'transformer')}
         empty = [name for name, m in parts.items() if m is None or not list(m.parameters())]
         check_parts(state_dict, prefix, [name for name in parts if name not in empty], empty)
-        if 'residual' not in empty:
+        if isinstance(self.residual, nn.Conv2d):
             check_shapes(state_dict, prefix, {'residual.weight': self.residual.weight.shape})
         super()._load_from_state_dict(state_dict, prefix, *args)

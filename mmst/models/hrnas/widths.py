@@ -37,9 +37,10 @@ def searched_parts(settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any
     named = []
     for part in ('backbone', 'neck'):
         found = settings.get(part)
-        listed = isinstance(found, (list, tuple))
-        named += [(f'{part}[{i}]' if listed else part, one)
-                  for i, one in enumerate(found if listed else [found])]
+        if isinstance(found, (list, tuple)):
+            named += [(f'{part}[{i}]', one) for i, one in enumerate(found)]
+        else:
+            named.append((part, found))
     return [(name, one) for name, one in named if isinstance(one, dict) and 'widths' in one]
 
 

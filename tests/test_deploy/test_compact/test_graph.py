@@ -53,7 +53,8 @@ def damaged(data, change):
     lambda d: d.update(outputs=[]), lambda d: d.update(nodes=3),
     lambda d: d['nodes'][1].update(op='exec'), lambda d: d['nodes'][1].update(inputs=['later']),
     lambda d: d['nodes'][1].pop('groups'), lambda d: d['nodes'][1].update(name='image'),
-    lambda d: d['nodes'][1].update(inputs=[]),
+    lambda d: d['nodes'][1].update(inputs=[]), lambda d: d['nodes'][1].pop('shapes'),
+    lambda d: next(n for n in d['nodes'] if n['op'] == 'relu').update(shapes=dict(weight=[1])),
     lambda d: d['nodes'][1].update(shapes=dict(weight='x')),
     lambda d: d.pop('flatten')])
 def test_broken_graphs_are_refused(network, change):

@@ -9,7 +9,7 @@ from .operation import Operation, where_uniform
 
 class Bias(Operation):
     """Adds its tensor ``bias``; rewriting moves it into a convolution where it can."""
-    keeps_channels = True
+    has_weights = keeps_channels = True
 
     def channels(self, node, inputs) -> Channels:
         x, bias = inputs[0], node.tensors['bias'].double()

@@ -19,7 +19,7 @@ class Conv(Operation):
     borders, a convolution of ones gives their sum.
     """
     settings = ('stride', 'padding', 'groups')
-    has_bias = True
+    has_weights = has_bias = True
 
     def width(self, node, inputs) -> int:
         return node.tensors['weight'].shape[0]

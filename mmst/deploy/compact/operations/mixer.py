@@ -15,7 +15,7 @@ class Mixer(Operation):
     on.
     """
     settings = ('tokens', 'encoder_rows', 'decoder_rows', 'scale')
-    counts_channels = True
+    has_weights = counts_channels = True
 
     def width(self, node, inputs) -> int:
         return len(node.settings['decoder_rows'])

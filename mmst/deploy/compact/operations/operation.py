@@ -23,6 +23,7 @@ class Operation:
     Attributes:
         settings (Sequence[str]): Names of its settings, as ``Node.settings`` and files have them.
         has_inputs (bool): False for maps that are there from the start.
+        has_weights (bool): Whether a :meth:`module` computes it.
         is_image (bool): Whether it is the network's input.
         keeps_channels (bool): Whether each channel is made of the same channel of each input.
         passes_bias (bool): Whether a number added to a channel before it is added behind it, too,
@@ -32,6 +33,7 @@ class Operation:
     """
     settings: Sequence[str] = ()
     has_inputs = True
+    has_weights = False
     is_image = False
     keeps_channels = False
     passes_bias = False
