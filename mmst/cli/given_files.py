@@ -45,8 +45,9 @@ def _is_found_elsewhere(path: str) -> bool:
 def _refuse(name: str, path: str, wanted: str) -> None:
     problem = 'this is a folder' if osp.isdir(path) else 'no such file'
     folder = path if osp.isdir(path) else osp.dirname(path)
-    there = sorted(file for file in glob(osp.join(escape(folder), '*')) if osp.isfile(file))
-    near = difflib.get_close_matches(path, there, n=1, cutoff=0.7)
-    near = near or [file for file in there if osp.basename(file) == 'ticket.pth']
-    meant = f', e.g. {near[0]}' if near else ''
+    there = sorted(osp.basename(file) for file in glob(osp.join(escape(folder), '*'))
+                   if osp.isfile(file))
+    near = difflib.get_close_matches(osp.basename(path), there, n=1, cutoff=0.7)
+    near = near or [name for name in there if name == 'ticket.pth']
+    meant = f', e.g. {osp.join(folder, near[0])}' if near else ''
     raise config_error(name.replace('_', '-'), path, problem, f'give the path of {wanted}{meant}')

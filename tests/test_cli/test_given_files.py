@@ -53,6 +53,19 @@ def test_a_report_of_no_folder_is_refused_before_the_subcommand_is_imported(fold
         assert path in line and problem in line and 'Remedy: ' in line
 
 
+def test_a_file_of_a_similar_name_is_proposed_wherever_it_lies(tmp_path):
+    folder = tmp_path / 'a_long_path_that_all_names_share'
+    folder.mkdir()
+    for name in ('epoch_20.pth', 'ticket.pth'):
+        (folder / name).touch()
+    for given in ('tickt.pth', 'other.onnx'):
+        with pytest.raises(ConfigError, match=r'e\.g\. .*/ticket\.pth\.$'):
+            check_given_files(SimpleNamespace(ticket=str(folder / given)))
+    (folder / 'ticket.pth').unlink()
+    with pytest.raises(ConfigError, match=r'a ticket\.pth\.$'):
+        check_given_files(SimpleNamespace(ticket=str(folder / 'tickt.pth')))
+
+
 def test_no_subcommand_that_reads_such_a_file_is_left_out():
     reading = {name for name in SUBCOMMANDS if name != 'launch' and any(
         action.dest in FILES for action in make_parser(name, name)._actions)}

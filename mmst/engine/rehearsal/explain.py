@@ -211,6 +211,8 @@ def _words_of(error: BaseException) -> str:
         return 'it has no type'
     if isinstance(error, KeyError) and ' ' in str(error):
         return str(error.args[0])  # str() of these is a quotation.
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f'{error.strerror[:1].lower()}{error.strerror[1:]}: {error.filename!r}'
     return str(error) or _line(error)
 
 
