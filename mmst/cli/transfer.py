@@ -5,6 +5,7 @@ from ..engine.run.command_line import configure, resume_here
 from ..engine.run.retrain import retraining_config
 from ..engine.run.training import train
 from ..errors import config_error
+from ..settings.changes import changed_part
 from ..tickets import Ticket
 from ..tickets.carry import fitting_parts
 from .arguments.transfer import VARIANTS
@@ -14,17 +15,13 @@ def carried(cfg, args) -> dict:
     """Return ``parts`` and ``neck_ticket`` of the command line, else of the config, else those that
     fit.
 
-    ``--new-neck`` takes the config's ``neck_ticket`` out.
-
     Raises:
         MMSTError: There is no ticket, or it cannot be read.
     """
-    given = cfg.get('retrain') or {}
+    given = dict(cfg.get('retrain') or {})
     path = args.ticket or given.get('ticket')
     if path is None:
         raise config_error('ticket', None, 'there is nothing to transfer', 'give a ticket.pth')
-    if args.new_neck:
-        given.pop('neck_ticket', None)
     neck = args.neck_ticket or given.get('neck_ticket')
     if neck or args.new_neck:
         return dict(parts=['backbone'], neck_ticket=neck)
@@ -34,6 +31,8 @@ def carried(cfg, args) -> dict:
 def run(args: argparse.Namespace) -> None:
     """Check, then fine-tune with the mask fixed."""
     cfg = configure(args, f'transfer_{args.variant}'.replace('-', '_'))
+    if args.new_neck and cfg.get('retrain'):
+        cfg = changed_part(cfg, 'retrain', neck_ticket=None)
     cfg = retraining_config(cfg, ticket=args.ticket, start=VARIANTS[args.variant], seed=args.seed,
                             epochs=args.epochs, **carried(cfg, args))
     if args.resume:

@@ -13,11 +13,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='the source\'s ticket.pth; that of the config by default')
     parser.add_argument('--variant', choices=list(VARIANTS), default='st',
                         help='the ticket (default), under a random mask, or with new weights')
-    parser.add_argument('--neck-ticket', metavar='PATH',
-                        help='the target\'s own ticket, whose neck is taken')
-    parser.add_argument('--new-neck',
-                        action='store_true',
-                        help='carry over the backbone alone; the neck is new and dense')
+    neck = parser.add_mutually_exclusive_group()
+    neck.add_argument('--neck-ticket', metavar='PATH',
+                      help='the target\'s own ticket, whose neck is taken')
+    neck.add_argument('--new-neck', action='store_true',
+                      help='carry over the backbone alone; the neck is new and dense')
     parser.add_argument('--epochs', type=int, help='length; the config\'s or 50 by default')
     parser.add_argument('--seed', type=int, default=1, help='of random mask and weights')
     parser.add_argument('--resume', action='store_true', help='go on with a run that was stopped')

@@ -61,6 +61,7 @@ class FixedMaskHook(MaskHook):
         self.neck_ticket = neck_ticket
         self.mask = Mask({})
         self._loaded: dict[str, Any] | None = None
+        self._sources: dict[str, Ticket] | None = None  # until training starts from them
         self.search_state: dict[str, Any] = {}
 
     @property
@@ -81,12 +82,13 @@ class FixedMaskHook(MaskHook):
                                'there is a SearchHook, and the ticket\'s architecture is fixed',
                                'set default_hooks.search=None')
         if self.ticket is not None:
-            for ticket in self.sources().values():
+            sources = self.sources()
+            for ticket in sources.values():
                 accept_ticket(plan, ticket.meta)
-            carry_over(copy.deepcopy(plan.model), self.sources())
+            carry_over(copy.deepcopy(plan.model), sources)
 
     def sources(self) -> dict[str, Ticket]:
-        """Return parts of the model to the tickets that they come from.
+        """Return parts of the model to the tickets that they come from; files are read once.
 
         Raises:
             ConfigError: There is no ticket.
@@ -96,9 +98,11 @@ class FixedMaskHook(MaskHook):
             raise config_error('FixedMaskHook.ticket', None, 'there is nothing to train',
                                'give a ticket, or go on from a checkpoint (load_from with '
                                'resume=True)')
-        ticket = starting_point(self.ticket, self.start, self.seed)
-        neck = open_neck(self.neck_ticket) if self.neck_ticket else None
-        return choose_parts(ticket, self.carried, neck)
+        if self._sources is None:
+            ticket = starting_point(self.ticket, self.start, self.seed)
+            neck = open_neck(self.neck_ticket) if self.neck_ticket else None
+            self._sources = choose_parts(ticket, self.carried, neck)
+        return self._sources
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
@@ -159,6 +163,7 @@ class FixedMaskHook(MaskHook):
             self.search_state = {key: meta.get(key) for key in ('survivors', 'supernet')}
         origins = {part: self._origin(part) for part in sources}
         runner.logger.info(carried_table(unwrapped(runner), self.mask, origins))
+        self._sources = None
 
     def _warn_of_another(self, runner: Runner) -> None:
         """Tell of a checkpoint that is not of this ticket, e.g. of the middle of its own run."""

@@ -8,7 +8,7 @@ from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
 from ...pruning.prunable import prunable_weights
 from ...pruning.pruner import PARTS
-from ..run.mask_state import MASK, mask_state
+from ..run.mask_state import MASK, RETURNED, mask_state, returned_state
 from ..run.runner_views import averaged, unwrapped
 from ..run.since_return import SinceReturn
 from .interval_hook import IntervalHook, trains
@@ -68,3 +68,6 @@ class MaskHook(IntervalHook):
         super().before_save_checkpoint(runner, checkpoint)
         if self.mask_in_force(runner) is not None:
             checkpoint[MASK] = mask_state(runner.optim_wrapper.masks, self.weights(runner))
+        if runner.optim_wrapper.returned:
+            checkpoint[RETURNED] = returned_state(runner.optim_wrapper.returned,
+                                                  self.weights(runner), self._averages)

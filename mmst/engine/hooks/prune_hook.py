@@ -17,7 +17,7 @@ from ..run.batches import criterion_gradients, show_inputs
 from ..run.coverage import log_coverage
 from ..run.events import add_event, follows, happened
 from ..run.invariant import check_pruned_are_zero
-from ..run.mask_state import MASK, RETURNED, restore, returned_state
+from ..run.mask_state import MASK, RETURNED, restore
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import evaluated, find_hook, refresh_averaged, unwrapped
@@ -107,11 +107,9 @@ class PruneHook(MaskHook):
         log_coverage(runner, self)
         restore(self.in_force(runner), unwrapped(runner), self._averages, self._loaded)
 
-    def before_train_epoch(self, runner: Runner) -> None:
-        self._begin_step(runner)
-
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
-        self._begin_step(runner)
+        step = runner.iter if counts_iterations(runner) else runner.epoch
+        self._record(runner, step, self.pruner.begin_step(self.in_force(runner)))
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
                          outputs=None) -> None:
@@ -148,20 +146,10 @@ class PruneHook(MaskHook):
         """Reactivate all pruned weights now."""
         self._record(runner, step, PruneResult(self.in_force(runner).lift()))
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        super().before_save_checkpoint(runner, checkpoint)
-        if runner.optim_wrapper.returned:
-            checkpoint[RETURNED] = returned_state(runner.optim_wrapper.returned,
-                                                  self.weights(runner), self._averages)
-
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
         if is_resumed(runner):
             self._loaded = {key: checkpoint.get(key) for key in (MASK, RETURNED)}
-
-    def _begin_step(self, runner: Runner) -> None:
-        step = runner.iter if counts_iterations(runner) else runner.epoch
-        self._record(runner, step, self.pruner.begin_step(self.in_force(runner)))
 
     def _helpers(self, runner: Runner, step: int) -> dict:
         seed = runner.seed + step

@@ -1,6 +1,7 @@
 """A ticket is trained under its own architecture and mask."""
 import pytest
 import torch
+from opened import counting_opens, needs_inotify
 from tiny import WEAKEN, averaged, find_hook, pruned_weights, run, timeline, unwrapped
 
 from mmst.engine import FixedMaskHook
@@ -58,6 +59,13 @@ def test_it_starts_from_the_tickets_weights(tmp_path, searched):
     retrain(tmp_path, searched / 'ticket.pth', epochs=1, probes=[probe])
     for state in states:
         assert all(torch.equal(state[name], value) for name, value in ticket.state_dict.items())
+
+
+@needs_inotify
+def test_a_run_reads_the_ticket_once(tmp_path, searched):
+    with counting_opens(searched / 'ticket.pth') as counts:
+        retrain(tmp_path, searched / 'ticket.pth', epochs=1)
+    assert counts == {searched / 'ticket.pth': 1}
 
 
 def test_statistics_are_recalibrated_before_the_ticket(tmp_path, searched):
