@@ -8,7 +8,7 @@ from ..deploy.c_library import write_project
 from ..deploy.export import Deployed, load_sparse, save_sparse
 from ..deploy.export.deployed import preprocessing, smallest
 from ..deploy.export.images import sample_images
-from ..deploy.export.onnx_file import check_onnx, export_onnx
+from ..deploy.export.onnx_file import OPSETS, check_onnx, export_onnx
 from ..deploy.export.program import check_program, export_program
 from ..deploy.open import check_shape, open_ticket
 from ..errors import TicketError, config_error
@@ -58,12 +58,15 @@ def write_c(ticket: Ticket, out: str) -> None:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse arguments that the format has no use for."""
+    """Refuse arguments that the format has no use for, before a network is built."""
     for name in UNUSED[args.format]:
         value = getattr(args, name)
         if value is not None and value is not False:  # 0 is an opset, too
             raise config_error(f'--{name.replace("_", "-")}', value,
                                f'has no effect with --format {args.format}', 'omit it')
+    if args.opset is not None and args.opset not in OPSETS:
+        raise config_error('--opset', args.opset, 'cannot be written',
+                           f'use one of {OPSETS.start} to {OPSETS.stop - 1}')
 
 
 def write_ticket(ticket: Ticket, form: str, out: str) -> None:

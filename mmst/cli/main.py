@@ -52,6 +52,10 @@ SUBCOMMANDS = dict(
 #: Packages without which no subcommand runs.
 NEEDED = ('torch', 'torchvision', 'numpy', 'mmengine', 'mmcv', 'cv2')
 
+#: Beginnings of warnings of the toolboxes' own code, which no config can avoid.
+NO_NEWS = ('pkg_resources is deprecated', '``build_loss`` would be deprecated',
+           'Default ``avg_non_ignore`` is False')
+
 
 def run() -> NoReturn:
     """Call a subcommand and end the process."""
@@ -137,7 +141,8 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
 
 def load(name: str) -> ModuleType:
     """Import the module of a subcommand, and with it torch and all that it needs."""
-    warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
+    for text in NO_NEWS:
+        warnings.filterwarnings('ignore', text)
     return importlib.import_module(f'{__package__}.{name}')
 
 

@@ -45,7 +45,7 @@ def find_ticket(name: str | Path, revision: str | None = None, **options: Any) -
     if text in shipped:
         return open_ticket(str(shipped[text]))
     near = difflib.get_close_matches(text, shipped, n=1)
-    meant = f'; did you mean {near[0]!r}?' if near else ''
+    meant = f' (did you mean {near[0]!r}?)' if near else ''
     raise config_error('name', text, f'no ticket, file or folder of this name{meant}',
                        f'give one of {", ".join(map(repr, shipped))}, a file, a folder, or '
                        '\'hf:user/name\'')

@@ -5,8 +5,10 @@ import runpy
 import shutil
 import subprocess
 import sys
+import warnings
 
 import pytest
+from mmseg.models.builder import build_loss
 from tiny_street import ROOT
 
 from mmst.cli import main as command
@@ -255,3 +257,13 @@ def test_a_config_that_is_nowhere_is_refused_with_a_near_name(name, tmp_path, mo
         find_config(name)
     if 'citiscapes' in name:
         assert 'configs/st_hrnas_cityscapes_p90.py' in str(got.value)
+
+
+def test_warnings_of_the_toolboxes_own_code_are_not_shown():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        command.load('cost')
+        before = len(seen)
+        build_loss(dict(type='CrossEntropyLoss'))
+        warnings.warn('something else', stacklevel=1)
+    assert [str(warning.message) for warning in seen[before:]] == ['something else']
