@@ -1,5 +1,6 @@
 """Checks numbers of the command line, before anything heavy is imported."""
 import argparse
+import math
 
 from ..errors import config_error
 
@@ -21,9 +22,9 @@ def check_given_numbers(args: argparse.Namespace | None) -> None:
     for name, given in vars(args).items() if args is not None else ():
         numbers = [number for number in (given if isinstance(given, (list, tuple)) else [given])
                    if type(number) is int]
-        low, high = BOUNDS.get(name, (None, None))
+        low, high = BOUNDS.get(name, (-math.inf, math.inf))
         for number in numbers:
-            if low is not None and not low <= number <= high:
+            if not low <= number <= high:
                 problem, cure = f'must lie between {low} and {high}', f'use {low} or more'
             elif name in DISTINCT and numbers.count(number) > 1:
                 problem, cure = 'is given twice', 'leave one out'

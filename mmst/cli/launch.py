@@ -42,10 +42,6 @@ def main(words: Sequence[str]) -> int:
         if code not in SAID:
             raise
         return code
-    except ValueError as error:  # of torchrun's own arguments
-        print(f'mmst launch: error: {one_line(error)} (--help lists all arguments)',
-              file=sys.stderr)
-        return 2
     except SignalException as error:  # passed on to the processes, which have ended
         return 128 + error.sigval
     except (ValueError, AssertionError, RuntimeError, OSError) as error:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from tiny_street import ROOT, load_tool
 
-from mmst.cli.main import main as command
 from mmst.engine.run import timeline
 from mmst.lab.scenes import generate
 from mmst.tickets import Ticket
@@ -113,12 +112,6 @@ def test_the_command_runs_on_two_processes_without_a_script(config, tmp_path):
     assert done.stderr.count('mmst train: error: ') == 1 and 'Traceback' not in done.stderr
     assert 'train_dataloader.dataset.data_root' in done.stderr
     assert not (tmp_path / 'wd').exists()
-
-
-def test_a_wrong_number_of_processes_is_one_line(capsys):
-    assert command(['launch', '--nproc-per-node', 'two', 'script.py']) == 2
-    line, = capsys.readouterr().err.splitlines()
-    assert line.startswith('mmst launch: error: ') and 'two' in line
 
 
 def test_error_of_a_tool_is_all_that_it_prints(config, tmp_path):
