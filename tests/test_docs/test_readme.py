@@ -8,6 +8,7 @@ from tiny_street import CONFIG
 
 from mmst.cli import demo as command
 from mmst.cli.main import main
+from mmst.errors import config_error
 from mmst.lab.demo import pictures, speed
 from mmst.lab.demo.tasks import DEMOS, Demo
 
@@ -28,16 +29,21 @@ def folder(tmp_path_factory):
     path.parent.mkdir(parents=True)
     path.write_text(CONFIG.format(base=str(ROOT / 'configs' / short.config()),
                                   data=str(short.folder)).replace("'WARNING'", "'INFO'").replace(
-                                      'val_interval=1', 'val_begin=1, val_interval=1'))
+                                      'val_interval=1', 'val_begin=1, val_interval=1').replace(
+                                          'rho=0.01', 'rho=0.01, target_flops=None'))
     patch, before = pytest.MonkeyPatch(), os.getcwd()
     patch.setattr(command, 'CONFIGS', configs)
     patch.setitem(DEMOS, 'cityscapes', short)
     patch.setattr(pictures, 'SHOWN', (0, 1))
-    patch.setattr(speed, 'PATIENCE', -1.)  # the exports take a minute
+    patch.setattr(speed.Exporter, '__call__', lambda *_: _no_export)
     os.chdir(folder)
     yield folder
     os.chdir(before)
     patch.undo()
+
+
+def _no_export():
+    raise config_error('export', 'x', 'takes a minute', 'wait')
 
 
 def test_the_commands_run_one_after_the_other(folder, capfd):

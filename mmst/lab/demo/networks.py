@@ -1,6 +1,6 @@
 """Compares the networks of a demo: sizes, score and speed of each, a row a network."""
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Row:
         macs (float, optional): Multiply-adds of an image, of kept weights.
         score (float, optional): On the validation images.
         run (Callable, optional): The network, to be timed.
+        export (Callable, optional): Waits for the network where it is still exported.
         why (str): Why it is not timed.
     """
     name: str
@@ -42,6 +43,7 @@ class Row:
     score: float | None = None
     run: Run | None = None
     why: str = ''
+    export: Callable[[], Run] | None = None
     milliseconds: float | None = field(default=None, init=False)
 
 
@@ -58,13 +60,15 @@ def compare(ticket: Ticket, summary: Mapping[str, Any], record: Mapping[str, Any
         metric (str): The score's name.
     """
     shape = summary['input_shape']
-    with tempfile.TemporaryDirectory() as folder:
-        export = Exporter(shape, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, Exporter(shape, Path(folder)) as export:
         rows = [_supernet(ticket, summary, record, metric, export),
                 *_recorded(record, metric),
                 _ticket(ticket, summary, metric, export),
                 _compacted(ticket, shape, cfg, metric, export),
                 _sparse_file(ticket, summary, cfg, metric, Path(folder) / 'ticket.sparse')]
+        for row in rows:  # all exports are under way
+            if row.export is not None:
+                row.run, row.why = attempt(row.export)
         image = torch.randn(1, image_channels(ticket.build()), *shape)
         runs = {row.name: row.run for row in rows if row.run is not None}
         times = milliseconds(runs, image)
@@ -99,10 +103,9 @@ def score(model: Any, cfg: Config, metric: str) -> float:
 def _supernet(ticket, summary, record, metric, export) -> Row:
     network = ticket.supernet()
     plain = Ticket(without_widths(ticket.model), network.state_dict(), Mask({}), ticket.meta)
-    run, why = attempt(lambda: export('supernet', plain))
     return Row('supernet, dense (recorded)', summary['params']['supernet'],
                _megabytes(network), summary['macs']['supernet'],
-               _score_of(record, 'dense', metric), run, why)
+               _score_of(record, 'dense', metric), export=export('supernet', plain))
 
 
 def _recorded(record, metric) -> list[Row]:
@@ -116,10 +119,9 @@ def _recorded(record, metric) -> list[Row]:
 
 
 def _ticket(ticket, summary, metric, export) -> Row:
-    run, why = attempt(lambda: export('ticket', ticket))
     return Row(f'ticket, {ticket.sparsity:.0%} sparse', summary['params']['sparse'],
                _megabytes(ticket.build()), summary['macs']['sparse'],
-               summary['metrics'].get(metric), run, why)
+               summary['metrics'].get(metric), export=export('ticket', ticket))
 
 
 def _compacted(ticket, shape, cfg, metric, export) -> Row:
@@ -128,9 +130,9 @@ def _compacted(ticket, shape, cfg, metric, export) -> Row:
         return Row('ticket, compacted', why='its network cannot be compacted')
     network = small.build()
     cost = network_cost(network, tuple(shape), kept_weights(small, network)).total()
-    run, why = attempt(lambda: export('compact', small))
+    exported = export('compact', small)
     return Row('ticket, compacted', cost['nonzero'], _megabytes(network), cost['sparse_macs'],
-               score(network, cfg, metric), run, why)
+               score(network, cfg, metric), export=exported)
 
 
 def _sparse_file(ticket, summary, cfg, metric, path: Path) -> Row:

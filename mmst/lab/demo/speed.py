@@ -1,7 +1,11 @@
 """Measures how long networks take for one frame, all of them side by side."""
+import signal
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,13 +25,15 @@ Run = Callable[[Tensor], object]
 Made = TypeVar('Made')
 #: Calls of each network that count, after two that warm up.
 ROUNDS = 15
-#: Seconds of processor time that one export may take; where it takes longer the next ones are left
-#: out. By the clock a busy machine would leave out what an idle one shows.
+#: Seconds of processor time that an export may take; longer ones are left out. By the clock a busy
+#: machine would leave out what an idle one shows.
 PATIENCE = 90.
+#: Exports at a time.
+PROCESSES = 2
 
 
 class Exporter:
-    """Makes onnxruntime's form of networks, as long as that is quick.
+    """Makes onnxruntime's form of networks, each in a process of its own, side by side.
 
     Args:
         shape (Sequence[int]): Height and width of the images.
@@ -36,28 +42,66 @@ class Exporter:
 
     def __init__(self, shape, folder: Path):
         self.shape, self.folder = tuple(shape), folder
-        self._slow = 0.
+        self._pool = ProcessPoolExecutor(PROCESSES, mp_context=get_context('spawn'))
 
-    def __call__(self, name: str, ticket: Ticket) -> Run:
-        """Return the network of a ticket, run by onnxruntime on one thread.
+    def __enter__(self) -> 'Exporter':
+        return self
 
-        Raises:
-            ConfigError: A package is missing, or the last export has taken too long.
-            TicketError: The network cannot be exported.
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __call__(self, name: str, ticket: Ticket) -> Callable[[], Run]:
+        """Begin to export a ticket's network.
+
+        Returns:
+            Callable: Waits for the file and returns the network, run by onnxruntime on one thread.
+            It raises ``ConfigError`` where a package is missing or the export takes too long, and
+            ``TicketError`` where the network cannot be exported.
         """
-        if self._slow > PATIENCE:
-            raise config_error('export', name, f'the last one took {self._slow:.0f} s',
-                               f'run mmst export --format onnx {name}.pth')
-        runtime = need('onnxruntime', 'timing a dense network')
-        begin = time.process_time()
-        path = self.folder / f'{name}.onnx'
-        export_onnx(Deployed(ticket, self.shape), path)
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads, options.log_severity_level = 1, 3
-        session = runtime.InferenceSession(str(path), options,
-                                           providers=['CPUExecutionProvider'])
-        self._slow = time.process_time() - begin
-        return lambda image: session.run(None, {'image': image.numpy()})
+        source, path = self.folder / f'{name}.pth', self.folder / f'{name}.onnx'
+        ticket.save(source)
+        exported = self._pool.submit(export_within, source, self.shape, path, PATIENCE)
+
+        def finish() -> Run:
+            runtime = need('onnxruntime', 'timing a dense network')
+            try:
+                exported.result()
+            except TooSlow:
+                raise config_error('export', name, f'it takes more than {PATIENCE:.0f} s',
+                                   f'run mmst export --format onnx {name}.pth') from None
+            except BrokenProcessPool:
+                raise TicketError(f'the process that exports {name} was killed. Remedy: free some '
+                                  'memory.') from None
+            options = runtime.SessionOptions()
+            options.intra_op_num_threads, options.log_severity_level = 1, 3
+            session = runtime.InferenceSession(str(path), options,
+                                               providers=['CPUExecutionProvider'])
+            return lambda image: session.run(None, {'image': image.numpy()})
+
+        return finish
+
+
+class TooSlow(BaseException):
+    """Ends an export. It is no ``Exception``: exporters catch those, and go on another way."""
+
+
+def export_within(ticket: Path, shape: tuple[int, int], path: Path,
+                  seconds: float) -> None:
+    """Export the network of a ticket's file, in so many seconds of processor time at most.
+
+    Raises:
+        TooSlow: The time is over.
+    """
+    def stop(*_: object) -> None:
+        raise TooSlow
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        export_onnx(Deployed(Ticket.load(ticket), shape), path)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def sparse_engine(ticket: Ticket) -> SparseModel:

@@ -1,12 +1,16 @@
 """The demo's table has a row for each network, with figures that agree with other tools."""
+import contextlib
+import signal
 import time
-from types import SimpleNamespace
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 import torch
 from deploy_tickets import small_config, small_ticket
 from mmengine.registry import init_default_scope
 
+from mmst.deploy.export import Deployed
 from mmst.deploy.ticket_cost import ticket_costs
 from mmst.errors import TicketError, config_error
 from mmst.lab.demo import networks, speed
@@ -56,7 +60,9 @@ def rows(ticket, summary, cfg):
     patch = pytest.MonkeyPatch()
 
     def missing(self, name, ticket):
-        raise config_error('onnxruntime', name, 'is not installed', 'pip install onnxruntime')
+        def finish():
+            raise config_error('onnxruntime', name, 'is not installed', 'pip install onnxruntime')
+        return finish
 
     measured = []
 
@@ -121,31 +127,58 @@ def test_rows_without_figures_show_dashes():
     assert '-' in table([Row('unknown')], 'mIoU', SHAPE)
 
 
-def test_an_export_that_took_long_is_the_last_one(tmp_path, ticket):
-    export = speed.Exporter(SHAPE, tmp_path)
-    export._slow = speed.PATIENCE + 1
-    run, why = speed.attempt(lambda: export('ticket', ticket))
-    assert run is None
-    assert 'the last one took' in why
-    assert 'Remedy: ' in why
-
-
 @pytest.mark.parametrize('busy', [False, True])
-def test_an_export_that_waits_for_the_processor_is_not_a_slow_one(tmp_path, monkeypatch, busy):
+def test_exports_end_after_so_much_processor_time_not_while_they_wait(
+        tmp_path, monkeypatch, ticket, busy):
     def work(deployed, path):
         begin = time.process_time()
         while busy and time.process_time() < begin + 0.3:
-            pass
-        time.sleep(0.3)
+            with contextlib.suppress(Exception):  # as exporters do
+                sum(range(1000))
+        time.sleep(0.1)
+        path.touch()
 
-    runtime = SimpleNamespace(SessionOptions=SimpleNamespace, InferenceSession=lambda *a, **k: None)
-    monkeypatch.setattr(speed, 'PATIENCE', 0.25)
     monkeypatch.setattr(speed, 'export_onnx', work)
-    monkeypatch.setattr(speed, 'Deployed', lambda *a: None)
-    monkeypatch.setattr(speed, 'need', lambda *a: runtime)
-    export = speed.Exporter(SHAPE, tmp_path)
-    export('first', None)
-    assert (speed.attempt(lambda: export('second', None))[0] is None) == busy
+    ticket.save(tmp_path / 'ticket.pth')
+    with pytest.raises(speed.TooSlow) if busy else contextlib.nullcontext():
+        speed.export_within(tmp_path / 'ticket.pth', SHAPE, tmp_path / 'ticket.onnx',
+                            0.2 if busy else 1.)
+    assert (tmp_path / 'ticket.onnx').is_file() != busy
+    assert signal.getitimer(signal.ITIMER_PROF) == (0., 0.)
+
+
+class Pool:
+    """What an export leaves behind, without the export."""
+
+    def __init__(self, error):
+        self.future = Future()
+        self.future.set_exception(error)
+
+    def submit(self, *arguments):
+        return self.future
+
+
+@pytest.mark.parametrize('error', [speed.TooSlow(), BrokenProcessPool()])
+def test_networks_whose_export_was_ended_are_left_out_with_a_remedy(tmp_path, ticket, error):
+    with speed.Exporter(SHAPE, tmp_path) as export:
+        export._pool, pool = Pool(error), export._pool
+        run, why = speed.attempt(export('ticket', ticket))
+        export._pool = pool
+    assert run is None
+    assert 'Remedy: ' in why
+
+
+@pytest.mark.slow
+def test_exports_run_side_by_side_in_processes_of_their_own(tmp_path, ticket):
+    with speed.Exporter(SHAPE, tmp_path) as export:
+        started = [export(name, ticket) for name in ('one', 'two')]
+        runs = [finish() for finish in started]
+    image = torch.randn(1, 3, *SHAPE)
+    with torch.no_grad():
+        expected = Deployed(ticket, SHAPE)(image)
+    for run in runs:
+        output, = run(image)
+        assert torch.allclose(torch.from_numpy(output), expected, atol=1e-3 * expected.abs().max())
 
 
 def test_errors_of_the_code_are_not_taken_for_missing_packages():
