@@ -17,6 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -133,7 +134,12 @@ def captured(run: Callable) -> Callable:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         run()
-    return graph.replay
+    return partial(_replay, graph, run)
+
+
+def _replay(graph: torch.cuda.CUDAGraph, run: Callable) -> None:
+    """Replay the graph of ``run``, which holds the weights and the image that it reads."""
+    graph.replay()
 
 
 def measure(runs: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, list[float]]:

@@ -1,8 +1,13 @@
 """Timings of whole networks, and their records."""
+import contextlib
+import gc
 import json
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import latency
+import latency_gpu
 import pytest
 import torch
 from latency_report import markdown
@@ -30,3 +35,16 @@ def test_the_second_call_counts_and_the_first_stands_beside_it(monkeypatch):
 def test_pages_are_those_of_the_recorded_numbers(path):
     assert path.with_suffix('.md').read_text() == markdown(json.loads(path.read_text()))
     assert len(RECORDS) >= 3
+
+
+def test_a_graph_keeps_the_weights_that_it_reads(monkeypatch):
+    replays, weights = [], torch.nn.Linear(1, 1)
+    monkeypatch.setattr(torch.cuda, 'CUDAGraph', lambda: SimpleNamespace(
+        replay=lambda: replays.append(None)))
+    monkeypatch.setattr(torch.cuda, 'graph', contextlib.nullcontext)
+    run, alive = latency_gpu.captured(lambda weights=weights: weights), weakref.ref(weights)
+    del weights
+    gc.collect()
+    assert alive() is not None
+    run()
+    assert len(replays) == 1

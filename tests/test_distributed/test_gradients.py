@@ -31,3 +31,17 @@ def test_gradients_are_those_of_one_process_that_averages_the_half_batches(
     assert any(e['removed'] for e in events if e['kind'] == 'search')
     assert len(ours) == 10
     rank_gradients.assert_same_gradients(ours, reference)
+
+
+@pytest.mark.parametrize('settings, wrapper', [
+    (dict(gradient_as_bucket_view=True), dict(accumulative_counts=3)),
+    pytest.param(dict(gradient_as_bucket_view=True, static_graph=True), {},
+                 marks=pytest.mark.slow)], ids=['views', 'static'])
+def test_gradients_that_are_views_of_buckets_are_masked_and_cut_alike(tmp_path, settings, wrapper):
+    """Searches come between two steps of gradients that are gathered, too."""
+    found = [ranks.run(2, rank_gradients.gradients, tmp_path / name, 4, wrapper=wrapper,
+                       model_wrapper_cfg=dict(rank_jobs.ON_CPU, **own), **SETTINGS)
+             for name, own in (('plain', {}), ('views', settings))]
+    (reference, events), (ours, same_events) = (both[0] for both in found)
+    assert events == same_events and any(e['removed'] for e in events if e['kind'] == 'search')
+    rank_gradients.assert_same_gradients(ours, reference)
