@@ -74,8 +74,10 @@ $(STAMP): requirements.txt requirements-no-deps.txt setup.py
 	touch $@
 endif
 
+# A test that hung, against pyproject's timeout, is run once more and listed as RERUN.
 test: setup
-	$(call alone,--shared $(LOCK),test) $(RUN) -m pytest -n 2 --dist loadfile $(ARGS)
+	$(call alone,--shared $(LOCK),test) $(RUN) -m pytest -n 2 --dist loadfile \
+		--reruns 1 --only-rerun Timeout -rfER $(ARGS)
 
 lint: setup
 	$(call alone,--shared $(LOCK),lint) $(RUN) -m ruff check $(ARGS)

@@ -47,7 +47,8 @@ EXTRAS['docs'] = ['mkdocs>=1.6', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=
 EXTRAS['benchmark'] = ['openvino>=2024.0', *EXTRAS['export']]
 # benchmarks/side_by_side.py compares with it.
 EXTRAS['compare'] = ['torch-pruning>=1.6']
-EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'pytest-timeout', 'hypothesis', 'selenium',
+EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'pytest-timeout',
+                 'pytest-rerunfailures', 'hypothesis', 'selenium',
                  'tensorboard', 'ruff', 'import-linter', 'mypy', 'pre-commit', *EXTRAS['export'],
                  *EXTRAS['hub']]
 

@@ -1,6 +1,9 @@
 """Shared by all tests: one thread, a seed, and no state of mmengine left from the test before."""
+import collections
 import os
 import random
+import shutil
+import subprocess
 
 # Before torch is imported, and inherited by the processes that tests start: several of them would
 # fight for the cores, and one thread adds in the same order everywhere.
@@ -38,8 +41,30 @@ def fresh_mmengine():
 
 
 def pytest_collection_modifyitems(items):
-    """Leave slow tests to ``MMST_SLOW=1``: they repeat what quick ones show, at length."""
-    skip = pytest.mark.skip(reason='slow: MMST_SLOW=1 runs it')
+    """Leave slow tests to ``MMST_SLOW=1``, and of those that come by turns all but this turn's."""
+    slow = pytest.mark.skip(reason='slow: MMST_SLOW=1 runs it')
+    turn, seen = this_turn(), collections.Counter()
     for item in items:
         if item.get_closest_marker('slow'):
-            item.add_marker(pytest.mark.timeout(0) if os.environ.get('MMST_SLOW') == '1' else skip)
+            item.add_marker(pytest.mark.timeout(0) if os.environ.get('MMST_SLOW') == '1' else slow)
+        by_turns = item.get_closest_marker('by_turns')
+        if by_turns and turn is not None and hasattr(item, 'callspec'):
+            turns, parameter = (*by_turns.args, None)[:2]
+            test = item.nodeid.partition('[')[0]
+            own = item.callspec.indices.get(parameter, turn) if parameter else seen[test]
+            seen[test] += 1
+            if (own - turn) % turns:
+                item.add_marker(pytest.mark.skip(reason='by turns: MMST_TURN=all runs all'))
+
+
+def this_turn():
+    """Return the turn's number, which each commit moves on; None where all tests are to run.
+
+    ``MMST_TURN`` gives it too; it is 0 where neither does.
+    """
+    given = os.environ.get('MMST_TURN')
+    if given is None and shutil.which('git'):
+        count = subprocess.run(['git', 'rev-list', '--count', 'HEAD'], capture_output=True,
+                               cwd=os.path.dirname(__file__), text=True).stdout
+        given = count.strip()
+    return None if given == 'all' else int(given or 0)

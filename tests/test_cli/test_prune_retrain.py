@@ -46,6 +46,7 @@ def is_weights_only(path):
     return torch.load(path, weights_only=True)['format'] == 'mmst.ticket'
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('criterion', ['random', 'magnitude', 'gradient', 'obc'])
 @pytest.mark.parametrize('name', ['ticket.pth', 'epoch_2.pth'])
 def test_a_searched_network_is_pruned_once_by_any_criterion(source, tmp_path, name, criterion):
@@ -86,6 +87,7 @@ def test_a_config_that_names_a_ticket_retrains_it(pruned, streets, tmp_path):
     assert Ticket.load(tmp_path / 'wd' / 'ticket.pth').sparsity == Ticket.load(pruned[1]).sparsity
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('setting', ['rp', 'rr-init', 'lt', 'elt', 'llt'])
 def test_every_lottery_setting_ends_with_a_ticket(source, pruned, tmp_path, setting):
     config, path = pruned
@@ -99,6 +101,7 @@ def test_every_lottery_setting_ends_with_a_ticket(source, pruned, tmp_path, sett
         'mIoU', 'mAcc', 'aAcc'}
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('variant', ['st', 'rp', 'rr-init'])
 def test_transfer_has_a_new_classifier_and_fixed_features(pruned, tmp_path, variant, capfd):
     config, path = pruned

@@ -86,7 +86,9 @@ def test_parts_and_blocks_have_the_names_of_the_network(report):
 
 def test_compacted_layers_are_told_by_the_blocks_that_they_come_from(ticket, report):
     costs = ticket_costs(compact(ticket))
-    assert set(costs.searched.blocks()) <= set(report.supernet.blocks())
+    blocks = list(report.supernet.blocks())
+    for name in costs.searched.blocks():  # what is left of a fusion may be a map of its biases
+        assert name in blocks or any(block.startswith(f'{name}.') for block in blocks)
     assert set(costs.searched.parts()) == set(report.supernet.parts())
     assert costs.supernet is None
     assert original_name('backbone.nodes.neck/block/mixconv/expand3') == \

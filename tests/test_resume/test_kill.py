@@ -39,6 +39,7 @@ RUNS = {
 }
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('kill', KILLS.values(), ids=KILLS)
 def test_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, kill):
     kills.killed(tmp_path, kill)
@@ -57,6 +58,7 @@ def test_killed_again_and_again_it_ends_like_an_uninterrupted_one(uninterrupted,
     assert not kills.differences(uninterrupted, kills.left(tmp_path))
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('changes', RUNS.values(), ids=RUNS)
 def test_other_runs_resume_alike(tmp_path, changes):
     kills.killed(tmp_path / 'killed', ('step', 3, 3), **changes)

@@ -27,6 +27,7 @@ def ticket():
     return small_ticket(sparsity=0.8)
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('task', TASKS)
 def test_onnx_files_agree_with_pytorch_for_any_batch(tmp_path, task):
     onnx, runtime = pytest.importorskip('onnx'), pytest.importorskip('onnxruntime')
