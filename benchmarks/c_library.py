@@ -82,9 +82,9 @@ def candidates(ticket: Ticket, image: torch.Tensor, threads: int,
         scratch=library.scratch(*size), scratch_compacted=library_small.scratch(*size))
 
 
-def build(ticket: Ticket, folder: Path, threads: int) -> Any:
+def build(ticket: Ticket, folder: Path, threads: int, int8: bool = False) -> Any:
     """Return the opened library of a ticket."""
-    write_project(ticket, folder)
+    write_project(ticket, folder, int8)
     subprocess.run(['make', '-s', 'libticket.so'], cwd=folder, check=True)
     subprocess.run(['strip', '-o', folder / 'stripped.so', folder / 'libticket.so'], check=True)
     spec: Any = importlib.util.spec_from_file_location('c_library_example',

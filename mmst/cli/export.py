@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     ticket = open_ticket(args.ticket)
     out = args.out or osp.splitext(args.ticket)[0] + ENDINGS[args.format]
     if args.format == 'c':
-        write_c(ticket, out)
+        write_c(ticket, out, args.int8)
         return
     files.replaceable(out)
     if args.format == 'sparse':
@@ -49,10 +49,10 @@ def run(args: argparse.Namespace) -> None:
           f'largest output, {len(images)} images of {shape[0]}x{shape[1]}')
 
 
-def write_c(ticket: Ticket, out: str) -> None:
+def write_c(ticket: Ticket, out: str, int8: bool) -> None:
     """Write the project of a C library."""
     with waiting(f'writing {out}'):
-        found = write_project(ticket, out)
+        found = write_project(ticket, out, int8)
     print(f'{out}: weights of {found["bytes"]:,} bytes for {found["kept"]:,} parameters that are '
           f'not 0, {found["bytes"] / max(found["kept"], 1):.2f} bytes each; build it with make')
 

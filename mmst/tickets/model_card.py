@@ -96,7 +96,7 @@ The same with the file `ticket.safetensors` on the command line:
 mmst test CONFIG ticket.safetensors
 mmst cost ticket.safetensors
 mmst export ticket.safetensors --format onnx
-mmst export ticket.safetensors --format c       # a C library, for segmentation and key points
+mmst export ticket.safetensors --format c       # a C library
 ```'''
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from sparse_nets import needs_kernel
 
 from mmst.cli.main import main
 from mmst.deploy.c_library import write_project
-from mmst.deploy.c_library.blob import rice_codes
+from mmst.deploy.c_library.blob import Blob, eight_bits, rice_codes
 from mmst.deploy.compact import compact
 from mmst.deploy.sparse import SparseModel
+from mmst.deploy.sparse.rows import SparseRows
 from mmst.errors import ConfigError, TicketError
 from mmst.pruning.mask import Mask
 from mmst.registry import MODELS
@@ -109,6 +111,46 @@ def test_scores_of_tickets_with_n_m_masks_are_those_of_the_sparse_model(folder, 
     equal(folder, with_n_m_mask(small_ticket('cityscapes', 0.5)), tmp_path, (40, 48))
 
 
+def test_weights_of_eight_bits_are_read_as_they_were_rounded(folder, tmp_path, monkeypatch):
+    ticket = compact(small_ticket('cityscapes', 0.5))
+    assert main(['export', save(ticket, tmp_path / 'ticket.pth'), '--format', 'c', '--int8', '-o',
+                 str(tmp_path / 'small')]) == 0
+    image = torch.randn(3, 64, 96).numpy()
+    found = opened(folder, (tmp_path / 'small/weights.bin').read_bytes()).scores(image)
+    write, whole = Blob.matrix, write_project(ticket, tmp_path / 'whole')
+    monkeypatch.setattr(Blob, 'matrix', lambda blob, rows, columns: write(
+        blob, rounded(rows), columns))
+    write_project(ticket, tmp_path / 'rounded')
+    expected, exact = (opened(folder, (tmp_path / name / 'weights.bin').read_bytes()).scores(image)
+                       for name in ('rounded', 'whole'))
+    np.testing.assert_array_equal(found, expected)
+    assert 0 < np.abs(found - exact).max() < 0.05 * np.abs(exact).max()
+    assert (tmp_path / 'small/weights.bin').stat().st_size < 0.6 * whole['bytes']
+
+
+def save(ticket, path):
+    ticket.save(path)
+    return str(path)
+
+
+def rounded(rows):
+    """Non-zeros as eight bits hold them."""
+    scale, values = eight_bits(rows)
+    assert np.abs(values).max(initial=0) <= 127
+    counts = np.diff(rows.start)
+    return replace(rows, value=np.repeat(scale, counts[counts > 0]) * values)
+
+
+def test_scales_of_eight_bits_lose_little():
+    value = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    rows = SparseRows(np.array([0, 400, 400, 1000]), np.arange(1000), value)
+    error = np.abs(rounded(rows).value - value)
+    for part in (slice(0, 400), slice(400, 1000)):
+        assert error[part].max() <= np.abs(value[part]).max() / 127 * 0.51
+    nothing = SparseRows(np.zeros(3, int), np.zeros(0, int), np.zeros(0, np.float32))
+    assert not len(rounded(nothing))
+
+
 def test_pictures_of_any_size_are_normalised_resized_and_labelled(folder, ticket):
     library, model = opened(folder), SparseModel.from_ticket(ticket)
     settings = ticket.model['data_preprocessor']
@@ -178,7 +220,7 @@ def test_library_and_weights_are_small_and_need_the_c_library_alone(folder, tick
 
 def test_weights_that_are_damaged_or_newer_are_refused(folder):
     whole = (folder / 'weights.bin').read_bytes()
-    newer = whole[:8] + bytes([3]) + whole[9:]
+    newer = whole[:8] + bytes([4]) + whole[9:]
     for data, text in ((whole[:-1], 'damaged'), (whole[:40] + b'x' + whole[41:], 'damaged'),
                        (b'', 'damaged'), (newer, 'later version')):
         with pytest.raises(example.TicketLibraryError, match=text):
@@ -229,12 +271,12 @@ def test_damaged_weights_and_odd_sizes_touch_nothing_that_is_not_theirs(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('kind', ['cityscapes', 'imagenet', 'compact'])
+@pytest.mark.parametrize('kind', ['cityscapes', 'imagenet', 'compact', 'int8'])
 def test_ten_thousand_damaged_weights(folder, tmp_path, kind):
     watched = driver(folder, 'watched', '-O1', *ADDRESS)
     if kind != 'cityscapes':
         ticket = small_ticket('imagenet') if kind == 'imagenet' else compact(small_ticket())
-        write_project(ticket, tmp_path)
+        write_project(ticket, tmp_path, kind == 'int8')
         folder = tmp_path
     assert '10000 damaged' in tried(watched, 'damaged', 10_000, 2, folder=folder)
     assert tried(watched, 'sizes', 500, 2, folder=folder) == '500 sizes\n'

@@ -6,8 +6,9 @@ from .common import add_import_argument
 ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse', safetensors='.safetensors', pth='.pth',
                c='_c')
 #: Arguments that a format has no use for.
-UNUSED = dict(onnx=(), torch=('opset', ), **dict.fromkeys(
-    ('sparse', 'safetensors', 'pth', 'c'), ('opset', 'shape', 'images', 'as_is')))
+UNUSED = dict(onnx=('int8', ), torch=('opset', 'int8'), c=('opset', 'shape', 'images', 'as_is'),
+              **dict.fromkeys(('sparse', 'safetensors', 'pth'),
+                              ('opset', 'shape', 'images', 'as_is', 'int8')))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the images; the ticket\'s by default')
     parser.add_argument('--opset', type=int, help='of ONNX (default: 18)')
+    parser.add_argument('--int8', action='store_true', help='weights of the C library: with eight '
+                        'bits each')
     parser.add_argument('--as-is', action='store_true', help='do not compact the network first')
     parser.add_argument('--images', metavar='DIR', help='images to check the file with; noise by '
                         'default')

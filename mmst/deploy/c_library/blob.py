@@ -8,19 +8,24 @@ import numpy as np
 from ..sparse.rows import SparseRows
 
 MAGIC = b'MMSTCLIB'
-#: Versions of the files: the first has layers alone, the second operations between them, too.
-LAYERS, OPERATIONS = 1, 2
+#: Versions of the files: the first has layers alone, the second operations between them, too, the
+#: third weights of eight bits.
+LAYERS, OPERATIONS, EIGHT_BITS = 1, 2, 3
 #: Types of the weights, by number.
-DTYPES = dict(float32=0)
+DTYPES = dict(float32=0, int8=1)
 #: Largest parameter of a Rice code, and so of the zeros that it tells with few bits.
 MOST_RICE = 24
 
 
 class Blob:
-    """Joins little-endian numbers, arrays and sparse matrices."""
+    """Joins little-endian numbers, arrays and sparse matrices.
 
-    def __init__(self):
-        self.parts: list[bytes] = []
+    Args:
+        int8 (bool): Whether matrices have eight bits a non-zero, and a scale a row.
+    """
+
+    def __init__(self, int8: bool = False):
+        self.int8, self.parts = int8, list[bytes]()
 
     def numbers(self, *values: int | np.integer) -> None:
         """Append whole numbers, four bytes each."""
@@ -40,14 +45,40 @@ class Blob:
         places = row.astype(np.int64) * columns + rows.column
         rice, codes = rice_codes(np.diff(places, prepend=-1) - 1)
         self.numbers(len(rows), rice, len(codes))
-        self.floats(rows.value)
-        self.parts.append(codes)
+        if self.int8:
+            scale, values = eight_bits(rows)
+            self.parts += [codes, halves_of(scale), values.tobytes()]
+        else:
+            self.floats(rows.value)
+            self.parts.append(codes)
 
     def file(self, version: int) -> bytes:
         """Return the whole file, with its head."""
         body = b''.join(self.parts)
-        return MAGIC + struct.pack('<IIQQ', version, DTYPES['float32'], len(body),
+        dtype = DTYPES['int8' if self.int8 else 'float32']
+        return MAGIC + struct.pack('<IIQQ', EIGHT_BITS if self.int8 else version, dtype, len(body),
                                    checksum(body)) + body
+
+
+def eight_bits(rows: SparseRows) -> tuple[np.ndarray, np.ndarray]:
+    """Return a scale for each row that has non-zeros, and these as whole numbers of it.
+
+    A scale has the upper half of a single precision number's bits, rounded up: the row's largest
+    weight is 127 times the scale at most.
+    """
+    counts = np.diff(rows.start)
+    there = counts > 0
+    first = rows.start[:-1][there]
+    most = np.maximum.reduceat(np.abs(rows.value), first) if len(first) else np.zeros(0)
+    bits = (most / 127).astype('<f4').view('<u4') + 0xffff
+    scale = np.maximum(bits & 0xffff0000, 1 << 23).astype('<u4').view('<f4')
+    values = rows.value / np.repeat(scale, counts[there])
+    return scale, values.round().clip(-127, 127).astype(np.int8)
+
+
+def halves_of(scale: np.ndarray) -> bytes:
+    """Return the upper halves of single precision numbers."""
+    return (scale.view('<u4') >> 16).astype('<u2').tobytes()
 
 
 def rice_codes(gaps: np.ndarray) -> tuple[int, bytes]:

@@ -22,8 +22,12 @@ from .program import Program
 SEGMENTATION, HEATMAPS, CLASSES = range(3)
 
 
-def encode(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
+def encode(ticket: Ticket, int8: bool = False) -> tuple[bytes, dict[str, Any]]:
     """Return the weights' file of a ticket, and what its sizes are.
+
+    Args:
+        ticket (Ticket): To be written.
+        int8 (bool): Whether its weights are stored with eight bits each.
 
     Raises:
         TicketError: The C library cannot run its network.
@@ -42,11 +46,11 @@ def encode(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
                           'onnx.')
     features = cast(nn.Module, backbone if compact else neck)
     classifier, single = _classifier(model, features, channels)
-    program = Program()
+    program = Program(int8)
     last = (CompactProgram(program, cast(SparseCompactNetwork, backbone)).write() if compact
             else program.network(backbone, features))
     result = program.classifier(classifier, last)
-    blob, outputs = Blob(), len(classifier.weight)
+    blob, outputs = Blob(int8), len(classifier.weight)
     kind = CLASSES if single else HEATMAPS if hasattr(network, 'head') else SEGMENTATION
     settings = preprocessing(ticket)
     blob.numbers(kind, channels, outputs, model.settings.gap, _wants_bgr(ticket, channels), result)

@@ -23,8 +23,8 @@ MOST_MAPS = 64
 class Program:
     """Collects steps; a map is a number, which is taken again once nothing reads the map."""
 
-    def __init__(self):
-        self.blob, self.count, self.taken = Blob(), 0, set[int]()
+    def __init__(self, int8: bool = False):
+        self.blob, self.count, self.taken = Blob(int8), 0, set[int]()
         self.version = LAYERS
 
     def network(self, backbone: Any, neck: nn.Module) -> int:

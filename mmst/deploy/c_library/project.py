@@ -17,12 +17,14 @@ KERNEL = ('block.h', 'layers.h', 'maps.h', 'nodes.h', 'planes.h', 'sampled.h', '
 WEIGHTS = 'weights.bin'
 
 
-def write_project(ticket: Ticket, folder: str | Path) -> dict[str, Any]:
+def write_project(ticket: Ticket, folder: str | Path, int8: bool = False) -> dict[str, Any]:
     """Write sources, weights, build files, an example and a README.
 
     Args:
         ticket (Ticket): Of a network for segmentation, key points or classification.
         folder (str | Path): New, empty, or one that this function has written.
+        int8 (bool): Whether weights are stored with eight bits each, and a scale an output
+            channel. The library computes in single precision all the same.
 
     Returns:
         Dict[str, Any]: ``bytes``: of the weights' file; ``kept``: weights that are not 0;
@@ -34,7 +36,7 @@ def write_project(ticket: Ticket, folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     check_folder(folder)
-    data, found = encode(ticket)
+    data, found = encode(ticket, int8)
     found['bytes'] = len(data)
     contents = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.is_file()}
     contents.update({name: (SOURCE.parent / name).read_bytes() for name in KERNEL})

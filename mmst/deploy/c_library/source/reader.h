@@ -5,7 +5,7 @@
 
 #include "memory.h"
 
-// Non-zeros of a matrix, row by row.
+// Non-zeros of a matrix, row by row; values are floats, however the file has them.
 struct Matrix {
   int32_t rows = 0, columns = 0;
   Array<int32_t> start, column;
@@ -14,8 +14,8 @@ struct Matrix {
 
 class Reader {
  public:
-  Reader(const uint8_t *data, int64_t bytes)
-      : at_(data), end_(data + bytes), budget_(64 * bytes + (1 << 20)) {}
+  Reader(const uint8_t *data, int64_t bytes, bool eight_bits)
+      : at_(data), end_(data + bytes), budget_(64 * bytes + (1 << 20)), eight_bits_(eight_bits) {}
 
   bool ok() const { return ok_; }
   bool no_memory() const { return no_memory_; }
@@ -52,12 +52,13 @@ class Reader {
     for (int64_t i = 0; i < count; ++i) out[i] = number(low, high);
   }
 
-  // Their number, their values, then their places as Rice codes of the zeros before each.
+  // Their number, their values, then their places as Rice codes of the zeros before each; values of
+  // eight bits come last.
   void matrix(Matrix &m, int64_t rows, int64_t columns) {
     const int32_t count = number(0, 1 << 28), rice = number(0, 24), bytes = number(0, 1 << 28);
     if (!ok_ || count > rows * columns || rows > 1 << 24 || columns > 1 << 24) return fail();
     m.rows = rows, m.columns = columns;
-    floats(m.value, count);
+    if (!eight_bits_) floats(m.value, count);
     if (!has(bytes) || !make(m.column, count) || !make(m.start, rows + 1)) return;
     int64_t bit = 0, place = -1, row = 0;
     for (int32_t i = 0; i < count; ++i) {
@@ -72,6 +73,7 @@ class Reader {
     }
     for (; row < rows; ++row) m.start[row + 1] = count;
     at_ += bytes;
+    if (eight_bits_) small_values(m);
   }
 
   template <class T>
@@ -83,6 +85,23 @@ class Reader {
   }
 
  private:
+  // A scale for each row that has non-zeros, the upper half of its bits; then whole numbers of it.
+  void small_values(Matrix &m) {
+    const int64_t count = m.column.size;
+    int64_t scales = 0;
+    for (int32_t row = 0; row < m.rows; ++row) scales += m.start[row + 1] > m.start[row];
+    if (!has(2 * scales + count) || !make(m.value, count)) return;
+    const uint8_t *value = at_ + 2 * scales;
+    for (int32_t row = 0; row < m.rows; ++row) {
+      if (m.start[row + 1] == m.start[row]) continue;
+      const uint32_t bits = uint32_t(at_[0] | at_[1] << 8) << 16;
+      float scale;
+      std::memcpy(&scale, &bits, 4), at_ += 2;
+      for (int32_t j = m.start[row]; j < m.start[row + 1]; ++j) m.value[j] = scale * int8_t(*value++);
+    }
+    at_ += count;
+  }
+
   bool has(int64_t bytes) {
     if (bytes < 0 || bytes > end_ - at_) ok_ = false;
     return ok_;
@@ -103,5 +122,6 @@ class Reader {
 
   const uint8_t *at_, *end_;
   int64_t budget_;
+  const bool eight_bits_;
   bool ok_ = true, no_memory_ = false;
 };

@@ -15,7 +15,7 @@ namespace {
 
 // The head of a file: magic, version, type of the weights, bytes after the head, their checksum.
 constexpr char MAGIC[8] = {'M', 'M', 'S', 'T', 'C', 'L', 'I', 'B'};
-constexpr uint32_t VERSION = 2, FLOAT32 = 0;
+constexpr uint32_t VERSION = 3, INT8 = 1;
 constexpr int64_t HEAD = 32;
 constexpr int MOST_PIXELS = 1 << 16;  // of an axis
 
@@ -86,7 +86,7 @@ int ticket_open(const void *data, size_t bytes, int threads, ticket **opened) {
   *opened = nullptr;
   const auto *head = static_cast<const uint8_t *>(data);
   if (bytes < size_t(HEAD) || std::memcmp(head, MAGIC, 8)) return TICKET_DAMAGED;
-  if (at<uint32_t>(head, 8) > VERSION || at<uint32_t>(head, 12) != FLOAT32) return TICKET_TOO_NEW;
+  if (at<uint32_t>(head, 8) > VERSION || at<uint32_t>(head, 12) > INT8) return TICKET_TOO_NEW;
   const int64_t length = bytes - HEAD;
   if (at<uint64_t>(head, 16) != uint64_t(length) ||
       at<uint64_t>(head, 24) != checksum(head + HEAD, length))
@@ -94,7 +94,7 @@ int ticket_open(const void *data, size_t bytes, int threads, ticket **opened) {
   void *room = std::malloc(sizeof(ticket));
   if (!room) return TICKET_NO_MEMORY;
   ticket *made = new (room) ticket;
-  Reader reader(head + HEAD, length);
+  Reader reader(head + HEAD, length, at<uint32_t>(head, 12) == INT8);
   made->network.read(reader);
   const bool runs = reader.ok() && made->workers.start(threads);
   if (!runs) {

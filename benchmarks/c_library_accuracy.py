@@ -1,0 +1,80 @@
+"""Accuracy and size of a C library whose weights have eight bits, beside that in single precision.
+
+    mmst generate-data quiet_streets data/street --train 480 --val 100
+    python benchmarks/c_library_accuracy.py data/street
+
+Both label the validation pictures themselves, from bytes to classes. The record goes to
+``benchmarks/results/c_library_accuracy.json`` and ``.md``.
+"""
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from c_library import ROOT, build
+from machine import machine
+from mmseg.datasets import CityscapesDataset
+from PIL import Image
+
+from mmst.deploy.load import find_ticket
+
+NORMALISE, RESIZE = 1, 2
+
+
+def main() -> None:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('data', type=Path, help='folder of generated pictures')
+    parser.add_argument('--ticket', default='street-p90')
+    args = parser.parse_args()
+    ticket = find_ticket(args.ticket)
+    names = [str(name) for name in ticket.meta['dataset_meta']['classes']]
+    kept = sum(int(t.count_nonzero()) for t in ticket.state_dict.values()
+               if t.is_floating_point())
+    pictures = sorted((args.data / 'leftImg8bit/val').rglob('*.png'))
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for int8 in (False, True):
+            place = Path(folder) / f'int8_{int8}'
+            library = build(ticket, place, 1, int8)
+            rows.append(dict(weights='int8' if int8 else 'float32', miou=miou(
+                library, pictures, names), bytes=(place / 'weights.bin').stat().st_size))
+    record = dict(ticket=args.ticket, pictures=len(pictures), kept=kept, machine=machine(),
+                  rows=rows)
+    path = ROOT / 'benchmarks/results/c_library_accuracy.json'
+    path.write_text(json.dumps(record, indent=2) + '\n')
+    path.with_suffix('.md').write_text(markdown(record))
+    print(markdown(record))
+
+
+def miou(library: Any, pictures: list[Path], names: list[str]) -> float:
+    """Return the mean intersection over union in percent, as mmseg's IoUMetric counts it."""
+    known = CityscapesDataset.METAINFO['classes']
+    own = np.full(256, 255)
+    own[[known.index(name) for name in names]] = range(len(names))
+    counts = np.zeros((len(names), len(names)), np.int64)
+    for picture in pictures:
+        image = np.asarray(Image.open(picture).convert('RGB'))
+        label = str(picture).replace('leftImg8bit', 'gtFine')[:-len('.png')]
+        truth = own[np.asarray(Image.open(f'{label}_labelTrainIds.png'))]
+        found, there = library.labels(image.transpose(2, 0, 1), NORMALISE | RESIZE), truth < 255
+        counts += np.bincount(truth[there] * len(names) + found[there],
+                              minlength=counts.size).reshape(counts.shape)
+    hit = counts.diagonal()
+    return float(100 * np.mean(hit / (counts.sum(0) + counts.sum(1) - hit)))
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """Return the record as a table."""
+    lines = [f'`{record["ticket"]}`, {record["pictures"]} validation pictures, '
+             f'{record["kept"]:,} parameters that are not 0, {record["machine"]["cpu"]}:', '',
+             '| weights | mIoU | bytes | a parameter |', '| --- | --- | --- | --- |']
+    lines += [f'| {r["weights"]} | {r["miou"]:.2f} | {r["bytes"]:,} | '
+              f'{r["bytes"] / record["kept"]:.2f} |' for r in record['rows']]
+    return '\n'.join([*lines, ''])
+
+
+if __name__ == '__main__':
+    main()
