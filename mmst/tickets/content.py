@@ -15,6 +15,8 @@ from .digest import digest
 from .plain_data import as_plain_data
 
 FORMAT, VERSION = 'mmst.ticket', TICKET_COLUMNS_FIRST
+#: Format of files that ``mmst.deploy.export.sparse_file`` alone reads.
+SPARSE = 'mmst.sparse'
 #: From that version on files have a digest.
 SEALED = 2
 #: From that version on the digest covers the version, too: a label cannot be changed.
@@ -52,8 +54,20 @@ def seal(version: int, content: Mapping[str, Any]) -> str:
     return digest(parts if version < _LABEL_SEALED else dict(version=version, **parts))
 
 
+def refuse_sparse(path: str | Path, content: Any) -> None:
+    """Refuse a sparse file where a run is to start from it: training needs the ticket itself.
+
+    Raises:
+        TicketError: Saying how the ticket is had.
+    """
+    if isinstance(content, dict) and content.get('format') == SPARSE:
+        raise TicketError(f'{path} is a sparse file, and this reads tickets. Remedy: mmst export '
+                          f'{path} --format pth -o ticket.pth gives the ticket.')
+
+
 def check_format(path: str | Path, content: Any, unsealed: bool) -> None:
     """Refuse a file that is no ticket, or of a format that cannot be checked or is unknown."""
+    refuse_sparse(path, content)
     if not isinstance(content, dict):
         raise TicketError(f'{path} is not a ticket but holds a {type(content).__name__}. Remedy: '
                           'give the ticket.pth that a training run wrote.')

@@ -15,6 +15,7 @@ from ...models.hrnas.coordinate_order import projections, swap_all
 from ...openmmlab.safe_checkpoints import safe_load
 from ...pruning.mask import Mask
 from ...tickets import Ticket
+from ...tickets.content import SPARSE
 from ...tickets.digest import digest
 from ...tickets.plain_data import as_plain_data
 from ...tickets.weights import place
@@ -22,7 +23,7 @@ from .coding import decode, encode
 from .declared import check_declared
 from .index import pack_index, unpack_index
 
-FORMAT, VERSION = 'mmst.sparse', 3
+FORMAT, VERSION = SPARSE, 3
 #: From this version on the Transformers' coordinates are in the present order, and a weight that
 #: layers share is stored once.
 _COLUMNS_FIRST = 2

@@ -15,7 +15,7 @@ from ...openmmlab.safe_checkpoints import safe_load
 from ...search.graph.described import attach_described
 from ...tickets import Ticket
 from ...tickets.checkpoint_content import check_digests
-from ...tickets.content import FORMAT
+from ...tickets.content import FORMAT, refuse_sparse
 from . import work_dir
 from .resume import find_checkpoint
 
@@ -82,6 +82,7 @@ def read(path: str, content: Any = None, key: str = '') -> dict[str, Any]:
     if not os.access(path, os.R_OK):
         raise TicketError(f'{path} may not be read. Remedy: change its permissions.')
     content = safe_load(path, map_location='cpu') if content is None else content
+    refuse_sparse(path, content)
     check_digests(path, content)
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)

@@ -11,6 +11,7 @@ from mmst.deploy.export import load_sparse, save_sparse
 from mmst.deploy.export.index import pack_index
 from mmst.deploy.export.sparse_file import _digest, with_index
 from mmst.deploy.open import open_ticket
+from mmst.engine.run import start_file
 from mmst.errors import TicketError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
@@ -39,6 +40,12 @@ def test_a_ticket_comes_back_bit_by_bit(tmp_path, ticket, path):
     again.save(tmp_path / 'b.pth')
     a, b = Ticket.load(tmp_path / 'a.pth'), Ticket.load(tmp_path / 'b.pth')
     assert content_of(a) == content_of(b) == content_of(again)
+
+
+def test_where_a_run_starts_it_is_refused_with_the_way_back(path):
+    for read in (Ticket.load, start_file.read):
+        with pytest.raises(TicketError, match=r'is a sparse file.*: mmst export .* --format pth'):
+            read(str(path))
 
 
 def test_what_is_kept_and_yet_0_or_negative_0_comes_back(tmp_path, ticket):
