@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from waits import Waits
 
 from mmst.engine.optim import MaskedOptimWrapper
 from mmst.errors import ConfigError
+from mmst.pruning import large
 from mmst.pruning.draw import draw_mask
 from mmst.pruning.gradients import loss_gradients
 from mmst.pruning.mask import Mask
@@ -310,3 +312,27 @@ def test_the_search_for_weights_happens_only_where_they_are_needed():
     in_force = MaskInForce(lambda: found.append(1) or {}, SimpleNamespace(masks={}, returned={}))
     assert in_force.mask is None and in_force.lift() is None and not found
     assert Mask({}).reaches(0.) and not found
+
+
+def waits_of(layers, monkeypatch):
+    """How often a GPU is waited for in two prunes and in a reactivation of so many layers."""
+    model = Parts()
+    model.backbone = nn.Sequential(*(nn.Conv2d(4, 4, 3) for _ in range(layers)))
+    wrapper = MaskedOptimWrapper(optimizer=torch.optim.Adam(model.parameters()))
+    for p in model.parameters():
+        p.grad = torch.randn_like(p)
+    wrapper.step()
+    pruner, found = Pruner(0.5), []
+    in_force = MaskInForce(lambda: pruner.weights(model), wrapper, copy.deepcopy(model))
+    for event in (lambda: pruner.draw(in_force, 0.3), lambda: pruner.draw(in_force, 0.5),
+                  in_force.lift):
+        with monkeypatch.context() as patch, Waits() as waits:
+            patch.setattr(large, '_is_on_host', lambda tensor: False)
+            event()
+        found.append(waits.count)
+    return found
+
+
+def test_a_gpu_is_waited_for_as_often_however_many_layers_are_pruned(monkeypatch):
+    few, many = (waits_of(layers, monkeypatch) for layers in (2, 20))
+    assert few == many and 0 < max(few) < 10

@@ -3,7 +3,7 @@ import plain_events
 import pytest
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
+from waits import Waits
 
 from mmst.pruning import large
 from mmst.pruning.reactivation import (
@@ -149,27 +149,6 @@ def test_a_reactivation_equals_that_of_tensors_one_by_one(name):
         assert list(one) == list(other)
         assert all(torch.equal(torch.as_tensor(one[k]), torch.as_tensor(other[k])) for k in one
                    if one[k] is not None)
-
-
-class Waits(TorchFunctionMode):
-    """Counts calls for which a GPU would be waited for."""
-
-    WAIT = {torch.Tensor.tolist, torch.Tensor.item, torch.Tensor.__bool__, torch.Tensor.__float__,
-            torch.Tensor.__int__, torch.Tensor.nonzero, torch.nonzero, torch.Tensor.cpu,
-            torch.Tensor.numpy, torch.masked_select, torch.Tensor.masked_select}
-
-    def __init__(self):
-        super().__init__()
-        self.count = 0
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        values = [*args, *(kwargs or {}).values()]
-        masked = func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__) and any(
-            torch.is_tensor(v) and v.dtype == torch.bool for v in values[1:])
-        # Its value, where it is a tensor, is looked at on the processor.
-        filled = func is torch.Tensor.masked_fill_ and torch.is_tensor(args[2])
-        self.count += func in self.WAIT or masked or filled
-        return func(*args, **(kwargs or {}))
 
 
 def adam_of_many(shapes, seed=0):
