@@ -308,6 +308,28 @@ def test_other_processors_give_nearly_the_same(folder, ticket, tmp_path, compile
 
 
 @pytest.mark.slow
+def test_webassembly_labels_as_the_processor_does(folder):
+    need('clang++', 'wasm-ld', 'node')
+    flags = ['--target=wasm32-wasi', '-O2', '-msimd128']
+    for command in (
+            ['clang++', *flags, '-std=c++17', '-fno-exceptions', '-fno-rtti', '-DTICKET_NO_THREADS',
+             '-c', 'ticket.cpp', '-o', 'ticket.wo'],
+            ['clang', *flags, '-std=c11', '-c', 'label.c', '-o', 'label.wo'],
+            ['clang++', *flags, '-Wl,-z,stack-size=1048576', 'ticket.wo', 'label.wo', '-o',
+             'label.wasm']):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if 'file not found' in done.stderr or 'cannot open' in done.stderr:
+            pytest.skip(f'the WASI libraries are not installed: {done.stderr[-200:]}')
+        assert done.returncode == 0, done.stderr[-3000:]
+    picture = np.random.default_rng(0).integers(0, 256, (45, 70, 3), np.uint8)
+    (folder / 'in.ppm').write_bytes(b'P6\n70 45\n255\n' + picture.tobytes())
+    subprocess.run(['node', '--no-warnings', ROOT / 'tests/label_wasm.js'], cwd=folder, check=True)
+    found = np.frombuffer((folder / 'out.pgm').read_bytes(), np.uint8)[-45 * 70:].reshape(45, 70)
+    expected = opened(folder).labels(picture.transpose(2, 0, 1), example.NORMALISE | example.RESIZE)
+    assert len(np.unique(found)) > 1 and (found == expected).mean() > 0.999
+
+
+@pytest.mark.slow
 def test_cmake_builds_it(folder):
     need('cmake')
     subprocess.run('cmake -B build && cmake --build build', shell=True, cwd=folder, check=True,
