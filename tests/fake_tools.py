@@ -2,7 +2,7 @@
 import argparse
 
 from mmst.cli.arguments.of_studies import add_study_arguments
-from mmst.cli.given import complete
+from mmst.cli.complete_arguments import complete
 
 TOOL = '''
 import json, os, sys, time

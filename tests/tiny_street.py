@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmst.cli.given import complete
+from mmst.cli.complete_arguments import complete
 from mmst.cli.main import call, make_parser
 from mmst.lab.scenes import generate
 

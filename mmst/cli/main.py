@@ -129,8 +129,8 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
         return 2
     if parser is None:
         return module.main(words)
+    from .complete_arguments import complete
     from .ending import end_in_one_line  # it brings all of mmengine
-    from .given import complete
 
     def action() -> int | None:
         complete(args, parser)

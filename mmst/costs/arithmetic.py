@@ -1,4 +1,4 @@
-"""Costs of a network by the numbers of its search units, without a trace."""
+"""Computes costs of a network by the numbers of its search units, without a trace."""
 import math
 from collections.abc import Mapping
 from typing import Protocol

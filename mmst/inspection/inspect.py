@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 from .archive import read_directory
 from .calls import element_size
-from .machine import Machine
 from .measure import Node, Unsafe, check_size
+from .symbolic_pickle import Machine
 
 #: A file may be so many times larger than its blocks on the disk, and a bit more: some file
 #: systems pack zeros.

@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from ..errors import config_error
-from .chance import mean_pose_ap
+from .mean_pose import mean_pose_ap
 
 
 def constant_answer(cfg: Config) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Does a config describe the network in training, so that a ticket of it can be opened again?"""
+"""Checks that a config describes the network in training: a ticket of it opens again."""
 from collections.abc import Mapping
 from typing import Any
 

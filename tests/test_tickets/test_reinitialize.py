@@ -4,7 +4,7 @@ import torch
 from tiny import WEAKEN, run
 
 from mmst.tickets import Ticket
-from mmst.tickets.start import starting_point
+from mmst.tickets.starting_point import starting_point
 
 
 @pytest.fixture(scope='module', params=['none', 'all'])

@@ -7,7 +7,7 @@ from mmst.errors import MMSTError, TicketError
 from mmst.search.units import find_units
 from mmst.tickets import Ticket
 from mmst.tickets.rewind import positions, rewind
-from mmst.tickets.start import starting_point
+from mmst.tickets.starting_point import starting_point
 
 POINTS = [dict(type='mmst.RewindHook', epochs=[0, 1, 2, 4])]
 RUN = dict(ticket=True, length=4, custom_hooks=POINTS)

@@ -1,4 +1,4 @@
-"""Does the model have an output for each class, or key point, of the data set?"""
+"""Checks that the model has an output for each class, or key point, of the data set."""
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any

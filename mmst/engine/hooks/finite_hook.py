@@ -1,4 +1,4 @@
-"""Runs that have diverged."""
+"""Ends runs that have diverged."""
 
 import numpy as np
 import torch

@@ -13,10 +13,10 @@ from ...openmmlab.internals import is_resumed, steps_of
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...settings.checks import check_number
+from ...tickets.carried_table import carried_table
 from ...tickets.carry import carry_over, choose_parts, open_neck
-from ...tickets.start import starting_point
+from ...tickets.starting_point import starting_point
 from ...tickets.ticket import Ticket
-from ...tickets.transfer import carried_table
 from ..run.coverage import log_coverage
 from ..run.events import add_event
 from ..run.offered_units import accept_ticket

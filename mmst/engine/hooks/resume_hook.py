@@ -1,4 +1,4 @@
-"""Runs that survive being killed."""
+"""Lets a run survive that it is killed."""
 
 from typing import Any
 

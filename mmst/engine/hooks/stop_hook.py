@@ -1,4 +1,4 @@
-"""Runs that end when they are asked to, and lose nothing."""
+"""Ends a run when it is asked to, and loses nothing of it."""
 import sys
 import time
 from pathlib import Path

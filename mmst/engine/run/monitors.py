@@ -1,4 +1,4 @@
-"""Checks settings that name a metric: do evaluations have it?"""
+"""Checks that evaluations have the metrics that settings name."""
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any

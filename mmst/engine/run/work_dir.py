@@ -1,4 +1,4 @@
-"""A work directory belongs to one run at a time, and to one config.
+"""Keeps a work directory to one run at a time, and to one config.
 
 Two runs that write into one directory overwrite each other's checkpoints, and a run that goes on
 under another config is neither of the two. A lock and a small record prevent both.

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mmst.lab.chance import mean_pose_ap
+from mmst.lab.mean_pose import mean_pose_ap
 from mmst.lab.scenes import generate
 
 
