@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ..search.cost import unit_macs
 from ..search.importance import Keep
 from ..search.surgery import Cut
 from ..search.target import copy_without_units
@@ -56,6 +57,9 @@ class NetworkCosts:
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
     """
 
+    #: Of what units cost.
+    unit = 'macs'
+
     def __init__(self, input_shape: HW):
         self.input_shape = input_shape
         self._model: Callable[[], nn.Module | None] = lambda: None
@@ -95,6 +99,14 @@ class NetworkCosts:
         return lambda keep: known.costs(groups, {**counts, **{
             name: _count(labels[name][np.asarray(stays, np.int64)])
             for name, stays in keep.items()}})
+
+    def largest(self, model: nn.Module) -> dict[str, float]:
+        """Return the costs of the network with all its weights, whatever is pruned."""
+        return self(model)
+
+    def unit_costs(self, model: nn.Module, groups: Groups) -> dict[str, Tensor]:
+        """Return multiply-adds of every unit of ``groups``, which are the network's."""
+        return unit_macs(groups, self.feature_sizes(model))
 
     def _of(self, model: nn.Module) -> Known:
         if self._model() is not model:

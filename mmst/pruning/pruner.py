@@ -201,6 +201,24 @@ class Pruner:
         """Say whether the schedule asks for less than before: masks alone only grow."""
         return prune > 1 and self.schedule.at(prune) < self.schedule.at(prune - 1)
 
+    def forecast(self, model: nn.Module,
+                 select: Callable[[str, Tensor], Tensor] = lambda name, weight: weight) -> Mask:
+        """Return the mask that the target sparsity leaves of the weights as they are.
+
+        It is drawn by magnitude, whichever the criterion is, and nothing is done with it.
+
+        Args:
+            model (nn.Module): The network.
+            select (Callable): ``select(name, weight)`` returns what there would be of a weight.
+        """
+        weights = {name: select(name, weight.detach())
+                   for name, weight in self.weights(model).items()}
+        scores = {name: weight.abs() for name, weight in weights.items() if weight.numel()}
+        # There are none where a setting is wrong, which others tell.
+        drawn = draw_mask(scores, self.sparsity, self.scope) if scores else {}
+        return Mask({name: drawn[name] if name in drawn else weight.bool()
+                     for name, weight in weights.items()})
+
     def at_target(self, mask: Mask | None) -> bool:
         """Say whether ``mask``, in force now, has the target sparsity, to within one weight."""
         mask = self.drawn or mask

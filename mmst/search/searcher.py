@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from ..errors import config_error
 from ..settings.checks import check_choice, check_flag, check_names, check_number
 from ..settings.patterns import covers
-from .cost import Sizes, mean_macs, unit_macs
+from .cost import mean_macs
 from .histogram import importance_histogram
 from .importance import Keep, importances, nearness, units_to_keep
 from .penalty import L1Penalty
@@ -36,14 +36,20 @@ MOST_RHO = 1e3
 class Counter(Protocol):
     """Counts the costs of networks; :class:`mmst.costs.network_costs.NetworkCosts` is one."""
 
+    #: Of what units cost.
+    unit: str
+
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """Return at least ``params`` and ``macs`` of a network."""
 
-    def feature_sizes(self, model: nn.Module) -> Sizes:
-        """Return heights and widths of the feature maps that enter and leave searched modules."""
-
     def remaining(self, model: nn.Module) -> Callable[[Keep], dict[str, float]]:
         """Return a function that counts ``model`` without the units that a ``Keep`` leaves out."""
+
+    def largest(self, model: nn.Module) -> dict[str, float]:
+        """Return the costs of ``model`` if none of its weights were pruned."""
+
+    def unit_costs(self, model: nn.Module, groups: Groups) -> dict[str, torch.Tensor]:
+        """Return what each unit of ``groups``, which are the model's, costs."""
 
 
 class Searcher:
@@ -54,19 +60,22 @@ class Searcher:
     arguments these are, but for ``costs``: see :class:`mmst.engine.SearchHook`.
 
     Args:
-        costs (Counter): Counts the costs of networks.
+        costs (Counter): Counts the costs of networks; with ``target_ms`` it gives ``ms``, too, and
+            what units cost is in milliseconds.
 
     Attributes:
         survivors (Dict[str, List[int]]): Group to the units left, numbered as in the supernet.
         supernet (Dict[str, float], optional): Costs before any search.
-        mean_macs (float, optional): Mean multiply-adds of the supernet's units.
+        mean_macs (float, optional): Mean cost of the supernet's units, multiply-adds or, where
+            ``costs`` counts units in them, milliseconds.
         rho_factor (float): Factor on ρ, which changes where there is a target.
     """
 
     def __init__(self, costs: Counter, threshold: float = 1e-3, rho: float = 1.4e-4,
                  resource_aware: bool = True, target_flops: float | None = None,
                  target_params: float | None = None, divisor: int = 1, minimum: int = 0,
-                 leave_alone: Sequence[str] = (), importance: str = 'mean'):
+                 leave_alone: Sequence[str] = (), importance: str = 'mean',
+                 target_ms: float | None = None):
         self.costs = costs
         self.threshold = check_number('SearchHook.threshold', threshold, above=0, below=1,
                                       remedy='use the paper\'s 1e-3')
@@ -76,7 +85,10 @@ class Searcher:
             if value is not None:
                 check_number(f'SearchHook.{name}', value, above=0,
                              remedy='give the number itself, e.g. 2.03e9 multiply-adds, or None')
-        self.target = SearchTarget(target_flops, target_params)
+        if target_ms is not None:
+            check_number('SearchHook.target_ms', target_ms, above=0,
+                         remedy='give the milliseconds, e.g. 30, or None')
+        self.target = SearchTarget(target_flops, target_params, target_ms)
         self.divisor = check_number('SearchHook.divisor', divisor, low=1, whole=True,
                                     remedy='use 1, or 8')
         self.minimum = check_number('SearchHook.minimum', minimum, low=0, whole=True,
@@ -89,7 +101,6 @@ class Searcher:
         self.mean_macs: float | None = None
         self.supernet: dict[str, float] | None = None
         self.survivors: dict[str, list[int]] = {}
-        self._sizes: Sizes = {}
 
     @property
     def rho(self) -> float:
@@ -98,21 +109,23 @@ class Searcher:
 
     def begin(self, model: nn.Module, state: Mapping[str, Any] | None = None) -> None:
         """Note the units of ``model`` before the first search, or continue from ``state``."""
-        # Removal changes channels, never heights and widths: traced once.
-        self._sizes = self.costs.feature_sizes(model)
-        if state is not None:
-            self.mean_macs, self.supernet = state['mean_macs'], state['supernet']
-            self.survivors, self.rho_factor = state['survivors'], state.get('rho_factor', 1.)
-            return
         groups = find_units(model)
-        self.mean_macs = mean_macs(unit_macs(groups, self._sizes))
-        self.supernet = self.costs(model)
-        self.survivors = {name: list(range(len(group))) for name, group in groups.items()}
+        if state is None or state.get('unit', 'macs') != self.costs.unit:
+            self.mean_macs = mean_macs(self.costs.unit_costs(model, groups))
+        if state is None:
+            self.supernet = self.costs(model)
+            self.survivors = {name: list(range(len(group))) for name, group in groups.items()}
+            return
+        if state.get('unit', 'macs') == self.costs.unit:
+            self.mean_macs = state['mean_macs']
+        # The run may have got another kind of target since.
+        self.supernet = {**self.costs(model), **state['supernet']}
+        self.survivors, self.rho_factor = state['survivors'], state.get('rho_factor', 1.)
 
     def state(self) -> dict[str, Any]:
         """Return the state that :meth:`begin` continues from, as plain data."""
-        return dict(mean_macs=self.mean_macs, supernet=self.supernet, survivors=self.survivors,
-                    rho_factor=self.rho_factor)
+        return dict(mean_macs=self.mean_macs, unit=self.costs.unit, supernet=self.supernet,
+                    survivors=self.survivors, rho_factor=self.rho_factor)
 
     def step(self, model: nn.Module, averaged: nn.Module | None = None,
              companions: Sequence[Optimizer | Companions] = (), last: bool = False,
@@ -170,10 +183,11 @@ class Searcher:
         """Return the penalty on the units that are left and searched; its strength is 0."""
         groups = {name: group for name, group in find_units(model).items()
                   if not self.leaves_alone(name)}
-        macs = unit_macs(groups, self._sizes)
-        assert self.mean_macs is not None  # ``begin`` comes first
-        costs = {name: macs[name] / self.mean_macs if self.resource_aware
-                 else torch.ones(len(group)) for name, group in groups.items()}
+        costs = {name: torch.ones(len(group)) for name, group in groups.items()}
+        if self.resource_aware:
+            mean = self.mean_macs or 1.  # where units cost nothing, none gets a penalty
+            costs = {name: each / mean
+                     for name, each in self.costs.unit_costs(model, groups).items()}
         return L1Penalty(*penalty_terms(groups, costs))
 
     def meets_target(self, model: nn.Module) -> bool:
@@ -232,12 +246,11 @@ class Searcher:
         """Refuse targets that are met from the start, or by no network at all."""
         fewest = {name: list(range(min(len(group), max(self.minimum, group.minimum))))
                   for name, group in groups.items() if not self.leaves_alone(name)}
-        whole = self.costs(model)
+        whole = self.costs.largest(model)
         smallest = self.costs.remaining(model)(fewest)
-        wanted = [(f'SearchHook.target_{name}', value, whole[cost], smallest[cost])
-                  for name, cost, value in (('flops', 'macs', self.target.macs),
-                                            ('params', 'params', self.target.params))
-                  if value is not None]
+        names = dict(macs='flops', params='params', ms='ms')
+        wanted = [(f'SearchHook.target_{names[cost]}', value, whole[cost], smallest[cost])
+                  for cost, value in self.target.wanted.items()]
         for key, value, most, least in wanted:
             if value < least:
                 raise config_error(key, value, f'what no search can remove costs {least:.6g}',

@@ -19,22 +19,28 @@ STEP, LIMIT = 1.5, 1000.
 
 @dataclass(frozen=True)
 class SearchTarget:
-    """Holds the wanted cost of the searched network; with both, the one that is met last decides.
+    """Holds the wanted cost of the searched network; of several the one that is met last decides.
 
     Attributes:
         macs (float, optional): Multiply-adds for one image.
         params (float, optional): Learnable parameters.
+        ms (float, optional): Milliseconds for one image.
     """
     macs: float | None = None
     params: float | None = None
+    ms: float | None = None
 
     def __bool__(self) -> bool:
-        return self.macs is not None or self.params is not None
+        return bool(self.wanted)
+
+    @property
+    def wanted(self) -> dict[str, float]:
+        """Return the costs that there are targets of."""
+        return {key: value for key, value in vars(self).items() if value is not None}
 
     def ratio(self, costs: Mapping[str, float]) -> float:
         """Return the cost over target; 1 or below: the target is met."""
-        wanted = dict(macs=self.macs, params=self.params)
-        return max(costs[key] / value for key, value in wanted.items() if value is not None)
+        return max(costs[key] / value for key, value in self.wanted.items())
 
 
 def limit_removal(keep: Keep, importance: Mapping[str, torch.Tensor],

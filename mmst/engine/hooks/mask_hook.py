@@ -4,6 +4,7 @@ from typing import Any
 from mmengine.runner import Runner
 from torch import nn
 
+from ...costs.latency.timed_costs import Select
 from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
 from ...pruning.prunable import prunable_weights
@@ -38,6 +39,12 @@ class MaskHook(IntervalHook):
     def select(self) -> dict[str, Any]:
         """Return the arguments of ``prunable_weights``."""
         return dict(parts=PARTS)
+
+    def forecast(self, model: nn.Module, select: Select) -> Mask | None:
+        """Return the mask that ``model`` would end with if the run were over, of what ``select``
+        leaves of its weights; None: no other than now.
+        """
+        return None
 
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
         """Return the prunable weights by parameter name."""

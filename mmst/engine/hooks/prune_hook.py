@@ -5,7 +5,9 @@ from typing import Any
 
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
+from torch import nn
 
+from ...costs.latency.timed_costs import Select
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask
@@ -81,6 +83,9 @@ class PruneHook(MaskHook):
     @property
     def select(self) -> dict[str, Any]:
         return self.pruner.select
+
+    def forecast(self, model: nn.Module, select: Select) -> Mask:
+        return self.pruner.forecast(model, select)
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_wrapper('pruning needs a wrapper that masks gradients')

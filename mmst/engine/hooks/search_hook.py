@@ -3,9 +3,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmengine.device import is_cuda_available
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ...costs.latency.timed_costs import TimedCosts
 from ...costs.network_costs import NetworkCosts
+from ...errors import config_error
 from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
 from ...search.graph.described import described
@@ -19,8 +22,15 @@ from ..run.offered_units import UNITS, offer_units
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import averaged, refresh_averaged, unwrapped
-from ..run.search_advice import Adviser, advise_after_run, advise_on_trials, warn
+from ..run.search_advice import (
+    Adviser,
+    advise_after_run,
+    advise_on_trials,
+    other_machine,
+    warn,
+)
 from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps, steps_done
+from .mask_hook import MaskHook
 
 
 @HOOKS.register_module()
@@ -45,6 +55,8 @@ class SearchHook(IntervalHook):
             same share each time. Defaults to None: it goes on to the end of the run.
         target_params (float, optional): The same for learnable parameters; with both, the search
             goes on until both are met.
+        target_ms (float, optional): The same for the milliseconds of one image, as ``table``
+            predicts them for the network at the run's target sparsity, if its mask were drawn now.
         divisor (int): Channels of each kernel size are left in multiples of it. Defaults to 1.
         minimum (int): Units that each group keeps at least. Defaults to 0: blocks may vanish.
         leave_alone (Sequence[str]): Module paths that are not searched; ``*`` and ``?`` are
@@ -54,6 +66,8 @@ class SearchHook(IntervalHook):
             former alone; ``'graph'``: the latter in any case. Defaults to ``'auto'``.
         importance (str): Of units with several scales: ``'mean'`` of their |γ|, ``'max'`` or
             ``'min'``. Defaults to ``'mean'``.
+        table (str, optional): Path of a table that ``mmst profile`` has written. With it the
+            penalty weighs units by their milliseconds instead of their multiply-adds.
     """
     priority = 70
 
@@ -61,16 +75,22 @@ class SearchHook(IntervalHook):
                  rho: float = 1.4e-4, warmup: int = 25, resource_aware: bool = True,
                  target_flops: float | None = None, target_params: float | None = None,
                  divisor: int = 1, minimum: int = 0, leave_alone: Sequence[str] = (),
-                 units: str = 'auto', importance: str = 'mean'):
+                 units: str = 'auto', importance: str = 'mean',
+                 target_ms: float | None = None, table: str | None = None):
         self.interval = check_interval('SearchHook.interval', interval, 'use the paper\'s 10')
         self.input_shape = check_size(
             'SearchHook.input_shape', input_shape,
             'use the size that the network is deployed at, e.g. (512, 1024)')
         self.warmup = check_number('SearchHook.warmup', warmup, low=0, whole=True,
                                    remedy='use the paper\'s 25')
+        if target_ms is not None and table is None:
+            raise config_error('SearchHook.target_ms', target_ms, 'there is no table of times',
+                               'give table=FILE.json, which mmst profile writes')
+        self.costs = (NetworkCosts(self.input_shape) if table is None
+                      else TimedCosts(self.input_shape, table))
         self.searcher = Searcher(
-            NetworkCosts(self.input_shape), threshold, rho, resource_aware, target_flops,
-            target_params, divisor, minimum, leave_alone, importance)
+            self.costs, threshold, rho, resource_aware, target_flops, target_params, divisor,
+            minimum, leave_alone, importance, target_ms)
         self.threshold, self.rho = self.searcher.threshold, self.searcher.base_rho
         self.units = check_choice('SearchHook.units', units, UNITS)
         self.last_search = 0
@@ -93,9 +113,15 @@ class SearchHook(IntervalHook):
         plan.check_length('SearchHook.warmup', self.warmup, 'rho would never be reached')
         plan.check_averaged()
         offer_units(plan, self.units, self.input_shape)
+        self._foresee(plan.hooks)
+        if isinstance(self.costs, TimedCosts):
+            self.costs.check(plan.model)
         self.searcher.check(plan.model)
 
     def before_train(self, runner: Runner) -> None:
+        self._foresee(runner.hooks)
+        if isinstance(self.costs, TimedCosts):
+            warn(runner, other_machine(self.costs))
         self.searcher.begin(unwrapped(runner), self._loaded)
         if self._loaded is not None:
             self.last_search = self._loaded['last_search']
@@ -149,6 +175,12 @@ class SearchHook(IntervalHook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
         self._loaded = checkpoint.get('mmst_search') if is_resumed(runner) else None
+
+    def _foresee(self, hooks: Sequence[Hook]) -> None:
+        """Let times be those under the mask that the run would end with."""
+        masks = next((hook for hook in hooks if isinstance(hook, MaskHook)), None)
+        if masks is not None and isinstance(self.costs, TimedCosts):
+            self.costs.forecast = masks.forecast
 
     def _follow(self, runner: Runner) -> None:
         """Let distributed wrapper and penalty follow the network's shapes."""

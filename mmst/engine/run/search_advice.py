@@ -4,6 +4,8 @@ from typing import Any
 
 from mmengine.runner import Runner
 
+from ...costs.latency.this_machine import this_machine
+from ...costs.latency.timed_costs import TimedCosts
 from ...search.result import SearchResult
 
 
@@ -36,6 +38,13 @@ def advise_on_trials(cfg: Mapping[str, Any]) -> str | None:
             'search makes. Remedy: set it to False.')
 
 
+def other_machine(costs: TimedCosts) -> str | None:
+    """Say that times were measured on another machine; None where they were on this one."""
+    differs = costs.table.differs_from(this_machine())
+    return (f'SearchHook.table = {costs.path!r}: {differs}. That is right where tickets are to run '
+            'there; else measure one here with mmst profile.') if differs else None
+
+
 def describe_nearness(event: Mapping[str, Any]) -> str:
     """Return the same in words for the log; empty for events without it."""
     if 'smallest' not in event:
@@ -63,7 +72,7 @@ def advise_after_run(searches: Sequence[Mapping[str, Any]], rho: float, warmup: 
     start = f'{len(searches)} searches removed nothing'
     if target_met:
         return (f'{start}: the network meets its target as it is. Remedy: lower '
-                'SearchHook.target_flops or target_params.')
+                'SearchHook.target_flops, target_params or target_ms.')
     if 'smallest' not in last:
         return None
     if any(event.get('below') for event in searches):
