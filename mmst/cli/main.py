@@ -42,7 +42,8 @@ SUBCOMMANDS = dict(
               'data.',
     study='Run a study: a whole table or figure of the paper, from its declared runs.',
     sweep='Sweep one method over pruning ratios: a table, and accuracy against MACs.',
-    curves='Draw accuracy against MACs of several studies in one figure.',
+    curves='Draw accuracy against MACs of several studies, or against milliseconds of several '
+           'tickets.',
     chance='Score a constant answer on validation data: the most frequent class, the mean pose.',
     demo='Show the life of a SuperTicket in minutes: generate data, train, print the table.',
     generate_data='Write a generated data set in the on-disk format of the real one.',
