@@ -10,11 +10,12 @@ from ...search.units import find_units
 
 #: Shares of the units, and of the weights, that a network keeps: the grid of the measurements.
 WIDTHS = (0.15, 0.3, 0.5, 0.75, 1.)
-DENSITIES = (0.03, 0.06, 0.12, 0.25, 0.5, 1.)
-#: How far groups and layers of one network lie from its own share, as factors.
-WIDTH_SPREAD, DENSITY_SPREAD = (0.3, 1.5), (0.3, 3.)
-#: Groups that vanish, and layers that stay dense.
-EMPTY, DENSE = 0.08, 0.1
+DENSITIES = (0.01, 0.03, 0.08, 0.2, 0.5, 1.)
+#: How far groups and layers of one network lie from its own share, as factors; a mask that is drawn
+#: over the whole network leaves layers a hundred times apart.
+WIDTH_SPREAD, DENSITY_SPREAD = (0.3, 1.5), (0.1, 3.)
+#: Groups that vanish, layers of which nothing is left, and layers that stay dense.
+EMPTY, DEAD, DENSE = 0.08, 0.06, 0.08
 
 
 @torch.no_grad()
@@ -35,7 +36,9 @@ def draw_network(supernet: nn.Module, rng: np.random.Generator) -> nn.Module:
         group.keep(torch.from_numpy(units.astype(np.int64)), Cut())
     for module in model.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)) and module.weight.numel():
-            share = 1. if rng.random() < DENSE else density * rng.uniform(*DENSITY_SPREAD)
+            share = density * float(np.exp(rng.uniform(*np.log(DENSITY_SPREAD))))
+            kind = rng.random()
+            share = 0. if kind < DEAD else 1. if kind < DEAD + DENSE else share
             module.weight.mul_(_kept(module.weight, share, rng))
     return model
 
