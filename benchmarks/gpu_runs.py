@@ -82,8 +82,9 @@ def check_log(code: int, text: str) -> None:
 
 def prepare(name: str) -> None:
     """Generate the demo's data if need be, and remove an earlier run."""
-    subprocess.run([sys.executable, 'tools/generate_data.py', 'cityscapes', 'data/demo/cityscapes',
-                    '--size', '128', '256', '--train', '112', '--val', '40'], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, 'tools/generate_data.py', 'quiet_streets',
+                    'data/demo/quiet_streets', '--train', '192', '--val', '40'], cwd=ROOT,
+                   check=True)
     shutil.rmtree(FOLDER / name, ignore_errors=True)
 
 

@@ -8,7 +8,8 @@ configs = dict(
 STUDY = 'data/demo/study/'
 ROOT = '_dataloader.dataset.data_root'
 generate = dict(
-    cityscapes=dict(dataset='cityscapes', out='data/demo/cityscapes', size=None, train=112, val=40),
+    cityscapes=dict(dataset='quiet_streets', out='data/demo/quiet_streets', size=None, train=192,
+                    val=40),
     ade20k=dict(dataset='ade20k', out=STUDY + 'ade20k', size=None, train=112, val=40),
     imagenet=dict(dataset='imagenet', out=STUDY + 'imagenet', size=None, train=400, val=100),
     coco=dict(dataset='coco', out=STUDY + 'coco', size=None, train=160, val=40))

@@ -48,6 +48,16 @@ def test_every_pattern_of_a_size_means_some_run(size):
         assert any(fnmatch.fnmatchcase(name, pattern) for name in runs), pattern
 
 
+def test_the_demo_size_generates_the_data_that_its_configs_read():
+    size = load_size(CONFIGS / 'studies/sizes/demo.py')
+    for data, path in size.configs.items():
+        cfg, options = Config.fromfile(path), size.options_of(f'{data}.dense')
+        for split in ('train', 'val'):
+            root = options.get(f'{split}_dataloader.dataset.data_root',
+                               cfg[f'{split}_dataloader'].dataset.data_root)
+            assert Path(root).is_relative_to(size.generate[data]['out']), (data, split)
+
+
 def test_papers_claims_agree_with_its_numbers():
     for path in STUDIES:
         study = read(path)
