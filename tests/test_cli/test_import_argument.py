@@ -6,6 +6,8 @@ import sys
 import pytest
 from tiny_street import ROOT, load_tool
 
+from mmst.engine.run.config_file import read_config
+from mmst.errors import ConfigError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
 
@@ -30,6 +32,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / 'own_net_of_tools.py').write_text(TEXT)
     code = """
 import mmst, own_net_of_tools
+from mmst.engine.run.config_file import read_config
+from mmst.errors import ConfigError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
 Ticket.from_model(own_net_of_tools.OwnNetOfTools(), dict(type='OwnNetOfTools'), Mask({}),
@@ -76,3 +80,10 @@ def test_the_ticket_records_nothing_for_the_toolboxes_own_networks():
     model = MODELS.build(dict(type='mmst.HRNASSupernet'))
     ticket = Ticket.from_model(model, dict(type='mmst.HRNASSupernet'), Mask({}), {})
     assert ticket.meta['imports'] == []
+
+
+def test_a_module_of_custom_imports_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text("custom_imports = dict(imports=['serch_block'], allow_failed_imports=False)\n")
+    with pytest.raises(ConfigError, match=r"\(ModuleNotFoundError: No module named 'serch_block'\)"):
+        read_config(str(path))

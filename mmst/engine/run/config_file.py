@@ -28,8 +28,8 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
         raise
     except Exception as error:  # Reading runs the file: anything can be wrong with it.
         raise missing_toolbox(error) or config_error(
-            'CONFIG', path, f'cannot be read ({type(error).__name__}: {error})',
-            'correct the file or its _base_') from error
+            'CONFIG', path, f'cannot be read ({_reason(error)})',
+            'correct the file, its _base_ or custom_imports') from error
     if 'model' not in cfg:
         raise config_error('CONFIG', path, 'describes no model',
                            'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
@@ -40,3 +40,10 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
             raise config_error(f'--cfg-options {key}', value, f'does not fit the config ({error})',
                                'take the key as it stands in the config') from error
     return cfg
+
+
+def _reason(error: BaseException) -> str:
+    """Return an error's kind and words; where imports failed in turn, those of the first."""
+    while isinstance(error, ImportError) and isinstance(error.__context__, ImportError):
+        error = error.__context__
+    return f'{type(error).__name__}: {error}'
