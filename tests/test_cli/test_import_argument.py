@@ -85,5 +85,5 @@ def test_the_ticket_records_nothing_for_the_toolboxes_own_networks():
 def test_a_module_of_custom_imports_that_is_not_there_is_named(tmp_path):
     path = tmp_path / 'config.py'
     path.write_text("custom_imports = dict(imports=['serch_block'], allow_failed_imports=False)\n")
-    with pytest.raises(ConfigError, match=r"\(ModuleNotFoundError: No module named 'serch_block'\)"):
+    with pytest.raises(ConfigError, match=r"ModuleNotFoundError: No module named 'serch_block'"):
         read_config(str(path))
