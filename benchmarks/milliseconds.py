@@ -1,0 +1,111 @@
+"""How well a table of times predicts networks, and how near a search comes to a time.
+
+    python benchmarks/milliseconds.py      # a minute and a half of one core
+
+It measures a table of the supernet of a demo config; predicts networks that are drawn alike,
+searched and pruned at random, layer by layer; then searches with ``target_ms`` for a ticket of 90%
+sparsity, from random importances and weights, and measures that ticket. The record goes to
+``benchmarks/results/milliseconds.json`` and ``.md``.
+"""
+import argparse
+import copy
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
+
+import torch
+from machine import machine
+from torch import nn
+from training_report import table as as_table
+
+from mmst.costs.latency.table import LatencyTable
+from mmst.costs.latency.timed_costs import TimedCosts
+from mmst.deploy.profile import measure_network, profile
+from mmst.deploy.ticket_cost import config_network
+from mmst.engine.run.config_file import read_config
+from mmst.pruning.pruner import Pruner
+from mmst.search.searcher import Searcher
+from mmst.search.units import find_units
+
+RESULTS = Path(__file__).resolve().parent / 'results' / 'milliseconds.json'
+CONFIG = 'configs/demo/st_hrnas_cityscapes_p90_demo.py'
+SPARSITY, SHARES = 0.9, (0.85, 0.75, 0.65)
+
+
+def main() -> int:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--config', default=CONFIG)
+    parser.add_argument('--size', type=int, nargs=2, default=(128, 256))
+    parser.add_argument('--networks', type=int, default=32)
+    parser.add_argument('--checked', type=int, default=20)
+    parser.add_argument('--rounds', type=int, default=5)
+    args = parser.parse_args()
+    cfg, size = read_config(args.config), tuple(args.size)
+    supernet = config_network(cfg.model, cfg.get('default_scope')).eval()
+    table = profile(supernet, size, networks=args.networks, checked=args.checked,
+                    rounds=args.rounds, seed=1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = f'{folder}/table.json'
+        table.save(path)
+        rows = [land(supernet, path, size, scope, share) for scope in ('global', 'layer')
+                for share in SHARES]
+    record = dict(config=args.config, size=list(size), sparsity=SPARSITY, machine=machine(),
+                  load=os.getloadavg()[0], networks=args.networks, check=table.check,
+                  overhead=table.overhead, factor=table.factor, rows=rows)
+    RESULTS.write_text(json.dumps(record, indent=2) + '\n')
+    RESULTS.with_suffix('.md').write_text(markdown(record))
+    print(markdown(record))
+    return 0
+
+
+def land(supernet: nn.Module, path: str, size: tuple[int, int], scope: str,
+         share: float) -> dict[str, float | str]:
+    """Return target, prediction and measured time of the ticket that a search ends with."""
+    torch.manual_seed(0)
+    model = copy.deepcopy(supernet)
+    with torch.no_grad():
+        for group in find_units(model).values():
+            group.gamma.uniform_(0., 1.)
+    costs, pruner = TimedCosts(size, path), Pruner(SPARSITY, scope=scope)
+    costs.forecast = pruner.forecast
+    target = share * costs(model)['ms']
+    searcher = Searcher(costs, threshold=0.99, target_ms=target)
+    searcher.begin(model)
+    searcher.step(model)
+    mask = pruner.forecast(model)
+    with torch.no_grad():
+        for name, kept in mask.items():
+            model.get_parameter(name).mul_(kept)
+    table = LatencyTable.load(path)
+    return dict(scope=scope, target=target, predicted=table.predict(model),
+                measured=measure_network(model, table), macs=costs(model)['macs'])
+
+
+def markdown(record: dict) -> str:
+    """Return the record as a page."""
+    check = record['check']
+    rows = [[row['scope'], f'{row["target"]:.2f}', f'{row["predicted"]:.2f}',
+             f'{row["predicted"] / row["target"] - 1:+.1%}', f'{row["measured"]:.2f}',
+             f'{row["measured"] / row["target"] - 1:+.1%}', f'{row["macs"] / 1e9:.4f}']
+            for row in record['rows']]
+    return '\n'.join([
+        '# Milliseconds, predicted and measured', '',
+        f'`python benchmarks/milliseconds.py`, {record["machine"]["cpu"]}, one thread, load '
+        f'{record["load"]:.1f}; supernet of `{record["config"]}` at '
+        f'{"x".join(map(str, record["size"]))}.', '',
+        f'A table learnt from {record["networks"]} networks predicts {check["networks"]:.0f} '
+        f'others, searched and pruned at random, with an error of {check["mean_error"]:.1%} in '
+        f'the mean and {check["largest_error"]:.1%} at most.', '',
+        f'Searches with `target_ms` for a ticket of {record["sparsity"]:.0%}, its mask drawn over '
+        'the whole network or in each layer; weights and importances are random:', '',
+        *as_table(['mask', 'target (ms)', 'predicted', 'off', 'measured', 'off',
+                  'GMACs, dense'], rows), ''])
+
+
+if __name__ == '__main__':
+    sys.exit(main())
