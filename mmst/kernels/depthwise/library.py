@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..native.build import build_or_tell
+from ..settled import settled
 
 SOURCE = Path(__file__).parent / 'kernel' / 'depthwise.cpp'
 #: Names of the types in the functions' names.
@@ -38,7 +39,7 @@ def kernel() -> ctypes.CDLL | None:
     return build_or_tell(SOURCE, 'Training without the depthwise kernel, by torch\'s convolutions')
 
 
-@torch.compiler.assume_constant_result
+@settled
 def available() -> bool:
     """Return whether there is a kernel; settled once, while torch.compile traces too."""
     return kernel() is not None

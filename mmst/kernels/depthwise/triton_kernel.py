@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from ..settled import settled
 from .library import out_shape
 
 T = TypeVar('T')
@@ -18,7 +19,7 @@ PROGRAMS = 2048
 SIZES = (1, 3, 5, 7)
 
 
-@torch.compiler.assume_constant_result
+@settled
 @cache
 def available() -> bool:
     """Return whether Triton is installed (on Linux it comes with torch for CUDA)."""

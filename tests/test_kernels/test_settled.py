@@ -1,0 +1,38 @@
+"""Processes that compile nothing do not import torch's compiler, which takes seconds."""
+import subprocess
+import sys
+
+import torch
+
+from mmst.kernels.settled import settled
+
+#: A network is made, trained a step by kernels and evaluated; the command line is ready.
+SCRIPT = '''
+import sys
+import torch
+import mmst.engine
+import mmst.cli.main
+from mmst.kernels.ops import KernelOps
+from mmst.models import SearchBlock
+
+block = SearchBlock(4, 4, tokens=4)
+for module in block.modules():
+    if hasattr(module, 'ops'):
+        module.ops = KernelOps(('cpu', ))
+image = torch.rand(1, 4, 16, 16).contiguous(memory_format=torch.channels_last)
+block(image).sum().backward()
+with torch.no_grad():
+    block.eval()(image)
+print('torch._dynamo' in sys.modules)
+'''
+
+
+def test_training_evaluation_and_the_command_line_do_not_import_the_compiler():
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', SCRIPT], capture_output=True,
+                          text=True)
+    assert done.stdout.split()[-1:] == ['False'], done.stderr
+
+
+def test_a_function_is_marked_as_torch_marks_it():
+    ours, torchs = settled(lambda: True), torch.compiler.assume_constant_result(lambda: True)
+    assert vars(ours) == vars(torchs) != {}
