@@ -31,13 +31,18 @@ def check_words(key: str, taker: Callable[..., Any], given: Mapping[str, Any]) -
     taken = dict(_takes(taker))
     for name in taken.keys() & given.keys():
         kinds, default = taken[name]
-        listed = isinstance(given[name], (str, list, tuple))
+        listed = isinstance(given[name], (str, list, tuple, int, float))
         for inner, value in leaves(given[name], f'{key}.{name}') if listed else ():
             flag = kinds == {bool} or (not kinds and isinstance(default, bool))
+            wanted = 'True or False' if flag else 'a number'
             if isinstance(value, str) and (kinds or (flag and value.lower() in _WORDS)):
                 raise config_error(
-                    inner, value, f'must be {"True or False" if flag else "a number"}, and is a '
-                    'text', f'write it without quotes, e.g. {inner}={_unquoted(value, flag)}')
+                    inner, value, f'must be {wanted}, and is a text',
+                    f'write it without quotes, e.g. {inner}={_unquoted(value, flag)}')
+            if isinstance(value, bool) and kinds and bool not in kinds:
+                raise config_error(inner, value, f'must be {wanted}', f'correct {inner}')
+            if kinds == {bool} and type(value) in (int, float) and value not in (0, 1):
+                raise config_error(inner, value, f'must be {wanted}', 'use True or False')
 
 
 def arguments(taker: Callable[..., Any]) -> tuple[list[str], bool]:

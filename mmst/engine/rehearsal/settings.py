@@ -48,9 +48,13 @@ def check_numbers(runner: Runner, places: Places) -> None:
         rf'{end}\.val_begin': ('use 0', dict(low=0, high=max_steps(runner))),
         rf'{hooks}\.patience': ('use 0', dict(low=0)),
         r'optim_wrapper\.clip_grad\.(max_norm|clip_value|norm_type)': ('use 1.0', dict(above=0)),
+        r'optim_wrapper\.optimizer\.(momentum|dampening|alpha)': ('use 0.9', dict(low=0, high=1)),
+        r'optim_wrapper\.optimizer\.eps': ('use 1e-8', dict(low=0, high=1)),
         r'optim_wrapper\.optimizer\.lr': ('correct {key}, e.g. to 1e-3', dict(low=0, high=RATE))}
     for key, value in places.parts.items():
-        others = _NO_NUMBER.get(key.rpartition('.')[2], ())
+        name = key.rpartition('.')[2]
+        others = [value] if name == 'eps' and isinstance(value, (list, tuple)) else _NO_NUMBER.get(
+            name, ())  # Adafactor has two
         for pattern, (remedy, limits) in bounds.items():
             if re.fullmatch(pattern, key) and value not in others:
                 check_number(key, value, remedy=remedy.format(key=key), **limits)
@@ -112,6 +116,9 @@ def check_rules(runner: Runner) -> None:
                    cfg.get('constructor', 'DefaultOptimWrapperConstructor'))
     if not isinstance(kind, type):
         return
+    if cfg.optimizer.get('maximize'):
+        raise config_error('optim_wrapper.optimizer.maximize', True, 'the loss would grow',
+                           'remove it')
     rules, key = cfg.get('paramwise_cfg') or {}, 'optim_wrapper.paramwise_cfg'
     sources = [inspect.getsource(sys.modules[base.__module__]) for base in kind.__mro__[:-1]]
     known = {word for source in sources for word in re.findall(r'[\'"](\w+)[\'"]', source)}
@@ -145,11 +152,11 @@ def check_schedules(runner: Runner, places: Places) -> None:
                 raise config_error(key, cfg.type, 'nothing is evaluated, so it would never act',
                                    'set val_dataloader, val_cfg and val_evaluator, or use another')
         else:
-            _step_through(key, schedule, runner.max_epochs if schedule.by_epoch
+            step_through(key, schedule, runner.max_epochs if schedule.by_epoch
                           else runner.max_iters)
 
 
-def _step_through(key: str, schedule: Any, length: int) -> None:
+def step_through(key: str, schedule: Any, length: int) -> None:
     """Step a schedule to the end of the run; refuse values that no training goes on with.
 
     Of a schedule that is longer than can be tried in seconds, the middle is left out. Learning
@@ -170,11 +177,24 @@ def _step_through(key: str, schedule: Any, length: int) -> None:
         group[name] = value
 
 
-def check_update(places: Places, before: list[Tensor], after: list[Tensor]) -> None:
-    """Refuse a step at the highest rate that takes the weights far from where they were."""
+def check_update(places: Places, before: list[Tensor], after: list[Tensor], sure: bool) -> None:
+    """Refuse a step at the highest rate that moves the weights far away, or not at all.
+
+    Args:
+        places (Places): Of the whole config.
+        before, after (List[Tensor]): The trained weights.
+        sure (bool): Whether the step was taken, with gradients.
+
+    Raises:
+        ConfigError: Naming a setting of the optimizer.
+    """
     changes = [new.detach() - old for new, old in zip(after, before, strict=True)]
     size, change = (math.hypot(*map(float, torch._foreach_norm(some)))
                     for some in (before, changes))
+    if sure and change < 1e-12 * size:
+        rate = places.parts.get('optim_wrapper.optimizer.lr')
+        raise config_error('optim_wrapper.optimizer.lr', rate, 'a step at the highest learning '
+                           'rate of the run changes no weight', 'use e.g. 1e-3')
     if not change < RATE * max(size, 1.):
         numbers = {key: number for key, value in places.parts.items() if re.fullmatch(
             r'optim_wrapper\.optimizer\.\w+', key) and (number := as_number(value)) is not None}

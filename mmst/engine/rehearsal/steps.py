@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from ...errors import MMSTError, TicketError, config_error
 from ...openmmlab.internals import (
     is_on_server,
+    is_resumed,
     resume_from,
     set_loader,
     training_data,
@@ -138,7 +139,11 @@ class Rehearsal:
         # The only iteration of its run: gradients that are to be gathered make a step all the same.
         runner.optim_wrapper.initialize_count_status(runner.model, 0, 1)
         self.losses = runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper)
-        settings.check_update(self.places, before, self._trained())
+        # A scaled loss may overflow at first, and the step is left out; a run's end may rest.
+        scaled = getattr(runner.optim_wrapper, 'loss_scaler', None)
+        sure = (bool(self.losses.get('loss', 0)) and not (scaled and scaled.is_enabled())
+                and not is_resumed(runner))
+        settings.check_update(self.places, before, self._trained(), sure)
 
     def _trained(self) -> list[torch.Tensor]:
         """Return the weights that are trained."""

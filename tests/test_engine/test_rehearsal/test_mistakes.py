@@ -178,6 +178,13 @@ VALUES = [
     ('test_dataloader.dataset.pipeline.0.type', 'LoadImage',
      'test_dataloader.dataset.pipeline[0].type', 'mean'),
     ('visualizer.vis_backends', [dict(type='LocalVisBackend')] * 2, None, 'remove one'),
+    *((OPTIM, dict(type='mmst.MaskedOptimWrapper', optimizer=dict(dict(type=kind, lr=0.1), **own)),
+       f'{OPTIM}.optimizer.{name}', remedy) for kind, own, name, remedy in (
+        ('AdamW', dict(lr=0), 'lr', 'e.g. 1e-3'), ('AdamW', dict(eps=1e9), 'eps', 'use 1e-8'),
+        ('AdamW', dict(maximize=True), 'maximize', 'remove it'),
+        ('AdamW', dict(amsgrad=5), 'amsgrad', 'True or False'),
+        ('AdamW', dict(weight_decay=True), 'weight_decay', 'correct '),
+        ('SGD', dict(momentum=5), 'momentum', 'use 0.9'))),
 ]
 
 
