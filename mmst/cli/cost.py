@@ -6,6 +6,8 @@ import os.path as osp
 from .. import files
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.ticket_cost import CostReport, config_cost, ticket_costs
+from ..engine.rehearsal.explain import explained
+from ..engine.rehearsal.places import Places
 from ..engine.run.config_file import read_config
 from ..openmmlab.toolbox import check_toolbox
 from ..settings.shape import first_shape, input_shape
@@ -19,7 +21,8 @@ def report(args) -> CostReport:
     cfg = read_config(args.file)
     check_toolbox(cfg)
     shape = first_shape(shape, input_shape(cfg))
-    return CostReport(shape, config_cost(cfg.model, shape, cfg.get('default_scope')))
+    with explained(Places(cfg), 'model'):
+        return CostReport(shape, config_cost(cfg.model, shape, cfg.get('default_scope')))
 
 
 def run(args: argparse.Namespace) -> None:

@@ -36,7 +36,7 @@ def check_toolbox(cfg: Config) -> None:
                            suggestion(scope, known) or 'import its module: custom_imports')
 
 
-def missing_toolbox(error: Exception) -> ConfigError | None:
+def missing_toolbox(error: BaseException) -> ConfigError | None:
     """Return the error of a config that inherits from a toolbox; None where that is not the
     trouble.
 

@@ -1,10 +1,13 @@
 """Wraps optimizers: pruned weights stay at zero, and the penalty is added."""
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmengine.device import is_cuda_available
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch.optim import Optimizer
 
+from ...errors import config_error
 from ...pruning.reactivation import (
     PruneState,
     mask_gradients,
@@ -14,9 +17,12 @@ from ...pruning.reactivation import (
 )
 from ...registry import OPTIM_WRAPPERS
 from ...search.penalty import L1Penalty
-from ...settings.checks import check_choice
+from ...settings.checks import check_choice, check_number, suggestion
+from ...settings.words import arguments
 from .gathered_gradients import GatheredGradients
 
+#: The most that a loss is multiplied with: more overflows in float16, and soon in float32.
+MOST_SCALE = 2.**32
 #: Names of the types that autocast may compute in.
 _PRECISIONS = ('float16', 'bfloat16', 'float32', 'float64')
 
@@ -100,6 +106,11 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
             check_choice('optim_wrapper.dtype', dtype, _PRECISIONS)
         if isinstance(loss_scale, str):
             check_choice('optim_wrapper.loss_scale', loss_scale, ['dynamic'], 'a number, or a dict')
+        elif isinstance(loss_scale, dict):
+            _check_scaler(loss_scale)
+        else:
+            loss_scale = float(check_number('optim_wrapper.loss_scale', loss_scale, above=0,
+                                            high=MOST_SCALE, remedy="use 'dynamic', or e.g. 512"))
         if is_cuda_available():
             dtype = dtype or ('bfloat16' if torch.cuda.is_bf16_supported() else 'float16')
             super().__init__(loss_scale=loss_scale, dtype=dtype, **kwargs)
@@ -128,6 +139,22 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
         if not state_dict.get('loss_scaler', True):
             state_dict.pop('loss_scaler')
         super().load_state_dict(state_dict)
+
+
+def _check_scaler(given: Mapping[str, Any]) -> None:
+    """Refuse settings that torch's loss scaler does not take; of a CPU nothing looks at them.
+
+    Raises:
+        ConfigError: Naming the setting.
+    """
+    known, key = arguments(torch.cuda.amp.GradScaler)[0], 'optim_wrapper.loss_scale'
+    for name, value in given.items():
+        if name not in known:
+            raise config_error(f'{key}.{name}', value, 'nothing reads it', suggestion(
+                name, known) or f'use one of {", ".join(known)}')
+        if name != 'enabled':
+            check_number(f'{key}.{name}', value, above=0, high=MOST_SCALE,
+                         remedy=f'correct {key}.{name}')
 
 
 def _no_scaler():

@@ -4,6 +4,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable
+from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from ...errors import config_error
 from ...openmmlab.internals import jump
-from ...settings.checks import as_number, check_number, suggestion
+from ...settings.checks import as_number, check_flag, check_number, suggestion
 from ...settings.resolve import resolve
 from ..hooks.interval_hook import IntervalHook, counts_iterations, max_steps
 from ..run.writable import check_can_be_made
@@ -49,6 +50,8 @@ def check_numbers(runner: Runner, places: Places) -> None:
         rf'{hooks}\.patience': ('use 0', dict(low=0)),
         r'optim_wrapper\.clip_grad\.(max_norm|clip_value|norm_type)': ('use 1.0', dict(above=0)),
         r'optim_wrapper\.optimizer\.(momentum|dampening|alpha)': ('use 0.9', dict(low=0, high=1)),
+        r'optim_wrapper\.paramwise_cfg\.\S*_mult': ('correct {key}, e.g. to 0.1',
+                                                   dict(low=0, high=RATE)),
         r'optim_wrapper\.optimizer\.eps': ('use 1e-8', dict(low=0, high=1)),
         r'optim_wrapper\.optimizer\.lr': ('correct {key}, e.g. to 1e-3', dict(low=0, high=RATE))}
     for key, value in places.parts.items():
@@ -120,6 +123,15 @@ def check_rules(runner: Runner) -> None:
         raise config_error('optim_wrapper.optimizer.maximize', True, 'the loss would grow',
                            'remove it')
     rules, key = cfg.get('paramwise_cfg') or {}, 'optim_wrapper.paramwise_cfg'
+    check_flag(f'{key}.bypass_duplicate', rules.get('bypass_duplicate', False))
+    weights = [name for name, _ in runner.model.named_parameters()]
+    modules = {part for name in weights for part in name.split('.')}
+    for name in rules.get('custom_keys') or ():
+        # Configs name parts that only other networks of their family have.
+        near = get_close_matches(name, modules, n=1, cutoff=0.8)
+        if near and not any(name in weight for weight in weights):
+            raise config_error(f'{key}.custom_keys.{name}', rules['custom_keys'][name],
+                               'no parameter has this in its name', f'did you mean {near[0]!r}?')
     sources = [inspect.getsource(sys.modules[base.__module__]) for base in kind.__mro__[:-1]]
     known = {word for source in sources for word in re.findall(r'[\'"](\w+)[\'"]', source)}
     groups = [(f'{key}.custom_keys.{name}', part)

@@ -26,7 +26,7 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
         cfg = Config.fromfile(path)
     except MMSTError:
         raise
-    except Exception as error:  # Reading runs the file: anything can be wrong with it.
+    except (Exception, SystemExit) as error:  # Reading runs the file: anything can be wrong.
         raise missing_toolbox(error) or config_error(
             'CONFIG', path, f'cannot be read ({_reason(error)})',
             'correct the file, its _base_ or custom_imports') from error

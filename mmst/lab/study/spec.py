@@ -91,7 +91,7 @@ def read_settings(path: Path, kind: str, remedy: str) -> dict[str, Any]:
         raise config_error(kind, str(path), 'no such file', remedy)
     try:
         content = as_plain_data(Config.fromfile(path).to_dict())
-    except Exception as error:  # Reading runs the file: anything can be wrong with it.
+    except (Exception, SystemExit) as error:  # Reading runs the file: anything can be wrong.
         raise config_error(kind, str(path), f'cannot be read ({type(error).__name__}: {error})',
                            'correct the file') from error
     # Names in capitals, or with _ before them, are the file's own.

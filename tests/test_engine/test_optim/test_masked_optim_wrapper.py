@@ -5,6 +5,7 @@ from tiny import averaged, pruned_weights, run
 from torch import nn
 
 from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
+from mmst.errors import ConfigError
 from mmst.search.penalty import L1Penalty
 
 WRAPPERS = [MaskedOptimWrapper, MaskedAmpOptimWrapper]
@@ -236,3 +237,14 @@ def test_a_run_goes_on_in_the_other_precision(gpu, before, after):
     wrapper = amp(dtype=after)
     wrapper.load_state_dict(state)
     assert wrapper.loss_scaler.is_enabled() is (after == 'float16')
+
+
+@pytest.mark.parametrize('scale, key', [
+    (-1., 'loss_scale'), (0, 'loss_scale'), (1e38, 'loss_scale'), (None, 'loss_scale'),
+    (dict(init_scal=1.), 'loss_scale.init_scal'),
+    (dict(growth_interval='x'), 'loss_scale.growth_interval')])
+def test_loss_scale_that_is_none_is_refused_on_a_cpu_too(scale, key):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1)
+    with pytest.raises(ConfigError, match=rf'^optim_wrapper\.{key} = '):
+        MaskedAmpOptimWrapper(loss_scale=scale, optimizer=optimizer)
+    MaskedAmpOptimWrapper(loss_scale=512, optimizer=optimizer)

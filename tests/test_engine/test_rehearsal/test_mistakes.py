@@ -178,6 +178,12 @@ VALUES = [
     ('test_dataloader.dataset.pipeline.0.type', 'LoadImage',
      'test_dataloader.dataset.pipeline[0].type', 'mean'),
     ('visualizer.vis_backends', [dict(type='LocalVisBackend')] * 2, None, 'remove one'),
+    (f'{OPTIM}.paramwise_cfg', dict(bias_lr_mult=-1), f'{OPTIM}.paramwise_cfg.bias_lr_mult',
+     'e.g. to 0.1'),
+    (f'{OPTIM}.paramwise_cfg', dict(bypass_duplicate='yes'),
+     f'{OPTIM}.paramwise_cfg.bypass_duplicate', 'True or False'),
+    (f'{OPTIM}.paramwise_cfg', dict(custom_keys=dict(bakcbone=dict(lr_mult=0.1))),
+     f'{OPTIM}.paramwise_cfg.custom_keys.bakcbone', "'backbone'"),
     *((OPTIM, dict(type='mmst.MaskedOptimWrapper', optimizer=dict(dict(type=kind, lr=0.1), **own)),
        f'{OPTIM}.optimizer.{name}', remedy) for kind, own, name, remedy in (
         ('AdamW', dict(lr=0), 'lr', 'e.g. 1e-3'), ('AdamW', dict(eps=1e9), 'eps', 'use 1e-8'),
