@@ -10,10 +10,13 @@ from ..search.walk import parameters, walk
 from ..settings.patterns import covers
 from .matrices import PRUNABLE, Matrix, find_matrices, matrices_of
 
-__all__ = ['PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
+__all__ = ['PARTS', 'PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
+
+#: Parts that are pruned by default, as far as a model has them.
+PARTS = ('backbone', 'neck')
 
 
-def prunable_weights(model: nn.Module, parts: Sequence[str] = ('backbone', 'neck'),
+def prunable_weights(model: nn.Module, parts: Sequence[str] = PARTS,
                      transformers: bool = True,
                      leave_alone: Sequence[str] = ()) -> dict[str, nn.Parameter]:
     """Return matrices of the linear maps of a model's parts, by parameter name.

@@ -8,22 +8,19 @@ from torch import Tensor, nn
 from ..errors import config_error
 from ..registry import CRITERIA, SCHEDULES
 from ..settings.checks import as_number, check_choice, check_flag, check_names, check_number
-from .acting import check_zeros_act
 from .build import build_registered, scores_of, update_kept
+from .check_network import check_network
 from .criteria import Magnitude
-from .draw import count_to_prune, draw_mask
+from .draw import draw_mask
 from .large import joined
 from .mask import Mask
 from .mask_in_force import MaskInForce
-from .matrices import find_matrices
-from .prunable import prunable_weights
+from .prunable import PARTS, prunable_weights
 from .reactivation import REVIVE
 from .schedules.base import Schedule
 from .scope import check_scope
 
 REACTIVATION = ('search', 'prune', None)
-#: Parts that are pruned by default, as far as a model has them.
-PARTS = ('backbone', 'neck')
 
 #: Gives a criterion's gradients of weights; empty where it needs none.
 Gradients = Callable[[Mapping[str, nn.Parameter]], Mapping[str, Tensor]]
@@ -230,15 +227,7 @@ class Pruner:
         Raises:
             ConfigError: Naming the key.
         """
-        _check_parts(model, self.select['parts'])
-        weights = self.weights(model)
-        check_zeros_act(model, weights)
-        sizes = [weight.numel() for weight in weights.values()]
-        left = sum(sizes) - count_to_prune(sum(sizes), self.sparsity)
-        if left < len(sizes):
-            raise config_error('PruneHook.sparsity', self.sparsity, f'it leaves {left} of '
-                               f'{sum(sizes)} weights in {len(sizes)} layers, so nothing gets '
-                               'through the network', 'use 0.98 or less')
+        check_network(model, self.weights(model), self.select['parts'], self.sparsity)
 
 
 def agree_on(mask: Mask, agree: Callable[[Tensor], Any]) -> None:
@@ -252,13 +241,3 @@ def agree_on(mask: Mask, agree: Callable[[Tensor], Any]) -> None:
 
 def _is_below(mask: Mask | None, ratio: float) -> bool:
     return mask is not None and mask.sparsity < ratio
-
-
-def _check_parts(model: nn.Module, parts: Sequence[str]) -> None:
-    """Refuse a part that the model lacks; backbone and neck may be missing."""
-    for part in parts:
-        if part not in PARTS and part not in model._modules:
-            has = dict.fromkeys(matrix.path.partition('.')[0] for matrix in find_matrices(model))
-            raise config_error('PruneHook.parts', part, 'the model has no part of this name',
-                               f'name some of {", ".join(map(repr, has))}; layers within them are '
-                               'spared by leave_alone')

@@ -18,13 +18,7 @@ from .penalty import L1Penalty
 from .result import SearchResult, describe_removal
 from .scales import REDUCTIONS, penalty_terms
 from .surgery import Companions, Cut
-from .target import (
-    TOLERANCE,
-    SearchTarget,
-    adapt_factor,
-    limit_removal,
-    round_counts,
-)
+from .target import TOLERANCE, SearchTarget, adapt_factor, check_target, limit_removal, round_counts
 from .unit_group import UnitGroup
 from .units import find_again, find_units, module_path
 
@@ -248,16 +242,4 @@ class Searcher:
                   for name, group in groups.items() if not self.leaves_alone(name)}
         whole = self.costs.largest(model)
         smallest = self.costs.remaining(model)(fewest)
-        names = dict(macs='flops', params='params', ms='ms')
-        wanted = [(f'SearchHook.target_{names[cost]}', value, whole[cost], smallest[cost])
-                  for cost, value in self.target.wanted.items()]
-        for key, value, most, least in wanted:
-            if value < least:
-                raise config_error(key, value, f'what no search can remove costs {least:.6g}',
-                                   f'set it between that and {most:.6g}, the cost of the whole '
-                                   'network')
-        if self.target.ratio(whole) <= 1:
-            key, value, most, least = wanted[0]
-            raise config_error(key, value, f'the whole network costs {most:.6g}, so the search '
-                               'would remove nothing', f'set it between {least:.6g} and that, or '
-                               'leave it out')
+        check_target(self.target, whole, smallest)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..errors import config_error
 from .importance import Keep
 from .surgery import Cut
 from .units import find_units
@@ -143,3 +144,30 @@ def round_counts(kernel_sizes: list[int],
             count += unit not in kept
             kept.add(unit)
     return sorted(kept)
+
+
+def check_target(target: SearchTarget, whole: Mapping[str, float],
+                 smallest: Mapping[str, float]) -> None:
+    """Refuse targets that are met from the start, or by no network at all.
+
+    Args:
+        target (SearchTarget): What is wanted.
+        whole (Mapping): Costs of the network before the search.
+        smallest (Mapping): Costs of what no search can remove.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    names = dict(macs='flops', params='params', ms='ms')
+    wanted = [(f'SearchHook.target_{names[cost]}', value, whole[cost], smallest[cost])
+              for cost, value in target.wanted.items()]
+    for key, value, most, least in wanted:
+        if value < least:
+            raise config_error(key, value, f'what no search can remove costs {least:.6g}',
+                               f'set it between that and {most:.6g}, the cost of the whole '
+                               'network')
+    if target.ratio(whole) <= 1:
+        key, value, most, least = wanted[0]
+        raise config_error(key, value, f'the whole network costs {most:.6g}, so the search '
+                           'would remove nothing', f'set it between {least:.6g} and that, or '
+                           'leave it out')

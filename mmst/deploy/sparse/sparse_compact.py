@@ -12,8 +12,9 @@ from .compact_steps import Step, find_steps, joined_paths
 from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import KernelModule
+from .make_node import make_node
 from .modules import finish
-from .nodes import GraphNode, Sum, add, make_node
+from .nodes import GraphNode, Sum, add
 from .planes import with_rows
 from .recent import recent
 from .sparse_block import SparsePath

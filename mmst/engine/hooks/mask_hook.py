@@ -7,8 +7,7 @@ from torch import nn
 from ...costs.latency.timed_costs import Select
 from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
-from ...pruning.prunable import prunable_weights
-from ...pruning.pruner import PARTS
+from ...pruning.prunable import PARTS, prunable_weights
 from ..run.mask_state import MASK, RETURNED, mask_state, returned_state
 from ..run.runner_views import averaged, unwrapped
 from ..run.since_return import SinceReturn

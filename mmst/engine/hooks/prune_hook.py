@@ -11,7 +11,8 @@ from ...costs.latency.timed_costs import Select
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask
-from ...pruning.pruner import PARTS, Pruner, PruneResult
+from ...pruning.prunable import PARTS
+from ...pruning.pruner import Pruner, PruneResult
 from ...registry import HOOKS
 from ...settings.checks import check_flag
 from ..run.agreement import take_from_first_rank
