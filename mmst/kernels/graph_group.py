@@ -10,6 +10,8 @@ from .side_streams import SideStreams
 KEPT = 3
 #: Share of a GPU's memory below which evaluation gets the graphs' memory.
 SHORT = 0.25
+#: The allocator's name of the pool that all but graphs use.
+EAGER = (0, 0)
 
 
 class Part(Protocol):
@@ -74,9 +76,25 @@ class GraphGroup:
 
 
 def memory_is_short() -> bool:
-    """Return whether less than ``SHORT`` of the current GPU's memory is free or cached."""
+    """Return whether less than ``SHORT`` of the current GPU's memory is left to eager passes."""
     if not torch.cuda.is_available():
         return False
     free, total = torch.cuda.mem_get_info()
-    cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    return free + cached < SHORT * total
+    return free < SHORT * total and free + cached_for_eager() < SHORT * total
+
+
+def cached_for_eager() -> int:
+    """Return the bytes that torch holds for the current GPU and can hand to an eager pass.
+
+    Those of graphs' private pools are not among them, free as they may look, nor are the gaps of
+    segments of other streams. An allocator that does not list its segments counts as one that
+    holds none: graphs are dropped too early then, and captured again.
+    """
+    try:
+        segments = torch.cuda.memory_snapshot()
+    except RuntimeError:  # backend:cudaMallocAsync
+        return 0
+    device, stream = torch.cuda.current_device(), torch.cuda.current_stream().cuda_stream
+    return sum(s['total_size'] - s['active_size'] for s in segments
+               if s['device'] == device and tuple(s.get('segment_pool_id', ())) == EAGER
+               and (s['stream'] == stream or not s['active_size']))
