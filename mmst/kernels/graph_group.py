@@ -1,8 +1,11 @@
 """Holds what the graphs of a network's parts share."""
+import logging
 from typing import Protocol
 
 import torch
 from mmengine import dist
+from mmengine.logging import print_log
+from torch import nn
 
 from .side_streams import SideStreams
 
@@ -12,10 +15,14 @@ KEPT = 3
 SHORT = 0.25
 #: The allocator's name of the pool that all but graphs use.
 EAGER = (0, 0)
+#: How much memory a rank saves, from less to more: each part keeps one graph, or none.
+ONE_KEPT, OFF = 1, 2
 
 
 class Part(Protocol):
     """Declares what the group asks of a part that has graphs."""
+    module: nn.Module
+    reasons: list[str]
 
     def forms(self) -> list[tuple]:
         """Return the shapes and precisions that have a graph."""
@@ -34,45 +41,66 @@ class GraphGroup:
         parts (list[Part]): The parts.
         kept (int): How many graphs each part keeps at most.
         off (bool): Whether the parts train without graphs, as the memory did not suffice.
+        reason (str): What was said where this rank's memory did not suffice.
     """
 
     def __init__(self, sides: SideStreams | None = None) -> None:
         self.parts: list[Part] = []
         self.sides = sides
-        self.kept, self.off = KEPT, False
+        self.kept, self.off, self.reason = KEPT, False, ''
 
     def drop(self) -> None:
         """Drop the graphs of all parts: one that stayed might use memory of one that went."""
         for part in self.parts:
             part.drop_graphs()
 
-    def run_out(self, failed: Part) -> None:
+    def run_out(self, failed: Part, reason: str) -> None:
         """Make room after a capture of ``failed`` for which the memory did not suffice.
 
         Where it kept graphs of other shapes, each part keeps one from now on; where not, the
         parts go on without graphs.
         """
-        several = self.kept > 1 and failed.forms()
-        if several:
-            self.kept = 1
-        else:
-            self.off = True
-        self.drop()
+        self.reason = reason
+        self._save_memory(ONE_KEPT if self.kept > 1 and failed.forms() else OFF)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     def agree(self) -> bool:
-        """Return whether any rank goes on without graphs; all ranks do so then.
+        """Let all ranks save as much memory as the one that has least; the log names that one.
 
         A collective: all ranks call it in the same place.
+
+        Returns:
+            bool: Whether all ranks go on without graphs.
         """
         if dist.get_world_size() > 1:
-            flag = torch.tensor(int(self.off))
-            dist.all_reduce(flag, 'max')
-            if flag.item() and not self.off:
-                self.off = True
-                self.drop()
+            own = self._saved()
+            both = torch.tensor([own, -own])
+            dist.all_reduce(both, 'max')
+            most, least = int(both[0]), -int(both[1])
+            if most != least:
+                told = dist.all_gather_object((own, self.reason))
+                rank = [saved for saved, _ in told].index(most)
+                if own < most:
+                    self._follow(rank, *told[rank])
         return self.off
+
+    def _saved(self) -> int:
+        return OFF if self.off else ONE_KEPT if self.kept == 1 else 0
+
+    def _save_memory(self, level: int) -> None:
+        self.kept, self.off = 1, level == OFF
+        self.drop()
+
+    def _follow(self, rank: int, level: int, said: str) -> None:
+        """Save as much memory as another rank, and tell why."""
+        self._save_memory(level)
+        what = 'a CUDA graph' if self.off else 'a CUDA graph of more than one shape of input'
+        reason = f'the memory of rank {rank} did not suffice ({said}), and ranks are alike'
+        names = ', '.join(type(part.module).__name__ for part in self.parts)
+        for part in self.parts:
+            part.reasons.append(reason)
+        print_log(f'Training {names} without {what}: {reason}', 'current', logging.WARNING)
 
 
 def memory_is_short() -> bool:

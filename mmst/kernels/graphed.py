@@ -160,7 +160,7 @@ class GraphedForward:
             return True
         # After the error has let go of what the capture held.
         self._tell(reason)
-        self.group.run_out(self)
+        self.group.run_out(self, reason)
         return False
 
     _new_stream = staticmethod(lambda: torch.cuda.Stream())

@@ -3,8 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from mmst.kernels import graph_group
+from mmst.kernels.graph_group import KEPT, GraphGroup
 
 GIB = 2**30
 TOTAL = 80
@@ -55,3 +57,91 @@ def test_an_allocator_that_does_not_list_its_segments_holds_none(gpu, monkeypatc
 def test_without_a_gpu_memory_is_never_short(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     assert not graph_group.memory_is_short()
+
+
+# ------------------------------------------------------------------------------- several ranks
+
+
+class Part:
+    """A part of a network with graphs of some shapes."""
+
+    def __init__(self, shapes):
+        self.module, self.shapes, self.reasons = nn.Linear(1, 1), shapes, []
+
+    def forms(self):
+        return [(shape, ) for shape in range(self.shapes)]
+
+    def drop_graphs(self):
+        self.shapes = 0
+
+
+@pytest.fixture
+def ranks(monkeypatch):
+    """Three ranks' groups of two parts each, and a function that lets them agree."""
+    groups = [GraphGroup() for _ in range(3)]
+    for group in groups:
+        group.parts.extend([Part(2), Part(2)])
+    told = []
+    monkeypatch.setattr(graph_group, 'print_log', lambda text, *_: told[-1].append(text))
+
+    def agree():
+        """Each group answers in turn; what the others send is what they would have sent."""
+        levels, answers = [(group._saved(), group.reason) for group in groups], []
+        most, least = max(levels)[0], min(levels)[0]
+        monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda both, op: both.copy_(
+            torch.tensor([most, -least])) if op == 'max' else pytest.fail(op))
+        monkeypatch.setattr(graph_group.dist, 'all_gather_object', lambda own: levels)
+        told.clear()
+        for group in groups:
+            told.append([])
+            answers.append(group.agree())
+        return answers, [list(lines) for lines in told]
+
+    monkeypatch.setattr(graph_group.dist, 'get_world_size', lambda: 3)
+    return groups, agree
+
+
+def test_ranks_that_have_enough_memory_keep_their_graphs_and_say_nothing(ranks):
+    groups, agree = ranks
+    assert agree() == ([False] * 3, [[], [], []])
+    assert all(group.kept == KEPT and group.parts[0].forms() for group in groups)
+
+
+def test_where_one_rank_ran_out_of_memory_the_others_say_once_which_one_and_why(ranks):
+    groups, agree = ranks
+    groups[1].run_out(Part(0), 'CUDA out of memory. Tried to allocate 2 GiB')
+    answers, (first, own, last) = agree()
+    assert answers == [True] * 3 and not own and first == last and len(first) == 1
+    assert 'without a CUDA graph: the memory of rank 1' in first[0] and '2 GiB' in first[0]
+    for group in groups:
+        assert not any(part.forms() for part in group.parts)
+    assert all('rank 1' in part.reasons[0] for part in groups[0].parts + groups[2].parts)
+    assert agree() == ([True] * 3, [[], [], []])
+
+
+def test_where_one_rank_keeps_one_graph_all_ranks_do_and_the_others_say_why(ranks):
+    groups, agree = ranks
+    groups[2].run_out(Part(1), 'CUDA out of memory')
+    answers, told = agree()
+    assert answers == [False] * 3 and [group.kept for group in groups] == [1] * 3
+    assert not any(part.forms() for group in groups for part in group.parts)
+    assert [len(lines) for lines in told] == [1, 1, 0] and 'rank 2' in told[0][0]
+    assert 'without a CUDA graph of more than one shape' in told[0][0]
+    groups[0].run_out(Part(0), 'CUDA out of memory again')
+    answers, told = agree()
+    assert answers == [True] * 3 and 'rank 0' in told[1][0] and 'again' in told[2][0]
+
+
+def test_a_rank_that_ran_out_of_memory_goes_by_the_one_that_has_least(ranks):
+    groups, agree = ranks
+    groups[0].run_out(Part(1), 'a second shape')
+    groups[1].run_out(Part(0), 'a first shape')
+    answers, told = agree()
+    assert answers == [True] * 3 and 'rank 1' in told[0][0] and 'a first shape' in told[0][0]
+
+
+def test_without_other_ranks_nothing_is_sent(monkeypatch):
+    monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda *_: pytest.fail('a collective'))
+    group = GraphGroup()
+    group.run_out(Part(1), 'CUDA out of memory')
+    assert not group.agree()

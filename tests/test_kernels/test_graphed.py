@@ -11,7 +11,7 @@ from small_nets import NarrowModel, input_image
 from torch import nn
 
 from mmst.errors import TrainingError
-from mmst.kernels import graph_group, graphed, module_state
+from mmst.kernels import graphed, module_state
 from mmst.kernels.graphed import GraphedForward, graph_parts
 
 
@@ -397,26 +397,3 @@ def test_what_draws_random_numbers_on_the_processor_is_not_captured(monkeypatch)
         module.forward = GraphedForward(module)
         assert [step(module)[1] for _ in range(3)] == [None] * 3
         assert 'draws random numbers' in module.forward.reasons[0]
-
-
-@pytest.mark.parametrize('other, ends', [(1, True), (0, False)])
-def test_a_rank_goes_on_without_graphs_where_another_ran_out_of_memory(part, monkeypatch, other,
-                                                                      ends):
-    step(part), step(part)
-    monkeypatch.setattr(graph_group.dist, 'get_world_size', lambda: 2)
-    monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda flag, op: flag.fill_(
-        max(int(flag), other)))
-    assert part.forward.group.agree() is ends
-    assert bool(part.forward.forms()) is not ends
-    for _ in range(3):
-        step(part)
-    assert part.forward.captures == 1
-
-
-def test_a_rank_that_ran_out_tells_the_others(part, monkeypatch):
-    sent = []
-    monkeypatch.setattr(graph_group.dist, 'get_world_size', lambda: 2)
-    monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda flag, op: sent.append(
-        (int(flag), op)))
-    part.forward.group.off = True
-    assert part.forward.group.agree() and sent == [(1, 'max')]
