@@ -25,8 +25,8 @@ from ..run.runner_views import averaged, refresh_averaged, unwrapped
 from ..run.search_advice import (
     Adviser,
     advise_after_run,
-    advise_on_trials,
     other_machine,
+    stop_trials,
     warn,
 )
 from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps, steps_done
@@ -129,7 +129,7 @@ class SearchHook(IntervalHook):
         self._follow(runner)
         log_coverage(runner, self)
         if is_cuda_available():
-            warn(runner, advise_on_trials(runner.cfg))
+            warn(runner, stop_trials())
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         length = self.warmup * iterations_per_step(runner)

@@ -112,7 +112,9 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
             loss_scale = float(check_number('optim_wrapper.loss_scale', loss_scale, above=0,
                                             high=MOST_SCALE, remedy="use 'dynamic', or e.g. 512"))
         if is_cuda_available():
-            dtype = dtype or ('bfloat16' if torch.cuda.is_bf16_supported() else 'float16')
+            # Cards that only emulate it (compute capability 7) are faster in float16.
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            dtype = dtype or ('bfloat16' if native else 'float16')
             super().__init__(loss_scale=loss_scale, dtype=dtype, **kwargs)
             if dtype in ('bfloat16', torch.bfloat16):  # It has the exponents of float32.
                 self.loss_scaler = _no_scaler()

@@ -25,8 +25,9 @@ def training_batches(runner: Runner, count: int, seed: int,
                      batch_size: int | None = None) -> Iterator[dict]:
     """Yield up to ``count`` shuffled batches of the runner's training set, on each rank its own.
 
-    They are loaded as the run loads: by as many workers, seeded and collated alike. The training
-    loader itself and its iterator are not touched.
+    They are loaded as the run loads: by as many workers, seeded and collated alike, without a last
+    smaller batch where training drops it. The training loader itself and its iterator are not
+    touched.
 
     Args:
         runner (Runner): The runner.
@@ -35,10 +36,14 @@ def training_batches(runner: Runner, count: int, seed: int,
         batch_size (int, optional): Defaults to the training loader's.
     """
     train = runner.train_dataloader
-    size = batch_size or train.batch_size or 1
+    # A loader with a batch sampler of its own has no size itself.
+    grouped = train.batch_sampler
+    size = batch_size or train.batch_size or getattr(grouped, 'batch_size', None) or 1
     order = DefaultSampler(train.dataset, shuffle=True, seed=seed)
     # No more than are wanted: workers load ahead.
     wanted = list(itertools.islice(order, count * size))
+    if getattr(grouped, 'drop_last', False):
+        wanted = wanted[:len(wanted) // size * size] or wanted
     yield from DataLoader(train.dataset, size, sampler=wanted, collate_fn=train.collate_fn,
                           num_workers=min(train.num_workers, count), pin_memory=train.pin_memory,
                           worker_init_fn=train.worker_init_fn,

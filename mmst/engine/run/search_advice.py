@@ -2,6 +2,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from mmengine.runner import Runner
 
 from ...costs.latency.this_machine import this_machine
@@ -30,12 +31,17 @@ def warn(runner: Runner, *warnings: str | None) -> None:
         runner.logger.warning(warning)
 
 
-def advise_on_trials(cfg: Mapping[str, Any]) -> str | None:
-    """Return advice for a search in a run whose config lets cuDNN try its ways; None otherwise."""
-    if not (cfg.get('env_cfg') or {}).get('cudnn_benchmark'):
+def stop_trials() -> str | None:
+    """Keep cuDNN from trying its ways anew for each shape that a search makes.
+
+    Returns:
+        str, optional: A line about that; None where it did not try them.
+    """
+    if not torch.backends.cudnn.benchmark:
         return None
-    return ('env_cfg.cudnn_benchmark=True lets cuDNN try its ways again for each shape that a '
-            'search makes. Remedy: set it to False.')
+    torch.backends.cudnn.benchmark = False
+    return ('env_cfg.cudnn_benchmark = True: it is off in this run, as cuDNN would try its ways '
+            'again for each shape that a search makes. Remedy: set it to False.')
 
 
 def other_machine(costs: TimedCosts) -> str | None:

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny import WEAKEN, TinyImages, averaged, run, timeline, unwrapped
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from tiny import WEAKEN, TinyImages, averaged, make, run, timeline, unwrapped
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, get_worker_info
 
 from mmst.engine import seed_worker
 from mmst.engine.hooks.recalibrate_hook import isolated_random_state
@@ -138,6 +138,21 @@ def test_batches_have_the_size_of_training_unless_it_is_set(tmp_path):
         seen = sizes_and_precisions(tmp_path / str(size), recalibrate=dict(
             batches=2, batch_size=size))
         assert {batch for batch, _ in seen} == {expected} and len(seen) == 2
+
+
+def test_batches_of_a_batch_sampler_have_its_size(tmp_path):
+    """As in mmdet's configs, whose loaders group images by their form."""
+    runner = make(tmp_path, 1, length=8)
+    first = runner.build_dataloader(runner.cfg.train_dataloader)
+    data = first.dataset
+    runner._train_dataloader = DataLoader(data, batch_sampler=BatchSampler(
+        RandomSampler(data), 3, drop_last=True), collate_fn=first.collate_fn)
+    runner.build_train_loop(runner.cfg.train_cfg)
+    found = [len(batch['inputs']) for batch in training_batches(runner, 99, seed=0)]
+    assert set(found) == {3} and len(found) == len(data) // 3
+    assert [len(batch['inputs']) for batch in training_batches(runner, 2, 0, 2)] == [2, 2]
+    few = [len(batch['inputs']) for batch in training_batches(runner, 1, 0, len(data) + 1)]
+    assert few == [len(data)], 'a whole batch cannot be had'
 
 
 @pytest.mark.parametrize('wrapper, expected', [

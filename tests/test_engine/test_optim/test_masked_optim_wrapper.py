@@ -192,7 +192,8 @@ def gpu(monkeypatch):
     def pretend(bfloat16):
         for module in (amp_optimizer_wrapper, masked_optim_wrapper):
             monkeypatch.setattr(module, 'is_cuda_available', lambda: True)
-        monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: bfloat16)
+        monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation=True:
+                            including_emulation or bfloat16)
         monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', Scaler)
 
     return pretend

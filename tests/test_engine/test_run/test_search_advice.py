@@ -11,7 +11,6 @@ from mmst.engine.hooks import search_hook
 from mmst.engine.run.coverage import log_coverage
 from mmst.engine.run.search_advice import (
     advise_after_run,
-    advise_on_trials,
     describe_nearness,
     dropped_state,
 )
@@ -62,7 +61,7 @@ def test_a_run_whose_searches_remove_units_ends_without_that_warning(tmp_path):
 
 
 def test_units_that_a_divisor_keeps_are_told_apart(tmp_path):
-    _, _, warnings = train(tmp_path, search=dict(QUIET, divisor=10_000), probes=[WEAKEN])
+    _, _, warnings = train(tmp_path, search=dict(QUIET, divisor=48), probes=[WEAKEN])
     told = containing(warnings, 'removed nothing')
     assert len(told) == 1 and 'lower SearchHook.divisor or minimum' in told[0]
 
@@ -144,19 +143,13 @@ def test_nothing_is_said_of_state_that_was_cut():
     assert dropped_state(None, {}) is None
 
 
-def test_a_search_is_told_that_cudnns_trials_begin_anew():
-    told = advise_on_trials(dict(env_cfg=dict(cudnn_benchmark=True)))
-    assert told is not None and 'cudnn_benchmark' in told and 'Remedy' in told
-    for quiet in ({}, dict(env_cfg=None), dict(env_cfg=dict(cudnn_benchmark=False))):
-        assert advise_on_trials(quiet) is None
-
-
 @pytest.mark.parametrize('available', [True, False])
-def test_the_hook_tells_it_once_where_there_is_a_gpu(tmp_path, monkeypatch, available):
+def test_cudnn_tries_no_ways_in_a_run_with_searches_on_a_gpu(tmp_path, monkeypatch, available):
     monkeypatch.setattr(search_hook, 'is_cuda_available', lambda: available)
     runner = make(tmp_path, 2, **SHORT)
-    runner.cfg.env_cfg = dict(cudnn_benchmark=True)
+    monkeypatch.setattr(torch.backends.cudnn, 'benchmark', True)
     told = []
     monkeypatch.setattr(runner.logger, 'warning', lambda text, *_: told.append(text))
     runner.train()
+    assert torch.backends.cudnn.benchmark is not available
     assert sum('cudnn_benchmark' in text for text in told) == available
