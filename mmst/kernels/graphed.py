@@ -16,12 +16,16 @@ from .captured_pass import CapturedPass
 from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
 from .pending import nothing, waiting
+from .replay_share import WINDOW, ReplayShare
 from .side_streams import SideStreams
 
 #: A graph that was replayed this often has paid for its capture.
 PAYS = 20
 #: So many graphs may be dropped before that, until later ones have to wait.
 FREE = 3
+#: What the log says where graphs are of little use.
+RARE = (f'most of {WINDOW} passes ran without, as each was of another shape or precision than the '
+        'one before, parameters moved, or passes waited for their backward pass')
 
 
 class GraphedForward:
@@ -36,7 +40,7 @@ class GraphedForward:
     ``KEPT`` shapes stay; where they are dropped before they have paid for themselves, later ones
     wait for twice as many passes each time. Running statistics and random numbers are as without a
     capture. While a pass waits for its backward pass, further ones run as before. So do passes that
-    cannot be captured, and the log says why.
+    cannot be captured, and the log says why; also where most passes run without.
 
     Args:
         module (nn.Module): It takes a tensor, or a sequence of them, and returns the like.
@@ -58,6 +62,7 @@ class GraphedForward:
         self._graphs: dict[tuple, Callable] = {}
         self._uses: dict[tuple, int] = {}
         self._wasted = self._equal = 0
+        self._share = ReplayShare()
         self._places: Any = None
         self._last: Any = None
         self._refused: Any = None
@@ -93,8 +98,8 @@ class GraphedForward:
         self._wasted = 0 if any(n >= PAYS for n in uses) else self._wasted + len(uses)
         self._graphs, self._uses, self.replay = {}, {}, None
         if had == 2 < self.patience:
-            self._log(f'CUDA graphs of {type(self.module).__name__} were dropped soon after their '
-                      f'capture {self._wasted} times: from now on they wait for steadier passes')
+            self._tell(f'its graphs were dropped soon after their capture {self._wasted} times, '
+                       'and later ones wait for steadier passes')
 
     def forms(self) -> list[tuple]:
         """Return shapes and precisions of the inputs for which there are graphs."""
@@ -127,9 +132,11 @@ class GraphedForward:
         self._last = case
         if self._graphs and places != self._places:
             self.group.drop()  # of no use any more, and they hold memory
-        if self._waits() is not None:
-            return False
-        if form not in self._graphs and not self._capture(case, inputs, leaves):
+        found = self._waits() is None and (
+            form in self._graphs or self._capture(case, inputs, leaves))
+        if not self.group.off and case != self._refused and self._share.small(found):
+            self._tell(RARE)
+        if not found:
             return False
         self.replay = self._graphs[form]
         self._uses[form] += 1
@@ -168,11 +175,8 @@ class GraphedForward:
     def _tell(self, reason: str) -> None:
         if reason not in self.reasons:
             self.reasons.append(reason)
-            self._log(f'Training {type(self.module).__name__} without a CUDA graph: {reason}')
-
-    @staticmethod
-    def _log(text: str) -> None:
-        print_log(text, 'current', logging.WARNING)
+            print_log(f'Training {type(self.module).__name__} without a CUDA graph: {reason}',
+                      'current', logging.WARNING)
 
     def _can_run(self, leaves: Sequence[Any]) -> bool:
         return (bool(leaves) and self.module.training and torch.is_grad_enabled()

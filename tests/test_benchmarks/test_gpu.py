@@ -14,6 +14,7 @@ from gpu_searches import ConvolutionPlans
 from graphs import stand_in
 from torch import nn
 
+from mmst.kernels import graphed
 from mmst.kernels.graphed import GraphedForward
 
 TINY = ['--device', 'cpu', '--tiny']
@@ -139,18 +140,18 @@ def replayed(kind, monkeypatch):
     stand_in(monkeypatch)
     monkeypatch.setattr(gpu_parts, 'DEVICE', 'cuda')
     module = kind(nn.Linear(3, 3)).train()
-    module.forward = graphed = GraphedForward(module)
+    module.forward = forward = GraphedForward(module)
     for _ in range(4):
         module(torch.ones(2, 3))
-    return graphed
+    return forward
 
 
 def test_a_form_that_was_captured_passes(monkeypatch):
-    graphed = replayed(nn.Sequential, monkeypatch)
-    gpu_parts.check_captured([graphed])
-    graphed.group.off = True
+    forward = replayed(nn.Sequential, monkeypatch)
+    gpu_parts.check_captured([forward])
+    forward.group.off = True
     with pytest.raises(Failed, match='Sequential ran without a CUDA graph'):
-        gpu_parts.check_captured([graphed])
+        gpu_parts.check_captured([forward])
 
 
 def test_a_form_that_was_not_captured_fails_with_the_reason(monkeypatch):
@@ -167,6 +168,22 @@ def test_logs_of_runs_that_went_on_without_a_graph_fail():
                               'out of memory\nEpoch 2\n')
     with pytest.raises(Failed, match='ended with 3: Broken'):
         gpu_runs.check_log(3, 'Epoch 1\nBroken\n')
+
+
+@pytest.mark.parametrize('rows', [lambda i: 2 + i % 3, lambda i: 2 + i // 2 % 8])
+def test_logs_of_parts_whose_graphs_are_of_no_use_fail(monkeypatch, rows):
+    """Shapes that change at each pass, and ever new ones that come twice each."""
+    told = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    forward = replayed(nn.Sequential, monkeypatch)
+    gpu_runs.check_log(0, '\n'.join(told))
+    for i in range(60):
+        forward.module(torch.ones(rows(i), 3)).sum().backward()
+    with pytest.raises(Failed, match='Training Sequential without a CUDA graph'):
+        gpu_runs.check_log(0, '\n'.join(told))
+    for line in told:  # by itself, too
+        with pytest.raises(Failed):
+            gpu_runs.check_log(0, line)
 
 
 def test_a_convolution_is_planned_once_for_each_shape():

@@ -81,7 +81,33 @@ def test_graphs_of_more_sizes_than_are_kept_are_not_captured_again_and_again(par
     for rows in [2, 2, 3, 3, 4, 4, 5, 5, 6, 6] * 20:
         step(part, rows)
     assert part.forward.captures <= 8 and part.forward.patience > 2
-    assert len(told) == 1 and 'steadier passes' in told[0]
+    first, second = told
+    assert 'without a CUDA graph: its graphs were dropped' in first and 'steadier passes' in first
+    assert second == f'Training Part without a CUDA graph: {graphed.RARE}'
+
+
+def test_where_most_passes_run_without_a_graph_the_log_says_so_once(part, monkeypatch):
+    told = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    for i in range(2 * graphed.WINDOW):
+        assert not told or i >= graphed.WINDOW
+        step(part, 2 + i % 3)  # never twice the same
+    assert not part.forward.captures
+    assert told == [f'Training Part without a CUDA graph: {graphed.RARE}']
+    assert part.forward.reasons == [graphed.RARE]
+
+
+def test_where_one_pass_in_an_epoch_of_three_differs_the_log_says_nothing(part, monkeypatch):
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: pytest.fail(text))
+    for i in range(2 * graphed.WINDOW):
+        step(part, 3 if i % 3 == 2 else 2)
+    assert part.forward.captures == 1
+
+
+def test_passes_that_wait_for_each_other_are_told_where_most_run_without(part):
+    for _ in range(graphed.WINDOW):
+        sum(part(torch.randn(4, 3)).sum() for _ in range(3)).backward()
+    assert part.forward.captures == 1 and part.forward.reasons == [graphed.RARE]
 
 
 def test_parameters_that_move_all_the_time_lead_to_few_captures(part):
