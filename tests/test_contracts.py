@@ -58,3 +58,13 @@ def test_every_module_is_in_the_graph(graph):
     names = {'.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__')
              for path in (ROOT / 'mmst').rglob('*.py') if '.mim' not in path.parts}
     assert names <= graph.modules
+
+
+@pytest.mark.parametrize('folder', ['criteria', 'schedules'])
+def test_no_criterion_or_schedule_is_left_out_of_their_independence(folder):
+    tomllib = pytest.importorskip('tomllib', reason='Python 3.10 has none')
+    settings = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))
+    named = next(contract['modules'] for contract in settings['tool']['importlinter']['contracts']
+                 if contract['id'] == folder)
+    files = {path.stem for path in (ROOT / 'mmst/pruning' / folder).glob('*.py')}
+    assert set(named) == {f'mmst.pruning.{folder}.{name}' for name in files - {'__init__', 'base'}}
