@@ -1,5 +1,6 @@
 """Builds errors that a user can act on: one line with key, value and remedy."""
-
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: Characters of a message; a terminal's line is about 100.
 LIMIT = 600
@@ -53,6 +54,28 @@ class TicketError(MMSTError):
 def config_error(key: str, value, problem: str, remedy: str) -> ConfigError:
     """Return a :class:`ConfigError` of the project's one form."""
     return ConfigError(f'{key} = {value!r}: {problem}. Remedy: {remedy}.')
+
+
+@contextmanager
+def blaming(key: str, value: object, called: str, remedy: str) -> Iterator[None]:
+    """Turn any exception of code that is the user's own into a :class:`ConfigError` that names it.
+
+    Args:
+        key (str): The setting that brought that code.
+        value (object): Its value.
+        called (str): What of it is called, e.g. ``'score()'``.
+        remedy (str): Ends the line.
+
+    Raises:
+        ConfigError: Anything but an :class:`MMSTError` was raised inside the block.
+    """
+    try:
+        yield
+    except MMSTError:
+        raise
+    except Exception as error:
+        words = f'{type(error).__name__}: {one_line(error, 200)}'.rstrip(': .')
+        raise config_error(key, value, f'{called} fails ({words})', remedy) from error
 
 
 class TrainingError(MMSTError):

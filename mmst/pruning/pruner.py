@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..errors import config_error
 from ..registry import CRITERIA, SCHEDULES
-from ..settings.checks import as_number, check_choice, check_flag, check_names, check_number
+from ..settings.checks import check_choice, check_flag, check_names, check_number
+from .asked_ratio import asked_ratio, begin_schedule
 from .build import build_registered, scores_of, update_kept
 from .check_network import check_network
 from .criteria import Magnitude
@@ -17,7 +17,6 @@ from .mask import Mask
 from .mask_in_force import MaskInForce
 from .prunable import PARTS, prunable_weights
 from .reactivation import REVIVE
-from .schedules.base import Schedule
 from .scope import check_scope
 
 REACTIVATION = ('search', 'prune', None)
@@ -103,16 +102,15 @@ class Pruner:
         Raises:
             ConfigError: It asks for something else than a share of the weights.
         """
-        if isinstance(self.schedule, Schedule):  # an object of another making need not know
-            self.schedule.begin(prunes)
+        begin_schedule(self.schedule, prunes)
         for prune in range(1, prunes + 1):
-            ratio = self.schedule.at(prune)
-            if as_number(ratio) is None or not 0 <= ratio < 1:
-                raise config_error('PruneHook.schedule', type(self.schedule).__name__,
-                                   f'at prune {prune} of {prunes} it asks for {ratio!r}',
-                                   'let at() return a share of the weights, 0 or above and below 1')
+            self.ratio(prune)
             self.revives = self.revives or self._falls(prune)
-        return float(self.schedule.at(prunes))
+        return self.ratio(prunes)
+
+    def ratio(self, prune: int) -> float:
+        """Return the sparsity that the schedule asks for at a prune; 0 before the first."""
+        return asked_ratio(self.schedule, prune)
 
     def begin_step(self, in_force: MaskInForce) -> PruneResult:
         """Lift the mask right after pruning (IR-P), once the pruned network has been evaluated."""
@@ -143,7 +141,7 @@ class Pruner:
                 and not (last and self.revive == 'value')):
             revived = in_force.lift()
             tell(PruneResult(revived))
-        ratio = self.schedule.at(prune)
+        ratio = self.ratio(prune)
         if due and not last and self._falls(prune):
             revived = in_force.lift()
             tell(PruneResult(revived))
@@ -196,7 +194,7 @@ class Pruner:
 
     def _falls(self, prune: int) -> bool:
         """Say whether the schedule asks for less than before: masks alone only grow."""
-        return prune > 1 and self.schedule.at(prune) < self.schedule.at(prune - 1)
+        return prune > 1 and self.ratio(prune) < self.ratio(prune - 1)
 
     def forecast(self, model: nn.Module,
                  select: Callable[[str, Tensor], Tensor] = lambda name, weight: weight) -> Mask:

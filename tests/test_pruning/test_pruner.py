@@ -274,8 +274,31 @@ def test_a_schedule_that_sets_the_number_itself_keeps_it():
 def test_a_schedule_that_asks_for_no_share_is_refused_before_the_run(wrong):
     schedule = Linear(0.6, wrong=0.3)
     schedule.wrong = wrong if wrong is not None else [0.3]
-    with pytest.raises(ConfigError, match=r'PruneHook.schedule = .*Linear.*at prune 3 of 4'):
+    with pytest.raises(ConfigError, match=r'PruneHook.schedule = .*Linear.*at prune 3 it asks'):
         Pruner(0.6, schedule=schedule).begin(4)
+
+
+class Halving(Schedule):
+    """Has no value before the first prune."""
+
+    def at(self, prune):
+        return self.sparsity * (1 - 0.5 / prune)
+
+
+def test_a_search_before_the_first_prune_does_not_ask_the_schedule():
+    run = Training(schedule=Halving(0.5))
+    assert run.step(0, due=False, searched=True).mask is None
+    assert run.step(1).ratio == 0.25
+
+
+def test_a_schedule_that_fails_is_named_with_its_words():
+    class Listed(Halving):
+        def at(self, prune):
+            return [0.1, 0.2][prune - 1]
+
+    with pytest.raises(ConfigError, match=r"^PruneHook.schedule = 'Listed': at\(3\) fails "
+                       r'\(IndexError: list index out of range\). Remedy: '):
+        Pruner(0.6, schedule=Listed(0.6)).begin(4)
 
 
 def test_a_schedule_of_another_making_needs_no_base_class():

@@ -29,7 +29,7 @@ def due_sparsity(runner: Runner, step: int) -> float | None:
     if prune is None:
         return None
     last = step == max_steps(runner)
-    return prune.sparsity if last else prune.schedule.at(step // prune.interval)
+    return prune.sparsity if last else prune.pruner.ratio(step // prune.interval)
 
 
 def multiple_after(step: int, interval: int) -> int:
