@@ -10,7 +10,7 @@ from mmengine import dist
 from mmengine.registry import Registry
 from torch import Tensor
 
-from ..errors import config_error, one_line
+from ..errors import blaming, config_error, one_line
 from ..registry import CRITERIA
 from ..settings.kinds import built
 from .large import all_finite, all_of_all_finite
@@ -87,38 +87,44 @@ def criterion_name(criterion: Any) -> str:
 
 
 def scores_of(criterion: Any, weights: Mapping[str, Tensor],
-              gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the criterion's scores, each of its weight's shape.
+              gradients: Mapping[str, Tensor], key: str = 'criterion') -> dict[str, Tensor]:
+    """Return the criterion's scores, each of its weight's shape; ``key`` is for messages.
 
     Raises:
         ConfigError: Naming the criterion and the weight that it did not score.
     """
-    scores = criterion.score(weights, gradients)
     name = criterion_name(criterion)
+    with blaming(key, name, 'score()', 'correct its score()'):
+        scores = criterion.score(weights, gradients)
     for weight, values in weights.items():
         score = scores.get(weight) if isinstance(scores, Mapping) else None
         if not torch.is_tensor(score) or score.shape != values.shape:
             shape = tuple(score.shape) if torch.is_tensor(score) else type(score).__name__
-            raise config_error('criterion', name, f'its score of {weight} is {shape}, and the '
+            raise config_error(key, name, f'its score of {weight} is {shape}, and the '
                                f'weight has shape {tuple(values.shape)}',
                                'let score() return a tensor of its shape for each weight')
     found = {weight: scores[weight] for weight in weights}
     if not all_of_all_finite(list(found.values())):
         weight = next(weight for weight, values in found.items() if not all_finite(values))
         raise config_error(
-            'criterion', name, f'its scores of {weight} are not finite: training '
+            key, name, f'its scores of {weight} are not finite: training '
             'has diverged, or the criterion saw no usable batch',
             'resume from the last good checkpoint, or use another criterion')
     return found
 
 
-def update_kept(criterion: Any, weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> None:
+def update_kept(criterion: Any, weights: Mapping[str, Tensor], mask: Mapping[str, Tensor],
+                key: str = 'criterion') -> None:
     """Let a criterion change the weights that stay, alike on all ranks.
 
     One of another making need not know of that.
+
+    Raises:
+        ConfigError: It fails.
     """
     if getattr(criterion, 'needs_inputs', False):
-        criterion.update(weights, mask)
+        with blaming(key, criterion_name(criterion), 'update()', 'correct its update()'):
+            criterion.update(weights, mask)
         for weight in weights.values():
             dist.broadcast(weight.detach())
 

@@ -20,6 +20,7 @@ from .reactivation import REVIVE
 from .scope import check_scope
 
 REACTIVATION = ('search', 'prune', None)
+_CRITERION = 'PruneHook.criterion'
 
 #: Gives a criterion's gradients of weights; empty where it needs none.
 Gradients = Callable[[Mapping[str, nn.Parameter]], Mapping[str, Tensor]]
@@ -78,7 +79,7 @@ class Pruner:
         self.revive = check_choice('PruneHook.revive', revive, REVIVE)
         self.schedule = build_registered(SCHEDULES, 'PruneHook.schedule', schedule,
                                          sparsity=self.sparsity)
-        self.criterion = build_registered(CRITERIA, 'PruneHook.criterion', criterion)
+        self.criterion = build_registered(CRITERIA, _CRITERION, criterion)
         self._earlier = (Magnitude() if getattr(self.criterion, 'only_last', False)
                          else self.criterion)
         self.select: dict[str, Any] = dict(
@@ -183,11 +184,11 @@ class Pruner:
         if getattr(criterion, 'needs_inputs', False):  # of the network that becomes the ticket
             copies = {name: copy for name, copy in in_force.copies.items() if name in weights}
             observe(criterion, weights, copies)
-        scores = scores_of(criterion, copies or weights, gradients(weights))
+        scores = scores_of(criterion, copies or weights, gradients(weights), _CRITERION)
         mask = draw_mask(scores, ratio, self.scope, in_force.mask)
         agree_on(mask, agree)
         for tensors in (weights, copies):
-            update_kept(criterion, tensors, mask)
+            update_kept(criterion, tensors, mask, _CRITERION)
         in_force.put(mask)
         self.drawn = mask
         return mask

@@ -11,6 +11,7 @@ from ...costs.latency.timed_costs import Select
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask
+from ...pruning.mask_in_force import MaskInForce
 from ...pruning.prunable import PARTS
 from ...pruning.pruner import Pruner, PruneResult
 from ...registry import HOOKS
@@ -23,7 +24,7 @@ from ..run.invariant import check_pruned_are_zero
 from ..run.mask_state import MASK, RETURNED, restore
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
-from ..run.runner_views import evaluated, find_hook, refresh_averaged, unwrapped
+from ..run.runner_views import averaged, evaluated, find_hook, refresh_averaged, unwrapped
 from ..run.since_return import SinceReturn
 from .interval_hook import check_interval, counts_iterations, max_steps
 from .mask_hook import MaskHook
@@ -152,18 +153,32 @@ class PruneHook(MaskHook):
         """Reactivate all pruned weights now."""
         self._record(runner, step, PruneResult(self.in_force(runner).lift()))
 
+    def rehearse(self, runner: Runner, batch: Any) -> None:
+        weights = self.weights(runner)
+        if getattr(self.criterion, 'needs_inputs', False):
+            # Such criteria may take minutes at full width: the smallest layer of each kernel.
+            largest_first = sorted(weights.items(), key=lambda item: -item[1].numel())
+            weights = dict({weight.shape[2:]: (name, weight)
+                            for name, weight in largest_first}.values())
+        runner.optim_wrapper.set_masks({})
+        ema = averaged(runner)
+        self.pruner.draw(
+            MaskInForce(lambda: weights, runner.optim_wrapper, ema and ema.module),
+            self.sparsity / 2, last=True, **self._helpers(runner, 0, [batch]))
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
         if is_resumed(runner):
             self._loaded = {key: checkpoint.get(key) for key in (MASK, RETURNED)}
 
-    def _helpers(self, runner: Runner, step: int) -> dict:
-        seed = runner.seed + step
+    def _helpers(self, runner: Runner, step: int, batches: list[Any] | None = None) -> dict:
+        seed, key = runner.seed + step, 'PruneHook.criterion'
         return dict(
             agree=take_from_first_rank,
-            gradients=lambda weights: criterion_gradients(runner, self.criterion, weights, seed),
+            gradients=lambda weights: criterion_gradients(
+                runner, self.criterion, weights, seed, batches, key),
             observe=lambda criterion, weights, copies: show_inputs(
-                runner, criterion, evaluated(runner), copies or weights, seed))
+                runner, criterion, evaluated(runner), copies or weights, seed, batches, key))
 
     def _record(self, runner: Runner, step: int, result: PruneResult) -> None:
         if result.revived is not None:

@@ -1,4 +1,5 @@
 """Takes the steps of a rehearsal: each part of a run once, in small."""
+import copy
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -120,12 +121,15 @@ class Rehearsal:
         return loop.evaluator.evaluate(index + 1)
 
     def train_one_batch(self) -> None:
-        """Run forward, backward and a step of the optimizer, with the penalty and a mask."""
+        """Run forward, backward and a step of the optimizer, with the penalty and a mask; draw the
+        mask of a prune.
+        """
         runner = self.runner
         loader = runner.train_dataloader
         whole = loader.drop_last or isinstance(loader.sampler, InfiniteSampler)
         last = 0 if whole else self._share(loader) % (loader.batch_size or IMAGES)
         self.batch = _batch(loader, min(last or IMAGES, IMAGES))
+        unseen = copy.deepcopy(self.batch)  # preprocessing may change it
         for hook in runner.hooks:
             if isinstance(hook, SearchHook):
                 hook.before_train(runner)
@@ -144,6 +148,12 @@ class Rehearsal:
         sure = (bool(self.losses.get('loss', 0)) and not (scaled and scaled.is_enabled())
                 and not is_resumed(runner))
         settings.check_update(self.places, before, self._trained(), sure)
+        with torch.no_grad():
+            for weight, old in zip(self._trained(), before, strict=True):
+                weight.copy_(old)  # a step at the highest rate may have left no usable ones
+        for hook in runner.hooks:
+            if isinstance(hook, MaskHook):
+                hook.rehearse(runner, unseen)
 
     def _trained(self) -> list[torch.Tensor]:
         """Return the weights that are trained."""

@@ -1,7 +1,8 @@
 """Draws training batches outside training."""
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from mmengine.dataset import DefaultSampler
 from mmengine.model import BaseModel
@@ -11,13 +12,14 @@ from mmengine.runner.amp import autocast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from ...errors import config_error
+from ...errors import blaming, config_error
 from ...models.hrnas.ops import reference_ops
 from ...openmmlab.internals import training_data
 from ...pruning.build import criterion_name
 from ...pruning.criteria.base import Criterion
 from ...pruning.gradients import eval_mode, loss_gradients
 from ...randomness import isolated_random_state
+from ...settings.checks import check_number
 from .runner_views import unwrapped
 
 
@@ -59,42 +61,52 @@ def training_precision(runner: Runner) -> AbstractContextManager:
 
 
 def show_inputs(runner: Runner, criterion: Criterion, model: BaseModel,
-                weights: Mapping[str, nn.Parameter], seed: int) -> None:
+                weights: Mapping[str, nn.Parameter], seed: int,
+                batches: Iterable[dict[str, Any]] | None = None,
+                key: str = 'criterion') -> None:
     """Let ``criterion`` watch ``model`` at work on training batches, where it asks for that.
 
     Raises:
-        ConfigError: It does, and the config has no training data.
+        ConfigError: It does, and the config has no training data; or it fails.
     """
     if not getattr(criterion, 'needs_inputs', Criterion.needs_inputs):
         return
-    _check_data(runner, criterion)
+    wanted = _batches(runner, criterion, seed, batches, key)
 
     def run() -> None:
-        for batch in training_batches(runner, criterion.batches, seed):
+        for batch in wanted:
             model(**model.data_preprocessor(batch, False), mode='tensor')
 
-    with isolated_random_state(seed), eval_mode(model), reference_ops(model):
+    with isolated_random_state(seed), eval_mode(model), reference_ops(model), blaming(
+            key, criterion_name(criterion), 'observe()', 'correct its observe()'):
         criterion.observe(model, weights, run)
 
 
-def _check_data(runner: Runner, criterion: Criterion) -> None:
+def _batches(runner: Runner, criterion: Criterion, seed: int,
+             given: Iterable[dict[str, Any]] | None, key: str) -> Iterable[dict[str, Any]]:
+    """Return the batches that are ``given``, else as many as the criterion asks for."""
+    count = check_number(f'{key}.batches', getattr(criterion, 'batches', Criterion.batches),
+                         low=1, whole=True, remedy='use 100')
     if training_data(runner) is None:
-        raise config_error('criterion', criterion_name(criterion),
+        raise config_error(key, criterion_name(criterion),
                            'it needs training data, and the config has no '
                            'train_dataloader', 'add one, or use the criterion \'magnitude\'')
+    return training_batches(runner, count, seed) if given is None else given
 
 
 def criterion_gradients(runner: Runner, criterion: Criterion,
-                        weights: Mapping[str, nn.Parameter], seed: int) -> dict[str, Tensor]:
+                        weights: Mapping[str, nn.Parameter], seed: int,
+                        batches: Iterable[dict[str, Any]] | None = None,
+                        key: str = 'criterion') -> dict[str, Tensor]:
     """Return the gradients that ``criterion`` wants; none where it needs none.
+
+    They are of the ``batches`` that are given, else of its own number of training batches.
 
     Raises:
         ConfigError: It needs gradients, and the config has no training data.
     """
     if not getattr(criterion, 'needs_gradients', Criterion.needs_gradients):
         return {}
-    _check_data(runner, criterion)
-    batches = getattr(criterion, 'batches', Criterion.batches)
+    wanted = _batches(runner, criterion, seed, batches, key)
     with isolated_random_state(seed):
-        return loss_gradients(unwrapped(runner), weights,
-                              training_batches(runner, batches, seed))
+        return loss_gradients(unwrapped(runner), weights, wanted)

@@ -1,0 +1,55 @@
+"""A criterion that is broken is refused before the run, not at its first prune."""
+import pytest
+import torch
+
+from mmst.engine.rehearsal import rehearse
+from mmst.pruning.criteria.base import Criterion
+
+
+class Failing(Criterion):
+    def score(self, weights, gradients):
+        return dict.fromkeys(weights, gradients['absent'])
+
+
+class Worded(Failing):
+    needs_gradients, batches = True, 'ten'
+
+
+class Empty(Criterion):
+    def score(self, weights, gradients):
+        return {}
+
+
+class Flat(Criterion):
+    def score(self, weights, gradients):
+        return {name: weight.detach().flatten() for name, weight in weights.items()}
+
+
+class Blind(Empty):
+    needs_inputs = True
+
+    def observe(self, model, weights, run):
+        raise RuntimeError('no eyes')
+
+
+class Gradual(Criterion):
+    needs_gradients = True
+
+    def score(self, weights, gradients):
+        assert any(torch.any(gradients[name] != 0) for name in weights)
+        return {name: gradients[name].abs() for name in weights}
+
+
+@pytest.mark.parametrize('kind, words', [
+    (Failing, "score() fails (KeyError: 'absent')"), (Worded, "'ten'"), (Empty, 'its score of '),
+    (Flat, 'its score of '), (Blind, 'observe() fails (RuntimeError: no eyes)')])
+def test_a_broken_criterion_is_refused_before_the_run(cfg, refusal, kind, words):
+    cfg.default_hooks.prune.criterion = dict(type=kind)
+    line = refusal(cfg)
+    assert line.startswith('default_hooks.prune.criterion') and words in line
+
+
+@pytest.mark.parametrize('criterion', [dict(type=Gradual), 'obc', 'random'])
+def test_criteria_that_work_are_let_through(cfg, criterion):
+    cfg.default_hooks.prune.criterion = criterion
+    rehearse(cfg)
