@@ -142,6 +142,11 @@ class FixedMaskHook(MaskHook):
             add_event(runner, 'prune', 0, ratio=self.sparsity, sparsity=self.sparsity,
                       total=self.mask.total, pruned=self.mask.pruned)
 
+    @property
+    def select(self) -> dict[str, Any]:
+        """Return the parts that the mask has weights of, whatever other runs would prune."""
+        return dict(parts=tuple(dict.fromkeys(name.partition('.')[0] for name in self.mask)))
+
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
         parameters = dict(unwrapped(runner).named_parameters())
         return {name: parameters[name] for name in self.mask}

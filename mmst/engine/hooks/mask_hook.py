@@ -23,10 +23,12 @@ class MaskHook(IntervalHook):
     Attributes:
         sparsity (float): The run's target, a share of the prunable weights.
         keep_values (bool): Whether pruned weights are remembered for their return.
+        chooses_parts (bool): Whether the user names the parts to prune.
     """
     priority = 71
     sparsity: float = 0.
     keep_values = False
+    chooses_parts = False
     _averages: SinceReturn | None = None
 
     @property

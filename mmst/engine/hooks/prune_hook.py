@@ -63,6 +63,7 @@ class PruneHook(MaskHook):
             too. Defaults to False.
     """
     priority = 71
+    chooses_parts = True
 
     def __init__(self, sparsity: float, interval: int = 25, schedule: str = 'progressive',
                  criterion: str = 'magnitude', scope: str = 'global',

@@ -16,6 +16,8 @@ class PrunesWeights(Protocol):
     """Is a hook that prunes, e.g. ``PruneHook``."""
     #: Arguments of ``prunable_weights``.
     select: dict[str, Any]
+    #: Whether the user names the parts to prune.
+    chooses_parts: bool
 
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
         """Return the prunable weights of the runner's model, by name."""
@@ -45,7 +47,7 @@ def log_coverage(runner: Runner, teller: Hook) -> None:
     found, hint = coverage(model, weights, groups, parts), ''
     whole = [part for part, _ in model.named_children() if part in found.left_out
              and part not in parts]
-    if weights and whole:
+    if prune is not None and prune.chooses_parts and weights and whole:
         largest = max(whole, key=lambda part: found.left_out[part])
         if found.left_out[largest] > found.prunable:
             hint = f'; to prune {largest}, too, name it in PruneHook.parts'

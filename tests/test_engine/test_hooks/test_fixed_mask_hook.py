@@ -1,12 +1,16 @@
 """A ticket is trained under its own architecture and mask."""
+from types import SimpleNamespace
+
 import pytest
 import torch
 from opened import counting_opens, needs_inotify
 from tiny import WEAKEN, averaged, find_hook, pruned_weights, run, timeline, unwrapped
 
 from mmst.engine import FixedMaskHook
+from mmst.engine.run.coverage import log_coverage
 from mmst.errors import MMSTError
 from mmst.models.hrnas.widths import get_widths
+from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
 
 
@@ -169,3 +173,17 @@ def test_a_search_beside_a_fixed_architecture_is_refused(tmp_path, searched):
     with pytest.raises(MMSTError, match=r'SearchHook.*Remedy'):
         run(tmp_path, 2, prune=False, custom_hooks=[
             dict(type='mmst.FixedMaskHook', ticket=str(searched / 'ticket.pth'))])
+
+
+def test_parts_that_are_told_are_those_of_the_mask():
+    """A head that a ticket has pruned is no part that is left out, and there is nothing to set."""
+    told = []
+    hook, model = FixedMaskHook(), torch.nn.Module()
+    model.backbone, model.head = torch.nn.Linear(2, 2), torch.nn.Linear(50, 50)
+    model.head2 = torch.nn.Linear(90, 90)
+    hook.mask = Mask({'backbone.weight': torch.ones(2, 2, dtype=torch.bool),
+                      'head.weight': torch.ones(50, 50, dtype=torch.bool)})
+    log_coverage(SimpleNamespace(hooks=[hook], model=model,
+                                 logger=SimpleNamespace(info=told.append)), hook)
+    assert 'head2 ' in told[0] and 'norms and biases of head ' in told[0]
+    assert 'PruneHook.parts' not in told[0]
