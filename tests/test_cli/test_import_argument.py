@@ -87,3 +87,14 @@ def test_a_module_of_custom_imports_that_is_not_there_is_named(tmp_path):
     path.write_text("custom_imports = dict(imports=['serch_block'], allow_failed_imports=False)\n")
     with pytest.raises(ConfigError, match=r"ModuleNotFoundError: No module named 'serch_block'"):
         read_config(str(path))
+
+
+def test_modules_that_an_option_names_are_imported(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text('model = dict()\n')
+    (tmp_path / 'named_by_option.py').write_text('')
+    read_config(str(path), {'custom_imports.imports': ['named_by_option']})
+    assert 'named_by_option' in sys.modules
+    for wrong in (['serch_block'], [5], 5):
+        with pytest.raises(ConfigError, match=r'^--cfg-options custom_imports.imports = .*Remedy'):
+            read_config(str(path), {'custom_imports.imports': wrong})

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
 
 from ...errors import MMSTError, config_error
 from ...openmmlab.toolbox import missing_toolbox
@@ -39,7 +40,19 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
         except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
             raise config_error(f'--cfg-options {key}', value, f'does not fit the config ({error})',
                                'take the key as it stands in the config') from error
+        if key.partition('.')[0] == 'custom_imports':
+            _import(f'--cfg-options {key}', value, cfg)
     return cfg
+
+
+def _import(key: str, value: Any, cfg: Config) -> None:
+    """Import the modules that an option names, as reading a file imports those that it names."""
+    try:
+        import_modules_from_strings(**(cfg.custom_imports or dict(imports=None)))
+    except (Exception, SystemExit) as error:  # Importing runs the modules.
+        raise config_error(key, value, f'cannot be imported ({_reason(error)})',
+                           'give names of modules, which lie next to the config or on PYTHONPATH'
+                           ) from error
 
 
 def _reason(error: BaseException) -> str:
