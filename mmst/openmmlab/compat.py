@@ -5,6 +5,8 @@
 - Checkpoints are read without running code, see :mod:`mmst.openmmlab.safe_checkpoints`.
 - Networks take on the shapes of searched checkpoints, see
   :mod:`mmst.openmmlab.searched_checkpoints`.
+- A logger or visualizer that could not be made leaves no lock behind, see
+  :mod:`mmst.openmmlab.manager_lock`.
 - ``_base_ = 'mmst::name.py'`` finds the configs of this package, see
   :mod:`mmst.openmmlab.config_package`.
 
@@ -17,6 +19,7 @@ from types import ModuleType
 
 from .after_import import after_import
 from .config_package import add_config_package, add_to_hub, cfg
+from .manager_lock import release_on_errors
 from .mmcv_ops import install_mmcv_ext_placeholder
 
 __all__ = ['cfg', 'prepare_openmmlab']
@@ -26,6 +29,7 @@ def prepare_openmmlab() -> None:
     """Do all that this module describes. Calling it again changes nothing."""
     after_import('torch', _after_torch)
     after_import('mmengine', _after_mmengine)
+    after_import('mmengine.utils.manager', release_on_errors)
     after_import('mmengine.hub', add_to_hub)
     after_import('mmengine.runner.checkpoint', _after_checkpoint)
     after_import('mmcv', install_mmcv_ext_placeholder)
