@@ -10,20 +10,17 @@ from .matrices import find_matrices
 from .prunable import PARTS
 
 
-def check_network(model: nn.Module, weights: Mapping[str, nn.Parameter], parts: Sequence[str],
-                  sparsity: float) -> None:
-    """Refuse parts that the model lacks, layers that cannot be pruned, and too high a sparsity.
+def check_network(model: nn.Module, weights: Mapping[str, nn.Parameter], sparsity: float) -> None:
+    """Refuse layers that cannot be pruned, and too high a sparsity.
 
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.
         weights (Mapping[str, nn.Parameter]): Its prunable weights by name.
-        parts (Sequence[str]): Parts of the model that were asked for.
         sparsity (float): The run's target.
 
     Raises:
         ConfigError: Naming the key.
     """
-    _check_parts(model, parts)
     check_zeros_act(model, weights)
     sizes = [weight.numel() for weight in weights.values()]
     left = sum(sizes) - count_to_prune(sum(sizes), sparsity)
@@ -33,8 +30,12 @@ def check_network(model: nn.Module, weights: Mapping[str, nn.Parameter], parts: 
                            'use 0.98 or less')
 
 
-def _check_parts(model: nn.Module, parts: Sequence[str]) -> None:
-    """Refuse a part that the model lacks; backbone and neck may be missing."""
+def check_parts(model: nn.Module, parts: Sequence[str]) -> None:
+    """Refuse a part that the model lacks; backbone and neck may be missing.
+
+    Raises:
+        ConfigError: Naming the part.
+    """
     for part in parts:
         if part not in PARTS and part not in model._modules:
             has = dict.fromkeys(matrix.path.partition('.')[0] for matrix in find_matrices(model))

@@ -9,7 +9,7 @@ from ..registry import CRITERIA, SCHEDULES
 from ..settings.checks import check_choice, check_flag, check_names, check_number
 from .asked_ratio import asked_ratio, begin_schedule
 from .build import build_registered, scores_of, update_kept
-from .check_network import check_network
+from .check_network import check_network, check_parts
 from .criteria import Magnitude
 from .draw import draw_mask
 from .large import joined
@@ -226,7 +226,8 @@ class Pruner:
         Raises:
             ConfigError: Naming the key.
         """
-        check_network(model, self.weights(model), self.select['parts'], self.sparsity)
+        check_parts(model, self.select['parts'])
+        check_network(model, self.weights(model), self.sparsity)
 
 
 def agree_on(mask: Mask, agree: Callable[[Tensor], Any]) -> None:

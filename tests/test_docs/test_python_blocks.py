@@ -13,6 +13,7 @@ from mmengine.registry import HOOKS, Registry
 from view_tickets import view_ticket, write_view_config
 
 from mmst import registry
+from mmst.cli.main import main
 
 PYTHON = [block for block in blocks('python') if not block.included]
 
@@ -32,12 +33,15 @@ PAGES = sorted({block.page for block in PYTHON if block not in CONFIGS})
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A working directory with what the pages speak of: a finished demo and its config."""
+    """A working directory with what the pages speak of: a finished demo, its config, a table."""
     folder = tmp_path_factory.mktemp('docs')
     path = write_view_config('cityscapes', folder)
     shutil.move(path, folder / 'demo_config.py')
     (folder / 'work_dirs/demo').mkdir(parents=True)
     view_ticket('cityscapes', 0, 0.9).save(folder / 'work_dirs/demo/ticket.pth')
+    assert main(['profile', str(folder / 'work_dirs/demo/ticket.pth'), '--shape', '64', '128',
+                 '--device', 'torch', '--networks', '12', '--checked', '1', '--rounds', '1',
+                 '--out', str(folder / 'table.json')]) == 0
     return folder
 
 

@@ -48,7 +48,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     places = Places(cfg)
     for key, settings in (found for split in splits for found in data_sets(
             f'{split}_dataloader', cfg.get(f'{split}_dataloader'))):
-        with explained(places, key, _hint(settings)):
+        with explained(places, key, _hint(key, settings)):
             dataset = _build(settings)
             if dataset is None:
                 continue
@@ -135,8 +135,8 @@ def _spread(dataset: BaseDataset) -> Iterator[dict[str, Any]]:
         yield info
 
 
-def _hint(settings: ConfigDict) -> str:
+def _hint(key: str, settings: ConfigDict) -> str:
     called, generator = KNOWN.get(kind_name(settings), ('the data set', None))
     generated = (f'; for data to try things out: mmst generate_data {generator} FOLDER'
                  if generator else '')
-    return f' (data_root is the folder of {called}){generated}'
+    return f' ({key}.data_root is the folder of {called}){generated}'
