@@ -262,8 +262,15 @@ def test_pruning_alone_has_no_search_to_tell_of(tmp_path):
 
 def test_a_size_that_the_network_cannot_take_leaves_costs_out_and_does_not_stop_the_run(tmp_path):
     cfg = config(tmp_path, 1, search=False, prune=dict(interval=1, reactivation=None))
-    cfg.default_hooks.timeline = dict(HOOK, input_shape=(2**31, 2**31))
-    Runner.from_cfg(cfg).train()
+    cfg.default_hooks.timeline = dict(HOOK, input_shape=(7, 7))
+    runner = Runner.from_cfg(cfg)
+
+    def refuse(module, images):
+        if images[0].shape[-1] == 7:
+            raise RuntimeError('too small')
+
+    runner.model.backbone.register_forward_pre_hook(refuse)
+    runner.train()
     run, entries = timeline.read(tmp_path)
     assert run['input_shape'] is None
     assert 'params' not in by_kind(entries, 'prune')[0]['state']
