@@ -166,7 +166,8 @@ class CheckpointFile(TorchFile):
         torch.manual_seed(0)
         model = self.model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
         optimizer = torch.optim.AdamW(model.parameters())
-        model(torch.randn(5, 3)).sum().backward()
+        for parameter in model.parameters():  # a forked process has no threads for autograd
+            parameter.grad = torch.randn_like(parameter)
         optimizer.step()
         state = model.state_dict()
         content = dict(

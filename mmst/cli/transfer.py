@@ -22,7 +22,7 @@ def carried(cfg, args) -> dict:
     path = args.ticket or given.get('ticket')
     if path is None:
         raise config_error('ticket', None, 'there is nothing to transfer', 'give a ticket.pth')
-    neck = args.neck_ticket or given.get('neck_ticket')
+    neck = None if args.new_neck else args.neck_ticket or given.get('neck_ticket')
     if neck or args.new_neck:
         return dict(parts=['backbone'], neck_ticket=neck)
     return dict(parts=given.get('parts') or fitting_parts(Ticket.load(path), cfg.model))

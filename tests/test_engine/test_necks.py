@@ -137,4 +137,4 @@ def test_new_neck_takes_the_configs_neck_ticket_out(tickets):
         args = SimpleNamespace(ticket=None, neck_ticket=None, new_neck=new)
         assert load_tool('transfer').carried(cfg, args) == dict(parts=['backbone'],
                                                                 neck_ticket=expected)
-        assert cfg.retrain.get('neck_ticket') == expected
+        assert cfg.retrain.neck_ticket == 'target.pth', 'the config itself stays'
