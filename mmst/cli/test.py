@@ -88,8 +88,6 @@ def run(args: argparse.Namespace) -> None:
 def evaluate_checkpoint(args, content=None) -> None:
     """Check, evaluate, and print the result."""
     cfg = build_config(args)
-    if args.kernel is not None and args.kernel < 1:
-        raise config_error('--kernel', args.kernel, 'must be a number of threads', 'use 1')
     content = read(args.checkpoint, content)
     if is_ticket(content) and is_compact(
             compact := Ticket.from_content(args.checkpoint, content)):

@@ -3,6 +3,7 @@
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; in print without colour,
 markers and lines differ as well. Shares are shown in cividis, whose lightness rises steadily.
 """
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -32,6 +33,16 @@ def styled() -> Iterator[Any]:
     import matplotlib.pyplot as plt
     with plt.rc_context(_SETTINGS):
         yield plt
+
+
+def as_pictures(figure: Any) -> dict[str, bytes]:
+    """Return a figure as ``png`` and ``svg``; without dates, so that equal ones are equal files."""
+    pictures = {}
+    for ending, metadata in (('png', {}), ('svg', {'Date': None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=ending, dpi=110, metadata=metadata)
+        pictures[ending] = buffer.getvalue()
+    return pictures
 
 
 def curve_styles(count: int) -> tuple[dict[str, Any], ...]:

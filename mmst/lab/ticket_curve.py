@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from .. import files
-from .style import COLOURS, styled
+from .style import COLOURS, as_pictures, styled
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ def write_curve(levels: Sequence[Level], metric: str, caption: str, name: str,
 
 
 def _pictures(levels: Sequence[Level], metric: str, caption: str) -> dict[str, bytes]:
-    pictures = {}
     with styled() as plt:
         figure, axis = plt.subplots(layout='constrained', figsize=(6, 4.2))
         axis.plot([level.milliseconds for level in levels], [level.score for level in levels],
@@ -57,12 +56,7 @@ def _pictures(levels: Sequence[Level], metric: str, caption: str) -> dict[str, b
         axis.set(xlabel='milliseconds', ylabel=metric)
         axis.set_title(caption, fontsize=9)
         axis.margins(0.12)
-        for ending in ('png', 'svg'):
-            buffer = io.BytesIO()
-            # No dates in the file: the same numbers give the same picture.
-            figure.savefig(buffer, format=ending, dpi=110,
-                           metadata={'Date': None} if ending == 'svg' else {})
-            pictures[ending] = buffer.getvalue()
+        pictures = as_pictures(figure)
         plt.close(figure)
     return pictures
 

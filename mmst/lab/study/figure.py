@@ -1,11 +1,10 @@
 """Draws a filled table as a figure: ours on the left, the paper's on the right."""
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ... import files
-from ..style import COLOURS, GREY, HATCHES, PALE, curve_styles, styled
+from ..style import COLOURS, GREY, HATCHES, PALE, as_pictures, curve_styles, styled
 from .points import OURS, PAPER, Point, as_csv, figure_points, is_reference, section_points
 
 _ACROSS = dict(chance=':', dense='-', search='--')
@@ -22,7 +21,7 @@ def write_figures(table: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def _pictures(table: Mapping[str, Any]) -> dict[str, bytes]:
-    sections, found = table['sections'], {}
+    sections = table['sections']
     heights = [4.2 if s['curves'] else 1.3 + 0.32 * len(s['rows']) for s in sections]
     with styled() as plt:
         figure, axes = plt.subplots(len(sections), 2, squeeze=False, layout='constrained',
@@ -34,12 +33,7 @@ def _pictures(table: Mapping[str, Any]) -> dict[str, bytes]:
             pair[0].set_title(f'{section["title"]}: this project, size {table["size"]}')
             pair[1].set_title('the paper\'s')
         figure.suptitle(table['title'])
-        for ending in ('png', 'svg'):
-            buffer = io.BytesIO()
-            # No dates in the file: the same table gives the same picture.
-            figure.savefig(buffer, format=ending, dpi=110,
-                           metadata={'Date': None} if ending == 'svg' else {})
-            found[ending] = buffer.getvalue()
+        found = as_pictures(figure)
         plt.close(figure)
     return found
 

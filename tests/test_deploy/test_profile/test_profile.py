@@ -84,8 +84,8 @@ def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
 
 @needs_kernel
 @pytest.mark.parametrize('engine', ['sparse', 'torch'])
-def test_a_table_of_this_machine_covers_the_supernet_and_comes_near(supernet, drawn, engine,
-                                                                    tmp_path):
+def test_a_table_of_this_machine_covers_the_supernet_and_is_read_back(supernet, drawn, engine,
+                                                                      tmp_path):
     lines = []
     table = profile(supernet, SHAPE, engine, networks=12, checked=2, rounds=2, tell=lines.append)
     assert list(table.modules) == list(timed_modules(supernet)) and len(lines) == 16
