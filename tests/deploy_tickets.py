@@ -1,4 +1,5 @@
 """Small tickets of all three tasks, searched and pruned without any training."""
+import copy
 import functools
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def with_n_m_mask(ticket):
 
 def small_config(task):
     """A shipped config with a narrow network."""
-    cfg = _shipped(task).copy()
+    cfg = copy.deepcopy(_shipped(task))  # mmengine's Config.copy() shares what is nested
     cfg.model.backbone.update(NARROW)
     cfg.model.neck.update(in_channels=(4, 6), tokens=4, out_channels=8)
     if task == 'imagenet':
