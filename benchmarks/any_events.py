@@ -1,4 +1,4 @@
-"""Time of a search of official networks against that of a training step.
+"""Compare the time of a search of official networks with that of a training step.
 
     python benchmarks/any_events.py [--batch 32] [--out benchmarks/results/any_events]
 
@@ -66,7 +66,7 @@ def search(searcher: Searcher, model: nn.Module, averaged: nn.Module,
 
 @torch.no_grad()
 def weaken(model: nn.Module) -> None:
-    """Every tenth unit of each group loses its importance."""
+    """Let every tenth unit of each group lose its importance."""
     for group in find_units(model).values():
         for scale in group.scales:
             scale.parameter.index_fill_(scale.dim, scale.index[::10].flatten(), 0)

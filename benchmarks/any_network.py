@@ -1,4 +1,4 @@
-"""Search units of official networks: how many channels they cover, and whether removal is exact.
+"""Count the channels that search units of official networks cover, and check their removal.
 
     python benchmarks/any_network.py [--only NAME ...] [--out benchmarks/results/any_network]
 

@@ -1,4 +1,4 @@
-"""Short real runs of official networks, with search and pruning, and what their tickets pass.
+"""Train official networks in short runs, with search and pruning, and check their tickets.
 
     python benchmarks/any_runs.py [--only NAME ...] [--out benchmarks/results/any_runs]
 
@@ -173,11 +173,11 @@ class Life:
         return Path(out).stat().st_size
 
     def retrain(self) -> None:
-        """An epoch more, under the ticket's mask."""
+        """Train an epoch more, under the ticket's mask."""
         self._again('retrain', self.config)
 
     def transfer(self) -> None:
-        """An epoch with a head for another task."""
+        """Train an epoch with a head for another task."""
         self._again('transfer', self.other)
 
     def _again(self, name: str, config: Path) -> None:

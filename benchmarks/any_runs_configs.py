@@ -1,4 +1,4 @@
-"""Official configs of which ``any_runs.py`` makes short runs: their models, on generated data."""
+"""Lists official configs for the short runs of ``any_runs.py``: their models, on generated data."""
 import copy
 import importlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Latency of a ticket's C library beside SparseModel and onnxruntime, in one run.
+"""Compare the latency of a ticket's C library with SparseModel's and onnxruntime's, in one run.
 
     python benchmarks/c_library.py --size 512 1024
 

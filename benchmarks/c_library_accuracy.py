@@ -1,4 +1,4 @@
-"""Accuracy and size of a C library whose weights have eight bits, beside that in single precision.
+"""Compare C libraries with weights of eight bits and of single precision: accuracy and size.
 
     mmst generate-data quiet_streets data/street --train 480 --val 100
     python benchmarks/c_library_accuracy.py data/street

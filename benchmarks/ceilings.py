@@ -19,7 +19,7 @@ LARGE, SMALL = 1 << 24, 1 << 16
 
 
 def ceilings() -> dict[str, float] | None:
-    """Multiply-adds and bytes a second of one thread; None without a compiler."""
+    """Measure multiply-adds and bytes a second of one thread; None without a compiler."""
     compiler = find_compiler()
     if compiler is None:
         return None
@@ -37,7 +37,7 @@ def ceilings() -> dict[str, float] | None:
 
 
 def bytes_moved(model: SparseModel, image: Tensor) -> int:
-    """Bytes of the feature maps that the kernel's passes read and write, each once a pass."""
+    """Count bytes of the feature maps that the kernel's passes read and write, each once a pass."""
     moved = 0
 
     def count(module, inputs, output):

@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def cases() -> list:
-    """All kills, as plain data."""
+    """Return all kills, as plain data."""
     found = [dict(toolbox=task, changes={}, kill=kill)
              for task in toolbox_runs.TASKS for kill in KILLS]
     variants = product(toolbox_runs.OPTIMIZERS, (True, False), (False, True))
@@ -110,7 +110,7 @@ def name(case: dict) -> str:
 
 
 def run(case: dict, folder: Path) -> dict:
-    """Kill, resume, compare; a row of the record."""
+    """Kill, resume, compare; returns a row of the record."""
     start = time.monotonic()
     whole, settings = uninterrupted(case, folder)
     place, point = KILLS[case['kill']]
@@ -146,7 +146,7 @@ def uninterrupted(case: dict, folder: Path) -> tuple:
 
 
 def count(value) -> int:
-    """How many tensors and plain values were compared."""
+    """Return the numbers of tensors and plain values that were compared."""
     if isinstance(value, dict):
         return sum(map(count, value.values()))
     return sum(map(count, value)) if isinstance(value, (list, tuple)) else 1

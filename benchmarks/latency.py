@@ -1,4 +1,4 @@
-"""Latency of tickets on a CPU, all runtimes side by side, with multiply-adds and times.
+"""Measures tickets on a CPU, all runtimes side by side, with multiply-adds and times.
 
     python benchmarks/latency_tickets.py   # trains the full-width supernet and prunes it
     python benchmarks/latency.py --size 512 1024

@@ -22,7 +22,7 @@ Run = Callable[[Tensor], Tensor]
 
 def make_candidates(networks: dict[str, nn.Module], threads: int, image: Tensor,
                     only: Sequence[str] | None = None) -> dict[str, Run]:
-    """Name (runtime, network) to a call of it."""
+    """Map (runtime, network) to a call of it."""
     found: dict[str, Run] = {}
 
     def wanted(runtime: str, name: str) -> bool:
@@ -95,7 +95,7 @@ def onnxruntime_run(path: str, threads: int) -> Run:
 
 
 def openvino_run(path: str, threads: int) -> Run:
-    """OpenVINO for latency, in float32 (it would take bfloat16 where the processor has it)."""
+    """Return OpenVINO for latency, in float32 (it takes bfloat16 otherwise, where it can)."""
     import openvino
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(path), 'CPU', {

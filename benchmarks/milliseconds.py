@@ -1,4 +1,4 @@
-"""How well a table of times predicts networks, and how near a search comes to a time.
+"""Measures the errors of a table of times, and of searches for a target in milliseconds.
 
     python benchmarks/milliseconds.py      # a minute and a half of one core
 

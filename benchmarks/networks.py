@@ -19,7 +19,7 @@ from mmst.tickets import Ticket
 
 def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
                   compacted: bool | Sequence[str] = False) -> dict[str, nn.Module]:
-    """Name to network, in eval mode.
+    """Map names to networks, in eval mode.
 
     Args:
         config (str): Of the run; ``supernet`` is its untrained model.
@@ -49,13 +49,13 @@ def ticket_name(ticket: Ticket, path: str) -> str:
 
 
 def nonzero(model: nn.Module) -> Mask:
-    """Which weights of convolutions and linears are not 0."""
+    """Mark the weights of convolutions and linears that are not 0."""
     return Mask({f'{name}.weight': m.weight != 0 for name, m in model.named_modules()
                  if isinstance(m, (nn.Conv2d, nn.Linear))})
 
 
 def describe(model: nn.Module, size: Sequence[int]) -> dict[str, float]:
-    """Parameters and multiply-adds, those of kept weights too."""
+    """Count parameters and multiply-adds, those of kept weights too."""
     costs = total(layer_costs(model, tuple(size), nonzero(model)))
     return {key: float(value) for key, value in costs.items()}
 

@@ -53,5 +53,5 @@ def summary(times: Times, reference: str, by: str = 'processor') -> dict[str, di
 
 
 def load() -> float:
-    """Load average: how much else the machine does."""
+    """Return the load average of the machine."""
     return round(os.getloadavg()[0], 1)

@@ -187,8 +187,8 @@ batch system sends before it ends a job, writes a checkpoint at the next step.
 """.strip()
 
 PAPER = """
-A run of the paper's length and sparsity ends with a table of the paper's figures beside its own,
-with the difference (`default_hooks.ticket.paper` in the configs holds them).
+A run of the paper's length and sparsity ends with a table of the paper's figures, its own and
+the differences (`default_hooks.ticket.paper` in the configs holds them).
 """.strip()
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""How a training step gets cheaper as the network shrinks, and dearer with width, size, processes.
+"""Measures a training step as the network shrinks, and by width, size and number of processes.
 
     python benchmarks/shrinking.py                       # all parts, sizes for a small machine
     python benchmarks/shrinking.py --only shrink --size 2 256 512 --rounds 5

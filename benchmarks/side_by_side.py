@@ -1,4 +1,4 @@
-"""ResNet-18 at half and 30% of its multiply-adds: one search of this project, Torch-Pruning, dense.
+"""Compares a search, Torch-Pruning and dense training: ResNet-18 at 50% and 30% of its MACs.
 
     python benchmarks/side_by_side.py --data DIR [--only search-50 ...] [--seeds 0 1 2]
 

@@ -54,7 +54,7 @@ def write(task: str, folder: Path) -> None:
 
 
 def narrow(model: dict[str, Any]) -> None:
-    """Two branches are enough, with all kinds of units."""
+    """Narrow the network to two branches, which have all kinds of units."""
     model['backbone'].update(channels=(CHANNELS[:1], CHANNELS), depths=((1, ), (1, 1)))
     model['neck'].update(in_channels=CHANNELS)
     if 'channels' in model['neck']:

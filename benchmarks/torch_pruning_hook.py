@@ -1,4 +1,4 @@
-"""Torch-Pruning's BNScalePruner as a hook of mmengine, for benchmarks/side_by_side.py.
+"""Wraps Torch-Pruning's BNScalePruner in a hook of mmengine, for benchmarks/side_by_side.py.
 
 As its own examples use it: sparse learning, channels removed in several steps by their rank among
 all, a new state of the optimizer after each, training to the end without the regulariser.

@@ -239,7 +239,7 @@ def extras(args: argparse.Namespace) -> dict:
 
 
 def published_extras(training: PublishedTraining) -> dict[str, Callable]:
-    """Calls of the five costs, the published form's."""
+    """Return calls of the five costs, in the published form."""
     masked = [m for m in training.model.modules() if hasattr(m, 'mask')]
 
     def products():

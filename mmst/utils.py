@@ -6,7 +6,7 @@ _MODULES = ('mmst.models', 'mmst.engine', 'mmst.search.adapters', 'mmst.pruning.
 
 
 def register_all_modules(init_default_scope: bool = True) -> None:
-    """Register all that configs may name.
+    """Register the classes that configs may name.
 
     Args:
         init_default_scope (bool): As in the toolboxes; has no effect. Configs of this project keep

@@ -1,7 +1,7 @@
 # mmpretrain's default runtime without its hooks, which two_in_one.py names.
 default_scope = 'mmpretrain'
 env_cfg = dict(
-    # Each search changes shapes, and cuDNN's trials begin anew for each changed convolution.
+    # Each search changes shapes, and cuDNN's trials begin again for each changed convolution.
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'))

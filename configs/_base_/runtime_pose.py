@@ -2,7 +2,7 @@
 default_scope = 'mmpose'
 custom_hooks = [dict(type='SyncBuffersHook')]
 env_cfg = dict(
-    # Each search changes shapes, and cuDNN's trials begin anew for each changed convolution.
+    # Each search changes shapes, and cuDNN's trials begin again for each changed convolution.
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'))

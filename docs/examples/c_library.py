@@ -36,7 +36,7 @@ class TicketLibraryError(RuntimeError):
 
 
 class CTicket:
-    """One opened ticket.
+    """Holds one opened ticket.
 
     Args:
         library (str): Path of libticket.so.

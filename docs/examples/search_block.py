@@ -30,11 +30,12 @@ class Bottleneck(nn.Module):
 
     def search_units(self) -> dict[str, UnitGroup]:
         """Return the units for the search, their importance (the BN's scales), costs, removal."""
-        labels = [3] * len(self.bn.weight)
-        return dict(hidden=UnitGroup('channel', self.bn, labels, self.keep, self.macs, minimum=1))
+        kernel_sizes = [3] * len(self.bn.weight)
+        return dict(hidden=UnitGroup('channel', self.bn, kernel_sizes, self.keep, self.macs,
+                                     minimum=1))
 
     def macs(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> Tensor:
-        """Multiply-adds of each hidden channel."""
+        """Return the multiply-adds of each hidden channel."""
         channels = self.narrow.out_channels
         one = (9 * channels + channels) * out_hw[0] * out_hw[1]
         return torch.full((len(self.bn.weight), ), float(one))

@@ -64,7 +64,7 @@ def common_metric(facts: Mapping[str, Mapping[str, Any]], asked: str | None) -> 
     for path, own in facts.items():
         if not own.get('metrics'):
             raise config_error('TICKET', path, 'its metrics are not known', 'keep the .json of its '
-                               'run beside it, e.g. ticket.json beside ticket.pth')
+                               'run next to it, e.g. ticket.json for ticket.pth')
     first, *others = ([*own['metrics']] for own in facts.values())
     shared = [name for name in first if all(name in names for names in others)]
     if (asked or (shared or [None])[0]) not in shared:

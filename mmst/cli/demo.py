@@ -69,7 +69,7 @@ def _tail(log: Path, lines: int = 5) -> list[str]:
 
 
 def show(demo: Demo, work_dir: Path) -> None:
-    """Print the tables, draw the picture, say where the files are and what comes next."""
+    """Print the tables, draw the picture, name the files and the next steps."""
     summary = json.loads((work_dir / 'ticket.json').read_text())
     ticket = Ticket.load(work_dir / 'ticket.pth')
     cfg = Config.fromfile(CONFIGS / demo.config())

@@ -141,7 +141,7 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
 
 
 def load(name: str) -> ModuleType:
-    """Import the module of a subcommand, and with it torch and all that it needs."""
+    """Import the module of a subcommand, and with it torch and its other needs."""
     for text in NO_NEWS:
         warnings.filterwarnings('ignore', text)
     return importlib.import_module(f'{__package__}.{name}')

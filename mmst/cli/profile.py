@@ -97,7 +97,7 @@ def measured(args: argparse.Namespace, supernet: nn.Module,
 
 
 def description(path: str, table: LatencyTable) -> str:
-    """Return what there is to say about a table."""
+    """Return a description of a table."""
     spreads = sorted(entry.spread for entry in table.modules.values())
     height, width = table.input_shape
     return (f'{path}: {len(table.modules)} modules, {table.engine} engine, {table.threads} '
@@ -109,7 +109,7 @@ def description(path: str, table: LatencyTable) -> str:
 
 
 def predict(args: argparse.Namespace, network: nn.Module, table: LatencyTable) -> None:
-    """Print what a ticket takes, and what the table says."""
+    """Print a ticket's time, measured and predicted."""
     predicted = table.predict(network)
     found = measure_network(network, table, max(args.rounds, 1))
     print(f'{args.file}: {predicted:.3g} ms predicted, {found:.3g} ms measured '

@@ -6,5 +6,5 @@ from ..tickets import Ticket
 
 
 def run(args: argparse.Namespace) -> None:
-    """Check all that can be checked without a digest, and save with one."""
+    """Check a file as far as possible without a digest, and save it with one."""
     Ticket.from_content(args.ticket, safe_load(args.ticket, 'cpu'), unsealed=True).save(args.out)

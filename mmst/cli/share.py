@@ -38,20 +38,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:
-    """Return what the ticket says of itself, with the metrics that its run has written.
+    """Return the facts of a ticket, with the metrics that its run has written.
 
     Raises:
         TicketError: The file next to it is damaged.
     """
     facts = summarize(ticket, first_shape(None, ticket.meta.get('input_shape')),
                       ticket.meta.get('supernet'))
-    beside = Path(path).with_suffix('.json')
-    if beside.is_file():
+    summary = Path(path).with_suffix('.json')
+    if summary.is_file():
         try:
-            metrics = files.parse_json(files.read_text(beside))['metrics']
+            metrics = files.parse_json(files.read_text(summary))['metrics']
             facts['metrics'] = {str(name): float(value) for name, value in metrics.items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise TicketError(f'{beside} is no summary of a run ({error}). Remedy: take it from '
+            raise TicketError(f'{summary} is no summary of a run ({error}). Remedy: take it from '
                               'the run again, or move it away.') from None
     return facts
 

@@ -16,7 +16,7 @@ Groups = Mapping[str, UnitGroup]
 
 
 class Formula(Protocol):
-    """Gives the costs of all that a search may change."""
+    """Gives the costs of the layers and units that a search may change."""
 
     def __call__(self, groups: Groups, counts: Counts) -> tuple[int, int]:
         """Return parameters and multiply-adds if ``counts`` of the units of ``groups`` were left.
@@ -24,7 +24,7 @@ class Formula(Protocol):
 
 
 class DeclaredUnits:
-    """Adds up what modules say of their own units.
+    """Adds up the costs that modules give of their own units.
 
     Args:
         sizes (Sizes): Heights and widths of the feature maps.

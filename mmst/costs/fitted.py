@@ -1,4 +1,4 @@
-"""Learns from a few traces what units cost where nobody says it."""
+"""Learns the costs of units from a few traces, where their module does not give them."""
 from collections.abc import Callable, Iterable, Mapping
 
 from torch import nn
@@ -81,7 +81,7 @@ def fit_rest(twin: nn.Module, groups: Groups, counter: MacCounter,
 
 
 def _rounds(groups: Groups, touched: Mapping[str, list[str]]) -> list[list[Missing]]:
-    """Return what is left out together: of each module that it touches one unit in a round."""
+    """Return units to leave out together: in a round at most one unit of each module."""
     rounds: list[list[Missing]] = []
     taken: list[set[str]] = []
     for name, paths in touched.items():

@@ -1,4 +1,4 @@
-"""Counts multiply-adds of all that torch runs in a pass, layer by layer."""
+"""Counts multiply-adds of torch's functions in a pass, layer by layer."""
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple

@@ -24,7 +24,7 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Known:
-    """Holds what one trace of a network has shown.
+    """Holds the results of one trace of a network.
 
     Attributes:
         sizes (Dict[str, Tuple[HW, HW]]): Heights and widths of the feature maps that enter and
@@ -101,7 +101,7 @@ class NetworkCosts:
             for name, stays in keep.items()}})
 
     def largest(self, model: nn.Module) -> dict[str, float]:
-        """Return the costs of the network with all its weights, whatever is pruned."""
+        """Return the costs of the network with all its weights, pruned ones too."""
         return self(model)
 
     def unit_costs(self, model: nn.Module, groups: Groups) -> dict[str, Tensor]:

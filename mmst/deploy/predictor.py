@@ -22,7 +22,7 @@ ENGINES = ('auto', 'sparse', 'torch')
 
 
 class Predictor:
-    """Predicts what a ticket was trained for, of one picture at a time.
+    """Predicts by a ticket, one picture at a time.
 
     ``predictor(image)`` gives the label map of a segmentation ticket, whole numbers (H, W), and the
     scores of a classification ticket, (classes, ). Of key points, which need the boxes of people,

@@ -237,7 +237,7 @@ def _is_torch_type(name: str) -> bool:
 
 
 def _added() -> list[str]:
-    """Names that the user has allowed torch to read, besides mmengine's."""
+    """Return the names that the user has allowed torch to read, besides mmengine's."""
     if not hasattr(torch.serialization, 'get_safe_globals'):
         return []
     own = safe_globals()

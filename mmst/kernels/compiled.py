@@ -76,12 +76,12 @@ class CompiledOps(Ops):
 
 
 def shape_of(path: MixConv) -> tuple[Any, ...]:
-    """Return all that the graph of a MixConv path depends on, its input excepted."""
+    """Return the key of the graph of a MixConv path: its dependences, the input excepted."""
     return (_tensors(path), path.in_channels, path.out_channels, path.stride, path.ops)
 
 
 def mixing_shape_of(transformer: LightweightTransformer) -> tuple[Any, ...]:
-    """Return all that the graph of encoder and decoder depends on, its input excepted."""
+    """Return the key of the graph of encoder and decoder: its dependences, the input excepted."""
     queries = transformer.queries
     return (tuple(queries.shape), queries.requires_grad, _tensors(transformer.encoder),
             _tensors(transformer.decoder))

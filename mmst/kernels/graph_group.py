@@ -1,4 +1,4 @@
-"""Holds what the graphs of a network's parts share."""
+"""Holds the common state of the graphs of a network's parts."""
 import logging
 from typing import Protocol
 
@@ -20,7 +20,7 @@ ONE_KEPT, OFF = 1, 2
 
 
 class Part(Protocol):
-    """Declares what the group asks of a part that has graphs."""
+    """Declares the methods that the group calls of a part with graphs."""
     module: nn.Module
     reasons: list[str]
 

@@ -48,7 +48,7 @@ class GraphedForward:
 
     Attributes:
         captures (int): How often a pass was captured.
-        reasons (list[str]): Why passes ran without a graph; the log has told each.
+        reasons (list[str]): Why passes ran without a graph; the log holds each.
     """
 
     def __init__(self, module: nn.Module, group: 'GraphGroup | None' = None):
@@ -189,7 +189,7 @@ class GraphedForward:
 
     @staticmethod
     def _describe(leaves: Sequence[Tensor]) -> tuple:
-        """Return all that a pass depends on besides the module."""
+        """Return the key of a pass: its dependences besides the module."""
         return (tuple((t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves),
                 *_autocast())
 

@@ -30,8 +30,8 @@ class KernelOps(Ops):
             and has a dimension of heads, for which torch has fused kernels. Defaults to GPUs, which
             start fewer kernels then: on a CPU it takes up to a tenth longer.
         products (tuple[str]): Where all 1x1 convolutions of a search block, strided and grouped
-            ones too, are products and multiples. Defaults to GPUs, where cuDNN would plan each
-            anew that a search has changed.
+            ones too, are products and multiples. Defaults to GPUs, where cuDNN would plan
+            again each that a search has changed.
         streams (SideStreams, optional): Runs independent paths side by side while a pass is
             captured as a graph. Defaults to None: in order.
     """

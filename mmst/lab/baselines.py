@@ -1,4 +1,4 @@
-"""Keeps what a run is compared with: other networks' figures, beside the run's own files."""
+"""Keeps the baselines of a run: figures of other networks, in its work directory."""
 import json
 import math
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ def write_baselines(folder: Path, found: Iterable[Baseline]) -> None:
 
 
 def read_baselines(folder: Path, notes: list[str]) -> list[Baseline]:
-    """Return what a run is compared with; nothing where there is no such file.
+    """Return the baselines of a run; an empty list where there is no such file.
 
     Args:
         folder (Path): The work directory.

@@ -24,7 +24,7 @@ class Column:
 
 
 def prediction(model: Any) -> Callable[[Mapping[str, Any], int], np.ndarray]:
-    """Return what gives the labels that an mmseg model in eval mode predicts."""
+    """Return a function that gives the labels that an mmseg model in eval mode predicts."""
     def predict(sample: Mapping[str, Any], index: int) -> np.ndarray:
         result = model.test_step(pseudo_collate([sample]))[0]
         return result.pred_sem_seg.data[0].cpu().numpy()

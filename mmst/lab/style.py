@@ -67,7 +67,7 @@ def _cividis() -> tuple[str, ...]:
 
 
 def ink_on(colour: str) -> str:
-    """Return black or white, whichever can be read on ``#rrggbb`` (WCAG's relative luminance)."""
+    """Return the readable one of black and white on ``#rrggbb`` (WCAG's relative luminance)."""
     channels = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055)**2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,1 +1,1 @@
-"""Holds all that mmst needs of OpenMMLab beyond its public interfaces."""
+"""Holds mmst's uses of OpenMMLab beyond its public interfaces."""

@@ -1,4 +1,4 @@
-"""Lets actions on a module follow its import, wherever and whenever that is."""
+"""Lets actions on a module follow its import, now or later."""
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder

@@ -26,7 +26,7 @@ __all__ = ['cfg', 'prepare_openmmlab']
 
 
 def prepare_openmmlab() -> None:
-    """Do all that this module describes. Calling it again changes nothing."""
+    """Prepare OpenMMLab's packages as described above. Calling it again changes nothing."""
     after_import('torch', _after_torch)
     after_import('mmengine', _after_mmengine)
     after_import('mmengine.utils.manager', release_on_errors)

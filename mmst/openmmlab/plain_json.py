@@ -12,7 +12,7 @@ _KIND = '$'
 
 
 def to_json(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """Return what ``json.dumps`` writes for ``value``.
+    """Return the text that ``json.dumps`` writes for ``value``.
 
     Args:
         value: Dicts, lists, tuples and scalars, as :mod:`mmst.tickets.plain_data` gives them.

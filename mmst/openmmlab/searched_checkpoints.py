@@ -1,4 +1,4 @@
-"""Lets networks take on the shapes of searched states wherever mmengine loads these.
+"""Lets networks take on the shapes of searched states as mmengine loads them.
 
 Every toolbox's ``init_model``, test scripts and ``init_cfg=dict(type='Pretrained')`` end in two
 functions of mmengine, which look each other up by name. What a file tells of its search travels in
@@ -67,7 +67,7 @@ def receive_searched_states(checkpoint: types.ModuleType) -> None:
 
 
 def receive(module: nn.Module, search: Mapping[str, Any]) -> None:
-    """Let a network, perhaps wrapped, take on what a file tells of its search."""
+    """Let a network, perhaps wrapped, take on the searched units of a file."""
     from mmengine.model import is_model_wrapper
     inner = module.module if is_model_wrapper(module) else module
     STATE_RECEIVERS.import_from_location()

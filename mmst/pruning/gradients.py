@@ -13,7 +13,7 @@ from ..errors import config_error
 
 def loss_gradients(model: BaseModel, weights: Mapping[str, nn.Parameter],
                    batches: Iterable[dict[str, Any]]) -> dict[str, Tensor]:
-    """Sum over batches of the gradients of the model's own loss, averaged over ranks.
+    """Return the sum over batches of the gradients of the model's own loss, averaged over ranks.
 
     The model is in eval mode, as SNIP's scores are taken here (statistics fixed, no dropout). It is
     left as it was: parameters, their ``.grad``, BN statistics, training modes. No distributed

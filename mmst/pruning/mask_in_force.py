@@ -1,4 +1,4 @@
-"""Keeps living weights, and all that follows them, to a mask."""
+"""Keeps living weights, and the tensors that follow them, to a mask."""
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Protocol

@@ -62,7 +62,7 @@ def matrices_of(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[Matrix]:
 
 
 def matrix_names(module: nn.Module) -> list[str]:
-    """Names of a module's own matrices, those that are computed from other parameters, too."""
+    """Return the names of a module's own matrices, with those computed from other parameters."""
     if isinstance(module, PRUNABLE):
         return ['weight']
     if not any(p is not None and p.dim() > 1 for p in module._parameters.values()) \

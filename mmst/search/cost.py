@@ -42,7 +42,7 @@ def _macs(name: str, group: UnitGroup, sizes: Sizes) -> Tensor:
 
 def costs_of_groups(groups: Mapping[str, UnitGroup], counts: Mapping[str, Mapping[int, int]],
                     sizes: Sizes) -> tuple[int, int]:
-    """Return parameters and multiply-adds of all that there is for the units of ``groups``.
+    """Return parameters and multiply-adds of the whole network for the units of ``groups``.
 
     Args:
         groups (Mapping[str, UnitGroup]): Each has a ``cost``.

@@ -43,7 +43,7 @@ class Counter(Protocol):
         """Return the costs of ``model`` if none of its weights were pruned."""
 
     def unit_costs(self, model: nn.Module, groups: Groups) -> dict[str, torch.Tensor]:
-        """Return what each unit of ``groups``, which are the model's, costs."""
+        """Return the cost of each unit of ``groups``, which are the model's."""
 
 
 class Searcher:

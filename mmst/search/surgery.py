@@ -1,4 +1,4 @@
-"""Changes the shape of living tensors in place, with all that belongs to them."""
+"""Changes the shape of living tensors in place, with gradients, optimizer state and averages."""
 from collections.abc import Mapping, MutableMapping, Sequence
 
 import torch
@@ -32,8 +32,8 @@ class Cut:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Names of optimizers' entries that could not be cut, with the number of parameters whose
-        state was dropped for each."""
+        """Return the names of optimizers' entries that could not be cut, each with the number of
+        parameters whose state was dropped."""
         return {name: n for state in self.optimizers for name, n in state.dropped.items()}
 
     def __call__(self, module: nn.Module, name: str, dim: int, index: Tensor) -> None:
@@ -106,7 +106,7 @@ def resize_norm(bn: _NormBase, size: int) -> None:
 
 
 def norm_tensors(bn: _NormBase) -> list[str]:
-    """Names of a BN's tensors of one number a channel; without statistics it has fewer."""
+    """Return the names of a BN's tensors with one number a channel, statistics if it has them."""
     names = ('weight', 'bias', 'running_mean', 'running_var')
     return [name for name in names if getattr(bn, name, None) is not None]
 

@@ -13,7 +13,7 @@ HW = tuple[int, int]
 
 @dataclass(frozen=True)
 class UnitGroup:
-    """Search units that are removed alike, with their importance factors (Sec. 3.1).
+    """Holds search units that are removed alike, with their importance factors (Sec. 3.1).
 
     Most have one BN, whose scales γ are the factors. Coupled channels of a whole network, e.g.
     those of a residual stream, have several ``scales`` in its place.

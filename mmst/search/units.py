@@ -46,7 +46,7 @@ def find_units(model: nn.Module) -> dict[str, UnitGroup]:
 
 
 def find_again(model: nn.Module, names: Sequence[str]) -> dict[str, UnitGroup]:
-    """Return what ``find_units`` returns, of a copy of the network in which it found ``names``."""
+    """Return the result of ``find_units`` for a copy of the network in which it found ``names``."""
     channels = channels_of(model)
     if channels is not None:
         return channels.search_units(model)

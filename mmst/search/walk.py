@@ -9,7 +9,7 @@ from torch import nn
 
 
 def walk(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield what ``model.named_modules()`` yields."""
+    """Yield the items of ``model.named_modules()``."""
     seen: set[nn.Module] = set()
     waiting: list[tuple[str, nn.Module]] = [('', model)]
     while waiting:

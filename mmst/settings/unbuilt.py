@@ -22,7 +22,7 @@ _PARTS = (
 
 
 def check_test(cfg: Config) -> None:
-    """Refuse what a test after the run could not be built from, as far as signatures tell.
+    """Refuse settings from which no test after the run could be built, as far as signatures show.
 
     Raises:
         ConfigError: Naming a class that is not registered, or an argument that it does not take.

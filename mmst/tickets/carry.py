@@ -92,7 +92,7 @@ def fitting_parts(ticket: Ticket, settings: Mapping[str, Any]) -> list[str]:
 
 
 def _kinds(part: Any) -> list[str]:
-    """Names of a part's classes: of one, of several in a row, of none."""
+    """Return the names of a part's classes: of one, of several in a row, of none."""
     return [kind_name(one) for one in (part if isinstance(part, (list, tuple)) else [part]) if one]
 
 

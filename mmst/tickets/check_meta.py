@@ -1,4 +1,4 @@
-"""Checks what a ticket says of itself."""
+"""Checks the metadata of a ticket."""
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any

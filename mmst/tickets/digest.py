@@ -1,4 +1,4 @@
-"""Computes digests of all that a ticket or a checkpoint says."""
+"""Computes digests of the whole content of a ticket or a checkpoint."""
 import hashlib
 from collections.abc import Mapping
 from typing import Any

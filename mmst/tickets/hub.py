@@ -94,7 +94,7 @@ def _hub() -> ModuleType:
 
 @contextmanager
 def _one_line(name: str) -> Iterator[None]:
-    """Turn errors of the hub into one line that says what to do."""
+    """Turn errors of the hub into one line with a remedy."""
     errors = need('huggingface_hub.errors', 'sharing tickets')
     remedies = [
         (errors.GatedRepoError, 'its owner has to let you in', 'ask on its page, then hf auth '

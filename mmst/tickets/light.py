@@ -1,4 +1,4 @@
-"""Builds networks far larger than what a search has left of them, without memory for the rest."""
+"""Builds networks far larger than a search has left them, without memory for the rest."""
 from collections.abc import Mapping
 from typing import Any
 

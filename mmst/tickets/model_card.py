@@ -1,4 +1,4 @@
-"""Writes the card of a ticket: what it does, what it costs, how it was found, how to run it."""
+"""Writes the card of a ticket: its task, costs, origin and use."""
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Measure what a network's modules cost in milliseconds, and predict a ticket's time.
+"""Measure the milliseconds of a network's modules, and predict a ticket's time.
 
 Networks of many widths and sparsities are drawn from the supernet and timed. With a ticket, its own
 time is predicted by the table that comes of it, and measured.

@@ -70,7 +70,7 @@ class LatencyTable:
 
     def works(self, model: nn.Module,
               mask: Mapping[str, Tensor] | None = None) -> dict[str, Work]:
-        """Return what the engine has to do for each module; ``mask`` as of :func:`works_of`."""
+        """Return the engine's work for each module; ``mask`` as of :func:`works_of`."""
         return works_of(model, self.engine, mask)
 
     def milliseconds(self, counts: Mapping[str, Counts]) -> float:

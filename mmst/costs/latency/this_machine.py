@@ -15,6 +15,6 @@ def processor() -> tuple[str, int]:
 
 
 def this_machine() -> dict[str, str]:
-    """Return what a table says of the machine that it is measured on."""
+    """Return a table's description of the machine that it is measured on."""
     name, cores = processor()
     return dict(processor=name, cores=str(cores), device='cpu', mmst=__version__)

@@ -1,4 +1,4 @@
-"""Counts milliseconds of a network beside its other costs, while it shrinks."""
+"""Counts a network's milliseconds and its other costs, while it shrinks."""
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, cast
@@ -54,7 +54,7 @@ class NetworkTimes:
         return self.table.overhead + self.table.factor * sum(times.values())
 
     def of_units(self, name: str, group: UnitGroup) -> Tensor:
-        """Return what each unit of a group takes: an equal share of all of its kernel size."""
+        """Return the time of each unit of a group: an equal share of that of its kernel size."""
         path, kind = self.places[name]
         sizes, found = np.array(group.kernel_sizes), torch.zeros(len(group))
         for size in set(group.kernel_sizes):
@@ -140,7 +140,7 @@ class TimedCosts(NetworkCosts):
 
 
 class Rest:
-    """Finds what is left of a network's weights without some units.
+    """Finds the rest of a network's weights without some units.
 
     Args:
         model (nn.Module): The network.
@@ -157,7 +157,7 @@ class Rest:
             self.chosen.update({f'{path}.{name}': side for name, side in sides.items()})
 
     def select(self, name: str, weight: Tensor) -> Tensor:
-        """Return what is left of a weight."""
+        """Return the rest of a weight."""
         if name not in self.chosen:
             return weight
         dim, index = self.chosen[name]
@@ -173,7 +173,7 @@ class Rest:
 
 
 def unit_places(model: nn.Module) -> dict[str, tuple[str, str]]:
-    """Return the timed module of each group of units, and what its units are there."""
+    """Return the timed module of each group of units, and the meaning of its units there."""
     found = {}
     for path, module in timed_modules(model).items():
         block = block_of(module)

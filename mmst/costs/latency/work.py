@@ -1,4 +1,4 @@
-"""Counts what an engine has to do for a module, whose time is a weighted sum of these counts."""
+"""Counts an engine's work for a module, whose time is a weighted sum of these counts."""
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -74,7 +74,7 @@ def kind_of(module: nn.Module) -> str:
 
 
 class SparseWork:
-    """Counts what the sparse engine has to do for a timed module.
+    """Counts the sparse engine's work for a timed module.
 
     Args:
         module (nn.Module): Of :func:`timed_modules`.
@@ -139,7 +139,7 @@ def _hidden_channels(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bo
 
 
 class _Tokens:
-    """Counts what the engine has to do for a Transformer path."""
+    """Counts the engine's work for a Transformer path."""
 
     def __init__(self, transformer: LightweightTransformer,
                  kept: Callable[[str], npt.NDArray[np.bool_]]):
@@ -160,7 +160,7 @@ class _Tokens:
 
 
 class DenseWork:
-    """Counts what torch has to do for a timed module; zeros cost as much as other weights.
+    """Counts torch's work for a timed module; zeros cost as much as other weights.
 
     Args:
         module (nn.Module): Of :func:`timed_modules`.
@@ -195,7 +195,7 @@ ENGINES: dict[str, type[SparseWork] | type[DenseWork]] = dict(sparse=SparseWork,
 
 def works_of(model: nn.Module, engine: str,
              mask: Mapping[str, Tensor] | None = None) -> dict[str, Work]:
-    """Return what an engine has to do for each timed module of a network.
+    """Return an engine's work for each timed module of a network.
 
     Args:
         model (nn.Module): The network.

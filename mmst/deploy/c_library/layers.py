@@ -42,7 +42,7 @@ def write_block(blob: Blob, block: SparseSearchBlock) -> None:
 
 
 def write_coarse(blob: Blob, coarse: CoarseInput, channels: int, sampled: np.ndarray) -> None:
-    """Write a coarser input of a neck: what it adds, and the channels that are sampled of it."""
+    """Write a coarser input of a neck: its addition, and the channels that are sampled of it."""
     blob.numbers(coarse.count > 0, channels, len(sampled))
     blob.integers(sampled)
     if coarse.count:
@@ -87,7 +87,7 @@ def _layers(blob: Blob, t: dict[str, Any]) -> None:
 
 
 def _layer(blob: Blob, layer: dict[str, Any], padded: int, queries: bool) -> None:
-    """Write a layer less what nothing reads; a decoder's queries are projected already."""
+    """Write a layer without its unread outputs; a decoder's queries are projected already."""
     wide = layer['feedforward']
     blob.numbers(layer['attends'], layer['feeds'], wide)
     blob.floats([layer['eps1'], layer['eps2']])

@@ -23,7 +23,7 @@ SEGMENTATION, HEATMAPS, CLASSES = range(3)
 
 
 def encode(ticket: Ticket, int8: bool = False) -> tuple[bytes, dict[str, Any]]:
-    """Return the weights' file of a ticket, and what its sizes are.
+    """Return the weights' file of a ticket, and its sizes.
 
     Args:
         ticket (Ticket): To be written.

@@ -53,7 +53,7 @@ class Program:
 
     def step(self, kind: int, out: int, read: int, write: Any = None, layer: Any = None,
              flag: bool = False) -> int:
-        """Append a step and what ``write(blob, layer)`` writes; returns ``out``."""
+        """Append a step and the content that ``write(blob, layer)`` writes; returns ``out``."""
         if kind > FREE:
             self.version = OPERATIONS
         self.blob.numbers(kind, out, read, flag)

@@ -10,7 +10,7 @@ from .writer import Findings
 
 
 def analyse(graph: Graph) -> Findings:
-    """Return all that rewriting a graph needs to know of it."""
+    """Return the facts of a graph that its rewriting needs."""
     known = classify(graph)
     need = needed(graph, known)
     return Findings(known, need, zeros_for_sums(graph, known, need), levels(graph))

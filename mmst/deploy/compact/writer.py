@@ -76,7 +76,7 @@ class Writer:
         return self.make('conv', name, x, tensors=dict(weight=weight, bias=zeros), **settings)
 
     def ones(self, level: int | list[int]) -> str:
-        """Return a map of ones of a level's size, the same for all that ask."""
+        """Return the one map of ones of a level's size."""
         name = f'ones/{level}'
         return name if name in self.new.nodes else self.make('ones', name, level=level)
 

@@ -116,7 +116,7 @@ def compare(path: str | Path, network: Deployed, images: Tensor,
 
 
 def _or_nan(value: float) -> float:
-    """Let what is no number be the largest of all."""
+    """Let NaN be the largest of all."""
     return value if value == value else float('inf')
 
 

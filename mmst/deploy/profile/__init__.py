@@ -1,4 +1,4 @@
-"""Measures what the modules of a supernet cost in milliseconds."""
+"""Measures the milliseconds of a supernet's modules."""
 from .measure import measure_network, profile
 
 __all__ = ['measure_network', 'profile']

@@ -19,7 +19,7 @@ from .clock import Timed, take_times
 from .draw import draw_network
 from .fit import fit_entry, fit_network
 
-#: Networks of which modules are timed, others of which predictions are checked, and calls of each.
+#: Networks whose modules are timed, others whose predictions are checked, and calls of each.
 NETWORKS, CHECKED, ROUNDS = 40, 10, 7
 
 
@@ -27,10 +27,10 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
             threads: int = 1, networks: int = NETWORKS, checked: int = CHECKED,
             rounds: int = ROUNDS, seed: int = 0,
             tell: Callable[[str], object] = lambda line: None) -> LatencyTable:
-    """Return the costs of all modules of a supernet, measured on this machine.
+    """Return the costs of a supernet's modules, measured on this machine.
 
     Networks of many widths, numbers of tokens and densities are drawn from it, and their modules
-    timed while the networks run. How well the table predicts others, drawn alike, it says itself.
+    timed while the networks run. Its ``check`` holds the errors of predictions for other networks.
 
     Args:
         supernet (nn.Module): A whole model with mmst.HRNASSupernet, before any search.
@@ -41,7 +41,7 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
         networks, checked, rounds (int): Networks to learn from, others to check by, and calls of
             each that count.
         seed (int): Of what is drawn. Defaults to 0.
-        tell (Callable): Is told how far it is.
+        tell (Callable): Takes a line for each step that is done.
 
     Raises:
         ConfigError: The network has no search blocks, or a setting makes no sense.

@@ -18,7 +18,7 @@ SMALL_PLANE = 2048
 
 
 class BlockPlan:
-    """Holds all that the kernel needs to know of a block.
+    """Holds the kernel's description of a block.
 
     Args:
         live (FoldedMixConv): Hidden channels that an input reaches.

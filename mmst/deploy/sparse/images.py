@@ -79,7 +79,7 @@ def _refuse_tracing(images: Any) -> None:
 
 
 def not_compiled(forward: Callable) -> Callable:
-    """Return a method that torch.compile leaves alone, with all that it calls.
+    """Return a method that torch.compile leaves alone, with its inner calls.
 
     torch.compiler.disable would import the compiler, which takes longer than loading a ticket.
     """

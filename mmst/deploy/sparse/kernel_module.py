@@ -1,4 +1,4 @@
-"""Holds all that modules that call the kernel have in common."""
+"""Is the common base of modules that call the kernel."""
 from collections import OrderedDict
 from typing import Any
 

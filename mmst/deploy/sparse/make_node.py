@@ -1,4 +1,4 @@
-"""Chooses what runs an operation of a compacted network that has no convolution."""
+"""Chooses the function for an operation of a compacted network that has no convolution."""
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from .nodes import Double, Gather, GraphNode, Mean, Mixer, Ones, Resize, Shift, 
 
 def make_node(graph: Graph, node: Node, module: nn.Module | None,
               settings: EngineSettings) -> GraphNode | None:
-    """Return what runs a node without convolutions; None: the kernel does not.
+    """Return the function that runs a node without convolutions; None: the kernel has none.
 
     Args:
         graph (Graph): The node's.

@@ -17,7 +17,7 @@ DIM = GRID * GRID
 
 
 class TransformerPlan:
-    """Holds all that the kernel needs to know of a Transformer; the same for all sizes of image.
+    """Holds the kernel's description of a Transformer; the same for all sizes of image.
 
     Attributes:
         structure (Transformer): For the kernel; None where every output is constant.

@@ -43,7 +43,7 @@ class FastTrainingHook(IntervalHook):
             (``GraphedForward``). Defaults to True.
         products (bool): On a GPU, where ``kernel`` is in use there, compute the search blocks' 1x1
             convolutions as products and their grouped residuals as multiples, of which cuDNN plans
-            nothing anew after a search. Defaults to True.
+            nothing again after a search. Defaults to True.
         streams (bool): Within CUDA graphs, run branches and paths of the supernet that do not
             depend on each other side by side. It needs ``cuda_graph``, a ``kernel`` setting that
             acts on GPUs, more memory, and torch's own allocator: with another one a line of the log

@@ -78,5 +78,5 @@ def labels_of(sample: Any) -> list[int]:
 
 
 def missing(classes: Sequence[str], found: set[int]) -> list[str]:
-    """Names of the classes that were not found; none where no label was seen at all."""
+    """Return the names of the classes that were not found; none where no label was seen at all."""
     return [str(name) for i, name in enumerate(classes) if i not in found] if found else []

@@ -63,7 +63,7 @@ class Places:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Note all that registries build inside the block."""
+        """Note the objects that registries build inside the block."""
         build = Registry.build
 
         def noting(registry: Registry, settings: Any, *args: Any, **kwargs: Any) -> Any:

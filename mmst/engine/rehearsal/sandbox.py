@@ -59,7 +59,7 @@ def sandbox(device: int = 0) -> Iterator[str]:
 
 
 def _restorations() -> list[Callable[[], Any]]:
-    """Return calls that restore the present state of all that the process shares."""
+    """Return calls that restore the present state that the whole process shares."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     start = multiprocessing.get_start_method(allow_none=True)

@@ -160,7 +160,7 @@ class Rehearsal:
         return [weight for weight in self.runner.model.parameters() if weight.requires_grad]
 
     def resume(self) -> None:
-        """Load all that the run goes on from, and train one more batch with it.
+        """Load the state that the run goes on from, and train one more batch with it.
 
         Raises:
             TicketError: The checkpoint's optimizer or schedules are none, or others.

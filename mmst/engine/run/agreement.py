@@ -1,4 +1,4 @@
-"""Makes all processes of a run act on what the first one has found.
+"""Makes all processes of a run act on the findings of the first one.
 
 Their numbers may differ in the last bit, and so could decisions that each takes for itself.
 """

@@ -76,7 +76,7 @@ def describe_data(runner: Runner) -> dict[str, Any]:
 
 
 def _names(dataset: Any) -> Iterator[str]:
-    """Names of samples, evenly spaced; of some of them the sizes of the files."""
+    """Return names of samples, evenly spaced; of some of them the sizes of the files."""
     if not hasattr(dataset, 'get_data_info') or not len(dataset):
         return
     count = len(dataset)

@@ -1,4 +1,4 @@
-"""Describes a run before it trains: all that settings can contradict."""
+"""Describes a run before it trains, so that contradictions of its settings show."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from ..optim.masked_optim_wrapper import MaskedStep
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Holds all that hooks check in ``IntervalHook.check_plan``.
+    """Holds the plan that hooks check in ``IntervalHook.check_plan``.
 
     It comes from a built runner or, before anything is built or written, from a config.
 

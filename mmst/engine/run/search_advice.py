@@ -11,16 +11,16 @@ from ...search.result import SearchResult
 
 
 class Adviser:
-    """Says after a search what its user should know of it; of the optimizer's state once a run."""
+    """Warns after a search of its side effects; of lost state of the optimizer once a run."""
 
     def __init__(self) -> None:
-        self._told_of_dropped = False
+        self._warned_of_dropped = False
 
     def __call__(self, step: int, result: SearchResult, optimizer: Any,
                  last: bool) -> list[str | None]:
         """Return warnings; ``last`` says whether no search follows."""
-        dropped = None if self._told_of_dropped else dropped_state(optimizer, result.dropped)
-        self._told_of_dropped |= dropped is not None
+        dropped = None if self._warned_of_dropped else dropped_state(optimizer, result.dropped)
+        self._warned_of_dropped |= dropped is not None
         return [describe_emptied(step, result.emptied),
                 describe_missed(step, result) if last else None, dropped]
 

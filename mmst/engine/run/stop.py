@@ -94,7 +94,7 @@ class StopSignals:
             raise Stopped(self.raised) from error
 
     def obey(self) -> None:
-        """End here if a signal has come: others may have caught what it raised."""
+        """End here if a signal has come: others may have caught its exception."""
         if self.raised is not None:
             raise Stopped(self.raised)
 

@@ -37,7 +37,7 @@ def can_run(weights: Sequence[Tensor]) -> bool:
 
 
 def _on_device(launch: Callable[..., T]) -> Callable[..., T]:
-    """Launch on the GPU of the first tensor; Triton takes the current one, whichever that is."""
+    """Launch on the GPU of the first tensor; Triton by itself takes the current one."""
 
     @wraps(launch)
     def there(first: Tensor, *args: Any) -> T:

@@ -190,7 +190,7 @@ def target_flags() -> list[str]:
 
 
 def fingerprint(source: Path) -> str:
-    """Return a digest of source, flags and processor: all that decides but the compiler."""
+    """Return a digest of source, flags and processor, without the compiler."""
     found = hashlib.sha256(repr((FLAGS, target_flags(), processor())).encode())
     for file in sorted(source.parent.iterdir()) + sorted(INCLUDE.iterdir()):
         found.update(file.read_bytes())

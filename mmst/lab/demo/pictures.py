@@ -1,4 +1,4 @@
-"""Draws a demo's picture: image, labels, what S+P predicts and what the ticket predicts."""
+"""Draws a demo's picture: image, labels, predictions of S+P and of the ticket."""
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -118,7 +118,7 @@ def sparse_engine(ticket: Ticket) -> SparseModel:
 
 
 def attempt(make: Callable[[], Made]) -> tuple[Made | None, str]:
-    """Return what ``make`` gives, or why there is nothing, in one line."""
+    """Return the result of ``make``, or why there is none, in one line."""
     try:
         return make(), ''
     except (ConfigError, TicketError) as error:

@@ -24,7 +24,7 @@ class Demo:
 
     @property
     def folder(self) -> Path:
-        """Where the data are generated."""
+        """Return the folder of the generated data."""
         return Path('data/demo') / self.data
 
     def config(self, kind: str = 'p90') -> str:

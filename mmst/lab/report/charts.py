@@ -124,7 +124,7 @@ def _shape(shape: str, x: float, y: float, size: float = 4.) -> str:
 
 
 def _key(series: Sequence[Series]) -> tuple[str, float]:
-    """Sample and label of each line, in rows that fit; and their height."""
+    """Return sample and label of each line, in rows that fit; and their height."""
     parts: list[str] = []
     x, y = float(LEFT), 10.
     for s in series if len(series) > 1 else ():

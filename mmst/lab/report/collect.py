@@ -116,7 +116,7 @@ class RunData:
 
 
 def collect(work_dir: str | Path) -> RunData:
-    """Read all that a run has left; nothing is written.
+    """Read the files of a run; nothing is written.
 
     Raises:
         ConfigError: There is no run in the folder.

@@ -78,7 +78,7 @@ def _draw(form: Form, title: str, before, after, sparsity) -> str:
     places = {b.path: _place(form, b, blocks, columns) for b in blocks}
     stem = form.place(0, (3 * form.slot - form.block[not form.down]) / 2)
     lines = [_line(form, a, b) for a, b in _edges(blocks, places, stem)]
-    lines += [_line(form, a, b, beside=True) for a, b in _openings(blocks, places)]
+    lines += [_line(form, a, b, across=True) for a, b in _openings(blocks, places)]
     shown = [spot(block_tip(b, before, after, sparsity), *_strips(form, places[b.path], *(
         counts_of(b.path, widths) for widths in (before, after)))) for b in blocks]
     far = [max(values) for values in zip(*places.values(), strict=True)]
@@ -102,12 +102,12 @@ def _columns(blocks: Sequence[Block]) -> dict[tuple[str, int], int]:
 def _place(form: Form, block: Block, blocks: Sequence[Block], columns) -> Place:
     kind = 'fusion' if block.kind == 'new' else block.kind
     column = columns[kind, block.stage] + (block.depth if kind != 'fusion' else 0)
-    beside = [b for b in blocks if (b.stage, b.branch) == (block.stage, block.branch)
-              and b.kind == block.kind == 'fusion'] or [block]
-    first = (3 - len(beside)) / 2 * form.slot
+    siblings = [b for b in blocks if (b.stage, b.branch) == (block.stage, block.branch)
+                and b.kind == block.kind == 'fusion'] or [block]
+    first = (3 - len(siblings)) / 2 * form.slot
     slack = (form.slot - form.block[not form.down]) / 2
     return form.place(column, block.branch * form.band + first
-                      + beside.index(block) * form.slot + slack)
+                      + siblings.index(block) * form.slot + slack)
 
 
 def _edges(blocks: Sequence[Block], places: Mapping[str, Place], stem: Place):
@@ -142,9 +142,9 @@ def _openings(blocks: Sequence[Block], places: Mapping[str, Place]):
             yield places[above[-1].path], places[new.path]
 
 
-def _line(form: Form, a: Place, b: Place, beside: bool = False) -> str:
+def _line(form: Form, a: Place, b: Place, across: bool = False) -> str:
     wide, high = form.block
-    if form.down != beside:
+    if form.down != across:
         start, end = (a[0] + wide / 2, a[1] + high), (b[0] + wide / 2, b[1])
     else:
         start, end = (a[0] + wide, a[1] + high / 2), (b[0], b[1] + high / 2)
@@ -174,7 +174,7 @@ def _box(form: Form, place: Place, name: str) -> str:
 
 
 def _labels(form: Form, blocks: Sequence[Block], columns) -> list[str]:
-    """Names of the modules along time (F: fusion, P: parallel), scales across."""
+    """Return the names of the modules along time (F: fusion, P: parallel), scales across."""
     found = []
     for (kind, stage), column in columns.items():
         x, y = form.place(column, 0)

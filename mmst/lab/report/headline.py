@@ -1,4 +1,4 @@
-"""Writes what readers look for first: the run's figures, and those that it is compared with."""
+"""Writes the run's main figures, and those of its baselines."""
 from collections.abc import Iterator
 
 from ..baselines import Baseline
@@ -9,7 +9,7 @@ from .timeline_section import primary_metric
 
 
 def headline(data: RunData) -> str:
-    """Return the run's figures as tiles, beside a table with a row for each baseline."""
+    """Return the run's figures as tiles, and a table with a row for each baseline."""
     tiles = [tag('div', tag('span', text(value), class_='value'), tag('span', text(name)),
                  class_='tile') for name, value in _figures(data)]
     return tag('div', tag('div', *tiles, class_='tiles'), _compared(data), class_='headline')

@@ -15,7 +15,7 @@ def table(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def pairs(items: Iterable[tuple[str, Any]]) -> str:
-    """Names and values."""
+    """Return a table of names and values."""
     return tag('dl', *(tag('dt', text(name)) + tag('dd', text(value)) for name, value in items))
 
 

@@ -1,4 +1,4 @@
-"""Says what the pictures of a toolbox's own visualizer show."""
+"""Explains the pictures of a toolbox's own visualizer."""
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ _MOST = 40
 
 
 def legend(drawer: Any) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return what a picture shows, in words, and the meaning of its colours.
+    """Return a description of a picture, and the meaning of its colours.
 
     Args:
         drawer: A visualizer of mmpretrain, mmpose or mmdet that knows its data set.

@@ -56,7 +56,7 @@ def status(data: RunData) -> str:
 
 
 def _head(data: RunData) -> str:
-    """Return the status, the missing parts, and what readers look for first."""
+    """Return the status, the missing parts, and the headline."""
     notes = [tag('p', text(note), class_='note warning') for note in data.notes]
     return ''.join([tag('p', text(status(data)), class_='status'), *notes, headline(data)])
 

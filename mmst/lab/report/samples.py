@@ -105,7 +105,7 @@ def _network(cfg: Config, data: RunData, weights: Path) -> nn.Module:
 
 @torch.no_grad()
 def _sample(drawer: Any, model: BaseModel, sample: Any, empty: Sample) -> Sample:
-    """Return the sample with what the toolbox's own visualizer draws."""
+    """Return the sample with the drawing of the toolbox's own visualizer."""
     import cv2
     result = model.test_step(pseudo_collate([sample]))[0]
     # Key points are given in the file's pixels, not in those of the network's input.

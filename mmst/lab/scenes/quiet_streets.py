@@ -78,7 +78,7 @@ def _end(stage, rng):
 
 
 def _things(stage, rng, half, walk):
-    """Return what stands or moves on the street: (distance, draw) pairs."""
+    """Return the objects on the street: (distance, draw) pairs."""
     items = []
 
     def add(z, draw, *args):

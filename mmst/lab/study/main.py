@@ -83,7 +83,7 @@ def jobs_of(study: Study, size: Size, args: argparse.Namespace, work_dir: Path):
 
 
 def has_configs(study: Study, name: str, size: Size) -> bool:
-    """Return whether the size has configs for a run and all that it needs."""
+    """Return whether the size has configs for a run and its needs."""
     run = study.runs[name]
     return run.data in size.configs and all(
         has_configs(study, other, size) for other in run.needs.values())
@@ -135,7 +135,7 @@ def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,
 
 
 def write(study: Study, plan: Plan, size: Size, out: Path) -> dict[str, Any]:
-    """Write tables and figures of all that is recorded, and say where they are."""
+    """Write tables and figures of all records, and print their paths."""
     table = fill_table(at_size(study, size), plan.records, size.name)
     paths: list[Path] = [*write_tables(table, out), *write_figures(table, out)]
     print((out / f'{study.name}.md').read_text())

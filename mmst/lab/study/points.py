@@ -1,4 +1,4 @@
-"""Lists the content of a study's figure, as plain rows: all that is drawn, and nothing else."""
+"""Lists the points and lines of a study's figure, as plain rows."""
 import csv
 import io
 from collections.abc import Iterator, Mapping

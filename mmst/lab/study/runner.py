@@ -37,7 +37,7 @@ class StudyRunner:
         self.failed: dict[str, str] = {}
 
     def run(self) -> dict[str, str]:
-        """Do all that can be done.
+        """Do all runs whose needs are met.
 
         Returns:
             dict: Key of each job that failed, or that needs one that failed, to the reason.

@@ -77,7 +77,7 @@ class Study:
     claims: Sequence[Claim]
 
     def wanted(self) -> list[str]:
-        """Names of the runs that are rows, in their order."""
+        """Return the names of the runs that are rows, in their order."""
         return list(dict.fromkeys(row.run for section in self.sections for row in section.rows))
 
 

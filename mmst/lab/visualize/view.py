@@ -78,7 +78,7 @@ class View(ABC):
         return range(len(dataset))
 
     def legend(self, samples: Sequence[Any]) -> list[tuple[str, Sequence[int]]]:
-        """Names and colours (red, green, blue) to explain, of all that the samples show."""
+        """Return names and colours (red, green, blue) of the samples, for a legend."""
         return []
 
     def remark(self, samples: Sequence[Any]) -> str:

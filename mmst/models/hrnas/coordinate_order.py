@@ -41,7 +41,7 @@ def swap(weight: Any) -> Any:
 
 
 def projections(names: Iterable[str]) -> list[str]:
-    """Names of the input projections' weights among the names of a state dict."""
+    """Return the names of the input projections' weights among the names of a state dict."""
     known = set(names)
     found = [name for name in known if isinstance(name, str) and name.endswith(_WEIGHT)]
     return sorted(name for name in found

@@ -65,7 +65,7 @@ class FusionModule(nn.Module):
 
 
 class ParallelModule(nn.ModuleList):
-    """Search blocks in a row on each branch.
+    """Runs search blocks in a row on each branch.
 
     Args:
         channels (Sequence[int]): Channels of the branches.

@@ -92,7 +92,7 @@ class LightweightTransformer(nn.Module):
         return torch.full((self.tokens, ), float(self._macs_of_one(self.tokens)))
 
     def _macs_of_one(self, count: int) -> int:
-        """Multiply-adds of each of ``count`` tokens."""
+        """Return the multiply-adds of each of ``count`` tokens."""
         dim = GRID * GRID
         projections = dim * (self.in_channels + 2 + self.out_channels)
         linears = self.encoder.macs_per_token() + self.decoder.macs_per_token()

@@ -88,7 +88,7 @@ class MixConv(nn.Module):
             self.widths, self._macs_of_one(in_hw, out_hw), strict=True)])
 
     def _macs_of_one(self, in_hw: tuple[int, int], out_hw: tuple[int, int]) -> list[int]:
-        """Multiply-adds of a hidden channel of each kernel size."""
+        """Return the multiply-adds of a hidden channel of each kernel size."""
         before, after = in_hw[0] * in_hw[1], out_hw[0] * out_hw[1]
         return [self.in_channels * before + (conv.kernel_size[0]**2 + self.out_channels) * after
                 for conv in self.depthwise]

@@ -21,7 +21,7 @@ class Ops:
 
     def side_by_side(self, paths: Sequence[tuple[Callable[[Tensor], Tensor], Tensor]]
                      ) -> list[Tensor]:
-        """Return each function's value of its tensor; none reads what another one computes."""
+        """Return each function's value of its tensor; none reads the result of another one."""
         return [run(x) for run, x in paths]
 
     # ----------------------------------------------------------------------- search block

@@ -15,7 +15,7 @@ TRANSFORMERS = ('all', 'shape_preserving', 'none')
 
 
 class SearchBlock(nn.Module):
-    """Sum of a MixConv path, a lightweight Transformer path and a residual (supplement, Fig. 1).
+    """Sums a MixConv path, a lightweight Transformer path and a residual (supplement, Fig. 1).
 
     The output is linear: no activation follows. A path whose units are all gone drops out of the
     sum; in the end its residual is left of the block.

@@ -14,7 +14,7 @@ Widths = dict[str, dict[str, Any]]
 
 
 def search_blocks(model: nn.Module) -> dict[str, SearchBlock]:
-    """Search blocks of a model by their paths."""
+    """Return the search blocks of a model by their paths."""
     return {name: m for name, m in model.named_modules() if isinstance(m, SearchBlock)}
 
 
@@ -30,7 +30,7 @@ def set_widths(model: nn.Module, widths: Widths) -> None:
 
 
 def searched_parts(settings: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Names and settings of the parts of a model's config that say their ``widths``.
+    """Return names and settings of the parts of a model's config that say their ``widths``.
 
     A part may be missing, None, or a list of settings (then ``neck[0]``, …).
     """

@@ -96,7 +96,7 @@ class Channels:
         self._describe(model, name)
 
     def _describe(self, model: nn.Module, name: str) -> None:
-        """Update what layers note of the sizes of a group."""
+        """Update the attributes of layers that hold sizes of a group."""
         group, tied = self.plan.groups[name], tied_names(model)
         tensors = dict.fromkeys(side[0] for side in group.members)
         describe(model, [*tensors, *(other for one in tensors for other in tied.get(one, ()))])

@@ -82,7 +82,7 @@ def plan_for(model: nn.Module, data: Mapping[str, Any], part: str | None = None)
 
 
 def _claim(model: nn.Module, data: Mapping[str, Any], part: str | None) -> str | None:
-    """Return what is wrong with the numbers of a description, before memory is taken for them."""
+    """Return the fault of the numbers of a description, before memory is taken for them."""
     tensors: dict[str, Tensor] = dict(model.named_parameters())
     tensors.update(model.named_buffers())
     prefix = '' if part is None else f'{part}.'

@@ -149,8 +149,8 @@ def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
 
 
 def _unsaved(model: nn.Module, plan: Plan) -> dict[str, str]:
-    """Return groups with buffers that states leave out, where units differ: which of them are left
-    could not be told by the network of a file.
+    """Return groups with buffers that states leave out, where units differ: the network of a file
+    could not find out which units are left.
     """
     found = {}
     for path, module in model.named_modules():
@@ -178,7 +178,7 @@ def _coupled(units: Sequence[dict[Side, list[int]]], norms: set[str],
 
 
 def _norm_weights(model: nn.Module) -> set[str]:
-    """Names of the scales γ of norms that let channels go."""
+    """Return the names of the scales γ of norms that let channels go."""
     return {f'{path}.weight'.lstrip('.') for path, m in model.named_modules()
             if has_scales(m) or (isinstance(m, nn.GroupNorm) and m.affine)}
 

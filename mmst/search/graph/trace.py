@@ -15,7 +15,7 @@ from .rules.norms import batch_norm
 
 
 class ChannelTrace(TorchDispatchMode):
-    """Labels the channels of parameters and follows them through all that torch runs.
+    """Labels the channels of parameters and follows them through torch's functions.
 
     A channel is a position along a dimension of a parameter or buffer. Of a function that no rule
     knows, all channels that enter it stay.

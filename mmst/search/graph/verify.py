@@ -37,11 +37,11 @@ def exact_groups(model: nn.Module, plan: Plan, runs: Runs) -> Plan:
         if reason is None:
             return
         if len(names) == 1:
-            told = _told(model, plan, runs, names[0])
-            if told is None:
+            fitting = _with_numbers(model, plan, runs, names[0])
+            if fitting is None:
                 failed[names[0]] = reason
             else:
-                plan = told
+                plan = fitting
         elif len(families) > 1:
             check(families[:len(families) // 2])
             check(families[len(families) // 2:])
@@ -62,7 +62,7 @@ def exact_groups(model: nn.Module, plan: Plan, runs: Runs) -> Plan:
     return left
 
 
-def _told(model: nn.Module, plan: Plan, runs: Runs, name: str) -> Plan | None:
+def _with_numbers(model: nn.Module, plan: Plan, runs: Runs, name: str) -> Plan | None:
     """Return a plan in which removing units of a group is exact, as numbers follow that modules
     hold, e.g. how many heads they have; None if there is none.
     """
@@ -71,18 +71,18 @@ def _told(model: nn.Module, plan: Plan, runs: Runs, name: str) -> Plan | None:
     free = [a for a in numbers_of(model, plan.groups[name]) if a[:2] not in taken][:MOST_NUMBERS]
     for size in range(1, len(free) + 1):
         for chosen in itertools.combinations(free, size):
-            told = plan.with_attributes(name, list(chosen))
-            if difference(model, told, runs, [name]) is None:
-                return told
+            fitting = plan.with_attributes(name, list(chosen))
+            if difference(model, fitting, runs, [name]) is None:
+                return fitting
     return None
 
 
 def _alike(model: nn.Module, plan: Plan, names: Sequence[str]) -> Plan:
     """Let the numbers follow the other groups that follow the first one, in their own blocks."""
-    told = {attribute[1:] for attribute in plan.groups[names[0]].attributes}
-    for name in names[1:] if told else ():
+    numbers = {attribute[1:] for attribute in plan.groups[names[0]].attributes}
+    for name in names[1:] if numbers else ():
         plan = plan.with_attributes(name, [number for number in numbers_of(
-            model, plan.groups[name]) if number[1:] in told])
+            model, plan.groups[name]) if number[1:] in numbers])
     return plan
 
 
@@ -114,7 +114,7 @@ def difference(model: nn.Module, plan: Plan, runs: Runs, names: Sequence[str]) -
 
 
 def _families(names: Iterable[str]) -> list[list[str]]:
-    """Names that differ in their numbers alone, together."""
+    """Return the names that differ in their numbers alone, together."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(re.sub(r'\d+', '#', name), []).append(name)

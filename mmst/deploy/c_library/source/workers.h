@@ -15,7 +15,7 @@ class Workers {
 
   int count() const { return count_; }
 
-  // Run tasks 0 .. count - 1. Where another caller has the threads, this one does without.
+  // Run tasks 0 .. count - 1. Where another caller has the threads, this one computes alone.
   void run(int count, Task task, const void *work) {
 #ifndef TICKET_NO_THREADS
     if (count_ > 1 && count > 1 && !pthread_mutex_trylock(&one_)) {

@@ -7,7 +7,7 @@ from .operation import Operation, where_uniform
 
 
 class Add(Operation):
-    """Sum of two maps or more, from the left to the right."""
+    """Sums two maps or more, from the left to the right."""
     keeps_channels = True
 
     def channels(self, node, inputs) -> Channels:

@@ -48,7 +48,7 @@ def layer_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor, shape: Sequ
 
 def normalised(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: int,
                *_: Any) -> list[Plane]:
-    """Join all that softmax and the like normalise together."""
+    """Join the channels that softmax and the like normalise together."""
     at = dim % max(x.dim(), 1)
     for plane in planes_of(x):
         if at in varying(plane):
