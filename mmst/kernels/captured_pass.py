@@ -1,15 +1,14 @@
 """Captures a training pass as two CUDA graphs."""
-import random
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..errors import TrainingError
+from .host_draws import host_draws
 from .side_streams import SideStreams
 
 WARMUP = 3
@@ -65,12 +64,15 @@ class CapturedPass:
                 return separate_memory(torch.autograd.grad(ends, self._leaves, self.given,
                                                  allow_unused=True), self.given)
 
-        before = host_random_states(self.inputs)
         self.given = [torch.ones_like(t) for t in forward()]
-        self._ends = []  # its nodes belong to this stream
-        if host_random_states(self.inputs) != before:
-            raise RuntimeError('it draws random numbers on the processor, which a graph would '
-                               'repeat at each step')
+        self._ends = []  # its nodes belong to this stream; frees the first pass before the second
+        # A first pass may compile kernels, whose files have random names.
+        with host_draws(default=any(t.is_cuda for t in self.inputs)) as drawn:
+            forward()
+            if drawn():
+                raise RuntimeError('it draws random numbers on the processor, which a graph would '
+                                   'repeat at each step')
+        self._ends = []
         runs = [run if sides is None else sides.within(run) for run in (forward, backward)]
         warm_up(*runs, stream=stream)
         pool = torch.cuda.graph_pool_handle()
@@ -134,19 +136,6 @@ def separate_memory(gradients: Sequence[Tensor | None], others: Sequence[Tensor]
             seen.add(g.data_ptr())
         found.append(g)
     return found
-
-
-def host_random_states(inputs: Sequence[Tensor]) -> list[Any]:
-    """Return the states of the processor's random numbers: Python's, NumPy's and torch's.
-
-    A choice that is drawn from them (stochastic depth, random crops) is taken once, while a graph
-    is captured. torch's own count for inputs on a GPU only, whose layers draw from the GPU's.
-    """
-    kind, keys, *rest = np.random.get_state()
-    states = [random.getstate(), kind, np.asarray(keys).tobytes(), rest]
-    if any(t.is_cuda for t in inputs):
-        states.append(torch.get_rng_state().numpy().tobytes())
-    return states
 
 
 def warm_up(*runs: Callable[[], Any], stream: Any = None) -> None:

@@ -1,4 +1,5 @@
 """Training passes as CUDA graphs: what they give, and what they refuse."""
+import weakref
 from contextlib import nullcontext
 from unittest import mock
 
@@ -84,6 +85,19 @@ def test_what_trains_nothing_is_not_captured(device):
     frozen = nn.Linear(4, 4).to(device).requires_grad_(False)
     with pytest.raises(RuntimeError, match='nothing in it is trained'):
         CapturedPass(frozen, [torch.ones(4, device=device)])
+
+
+def test_passes_before_a_capture_hold_the_memory_of_one(device):
+    kept, alive = [], []
+
+    def forward(x, weight):
+        alive.append(sum(ref() is not None for ref in kept))
+        inner = x * weight
+        kept.append(weakref.ref(inner))
+        return inner.square().square()  # a node of autograd keeps what is squared
+
+    captured(device, forward)
+    assert len(alive) >= 3 and not any(alive)
 
 
 def captured(device, function):
