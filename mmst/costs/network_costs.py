@@ -1,6 +1,6 @@
 """Counts the costs of a network again and again while it shrinks."""
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,11 @@ from .arithmetic import Counts, Formula, Groups, Together, formula_of
 from .cost import HW, counted, layer_costs, meta_copy, record_sizes, total, watch
 from .fitted import fit_rest
 
+#: Returns what is there of a weight of a name.
+Select = Callable[[str, Tensor], Tensor]
+#: Gives the mask that a network is going to have, of what a ``Select`` leaves of its weights; None:
+#: those that are not 0 are kept.
+Forecast = Callable[[nn.Module, Select], Mapping[str, Tensor] | None]
 #: Kernel sizes of units.
 Labels = npt.NDArray[np.int64]
 
@@ -66,6 +71,20 @@ class NetworkCosts:
         self._known = Known({})
         self._shapes: list[tuple[str, tuple[int, ...]]] | None = None
         self._costs: dict[str, float] = {}
+
+    def check(self, model: nn.Module) -> None:
+        """Refuse a network that cannot be counted; here any can.
+
+        Raises:
+            ConfigError: Naming key, value and remedy.
+        """
+
+    def warning(self) -> str | None:
+        """Return a line for the log on how far the costs hold on this machine; None: wholly."""
+        return None
+
+    def foresee(self, forecast: Forecast) -> None:
+        """Count under the mask that ``forecast`` gives; here no cost depends on one."""
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """Sums over all layers of ``params``, ``macs``, ``nonzero`` and ``sparse_macs``."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..errors import blaming, config_error
 from .unit_group import UnitGroup
 from .units import module_path
 
@@ -20,24 +19,8 @@ def unit_macs(groups: Mapping[str, UnitGroup], sizes: Sizes) -> dict[str, Tensor
         groups (Mapping[str, UnitGroup]): From ``find_units``.
         sizes (Sizes): From ``feature_sizes``, at the task's resolution.
     """
-    return {name: _macs(name, group, sizes) for name, group in groups.items()}
-
-
-def _macs(name: str, group: UnitGroup, sizes: Sizes) -> Tensor:
-    """Return the multiply-adds of each unit of a group, which may be of a block of one's own.
-
-    Raises:
-        ConfigError: Its function fails, or gives something else.
-    """
-    own = getattr(group.macs, 'func', group.macs)  # of a partial function
-    called, key = getattr(own, '__qualname__', type(own).__name__), f'search_units of {name}'
-    with blaming(key, called, 'macs()', 'correct its macs()'):
-        found = group.macs(*sizes.get(module_path(name), _ANYWHERE))
-    shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
-    if shape != (len(group), ):
-        raise config_error(key, called, f'macs() returns {shape}, and the group has {len(group)} '
-                           'units', 'let macs() return a 1-D tensor with one number a unit')
-    return found
+    return {name: group.macs(*sizes.get(module_path(name), _ANYWHERE))
+            for name, group in groups.items()}
 
 
 def costs_of_groups(groups: Mapping[str, UnitGroup], counts: Mapping[str, Mapping[int, int]],

@@ -5,12 +5,13 @@ adapter for its class where the class is not ours. Nothing is found by name patt
 other backbones can offer units too. A network whose channels were followed through a pass
 (:mod:`mmst.search.graph`) offers those alone.
 """
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import nn
 
 from ..registry import UNIT_ADAPTERS
 from .graph.channels import channels_of
+from .own_code import ask_units
 from .unit_adapter import UnitAdapter
 from .unit_group import UnitGroup
 from .walk import walk
@@ -78,11 +79,8 @@ def _shares_outside(path: str, module: nn.Module, owners: dict[int, list[str]]) 
 
 def units_of(module: nn.Module) -> dict[str, UnitGroup]:
     """Return groups that ``module`` offers, itself or through its adapter."""
-    if hasattr(module, 'search_units'):
-        offered: Callable[[], dict[str, UnitGroup]] = module.search_units  # type: ignore[assignment]
-        return offered()
-    adapter = adapter_of(module)
-    return adapter.search_units() if adapter is not None else {}
+    owner = module if hasattr(module, 'search_units') else adapter_of(module)
+    return ask_units(owner) if owner is not None else {}
 
 
 def offers_units(module: nn.Module) -> bool:

@@ -93,7 +93,7 @@ def test_times_of_fewer_units_are_those_of_the_network_without_the_others(table,
     torch.manual_seed(0)
     model = TinySegmentor(BACKBONE, NECK)
     if scope is not None:
-        costs.forecast = Pruner(0.8, scope=scope).forecast
+        costs.foresee(Pruner(0.8, scope=scope).forecast)
     groups = find_units(model)
     keep = {name: list(range(1, len(group), 2)) for name, group in groups.items()}
     keep[next(iter(groups))] = []

@@ -14,15 +14,11 @@ from ...search.importance import Keep
 from ...search.unit_group import UnitGroup
 from ...search.units import find_units
 from ..cost import HW
-from ..network_costs import NetworkCosts
+from ..network_costs import Forecast, NetworkCosts
 from .table import LatencyTable
+from .this_machine import this_machine
 from .work import Index, block_of, timed_modules
 
-#: Returns what is there of a weight of a name.
-Select = Callable[[str, Tensor], Tensor]
-#: Gives the mask that a network is going to have, of what a ``Select`` leaves of its weights; None:
-#: those that are not 0 are kept.
-Forecast = Callable[[nn.Module, Select], Mapping[str, Tensor] | None]
 _KEY = 'SearchHook.table'
 
 
@@ -71,9 +67,6 @@ class TimedCosts(NetworkCosts):
     Args:
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
         path (str): Of the table, which is read when it is first needed.
-
-    Attributes:
-        forecast (Callable): See :data:`Forecast`; by default all weights are kept.
     """
 
     unit = 'ms'
@@ -81,7 +74,7 @@ class TimedCosts(NetworkCosts):
     def __init__(self, input_shape: HW, path: str):
         super().__init__(input_shape)
         self.path = path
-        self.forecast: Forecast = lambda model, select: None
+        self._forecast: Forecast = lambda model, select: None
 
     @cached_property
     def table(self) -> LatencyTable:
@@ -104,6 +97,18 @@ class TimedCosts(NetworkCosts):
             if name not in places:
                 raise config_error(_KEY, self.path, f'it has no time of the units {name}',
                                    'set SearchHook.units="declared", or leave target_ms out')
+
+    def warning(self) -> str | None:
+        """Say that times were measured on another machine; None where they were on this one."""
+        differs = self.table.differs_from(this_machine())
+        return (f'{_KEY} = {self.path!r}: {differs}. That is right where tickets are to run there; '
+                'else measure one here with mmst profile.') if differs else None
+
+    def foresee(self, forecast: Forecast) -> None:
+        """Count under the mask that ``forecast`` gives, see :data:`Forecast`; before, all weights
+        that are not 0 count.
+        """
+        self._forecast = forecast
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """Return the sums of :class:`NetworkCosts`, and ``ms``."""
@@ -133,7 +138,7 @@ class TimedCosts(NetworkCosts):
                 leaves out, which has fewer weights to choose among.
         """
         rest = Rest(model, keep or {})
-        mask = self.forecast(model, rest.select)
+        mask = self._forecast(model, rest.select)
         return NetworkTimes(self.table, model, mask and {
             name: rest.put_back(name, model.get_parameter(name), kept)
             for name, kept in mask.items()})

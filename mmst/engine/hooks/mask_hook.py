@@ -4,7 +4,7 @@ from typing import Any
 from mmengine.runner import Runner
 from torch import nn
 
-from ...costs.latency.timed_costs import Select
+from ...costs.network_costs import Select
 from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
 from ...pruning.prunable import PARTS, prunable_weights

@@ -7,7 +7,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 from torch import nn
 
-from ...costs.latency.timed_costs import Select
+from ...costs.network_costs import Select
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask

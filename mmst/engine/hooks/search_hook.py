@@ -3,12 +3,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmengine.device import is_cuda_available
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...costs.latency.timed_costs import TimedCosts
-from ...costs.network_costs import NetworkCosts
-from ...errors import config_error
+from ...costs.latency.build import build_costs
 from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
 from ...search.graph.described import described
@@ -21,11 +18,10 @@ from ..run.events import add_event, events
 from ..run.offered_units import UNITS, offer_units
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
-from ..run.runner_views import averaged, refresh_averaged, unwrapped
+from ..run.runner_views import averaged, find_hook, refresh_averaged, unwrapped
 from ..run.search_advice import (
     Adviser,
     advise_after_run,
-    other_machine,
     stop_trials,
     warn,
 )
@@ -83,11 +79,7 @@ class SearchHook(IntervalHook):
             'use the size that the network is deployed at, e.g. (512, 1024)')
         self.warmup = check_number('SearchHook.warmup', warmup, low=0, whole=True,
                                    remedy='use the paper\'s 25')
-        if target_ms is not None and table is None:
-            raise config_error('SearchHook.target_ms', target_ms, 'there is no table of times',
-                               'give table=FILE.json, which mmst profile writes')
-        self.costs = (NetworkCosts(self.input_shape) if table is None
-                      else TimedCosts(self.input_shape, table))
+        self.costs = build_costs(self.input_shape, table, target_ms)
         self.searcher = Searcher(
             self.costs, threshold, rho, resource_aware, target_flops, target_params, divisor,
             minimum, leave_alone, importance, target_ms)
@@ -113,15 +105,13 @@ class SearchHook(IntervalHook):
         plan.check_length('SearchHook.warmup', self.warmup, 'rho would never be reached')
         plan.check_averaged()
         offer_units(plan, self.units, self.input_shape)
-        self._foresee(plan.hooks)
-        if isinstance(self.costs, TimedCosts):
-            self.costs.check(plan.model)
+        self._foresee_mask(plan)
+        self.costs.check(plan.model)
         self.searcher.check(plan.model)
 
     def before_train(self, runner: Runner) -> None:
-        self._foresee(runner.hooks)
-        if isinstance(self.costs, TimedCosts):
-            warn(runner, other_machine(self.costs))
+        self._foresee_mask(runner)
+        warn(runner, self.costs.warning())
         self.searcher.begin(unwrapped(runner), self._loaded)
         if self._loaded is not None:
             self.last_search = self._loaded['last_search']
@@ -176,11 +166,11 @@ class SearchHook(IntervalHook):
         super().after_load_checkpoint(runner, checkpoint)
         self._loaded = checkpoint.get('mmst_search') if is_resumed(runner) else None
 
-    def _foresee(self, hooks: Sequence[Hook]) -> None:
-        """Let times be those under the mask that the run would end with."""
-        masks = next((hook for hook in hooks if isinstance(hook, MaskHook)), None)
-        if masks is not None and isinstance(self.costs, TimedCosts):
-            self.costs.forecast = masks.forecast
+    def _foresee_mask(self, run: Runner | RunPlan) -> None:
+        """Let costs be those under the mask that the run would end with."""
+        masks = find_hook(run, MaskHook)
+        if masks is not None:
+            self.costs.foresee(masks.forecast)
 
     def _follow(self, runner: Runner) -> None:
         """Let distributed wrapper and penalty follow the network's shapes."""

@@ -1,5 +1,6 @@
 """Finds objects that hooks share: the unwrapped model, the averaged model, each other."""
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import BaseAveragedModel, is_model_wrapper
@@ -11,14 +12,22 @@ from ...errors import config_error
 H = TypeVar('H', bound=Hook)
 
 
+class WithHooks(Protocol):
+    """Is a runner, or the plan of one."""
+
+    @property
+    def hooks(self) -> Sequence[Hook]:
+        """Return the run's hooks."""
+
+
 def unwrapped(runner: Runner) -> nn.Module:
     """Return the model without its distributed wrapper."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
-def find_hook(runner: Runner, kind: type[H]) -> H | None:
-    """Return the runner's hook of a class, or None."""
-    return next((hook for hook in runner.hooks if isinstance(hook, kind)), None)
+def find_hook(run: WithHooks, kind: type[H]) -> H | None:
+    """Return the run's hook of a class, or None."""
+    return next((hook for hook in run.hooks if isinstance(hook, kind)), None)
 
 
 def averaged(runner: Runner) -> BaseAveragedModel | None:

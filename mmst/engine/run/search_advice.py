@@ -5,8 +5,6 @@ from typing import Any
 import torch
 from mmengine.runner import Runner
 
-from ...costs.latency.this_machine import this_machine
-from ...costs.latency.timed_costs import TimedCosts
 from ...search.result import SearchResult
 
 
@@ -42,13 +40,6 @@ def stop_trials() -> str | None:
     torch.backends.cudnn.benchmark = False
     return ('env_cfg.cudnn_benchmark = True: it is off in this run, as cuDNN would try its ways '
             'again for each shape that a search makes. Remedy: set it to False.')
-
-
-def other_machine(costs: TimedCosts) -> str | None:
-    """Say that times were measured on another machine; None where they were on this one."""
-    differs = costs.table.differs_from(this_machine())
-    return (f'SearchHook.table = {costs.path!r}: {differs}. That is right where tickets are to run '
-            'there; else measure one here with mmst profile.') if differs else None
 
 
 def describe_nearness(event: Mapping[str, Any]) -> str:
