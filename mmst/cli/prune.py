@@ -4,7 +4,6 @@ import os.path as osp
 
 from ..engine.run import launcher, offline
 from ..engine.run.command_line import configure
-from ..errors import config_error
 from ..pruning.build import build_registered, criterion_name, read_kind
 from ..pruning.scope import check_scope
 from ..registry import CRITERIA
@@ -13,9 +12,8 @@ from ..settings.checks import check_number
 
 def run(args: argparse.Namespace) -> None:
     """Check, prune, recalibrate, evaluate, save."""
-    if not 0 < args.sparsity < 1:
-        raise config_error('--sparsity', args.sparsity, 'must lie between 0 and 1',
-                           'give the share of weights to prune, e.g. 0.9')
+    check_number('--sparsity', args.sparsity, above=0, below=1,
+                 remedy='give the share of weights to prune, e.g. 0.9')
     check_number('--seed', args.seed, low=0, whole=True, remedy='use e.g. 0')
     check_number('--batches', args.batches, low=1, whole=True, remedy='use e.g. 100')
     check_scope('--scope', args.scope, args.sparsity, '--sparsity')

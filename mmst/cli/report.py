@@ -4,12 +4,12 @@ import argparse
 from ..engine.run import timeline
 from ..errors import config_error
 from ..lab.report import write_report
+from ..settings.checks import check_number
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the page and say where it is."""
-    if args.samples < 0:
-        raise config_error('--samples', args.samples, 'must be 0 or more', 'use 4')
+    check_number('--samples', args.samples, low=0, whole=True, remedy='use 4')
     damage = timeline.find_damage(args.run_folder)
     if damage:
         raise config_error('work_dir', args.run_folder, f'its {timeline.FILE} is damaged: {damage}',

@@ -12,6 +12,7 @@ from ..lab.visualize.boxes import Boxes
 from ..lab.visualize.compare import compare_images, compare_video
 from ..lab.visualize.sources import IMAGES, find_sources, read_image
 from ..openmmlab.toolbox import check_toolbox
+from ..settings.checks import check_number
 
 
 def check(args) -> None:
@@ -21,10 +22,8 @@ def check(args) -> None:
                            'give --images PATH, or --indices N of the validation data')
     for name, low, high in (('threshold', 0, 1), ('opacity', 0, 1), ('width', 16, 8192),
                             ('rows', 1, 1000)):
-        value = getattr(args, name)
-        if not low <= value <= high:
-            raise config_error(f'--{name}', value, f'must lie between {low} and {high}',
-                               'omit it for the default')
+        check_number(f'--{name}', getattr(args, name), low=low, high=high,
+                     remedy='omit it for the default')
 
 
 def run(args: argparse.Namespace) -> None:

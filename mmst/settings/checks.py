@@ -25,7 +25,7 @@ def as_number(value: object) -> float | None:
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if is_flag(value) or not isinstance(value, (int, float)):
         return None
     usable = value.bit_length() < 64 if isinstance(value, int) else math.isfinite(value)
     return value if usable else None
@@ -79,13 +79,18 @@ def check_number(key: str, value: object, *, low: float | None = None, high: flo
     return number
 
 
+def is_flag(value: object) -> bool:
+    """Return whether a value is True or False, Python's or NumPy's."""
+    return isinstance(value, (bool, np.bool_))
+
+
 def check_flag(key: str, value: object, remedy: str = 'use True or False') -> bool:
     """Refuse a value that is neither True nor False.
 
     Raises:
         ConfigError: Naming key, value and remedy.
     """
-    if not isinstance(value, (bool, np.bool_)):
+    if not is_flag(value):
         raise config_error(key, value, 'must be True or False', remedy)
     return bool(value)
 
@@ -112,17 +117,18 @@ def check_choice(key: str, value: object, choices: Iterable[Choice], more: str =
                        f'{meant} Use one of {listed}' if meant else f'use one of {listed}')
 
 
-def check_size(key: str, value: object, remedy: str) -> tuple[int, int]:
+def check_size(key: str, value: object, remedy: str, low: int = 1,
+               high: int = WIDEST) -> tuple[int, int]:
     """Refuse a value that is no height and width in pixels.
 
     Raises:
         ConfigError: Naming key, value and remedy.
     """
     pair = value if isinstance(value, (list, tuple)) and len(value) == 2 else ()
-    sides = [side for side in map(as_whole, pair) if side is not None and 0 < side <= WIDEST]
+    sides = [side for side in map(as_whole, pair) if side is not None and low <= side <= high]
     if len(sides) != 2:
-        raise config_error(key, value, f'must be (height, width) in pixels, {WIDEST} at most',
-                           remedy)
+        raise config_error(key, value, 'must be (height, width) in pixels, '
+                           f'{f"each {low} or above, " if low > 1 else ""}{high} at most', remedy)
     return sides[0], sides[1]
 
 
@@ -167,7 +173,7 @@ def suggestion(name: object, known: Iterable[object]) -> str | None:
 def _same(value: object, choice: object) -> bool:
     """Return whether two are equal, True to itself alone. Arrays are equal to no choice."""
     return (isinstance(value, (str, int, float, type(None)))
-            and isinstance(value, bool) == isinstance(choice, bool) and value == choice)
+            and is_flag(value) == is_flag(choice) and value == choice)
 
 
 def _wanted(kind: str, low: float | None, high: float | None, above: float | None,

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Union, get_args, get_origin
 
 from ..errors import config_error
+from .checks import as_number, check_flag, is_flag
 from .parts import leaves
 
 #: Containers in which numbers and flags may lie.
@@ -17,13 +18,16 @@ _NAMES = {'bool': bool, 'int': int, 'float': float, 'None': type(None)}
 _WORDS = ('true', 'false', 'yes', 'no', 'on', 'off')
 
 
-def check_words(key: str, taker: Callable[..., Any], given: Mapping[str, Any]) -> None:
+def check_words(key: str, taker: Callable[..., Any], given: Mapping[str, Any],
+                legible: bool = False) -> None:
     """Refuse texts where the signature of a class or function asks for numbers or flags alone.
 
     Args:
         key (str): Of the settings in the config.
         taker (Callable): It will be called with them.
         given (Mapping): The settings.
+        legible (bool): Only texts are refused that say which number or flag is meant, e.g. '90%':
+            for others the class itself may have better advice. Defaults to False.
 
     Raises:
         ConfigError: Naming the setting.
@@ -33,16 +37,21 @@ def check_words(key: str, taker: Callable[..., Any], given: Mapping[str, Any]) -
         kinds, default = taken[name]
         listed = isinstance(given[name], (str, list, tuple, int, float))
         for inner, value in leaves(given[name], f'{key}.{name}') if listed else ():
-            flag = kinds == {bool} or (not kinds and isinstance(default, bool))
+            flag = kinds == {bool} or (not kinds and is_flag(default))
             wanted = 'True or False' if flag else 'a number'
             if isinstance(value, str) and (kinds or (flag and value.lower() in _WORDS)):
-                raise config_error(
-                    inner, value, f'must be {wanted}, and is a text',
-                    f'write it without quotes, e.g. {inner}={_unquoted(value, flag)}')
-            if isinstance(value, bool) and kinds and bool not in kinds:
-                raise config_error(inner, value, f'must be {wanted}', f'correct {inner}')
-            if kinds == {bool} and type(value) in (int, float) and value not in (0, 1):
-                raise config_error(inner, value, f'must be {wanted}', 'use True or False')
+                meant = _unquoted(value, flag)
+                if meant is not None or not legible:
+                    raise config_error(
+                        inner, value, f'must be {wanted}, and is a text',
+                        f'write it without quotes, e.g. {inner}={meant or (False if flag else 1)}')
+            if legible:
+                continue
+            if is_flag(value) and kinds and bool not in kinds:
+                raise config_error(inner, value, f'must be {wanted}',
+                                   f'correct {inner}: give a number, e.g. 1')
+            if kinds == {bool} and as_number(value) not in (None, 0, 1):
+                check_flag(inner, value)
 
 
 def arguments(taker: Callable[..., Any]) -> tuple[list[str], bool]:
@@ -84,10 +93,11 @@ def _kinds(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def _unquoted(value: str, flag: bool) -> str:
-    """Return a value for the remedy."""
+def _unquoted(value: str, flag: bool) -> str | None:
+    """Return the flag or number that a text means; None where it is none."""
     if flag:
-        return str(value.lower() in ('true', 'yes', 'on'))
-    share = re.fullmatch(r' *([.\d]+) *%', value)
-    return (value if re.fullmatch(r'[-+.,\deE ]+', value)
-            else f'{float(share[1]) / 100:g}' if share else '1')
+        return str(value.lower() in ('true', 'yes', 'on')) if value.lower() in _WORDS else None
+    share = re.fullmatch(r' *(\d*\.?\d+) *%', value)
+    if share:
+        return f'{float(share[1]) / 100:g}'
+    return value if re.fullmatch(r'[-+.,\deE ]*\d[-+.,\deE ]*', value) else None

@@ -6,6 +6,7 @@ import torch
 
 from ...errors import TicketError
 from ...files import parse_json
+from ...settings.checks import as_whole
 from .graph import Graph, Node
 from .operations import OPERATIONS
 
@@ -58,9 +59,10 @@ def _read(data: Mapping[str, Any]) -> Graph:
 
 
 def _version(data: Mapping[str, Any]) -> int:
-    version = data.get('version', 1)
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
-        raise ValueError(f'its version is {version!r}, and this mmst reads up to {VERSION}')
+    given = data.get('version', 1)
+    version = as_whole(given)
+    if version is None or not 1 <= version <= VERSION:
+        raise ValueError(f'its version is {given!r}, and this mmst reads up to {VERSION}')
     return version
 
 

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
 from ...errors import DataError, config_error
+from ...settings.checks import as_whole
 
 #: Things that a data set lists, heads with an output for each, and the setting that counts them.
 _OUTPUTS = (('classes', ('decode_head', 'auxiliary_head', 'head'), 'num_classes'),
@@ -26,7 +27,7 @@ def check_outputs(cfg: Config, key: str, dataset: BaseDataset,
         wanted = found if isinstance(found, int) else len(found)
         for head, settings in heads(cfg, *names):
             given = settings.get(setting)
-            if wanted and isinstance(given, int) and given != wanted:
+            if wanted and as_whole(given) not in (None, wanted):
                 raise _error(f'{head}.{setting}', given, f'the data set {name} of {key} has '
                              f'{wanted} {things.replace("num_keypoints", "key points")}',
                              f'set {head}.{setting}={wanted}, or use another data set')
@@ -59,7 +60,7 @@ def _check_classes(cfg: Config, key: str, dataset: BaseDataset) -> None:
                          'no image', 'fill it, or remove it in all splits and lists')
     for head, settings in heads(cfg, 'head'):
         most, count = max(counts), settings.get('num_classes')
-        if isinstance(count, int) and most >= count:
+        if as_whole(count) is not None and most >= count:
             raise _error(f'{head}.num_classes', count, f'{dataset.ann_file} has an image of class '
                          f'{most}, counted from 0', f'set {head}.num_classes={most + 1}, or use '
                          'another file')

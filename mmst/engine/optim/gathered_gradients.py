@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ...errors import TicketError
+from ...settings.checks import as_whole
 
 KEY = 'gathered_gradients'
 Gradients = dict[int, Tensor]
@@ -121,7 +122,7 @@ def _checked(saved: Any, optimizer: Optimizer) -> list[Gradients]:
         fits = bool(ranks) and all(
             torch.is_tensor(gradient) and gradient.shape == shapes[index]
             for gradients in ranks for index, gradient in gradients.items())
-        fits = fits and isinstance(saved['of'], int) and isinstance(saved['gathered'], int)
+        fits = fits and None not in (as_whole(saved['of']), as_whole(saved['gathered']))
     except (TypeError, KeyError, AttributeError):
         fits = False
     if not fits:

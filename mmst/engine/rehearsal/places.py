@@ -10,6 +10,7 @@ from unittest import mock
 from mmengine.config import Config
 from mmengine.registry import Registry
 
+from ...errors import MMSTError
 from ...settings.parts import join, leaves
 from ...settings.resolve import resolve
 from ...settings.words import check_words
@@ -68,10 +69,17 @@ class Places:
 
         def noting(registry: Registry, settings: Any, *args: Any, **kwargs: Any) -> Any:
             key = self._key_of(settings)  # now: some constructors change their settings
-            if key and callable(kind := resolve(registry, settings.get('type'))):
-                check_words(key, kind, settings)
-            made = build(registry, settings, *args, **kwargs)
+            kind, given = resolve(registry, settings.get('type')) if key else None, dict(settings)
+            try:
+                made = build(registry, settings, *args, **kwargs)
+            except MMSTError:
+                _check_given(key, kind, given, legible=True)
+                raise  # with the advice of the class itself
+            except Exception:
+                _check_given(key, kind, given)
+                raise
             if key:
+                _check_given(key, kind, given)
                 self.note(made, key)
             return made
 
@@ -143,3 +151,9 @@ def _same(a: Any, b: Any) -> bool:
         return bool(a == b)
     except (ValueError, RuntimeError):  # arrays, tensors
         return False
+
+
+def _check_given(key: str | None, kind: Any, given: dict[str, Any], legible: bool = False) -> None:
+    """Refuse texts for numbers in the settings that a class or function was given."""
+    if key and callable(kind):
+        check_words(key, kind, given, legible)

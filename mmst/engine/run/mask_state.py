@@ -9,6 +9,7 @@ from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
 from ...pruning.prunable import with_new_kinds
 from ...pruning.reactivation import PruneState
+from ...settings.checks import as_number
 from .since_return import SinceReturn
 
 MASK, RETURNED = 'mmst_mask', 'mmst_returned'
@@ -59,8 +60,8 @@ def restore_returned(saved: Any, weights: Weights, averages: SinceReturn | None)
     Raises:
         TicketError: The state is damaged, or belongs to other weights.
     """
-    share = saved.get('share') if isinstance(saved, dict) else None
-    if not isinstance(share, float) or not 0 <= share <= 1:
+    share = as_number(saved.get('share')) if isinstance(saved, dict) else None
+    if share is None or not 0 <= share <= 1:
         raise TicketError(f'the checkpoint\'s {RETURNED} has no share between 0 and 1. Remedy: '
                           'resume from the checkpoint before it.')
     mask = checked(saved.get('returned'), weights)

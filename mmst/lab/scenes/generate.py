@@ -12,6 +12,7 @@ from ...data_in_use import MARKER, is_held
 from ...errors import config_error
 from ...files import parse_json, read_text
 from ...optional import if_there
+from ...settings.checks import check_choice, check_number, check_size
 from .ade_scenes import write_ade20k
 from .object_images import write_imagenet
 from .people import write_coco
@@ -62,21 +63,14 @@ class Generated:
 
 def _parameters(dataset, size, train, val, seed):
     """Fill in the defaults and check them; returns the marker's content."""
-    if dataset not in DATASETS:
-        raise config_error('dataset', dataset, 'not generated',
-                           f'choose one of {", ".join(DATASETS)}')
-    recipe = DATASETS[dataset]
+    recipe = DATASETS[check_choice('dataset', dataset, DATASETS)]
     size = list(recipe.size if size is None else size)
     train = recipe.train if train is None else train
     val = recipe.val if val is None else val
-    if len(size) != 2 or min(size) < 32 or max(size) > 2048:
-        raise config_error('size', size, 'cannot be drawn',
-                           'give height and width, each of 32 to 2048 pixels')
+    check_size('size', size, 'give height and width, each of 32 to 2048 pixels', 32, 2048)
     for name, count in (('train', train), ('val', val)):
-        if count < 1:
-            raise config_error(name, count, 'too few images', 'give 1 or more')
-    if seed < 0:
-        raise config_error('seed', seed, 'negative', 'give a whole number, 0 or more')
+        check_number(name, count, low=1, whole=True, remedy='give 1 or more')
+    check_number('seed', seed, low=0, whole=True, remedy='give 0 or more')
     return dict(dataset=dataset, version=VERSION, size=size, train=train, val=val, seed=seed)
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...settings.checks import as_whole
+
 #: ``_version`` of the modules whose map begins with the columns.
 COLUMNS_FIRST = 2
 #: Version of tickets from which on their weights are in the new order.
@@ -53,7 +55,7 @@ def has_old_order(metadata: Any) -> bool:
     if not isinstance(metadata, Mapping) or 'version' not in metadata:
         return False
     version = metadata['version']
-    return version is None or (isinstance(version, int) and version < COLUMNS_FIRST)
+    return version is None or _is_before(version, COLUMNS_FIRST)
 
 
 def swap_all(tensors: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def convert_optimizer(checkpoint: MutableMapping[str, Any], optimizer: Any,
 
 def _convert_ticket(content: dict[str, Any]) -> None:
     version, state = content.get('version'), content.get('state_dict')
-    if isinstance(version, int) and version < TICKET_COLUMNS_FIRST and isinstance(state, dict):
+    if _is_before(version, TICKET_COLUMNS_FIRST) and isinstance(state, dict):
         names = projections(state)
         for part in (state, content.get('mask')):
             _swap_in(part, names)
@@ -136,7 +138,7 @@ def _is_old_checkpoint(content: Mapping[str, Any]) -> bool:
     if not any(isinstance(key, str) and key.startswith('mmst_') for key in content):
         return False
     version = content.get(FORMAT_KEY, 1)
-    return isinstance(version, int) and version < FORMAT_COLUMNS_FIRST
+    return _is_before(version, FORMAT_COLUMNS_FIRST)
 
 
 def _convert_state(state: dict[str, Any], old_file: bool) -> dict[str, list[int]]:
@@ -163,3 +165,9 @@ def _swap_in(tensors: Any, names: Iterable[str]) -> None:
     for name in names if isinstance(tensors, dict) else ():
         if name in tensors:
             tensors[name] = swap(tensors[name])
+
+
+def _is_before(version: Any, first: int) -> bool:
+    """Return whether a file's version is a whole number below ``first``."""
+    number = as_whole(version)
+    return number is not None and number < first

@@ -142,6 +142,8 @@ VALUES = [
     (f'{HOOKS}.prune.leave_alone', ['*'], f'{HOOKS}.prune.parts', 'leave_alone'),
     (f'{HOOKS}.search.sparsity', 0.5, None, f'set {HOOKS}.prune.sparsity'),
     (f'{HOOKS}.prune.sparsity', '90%', None, 'sparsity=0.9'),
+    (f'{HOOKS}.prune.interval', 'often', None, 'use the paper'),
+    (f'{HOOKS}.search.warmup', True, None, "use the paper's 25"),
     ('custom_hooks', [dict(type='EarlyStoppingHook', monitor='mIoU', rule='greater', patience=-1)],
      'custom_hooks[0].patience', 'use 0'),
     ('train_cfg.max_epochs', 10**12, None, 'give the length of the run'),
