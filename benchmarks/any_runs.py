@@ -39,7 +39,7 @@ from mmengine.registry import MODELS, DefaultScope
 import mmst  # noqa: F401  (first of OpenMMLab's packages: it prepares them)
 from mmst.cli.main import call
 from mmst.costs.network_costs import NetworkCosts
-from mmst.deploy.compact.report import largest_difference
+from mmst.deploy.comparison import largest_difference
 from mmst.deploy.export.deployed import Deployed
 from mmst.deploy.export.onnx_file import export_onnx
 from mmst.lab.scenes import generate

@@ -11,7 +11,7 @@ import mmst  # noqa: F401  first: it prepares OpenMMLab's packages
 from mmst.costs.cost import layer_costs, total
 from mmst.deploy.compact import compact
 from mmst.deploy.open import open_ticket
-from mmst.engine.run.build import build_model
+from mmst.engine.build import build_model
 from mmst.engine.run.start_file import check_tested
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket

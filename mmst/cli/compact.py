@@ -4,7 +4,7 @@ import os.path as osp
 
 from .. import files
 from ..deploy.compact import compact
-from ..deploy.compact.report import compare, comparison_table
+from ..deploy.comparison import compare, comparison_table
 from ..deploy.open import check_shape, open_ticket
 from ..engine.run.config_file import read_config
 from ..settings.shape import first_shape, input_shape

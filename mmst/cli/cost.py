@@ -6,8 +6,7 @@ import os.path as osp
 from .. import files
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.ticket_cost import CostReport, config_cost, ticket_costs
-from ..engine.rehearsal.explain import explained
-from ..engine.rehearsal.places import Places
+from ..engine.explain import Places, explained
 from ..engine.run.config_file import read_config
 from ..openmmlab.toolbox import check_toolbox
 from ..settings.shape import first_shape, input_shape

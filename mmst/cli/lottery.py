@@ -2,10 +2,11 @@
 import argparse
 import os.path as osp
 
-from ..engine.run import launcher, offline
+from ..engine import offline
+from ..engine.run import launcher
 from ..engine.run.command_line import configure, resume_here
 from ..engine.run.retrain import retraining_config
-from ..engine.run.training import train
+from ..engine.training import train
 from ..settings.checks import check_number
 from ..tickets.reinitialize import prune_at_random
 from ..tickets.rewind import load_point, saved_points

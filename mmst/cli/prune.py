@@ -2,7 +2,8 @@
 import argparse
 import os.path as osp
 
-from ..engine.run import launcher, offline
+from ..engine import offline
+from ..engine.run import launcher
 from ..engine.run.command_line import configure
 from ..pruning.build import build_registered, criterion_name, read_kind
 from ..pruning.scope import check_scope

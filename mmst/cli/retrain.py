@@ -3,7 +3,7 @@ import argparse
 
 from ..engine.run.command_line import configure, resume_here
 from ..engine.run.retrain import retraining_config
-from ..engine.run.training import train
+from ..engine.training import train
 
 
 def run(args: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from ..engine import MaskedOptimWrapper
 from ..engine.run import launcher
 from ..engine.run.command_line import configure
 from ..engine.run.retrain import retraining_config
-from ..engine.run.training import train
+from ..engine.training import train
 from ..errors import config_error
 from ..settings.changes import changed, changed_part
 from ..settings.kinds import kind_name

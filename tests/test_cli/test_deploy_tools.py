@@ -10,7 +10,7 @@ from tiny_street import load_tool
 
 from mmst.cli.waiting import waiting
 from mmst.deploy.compact import compact, is_compact
-from mmst.deploy.compact.report import TOLERANCE, compare
+from mmst.deploy.comparison import TOLERANCE, compare
 from mmst.tickets import Ticket
 
 

@@ -10,10 +10,10 @@ from mmengine.runner import Runner
 from tiny import PlainConfig, timeline
 
 from mmst.costs.network_costs import NetworkCosts
+from mmst.engine.build import build_model
 from mmst.engine.data import check_data
 from mmst.engine.rehearsal import checks as preflight
 from mmst.engine.rehearsal import rehearse
-from mmst.engine.run.build import build_model
 from mmst.errors import MMSTError
 from mmst.lab.scenes import generate
 from mmst.tickets import Ticket

@@ -15,8 +15,7 @@ from mmengine.registry import DATASETS
 from ...errors import DataError, config_error
 from ...settings.kinds import kind_name
 from ...settings.resolve import resolve
-from ..rehearsal.explain import explained
-from ..rehearsal.places import Places
+from ..explain import Places, explained
 from .images import check_endings, check_pictures
 from .label_maps import check_label_maps
 from .outputs import check_outputs

@@ -9,7 +9,8 @@ from ..run.events import happened
 from ..run.fingerprint import find_difference, fingerprint
 from ..run.processes import check_processes
 from ..run.runner_views import models
-from .interval_hook import IntervalHook, counts_iterations, trains
+from ..run.steps import counts_iterations, trains
+from .interval_hook import IntervalHook
 
 EVENTS = ('search', 'prune', 'reactivate', 'recalibrate')
 

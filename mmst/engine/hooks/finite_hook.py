@@ -10,7 +10,8 @@ from torch import nn
 from ...errors import TrainingError
 from ...registry import HOOKS
 from ..run.runner_views import find_hook, unwrapped
-from .interval_hook import IntervalHook, counts_iterations
+from ..run.steps import counts_iterations
+from .interval_hook import IntervalHook
 
 #: Iterations between two looks at the losses where there is no ``LoggerHook``.
 INTERVAL = 50

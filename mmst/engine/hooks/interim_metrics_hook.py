@@ -10,7 +10,7 @@ from ...registry import HOOKS
 from ..run.events import events
 from ..run.monitors import check_monitors, plateau_schedulers
 from ..run.runner_views import find_hook
-from .interval_hook import trains
+from ..run.steps import trains
 from .mask_hook import MaskHook
 
 PREFIX = 'interim/'

@@ -1,19 +1,19 @@
 """Lets hooks act at the end of epochs, or of iterations in iteration-based runs."""
 import itertools
 from abc import abstractmethod
-from bisect import bisect
 
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY, convert_optimizer
-from ...openmmlab.internals import is_resumed, is_training
+from ...openmmlab.internals import is_resumed
 from ...search.adapters import accept_searched_states
 from ...search.graph.described import attach_described
 from ...settings.checks import check_number
-from ..run.plan import RunPlan
-from ..run.runner_views import averaged, models, unwrapped
+from ..run.plan import RunPlan, plan_of
+from ..run.runner_views import models, unwrapped
+from ..run.steps import counts_iterations, steps_done, stopped_early, trains
 
 
 class IntervalHook(Hook):
@@ -81,54 +81,6 @@ def drop_functions(checkpoint: dict) -> None:
             itertools.chain.from_iterable(schedulers.values())):
         for key in [key for key, value in state.items() if callable(value)]:
             del state[key]
-
-
-def trains(runner: Runner) -> bool:
-    """Return whether the runner is training rather than only testing or validating."""
-    return is_training(runner)
-
-
-def plan_of(runner: Runner) -> RunPlan:
-    """Return the plan of a runner that trains."""
-    return RunPlan(
-        steps=max_steps(runner), unit='iterations' if counts_iterations(runner) else 'epochs',
-        wrapper=type(runner.optim_wrapper), hooks=runner.hooks, model=unwrapped(runner),
-        averaged=averaged(runner), cfg=runner.cfg)
-
-
-def counts_iterations(runner: Runner) -> bool:
-    """Return whether steps are iterations rather than epochs."""
-    return isinstance(runner.train_loop, IterBasedTrainLoop)
-
-
-def max_steps(runner: Runner) -> int:
-    """Return steps of the whole run."""
-    return runner.max_iters if counts_iterations(runner) else runner.max_epochs
-
-
-def steps_done(runner: Runner) -> int:
-    """Return steps that are finished; call it between steps."""
-    return runner.iter if counts_iterations(runner) else runner.epoch
-
-
-def stopped_early(runner: Runner) -> bool:
-    """Return whether a hook, e.g. ``EarlyStoppingHook``, has ended the run before its last step."""
-    return bool(getattr(runner.train_loop, 'stop_training', False)
-                and steps_done(runner) < max_steps(runner))
-
-
-def iterations_per_step(runner: Runner) -> int:
-    """Return iterations in a step."""
-    return 1 if counts_iterations(runner) else len(runner.train_dataloader)
-
-
-def validation_due(runner: Runner, step: int) -> bool:
-    """Return whether the loop validates at the end of ``step``."""
-    loop = runner.train_loop
-    if runner.val_loop is None or step < loop.val_begin:
-        return False
-    interval = loop.dynamic_intervals[bisect(loop.dynamic_milestones, step + 1) - 1]
-    return step % interval == 0 or step == max_steps(runner)
 
 
 def check_interval(key: str, value, remedy: str) -> int:

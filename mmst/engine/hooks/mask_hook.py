@@ -11,7 +11,8 @@ from ...pruning.prunable import PARTS, prunable_weights
 from ..run.mask_state import MASK, RETURNED, mask_state, returned_state
 from ..run.runner_views import averaged, unwrapped
 from ..run.since_return import SinceReturn
-from .interval_hook import IntervalHook, trains
+from ..run.steps import trains
+from .interval_hook import IntervalHook
 
 
 class MaskHook(IntervalHook):

@@ -26,7 +26,8 @@ from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import averaged, evaluated, find_hook, refresh_averaged, unwrapped
 from ..run.since_return import SinceReturn
-from .interval_hook import check_interval, counts_iterations, max_steps
+from ..run.steps import counts_iterations, max_steps
+from .interval_hook import check_interval
 from .mask_hook import MaskHook
 from .search_hook import SearchHook
 

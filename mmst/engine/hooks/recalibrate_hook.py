@@ -7,13 +7,8 @@ from ...search.recalibrate import average_statistics, recalibrate
 from ..run.batches import training_batches, training_precision
 from ..run.events import add_event, events, follows, happened
 from ..run.runner_views import models, refresh_averaged
-from .interval_hook import (
-    IntervalHook,
-    check_interval,
-    counts_iterations,
-    max_steps,
-    validation_due,
-)
+from ..run.steps import counts_iterations, max_steps, validation_due
+from .interval_hook import IntervalHook, check_interval
 
 
 @HOOKS.register_module()

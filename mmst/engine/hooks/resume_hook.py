@@ -18,16 +18,11 @@ from ..run.events import events, happened
 from ..run.position import Position, finish_epoch_first, read
 from ..run.resume import find_checkpoint
 from ..run.runner_views import find_hook
+from ..run.steps import counts_iterations, trains, validation_due
 from ..run.training_state import check_state
 from ..run.work_dir import claim, run_id
 from ..run.work_dir_lock import release
-from .interval_hook import (
-    convert_resumed,
-    counts_iterations,
-    drop_functions,
-    trains,
-    validation_due,
-)
+from .interval_hook import convert_resumed, drop_functions
 from .ticket_checkpoint_hook import TicketCheckpointHook
 
 

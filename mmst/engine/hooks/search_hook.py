@@ -25,7 +25,8 @@ from ..run.search_advice import (
     stop_trials,
     warn,
 )
-from .interval_hook import IntervalHook, check_interval, iterations_per_step, max_steps, steps_done
+from ..run.steps import iterations_per_step, max_steps, steps_done
+from .interval_hook import IntervalHook, check_interval
 from .mask_hook import MaskHook
 
 

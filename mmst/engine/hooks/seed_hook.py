@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner, set_random_seed
 
 from ...registry import HOOKS
-from .interval_hook import counts_iterations
+from ..run.steps import counts_iterations
 
 
 @HOOKS.register_module()

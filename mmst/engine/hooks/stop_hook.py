@@ -24,8 +24,9 @@ from ..run.position import (
 )
 from ..run.resume import STOPPED, remove_outdated
 from ..run.runner_views import find_hook
+from ..run.steps import counts_iterations, trains
 from ..run.stop import Stopped, StopSignals
-from .interval_hook import counts_iterations, drop_functions, trains
+from .interval_hook import drop_functions
 from .resume_hook import ResumeHook
 
 #: Seconds between two exchanges of several processes, and the most steps.

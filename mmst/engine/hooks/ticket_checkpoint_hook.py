@@ -15,8 +15,8 @@ from ...registry import HOOKS
 from ..optim.gathered_gradients import GatheredGradients
 from ..run.own_files import own_name, own_steps
 from ..run.resume import STOPPED, remove_outdated
+from ..run.steps import trains
 from .interim_metrics_hook import PREFIX
-from .interval_hook import trains
 
 #: In the message hub: files that are removed after the checkpoint that says so is written.
 OUTDATED = 'mmst_outdated'

@@ -26,16 +26,10 @@ from ..run.paper import check_figures, figures_of, paper_table
 from ..run.partial_load import refuse_partial_load
 from ..run.plan import RunPlan
 from ..run.runner_views import evaluated, find_hook, unwrapped
+from ..run.steps import counts_iterations, max_steps, steps_done, stopped_early, validation_due
 from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
-from .interval_hook import (
-    IntervalHook,
-    counts_iterations,
-    max_steps,
-    steps_done,
-    stopped_early,
-    validation_due,
-)
+from .interval_hook import IntervalHook
 from .labels_hook import UNLABELLED, without_label
 from .mask_hook import MaskHook
 from .search_hook import SearchHook

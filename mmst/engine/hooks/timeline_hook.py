@@ -21,18 +21,12 @@ from ..run.events import events
 from ..run.progress import Progress, unit_name
 from ..run.runner_views import find_hook, unwrapped
 from ..run.snapshot import part_widths, snapshot
-from ..run.upcoming import due_sparsity, upcoming
-from .interval_hook import (
-    IntervalHook,
-    counts_iterations,
-    iterations_per_step,
-    max_steps,
-    steps_done,
-    trains,
-)
+from ..run.steps import counts_iterations, iterations_per_step, max_steps, steps_done, trains
+from .interval_hook import IntervalHook
 from .mask_hook import MaskHook
 from .search_hook import SearchHook
 from .ticket_hook import TicketHook
+from .upcoming import due_sparsity, upcoming
 
 #: Events that change the network; after them a table is logged.
 CHANGES = ('search', 'prune', 'reactivate')

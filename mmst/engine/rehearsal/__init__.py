@@ -9,9 +9,8 @@ from typing import Any
 from mmengine.config import Config
 
 from ...openmmlab.internals import compile_step, initialize_weights
+from ..explain import Places, explained
 from . import settings
-from .explain import explained
-from .places import Places
 from .runner import build
 from .sandbox import sandbox
 from .steps import Rehearsal

@@ -5,11 +5,10 @@ from ...openmmlab.toolbox import check_toolbox
 from ...settings.length import run_length
 from ...settings.sections import check_names, check_sections
 from ...settings.unbuilt import check_test
-from ..run.build import build_model
+from ..build import build_model
+from ..explain import Places, explained
 from ..run.processes import check_config
 from ..run.start_file import check_start
-from .explain import explained
-from .places import Places
 
 
 def check(cfg: Config) -> None:

@@ -20,9 +20,10 @@ from ...errors import config_error
 from ...openmmlab.internals import jump
 from ...settings.checks import as_number, check_flag, check_number, suggestion
 from ...settings.resolve import resolve
-from ..hooks.interval_hook import IntervalHook, counts_iterations, max_steps
+from ..explain import Places
+from ..hooks.interval_hook import IntervalHook
+from ..run.steps import counts_iterations, max_steps
 from ..run.writable import check_can_be_made
-from .places import Places
 
 #: Steps of a schedule that are tried: seconds; and of a longer one's end.
 MOST, LAST = 500_000, 10_000

@@ -21,13 +21,14 @@ from ...openmmlab.internals import (
 )
 from ...search.adapters import accept_searched_states
 from ...settings.words import check_words
-from ..hooks.interval_hook import IntervalHook, plan_of
+from ..explain import Places
+from ..hooks.interval_hook import IntervalHook
 from ..hooks.mask_hook import MaskHook
 from ..hooks.search_hook import SearchHook
+from ..run.plan import plan_of
 from ..run.runner_views import unwrapped
 from ..run.start_file import start_file
 from . import settings
-from .places import Places
 
 #: Images of a training batch: enough for BN, few enough for any device.
 IMAGES = 2

@@ -4,7 +4,7 @@ from typing import Any
 from mmengine.optim import _ParamScheduler
 from mmengine.runner import Runner
 
-from ..hooks.interval_hook import counts_iterations
+from .steps import counts_iterations
 
 KEY = 'mmst_epoch_length'
 

@@ -6,10 +6,13 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.model import BaseAveragedModel
 from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
 from torch import nn
 
 from ...errors import config_error
 from ..optim.masked_optim_wrapper import MaskedStep
+from .runner_views import averaged, unwrapped
+from .steps import counts_iterations, max_steps
 
 
 @dataclass(frozen=True)
@@ -93,3 +96,11 @@ class RunPlan:
                                'the averaged network becomes the ticket, and another would be '
                                'evaluated', 'set evaluate_on_ema=True (evaluate_on_origin=True '
                                'evaluates both), or leave the hook out')
+
+
+def plan_of(runner: Runner) -> RunPlan:
+    """Return the plan of a runner that trains."""
+    return RunPlan(
+        steps=max_steps(runner), unit='iterations' if counts_iterations(runner) else 'epochs',
+        wrapper=type(runner.optim_wrapper), hooks=runner.hooks, model=unwrapped(runner),
+        averaged=averaged(runner), cfg=runner.cfg)

@@ -5,7 +5,7 @@ import torch
 from small_nets import randomise_norms
 
 from mmst.deploy.compact import compact
-from mmst.deploy.compact.report import largest_difference
+from mmst.deploy.comparison import largest_difference
 from mmst.errors import ConfigError, TicketError
 from mmst.pruning.mask import Mask
 from mmst.pruning.prunable import PRUNABLE

@@ -18,9 +18,9 @@ from mmengine.visualization import Visualizer
 from short_runs import short_run
 from tiny_street import load_tool
 
+from mmst.engine import training
 from mmst.engine.rehearsal import rehearse
 from mmst.engine.rehearsal.sandbox import sandbox
-from mmst.engine.run import training
 from mmst.engine.run.command_line import complete, configure
 from mmst.engine.run.processes import stop_together
 from mmst.errors import ConfigError, config_error

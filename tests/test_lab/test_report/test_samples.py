@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 from report_runs import write_run
 from short_runs import short_run
 
-from mmst.engine.run.build import build_model
+from mmst.engine.build import build_model
 from mmst.lab.report.collect import collect
 from mmst.lab.report.samples import draw_samples
 

@@ -2,10 +2,10 @@
 
 from mmengine.runner import Runner
 
-from ..hooks.interval_hook import counts_iterations, max_steps, validation_due
-from ..hooks.prune_hook import PruneHook
-from ..hooks.search_hook import SearchHook
-from .runner_views import find_hook
+from ..run.runner_views import find_hook
+from ..run.steps import counts_iterations, max_steps, validation_due
+from .prune_hook import PruneHook
+from .search_hook import SearchHook
 
 
 def upcoming(runner: Runner, step: int) -> list[str]:

@@ -2,7 +2,7 @@
 import pytest
 from tiny import make
 
-from mmst.engine.run.upcoming import due_sparsity, multiple_after, upcoming
+from mmst.engine.hooks.upcoming import due_sparsity, multiple_after, upcoming
 
 
 def test_the_next_search_prune_and_evaluation_are_told_until_the_end(tmp_path):

@@ -3,20 +3,20 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from ...data_in_use import holding
-from ...errors import MMSTError
-from ...randomness import isolated_random_state
-from ..data import check_data
-from ..hooks.labels_hook import LabelsHook
-from ..hooks.stop_hook import StopHook
-from ..rehearsal import checks as preflight
-from ..rehearsal import rehearse
-from . import launcher
-from .processes import stop_together
-from .runner_views import find_hook
-from .stop import Stopped, StopSignals
-from .work_dir import claim
-from .writable import check_writable
+from ..data_in_use import holding
+from ..errors import MMSTError
+from ..randomness import isolated_random_state
+from .data import check_data
+from .hooks.labels_hook import LabelsHook
+from .hooks.stop_hook import StopHook
+from .rehearsal import checks as preflight
+from .rehearsal import rehearse
+from .run import launcher
+from .run.processes import stop_together
+from .run.runner_views import find_hook
+from .run.stop import Stopped, StopSignals
+from .run.work_dir import claim
+from .run.writable import check_writable
 
 
 def train(cfg: Config) -> Runner:

@@ -10,34 +10,33 @@ from mmengine.dist import is_main_process
 from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
-from ... import files
-from ...costs.table import ticket_table
-from ...errors import config_error
-from ...openmmlab.toolbox import check_toolbox
-from ...pruning.acting import check_zeros_act
-from ...pruning.build import scores_of, update_kept
-from ...pruning.criteria.base import Criterion
-from ...pruning.draw import draw_mask
-from ...pruning.mask import Mask
-from ...pruning.prunable import prunable_weights
-from ...randomness import isolated_random_state
-from ...search.adapters import accept_searched_states
-from ...search.recalibrate import recalibrate
-from ...settings.hooks import default_hooks, hook_settings
-from ...settings.sections import check_names, check_sections
-from ...settings.shape import first_shape, input_shape
-from ...tickets import Ticket, summarize
-from ...tickets.described import model_config
-from ...tickets.imports import listed_imports
-from ...tickets.plain_data import as_plain_data
-from ..data import check_data
-from ..hooks.labels_hook import LabelsHook, without_label
-from ..rehearsal.explain import explained
-from ..rehearsal.places import Places
-from .batches import criterion_gradients, show_inputs, training_batches
+from .. import files
+from ..costs.table import ticket_table
+from ..errors import config_error
+from ..openmmlab.toolbox import check_toolbox
+from ..pruning.acting import check_zeros_act
+from ..pruning.build import scores_of, update_kept
+from ..pruning.criteria.base import Criterion
+from ..pruning.draw import draw_mask
+from ..pruning.mask import Mask
+from ..pruning.prunable import prunable_weights
+from ..randomness import isolated_random_state
+from ..search.adapters import accept_searched_states
+from ..search.recalibrate import recalibrate
+from ..settings.hooks import default_hooks, hook_settings
+from ..settings.sections import check_names, check_sections
+from ..settings.shape import first_shape, input_shape
+from ..tickets import Ticket, summarize
+from ..tickets.described import model_config
+from ..tickets.imports import listed_imports
+from ..tickets.plain_data import as_plain_data
 from .build import build_model
-from .runner_views import unwrapped
-from .start_file import check_tested
+from .data import check_data
+from .explain import Places, explained
+from .hooks.labels_hook import LabelsHook, without_label
+from .run.batches import criterion_gradients, show_inputs, training_batches
+from .run.runner_views import unwrapped
+from .run.start_file import check_tested
 
 #: Settings that every runner needs.
 _HOOKS = ('timer', 'logger', 'param_scheduler', 'sampler_seed')

@@ -2,9 +2,8 @@
 from mmengine.config import Config
 from torch import nn
 
-from ...models import build
-from ..rehearsal.explain import explained
-from ..rehearsal.places import Places
+from ..models import build
+from .explain import Places, explained
 
 
 def build_model(cfg: Config) -> nn.Module:

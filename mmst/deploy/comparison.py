@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from ...costs.cost import image_channels
-from ...costs.table import render
-from ...errors import TicketError
-from ...tickets import Ticket
-from ..ticket_cost import kept_weights, network_cost
+from ..costs.cost import image_channels
+from ..costs.table import render
+from ..errors import TicketError
+from ..tickets import Ticket
+from .ticket_cost import kept_weights, network_cost
 
 #: Largest difference of outputs that rounding explains, relative to the largest output.
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
