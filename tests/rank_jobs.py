@@ -13,8 +13,7 @@ from mmengine import dist
 from tiny import averaged, find_hook, find_units, make, unwrapped
 
 from mmst.cli.ending import end_in_one_line
-from mmst.engine import PruneHook, SearchHook
-from mmst.engine import training
+from mmst.engine import PruneHook, SearchHook, training
 from mmst.engine.run import launcher
 from mmst.engine.run.events import events, happened
 from mmst.engine.run.runner_views import models, refresh_averaged
