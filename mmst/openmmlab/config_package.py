@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import ConfigError
+from .internals import wrap_base_paths, wrap_hub_paths
 
 PACKAGE_DIR = osp.dirname(osp.dirname(osp.abspath(__file__)))
 CONFIG_UTILS = 'mmengine.config.utils'
@@ -41,9 +42,7 @@ def add_config_package(config: ModuleType) -> None:
     # The module's name, not the distribution's: mmengine then asks importlib where the package
     # is, which is right for editable installs too. Its look-up by distribution is not.
     utils.MODULE2PACKAGE.setdefault('mmst', 'mmst')
-    if not is_ours(config.Config._get_cfg_path):
-        config.Config._get_cfg_path = staticmethod(
-            functools.partial(_get_cfg_path, config.Config._get_cfg_path))
+    wrap_base_paths(config, _get_cfg_path)
     find_without_pkg_resources(config, importlib.import_module('mmengine.utils.package_utils'))
 
 
@@ -55,8 +54,7 @@ def add_to_hub(package: ModuleType) -> None:
     """
     hub, utils = package.hub, importlib.import_module(CONFIG_UTILS)
     if not is_ours(hub.get_config):
-        hub._get_package_and_cfg_path = functools.partial(
-            _get_package_and_cfg_path, utils._get_package_and_cfg_path, utils.MODULE2PACKAGE)
+        wrap_hub_paths(hub, utils, _get_package_and_cfg_path)
         hub.get_config = functools.partial(_get_config, hub.get_config)  # get_model calls it
     find_without_pkg_resources(hub)
 
@@ -90,12 +88,11 @@ def _get_cfg_path(theirs: Callable, cfg_path: str, filename: str) -> tuple[str, 
     return theirs(cfg_path, filename)
 
 
-def _get_package_and_cfg_path(theirs: Callable, packages: dict[str, str],
-                              cfg_path: str) -> tuple[str, str]:
+def _get_package_and_cfg_path(theirs: Callable, cfg_path: str) -> tuple[str, str]:
     """Return package and path; mmengine wants a folder in them, and our configs have none."""
     package, separator, name = cfg_path.partition('::')
     if package == 'mmst' and separator:
-        return packages[package], name
+        return package, name
     return theirs(cfg_path)
 
 

@@ -1,19 +1,26 @@
-"""Gives mmengine's private parts public names.
+"""Gives OpenMMLab's private parts public names.
 
-Nothing else touches such attributes of another object, so that a new version of mmengine is
-adapted to here. A subclass may use inherited members as it likes.
+No other file touches them, of another object or of its own base class, so that a new version of
+mmengine is adapted to here; a subclass may override a method. This file is there before mmengine's
+modules, and imports none of them by itself.
 """
-from collections.abc import Callable, Iterable
-from typing import Any
+from __future__ import annotations
 
-from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
-from mmengine.runner import BaseLoop, Runner
-from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
-from mmengine.utils import ManagerMixin
-from mmengine.visualization import Visualizer
-from mmengine.visualization.vis_backend import BaseVisBackend
-from torch import nn
-from torch.utils.data import DataLoader
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.optim import AmpOptimWrapper, OneCycleLR, OptimWrapper
+    from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+    from mmengine.runner import BaseLoop, Runner
+    from mmengine.utils import ManagerMixin
+    from mmengine.visualization import Visualizer
+    from mmengine.visualization.vis_backend import BaseVisBackend
+    from torch import nn
+    from torch.utils.data import DataLoader
 
 
 def is_resumed(runner: Runner) -> bool:
@@ -35,19 +42,21 @@ def resume_from(runner: Runner, path: str | None) -> None:
 
 def is_on_server(path: str) -> bool:
     """Return whether mmengine loads a checkpoint of this name from elsewhere than a local file."""
+    from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
     return CheckpointLoader._get_checkpoint_loader(path) is not load_from_local
 
 
 def is_training(runner: Runner) -> bool:
     """Return whether the runner trains, not only tests or validates: its loop is built then."""
+    from mmengine.runner import BaseLoop
     return isinstance(runner._train_loop, BaseLoop)
 
 
-def training_data(runner: Runner) -> Any:
-    """Return the training loader, or its settings as long as it is not built; None where there is
-    none.
+def loader_of(runner: Runner, split: str = 'train') -> Any:
+    """Return the loader of ``'train'``, ``'val'`` or ``'test'``, or its settings as long as it is
+    not built; None where there is none.
     """
-    return runner._train_dataloader
+    return getattr(runner, f'_{split}_dataloader')
 
 
 def validation_loop(runner: Runner) -> Any:
@@ -60,6 +69,11 @@ def validation_loop(runner: Runner) -> Any:
 def set_loader(runner: Runner, split: str, loader: DataLoader[Any]) -> None:
     """Give the runner a built loader of ``'train'``, ``'val'`` or ``'test'``."""
     setattr(runner, f'_{split}_dataloader', loader)
+
+
+def set_alone(runner: Runner, name: str) -> None:
+    """Let a runner be a single process, and call its run ``name`` in place of the time of day."""
+    runner._rank, runner._world_size, runner._timestamp = 0, 1, name
 
 
 def initialize_weights(runner: Runner) -> None:
@@ -99,6 +113,42 @@ def jump(scheduler: _ParamScheduler, steps: int) -> None:
     scheduler.last_step = max(scheduler.last_step, min(steps, scheduler.end - 1) - scheduler.begin)
 
 
+def phases_of(scheduler: OneCycleLR) -> Sequence[Mapping[str, Any]]:
+    """Return the phases of one cycle: ``end_step``, and the levels at which each starts and ends.
+    """
+    return scheduler._schedule_phases
+
+
+def accumulation(wrapper: OptimWrapper) -> int:
+    """Return how many iterations an optimizer wrapper gathers gradients for a step."""
+    return wrapper._accumulative_counts
+
+
+def iterations_of(wrapper: OptimWrapper) -> int:
+    """Return how many iterations an optimizer wrapper has seen."""
+    return wrapper._inner_count
+
+
+def set_iterations(wrapper: OptimWrapper, count: int) -> None:
+    """Let an optimizer wrapper go on as if it had seen a number of iterations."""
+    wrapper._inner_count = count
+
+
+def clip_gradients(wrapper: OptimWrapper) -> None:
+    """Clip the gradients of an optimizer wrapper by its own settings."""
+    wrapper._clip_grad()
+
+
+def scale_after_step(wrapper: AmpOptimWrapper) -> float | None:
+    """Return the scale of losses after each step; None: the scaler finds it."""
+    return wrapper._scale_update_param
+
+
+def let_scale_be(wrapper: AmpOptimWrapper) -> None:
+    """Give an optimizer wrapper's scaler no scale of losses."""
+    wrapper._scale_update_param = None
+
+
 def visualizer_backends(visualizer: Visualizer) -> Iterable[Any]:
     """Return the backends of a visualizer."""
     return visualizer._vis_backends.values()
@@ -112,3 +162,54 @@ def notes_initialization(module: nn.Module) -> bool:
 def forget_initialization(network: nn.Module) -> None:
     """Let ``init_weights`` note nothing in a log: there is no run that this network belongs to."""
     network._dump_init_info = lambda *args: None  # type: ignore[assignment]
+
+
+def lock_release(manager: ModuleType) -> Callable[[], None]:
+    """Return what gives the lock of ``mmengine.utils.manager`` back."""
+    return manager._release_lock
+
+
+def wrap_base_paths(config: ModuleType, own: Callable[..., Any]) -> None:
+    """Let ``own(theirs, path, file)`` find the base configs of ``mmengine.config.config``, once."""
+    theirs = config.Config._get_cfg_path
+    if not isinstance(theirs, functools.partial):
+        config.Config._get_cfg_path = staticmethod(functools.partial(own, theirs))
+
+
+def wrap_hub_paths(hub: ModuleType, utils: ModuleType, own: Callable[..., Any]) -> None:
+    """Let ``own(theirs, path)`` find the configs of ``mmengine.hub.hub``.
+
+    Args:
+        hub (ModuleType): It looks the function up there.
+        utils (ModuleType): ``mmengine.config.utils``, which has mmengine's own.
+        own (Callable): Called with mmengine's own function and a config's path.
+    """
+    hub._get_package_and_cfg_path = functools.partial(  # type: ignore[attr-defined]
+        own, utils._get_package_and_cfg_path)
+
+
+def load_content(checkpoint: ModuleType, filename: str, map_location: Any) -> Any:
+    """Return a file's content as ``mmengine.runner.checkpoint`` loads it."""
+    return checkpoint._load_checkpoint(filename, map_location=map_location)
+
+
+def part_loader(checkpoint: ModuleType) -> Callable[..., Any]:
+    """Return the function ``(prefix, filename, map_location)`` of ``mmengine.runner.checkpoint``
+    that loads a part of a state.
+    """
+    return checkpoint._load_checkpoint_with_prefix
+
+
+def set_part_loader(checkpoint: ModuleType, function: Callable[..., Any]) -> None:
+    """Replace the function that :func:`part_loader` returns."""
+    checkpoint._load_checkpoint_with_prefix = function  # type: ignore[attr-defined]
+
+
+def set_operations(mmcv: ModuleType, operations: ModuleType) -> None:
+    """Give mmcv its compiled operations."""
+    mmcv._ext = operations  # type: ignore[attr-defined]
+
+
+def set_inference_config(network: nn.Module, cfg: Config) -> None:
+    """Give a network the config in which mmpretrain's inferencers look for its pipeline."""
+    network._config = cfg

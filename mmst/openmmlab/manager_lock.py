@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from .internals import lock_release
+
 _METHODS = ('get_instance', 'get_current_instance')
 
 
@@ -17,7 +19,7 @@ def release_on_errors(manager: ModuleType) -> None:
     for name in _METHODS:
         method = vars(manager.ManagerMixin)[name].__func__
         if not hasattr(method, '__wrapped__'):
-            guarded = classmethod(_guarded(method, manager._release_lock))
+            guarded = classmethod(_guarded(method, lock_release(manager)))
             setattr(manager.ManagerMixin, name, guarded)
 
 

@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 
+from .internals import set_operations
+
 
 class MMCVExtPlaceholder(types.ModuleType):
     """Stands in for ``mmcv._ext``: every operation can be looked up, none can be called."""
@@ -38,4 +40,4 @@ def install_mmcv_ext_placeholder(mmcv: types.ModuleType) -> None:
         return
     placeholder = MMCVExtPlaceholder()
     sys.modules[placeholder.__name__] = placeholder
-    mmcv._ext = placeholder  # type: ignore[attr-defined]
+    set_operations(mmcv, placeholder)

@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from ..registry import STATE_RECEIVERS
+from .internals import load_content, part_loader, set_part_loader
 
 #: Key of ``_metadata``: no module has such a path.
 _NOTE = '<mmst>'
@@ -38,7 +39,7 @@ def receive_searched_states(checkpoint: types.ModuleType) -> None:
     """
     if hasattr(checkpoint.load_state_dict, '__wrapped__'):
         return  # done before
-    load, take_part = checkpoint.load_state_dict, checkpoint._load_checkpoint_with_prefix
+    load, take_part = checkpoint.load_state_dict, part_loader(checkpoint)
 
     @functools.wraps(load)
     def load_state_dict(module: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
@@ -48,9 +49,8 @@ def receive_searched_states(checkpoint: types.ModuleType) -> None:
         return load(module, state_dict, *args, **kwargs)
 
     @functools.wraps(take_part)
-    def _load_checkpoint_with_prefix(prefix: str, filename: str,
-                                     map_location: Any = None) -> Any:
-        content = checkpoint._load_checkpoint(filename, map_location=map_location)
+    def load_part(prefix: str, filename: str, map_location: Any = None) -> Any:
+        content = load_content(checkpoint, filename, map_location)
         state = content.get('state_dict', content)
         search = (getattr(state, '_metadata', None) or {}).get(_NOTE)
         if search is None:
@@ -62,8 +62,7 @@ def receive_searched_states(checkpoint: types.ModuleType) -> None:
             prefix, filename, map_location)  # which says what is wrong
 
     checkpoint.load_state_dict = load_state_dict  # type: ignore[attr-defined]
-    checkpoint._load_checkpoint_with_prefix = (  # type: ignore[attr-defined]
-        _load_checkpoint_with_prefix)
+    set_part_loader(checkpoint, load_part)
 
 
 def receive(module: nn.Module, search: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ...errors import TicketError
+from ...openmmlab.internals import accumulation, iterations_of, set_iterations
 from ...settings.checks import as_whole
 
 KEY = 'gathered_gradients'
@@ -36,20 +37,20 @@ class GatheredGradients(_Wrapper):
     @property
     def gathered(self) -> int:
         """Return iterations since the last step."""
-        return self._inner_count % self._accumulative_counts
+        return iterations_of(self) % accumulation(self)
 
     @property
     def gathers(self) -> bool:
         """Return whether a step takes several iterations."""
-        return self._accumulative_counts > 1
+        return accumulation(self) > 1
 
     def collect(self) -> None:
         """Get ready to be saved; all processes must call it."""
         self._collected = None
         if self.gathered and not self.should_update():
             ranks = dist.all_gather_object(_own(self.optimizer))
-            self._collected = dict(gathered=self.gathered, of=self._accumulative_counts,
-                                   iteration=self._inner_count, ranks=ranks)
+            self._collected = dict(gathered=self.gathered, of=accumulation(self),
+                                   iteration=iterations_of(self), ranks=ranks)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the optimizer's state, with the gradients that were gathered since its last step.
@@ -57,7 +58,7 @@ class GatheredGradients(_Wrapper):
         if dist.get_world_size() == 1:
             self.collect()
         state, collected = super().state_dict(), self._collected
-        if collected is not None and collected['iteration'] == self._inner_count:
+        if collected is not None and collected['iteration'] == iterations_of(self):
             state[KEY] = {key: collected[key] for key in ('gathered', 'of', 'ranks')}
         return state
 
@@ -75,17 +76,17 @@ class GatheredGradients(_Wrapper):
             return
         # From 0, as nothing is lost: mmengine would warn that it is.
         super().initialize_count_status(model, 0, max_counts)
-        self._inner_count = init_counts
+        set_iterations(self, init_counts)
 
     def _restore(self, saved: Any, iteration: int) -> bool:
         """Return whether the gradients belong to the place at which the run goes on."""
         ranks = _checked(saved, self.optimizer)
-        if (saved['of'], saved['gathered']) != (self._accumulative_counts,
-                                                iteration % self._accumulative_counts):
+        if (saved['of'], saved['gathered']) != (accumulation(self),
+                                                iteration % accumulation(self)):
             print_log(
                 f'the checkpoint holds gradients of {saved["gathered"]} of {saved["of"]} '
                 f'iterations of a step; with optim_wrapper.accumulative_counts = '
-                f'{self._accumulative_counts} this run goes on elsewhere and leaves them out.',
+                f'{accumulation(self)} this run goes on elsewhere and leaves them out.',
                 'current', logging.WARNING)
             return False
         same = len(ranks) == dist.get_world_size()

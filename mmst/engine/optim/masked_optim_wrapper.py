@@ -8,6 +8,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch.optim import Optimizer
 
 from ...errors import config_error
+from ...openmmlab.internals import clip_gradients, let_scale_be, scale_after_step
 from ...pruning.reactivation import (
     PruneState,
     mask_gradients,
@@ -118,22 +119,22 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
             super().__init__(loss_scale=loss_scale, dtype=dtype, **kwargs)
             if dtype in ('bfloat16', torch.bfloat16):  # It has the exponents of float32.
                 self.loss_scaler = _no_scaler()
-                self._scale_update_param = None
+                let_scale_be(self)
             return
         OptimWrapper.__init__(self, **kwargs)
         self.masks, self.returned, self.penalty = {}, {}, None
         self._collected = self._to_restore = None
         self.loss_scaler = _no_scaler()
-        self._scale_update_param = None
+        let_scale_be(self)
         self.cast_dtype = torch.bfloat16
 
     def step(self, **kwargs) -> None:
         self.loss_scaler.unscale_(self.optimizer)
         self.adjust_gradients()
         if self.clip_grad_kwargs:
-            self._clip_grad()
+            clip_gradients(self)
         self.loss_scaler.step(self.optimizer, **kwargs)
-        self.loss_scaler.update(self._scale_update_param)
+        self.loss_scaler.update(scale_after_step(self))
         zero_pruned(self.masks)
 
     def load_state_dict(self, state_dict: dict) -> None:

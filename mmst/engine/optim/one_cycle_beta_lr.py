@@ -4,6 +4,7 @@ from typing import Any
 from mmengine.optim import OneCycleLR
 
 from ...errors import config_error
+from ...openmmlab.internals import phases_of, steps_of
 from ...registry import PARAM_SCHEDULERS
 from ...settings.checks import check_number
 
@@ -43,7 +44,7 @@ class OneCycleBetaLR(OneCycleLR):
     def step(self) -> None:
         """Set rate and beta1 of the next step."""
         super().step()
-        if self.begin <= self._global_step < self.end:
+        if self.begin <= steps_of(self) < self.end:
             for group in self.optimizer.param_groups:
                 _set_momentum(group, self.momentum)
 
@@ -52,10 +53,10 @@ class OneCycleBetaLR(OneCycleLR):
         """Return beta1 at the present step."""
         level = {'initial_lr': self.max_momentum, 'max_lr': self.base_momentum,
                  'min_lr': self.max_momentum}
-        start = 0.
-        for phase in self._schedule_phases:
+        start, phases = 0., phases_of(self)
+        for phase in phases:
             end = phase['end_step']
-            if self.last_step <= end or phase is self._schedule_phases[-1]:
+            if self.last_step <= end or phase is phases[-1]:
                 break
             start = end
         return self.anneal_func(level[phase['start_lr']], level[phase['end_lr']],

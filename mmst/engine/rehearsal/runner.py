@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 
-from ...openmmlab.internals import beginning, visualizer_backends
+from ...openmmlab.internals import beginning, set_alone, visualizer_backends
 from ...settings.parts import leaves
 from ...settings.resolve import resolve
 
@@ -58,10 +58,10 @@ class _Alone(_Runner):
 
     def setup_env(self, env_cfg: dict) -> None:
         set_multi_processing(**env_cfg.get('mp_cfg', {}))
-        self._rank, self._world_size, self._timestamp = 0, 1, 'rehearsal'
+        set_alone(self, 'rehearsal')
 
     def build_logger(self, log_level='INFO', *args, **kwargs) -> MMLogger:
-        return MMLogger.get_instance(self._experiment_name, log_level=log_level)
+        return MMLogger.get_instance(self.experiment_name, log_level=log_level)
 
     def _log_env(self, env_cfg: dict) -> None:
         pass

@@ -14,9 +14,9 @@ from ...errors import MMSTError, TicketError, config_error
 from ...openmmlab.internals import (
     is_on_server,
     is_resumed,
+    loader_of,
     resume_from,
     set_loader,
-    training_data,
     validation_loop,
 )
 from ...search.adapters import accept_searched_states
@@ -50,14 +50,14 @@ class Rehearsal:
 
     def build_loader(self, split: str) -> None:
         """Build a dataloader as the run will, workers and all; none of them is started."""
-        cfg = getattr(self.runner, f'_{split}_dataloader')
+        cfg = loader_of(self.runner, split)
         if isinstance(cfg, dict):
             check_words(f'{split}_dataloader', DataLoader, cfg)
             set_loader(self.runner, split, self.runner.build_dataloader(cfg, seed=self.runner.seed))
 
     def build_train_loop(self) -> None:
         """Build the loop; refuse data that fill no batch."""
-        loader = training_data(self.runner)
+        loader = loader_of(self.runner)
         images = self._share(loader)
         if not len(loader) or (loader.drop_last and images < (loader.batch_size or 1)):
             raise config_error('train_dataloader.batch_size', loader.batch_size, 'each process has '

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from ...errors import blaming, config_error
 from ...models.hrnas.ops import reference_ops
-from ...openmmlab.internals import training_data
+from ...openmmlab.internals import loader_of
 from ...pruning.build import criterion_name
 from ...pruning.criteria.base import Criterion
 from ...pruning.gradients import eval_mode, loss_gradients
@@ -87,7 +87,7 @@ def _batches(runner: Runner, criterion: Criterion, seed: int,
     """Return the batches that are ``given``, else as many as the criterion asks for."""
     count = check_number(f'{key}.batches', getattr(criterion, 'batches', Criterion.batches),
                          low=1, whole=True, remedy='use 100')
-    if training_data(runner) is None:
+    if loader_of(runner) is None:
         raise config_error(key, criterion_name(criterion),
                            'it needs training data, and the config has no '
                            'train_dataloader', 'add one, or use the criterion \'magnitude\'')

@@ -5,6 +5,7 @@ import numpy as np
 from mmengine.config import Config
 from torch import nn
 
+from ...openmmlab.internals import set_inference_config
 from ...registry import VIEWS
 from ...tickets import Ticket
 from .text import fitted, line_height, write
@@ -22,7 +23,8 @@ class ClassificationView(View):
     def prepared(self, ticket: Ticket) -> nn.Module:
         from mmpretrain.apis import ImageClassificationInferencer
         network: Any = super().prepared(ticket)
-        network._config = Config(dict(test_dataloader=dict(dataset=dict(pipeline=self.pipeline))))
+        set_inference_config(network, Config(dict(test_dataloader=dict(dataset=dict(
+            pipeline=self.pipeline)))))
         network.inferencer = ImageClassificationInferencer(network)
         return network
 
