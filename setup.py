@@ -82,6 +82,7 @@ setup(
                            'deploy/sparse/kernel/*', 'deploy/c_library/source/*',
                            'deploy/shipped/*', 'kernels/batch_norm/kernel/*',
                            'kernels/depthwise/kernel/*', 'kernels/native/include/*']},
+    exclude_package_data={'mmst': ['.mim/tools/alone.py']},  # the Makefile's own
     entry_points=dict(console_scripts=['mmst = mmst.cli.main:run']),
     install_requires=['torch>=2.1', 'torchvision>=0.16', 'mmengine>=0.10.0', 'numpy'],
     extras_require=EXTRAS,

@@ -22,6 +22,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from training_report import table
 
+from mmst.openmmlab.internals import forget_initialization
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.recalibrate import batch_norms
 from mmst.search.units import find_units
@@ -54,6 +55,7 @@ def count(name: str) -> dict[str, Any]:
     cfg = Config.fromfile(ROOT / 'configs' / f'st_hrnas_{name}_p90.py')
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
+    forget_initialization(model)
     model.init_weights()
     hooks, epochs = cfg.default_hooks, cfg.train_cfg.max_epochs
     return dict(

@@ -104,7 +104,7 @@ def main(seed, cases):
 def overflow():
     """The map says that it has rows that lie beyond its memory."""
     conv = SparseConv(nn.Conv2d(1, 1, 3, padding=1), None, False, EngineSettings())
-    plan, _ = conv._plan((64, 64))
+    plan, _ = conv.plan((64, 64))
     x, out = torch.zeros(1, 1, 8, 64), conv(torch.zeros(1, 1, 64, 64))
     told = as_map(x)
     told.height = 64

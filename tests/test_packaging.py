@@ -92,6 +92,7 @@ def test_wheel_holds_configs_and_tools_as_real_files(wheel):
             'mmst/.mim/configs/metafile.yml', 'mmst/.mim/configs/demo/metafile.yml',
             'mmst/.mim/configs/_base_/probe_base.py', 'mmst/registry.py'} <= names
     assert script.external_attr >> 16 & 0o111, 'scripts lose their executable bit'
+    assert 'mmst/.mim/tools/train.py' in names and 'mmst/.mim/tools/alone.py' not in names
     outside = {name for name in names if not name.startswith(('mmst/', 'mm_supertickets-'))}
     assert not outside
 
@@ -184,3 +185,12 @@ def test_extras_never_force_one_of_the_two_mmcv(wheel):
     mmcv = [line for line in requirements if 'mmcv' in line]
     assert mmcv and all('extra == "lite"' in line for line in mmcv)
     assert not [line for line in requirements if '<' in line.split(';')[0]], 'no caps'
+
+
+def test_the_page_on_installing_names_all_extras(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(name for name in archive.namelist() if name.endswith('METADATA'))
+        lines = archive.read(metadata).decode().splitlines()
+    extras = {line.split()[1] for line in lines if line.startswith('Provides-Extra:')}
+    page = (ROOT / 'docs/start.md').read_text(encoding='utf-8')
+    assert {'seg', 'dev'} <= extras and not {name for name in extras if f'`{name}`' not in page}

@@ -23,6 +23,11 @@ def render(title: str,
     return text.getvalue().rstrip()
 
 
+def cell(value: float | None, unit: float = 1, digits: int = 2) -> str:
+    """Return a number of units for a table; a dash where there is none."""
+    return '-' if value is None else f'{value / unit:.{digits}f}'
+
+
 def ticket_table(summary: Mapping[str, Any]) -> str:
     """Return supernet, searched network and ticket of a ``ticket.json`` side by side.
 
@@ -40,18 +45,10 @@ def ticket_table(summary: Mapping[str, Any]) -> str:
     return render(
         f'MACs at {height}x{width}; sparse rows count kept weights only',
         ['network', 'params (M)', 'GMACs', 'sparsity', *shown],
-        [[name, _millions(params[key]) if 'before' not in name else '-',
-          f'{macs[key] / 1e9:.4f}' if 'before' not in name else '-', sparsity,
-          *(_number(values.get(k)) for k in shown)] for name, key, sparsity, values in rows])
+        [[name, cell(params[key] if 'before' not in name else None, 1e6, 3),
+          cell(macs[key] if 'before' not in name else None, 1e9, 4), sparsity,
+          *(cell(values.get(k)) for k in shown)] for name, key, sparsity, values in rows])
 
 
 SHOWN = ('mIoU', 'mAcc', 'aAcc', 'accuracy/top1', 'accuracy/top5', 'coco/AP', 'coco/AP (M)',
          'coco/AP (L)', 'coco/AR')
-
-
-def _number(value: Any) -> str:
-    return '-' if value is None else f'{value:.2f}'
-
-
-def _millions(value: float) -> str:
-    return f'{value / 1e6:.3f}'

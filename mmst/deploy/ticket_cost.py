@@ -9,7 +9,7 @@ from torch import nn
 
 from ..costs.cost import LayerCost, layer_costs, total
 from ..costs.memory import peak_activations
-from ..costs.table import render
+from ..costs.table import cell, render
 from ..errors import config_error
 from ..models.build import build_model
 from ..models.hrnas.widths import without_widths
@@ -174,10 +174,8 @@ def _order(before: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
 
 
 def _numbers(before: dict | None, found: dict | None) -> list[str]:
-    return [_cell(before, 'params', 1e6, 4), _cell(found, 'params', 1e6, 4),
-            _cell(found, 'nonzero', 1e6, 4), _cell(before, 'macs', 1e9, 5),
-            _cell(found, 'macs', 1e9, 5), _cell(found, 'sparse_macs', 1e9, 5)]
-
-
-def _cell(sums: Mapping[str, float] | None, field: str, unit: float, digits: int) -> str:
-    return '-' if sums is None else f'{sums[field] / unit:.{digits}f}'
+    before, found = before or {}, found or {}
+    return [*(cell(sums.get(field), 1e6, 4) for sums, field in (
+                (before, 'params'), (found, 'params'), (found, 'nonzero'))),
+            *(cell(sums.get(field), 1e9, 5) for sums, field in (
+                (before, 'macs'), (found, 'macs'), (found, 'sparse_macs')))]

@@ -6,14 +6,13 @@ from torch import Tensor, nn
 
 from .engine_settings import EngineSettings
 from .fold import fold_conv
-from .kernel_module import KernelModule
+from .kernel_module import LayerModule
 from .library import Conv, functions, make_structure
 from .planes import ALIGNMENT, Layout, as_map, check_channels, halved, in_planes, new_map, with_rows
-from .recent import recent
 from .rows import SparseRows
 
 
-class SparseConv(KernelModule):
+class SparseConv(LayerModule[Conv]):
     """Computes convolution, folded BN and ReLU; inference only.
 
     Args:
@@ -26,9 +25,9 @@ class SparseConv(KernelModule):
 
     def __init__(self, conv: nn.Conv2d, bn: nn.Module | None, relu: bool, settings: EngineSettings,
                  contiguous: bool = False):
-        super().__init__()
+        super().__init__(settings)
         weight, bias = fold_conv(conv, bn)
-        self.settings, self.relu, self.contiguous = settings, relu, contiguous
+        self.relu, self.contiguous = relu, contiguous
         self.weight, self.bias = weight.numpy(), bias.numpy()
         self.kernel_size, self.stride = conv.kernel_size[0], conv.stride[0]
 
@@ -45,7 +44,7 @@ class SparseConv(KernelModule):
     def forward(self, x: Tensor) -> Tensor:
         gap = self.settings.gap
         check_channels(x, self.weight.shape[1])
-        conv, layout = self._plan((x.shape[-2], x.shape[-1]))
+        conv, layout = self.plan((x.shape[-2], x.shape[-1]))
         plain = self.kernel_size == 1 and self.stride == 1
         # The kernel copies inputs that it pads, from any contiguous rows.
         x = in_planes(x, gap) if plain else with_rows(x)
@@ -56,11 +55,7 @@ class SparseConv(KernelModule):
         with self.settings.torch_aside():
             return out.contiguous()
 
-    def _plan(self, size: tuple[int, int]) -> tuple[Conv, Layout]:
-        return recent(self._plans, (size, self.settings.gap), lambda: self._lay_out(size),
-                      self.settings.sizes_kept)
-
-    def _lay_out(self, size: tuple[int, int]) -> tuple[Conv, Layout]:
+    def lay_out(self, size: tuple[int, int]) -> tuple[Conv, Layout]:
         layout = Layout(*halved(size, self.stride), self.settings.gap)
         outputs, inputs = self.weight.shape[:2]
         phases = self.stride**2

@@ -9,10 +9,9 @@ from ...models.hrnas.hrnas_supernet import ConvBNReLU
 from .block_plan import phase_sizes
 from .engine_settings import EngineSettings
 from .fold import fold_conv
-from .kernel_module import KernelModule
+from .kernel_module import LayerModule
 from .library import Stem, functions, make_structure
 from .planes import ALIGNMENT, Layout, as_map, check_channels, halved, new_map, with_rows
-from .recent import recent
 from .rows import SparseRows
 from .sparse_conv import SparseConv
 
@@ -26,7 +25,7 @@ class FoldedLayer(NamedTuple):
     bn: None = None
 
 
-class SparseStem(KernelModule):
+class SparseStem(LayerModule[Stem]):
     """Fuses two layers of convolution, BN and ReLU; inference only.
 
     Channels between the two that nothing reads, or that are 0 everywhere, are not computed; nor are
@@ -38,8 +37,7 @@ class SparseStem(KernelModule):
     """
 
     def __init__(self, stem: Iterable[ConvBNReLU | FoldedLayer], settings: EngineSettings):
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings)
         first, second = (fold_conv(layer.conv, layer.bn) for layer in stem)
         self.first, self.first_bias = (t.numpy() for t in first)
         self.second, self.bias = (t.numpy() for t in second)
@@ -54,17 +52,13 @@ class SparseStem(KernelModule):
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(x, self.first.shape[1])
-        plan, layout = self._plan((x.shape[-2], x.shape[-1]))
+        plan, layout = self.plan((x.shape[-2], x.shape[-1]))
         x = with_rows(x)
         out = new_map(x.shape[0], len(self.second), layout)
         functions().stem(plan, as_map(x), as_map(out), self.settings.threads)
         return out
 
-    def _plan(self, size: tuple[int, int]) -> tuple[Stem, Layout]:
-        return recent(self._plans, (size, self.settings.gap), lambda: self._lay_out(size),
-                      self.settings.sizes_kept)
-
-    def _lay_out(self, size: tuple[int, int]) -> tuple[Stem, Layout]:
+    def lay_out(self, size: tuple[int, int]) -> tuple[Stem, Layout]:
         between = halved(size, 2)
         layout = Layout(*halved(between, 2), self.settings.gap)
         # Inner channels: a channel between the two at even or odd rows and columns.

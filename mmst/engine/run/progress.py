@@ -76,11 +76,11 @@ def units_table(removed: Sequence[Mapping[str, Any]],
         _add(gone, removal['group'], removal['removed'])
     labels = sorted({k for sums in (*left.values(), *gone.values()) for k in sums},
                     key=lambda label: (label == 0, label))
-    rows = [[stage, *(_cell(left.get(stage, {}), gone.get(stage, {}), k) for k in labels)]
+    rows = [[stage, *(_counts(left.get(stage, {}), gone.get(stage, {}), k) for k in labels)]
             for stage in sorted({**left, **gone}, key=_place)]
     all_left, all_gone = _sum(left), _sum(gone)
     return render('units left (removed)', ['', *map(unit_name, labels)],
-                  [*rows, ['all', *(_cell(all_left, all_gone, k) for k in labels)]], width=WIDTH)
+                  [*rows, ['all', *(_counts(all_left, all_gone, k) for k in labels)]], width=WIDTH)
 
 
 def stage_of(path: str) -> str:
@@ -113,7 +113,7 @@ def _sum(sums: Mapping[str, Mapping[int, int]]) -> dict[int, int]:
     return {k: sum(counts.get(k, 0) for counts in sums.values()) for k in labels}
 
 
-def _cell(left: Mapping[int, int], gone: Mapping[int, int], label: int) -> str:
+def _counts(left: Mapping[int, int], gone: Mapping[int, int], label: int) -> str:
     if label not in left and label not in gone:
         return '-'
     removed = f' (-{gone[label]:,})' if gone.get(label) else ''

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..native.build import build_or_tell
 from ..settled import settled
+from .maps import channels_last, empty_map
 
 SOURCE = Path(__file__).parent / 'kernel' / 'depthwise.cpp'
 #: Names of the types in the functions' names.
@@ -51,7 +52,7 @@ def forward(x: Tensor, weights: Sequence[Tensor], stride: int,
 
     With ``norm``, slope and shift of each channel, (C, ) both, of ``relu(x * slope + shift)``.
     """
-    y = _empty(x, out_shape(x, stride))
+    y = empty_map(x, out_shape(x, stride))
     _call('forward', x.shape, y.shape, stride, weights, norm=norm, x=x, y=y)
     return y
 
@@ -59,7 +60,7 @@ def forward(x: Tensor, weights: Sequence[Tensor], stride: int,
 def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Tensor],
                    stride: int) -> Tensor:
     """Return the gradient of the input of ``shape``, from that of the output."""
-    found = _empty(gradient, shape)
+    found = empty_map(gradient, shape)
     _call('backward', shape, gradient.shape, stride, weights, x_gradient=found,
           y_gradient=gradient)
     return found
@@ -80,16 +81,11 @@ def out_shape(x: Tensor, stride: int) -> tuple[int, int, int, int]:
     return images, channels, -(-height // stride), -(-width // stride)
 
 
-def _empty(like: Tensor, shape: Sequence[int]) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, device=like.device,
-                       memory_format=torch.channels_last)
-
-
 def _call(name: str, in_shape: Sequence[int], shape: Sequence[int], stride: int,
           weights: Sequence[Tensor], gradients: Sequence[Tensor] = (),
           norm: tuple[Tensor, Tensor] | None = None, **maps: Tensor) -> None:
     weights = [w.detach().contiguous() for w in weights]
-    maps = {key: t.contiguous(memory_format=torch.channels_last) for key, t in maps.items()}
+    maps = {key: channels_last(t) for key, t in maps.items()}
     slices, start = (Slice * len(weights))(), 0
     for i, w in enumerate(weights):
         gradient = gradients[i].data_ptr() if gradients else None

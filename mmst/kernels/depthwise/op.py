@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ...models.unmodified import has_values, is_compiling
 from . import library, separate, triton_kernel
+from .maps import empty_map
 
 #: torch before 2.4 has no operators of this kind; graphs are then broken at it.
 REGISTERED = hasattr(torch.library, 'custom_op')
@@ -108,19 +109,14 @@ def _backward(ctx, gradient: Tensor):
     return for_x, for_weights, None
 
 
-def _empty(like: Tensor, shape: Sequence[int]) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, device=like.device,
-                       memory_format=torch.channels_last)
-
-
 def _register() -> None:
     """Define the operator and its two gradients, with their shapes for tracing."""
     define = torch.library.custom_op
     forward = define('mmst::mixed_depthwise', _forward, mutates_args=())
     for_input = define('mmst::mixed_depthwise_input', _input_gradient, mutates_args=())
     for_weights = define('mmst::mixed_depthwise_weights', _weight_gradients, mutates_args=())
-    forward.register_fake(lambda x, weights, stride: _empty(x, library.out_shape(x, stride)))
-    for_input.register_fake(lambda gradient, shape, weights, stride: _empty(gradient, shape))
+    forward.register_fake(lambda x, weights, stride: empty_map(x, library.out_shape(x, stride)))
+    for_input.register_fake(lambda gradient, shape, weights, stride: empty_map(gradient, shape))
     for_weights.register_fake(
         lambda gradient, x, weights, stride: [torch.empty_like(w) for w in weights])
     forward.register_autograd(_backward, setup_context=_save)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..settled import settled
 from .library import out_shape
+from .maps import channels_last, empty_map
 
 T = TypeVar('T')
 TYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -50,8 +51,8 @@ def _on_device(launch: Callable[..., T]) -> Callable[..., T]:
 @_on_device
 def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
     """Return depthwise convolutions of slices of ``x`` (N, C, H, W), in channels_last."""
-    x = _last(x)
-    y = _empty(x, out_shape(x, stride))
+    x = channels_last(x)
+    y = empty_map(x, out_shape(x, stride))
     plan = _plan(_shapes(weights), False, x.device)
     _jit().forward[_grid(y, plan)](x, y, _pack(weights, plan), plan, *_sizes(x, y), stride, BLOCK_X,
                                    BLOCK_C)
@@ -62,8 +63,8 @@ def forward(x: Tensor, weights: Sequence[Tensor], stride: int) -> Tensor:
 def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Tensor],
                    stride: int) -> Tensor:
     """Return the gradient of the input of ``shape``, from that of the output."""
-    gradient = _last(gradient)
-    found = _empty(gradient, shape)
+    gradient = channels_last(gradient)
+    found = empty_map(gradient, shape)
     plan = _plan(_shapes(weights), False, gradient.device)
     _jit().input_gradient[_grid(found, plan)](
         gradient, found, _pack(weights, plan), plan, *_sizes(found, gradient), stride, BLOCK_X,
@@ -75,7 +76,7 @@ def input_gradient(gradient: Tensor, shape: Sequence[int], weights: Sequence[Ten
 def weight_gradients(gradient: Tensor, x: Tensor, weights: Sequence[Tensor],
                      stride: int) -> list[Tensor]:
     """Return gradients of the weights, from those of the output: partial sums, then their sum."""
-    gradient, x = _last(gradient), _last(x)
+    gradient, x = channels_last(gradient), channels_last(x)
     plan = _plan(_shapes(weights), True, x.device)
     rows, sizes = gradient.shape[0] * gradient.shape[2], [w.numel() for w in weights]
     parts = min(rows, -(-PROGRAMS // len(plan)))
@@ -126,12 +127,3 @@ def _sizes(x: Tensor, y: Tensor):
 def _grid(out: Tensor, plan: Tensor):
     images, _, height, width = out.shape
     return images * height * -(-width // BLOCK_X), len(plan)
-
-
-def _last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
-
-
-def _empty(like: Tensor, shape: Sequence[int]) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, device=like.device,
-                       memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ...costs.cost import image_channels
-from ...costs.table import render
+from ...costs.table import cell, render
 from ...deploy.export import save_sparse
 from ...deploy.export.deployed import smallest
 from ...deploy.ticket_cost import kept_weights, network_cost
@@ -83,8 +83,8 @@ def table(rows: list[Row], metric: str, shape) -> str:
     lines = [render(
         f'at {height}x{width}, one thread of this machine',
         ['network', 'params (M)', 'MB', 'GMACs', metric, 'ms a frame'],
-        [[row.name, _cell(row.params, 1e6, 3), _cell(row.megabytes, 1, 2), _cell(row.macs, 1e9, 4),
-          _cell(row.score, 1, 2), _cell(row.milliseconds, 1, 1)] for row in rows])]
+        [[row.name, cell(row.params, 1e6, 3), cell(row.megabytes, 1, 2), cell(row.macs, 1e9, 4),
+          cell(row.score, 1, 2), cell(row.milliseconds, 1, 1)] for row in rows])]
     lines += [f'{row.name}: not timed, {row.why}' for row in rows if row.why]
     return '\n'.join(lines)
 
@@ -149,7 +149,3 @@ def _megabytes(network: nn.Module) -> float:
 
 def _score_of(record: Mapping[str, Any], key: str, metric: str) -> float | None:
     return record.get(key, {}).get('metrics', {}).get(metric)
-
-
-def _cell(value: float | None, unit: float, digits: int) -> str:
-    return '-' if value is None else f'{value / unit:.{digits}f}'

@@ -23,15 +23,22 @@ def draw(ticket: nn.Module, dataset: Any, score: float, sparsity: float, recorde
         score (float): mIoU of the ticket.
         sparsity (float): Of the ticket.
         recorded (Path): Folder of label maps that S+P has predicted, ``INDEX.png``.
-        pruned (Mapping): Record of S+P; its mIoU is written above them.
+        pruned (Mapping): Record of S+P; its sparsity and mIoU are written above them where it has
+            them.
         path (Path): PNG file to write.
     """
     columns = [Column(f'ticket, {sparsity:.0%} sparse, mIoU {score:.1f}', prediction(ticket))]
     if all(file(recorded, index).is_file() for index in SHOWN):
-        found = pruned.get('metrics', {}).get('mIoU', float('nan'))
-        columns.insert(0, Column(f'S+P, {pruned["sparsity"]:.0%} sparse, mIoU {found:.1f}',
-                                 lambda _, index: cv2.imread(str(file(recorded, index)), -1)))
+        columns.insert(0, Column(title_of(pruned), lambda _, index: cv2.imread(
+            str(file(recorded, index)), -1)))
     segmentation_gallery(columns, dataset, SHOWN, path)
+
+
+def title_of(pruned: Mapping[str, Any]) -> str:
+    """Return the title above the pictures of S+P, with the figures that its record has."""
+    sparsity, score = pruned.get('sparsity'), pruned.get('metrics', {}).get('mIoU')
+    figures = [f'{sparsity:.0%} sparse'] if sparsity is not None else []
+    return ', '.join(['S+P', *figures, *([f'mIoU {score:.1f}'] if score is not None else [])])
 
 
 def save_predictions(model: nn.Module, dataset: Any, folder: Path,

@@ -1,6 +1,7 @@
 """Writes the run's main figures, and those of its baselines."""
 from collections.abc import Iterator
 
+from ...costs.table import cell
 from ..baselines import Baseline
 from .collect import RunData
 from .html import table
@@ -38,7 +39,7 @@ def _compared(data: RunData) -> str:
         return ''
     metric = _score(data)[0] or 'score'
     return table(['', metric, 'parameters (M)', 'MACs (G)'], [
-        [row.name, _cell(row.score, 1, 2), _cell(row.params, 1e6, 3), _cell(row.macs, 1e9, 4)]
+        [row.name, cell(row.score, 1, 2), cell(row.params, 1e6, 3), cell(row.macs, 1e9, 4)]
         for row in [*found, own]])
 
 
@@ -56,7 +57,3 @@ def _kept(data: RunData) -> tuple[float | None, float | None]:
     if data.summary:
         return data.summary['params']['sparse'], data.summary['macs']['sparse']
     return data.state.get('nonzero'), data.state.get('sparse_macs')
-
-
-def _cell(value: float | None, unit: float, digits: int) -> str:
-    return '-' if value is None else f'{value / unit:.{digits}f}'

@@ -30,7 +30,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str],
     for i, row in enumerate(rows):
         y = HEAD + PITCH * i
         drawn = [words(row, ROW_LABEL - 5, y + 11, text_anchor='end')]
-        drawn += [_cell(cells.get((row, column)), ROW_LABEL + CELL * j, y)
+        drawn += [_square(cells.get((row, column)), ROW_LABEL + CELL * j, y)
                   for j, column in enumerate(columns)]
         lines.append(spot((tips or {}).get(row) or _tip(row, columns, cells), *drawn))
     return tag('figure', tag('figcaption', title), picture(
@@ -45,7 +45,7 @@ def colour_key(low: str = '0%', high: str = '100%') -> str:
     return tag('p', low, ' ', drawing, ' ', high, class_='colours')
 
 
-def _cell(share: float | None, x: float, y: float) -> str:
+def _square(share: float | None, x: float, y: float) -> str:
     if share is None:
         return tag('rect', x=x, y=y, width=CELL - 1, height=PITCH - 1, fill=MISSING, class_='none')
     colour = shade(share)

@@ -167,6 +167,25 @@ def value_noise(rng, height, width, cell):
     return cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)[:height, :width] * 1.3
 
 
+def surfaced(rng, image, label, contrasts, usual, strength=1.0):
+    """Lay each class' texture over an image.
+
+    Args:
+        image (ndarray): (H, W, 3) float32.
+        label (ndarray): (H, W) uint8.
+        contrasts (Mapping[int, Sequence[float]]): Class to its contrast of fine, middle and coarse
+            texture at a height of 128.
+        usual (float | Sequence[float]): That of the other classes.
+        strength (float): Factor on all. Defaults to 1.
+    """
+    table = np.empty((256, 3), np.float32)
+    table[:] = usual
+    for index, amount in contrasts.items():
+        table[index] = amount
+    amount = (table * strength)[label].transpose(2, 0, 1)
+    return textured(rng, image, amount, np.array([1.5, 4.0, 16.0]) * max(1.0, image.shape[0] / 128))
+
+
 def textured(rng, image, amount, cells=(1.5, 4.0, 16.0)):
     """Multiply an image by noise of three sizes.
 

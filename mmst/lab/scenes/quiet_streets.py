@@ -7,8 +7,8 @@ import itertools
 
 import numpy as np
 
-from .drawing import FOLIAGE, Canvas, between, darker, exposed, pick, textured
-from .space import Camera, Place, Stage
+from .drawing import FOLIAGE, Canvas, between, darker, exposed, pick, surfaced
+from .space import Camera, Place, Stage, Things
 from .street_scenes import (
     BUILDING,
     CAR,
@@ -79,11 +79,8 @@ def _end(stage, rng):
 
 def _things(stage, rng, half, walk):
     """Return the objects on the street: (distance, draw) pairs."""
-    items = []
-
-    def add(z, draw, *args):
-        items.append((z, lambda: draw(stage, rng, *args)))
-
+    items = Things(stage, rng)
+    add = items.add
     for side in (-1, 1):
         z = between(rng, 8, 14)
         for _ in range(int(rng.integers(0, 3))):  # driving and parked cars on each half
@@ -130,16 +127,7 @@ def draw_quiet_scene(seed, height=128, width=256):
     for _, draw in sorted(_things(stage, rng, half, walk), key=lambda item: -item[0]):
         draw()
     image, label = canvas.finish()
-    return exposed(rng, _surfaced(rng, image, label), dusk=0.0), label
-
-
-def _surfaced(rng, image, label):
-    """Lay each class' texture over an image (H, W, 3) float32."""
-    table = np.full((256, 3), 0.02, np.float32)
-    for index, amount in _TEXTURE.items():
-        table[index] = amount
-    cells = np.array([1.5, 4.0, 16.0]) * max(1.0, image.shape[0] / 128)
-    return textured(rng, image, table[label].transpose(2, 0, 1), cells)
+    return exposed(rng, surfaced(rng, image, label, _TEXTURE, 0.02), dusk=0.0), label
 
 
 def write_quiet_streets(root, size, train, val, seed):

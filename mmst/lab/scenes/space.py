@@ -251,3 +251,20 @@ def end_panel(left, right, low, high, z, normal, color):
     """Return a panel on the ``FRONT`` or ``BACK`` end of a body at ``z``, as a detail."""
     corners = rectangle(left, right, low, high)
     return np.column_stack([corners, np.full(4, z + 0.01 * normal[2])]), normal, color
+
+
+class Things(list):
+    """Holds what stands in a scene: pairs of a distance and a function that draws it.
+
+    Args:
+        stage (Stage): The scene.
+        rng (Generator): Both are the first arguments of the functions.
+    """
+
+    def __init__(self, stage, rng):
+        super().__init__()
+        self.stage, self.rng = stage, rng
+
+    def add(self, z, draw, *args):
+        """Add what ``draw`` draws at a distance."""
+        self.append((z, lambda: draw(self.stage, self.rng, *args)))

@@ -15,11 +15,11 @@ from .drawing import (
     darker,
     exposed,
     pick,
-    textured,
+    surfaced,
     value_noise,
     write_image,
 )
-from .space import Camera, Place, Stage
+from .space import Camera, Place, Stage, Things
 from .street_sides import (
     draw_bin,
     draw_building,
@@ -230,11 +230,8 @@ def _walkers(stage, rng, index, half, walk):
 
 def _furniture(stage, rng, half, walk):
     """Return poles, signs, lights, trees and bins along both kerbs: (distance, draw) pairs."""
-    items = []
-
-    def add(z, draw, *args):
-        items.append((z, lambda: draw(stage, rng, *args)))
-
+    items = Things(stage, rng)
+    add = items.add
     for side in (-1, 1):
         for z in _spots(rng, 8, 40, 2, 6.0):
             add(z, draw_pole, side, side * (half + 0.4), z, POLE)
@@ -267,21 +264,10 @@ def draw_sky(canvas, rng, horizon):
     return low
 
 
-#: Contrast of fine, middle and coarse texture: default and classes that differ.
-_TEXTURE = {None: (0.02, 0.03, 0.04), VEGETATION: (0.13, 0.13, 0.08), TERRAIN: (0.10, 0.06, 0.06),
+#: Contrast of fine, middle and coarse texture of classes that differ.
+_TEXTURE = {VEGETATION: (0.13, 0.13, 0.08), TERRAIN: (0.10, 0.06, 0.06),
             SKY: (0.0, 0.0, 0.02), ROAD: (0.035, 0.03, 0.05), SIDEWALK: (0.035, 0.035, 0.05),
             BUILDING: (0.04, 0.04, 0.06), WALL: (0.05, 0.06, 0.06)}
-
-
-def _surfaced(rng, image, label):
-    """Lay each class' texture, stronger or weaker by image, over an image."""
-    table = np.tile(np.array(_TEXTURE[None], np.float32), (256, 1))
-    for index, amount in _TEXTURE.items():
-        if index is not None:
-            table[index] = amount
-    amount = (table * between(rng, 0.6, 1.3))[label].transpose(2, 0, 1)
-    cells = np.array([1.5, 4.0, 16.0]) * max(1.0, image.shape[0] / 128)
-    return textured(rng, image, amount, cells)
 
 
 class _NumberedCanvas(Canvas):
@@ -356,7 +342,8 @@ def draw_things(seed, index, height=128, width=256):
     if rng.random() < 0.3:
         _hood(canvas, rng)
     image, label = canvas.finish()
-    return exposed(rng, _surfaced(rng, image, label % STEP)), label
+    return exposed(rng, surfaced(
+        rng, image, label % STEP, _TEXTURE, (0.02, 0.03, 0.04), between(rng, 0.6, 1.3))), label
 
 
 def _hood(canvas, rng):

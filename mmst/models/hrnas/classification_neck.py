@@ -3,21 +3,19 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, cast
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...errors import config_error
 from ...registry import MODELS
 from ...settings.checks import check_flag, check_number
 from .hrnas_supernet import ConvBNReLU
-from .loading import check_blocks
 from .search_block import SearchBlock
 from .search_space import check_search_space
-from .widths import check_widths, get_widths, search_blocks, set_widths
+from .searched_part import SearchedPart
 
 
 @MODELS.register_module()
-class ClassificationNeck(BaseModule):
+class ClassificationNeck(SearchedPart):
     """Widens the branches and gathers them at the lowest resolution, as HRNet's head does.
 
     A search block widens each branch; from the highest resolution on, a stride-2 search block takes
@@ -70,9 +68,7 @@ class ClassificationNeck(BaseModule):
         self.final = ConvBNReLU(channels[-1], out_channels, momentum=momentum, eps=eps)
         self.pool = nn.AdaptiveAvgPool2d(1) if check_flag('neck.pool', pool) else None
         self.dropout = nn.Dropout(dropout)
-        if widths is not None:
-            check_widths(self, widths, 'neck.widths')
-            set_widths(self, widths)
+        self.take_widths('neck.widths', widths)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         total = self.widen[0](inputs[0])
@@ -82,15 +78,6 @@ class ClassificationNeck(BaseModule):
         if self.pool is not None:
             out = self.pool(out).flatten(1)
         return (self.dropout(out), )
-
-    def get_widths(self) -> dict[str, Any]:
-        """Return the architecture as plain data, to be given back as ``widths``."""
-        return get_widths(self)
-
-    def _load_from_state_dict(self, state_dict, prefix, *args):
-        """Refuse other blocks: mmengine would only log them."""
-        check_blocks(state_dict, prefix, search_blocks(self))
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def _check_head(in_channels: Sequence[int], channels: Sequence[int], dropout: float) -> None:

@@ -4,18 +4,17 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...registry import MODELS
 from ...settings.checks import check_number
 from .search_block import SearchBlock
 from .search_space import check_search_space
-from .widths import check_widths, get_widths, set_widths
+from .searched_part import SearchedPart
 
 
 @MODELS.register_module()
-class DensePredictionNeck(BaseModule):
+class DensePredictionNeck(SearchedPart):
     """Resizes all branches to the highest resolution, concatenates them, one search block.
 
     Args:
@@ -47,16 +46,10 @@ class DensePredictionNeck(BaseModule):
         self.block = SearchBlock(
             sum(in_channels), out_channels, 1, kernel_sizes, expand_ratio, transformer, tokens,
             momentum, eps)
-        if widths is not None:
-            check_widths(self, widths, 'neck.widths')
-            set_widths(self, widths)
+        self.take_widths('neck.widths', widths)
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         size = inputs[0].shape[-2:]
         resized = [inputs[0]] + [
             F.interpolate(x, size, mode='bilinear', align_corners=False) for x in inputs[1:]]
         return (self.block(torch.cat(resized, dim=1)), )
-
-    def get_widths(self) -> dict[str, Any]:
-        """Return the architecture as plain data, to be given back as ``widths``."""
-        return get_widths(self)

@@ -5,21 +5,19 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...registry import MODELS
 from ...search.incoming import check_shapes
 from ...settings.checks import check_flag, check_number
 from .fusion_module import FusionModule, ParallelModule
-from .loading import check_blocks
 from .search_block import SearchBlock
 from .search_space import check_search_space, check_stages
-from .widths import check_widths, get_widths, search_blocks, set_widths
+from .searched_part import SearchedPart
 
 
 @MODELS.register_module()
-class HRNASSupernet(BaseModule):
+class HRNASSupernet(SearchedPart):
     """Spans the HR-NAS search space: MixConv and lightweight Transformers on four resolutions.
 
     Two stride-2 convolutions, then five times a fusion and a parallel module; branch i runs at
@@ -82,9 +80,7 @@ class HRNASSupernet(BaseModule):
             previous = stage_channels
         self.out_channels = tuple(previous)
         self.channels_last = check_flag('backbone.channels_last', channels_last)
-        if widths is not None:
-            check_widths(self, widths, 'backbone.widths')
-            set_widths(self, widths)
+        self.take_widths('backbone.widths', widths)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         if self.channels_last:
@@ -93,15 +89,6 @@ class HRNASSupernet(BaseModule):
         for fusion, parallel in zip(self.fusions, self.parallels, strict=True):
             branches = parallel(fusion(branches))
         return tuple(branches)
-
-    def get_widths(self) -> dict[str, Any]:
-        """Return the architecture as plain data, to be given back as ``widths``."""
-        return get_widths(self)
-
-    def _load_from_state_dict(self, state_dict, prefix, *args):
-        """Refuse other blocks: mmengine would only log them."""
-        check_blocks(state_dict, prefix, search_blocks(self))
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 class ConvBNReLU(nn.Module):

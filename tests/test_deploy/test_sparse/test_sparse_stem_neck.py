@@ -63,7 +63,7 @@ def test_stem_channels_that_nothing_reads_are_not_computed():
         stem[1].conv.weight[:, 0, 1:] = 0
         stem[1].conv.weight[:, 0, :, 1:] = 0  # one tap: odd rows and columns of one channel
     sparse = SparseStem(stem, EngineSettings())
-    assert sparse._plan((32, 32))[0].inner == 1
+    assert sparse.plan((32, 32))[0].inner == 1
 
 
 def make_neck(transformer, density):

@@ -93,7 +93,7 @@ def test_nothing_is_written_beyond_a_slice(monkeypatch):
     x = torch.randn(1, 5, 4, 4, device=DEVICE).contiguous(memory_format=torch.channels_last)
     weights = [torch.randn(w, 1, k, k, device=DEVICE) for w, k in ((2, 3), (3, 5))]
     poisoned = torch.full_like(x, float('nan'), memory_format=torch.channels_last)
-    monkeypatch.setattr(triton_kernel, '_empty', lambda like, shape: poisoned)
+    monkeypatch.setattr(triton_kernel, 'empty_map', lambda like, shape: poisoned)
     out = triton_kernel.forward(x, weights, 1)
     assert out is poisoned and out.isfinite().all()
 
