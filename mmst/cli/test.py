@@ -17,13 +17,13 @@ from ..deploy.export.sparse_file import from_content, is_sparse_file
 from ..deploy.sparse.engine_settings import EngineSettings
 from ..deploy.sparse.sparsify import sparsify
 from ..engine import LabelsHook
+from ..engine.build import build_runner
 from ..engine.offline import check_test
 from ..engine.run import launcher
 from ..engine.run.command_line import configure
 from ..engine.run.runner_views import unwrapped
 from ..engine.run.start_file import is_ticket, read
 from ..engine.run.writable import check_writable
-from ..engine.training import build_runner
 from ..errors import TicketError, config_error
 from ..openmmlab.safe_checkpoints import safe_load
 from ..pruning.mask import Mask

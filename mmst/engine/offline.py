@@ -30,7 +30,7 @@ from ..tickets import Ticket, summarize
 from ..tickets.described import model_config
 from ..tickets.imports import listed_imports
 from ..tickets.plain_data import as_plain_data
-from .build import build_model
+from .build import build_model, build_runner
 from .data import check_data
 from .explain import Places, explained
 from .hooks.labels_hook import LabelsHook, without_label
@@ -123,7 +123,7 @@ def open_runner(cfg: Config, ticket: Ticket) -> Runner:
     own.default_hooks = {name: hook for name, hook in default_hooks(cfg).items()
                          if name in _HOOKS}
     own.custom_hooks, own.load_from, own.resume = [], None, False
-    runner = Runner.from_cfg(own)
+    runner = build_runner(own)
     runner.register_hook(LabelsHook())
     accept_searched_states(unwrapped(runner), ticket.meta).load_state_dict(ticket.state_dict)
     return runner

@@ -1,16 +1,15 @@
 """Runs a training from a whole config, as all tools that train do."""
 from mmengine.config import Config
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..data_in_use import holding
 from ..errors import MMSTError
 from ..randomness import isolated_random_state
+from .build import build_runner
 from .data import check_data
 from .hooks.labels_hook import LabelsHook
 from .hooks.stop_hook import StopHook
-from .rehearsal import checks as preflight
-from .rehearsal import rehearse
+from .rehearsal import checks, rehearse
 from .run import launcher
 from .run.processes import stop_together
 from .run.runner_views import find_hook
@@ -33,9 +32,10 @@ def train(cfg: Config) -> Runner:
     with StopSignals() as signals:  # A rehearsal that is ended removes its folder, too.
         try:
             with isolated_random_state(0):
-                preflight.check(cfg)
+                checked = checks.check(cfg)
                 check_data(cfg, ('train', 'val'))
-            rehearse(cfg, launcher.local_rank(), launcher.world_size(cfg))
+            rehearse(cfg, checked, launcher.local_rank(), launcher.world_size(cfg))
+            del checked  # The network leaves its memory to that of the run.
             signals.obey()
         except MMSTError as error:
             problem = error
@@ -64,8 +64,3 @@ def _listen(runner: Runner, signals: StopSignals) -> None:
         hook = StopHook()
         runner.register_hook(hook)
     hook.signals = signals
-
-
-def build_runner(cfg: Config) -> Runner:
-    """Return mmengine's runner, or the config's own."""
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

@@ -3,6 +3,8 @@ import json
 
 import pytest
 import torch
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
 from tiny_street import load_tool, write_config
 
 from mmst.tickets import Ticket
@@ -61,6 +63,21 @@ def test_a_searched_network_is_pruned_once_by_any_criterion(source, tmp_path, na
     assert set(summary['metrics']) == {'mIoU', 'mAcc', 'aAcc'}
     assert summary['params']['searched'] < summary['params']['supernet']
     assert summary['origin']['criterion'] == criterion and is_weights_only(out)
+
+def test_a_runner_of_the_users_own_evaluates_a_pruned_network(source, tmp_path):
+    config, folder = source
+
+    @RUNNERS.register_module(force=True)
+    class OwnRunner(Runner):
+
+        def val(self):
+            return dict(super().val(), own=1.)
+
+    out = tmp_path / 'out.pth'
+    assert tool('prune', config, folder / 'ticket.pth', '--criterion', 'magnitude', '--sparsity',
+                '0.8', '--batches', '2', '--out', out, '--work-dir', tmp_path / 'wd',
+                '--cfg-options', 'runner_type=OwnRunner') == 0
+    assert json.loads(out.with_suffix('.json').read_text())['metrics']['own'] == 1.
 
 
 def test_retraining_keeps_the_mask(pruned, tmp_path):

@@ -52,4 +52,4 @@ def test_two_moments_that_changed_places_are_told_before_anything_is_built(conte
     cfg = kills.settings()
     cfg.update(resume=True, load_from=str(tmp_path / 'epoch_2.pth'), work_dir=str(tmp_path / 'w'))
     with pytest.raises(TicketError, match=r'was changed .*: its optimizer is another. Remedy: '):
-        check_start(cfg, None)
+        check_start(cfg)

@@ -9,18 +9,21 @@ from typing import Any
 from mmengine.config import Config
 
 from ...openmmlab.internals import compile_step, initialize_weights
-from ..explain import Places, explained
+from ...randomness import isolated_random_state
+from ..explain import explained
 from . import settings
+from .checks import Checked, check
 from .runner import build
 from .sandbox import sandbox
 from .steps import Rehearsal
 
-__all__ = ['rehearse']
+__all__ = ['check', 'rehearse']
 
 HINT = ' (--no-rehearsal starts without this check and shows the whole error)'
 
 
-def rehearse(cfg: Config, device: int = 0, processes: int = 1) -> None:
+def rehearse(cfg: Config, checked: Checked | None = None, device: int = 0,
+             processes: int = 1) -> None:
     """Refuse a config whose run would fail at its start, in its first step or evaluation.
 
     Nothing is written but to a temporary folder, and random numbers are as if it had not happened.
@@ -28,6 +31,8 @@ def rehearse(cfg: Config, device: int = 0, processes: int = 1) -> None:
 
     Args:
         cfg (Config): The whole config; it is not changed.
+        checked (Checked, optional): From :func:`check`, by default called here; its network is
+            trained.
         device (int): Number of the GPU to work on, where there is one.
         processes (int): Of the run. Defaults to 1.
 
@@ -36,12 +41,15 @@ def rehearse(cfg: Config, device: int = 0, processes: int = 1) -> None:
     """
     if not cfg.get('rehearsal', True):
         return
-    places = Places(cfg)
+    if checked is None:
+        with isolated_random_state(0):
+            checked = check(cfg)
+    places = checked.places
     with sandbox(device) as folder:
         with explained(places, hint=HINT):
-            runner = build(cfg, folder)
+            runner = build(cfg, checked.network, folder)
         places.note(runner.log_processor, 'log_processor')
-        for section, step in _steps(Rehearsal(runner, places, processes)):
+        for section, step in _steps(Rehearsal(runner, places, checked.start, processes)):
             with explained(places, section, HINT):
                 step()
 
@@ -63,6 +71,7 @@ def _steps(run: Rehearsal) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield 'param_scheduler', lambda: settings.check_schedules(runner, run.places)
     yield 'model', run.train_one_batch
     yield 'model', lambda: initialize_weights(runner)
+    yield 'load_from', run.load_start
     yield 'load_from', run.resume
     yield 'compile', lambda: compile_step(runner)
     yield 'custom_hooks', run.begin_hooks

@@ -1,5 +1,9 @@
-"""Checks a config before anything of it is built to stay, or rehearsed."""
+"""Checks a config before a run is rehearsed; what was built for it serves the rehearsal."""
+from dataclasses import dataclass
+from typing import Any
+
 from mmengine.config import Config
+from torch import nn
 
 from ...openmmlab.toolbox import check_toolbox
 from ...settings.length import run_length
@@ -8,11 +12,28 @@ from ...settings.unbuilt import check_test
 from ..build import build_model
 from ..explain import Places, explained
 from ..run.processes import check_config
-from ..run.start_file import check_start
+from ..run.start_file import check_fits_start, check_start
 
 
-def check(cfg: Config) -> None:
+@dataclass
+class Checked:
+    """Holds what is known of a config that has passed its checks.
+
+    Attributes:
+        places (Places): Its parts, and which of them built which part of the network.
+        network (nn.Module): Of the config, on the CPU, as it is drawn.
+        start (dict, optional): Content of the file that the run starts from.
+    """
+    places: Places
+    network: nn.Module
+    start: dict[str, Any] | None = None
+
+
+def check(cfg: Config) -> Checked:
     """Refuse a config that cannot be trained with any data.
+
+    A file that the run starts from is loaded into the network where no rehearsal does so later: a
+    rehearsal begins with weights as they are drawn.
 
     Raises:
         MMSTError: The first thing that is wrong, in one line with key, value and remedy.
@@ -20,8 +41,13 @@ def check(cfg: Config) -> None:
     check_sections(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
     check_toolbox(cfg)
     check_config(cfg)
-    with explained(Places(cfg)):
+    places = Places(cfg)
+    with explained(places):
         check_names(cfg)
         check_test(cfg)
         run_length(cfg)
-    check_start(cfg, build_model(cfg))
+    start = check_start(cfg)
+    checked = Checked(places, build_model(cfg, places), start)
+    if start is not None and not cfg.get('rehearsal', True):
+        check_fits_start(cfg, start, checked.network)
+    return checked

@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS, VISBACKENDS
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
+from torch import nn
 
 from ...openmmlab.internals import beginning, set_alone, visualizer_backends
 from ...settings.parts import leaves
@@ -23,38 +24,50 @@ else:
     _Runner = object
 
 
-def build(cfg: Config, folder: str) -> Runner:
+def build(cfg: Config, network: nn.Module, folder: str) -> Runner:
     """Build the config's runner, or mmengine's, in a folder of its own.
 
     Models that a server initialises keep their weights as they are; metrics that write files
     (``output_dir``, ``outfile_prefix``, …) do so in the folder.
+
+    Args:
+        cfg (Config): The whole config; it is not changed.
+        network (nn.Module): Built from ``cfg.model``.
+        folder (str): For all that is written.
     """
     cfg = copy.deepcopy(cfg)
     cfg.update(work_dir=folder, launcher='none', load_from=None, resume=False,
                experiment_name='rehearsal', model_wrapper_cfg=None)
-    _stay_apart(cfg, folder)
+    _write_into(cfg, folder)
+    _forget_servers(network)
     kind: Any = resolve(RUNNERS, cfg.get('runner_type'))
     usual = inspect.isclass(kind) and issubclass(kind, Runner)
-    made: Any = type('RehearsalRunner', (_Alone, kind if usual else Runner), {})
+    made: Any = type('RehearsalRunner', (_Alone, kind if usual else Runner), dict(network=network))
     return made.from_cfg(cfg)
 
 
-def _stay_apart(cfg: Config, folder: str) -> None:
-    """Leave out weights that lie on a server; let metrics write into ``folder``."""
-    parts = [(key, part) for key, part in leaves(cfg) if isinstance(part, dict)]
-    for key, part in parts:
-        for name, value in list(part.items()):
+def _write_into(cfg: Config, folder: str) -> None:
+    """Let metrics write into ``folder``."""
+    parts = [part for key, part in leaves(cfg)
+             if key.startswith('val_evaluator') and isinstance(part, dict)]
+    for part in parts:
+        part.update({name: osp.join(folder, osp.basename(path)) for name, path in part.items()
+                     if name.startswith('out') and isinstance(path, str)})
+
+
+def _forget_servers(network: nn.Module) -> None:
+    """Let no part of the network fetch weights from a server when it is initialised."""
+    for part in network.modules():
+        for name in ('init_cfg', 'pretrained'):
+            value = vars(part).get(name)
             path = value.get('checkpoint') if isinstance(value, dict) else value
-            if not isinstance(path, str):
-                continue
-            if key.startswith('model') and name in ('init_cfg', 'pretrained') and '://' in path:
-                part[name] = None
-            elif key.startswith('val_evaluator') and name.startswith('out'):
-                part[name] = osp.join(folder, osp.basename(path))
+            if isinstance(path, str) and '://' in path:
+                setattr(part, name, None)
 
 
 class _Alone(_Runner):
-    """Runs without processes, log files and visualization on servers."""
+    """Runs a network that is there, without processes, log files and visualization on servers."""
+    network: nn.Module
 
     def setup_env(self, env_cfg: dict) -> None:
         set_multi_processing(**env_cfg.get('mp_cfg', {}))
@@ -65,6 +78,11 @@ class _Alone(_Runner):
 
     def _log_env(self, env_cfg: dict) -> None:
         pass
+
+    def build_model(self, model: Any) -> nn.Module:
+        # A runner of the user's own may do more than build what the config says.
+        usual = super().build_model.__func__ is Runner.build_model
+        return super().build_model(self.network if usual else model)
 
     def dump_config(self) -> None:
         pass

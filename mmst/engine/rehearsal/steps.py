@@ -27,7 +27,7 @@ from ..hooks.mask_hook import MaskHook
 from ..hooks.search_hook import SearchHook
 from ..run.plan import plan_of
 from ..run.runner_views import unwrapped
-from ..run.start_file import start_file
+from ..run.start_file import check_fits_start, start_file
 from . import settings
 
 #: Images of a training batch: enough for BN, few enough for any device.
@@ -42,9 +42,13 @@ _LONG = ((hooks.RuntimeInfoHook, 'before_run'), (hooks.CheckpointHook, 'after_tr
 
 @dataclass
 class Rehearsal:
-    """Goes through a run in small on a throw-away runner; ``processes`` are those of the run."""
+    """Goes through a run in small on a throw-away runner; ``processes`` are those of the run.
+
+    ``start`` is the content of the file that it starts from.
+    """
     runner: Runner
     places: Places
+    start: dict[str, Any] | None = None
     processes: int = 1
     seen: dict[str, Any] | None = None
 
@@ -159,6 +163,12 @@ class Rehearsal:
     def _trained(self) -> list[torch.Tensor]:
         """Return the weights that are trained."""
         return [weight for weight in self.runner.model.parameters() if weight.requires_grad]
+
+    def load_start(self) -> None:
+        """Load the file that the run starts from; refuse one of another architecture."""
+        if self.start is not None:
+            check_fits_start(self.places.cfg, self.start, unwrapped(self.runner))
+            self.start = None  # A resumed run reads it by itself.
 
     def resume(self) -> None:
         """Load the state that the run goes on from, and train one more batch with it.

@@ -23,30 +23,44 @@ from .resume import find_checkpoint
 TRAINING_STATE = ('meta', 'message_hub', 'optimizer')
 
 
-def check_start(cfg: Config, model: nn.Module) -> None:
-    """Refuse ``load_from`` or ``resume`` of a file that is damaged or of another architecture.
+def check_start(cfg: Config) -> dict[str, Any] | None:
+    """Refuse ``load_from`` or ``resume`` of a file that is damaged, or no such file.
 
-    First of all, refuse a work directory that holds checkpoints of another config. A resumed file
-    must hold the whole model. A file that a new run starts from (``load_from``) may lack whole
-    parts of the model, say the head, but not the backbone.
+    First of all, refuse a work directory that holds checkpoints of another config.
 
-    Args:
-        cfg (Config): The whole config.
-        model (nn.Module): Built from ``cfg.model``; it is loaded.
+    Returns:
+        dict, optional: The file's content; None where there is no file, or it is on a server.
 
     Raises:
-        TicketError: Naming the file and the misfit.
+        TicketError: Naming the file.
         TrainingError: The work directory belongs to another config.
     """
     if cfg.get('work_dir'):
         work_dir.check(cfg.work_dir, cfg)
     path = start_file(cfg)
     if path is None or is_on_server(path):
-        return
+        return None
     content = read(path, key='load_from = ')
     if cfg.get('resume'):
         _check_training_state(path, content)
-    check_fits(path, convert(content), model, whole=bool(cfg.get('resume')))
+    return content
+
+
+def check_fits_start(cfg: Config, content: dict[str, Any], model: nn.Module) -> None:
+    """Load the file that a run starts from into its model; refuse one of another architecture.
+
+    A resumed file must hold the whole model. A file that a new run starts from (``load_from``) may
+    lack whole parts of the model, say the head, but not the backbone.
+
+    Args:
+        cfg (Config): The whole config.
+        content (dict): From :func:`check_start`.
+        model (nn.Module): Built from ``cfg.model``.
+
+    Raises:
+        TicketError: Naming the file and the misfit.
+    """
+    check_fits(str(start_file(cfg)), convert(content), model, whole=bool(cfg.get('resume')))
 
 
 def check_tested(path: str, model: nn.Module,

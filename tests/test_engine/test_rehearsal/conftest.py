@@ -7,8 +7,7 @@ from mmengine.config import Config
 from tiny_street import write_config
 
 from mmst.engine.data import check_data
-from mmst.engine.rehearsal import checks as preflight
-from mmst.engine.rehearsal import rehearse
+from mmst.engine.rehearsal import check, rehearse
 from mmst.engine.run.command_line import complete
 from mmst.errors import MMSTError
 from mmst.lab.scenes import generate
@@ -38,13 +37,13 @@ def refusal(tmp_path, monkeypatch):
     """``refusal(cfg)``: the one line with which a config is refused before anything is written."""
     monkeypatch.chdir(tmp_path)
 
-    def check(cfg):
+    def first_line(cfg):
         gc.freeze()  # Data sets collect garbage when they are read: not all that tests have left.
         try:
             with pytest.raises(MMSTError) as refused:
-                preflight.check(cfg)
+                checked = check(cfg)
                 check_data(cfg, ('train', 'val'))
-                rehearse(cfg)
+                rehearse(cfg, checked)
         finally:
             gc.unfreeze()
         assert not list(tmp_path.iterdir())
@@ -53,4 +52,4 @@ def refusal(tmp_path, monkeypatch):
         assert len(line) < 700
         return line
 
-    return check
+    return first_line

@@ -13,13 +13,14 @@ import ranks
 import tiny
 import torch
 from mmengine.logging import MessageHub, MMLogger
-from mmengine.registry import DefaultScope
+from mmengine.registry import RUNNERS, DefaultScope
+from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from short_runs import short_run
 from tiny_street import load_tool
 
 from mmst.engine import training
-from mmst.engine.rehearsal import rehearse
+from mmst.engine.rehearsal import check, rehearse
 from mmst.engine.rehearsal.sandbox import sandbox
 from mmst.engine.run.command_line import complete, configure
 from mmst.engine.run.processes import stop_together
@@ -56,9 +57,10 @@ def test_nothing_is_left_behind(cfg, tmp_path, capfd, wrong):
     cfg.env_cfg.mp_cfg = dict(mp_start_method='spawn', opencv_num_threads=cv2.getNumThreads() + 1)
     if wrong:
         cfg.val_evaluator.iou_metrics = ['mIou']
+    checked = check(cfg)
     before, text = state(), cfg.pretty_text
     try:
-        rehearse(cfg)
+        rehearse(cfg, checked)
         assert not wrong
     except ValueError:
         assert wrong
@@ -114,6 +116,42 @@ def test_run_ends_with_the_same_weights_as_without_rehearsal(tmp_path):
 
     with_it, without = final('a'), final('b', rehearsal=False)
     assert all(torch.equal(value, without[name]) for name, value in with_it.items())
+
+
+@pytest.mark.parametrize('rehearsal', [True, False])
+def test_the_network_is_built_once_for_all_checks_and_once_for_the_run(
+        tmp_path, monkeypatch, rehearsal):
+    tiny.run(tmp_path / 'first', 2, val=1, checkpoint=dict(interval=1))
+    built, build = [], tiny.TinySegmentor.__init__
+
+    def counted(self, *args, **kwargs):
+        built.append(torch.initial_seed())
+        build(self, *args, **kwargs)
+
+    monkeypatch.setattr(tiny.TinySegmentor, '__init__', counted)
+    for more in ({}, dict(load_from=str(tmp_path / 'first' / 'epoch_1.pth')),
+                 dict(load_from=str(tmp_path / 'first' / 'epoch_1.pth'), resume=True)):
+        cfg = tiny.config(tmp_path / f'{len(more)}', 2, val=1, launcher='none',
+                          rehearsal=rehearsal, randomness=dict(seed=9), **more)
+        training.train(cfg)
+        assert built == [0, 9]  # by the checks' seed, and by the run's own
+        built.clear()
+
+
+def test_runner_of_the_users_own_that_changes_its_network_is_rehearsed_with_it(cfg):
+    seen = []
+
+    @RUNNERS.register_module(force=True)
+    class ChangingRunner(Runner):
+
+        def build_model(self, model):
+            network = super().build_model(dict(model, pretrained=None))
+            seen.append(type(self).__name__)
+            return network
+
+    cfg.runner_type = 'ChangingRunner'
+    rehearse(cfg)
+    assert seen == ['RehearsalRunner']
 
 
 def test_work_directory_that_cannot_be_made_is_named(cfg, tmp_path):

@@ -9,8 +9,7 @@ from mmseg.models import EncoderDecoder
 from torch.optim import SGD
 
 from mmst.engine.data import check_data
-from mmst.engine.rehearsal import checks as preflight
-from mmst.engine.rehearsal import rehearse
+from mmst.engine.rehearsal import check, rehearse
 from mmst.errors import ConfigError
 
 
@@ -97,16 +96,16 @@ def with_words_that_are_right(cfg):
 def test_a_config_passes(cfg, change):
     change(cfg)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        preflight.check(cfg)
+        checked = check(cfg)
         check_data(cfg, ('train', 'val'))
-        rehearse(cfg)
+        rehearse(cfg, checked)
 
 
 def test_lists_are_for_loops_that_take_them(cfg):
     with_several_validations(cfg)
     cfg.val_cfg = dict(type='ValLoop')
     with pytest.raises(ConfigError, match=r'^val_dataloader = .*Remedy: '):
-        preflight.check(cfg)
+        check(cfg)
 
 
 def test_data_of_each_of_several_validations_are_checked(cfg):
