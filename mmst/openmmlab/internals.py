@@ -7,7 +7,8 @@ modules, and imports none of them by itself.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +175,27 @@ def wrap_base_paths(config: ModuleType, own: Callable[..., Any]) -> None:
     theirs = config.Config._get_cfg_path
     if not isinstance(theirs, functools.partial):
         config.Config._get_cfg_path = staticmethod(functools.partial(own, theirs))
+
+
+@contextmanager
+def watch_reading(begin: Callable[[Any], Any], end: Callable[[Any], Any]) -> Iterator[None]:
+    """Call ``begin(path)`` and ``end(path)`` around each config file that is read in the block."""
+    from unittest import mock
+
+    from mmengine.config import Config
+
+    def watched(read: Callable) -> staticmethod:
+        def read_one(filename: Any, *args: Any, **kwargs: Any) -> Any:
+            begin(filename)
+            try:
+                return read(filename, *args, **kwargs)
+            finally:
+                end(filename)
+        return staticmethod(read_one)
+
+    with mock.patch.multiple(Config, _file2dict=watched(Config._file2dict),
+                             _parse_lazy_import=watched(Config._parse_lazy_import)):
+        yield
 
 
 def wrap_hub_paths(hub: ModuleType, utils: ModuleType, own: Callable[..., Any]) -> None:

@@ -118,6 +118,20 @@ def test_config_that_cannot_be_read_is_refused(refused, tmp_path, text):
     assert 'broken.py' in line or 'missing.py' in line
 
 
+@pytest.mark.parametrize('bases', [
+    dict(a="_base_ = './a.py'"), dict(a="_base_ = ['./b.py', './a.py']", b='x = 1'),
+    dict(a="_base_ = './b.py'", b="_base_ = './c.py'", c="_base_ = '../broken/b.py'"),
+    dict(a='from mmengine.config import read_base\nwith read_base():\n    from .b import *',
+         b='from mmengine.config import read_base\nwith read_base():\n    from .a import *')])
+def test_config_that_is_its_own_base_is_refused_at_once(refused, tmp_path, bases):
+    folder = tmp_path / 'broken'
+    folder.mkdir()
+    for name, text in bases.items():
+        (folder / f'{name}.py').write_text(f'{text}\nmodel = dict()\n')
+    line = refused(config=str(folder / 'a.py'))
+    assert line.count('is a base of itself') == 1 and 'from the bases of' in line
+
+
 def test_missing_toolbox_is_refused_with_the_command_that_installs_it(refused, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'mmpose', None)
     line = refused(*options('default_scope=mmpose'))

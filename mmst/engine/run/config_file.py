@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from ...errors import MMSTError, config_error
+from ...openmmlab.config_bases import read_with_bases
 from ...openmmlab.toolbox import missing_toolbox
 from ...settings.changes import with_options
 from ...settings.config_path import find_config
@@ -24,7 +25,7 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     if folder not in sys.path:  # custom_imports may name files next to the config
         sys.path.append(folder)
     try:
-        cfg = Config.fromfile(path)
+        cfg = read_with_bases(path)
     except MMSTError:
         raise
     except (Exception, SystemExit) as error:  # Reading runs the file: anything can be wrong.

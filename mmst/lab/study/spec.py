@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from ...errors import ConfigError, config_error
+from ...openmmlab.config_bases import read_with_bases
 from ...tickets.plain_data import as_plain_data
 from .grid import expand
 
@@ -90,7 +89,9 @@ def read_settings(path: Path, kind: str, remedy: str) -> dict[str, Any]:
     if not path.is_file():
         raise config_error(kind, str(path), 'no such file', remedy)
     try:
-        content = as_plain_data(Config.fromfile(path).to_dict())
+        content = as_plain_data(read_with_bases(path).to_dict())
+    except ConfigError:
+        raise
     except (Exception, SystemExit) as error:  # Reading runs the file: anything can be wrong.
         raise config_error(kind, str(path), f'cannot be read ({type(error).__name__}: {error})',
                            'correct the file') from error
