@@ -22,7 +22,7 @@ from torch import nn
 
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst.costs.cost import image_channels
-from mmst.search.graph.build import covered, find_plan, smaller
+from mmst.search.graph.build import count_covered, find_plan, smaller
 from mmst.search.graph.channels import attach
 from mmst.search.graph.passes import example
 from mmst.search.graph.plan import Plan
@@ -66,7 +66,7 @@ def measure(toolbox: str, path: str) -> dict[str, Any]:
     start = time.perf_counter()
     plan = find_plan(model, shape, image_channels(model))
     seconds = time.perf_counter() - start
-    inside, total = covered(model, plan)
+    inside, total = count_covered(model, plan)
     return dict(
         groups=len(plan.groups), units=sum(group.units for group in plan.groups.values()),
         covered=inside, channels=total, seconds=round(seconds, 1),

@@ -70,7 +70,7 @@ class DepthView(View):
         near = (1 - sample.distance.clamp(0, 1).cpu().numpy()) * 255
         return np.repeat(near.astype(np.uint8)[..., None], 3, axis=2)
 
-    def labelled(self, dataset: Any, image: int) -> Subject:
+    def label(self, dataset: Any, image: int) -> Subject:
         sample = dataset[image]
         pixels = sample['inputs'].permute(1, 2, 0).numpy()
         return Subject(str(image), pixels, truth=BaseDataElement(distance=sample['distance']))

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     """Measure and write a table, or read one; predict the ticket."""
     shape, ticket = check_shape(args.shape), None
     if osp.splitext(args.file)[1] != '.py':
-        ticket = opened(args.file)
+        ticket = open_checked(args.file)
         own = ticket.meta.get('input_shape')
     else:
         cfg = read_config(args.file)
@@ -39,14 +39,14 @@ def run(args: argparse.Namespace) -> None:
         files.replaceable(out)
         supernet = (ticket.supernet() if ticket is not None
                     else config_network(cfg.model, cfg.get('default_scope')))
-        table = measured(args, supernet, shape)
+        table = measure_table(args, supernet, shape)
         table.save(out)
         print(description(out, table))
     if ticket is not None:
         predict(args, ticket.build(), table)
 
 
-def opened(path: str) -> Ticket:
+def open_checked(path: str) -> Ticket:
     """Return the ticket of a file; compact ones have no blocks left that could be timed.
 
     Raises:
@@ -79,7 +79,7 @@ def read_table(args: argparse.Namespace, ticket: Ticket | None,
     return table
 
 
-def measured(args: argparse.Namespace, supernet: nn.Module,
+def measure_table(args: argparse.Namespace, supernet: nn.Module,
              shape: tuple[int, int]) -> LatencyTable:
     """Return a new table.
 

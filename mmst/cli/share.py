@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     ticket = open_ticket(args.ticket)
     facts = known_facts(args.ticket, ticket)
     if not args.no_timing:
-        facts.update(measured(ticket, facts['input_shape']))
+        facts.update(measure_speed(ticket, facts['input_shape']))
     if args.out:
         ticket.save_pretrained(args.out, facts)
         print(f'{args.out}: ticket.safetensors, ticket.json and README.md; to load it:\n  '
@@ -56,7 +56,7 @@ def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:
     return facts
 
 
-def measured(ticket: Ticket, shape: tuple[int, int]) -> dict[str, Any]:
+def measure_speed(ticket: Ticket, shape: tuple[int, int]) -> dict[str, Any]:
     """Return milliseconds of the sparse engine and of torch, and the machine; none where the engine
     has no use for the network.
     """

@@ -28,7 +28,7 @@ from ..errors import TicketError, config_error
 from ..openmmlab.safe_checkpoints import safe_load
 from ..pruning.mask import Mask
 from ..search.adapters import accept_searched_states
-from ..settings.changes import changed, changed_part, without_hooks
+from ..settings.changes import change, change_part, without_hooks
 from ..settings.resolve import resolve
 from ..tickets import Ticket
 
@@ -41,7 +41,7 @@ PAINTERS = dict(
 
 def build_config(args) -> Config:
     """Return the config file with the command line put into it."""
-    cfg = changed(configure(args), load_from=args.checkpoint, resume=False)
+    cfg = change(configure(args), load_from=args.checkpoint, resume=False)
     if args.out and not args.out.endswith(('.json', '.pkl')):
         raise config_error('--out', args.out, 'unknown kind of file',
                            'name it FILE.json for the metrics or FILE.pkl for the predictions')
@@ -58,10 +58,10 @@ def painting(cfg: Config, folder: str) -> Config:
                            'omit --show-dir')
     hook = dict(PAINTERS[scope])
     if scope == 'mmseg':
-        cfg = changed_part(cfg, 'visualizer', save_dir=folder)
+        cfg = change_part(cfg, 'visualizer', save_dir=folder)
     else:
         hook['out_dir'] = folder
-    return changed_part(cfg, 'default_hooks', visualization=hook)
+    return change_part(cfg, 'default_hooks', visualization=hook)
 
 
 def without_averaging(cfg: Config) -> Config:
@@ -91,7 +91,7 @@ def evaluate_checkpoint(args, content=None) -> None:
     content = read(args.checkpoint, content)
     if is_ticket(content) and is_compact(
             compact := Ticket.from_content(args.checkpoint, content)):
-        cfg = changed(cfg, model=with_compact_network(cfg.model, compact))
+        cfg = change(cfg, model=with_compact_network(cfg.model, compact))
     content, ticket = check_test(cfg, args.checkpoint, content)
     mask = ticket.mask if ticket else Mask(content.get('mmst_mask', {}).get('kept', {}))
     launcher.start_processes(cfg)

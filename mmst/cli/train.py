@@ -13,7 +13,7 @@ from ..engine.run.command_line import configure
 from ..engine.run.retrain import retraining_config
 from ..engine.training import train
 from ..errors import config_error
-from ..settings.changes import changed, changed_part
+from ..settings.changes import change, change_part
 from ..settings.kinds import kind_name
 from ..settings.resolve import resolve
 
@@ -26,9 +26,9 @@ def build_config(args) -> Config:
     if cfg.get('retrain'):
         cfg = retraining_config(cfg)
     if args.no_validate:
-        cfg = changed(cfg, val_cfg=None, val_dataloader=None, val_evaluator=None)
+        cfg = change(cfg, val_cfg=None, val_dataloader=None, val_evaluator=None)
     if args.resume is not None:
-        cfg = changed(cfg, resume=True, load_from=None if args.resume == 'auto' else args.resume)
+        cfg = change(cfg, resume=True, load_from=None if args.resume == 'auto' else args.resume)
     if args.amp:
         cfg = in_mixed_precision(cfg)
     if args.auto_scale_lr:
@@ -36,7 +36,7 @@ def build_config(args) -> Config:
             raise config_error('auto_scale_lr.base_batch_size', None,
                                '--auto-scale-lr needs the batch size that the rate was chosen for',
                                'set it in the config')
-        cfg = changed_part(cfg, 'auto_scale_lr', enable=True)
+        cfg = change_part(cfg, 'auto_scale_lr', enable=True)
     return with_scaled_one_cycle(cfg)
 
 
@@ -57,7 +57,7 @@ def in_mixed_precision(cfg: Config) -> Config:
     if kind is OptimWrapper and not torch.cuda.is_available():
         raise config_error('--amp', True, 'mmengine\'s AmpOptimWrapper needs a GPU',
                            'use mmst.MaskedOptimWrapper, or omit --amp')
-    return changed_part(cfg, 'optim_wrapper', type=AMP[kind])
+    return change_part(cfg, 'optim_wrapper', type=AMP[kind])
 
 
 def with_scaled_one_cycle(cfg: Config) -> Config:

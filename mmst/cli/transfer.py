@@ -5,13 +5,13 @@ from ..engine.run.command_line import configure, resume_here
 from ..engine.run.retrain import retraining_config
 from ..engine.training import train
 from ..errors import config_error
-from ..settings.changes import changed_part
+from ..settings.changes import change_part
 from ..tickets import Ticket
 from ..tickets.carry import fitting_parts
 from .arguments.transfer import VARIANTS
 
 
-def carried(cfg, args) -> dict:
+def choose_parts(cfg, args) -> dict:
     """Return ``parts`` and ``neck_ticket`` of the command line, else of the config, else those that
     fit.
 
@@ -32,9 +32,9 @@ def run(args: argparse.Namespace) -> None:
     """Check, then fine-tune with the mask fixed."""
     cfg = configure(args, f'transfer_{args.variant}'.replace('-', '_'))
     if args.new_neck and cfg.get('retrain'):
-        cfg = changed_part(cfg, 'retrain', neck_ticket=None)
+        cfg = change_part(cfg, 'retrain', neck_ticket=None)
     cfg = retraining_config(cfg, ticket=args.ticket, start=VARIANTS[args.variant], seed=args.seed,
-                            epochs=args.epochs, **carried(cfg, args))
+                            epochs=args.epochs, **choose_parts(cfg, args))
     if args.resume:
         cfg = resume_here(cfg)
     train(cfg)

@@ -54,13 +54,13 @@ def layer_costs(model: nn.Module, input_shape: HW,
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
         mask (Mapping[str, Tensor], optional): Parameter name to bool, True where kept.
     """
-    counter = counted(meta_copy(model), input_shape, mask)
+    counter = count_macs(meta_copy(model), input_shape, mask)
     return [cost for name, module in model.named_modules()
             for cost in [_layer_cost(name, module, counter, mask or {})]
             if cost.params or cost.macs]
 
 
-def counted(twin: nn.Module, input_shape: HW,
+def count_macs(twin: nn.Module, input_shape: HW,
             mask: Mapping[str, Tensor] | None = None) -> MacCounter:
     """Return the multiply-adds of one image in a ``meta_copy``; arguments as of ``layer_costs``."""
     with ShapesOnly():

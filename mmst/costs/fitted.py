@@ -7,7 +7,7 @@ from ..search.graph.channels import channels_of
 from ..search.target import copy_without_units
 from ..search.units import module_path
 from .arithmetic import Counts, Groups
-from .cost import HW, counted
+from .cost import HW, count_macs
 from .mac_counter import MacCounter
 
 #: Parameters and multiply-adds.
@@ -71,7 +71,7 @@ def fit_rest(twin: nn.Module, groups: Groups, counter: MacCounter,
     for missing in rounds:
         smaller = copy_without_units(twin, {name: _without_one(groups[name].kernel_sizes, label)
                                             for name, label in missing})
-        found = parts(smaller, counted(smaller, input_shape))
+        found = parts(smaller, count_macs(smaller, input_shape))
         for name, label in missing:
             differences = [(whole[path][0] - found.get(path, (0, 0))[0],
                             whole[path][1] - found.get(path, (0, 0))[1])

@@ -15,7 +15,7 @@ from ..search.target import copy_without_units
 from ..search.units import find_units, offers_units
 from ..search.walk import parameter_count
 from .arithmetic import Counts, Formula, Groups, Together, formula_of
-from .cost import HW, counted, layer_costs, meta_copy, record_sizes, total, watch
+from .cost import HW, count_macs, layer_costs, meta_copy, record_sizes, total, watch
 from .fitted import fit_rest
 
 #: Returns what is there of a weight of a name.
@@ -150,7 +150,7 @@ def learn(model: nn.Module, input_shape: HW) -> Known:
     twin = meta_copy(model)
     sizes: dict[str, tuple[HW, HW]] = {}
     hooks = watch(twin, record_sizes(sizes), offers_units)
-    counter = counted(twin, input_shape)
+    counter = count_macs(twin, input_shape)
     for hook in hooks:
         hook.remove()
     groups = find_units(twin)
@@ -178,7 +178,7 @@ def _is_exact(known: Known, twin: nn.Module, input_shape: HW) -> bool:
     try:
         for name, index in stays.items():
             groups[name].keep(index.sort().values, Cut())
-        counter = counted(twin, input_shape)
+        counter = count_macs(twin, input_shape)
     except Exception:  # whatever a network says without some of its units
         return False
     return expected == as_costs(sum(p.numel() for p in twin.parameters()),

@@ -66,7 +66,7 @@ def check_size(root: Any, pickled: int, stored: int) -> None:
     Raises:
         Unsafe: Naming the excess.
     """
-    items, size, depth = _unfolded(root)
+    items, size, depth = _unfold(root)
     if depth > DEPTH:
         raise Unsafe(f'its content is nested deeper than {DEPTH} levels')
     if items > SHARING * pickled + ROOM / 64:
@@ -76,7 +76,7 @@ def check_size(root: Any, pickled: int, stored: int) -> None:
         raise Unsafe(f'its tensors and texts claim {size:,} bytes, and the file has {stored:,}')
 
 
-def _unfolded(root: Any) -> tuple[int, ...]:
+def _unfold(root: Any) -> tuple[int, ...]:
     """Return items, bytes and depth below ``root``; iterative, as recursion could be exhausted."""
     pending: list[Any] = [root]
     while pending:

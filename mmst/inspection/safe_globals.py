@@ -28,7 +28,7 @@ def _history_statistic(owner: Any, name: str) -> Callable:
     raise pickle.UnpicklingError(f'Unsupported global: GLOBAL getattr of {name!r}')
 
 
-def _named(function: Callable, module: str, name: str) -> Callable:
+def _rename(function: Callable, module: str, name: str) -> Callable:
     """Return a wrapper that goes by another name: torch compares names only."""
 
     def call(*args):
@@ -45,14 +45,14 @@ def safe_globals() -> tuple[Callable, ...]:
     multiarray = importlib.import_module(f'{core}.multiarray')
     # Names as numpy 1 and as numpy 2 write them, whichever of the two reads.
     numpy_functions = [
-        _named(getattr(multiarray, name), module, name)
+        _rename(getattr(multiarray, name), module, name)
         for name in ('_reconstruct', 'scalar')
         for module in ('numpy.core.multiarray', 'numpy._core.multiarray')
     ]
     # Not 'O': an array of objects is more than data.
     dtypes = {type(np.dtype(code)) for code in np.typecodes['All'] if code != 'O'}
     # torch.save writes Python 2's name; older versions of torch do not translate it.
-    getattrs = [_named(_history_statistic, module, 'getattr')
+    getattrs = [_rename(_history_statistic, module, 'getattr')
                 for module in ('builtins', '__builtin__')]
     # Bytes, and the milestones of schedulers: newer versions of torch allow them by themselves.
     plain = [codecs.encode, Counter]

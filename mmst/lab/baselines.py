@@ -44,14 +44,14 @@ def read_baselines(folder: Path, notes: list[str]) -> list[Baseline]:
     if not path.is_file():
         return []
     try:
-        return [_checked(row) for row in files.parse_json(files.read_text(path))]
+        return [_check_row(row) for row in files.parse_json(files.read_text(path))]
     except (OSError, ValueError, TypeError) as error:
         notes.append(f'{FILE} is left out, it cannot be read ({type(error).__name__}: '
                      f'{" ".join(str(error).split())[:150]}).')
         return []
 
 
-def _checked(row: dict[str, Any]) -> Baseline:
+def _check_row(row: dict[str, Any]) -> Baseline:
     """Return a row; raise where an entry is unknown or of another kind than is written."""
     found = Baseline(**row)
     numbers = (found.score, found.params, found.macs)

@@ -58,7 +58,7 @@ def segmentation_gallery(columns: Sequence[Column], dataset: Any, indices: Seque
                 *(column.predict(sample, index) for column in columns)]
         seen.update(int(label) for found in maps for label in np.unique(found))
         image = sample['inputs'].permute(1, 2, 0).numpy()[..., ::-1]
-        for axis, picture in zip(row, [image, *(coloured(m, palette) for m in maps)], strict=True):
+        for axis, picture in zip(row, [image, *(paint(m, palette) for m in maps)], strict=True):
             axis.imshow(picture, interpolation='nearest')
             axis.set_axis_off()
     for axis, heading in zip(axes[0], titles, strict=True):
@@ -71,7 +71,7 @@ def segmentation_gallery(columns: Sequence[Column], dataset: Any, indices: Seque
     plt.close(figure)
 
 
-def coloured(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+def paint(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Return labels (H, W) in the colours (C, 3) of their classes, (H, W, 3); others are black."""
     colours = np.vstack([palette, np.zeros((256 - len(palette), 3), np.uint8)])
     return colours[labels.astype(np.uint8)]

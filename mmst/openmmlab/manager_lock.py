@@ -19,11 +19,11 @@ def release_on_errors(manager: ModuleType) -> None:
     for name in _METHODS:
         method = vars(manager.ManagerMixin)[name].__func__
         if not hasattr(method, '__wrapped__'):
-            guarded = classmethod(_guarded(method, lock_release(manager)))
+            guarded = classmethod(_guard(method, lock_release(manager)))
             setattr(manager.ManagerMixin, name, guarded)
 
 
-def _guarded(method: Callable[..., Any], release: Callable[[], None]) -> Callable[..., Any]:
+def _guard(method: Callable[..., Any], release: Callable[[], None]) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:

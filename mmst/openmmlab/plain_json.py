@@ -24,24 +24,24 @@ def to_json(value: Any, tensors: dict[str, Tensor]) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
-        return value if -float('inf') < value < float('inf') else _tagged('float', repr(value))
+        return value if -float('inf') < value < float('inf') else _tag('float', repr(value))
     if isinstance(value, list):
         return [to_json(item, tensors) for item in value]
     if isinstance(value, tuple):
-        return _tagged('tuple', [to_json(item, tensors) for item in value])
+        return _tag('tuple', [to_json(item, tensors) for item in value])
     if isinstance(value, dict):
         if all(isinstance(key, str) for key in value) and _KIND not in value:
             return {key: to_json(item, tensors) for key, item in value.items()}
-        return _tagged('dict', [[to_json(key, tensors), to_json(item, tensors)]
+        return _tag('dict', [[to_json(key, tensors), to_json(item, tensors)]
                                 for key, item in value.items()])
     if isinstance(value, torch.dtype):
-        return _tagged('dtype', str(value).rpartition('.')[2])
+        return _tag('dtype', str(value).rpartition('.')[2])
     if isinstance(value, torch.device):
-        return _tagged('device', str(value))
+        return _tag('device', str(value))
     if isinstance(value, Tensor):
         name = f'{_KIND}{len(tensors)}'
         tensors[name] = value
-        return _tagged('tensor', name)
+        return _tag('tensor', name)
     raise TypeError(f'{type(value).__name__} is no plain data')
 
 
@@ -77,5 +77,5 @@ def from_json(value: Any, tensors: dict[str, Tensor]) -> Any:
     raise ValueError(f'{kind!r:.40} is no kind of data')
 
 
-def _tagged(kind: str, parts: Any) -> dict[str, Any]:
+def _tag(kind: str, parts: Any) -> dict[str, Any]:
     return {_KIND: kind, 'of': parts}

@@ -78,7 +78,7 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
             if safetensors_file.is_safetensors(file.read(9)):
                 file.seek(0)
                 stored_size(file)
-                return _moved(safetensors_file.from_bytes(file.read()), map_location)
+                return _move(safetensors_file.from_bytes(file.read()), map_location)
             inspect(file)
             return torch.load(file, map_location=map_location, **safely)
         except Exception as error:  # A damaged file can raise almost anything.
@@ -88,7 +88,7 @@ def safe_load(filename: str, map_location: Any = None) -> Any:
             raise TicketError(f'{filename}: {problem}') from error
 
 
-def _moved(content: dict[str, Any], place: Any) -> dict[str, Any]:
+def _move(content: dict[str, Any], place: Any) -> dict[str, Any]:
     """Put a ticket's weights where ``map_location`` says; functions and tables of places are
     torch's own and say nothing of a file that has none.
     """

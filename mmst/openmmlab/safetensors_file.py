@@ -90,7 +90,7 @@ def from_bytes(data: bytes) -> dict[str, Any]:
     state: dict[str, Tensor] = {}
     for name in text['weights']:
         state[name] = tensors[name] if name not in text['shared'] else state[text['shared'][name]]
-    mask = {name: _unpacked(tensors[key], state[name]) for name, key in text['masks'].items()}
+    mask = {name: _unpack(tensors[key], state[name]) for name, key in text['masks'].items()}
     others = {name: tensors[key] for name, key in text['others'].items()}
     if sum(map(_bytes, state.values())) > SHARING * len(data):
         raise ValueError('its weights name each other so often that they unfold to far more')
@@ -100,7 +100,7 @@ def from_bytes(data: bytes) -> dict[str, Any]:
     return dict(from_json(text['rest'], others), state_dict=state, mask=mask)
 
 
-def _unpacked(bits: Tensor, weight: Tensor) -> Tensor:
+def _unpack(bits: Tensor, weight: Tensor) -> Tensor:
     count = math.prod(weight.shape)
     if bits.dtype != torch.uint8 or bits.dim() != 1 or len(bits) != -(-count // 8):
         raise ValueError('a mask does not fit its weight')

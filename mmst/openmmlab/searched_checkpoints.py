@@ -27,7 +27,7 @@ def note_search(content: dict[str, Any], search: Mapping[str, Any]) -> dict[str,
         search (Mapping): Plain data for :data:`~mmst.registry.STATE_RECEIVERS`.
     """
     if isinstance(content.get('state_dict'), Mapping):  # else whoever loads it says what is wrong
-        content['state_dict'] = _noted(content['state_dict'], search)
+        content['state_dict'] = _note(content['state_dict'], search)
     return content
 
 
@@ -58,7 +58,7 @@ def receive_searched_states(checkpoint: types.ModuleType) -> None:
         part = prefix.rstrip('.')
         found = {name[len(part) + 1:]: value for name, value in state.items()
                  if name.startswith(f'{part}.')}
-        return _noted(found, dict(search, part=part)) if found else take_part(
+        return _note(found, dict(search, part=part)) if found else take_part(
             prefix, filename, map_location)  # which says what is wrong
 
     checkpoint.load_state_dict = load_state_dict  # type: ignore[attr-defined]
@@ -74,7 +74,7 @@ def receive(module: nn.Module, search: Mapping[str, Any]) -> None:
         prepare(inner, search)
 
 
-def _noted(state: Mapping[str, Any], search: Mapping[str, Any]) -> 'OrderedDict[str, Any]':
+def _note(state: Mapping[str, Any], search: Mapping[str, Any]) -> 'OrderedDict[str, Any]':
     noted: Any = OrderedDict(state)
     noted._metadata = OrderedDict(getattr(state, '_metadata', None) or {})
     noted._metadata[_NOTE] = search

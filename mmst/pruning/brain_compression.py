@@ -13,7 +13,7 @@ ROOM = 1 << 23
 _TINY = 1e-30
 
 
-def damped(hessian: Tensor, share: float = 0.01) -> Tensor:
+def dampen(hessian: Tensor, share: float = 0.01) -> Tensor:
     """Return (..., d, d) with ``share`` of its mean diagonal added, and so invertible.
 
     A Hessian of zeros, of inputs that never act, becomes that share of the unit matrix.
@@ -41,7 +41,7 @@ def removal_losses(weights: Tensor, hessian: Tensor) -> Tensor:
     return torch.cat([_greedy(rows, inverse) for rows in _chunks(weights)], 1)
 
 
-def compensated(weights: Tensor, hessian: Tensor, kept: Tensor) -> Tensor:
+def compensate(weights: Tensor, hessian: Tensor, kept: Tensor) -> Tensor:
     """Return the rows of least output error whose other weights are 0.
 
     With S the kept weights: v_S = (H_SS)⁻¹ (H w)_S, in closed form.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import blaming, config_error, one_line
 from ..registry import CRITERIA
-from ..settings.kinds import built
+from ..settings.kinds import build_lazy
 from .large import all_finite, all_of_all_finite
 
 
@@ -33,7 +33,7 @@ def build_registered(registry: Registry, key: str, kind: Any, **defaults: Any) -
         return kind
     settings = dict(kind.items()) if isinstance(kind, Mapping) else dict(type=kind)
     settings.pop('_delete_', None)  # left over where an inherited config had no such key
-    asked = built(settings.pop('type', ''))
+    asked = build_lazy(settings.pop('type', ''))
     # Not registry.build, which warns that a toolbox's scope has no such registry.
     name = asked if isinstance(asked, str) else ''
     found = asked if callable(asked) else None

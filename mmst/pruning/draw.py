@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import ConfigError
-from .large import all_finite, count_true, joined, lowest, split_like
+from .large import all_finite, count_true, join, lowest, split_like
 from .mask import Mask
 from .scope import group_of
 
@@ -75,11 +75,11 @@ def _draw(scores: Mapping[str, Tensor], ratio: float,
           previous: Mask | None) -> dict[str, Tensor]:
     values = list(scores.values())
     alike = len({score.dtype for score in values}) == 1
-    flat = joined(values if alike else [score.float() for score in values]).detach().float()
+    flat = join(values if alike else [score.float() for score in values]).detach().float()
     _check_finite(flat)
     already = 0
     if previous is not None:
-        gone = ~joined([previous[name] for name in scores]).to(flat.device)
+        gone = ~join([previous[name] for name in scores]).to(flat.device)
         already = count_true(gone)
         flat = flat.masked_fill(gone, float('-inf'))
     count = max(count_to_prune(flat.numel(), ratio), already)

@@ -56,7 +56,7 @@ def non_negative_and_counts(tensors: Mapping[str, Sequence[Tensor]], masks: Sequ
             numbers[len(lowest):])
 
 
-def joined(tensors: Sequence[Tensor]) -> Tensor:
+def join(tensors: Sequence[Tensor]) -> Tensor:
     """Return all entries of tensors one after the other, 1-D; a view where they lie like that.
 
     Args:
@@ -87,7 +87,7 @@ def in_one(function: Callable[[Tensor], Tensor], tensors: Sequence[Tensor],
     """
     if len({tensor.device for tensor in tensors}) != 1:
         return [function(tensor.flatten()).view(tensor.shape) for tensor in tensors]
-    flat = joined(tensors)
+    flat = join(tensors)
     copied = in_place is not None and flat.data_ptr() != tensors[0].data_ptr()
     return split_like((in_place if copied else function)(flat), tensors)  # type: ignore[misc]
 
@@ -111,7 +111,7 @@ def all_of_all_finite(tensors: Sequence[Tensor]) -> bool:
     alike: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
     for values in tensors:
         alike.setdefault((values.dtype, values.device), []).append(values)
-    return all(all_finite(joined(values)) for values in alike.values())
+    return all(all_finite(join(values)) for values in alike.values())
 
 
 def lowest(values: Tensor, count: int) -> Tensor:
@@ -123,27 +123,27 @@ def lowest(values: Tensor, count: int) -> Tensor:
     """
     if count <= 0:
         return torch.zeros_like(values, dtype=torch.bool)
-    chosen, places = _bounded(values, count) if values.numel() >= SAMPLED else (None, None)
+    chosen, places = _bound(values, count) if values.numel() >= SAMPLED else (None, None)
     if chosen is None:
         return _lowest(values, count)
     chosen[places] = _lowest(values[places], count - count_true(chosen))
     return chosen
 
 
-def _bounded(values: Tensor, count: int) -> tuple[Tensor, Tensor] | tuple[None, None]:
+def _bound(values: Tensor, count: int) -> tuple[Tensor, Tensor] | tuple[None, None]:
     """Return which entries are surely among the lowest, and the places of those that may be."""
     sample = values[::values.numel() // SAMPLE].sort().values
     at = count / values.numel() * len(sample)
     margin = 4 * sqrt(at * max(len(sample) - at, 1) / len(sample)) + 2
     low, high = (sample[min(max(int(at + side), 0), len(sample) - 1)]
                  for side in (-margin, margin))
-    below = _compared(values, operator.lt, low)
-    places = positions(_compared(values, operator.le, high).logical_xor_(below))
+    below = _compare(values, operator.lt, low)
+    places = positions(_compare(values, operator.le, high).logical_xor_(below))
     inside = 0 < count - count_true(below) <= len(places)
     return (below, places) if inside else (None, None)
 
 
-def _compared(values: Tensor, compare: Callable[[Any, Any], Any], bound: Tensor) -> Tensor:
+def _compare(values: Tensor, compare: Callable[[Any, Any], Any], bound: Tensor) -> Tensor:
     """Compare all entries to a number; on a CPU NumPy takes a third of torch's time."""
     if _numpy_sorts(values):
         return torch.from_numpy(compare(values.detach().numpy(), bound.numpy()))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TicketError
-from .large import count_true, joined
+from .large import count_true, join
 
 
 class Mask(Mapping[str, Tensor]):
@@ -45,7 +45,7 @@ class Mask(Mapping[str, Tensor]):
         """Return the number of pruned weights."""
         masks = list(self._kept.values())
         # At once: each number that a GPU is asked for waits for all its work.
-        flat = [joined(masks)] if len({kept.device for kept in masks}) == 1 else masks
+        flat = [join(masks)] if len({kept.device for kept in masks}) == 1 else masks
         return self.total - sum(map(count_true, flat))
 
     @property

@@ -12,7 +12,7 @@ from .build import build_registered, scores_of, update_kept
 from .check_network import check_network, check_parts
 from .criteria import Magnitude
 from .draw import draw_mask
-from .large import joined
+from .large import join
 from .mask import Mask
 from .mask_in_force import MaskInForce
 from .prunable import PARTS, prunable_weights
@@ -233,7 +233,7 @@ class Pruner:
 def agree_on(mask: Mask, agree: Callable[[Tensor], Any]) -> None:
     """Let ``agree`` change all tensors of a mask, in one call where they lie in one piece."""
     masks = list(mask.values())
-    whole = joined(masks) if len({kept.device for kept in masks}) == 1 else masks[0]
+    whole = join(masks) if len({kept.device for kept in masks}) == 1 else masks[0]
     in_one_piece = whole.numel() == mask.total and whole.data_ptr() == masks[0].data_ptr()
     for kept in [whole] if in_one_piece else masks:
         agree(kept)

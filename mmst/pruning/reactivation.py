@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..search.optimizer_state import restart
-from .large import in_one, joined, non_negative_and_counts, true_first
+from .large import in_one, join, non_negative_and_counts, true_first
 
 #: Parameter to ``{'pruned': bool tensor}``, with ``revive='value'`` also ``'value'``: the weights
 #: as they were when they were pruned; the operand of zeroing: on a CPU ``'bits'`` (int8), -1 where
@@ -118,7 +118,7 @@ def reactivate(masks: PruneState, optimizer: Optimizer) -> None:
     measures, counts = sizes_and_counts(masks, moments)
     start_from_zero, again = [], []
     for parameters in _by_device(masks).values():
-        live = true_first(~joined([masks[p]['pruned'] for p in parameters]))
+        live = true_first(~join([masks[p]['pruned'] for p in parameters]))
         begin = offset = 0
         for p in parameters:
             own, end = moments[p], begin + counts[p]

@@ -66,7 +66,7 @@ class OptimizerState:
             return
         for (path, tensor), action in zip(found, actions, strict=True):
             if isinstance(action, int):
-                _replaced(own, path, select(tensor, action, index.to(tensor.device)))
+                _replace(own, path, select(tensor, action, index.to(tensor.device)))
 
 
     def _aligned(self, own: Mapping[str, Any], parameter: nn.Parameter) -> list[str] | None:
@@ -227,12 +227,12 @@ def select(tensor: Tensor, dim: int, index: Tensor) -> Tensor:
     return tensor.index_select(dim, index).contiguous(memory_format=form)
 
 
-def _replaced(container: Any, path: Path, new: Tensor) -> Any:
+def _replace(container: Any, path: Path, new: Tensor) -> Any:
     """Return ``container`` with ``new`` in a place; in place but for tuples."""
     if not path:
         return new
     key, rest = path[0], path[1:]
-    item = _replaced(container[key], rest, new)
+    item = _replace(container[key], rest, new)
     if isinstance(container, tuple):
         return type(container)([*container[:key], item, *container[key + 1:]])
     container[key] = item

@@ -46,12 +46,12 @@ class Scale:
 class Penalised(Protocol):
     """Are search units that name the scales of the penalty; ``UnitGroup`` is one."""
 
-    def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
+    def penalty_terms(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
         """Return the parameter, dimension and costs that broadcast, for units of ``costs`` (1-D).
         """
 
 
-def combined(scales: Sequence[Scale], reduction: str) -> Tensor:
+def combine(scales: Sequence[Scale], reduction: str) -> Tensor:
     """Return importance of each unit, 1-D, by all of its scales; ``reduction`` is one of
     REDUCTIONS.
     """
@@ -72,7 +72,7 @@ def penalty_terms(groups: Mapping[str, Penalised],
     """
     found: dict[tuple[int, int], tuple[nn.Parameter, Tensor]] = {}
     for name, group in groups.items():
-        for parameter, dim, cost in group.penalised(costs[name]):
+        for parameter, dim, cost in group.penalty_terms(costs[name]):
             key = (id(parameter), dim)
             found[key] = (parameter, found[key][1] + cost) if key in found else (parameter, cost)
     return [p for p, _ in found.values()], [cost for _, cost in found.values()]

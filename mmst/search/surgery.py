@@ -42,7 +42,7 @@ class Cut:
             with torch.no_grad():
                 return self(module, name, dim, index)
         tensor = getattr(module, name)
-        index = self.moved(index, tensor.device)
+        index = self.move(index, tensor.device)
         if isinstance(tensor, nn.Parameter):
             self._cut_companions(tensor, dim, index)
         gradient = tensor.grad
@@ -50,7 +50,7 @@ class Cut:
         if gradient is not None and tensor.numel():
             tensor.grad = select(gradient, dim, index)
 
-    def moved(self, index: Tensor, device: torch.device) -> Tensor:
+    def move(self, index: Tensor, device: torch.device) -> Tensor:
         """Return ``index`` on ``device``; the last one is remembered, so that it moves once."""
         if index.device == device:
             return index

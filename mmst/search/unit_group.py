@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .scales import Scale, combined
+from .scales import Scale, combine
 from .surgery import Cut
 
 HW = tuple[int, int]
@@ -55,10 +55,10 @@ class UnitGroup:
     def importance(self, reduction: str = 'mean') -> Tensor:
         """Return |γ| of each unit, 1-D; by ``reduction`` over them where a unit has several."""
         if self.scales:
-            return combined(self.scales, reduction)
+            return combine(self.scales, reduction)
         return self.gamma.detach().abs()
 
-    def penalised(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
+    def penalty_terms(self, costs: Tensor) -> list[tuple[nn.Parameter, int, Tensor]]:
         """Return the scales of the penalty, for units of the relative ``costs`` (1-D).
 
         Several scales share the cost of their unit: it adds its cost times the mean of its

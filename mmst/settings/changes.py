@@ -8,7 +8,7 @@ from mmengine.config import Config
 from .hooks import RUNNER_HOOKS, custom_hooks, default_hooks, hook_settings
 
 
-def changed(cfg: Config, **settings: Any) -> Config:
+def change(cfg: Config, **settings: Any) -> Config:
     """Return the config with other settings at its top.
 
     Args:
@@ -21,7 +21,7 @@ def changed(cfg: Config, **settings: Any) -> Config:
     return cfg
 
 
-def changed_part(cfg: Config, part: str, **settings: Any) -> Config:
+def change_part(cfg: Config, part: str, **settings: Any) -> Config:
     """Return the config with other settings in one of its parts.
 
     Args:
@@ -39,7 +39,7 @@ def changed_part(cfg: Config, part: str, **settings: Any) -> Config:
 
 def with_defaults(cfg: Config, part: str, **defaults: Any) -> Config:
     """Return the config with settings of a part that it leaves open."""
-    return changed_part(cfg, part, **{key: value for key, value in defaults.items()
+    return change_part(cfg, part, **{key: value for key, value in defaults.items()
                                       if key not in cfg[part]})
 
 
@@ -107,4 +107,4 @@ def with_run_length(cfg: Config, length: int, unit: str, fresh: bool) -> Config:
     """
     late = [key for key in ('val_interval', 'val_begin') if cfg.train_cfg.get(key, 0) > length]
     keys = ['max_epochs' if unit == 'epochs' else 'max_iters', *(late if fresh else ())]
-    return changed_part(cfg, 'train_cfg', **dict.fromkeys(keys, length))
+    return change_part(cfg, 'train_cfg', **dict.fromkeys(keys, length))

@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config.lazy import LazyAttr, LazyObject
 
 
-def built(value: Any) -> Any:
+def build_lazy(value: Any) -> Any:
     """Return the object that a lazy config means by ``value``; anything else as it is."""
     return value.build() if isinstance(value, (LazyObject, LazyAttr)) else value
 
@@ -21,7 +21,7 @@ def kind_name(settings: Any) -> str:
     Args:
         settings (Any): Settings with a ``type``, or an object that is built already.
     """
-    kind = built(settings.get('type')) if isinstance(settings, Mapping) else type(settings)
+    kind = build_lazy(settings.get('type')) if isinstance(settings, Mapping) else type(settings)
     if isinstance(kind, functools.partial):
         kind = kind.func
     # Tickets of former versions hold classes as "<class 'package.file.Class'>".

@@ -8,7 +8,7 @@ from torch import nn
 from ..errors import TicketError, config_error
 from ..pruning.mask import Mask
 from ..randomness import isolated_random_state
-from ..search.graph.described import described
+from ..search.graph.described import describe_channels
 from .model_settings import model_settings
 from .names import dotted_name, is_kind
 from .ticket import Ticket
@@ -57,7 +57,7 @@ def check_described(model: nn.Module, cfg: Mapping[str, Any]) -> None:
     """
     settings = model_settings(model, cfg)
     ticket = Ticket(settings, model.state_dict(), Mask({}),
-                    dict(default_scope=default_scope(), **described(model)))
+                    dict(default_scope=default_scope(), **describe_channels(model)))
     try:
         with isolated_random_state(0):
             twin = ticket.build()

@@ -10,7 +10,7 @@ from mmengine.config import ConfigDict
 from torch import Tensor
 
 from ..errors import config_error, shorten
-from ..settings.kinds import built
+from ..settings.kinds import build_lazy
 from .names import dotted_name, is_kind, registered_name
 
 #: Called with key and value of anything that is no plain data; gives the stored form.
@@ -40,7 +40,7 @@ def plain_model(cfg: Any) -> Any:
 
 
 def _plain(value: Any, key: str, fallback: Fallback) -> Any:
-    value = built(value)
+    value = build_lazy(value)
     if isinstance(value, ConfigDict):
         value = dict(value.items())  # builds the parts that a lazy config has left for later
     if isinstance(value, Mapping):

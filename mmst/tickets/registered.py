@@ -59,11 +59,11 @@ def registered_only(data: bool = False) -> Iterator[None]:
     kinds = set(map(type, file_handlers.values())) - ({JsonHandler} if data else set())
     doors = [(Config, 'fromstring'), (CheckpointLoader, 'load_checkpoint'),
              *((kind, 'load_from_fileobj') for kind in kinds)]
-    read = _of_packages(Config.fromfile) if data else _closed('fromfile')
+    read = _of_packages(Config.fromfile) if data else _close('fromfile')
     with ExitStack() as stack:
         stack.enter_context(patch.object(Config, 'fromfile', read))
         for owner, name in doors:
-            stack.enter_context(patch.object(owner, name, _closed(name)))
+            stack.enter_context(patch.object(owner, name, _close(name)))
         stack.enter_context(
             patch.object(mmengine_registry, 'get_object_from_string', lambda _: None))
         stack.enter_context(patch.object(mmengine_registry, 'import_module', _import))
@@ -137,7 +137,7 @@ def _of_packages(fromfile: Callable[..., Config]) -> Callable[..., Config]:
     return read
 
 
-def _closed(name: str) -> Callable[..., None]:
+def _close(name: str) -> Callable[..., None]:
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise TicketError(f'it would read a file that it names ({name})')

@@ -12,7 +12,7 @@ from ..errors import TicketError
 from ..models.hrnas.coordinate_order import convert
 from ..models.hrnas.widths import without_widths
 from ..pruning.mask import Mask
-from ..search.graph.described import described
+from ..search.graph.described import describe_channels
 from ..settings.shape import DEFAULT_SHAPE
 from . import hub
 from .check_meta import check_meta
@@ -57,7 +57,7 @@ class Ticket:
         state, kept = masked_copy(model.state_dict(), mask)
         settings = model_settings(model, cfg)
         imports = needed_imports(model, settings, meta.get('imports') or ())
-        return cls(settings, state, kept, dict(meta, imports=imports, **described(model)))
+        return cls(settings, state, kept, dict(meta, imports=imports, **describe_channels(model)))
 
     def with_weights(self, state_dict: Mapping[str, Tensor], **meta: Any) -> 'Ticket':
         """Return the same architecture and mask with other weights; ``meta`` is added."""

@@ -110,9 +110,9 @@ def test_costs_equal_those_of_a_trace_whatever_units_are_left(network, monkeypat
     name, model = network
     costs, generator = NetworkCosts(SIZE), torch.Generator().manual_seed(1)
     assert costs(model) == traced(model)
-    count, traces = module.counted, []
+    count, traces = module.count_macs, []
     if name not in TRACED:
-        monkeypatch.setattr(module, 'counted', lambda *args: traces.append(args) or count(*args))
+        monkeypatch.setattr(module, 'count_macs', lambda *args: traces.append(args) or count(*args))
         monkeypatch.setattr(module, 'layer_costs', lambda *args: traces.append(args))
     for share in (0.9, 0.5, 0.):
         keep = choose(model, share, generator)

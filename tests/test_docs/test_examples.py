@@ -138,7 +138,7 @@ def test_the_task_is_trained_evaluated_and_drawn(tmp_path):
     assert ticket.sparsity == pytest.approx(0.5, abs=0.01)
     view = view_of(cfg)
     subject, = view.subjects([1])
-    samples = picture_row(view, [Column('ticket', view.prepared(ticket))], subject)
+    samples = picture_row(view, [Column('ticket', view.prepare(ticket))], subject)
     image, labels, picture = samples[0]
     np.testing.assert_allclose(labels, image, atol=1.01)  # near is bright, as in the images
     assert picture.shape == labels.shape and (picture != labels).any()

@@ -5,7 +5,7 @@ import torch
 from mmengine.structures import PixelData
 from PIL import Image
 
-from mmst.lab.gallery import Column, coloured, prediction, segmentation_gallery
+from mmst.lab.gallery import Column, paint, prediction, segmentation_gallery
 
 mmseg_structures = pytest.importorskip('mmseg.structures')
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -58,4 +58,4 @@ def test_each_column_gets_a_picture_and_each_class_that_is_seen_an_entry(tmp_pat
 
 def test_pixels_that_do_not_count_are_black():
     palette = np.array([RED, GREEN], np.uint8)
-    assert coloured(np.array([[1, 255]]), palette).tolist() == [[list(GREEN), [0, 0, 0]]]
+    assert paint(np.array([[1, 255]]), palette).tolist() == [[list(GREEN), [0, 0, 0]]]

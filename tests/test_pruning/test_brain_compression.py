@@ -8,7 +8,7 @@ from torch import nn
 
 from mmst.errors import ConfigError
 from mmst.pruning import brain_compression
-from mmst.pruning.brain_compression import damped
+from mmst.pruning.brain_compression import dampen
 from mmst.pruning.criteria import OptimalBrainCompression
 from mmst.pruning.draw import draw_mask
 from mmst.pruning.input_hessians import BLOCK, EXACT, InputHessian, watch_inputs
@@ -33,7 +33,7 @@ def removal_losses(weights, hessian):
 
 def compensated(weights, hessian, kept):
     """Of rows (rows, d) that have a Hessian each."""
-    return brain_compression.compensated(weights[:, None], hessian, kept[:, None])[:, 0]
+    return brain_compression.compensate(weights[:, None], hessian, kept[:, None])[:, 0]
 
 
 def error(weights, other, inputs):
@@ -105,7 +105,7 @@ def test_it_makes_less_error_than_magnitude_and_nearly_the_least_there_is():
 
 def test_inputs_that_never_act_are_no_division_by_zero():
     weights = torch.randn(2, 3)
-    found = damped(torch.zeros(2, 3, 3))
+    found = dampen(torch.zeros(2, 3, 3))
     assert torch.isfinite(removal_losses(weights, found)).all()
 
 
@@ -208,10 +208,10 @@ def test_rows_of_one_group_share_its_hessian_in_parts_of_any_size(monkeypatch):
     _, _, hessian = problem(rows=2, width=6)
     kept = torch.rand(2, 7, 6) < 0.5
     whole = (brain_compression.removal_losses(weights, hessian),
-             brain_compression.compensated(weights, hessian, kept))
+             brain_compression.compensate(weights, hessian, kept))
     monkeypatch.setattr(brain_compression, 'ROOM', 1)
     parts = (brain_compression.removal_losses(weights, hessian),
-             brain_compression.compensated(weights, hessian, kept))
+             brain_compression.compensate(weights, hessian, kept))
     alone = removal_losses(weights[1], hessian[1].expand(7, 6, 6))
     assert all(torch.allclose(a, b) for a, b in zip(whole, parts, strict=True))
     assert torch.allclose(whole[0][1], alone)

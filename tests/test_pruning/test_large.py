@@ -8,7 +8,7 @@ from mmst.pruning.large import (
     all_of_all_finite,
     count_true,
     in_one,
-    joined,
+    join,
     lowest,
 )
 from mmst.pruning.mask import Mask
@@ -87,8 +87,8 @@ def test_few_of_many_entries_are_sorted(monkeypatch):
 def test_neighbours_in_memory_are_joined_without_a_copy():
     flat = torch.randn(20)
     parts = [flat[2:8].view(2, 3), flat[8:9], flat[9:15].view(3, 2)]
-    assert torch.equal(joined(parts), flat[2:15])
-    assert joined(parts).data_ptr() == parts[0].data_ptr()
+    assert torch.equal(join(parts), flat[2:15])
+    assert join(parts).data_ptr() == parts[0].data_ptr()
 
 
 @pytest.mark.parametrize('parts', [
@@ -97,7 +97,7 @@ def test_neighbours_in_memory_are_joined_without_a_copy():
     lambda x: [x[:4], x[4:].view(torch.int32)]])
 def test_others_are_joined_in_a_copy(parts):
     tensors = parts(torch.randn(20))
-    assert torch.equal(joined(tensors), torch.cat([t.flatten() for t in tensors]))
+    assert torch.equal(join(tensors), torch.cat([t.flatten() for t in tensors]))
 
 
 def test_many_tensors_are_changed_in_one_call():

@@ -12,8 +12,8 @@ from mmst.engine.run.command_line import complete
 from mmst.engine.run.launcher import with_wrapper
 from mmst.engine.run.retrain import retraining_config
 from mmst.settings.changes import (
-    changed,
-    changed_part,
+    change,
+    change_part,
     with_defaults,
     with_hook_settings,
     with_options,
@@ -43,11 +43,11 @@ def cfg():
 
 
 def test_settings_are_replaced_or_added(cfg):
-    found = changed(cfg, work_dir='other', new=dict(a=1))
+    found = change(cfg, work_dir='other', new=dict(a=1))
     assert found.work_dir == 'other' and found.new.a == 1
-    found = changed_part(cfg, 'train_cfg', max_epochs=2)
+    found = change_part(cfg, 'train_cfg', max_epochs=2)
     assert found.train_cfg == dict(cfg.train_cfg, max_epochs=2)
-    assert changed_part(cfg, 'auto_scale_lr', enable=True).auto_scale_lr.enable is True
+    assert change_part(cfg, 'auto_scale_lr', enable=True).auto_scale_lr.enable is True
     found = with_defaults(cfg, 'train_dataloader', pin_memory=True, batch_size=2)
     assert found.train_dataloader == dict(num_workers=0, pin_memory=False, batch_size=2)
     assert 'retrain' not in without(cfg, 'retrain')

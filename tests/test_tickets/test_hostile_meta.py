@@ -11,7 +11,7 @@ from limited import MB, limited
 from mmst.errors import TicketError
 from mmst.search.graph.build import find_plan
 from mmst.search.graph.channels import attach
-from mmst.search.graph.described import KEY, attach_described, described
+from mmst.search.graph.described import KEY, attach_described, describe_channels
 from mmst.tickets import Ticket
 
 META = [
@@ -49,7 +49,7 @@ def test_facts_that_are_not_known_are_no_fault(tmp_path):
 def channels():
     model = Residual()
     attach(model, find_plan(model, (16, 16)))
-    return described(model)[KEY]
+    return describe_channels(model)[KEY]
 
 
 def first(data):

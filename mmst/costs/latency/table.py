@@ -156,13 +156,13 @@ class LatencyTable:
         except (OSError, ValueError) as error:
             raise config_error(key, str(path), f'it cannot be read ({error})', remedy) from None
         try:
-            return _checked(content)
+            return _check_content(content)
         except (ConfigError, LookupError, TypeError, AttributeError) as error:
             raise config_error(key, str(path), f'it is no latency table ({error})',
                                remedy) from None
 
 
-def _checked(content: Any) -> LatencyTable:
+def _check_content(content: Any) -> LatencyTable:
     """Return the table that a file's content describes.
 
     Raises:

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from .channels import LIVE, UNIFORM, Channels
-from .graph import Graph, chosen
+from .graph import Graph, positions
 from .operations import OPERATIONS
 from .shapes import levels
 from .writer import Findings
@@ -12,7 +12,7 @@ from .writer import Findings
 def analyse(graph: Graph) -> Findings:
     """Return the facts of a graph that its rewriting needs."""
     known = classify(graph)
-    need = needed(graph, known)
+    need = find_needed(graph, known)
     return Findings(known, need, zeros_for_sums(graph, known, need), levels(graph))
 
 
@@ -24,7 +24,7 @@ def classify(graph: Graph) -> dict[str, Channels]:
     return found
 
 
-def needed(graph: Graph, known: dict[str, Channels]) -> dict[str, Tensor]:
+def find_needed(graph: Graph, known: dict[str, Channels]) -> dict[str, Tensor]:
     """Return, as bool tensors, the channels that an output depends on; from the outputs back.
 
     Uniform channels need nothing before them: their number goes into biases.
@@ -36,7 +36,7 @@ def needed(graph: Graph, known: dict[str, Channels]) -> dict[str, Tensor]:
         wanted = need[node.name] & (known[node.name].kind != UNIFORM)
         if node.inputs and bool(wanted.any()):
             inputs = [known[name] for name in node.inputs]
-            asked = OPERATIONS[node.op].asked(node, wanted, inputs)
+            asked = OPERATIONS[node.op].ask(node, wanted, inputs)
             for source, channels, own in zip(node.inputs, inputs, asked, strict=True):
                 need[source] |= own & (channels.kind != UNIFORM)
     return need
@@ -57,7 +57,7 @@ def zeros_for_sums(graph: Graph, known: dict[str, Channels],
                 continue
             if node.op == 'add':
                 live = need[node.name] & (known[node.name].kind == LIVE)
-                found[source] = chosen(live & (known[source].kind != LIVE))
+                found[source] = positions(live & (known[source].kind != LIVE))
             elif OPERATIONS[node.op].passes_bias and found[node.name]:
                 found[source] = list(found[node.name])
     return found

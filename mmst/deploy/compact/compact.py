@@ -47,12 +47,12 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
         TicketError: A network that cannot be compacted.
     """
     if has_channels(ticket):
-        return compact_channels(ticket, _checked(multiple))
+        return compact_channels(ticket, _check_settings(multiple))
     model = ticket.build()
     neck = getattr(model, 'neck', None)
     inside = neck if can_lower_neck(neck) else None
     backbone = cast(nn.Module, model.backbone)
-    network = CompactNetwork.of(compacted_graph(backbone, inside, multiple),
+    network = CompactNetwork.of(compact_graph(backbone, inside, multiple),
                                 getattr(backbone, 'channels_last', True))
     cfg = {key: value for key, value in ticket.model.items() if key != 'neck' or inside is None}
     cfg['backbone'] = dict(type=TYPE, graph=json.dumps(network.architecture),
@@ -65,10 +65,10 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
     return Ticket(cfg, state, Mask(kept), dict(meta, compacted=_origin(ticket, multiple)))
 
 
-def compacted_graph(backbone: nn.Module, neck: nn.Module | None = None,
+def compact_graph(backbone: nn.Module, neck: nn.Module | None = None,
                     multiple: int = 1) -> Graph:
     """Return the compacted graph of a backbone and, where given, its neck; see :func:`compact`."""
-    multiple = _checked(multiple)
+    multiple = _check_settings(multiple)
     graph = lower(backbone, neck)
     if multiple == 1:
         return fixed_point(graph)
@@ -80,7 +80,7 @@ def compacted_graph(backbone: nn.Module, neck: nn.Module | None = None,
     return graph
 
 
-def _checked(multiple: int) -> int:
+def _check_settings(multiple: int) -> int:
     # Every layer would grow to a multiple that is much wider.
     return check_number('multiple', multiple, low=1, high=MOST, whole=True,
                         remedy='use 8, or 1 for no padding')

@@ -82,6 +82,6 @@ def whole_numbers(index: Iterable[Any]) -> list[int]:
     return [int(i) for i in index]
 
 
-def chosen(marks: Tensor) -> list[int]:
+def positions(marks: Tensor) -> list[int]:
     """Return positions at which a 1-D bool tensor is True."""
     return whole_numbers(marks.nonzero().flatten())

@@ -9,7 +9,7 @@ from .graph import Node, whole_numbers
 LAYERS = ('encoder', 'decoder')
 
 
-def reduced(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def reduce_mixer(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors of a mixer without dead inner dimensions.
 
     They go in pairs: a query's with the key's, a value's with its column of the output, the

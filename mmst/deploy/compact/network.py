@@ -48,7 +48,7 @@ class CompactNetwork(BaseModule):
     @classmethod
     def of(cls, graph: Graph, channels_last: bool = True) -> 'CompactNetwork':
         """Return a network with the weights of ``graph``, in their precision; in eval mode."""
-        graph = _stored(graph)
+        graph = _store(graph)
         network = cls(to_data(graph), channels_last)
         tensors = {f'{n.name}.{k}': t for n in graph for k, t in n.tensors.items()}
         dtype = next((t.dtype for t in tensors.values()), None)
@@ -62,7 +62,7 @@ class CompactNetwork(BaseModule):
             if node.tensors:
                 state = self.nodes[node.name].state_dict()
                 tensors = {k: state[k].detach().clone() for k in node.tensors}
-                node.tensors = OPERATIONS[node.op].restored(tensors)
+                node.tensors = OPERATIONS[node.op].restore(tensors)
         return graph
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -149,12 +149,12 @@ class CompactNetwork(BaseModule):
         super()._load_from_state_dict(*args)
 
 
-def _stored(graph: Graph) -> Graph:
+def _store(graph: Graph) -> Graph:
     """Return the graph with the weights that a network keeps."""
     new = Graph(graph.flatten)
     new.outputs = list(graph.outputs)
     for n in graph:
-        tensors = OPERATIONS[n.op].stored(n.tensors)
+        tensors = OPERATIONS[n.op].store(n.tensors)
         new.nodes[n.name] = Node(n.name, n.op, n.inputs, n.settings, tensors)
     return new
 

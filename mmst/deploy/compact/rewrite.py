@@ -28,7 +28,7 @@ def rewrite(graph: Graph) -> Graph:
     each input size, so that borders stay exact.
     """
     for node in graph:
-        node.tensors = OPERATIONS[node.op].reduced(node.tensors)
+        node.tensors = OPERATIONS[node.op].reduce(node.tensors)
     writer = Writer(graph, analyse(graph), _WITH_BIAS, _PASSING_BIAS)
     shared = {name for name, readers in graph.consumers().items() if len(readers) > 1}
     for node in graph:

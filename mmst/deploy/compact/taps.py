@@ -11,7 +11,7 @@ def live_inputs(node: Node) -> Tensor:
     return node.tensors['weight'].ne(0).flatten(2).any(2)
 
 
-def gathered(node: Node, per_input: Tensor) -> Tensor:
+def gather(node: Node, per_input: Tensor) -> Tensor:
     """Return an entry for each input channel as each output channel sees it, (out, in / groups)."""
     groups = node.settings['groups']
     outs = node.tensors['weight'].shape[0]
@@ -20,7 +20,7 @@ def gathered(node: Node, per_input: Tensor) -> Tensor:
 
 def uniform_kernel(node: Node, source: Channels) -> Tensor:
     """Return the taps on all uniform inputs together, times their numbers, (out, k, k)."""
-    values = gathered(node, torch.where(source.kind == UNIFORM, source.value, 0.))
+    values = gather(node, torch.where(source.kind == UNIFORM, source.value, 0.))
     return (node.tensors['weight'].double() * values[:, :, None, None]).sum(1)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .channels import COMPUTED, LIVE, Channels
-from .graph import Graph, Node, chosen
+from .graph import Graph, Node, positions
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Writer:
 
     def wanted(self, name: str, kind: int) -> list[int]:
         """Return channels of an old node that are of that kind and needed."""
-        return chosen(self.known.needed[name] & (self.known.channels[name].kind == kind))
+        return positions(self.known.needed[name] & (self.known.channels[name].kind == kind))
 
     def with_zeros(self, name: str, kind: int, index: Iterable[int]) -> list[int]:
         """Return ``index`` with the channels that are to be written as zeros."""

@@ -39,9 +39,9 @@ def draw_network(supernet: nn.Module, rng: np.random.Generator) -> nn.Module:
             share = density * float(np.exp(rng.uniform(*np.log(DENSITY_SPREAD))))
             kind = rng.random()
             share = 0. if kind < DEAD else 1. if kind < DEAD + DENSE else share
-            module.weight.mul_(_kept(module.weight, share, rng))
+            module.weight.mul_(_draw_kept(module.weight, share, rng))
     return model
 
 
-def _kept(weight: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+def _draw_kept(weight: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(rng.random(tuple(weight.shape), np.float32) < share)

@@ -62,7 +62,8 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
     for number in range(networks + checked):
         model = draw_network(supernet, rng)
         works.append({path: work() for path, work in works_of(model, engine).items()})
-        timed.append(prepared(model, engine, threads, list(kinds) if number < networks else ()))
+        paths = list(kinds) if number < networks else ()
+        timed.append(prepare_network(model, engine, threads, paths))
         tell(f'network {number + 1} of {networks + checked} is drawn')
     for number in range(rounds):
         take_times(timed, image, 1, threads)
@@ -81,7 +82,7 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
 
 def measure_network(model: nn.Module, table: LatencyTable, rounds: int = ROUNDS) -> float:
     """Return the milliseconds of a network, measured now as the table's networks were."""
-    timed = prepared(model, table.engine, table.threads)
+    timed = prepare_network(model, table.engine, table.threads)
     take_times([timed], image_for(model, table.input_shape), rounds, table.threads)
     return timed.milliseconds()
 
@@ -99,7 +100,8 @@ def image_for(model: nn.Module, input_shape: tuple[int, int]) -> Tensor:
     return torch.randn(1, image_channels(model), *input_shape, generator=generator)
 
 
-def prepared(model: nn.Module, engine: str, threads: int, paths: Sequence[str] = ()) -> Timed:
+def prepare_network(model: nn.Module, engine: str, threads: int,
+                    paths: Sequence[str] = ()) -> Timed:
     """Return a network as an engine runs it, with the modules of ``paths`` to be timed.
 
     Raises:

@@ -62,7 +62,7 @@ class FiniteHook(IntervalHook):
             first = int(everywhere)
         if first <= done:
             unit = '' if counts_iterations(runner) else f' (in epoch {runner.epoch + 1})'
-            raise diverged(f'the loss is not finite since iteration {first}{unit}')
+            raise divergence_error(f'the loss is not finite since iteration {first}{unit}')
 
 
 def first_infinite(runner: Runner, count: int) -> int | None:
@@ -92,10 +92,10 @@ def check_finite(model: nn.Module, when: str) -> None:
     largest = torch._foreach_norm(list(named.values()), float('inf'))
     if not bool(torch.stack(largest).isfinite().all()):
         name = next(name for name, p in named.items() if not bool(p.isfinite().all()))
-        raise diverged(f'{name} is not finite at {when}')
+        raise divergence_error(f'{name} is not finite at {when}')
 
 
-def diverged(problem: str) -> TrainingError:
+def divergence_error(problem: str) -> TrainingError:
     """Return the error of a run that has diverged."""
     return TrainingError(
         f'training has diverged: {problem}. No unit was removed by it and no checkpoint written. '

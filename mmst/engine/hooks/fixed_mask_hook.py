@@ -117,7 +117,7 @@ class FixedMaskHook(MaskHook):
                               'reactivated). Remedy: go on from the last checkpoint of the run, '
                               'from its ticket.pth, or from both: then the mask is the ticket\'s.')
         self.search_state = checkpoint.get('mmst_search') or {}
-        for state in _listed(checkpoint.get('param_schedulers')):
+        for state in _as_list(checkpoint.get('param_schedulers')):
             for key in set(state) - set(_PROGRESS):
                 del state[key]
 
@@ -127,7 +127,7 @@ class FixedMaskHook(MaskHook):
         else:
             self.mask = Mask(self._loaded['kept'])
             self._warn_of_another(runner)
-            for scheduler in _listed(runner.param_schedulers):
+            for scheduler in _as_list(runner.param_schedulers):
                 # It stood still where its former length had ended.
                 if steps_of(scheduler) >= scheduler.begin:
                     scheduler.last_step = (min(steps_of(scheduler), scheduler.end - 1)
@@ -190,7 +190,7 @@ class FixedMaskHook(MaskHook):
         return str(self.ticket) + ('' if self.start == 'ticket' else f' ({self.start})')
 
 
-def _listed(schedulers: list | dict | None) -> list:
+def _as_list(schedulers: list | dict | None) -> list:
     """Return schedulers, or their states, as one list; several optimizers have a list each."""
     return list(itertools.chain.from_iterable(schedulers.values())) if isinstance(
         schedulers, dict) else schedulers or []

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from ...costs.latency.build import build_costs
 from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
-from ...search.graph.described import described
+from ...search.graph.described import describe_channels
 from ...search.penalty import warmup as warmed_up
 from ...search.searcher import Searcher
 from ...settings.checks import check_choice, check_number, check_size
@@ -161,7 +161,7 @@ class SearchHook(IntervalHook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
         checkpoint['mmst_search'] = dict(self.searcher.state(), last_search=self.last_search,
-                                         **described(unwrapped(runner)))
+                                         **describe_channels(unwrapped(runner)))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)

@@ -36,7 +36,7 @@ class SeedHook(Hook):
     def before_train_epoch(self, runner: Runner) -> None:
         if counts_iterations(runner):
             loop = runner.train_loop
-            loop.dataloader_iterator = self._seeded(runner, loop.dataloader_iterator)
+            loop.dataloader_iterator = self._seed_batches(runner, loop.dataloader_iterator)
         else:
             self._seed(runner, runner.epoch)
 
@@ -44,7 +44,7 @@ class SeedHook(Hook):
         if counts_iterations(runner):
             self._seed(runner, runner.iter)
 
-    def _seeded(self, runner: Runner, batches: Iterator) -> Iterator:
+    def _seed_batches(self, runner: Runner, batches: Iterator) -> Iterator:
         """Seed each batch by itself where it is augmented here, without workers."""
         for number in count():
             self._seed(runner, number, stream=1)

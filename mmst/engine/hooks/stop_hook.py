@@ -89,7 +89,7 @@ class StopHook(Hook):
                          outputs=None) -> None:
         if counts_iterations(runner):
             self._look_at_checkpoints(runner)
-        number = self._agreed()
+        number = self._agree()
         if number and counts_iterations(runner):
             self._stop(runner, number, runner.epoch, runner.iter + 1, dict(iter=runner.iter + 1))
         elif number and can_stop_inside(runner):
@@ -100,7 +100,7 @@ class StopHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if not counts_iterations(runner):
             self._look_at_checkpoints(runner)
-            number = self._agreed(now=True)
+            number = self._agree(now=True)
             if number:
                 self._stop(runner, number, runner.epoch + 1, 0, {})
 
@@ -111,7 +111,7 @@ class StopHook(Hook):
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None,
                        outputs=None) -> None:
         # Not beyond: a process with fewer batches would be waited for.
-        number = self._agreed() if batch_idx < self._shared_batches else None
+        number = self._agree() if batch_idx < self._shared_batches else None
         if number:
             for hook in runner.hooks:
                 if isinstance(hook, EMAHook):
@@ -122,7 +122,7 @@ class StopHook(Hook):
     def after_train(self, runner: Runner) -> None:
         self.signals.deferring = False
 
-    def _agreed(self, now: bool = False) -> int | None:
+    def _agree(self, now: bool = False) -> int | None:
         """Return the signal that ends the run now, on all processes alike.
 
         Args:

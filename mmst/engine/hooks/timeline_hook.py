@@ -59,13 +59,13 @@ class TimelineHook(IntervalHook):
         """Begin the file; a resumed run drops the lines after its checkpoint."""
         if not is_main_process():
             return
-        self.input_shape = self._checked_shape(runner)
+        self.input_shape = self._find_shape(runner)
         run, entries = timeline.read(runner.work_dir) if is_resumed(runner) else (None, [])
-        kept, kept_entries = timeline.checked(self._loaded)
+        kept, kept_entries = timeline.check_timeline(self._loaded)
         # The supernet's widths: a network that goes on may be a searched one.
         self._run = run or {**self._describe(runner), **kept}
-        entries = timeline.merged(events(runner), entries) if is_resumed(runner) else []
-        self._entries = list(map(timeline.as_read, timeline.completed(entries, kept_entries)))
+        entries = timeline.merge(events(runner), entries) if is_resumed(runner) else []
+        self._entries = list(map(timeline.as_read, timeline.complete(entries, kept_entries)))
         timeline.begin(runner.work_dir, self._run, self._entries)
         self._write(runner, steps_done(runner))
 
@@ -126,7 +126,7 @@ class TimelineHook(IntervalHook):
                 _add_histogram(runner, name, counts, step)
         runner.visualizer.add_scalars(scalars, step=step)
 
-    def _checked_shape(self, runner: Runner):
+    def _find_shape(self, runner: Runner):
         """Return the shape at which costs are counted; None, with a warning, where that does not
         work.
         """

@@ -51,7 +51,7 @@ class DecayGroupsConstructor(DefaultOptimWrapperConstructor):
             super().add_params(params, module, prefix, **kwargs)  # comes back here for children
             if not prefix:
                 base = dict(lr=self.base_lr, weight_decay=self.base_wd)
-                params[:] = merged(params, {k: v for k, v in base.items() if v is not None})
+                params[:] = merge(params, {k: v for k, v in base.items() if v is not None})
             return
         # Not m.weight, which may be computed from parameters at each look (weight_norm).
         weights = {id(m._parameters.get('weight')) for m in module.modules()
@@ -73,7 +73,7 @@ def with_decay(optim_wrapper_cfg: dict) -> dict:
     return dict(optim_wrapper_cfg, optimizer=optimizer)
 
 
-def merged(groups: list[dict], base: dict) -> list[dict]:
+def merge(groups: list[dict], base: dict) -> list[dict]:
     """Return one group for parameters of equal settings, ``base`` where they have none of their
     own.
 

@@ -48,7 +48,7 @@ class GatheredGradients(_Wrapper):
         """Get ready to be saved; all processes must call it."""
         self._collected = None
         if self.gathered and not self.should_update():
-            ranks = dist.all_gather_object(_own(self.optimizer))
+            ranks = dist.all_gather_object(_own_gradients(self.optimizer))
             self._collected = dict(gathered=self.gathered, of=accumulation(self),
                                    iteration=iterations_of(self), ranks=ranks)
 
@@ -80,7 +80,7 @@ class GatheredGradients(_Wrapper):
 
     def _restore(self, saved: Any, iteration: int) -> bool:
         """Return whether the gradients belong to the place at which the run goes on."""
-        ranks = _checked(saved, self.optimizer)
+        ranks = _check_saved(saved, self.optimizer)
         if (saved['of'], saved['gathered']) != (accumulation(self),
                                                 iteration % accumulation(self)):
             print_log(
@@ -101,7 +101,7 @@ def _parameters(optimizer: Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group['params']]
 
 
-def _own(optimizer: Optimizer) -> Gradients:
+def _own_gradients(optimizer: Optimizer) -> Gradients:
     """Return gradients by their parameters' numbers, as in the optimizer's own state."""
     return {index: p.grad.detach().cpu().clone() for index, p in enumerate(_parameters(optimizer))
             if p.grad is not None}
@@ -116,7 +116,7 @@ def _mean(ranks: list[Gradients]) -> Gradients:
     return found
 
 
-def _checked(saved: Any, optimizer: Optimizer) -> list[Gradients]:
+def _check_saved(saved: Any, optimizer: Optimizer) -> list[Gradients]:
     shapes = {index: p.shape for index, p in enumerate(_parameters(optimizer))}
     try:
         ranks = saved['ranks']

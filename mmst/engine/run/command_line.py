@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 
 from ...errors import config_error
-from ...settings.changes import changed, with_defaults, without_switched_off
+from ...settings.changes import change, with_defaults, without_switched_off
 from ...settings.config_path import config_name
 from .config_file import read_config
 from .launcher import check_launcher, with_wrapper
@@ -26,9 +26,9 @@ def configure(args: argparse.Namespace, verb: str | None = None) -> Config:
     """
     cfg = read_config(args.config, args.cfg_options)
     check_launcher(args)
-    cfg = changed(cfg, launcher=args.launcher, work_dir=choose_work_dir(cfg, args, verb))
+    cfg = change(cfg, launcher=args.launcher, work_dir=choose_work_dir(cfg, args, verb))
     if getattr(args, 'no_rehearsal', False):
-        cfg = changed(cfg, rehearsal=False)
+        cfg = change(cfg, rehearsal=False)
     return with_wrapper(complete(cfg))
 
 
@@ -73,5 +73,5 @@ def resume_here(cfg: Config) -> Config:
     Where there is none, the run starts as configured.
     """
     if osp.isdir(cfg.work_dir) and find_checkpoint(cfg.work_dir) is not None:
-        return changed(cfg, load_from=None, resume=True)
+        return change(cfg, load_from=None, resume=True)
     return cfg

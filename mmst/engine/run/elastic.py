@@ -34,11 +34,11 @@ def adapt_to_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
     states, schedulers = checkpoint.get('param_schedulers'), runner.param_schedulers
     if isinstance(states, list) and isinstance(schedulers, list):
         checkpoint['param_schedulers'] = [
-            state if state['by_epoch'] else _converted(scheduler, state, before, now)
+            state if state['by_epoch'] else _convert_state(scheduler, state, before, now)
             for scheduler, state in zip(schedulers, states, strict=False)]
 
 
-def _converted(scheduler: _ParamScheduler, state: dict[str, Any], before: int,
+def _convert_state(scheduler: _ParamScheduler, state: dict[str, Any], before: int,
                now: int) -> dict[str, Any]:
     """Return the new scheduler's own lengths at the old one's place, with its values."""
     done = _convert(state['_global_step'], before, now)

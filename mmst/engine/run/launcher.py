@@ -13,7 +13,7 @@ from mmengine.device import is_cuda_available
 from mmengine.utils.dl_utils import set_multi_processing
 
 from ...errors import config_error
-from ...settings.changes import changed
+from ...settings.changes import change
 
 
 def check_launcher(args: argparse.Namespace) -> None:
@@ -51,7 +51,7 @@ def with_wrapper(cfg: Config) -> Config:
     if (cfg.get('launcher', 'none') == 'none' or is_cuda_available()
             or cfg.get('model_wrapper_cfg') is not None):
         return cfg
-    return changed(cfg, model_wrapper_cfg=dict(
+    return change(cfg, model_wrapper_cfg=dict(
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
         find_unused_parameters=cfg.get('find_unused_parameters', False)))
 

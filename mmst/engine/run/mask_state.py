@@ -47,7 +47,7 @@ def restore(in_force: MaskInForce, model: nn.Module, averages: SinceReturn | Non
     weights = in_force.weights
     if loaded.get(MASK) is not None:
         kept = with_new_kinds(loaded[MASK]['kept'], weights, model)
-        in_force.put(checked(kept, weights))
+        in_force.put(check_mask(kept, weights))
         for name, value in loaded[MASK]['values'].items():
             in_force.holder.masks[weights[name]]['value'] = value.to(weights[name].device)
     if loaded.get(RETURNED) is not None:
@@ -64,14 +64,14 @@ def restore_returned(saved: Any, weights: Weights, averages: SinceReturn | None)
     if share is None or not 0 <= share <= 1:
         raise TicketError(f'the checkpoint\'s {RETURNED} has no share between 0 and 1. Remedy: '
                           'resume from the checkpoint before it.')
-    mask = checked(saved.get('returned'), weights)
+    mask = check_mask(saved.get('returned'), weights)
     returned = {w: dict(returned=mask[name].to(w.device)) for name, w in weights.items()}
     if averages is not None:
         averages.begin(weights, returned, share)
     return returned
 
 
-def checked(tensors: Any, weights: Weights) -> Mask:
+def check_mask(tensors: Any, weights: Weights) -> Mask:
     """Return a mask from a checkpoint, for exactly the weights that are to be pruned.
 
     Raises:

@@ -23,7 +23,7 @@ def check_monitors(runner: Runner, known: Iterable[str]) -> None:
         ConfigError: Naming the key in the config, and metrics that there are.
     """
     known = list(known)
-    for key, name in _monitored(runner):
+    for key, name in _find_monitored(runner):
         if name not in known:
             listed, meant = ', '.join(map(repr, known)), suggestion(name, known)
             raise config_error(key, name, 'evaluations give no metric of this name',
@@ -38,7 +38,7 @@ def plateau_schedulers(runner: Runner) -> list[Any]:
     return [scheduler for scheduler in listed if hasattr(scheduler, 'need_val_args')]
 
 
-def _monitored(runner: Runner) -> Iterator[tuple[str, str]]:
+def _find_monitored(runner: Runner) -> Iterator[tuple[str, str]]:
     """Yield keys in the config, and the metrics that they name."""
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook) and hook.save_best:

@@ -11,7 +11,7 @@ from torch import nn
 from ...costs.cost import image_channels
 from ...errors import TicketError, config_error, one_line, shorten
 from ...openmmlab.safe_checkpoints import safe_load
-from ...search.graph.build import covered, find_plan
+from ...search.graph.build import count_covered, find_plan
 from ...search.graph.channels import attach, channels_of
 from ...search.graph.described import describing, plan_for
 from ...search.graph.plan import Plan
@@ -56,8 +56,9 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
         searched = type(getattr(plan.model, 'backbone', plan.model)).__name__
         raise config_error(
             'model.backbone.type', searched, 'it offers no search units: none can go'
-            + (f' ({named(found)})' if found.left_alone else ''), 'use batch norms whose channels '
-            'pass through functions channel by channel, or write an adapter (mmst.search.adapters)')
+            + (f' ({name_left_alone(found)})' if found.left_alone else ''),
+            'use batch norms whose channels pass through functions channel by channel, or write an '
+            'adapter (mmst.search.adapters)')
     if found.groups:
         attach_both(plan, found)
         print_log(describe(plan.model, found), logger='current')
@@ -108,14 +109,14 @@ def accept_ticket(plan: RunPlan, meta: Mapping[str, Any],
 
 def describe(model: nn.Module, found: Plan) -> str:
     """Describe the units that were found, and the parts left alone, for the log."""
-    inside, total = covered(model, found)
+    inside, total = count_covered(model, found)
     units = sum(group.units for group in found.groups.values())
     text = (f'{units:,} units in {len(found.groups)} groups of coupled channels: {inside:,} of '
             f'{total:,} channels of batch norms')
-    return text + (f'; {named(found)}' if found.left_alone else '')
+    return text + (f'; {name_left_alone(found)}' if found.left_alone else '')
 
 
-def named(found: Plan) -> str:
+def name_left_alone(found: Plan) -> str:
     """Name layers that are left alone, with the reasons."""
     texts = [f'{name} ({reason})' for name, reason in list(found.left_alone.items())[:NAMED]]
     more = len(found.left_alone) - len(texts)

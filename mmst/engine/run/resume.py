@@ -55,7 +55,7 @@ def remove_outdated(work_dir: str | Path, kept: str | Path) -> None:
 
 def _newest_first(work_dir: Path) -> list[Path]:
     """Return the named checkpoint, those before it from the newest on, then any later ones."""
-    named = _named(work_dir)
+    named = _named_file(work_dir)
     if named is None:
         return sorted(checkpoints(work_dir), key=_number, reverse=True)
     others = [path for path in checkpoints(named.parent) if path.name != named.name]
@@ -64,7 +64,7 @@ def _newest_first(work_dir: Path) -> list[Path]:
     return [named, *sorted(before, key=_number, reverse=True), *sorted(after, key=_number)]
 
 
-def _named(work_dir: Path) -> Path | None:
+def _named_file(work_dir: Path) -> Path | None:
     """Return the file that ``last_checkpoint`` names; in its folder, if the directory was moved."""
     try:
         text = read_text(work_dir / 'last_checkpoint', _LONGEST).strip()

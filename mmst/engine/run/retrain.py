@@ -7,8 +7,8 @@ from mmengine.config import Config
 
 from ...errors import config_error
 from ...settings.changes import (
-    changed,
-    changed_part,
+    change,
+    change_part,
     with_hook_settings,
     with_run_length,
     without,
@@ -48,8 +48,8 @@ def retraining_config(cfg: Config, **given: Any) -> Config:
     length, fresh = before + epochs if checkpoint else epochs, checkpoint is None
     cfg = _with_fixed_mask(without(cfg, 'retrain'), settings)
     cfg = with_run_length(cfg, length, unit, fresh)
-    schedulers = [_stretched(s, before, length, unit, fresh) for s in _schedulers(cfg)]
-    return changed(cfg, load_from=checkpoint, resume=not fresh,
+    schedulers = [_stretch(s, before, length, unit, fresh) for s in _schedulers(cfg)]
+    return change(cfg, load_from=checkpoint, resume=not fresh,
                    **(dict(param_scheduler=schedulers) if schedulers else {}))
 
 
@@ -77,7 +77,7 @@ def _with_fixed_mask(cfg: Config, fixed: Mapping[str, Any]) -> Config:
     if shape is not None:
         cfg = with_hook_settings(cfg, 'TicketHook', input_shape=shape)
     cfg = without_hooks(cfg, lambda hook: kind_name(hook) in _REPLACED)
-    return changed_part(cfg, 'default_hooks', prune=dict(type='mmst.FixedMaskHook', **fixed))
+    return change_part(cfg, 'default_hooks', prune=dict(type='mmst.FixedMaskHook', **fixed))
 
 
 def _schedulers(cfg: Config) -> list[Any]:
@@ -85,7 +85,7 @@ def _schedulers(cfg: Config) -> list[Any]:
     return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
-def _stretched(scheduler: Mapping[str, Any], before: int, length: int, unit: str,
+def _stretch(scheduler: Mapping[str, Any], before: int, length: int, unit: str,
                fresh: bool) -> dict[str, Any]:
     """Return the settings of a scheduler for a run of another length."""
     stretched = dict(scheduler)

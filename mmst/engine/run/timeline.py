@@ -97,7 +97,7 @@ def append(work_dir: str | Path, entries: Sequence[Entry]) -> None:
         raise files.cannot_write(path, error) from error
 
 
-def merged(events: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
+def merge(events: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries of ``events`` alone: those written already, bare events where there is
     none.
 
@@ -115,14 +115,14 @@ def as_read(entry: Entry) -> Entry:
     return json.loads(json.dumps(as_plain_data(entry)))
 
 
-def completed(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
+def complete(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
     """Return entries without the network after them, from those that a checkpoint has kept."""
     found = list(kept[:len(entries)]) + [{}] * (len(entries) - len(kept))
     return [dict(old, **entry) if _same(old, entry) else entry
             for entry, old in zip(entries, found, strict=True)]
 
 
-def checked(content: Any) -> tuple[Entry, list[Entry]]:
+def check_timeline(content: Any) -> tuple[Entry, list[Entry]]:
     """Run and entries of a checkpoint; nothing where no run would write such entries."""
     run, entries = (content.get('run'), content.get('entries')) if isinstance(content, dict) else (
         None, None)

@@ -138,7 +138,7 @@ def collect(work_dir: str | Path) -> RunData:
     summary = _summary(folder, entries, notes)
     path = logs.config_file(folder)
     cfg = _config(path, notes)
-    run = run or _described(cfg, checkpoint)
+    run = run or _describe(cfg, checkpoint)
     before = run.get('widths') or _before(cfg, notes)
     return RunData(
         folder.resolve().name, run, entries, summary, _losses(folder, run), before,
@@ -238,7 +238,7 @@ def _layers(entries: list[Entry], summary: Mapping[str, Any] | None) -> Mapping[
                 {})
 
 
-def _described(cfg: Config | None, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(cfg: Config | None, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """Return config and checkpoint of a run whose timeline does not describe it."""
     loop = dict((cfg or {}).get('train_cfg') or {})
     meta, search = checkpoint.get('meta') or {}, checkpoint.get('mmst_search') or {}

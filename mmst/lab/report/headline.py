@@ -13,7 +13,7 @@ def headline(data: RunData) -> str:
     """Return the run's figures as tiles, and a table with a row for each baseline."""
     tiles = [tag('div', tag('span', text(value), class_='value'), tag('span', text(name)),
                  class_='tile') for name, value in _figures(data)]
-    return tag('div', tag('div', *tiles, class_='tiles'), _compared(data), class_='headline')
+    return tag('div', tag('div', *tiles, class_='tiles'), _compare(data), class_='headline')
 
 
 def _figures(data: RunData) -> Iterator[tuple[str, str]]:
@@ -23,15 +23,15 @@ def _figures(data: RunData) -> Iterator[tuple[str, str]]:
     sparsity = data.summary['sparsity'] if data.summary else data.state.get('sparsity')
     if sparsity is not None:
         yield 'sparsity', f'{sparsity:.1%}'
-    params, macs = _kept(data)
+    params, macs = _kept_costs(data)
     if params is not None and macs is not None:
         yield 'parameters kept', f'{params / 1e6:.3f} M'
         yield 'MACs of kept weights', f'{macs / 1e9:.4f} G'
 
 
-def _compared(data: RunData) -> str:
+def _compare(data: RunData) -> str:
     """Return the table; without measured ones, the run's own supernet is the baseline."""
-    own = Baseline('this run, kept weights', _score(data)[1], *_kept(data))
+    own = Baseline('this run, kept weights', _score(data)[1], *_kept_costs(data))
     before = data.supernet
     found = data.baselines or ([Baseline('supernet, before the search', None, before['params'],
                                          before['macs'])] if before else [])
@@ -52,7 +52,7 @@ def _score(data: RunData) -> tuple[str | None, float | None, bool]:
     return metric, found[-1]['metrics'][metric], not found[-1]['at_target']
 
 
-def _kept(data: RunData) -> tuple[float | None, float | None]:
+def _kept_costs(data: RunData) -> tuple[float | None, float | None]:
     """Return parameters and multiply-adds of the kept weights."""
     if data.summary:
         return data.summary['params']['sparse'], data.summary['macs']['sparse']

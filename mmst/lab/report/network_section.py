@@ -132,14 +132,14 @@ def _layers(data: RunData) -> str:
     states = states or ([('ticket', data.layers)] if data.layers else [])
     cells = {(name, step): 1 - share for step, layers in states for name, share in layers.items()}
     rows = list(dict.fromkeys(name for name, _ in cells))
-    short = {name: _shortened(name) for name in rows}
+    short = {name: _shorten(name) for name in rows}
     return '' if not rows else heat_map(
         f'Pruning: share of each layer\'s weights kept, in %, by {data.unit}',
         [short[name] for name in rows], list(dict(states)),
         {(short[name], step): share for (name, step), share in cells.items()})
 
 
-def _shortened(name: str, length: int = 26) -> str:
+def _shorten(name: str, length: int = 26) -> str:
     name = name.removesuffix('.weight').removeprefix('backbone.')
     return name if len(name) <= length else f'…{name[1 - length:]}'
 

@@ -16,7 +16,7 @@ CHANGES = ('search', 'prune', 'reactivate')
 
 def timeline_section(data: RunData) -> str:
     """Return charts with the run's events below each, and all of it as tables."""
-    marks = [Mark(e['kind'], e['step'], _described(data.unit, e)) for e in data.of_kind(*CHANGES)]
+    marks = [Mark(e['kind'], e['step'], _describe(data.unit, e)) for e in data.of_kind(*CHANGES)]
     end = max(data.run.get('steps', 0), data.reached)
     charts = [chart for chart in (_accuracy(data), _sparsity(data), _macs(data), _loss(data))
               if chart]
@@ -83,7 +83,7 @@ def _loss(data: RunData):
     return 'training loss', [Series('loss', data.losses, GREY)], True
 
 
-def _described(unit: str, event: Mapping[str, Any]) -> str:
+def _describe(unit: str, event: Mapping[str, Any]) -> str:
     return f'{unit} {event["step"]}: {describe(event)}'
 
 

@@ -5,7 +5,7 @@ from ...errors import config_error
 from .spec import Run
 
 
-def ordered(runs: Mapping[str, Run], wanted: Iterable[str]) -> list[str]:
+def sort_runs(runs: Mapping[str, Run], wanted: Iterable[str]) -> list[str]:
     """Return the runs that ``wanted`` are or need, each after those that it needs.
 
     Raises:

@@ -207,7 +207,7 @@ def command(job: Job, tools: str) -> list[str]:
     if job.run.tool not in ('prune', 'chance'):
         words.append('--resume')
     if options:
-        words += ['--cfg-options', *(f'{key}={spelled(v)}' for key, v in options.items())]
+        words += ['--cfg-options', *(f'{key}={spell(v)}' for key, v in options.items())]
     return words
 
 
@@ -235,9 +235,9 @@ def has_supplies(job: Job, role: str) -> bool:
     return (job.folder / 'ticket.pth').is_file()
 
 
-def spelled(value: Any) -> str:
+def spell(value: Any) -> str:
     """Return a setting as ``--cfg-options`` reads it: no spaces in lists."""
     if isinstance(value, (list, tuple)):
         left, right = '[]' if isinstance(value, list) else '()'
-        return left + ','.join(map(spelled, value)) + right
+        return left + ','.join(map(spell, value)) + right
     return str(value)

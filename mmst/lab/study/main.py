@@ -11,7 +11,7 @@ from ...settings.checks import check_number
 from ..scenes import generate
 from .devices import slots
 from .figure import write_figures
-from .graph import ordered
+from .graph import sort_runs
 from .jobs import Job, make_jobs
 from .plan import Plan, make_plan
 from .progress import Progress
@@ -65,7 +65,7 @@ def jobs_of(study: Study, size: Size, args: argparse.Namespace, work_dir: Path):
     Raises:
         ConfigError: There is no such run, runs need each other, or none is left.
     """
-    names = ordered(study.runs, study.wanted())
+    names = sort_runs(study.runs, study.wanted())
     names = [name for name in names if has_configs(study, name, size)]
     rows = [name for name in study.wanted() if name in names]
     if args.only:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import ConfigError
 from .jobs import Job, has_supplies
-from .records import check_folder, marked, read_record, record_path
+from .records import check_folder, read_mark, read_record, record_path
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def drop_changed(job: Job, folder: Path) -> None:
         read_record(folder, job)
     except ConfigError:
         record_path(folder, job).unlink()
-    if marked(job) not in (None, job.digest):
+    if read_mark(job) not in (None, job.digest):
         shutil.rmtree(job.folder)
 
 
@@ -62,7 +62,7 @@ def _need(job: Job, needed: set[str], records: Mapping[str, Any]) -> None:
         return
     needed.add(job.key)
     for role, other in job.needs.items():
-        finished = other.key in records and marked(other) == other.digest
+        finished = other.key in records and read_mark(other) == other.digest
         if not finished or not has_supplies(other, role):
             _need(other, needed, records)
 

@@ -38,12 +38,12 @@ class Progress:
     def __exit__(self, *_) -> None:
         self.bars.stop()
 
-    def started(self, job: Job) -> None:
+    def note_start(self, job: Job) -> None:
         """Note that a run has begun, or goes on."""
         self.begun[job.key] = self.done.get(job.key, 0.)
         self._show()
 
-    def moved(self, job: Job, epochs: float) -> None:
+    def note_epochs(self, job: Job, epochs: float) -> None:
         """Note a run's epochs in all; those before it was resumed cost nothing."""
         before = self.done.get(job.key)
         self.done[job.key] = min(epochs, self.lengths[job.key])
@@ -51,7 +51,7 @@ class Progress:
             self.begun[job.key] = self.done[job.key]
         self._show()
 
-    def finished(self, job: Job, record: Mapping[str, Any]) -> None:
+    def note_end(self, job: Job, record: Mapping[str, Any]) -> None:
         """Note that a run has ended well."""
         self._count(job)
         metrics = record['metrics']
@@ -59,7 +59,7 @@ class Progress:
         spent = f', {record["seconds"]:.0f} s' if record.get('seconds') is not None else ''
         self._say(f'{job.key}: {shown or "done"}{spent}')
 
-    def failed(self, job: Job, reason: str) -> None:
+    def note_failure(self, job: Job, reason: str) -> None:
         """Note that a run has failed, or cannot begin."""
         self._count(job)
         self._say(f'{job.key}: FAILED: {reason}')

@@ -70,7 +70,7 @@ def write_record(folder: Path, job: Job, size: str, words: list[str],
                   macs=summary.get('macs'),
                   input_shape=summary.get('input_shape'),
                   before_last_prune=summary.get('before_last_prune'),
-                  command=' '.join(shortened(word, root) for word in words),
+                  command=' '.join(shorten_word(word, root) for word in words),
                   seconds=seconds,
                   mmst=__version__,
                   machine=machine())
@@ -78,7 +78,7 @@ def write_record(folder: Path, job: Job, size: str, words: list[str],
     return record
 
 
-def shortened(word: str, root: str) -> str:
+def shorten_word(word: str, root: str) -> str:
     """Return a word of a command without the project's folder and the current one before its paths.
     """
     for folder in (root, '.'):
@@ -94,7 +94,7 @@ def mark(job: Job) -> None:
     _write(job.folder / MARK, dict(run=job.run.name, seed=job.seed, digest=job.digest))
 
 
-def marked(job: Job) -> str | None:
+def read_mark(job: Job) -> str | None:
     """Return the digest that a job's work directory was marked with; None where it is new."""
     return (_read(job.folder / MARK) or {}).get('digest')
 
@@ -105,7 +105,7 @@ def check_folder(job: Job) -> None:
     Raises:
         ConfigError: With the remedy.
     """
-    there = marked(job)
+    there = read_mark(job)
     if there not in (None, job.digest):
         raise config_error(
             '--work-dir', str(job.folder), f'holds a run of other settings ({there}, and now '

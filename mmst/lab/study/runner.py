@@ -84,7 +84,7 @@ class StudyRunner:
                 return
             mark(job)
             self.running[slot] = (job, Process(words, job.folder, self.slots[slot]))
-            self.progress.started(job)
+            self.progress.note_start(job)
         except MMSTError as error:
             self._end(job, str(error))
 
@@ -94,7 +94,7 @@ class StudyRunner:
         for slot, (job, process) in list(self.running.items()):
             code = process.poll()
             if code is None:
-                self.progress.moved(job, process.epochs())
+                self.progress.note_epochs(job, process.epochs())
                 continue
             del self.running[slot]
             process.stop()
@@ -111,8 +111,8 @@ class StudyRunner:
             self._end(job, str(error))
             return
         self.plan.records[job.key] = record
-        self.progress.finished(job, record)
+        self.progress.note_end(job, record)
 
     def _end(self, job: Job, reason: str) -> None:
         self.failed[job.key] = reason
-        self.progress.failed(job, reason)
+        self.progress.note_failure(job, reason)

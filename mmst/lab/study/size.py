@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import config_error
-from .spec import known, read_settings
+from .spec import check_known, read_settings
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def load_size(path: Path) -> Size:
         ConfigError: It cannot be read, or names a config that is not there.
     """
     content = read_settings(path, '--size', 'give full, demo or the path of a size file')
-    known('size', content, ('configs', ), ('options', 'arguments', 'generate'))
+    check_known('size', content, ('configs', ), ('options', 'arguments', 'generate'))
     configs = {}
     for data, name in content['configs'].items():
         configs[data] = (path.parent / name).resolve()

@@ -105,7 +105,7 @@ def parse_study(name: str, content: Mapping[str, Any]) -> Study:
     Raises:
         ConfigError: An entry is missing or unknown, or a name stands for two runs.
     """
-    known(name, content, ('runs', ),
+    check_known(name, content, ('runs', ),
           ('sections', 'grid', 'title', 'source', 'seeds', 'claims', 'metrics', 'paper'))
     drawn, reported = _grid(content.get('grid'))
     shown = [*drawn, *(content.get('sections') or ())]
@@ -121,7 +121,7 @@ def parse_study(name: str, content: Mapping[str, Any]) -> Study:
     sections = [_section(entry, content, runs) for entry in shown]
     claims = []
     for entry in (*reported, *(content.get('claims') or ())):
-        known('claims', entry, ('text', 'higher', 'lower'))
+        check_known('claims', entry, ('text', 'higher', 'lower'))
         claims.append(Claim(**entry))
     return Study(name, content.get('title', name), content.get('source', ''),
                  tuple(content.get('seeds') or (0, )), runs, sections, claims)
@@ -133,7 +133,7 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
     Raises:
         ConfigError: An entry is missing or unknown.
     """
-    known('runs', entry, ('name', 'tool'), ('data', 'options', 'arguments', *ROLES))
+    check_known('runs', entry, ('name', 'tool'), ('data', 'options', 'arguments', *ROLES))
     if entry['tool'] not in TOOLS:
         raise config_error(f'runs.{entry["name"]}.tool', entry['tool'], 'no such tool',
                            f'use one of {", ".join(TOOLS)}')
@@ -145,13 +145,13 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
 def _grid(grid: Any) -> tuple[list, list]:
     if grid is None:
         return [], []
-    known('grid', grid, ('data', 'ratios', 'curves', 'above'))
+    check_known('grid', grid, ('data', 'ratios', 'curves', 'above'))
     return expand(grid)
 
 
 def _section(entry: Mapping[str, Any], content: Mapping[str, Any],
              runs: Mapping[str, Run]) -> Section:
-    known('sections', entry, ('title', 'data'), ('rows', 'curves', 'metrics'))
+    check_known('sections', entry, ('title', 'data'), ('rows', 'curves', 'metrics'))
     data, reported = entry['data'], content.get('paper') or {}
     chosen = entry.get('metrics') or (content.get('metrics') or {}).get(data)
     if not chosen:
@@ -160,12 +160,12 @@ def _section(entry: Mapping[str, Any], content: Mapping[str, Any],
     rows = [Row(label, f'{data}.{end}') for end, label in FIXED_ROWS if f'{data}.{end}' in runs]
     curves = {}
     for given in entry.get('curves') or ():
-        known('curves', given, ('label', 'runs'))
+        check_known('curves', given, ('label', 'runs'))
         curves[given['label']] = list(given['runs'])
         rows += [Row(f'{given["label"]}, {ratio_of(run)}', run, reported.get(run) or {})
                  for run in given['runs']]
     for given in entry.get('rows') or ():
-        known('rows', given, ('label', 'run'), ('paper', ))
+        check_known('rows', given, ('label', 'run'), ('paper', ))
         rows.append(Row(given['label'], given['run'],
                         given.get('paper') or reported.get(given['run']) or {}))
     labels = [row.label for row in rows]
@@ -181,7 +181,7 @@ def ratio_of(name: str) -> str:
     return f'{parts[-1]}%' if parts else ''
 
 
-def known(key: str, entry: Any, needed: Sequence[str], more: Sequence[str] = ()) -> None:
+def check_known(key: str, entry: Any, needed: Sequence[str], more: Sequence[str] = ()) -> None:
     """Refuse an entry that lacks a key, or has one that nobody reads."""
     if not isinstance(entry, Mapping):
         raise config_error(key, entry, 'must be a dict', f'give {", ".join(needed)}')

@@ -8,7 +8,7 @@ from torch import nn
 from ...openmmlab.internals import set_inference_config
 from ...registry import VIEWS
 from ...tickets import Ticket
-from .text import fitted, line_height, write
+from .text import fit, line_height, write
 from .view import Subject, View
 
 #: Classes shown; pixels of the panel of bars and of its font.
@@ -20,9 +20,9 @@ BAR, TRACK, RIGHT = (45, 90, 165), (232, 232, 232), (20, 115, 60)
 class ClassificationView(View):
     """Draws the five best classes as bars, by mmpretrain's ``ImageClassificationInferencer``."""
 
-    def prepared(self, ticket: Ticket) -> nn.Module:
+    def prepare(self, ticket: Ticket) -> nn.Module:
         from mmpretrain.apis import ImageClassificationInferencer
-        network: Any = super().prepared(ticket)
+        network: Any = super().prepare(ticket)
         set_inference_config(network, Config(dict(test_dataloader=dict(dataset=dict(
             pipeline=self.pipeline)))))
         network.inferencer = ImageClassificationInferencer(network)
@@ -51,7 +51,7 @@ class ClassificationView(View):
                 panel[top:top + high - 4] = TRACK
                 panel[top:top + high - 4, :max(1, round(score * WIDTH))] = tint(colour)
                 panel = write(panel, f'{score:.2f}', (WIDTH - 4, top), SIZE, right=True)
-            name = fitted(self.name(label), WIDTH - 60, SIZE)
+            name = fit(self.name(label), WIDTH - 60, SIZE)
             panel = write(panel, name, (4, top), SIZE, colour)
         return panel
 
@@ -60,7 +60,7 @@ class ClassificationView(View):
         classes = self.meta.get('classes')
         return classes[label] if classes and label < len(classes) else f'class {label}'
 
-    def labelled(self, dataset: Any, image: int) -> Subject:
+    def label(self, dataset: Any, image: int) -> Subject:
         import mmcv
         from mmpretrain.structures import DataSample
         found = dataset.get_data_info(image)

@@ -42,11 +42,11 @@ def open_columns(view: View, paths: Sequence[str], labels: Sequence[str] | None 
     labels = labels or [
         default_label(path, ticket) for path, ticket in zip(paths, tickets, strict=True)
     ]
-    return [Column(label, _placed(view.prepared(ticket), device))
+    return [Column(label, _place(view.prepare(ticket), device))
             for label, ticket in zip(labels, tickets, strict=True)]
 
 
-def _placed(network: nn.Module, device: str) -> nn.Module:
+def _place(network: nn.Module, device: str) -> nn.Module:
     try:
         return network.to(device)
     except (RuntimeError, AssertionError) as error:

@@ -39,7 +39,7 @@ def compare_images(view: View, columns: Sequence[Column], subjects: Sequence[Sub
         drawn, shown = zip(*(picture_row(view, columns, subject) for subject in page), strict=True)
         truth = any(subject.truth is not None for subject in page)
         samples = [sample for row in shown for sample in row]
-        picture = grid(_aligned(drawn, truth, len(columns)), _labels(columns, truth), width,
+        picture = grid(_align(drawn, truth, len(columns)), _labels(columns, truth), width,
                        view.legend(samples))
         write_picture(file, picture)
         if view.remark(samples):
@@ -119,7 +119,7 @@ def _labels(columns: Sequence[Column], truth: bool) -> list[str]:
     return ['image', *(['labels'] if truth else []), *(column.label for column in columns)]
 
 
-def _aligned(rows, truth: bool, tickets: int):
+def _align(rows, truth: bool, tickets: int):
     """Return rows of images without annotations get an empty picture in that column."""
     return [row if not truth or len(row) == tickets + 2
             else [row[0], np.full_like(row[0], 255), *row[1:]] for row in rows]

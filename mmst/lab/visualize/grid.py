@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from .text import SIZE, fitted, line_height, text_width, write
+from .text import SIZE, fit, line_height, text_width, write
 
 GAP = 6
 
@@ -23,14 +23,14 @@ def grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str], width: int
         np.ndarray: (H, W, 3) uint8, red first, both sizes even, as video formats need them.
     """
     parts = [_header(labels, width)]
-    parts += [_row([scaled(picture, width) for picture in row]) for row in rows]
+    parts += [_row([scale(picture, width) for picture in row]) for row in rows]
     if legend:
         parts.append(_legend(legend, parts[0].shape[1]))
     whole = np.concatenate(parts)
     return np.pad(whole, [(0, n % 2) for n in whole.shape[:2]] + [(0, 0)], constant_values=255)
 
 
-def scaled(picture: np.ndarray, width: int) -> np.ndarray:
+def scale(picture: np.ndarray, width: int) -> np.ndarray:
     """Return the picture at another width, its proportions kept."""
     height = max(1, round(picture.shape[0] * width / picture.shape[1]))
     smaller = width < picture.shape[1]
@@ -41,7 +41,7 @@ def scaled(picture: np.ndarray, width: int) -> np.ndarray:
 def _header(labels: Sequence[str], width: int) -> np.ndarray:
     band = np.full((line_height(SIZE) + GAP, GAP + len(labels) * (width + GAP), 3), 255, np.uint8)
     for i, label in enumerate(labels):
-        band = write(band, fitted(label, width, SIZE), (GAP + i * (width + GAP), GAP // 2), SIZE)
+        band = write(band, fit(label, width, SIZE), (GAP + i * (width + GAP), GAP // 2), SIZE)
     return band
 
 

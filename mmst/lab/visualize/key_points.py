@@ -24,8 +24,8 @@ class KeyPointView(View):
     The network looks into the subject's boxes; without any, the whole image is one box.
     """
 
-    def prepared(self, ticket: Ticket) -> nn.Module:
-        network: Any = super().prepared(ticket)
+    def prepare(self, ticket: Ticket) -> nn.Module:
+        network: Any = super().prepare(ticket)
         network.cfg = Config(dict(
             default_scope='mmpose', test_dataloader=dict(dataset=dict(pipeline=self.pipeline))))
         network.dataset_meta = self.meta
@@ -48,7 +48,7 @@ class KeyPointView(View):
                                          line_width=max(1, size // 160))
         visualizer.set_dataset_meta(self.meta)
         # Annotations have no scores but say which points are labelled: 0 or 1.
-        visualizer.add_datasample('', image, _enlarged(sample, factor), draw_gt=truth,
+        visualizer.add_datasample('', image, _enlarge(sample, factor), draw_gt=truth,
                                   draw_pred=not truth, kpt_thr=0.5 if truth else self.threshold)
         return visualizer.get_image()
 
@@ -63,11 +63,11 @@ class KeyPointView(View):
     def images(self, dataset: Any) -> list[str]:
         return list(dict.fromkeys(found['img_path'] for found in _people(dataset)))
 
-    def labelled(self, dataset: Any, path: str) -> Subject:
+    def label(self, dataset: Any, path: str) -> Subject:
         from mmpose.structures import PoseDataSample
         people = [found for found in _people(dataset) if found['img_path'] == path]
         boxes = np.concatenate([found['bbox'] for found in people]).astype(np.float32)
-        truth = PoseDataSample(gt_instances=InstanceData(bboxes=boxes, **_joined(people)))
+        truth = PoseDataSample(gt_instances=InstanceData(bboxes=boxes, **_join(people)))
         return Subject(path, mmcv.imread(path), boxes, truth)
 
 
@@ -76,12 +76,12 @@ def _people(dataset: Any) -> Iterator[dict[str, Any]]:
     return (dataset.get_data_info(i) for i in range(len(dataset)))
 
 
-def _joined(people: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+def _join(people: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     return {key: np.concatenate([found[key] for found in people])
             for key in ('keypoints', 'keypoints_visible')}
 
 
-def _enlarged(sample: Any, factor: int) -> Any:
+def _enlarge(sample: Any, factor: int) -> Any:
     sample = sample.clone()
     for name in ('pred_instances', 'gt_instances'):
         people = sample.get(name)

@@ -17,8 +17,8 @@ from .view import Subject, View
 class SegmentationView(View):
     """Uses mmseg's ``inference_model`` and ``SegLocalVisualizer`` (supplement, Fig. 4)."""
 
-    def prepared(self, ticket: Ticket) -> nn.Module:
-        network = super().prepared(ticket)
+    def prepare(self, ticket: Ticket) -> nn.Module:
+        network = super().prepare(ticket)
         # mmseg changes the pipeline that it finds here.
         network.cfg = Config(dict(test_pipeline=self.pipeline))
         return network
@@ -36,7 +36,7 @@ class SegmentationView(View):
                                   with_labels=False)
         return visualizer.get_image()
 
-    def labelled(self, dataset: Any, image: int) -> Subject:
+    def label(self, dataset: Any, image: int) -> Subject:
         found = dataset.get_data_info(image)
         # At the image's own size, whatever the test pipeline makes of it.
         load = Compose([dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'),

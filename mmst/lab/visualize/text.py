@@ -25,7 +25,7 @@ def text_width(text: str, size: int) -> int:
     return int(np.ceil(font(size).getlength(text)))
 
 
-def fitted(text: str, width: int, size: int) -> str:
+def fit(text: str, width: int, size: int) -> str:
     """Return the text, its end cut off where it is wider than ``width``."""
     if text_width(text, size) <= width:
         return text

@@ -70,7 +70,7 @@ class View(ABC):
         """
 
     @abstractmethod
-    def labelled(self, dataset: Any, image: Any) -> Subject:
+    def label(self, dataset: Any, image: Any) -> Subject:
         """Return an image of the config's data, one of :meth:`images`, with its annotations."""
 
     def images(self, dataset: Any) -> Sequence[Any]:
@@ -95,7 +95,7 @@ class View(ABC):
                 step['type'] = name
         return steps
 
-    def prepared(self, ticket: Ticket) -> nn.Module:
+    def prepare(self, ticket: Ticket) -> nn.Module:
         """Return the ticket's network with the attributes that inference functions look for.
 
         Raises:
@@ -120,7 +120,7 @@ class View(ABC):
             if not 0 <= index < len(images):
                 raise DataError(f'--indices {index}: the validation data have {len(images)} '
                                 f'images. Remedy: give indices from 0 to {len(images) - 1}.')
-        return [self.labelled(dataset, images[index]) for index in indices]
+        return [self.label(dataset, images[index]) for index in indices]
 
 
 def view_of(cfg: Config, **settings: Any) -> View:

@@ -105,7 +105,7 @@ class MixConv(nn.Module):
         """Keep the hidden channels of ``index`` (1-D, ascending) and remove the others."""
         starts = [0, *itertools.accumulate(self.widths)]
         bounds = torch.searchsorted(index, index.new_tensor(starts)).tolist()
-        index = cut.moved(index, self.expand.weight.device)
+        index = cut.move(index, self.expand.weight.device)
         for i, conv in enumerate(self.depthwise):
             cut(conv, 'weight', 0, index[bounds[i]:bounds[i + 1]] - starts[i])
         cut(self.expand, 'weight', 0, index)

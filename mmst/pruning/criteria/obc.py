@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...registry import CRITERIA
 from ...settings.checks import check_number
-from ..brain_compression import compensated, damped, removal_losses
+from ..brain_compression import compensate, dampen, removal_losses
 from ..input_hessians import InputHessian, watch_inputs
 from .base import Criterion
 
@@ -56,7 +56,7 @@ class OptimalBrainCompression(Criterion):
     def update(self, weights: Mapping[str, Tensor], kept: Mapping[str, Tensor]) -> None:
         for name, weight in weights.items():
             for part, mask, hessian in self._parts(name, weight.detach(), kept[name]):
-                part.copy_(compensated(part.float(), hessian, mask))  # a view of the weight
+                part.copy_(compensate(part.float(), hessian, mask))  # a view of the weight
 
     def _losses(self, name: str, weight: Tensor) -> Tensor:
         """Return the loss of each weight, as a share of the energy of the layer's outputs."""
@@ -81,5 +81,5 @@ class OptimalBrainCompression(Criterion):
         for block in inputs.blocks:
             width = block.shape[-1]
             yield (*(view[..., start:start + width] for view in views),
-                   damped(block, self.damping))
+                   dampen(block, self.damping))
             start += width

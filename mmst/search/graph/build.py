@@ -87,7 +87,7 @@ def _twin(model: nn.Module) -> nn.Module:
     return twin
 
 
-def covered(model: nn.Module, plan: Plan) -> tuple[int, int]:
+def count_covered(model: nn.Module, plan: Plan) -> tuple[int, int]:
     """Return the channels of BNs with scales that are units of ``plan``, and all of them."""
     total = {f'{path}.weight'.lstrip('.'): len(m.weight) for path, m in model.named_modules()
              if has_scales(m)}

@@ -17,7 +17,7 @@ _OTHER, _OTHERS = 1 << 16, 1 << 23
 _REMEDY = 'Remedy: load it with the config it was made with.'
 
 
-def described(model: nn.Module) -> dict[str, Any]:
+def describe_channels(model: nn.Module) -> dict[str, Any]:
     """Return the channels of ``model`` as a file holds them; empty without channels from a trace.
     """
     channels = channels_of(model)

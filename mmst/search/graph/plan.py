@@ -132,7 +132,7 @@ def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
     norms, makers = _norm_weights(model) | set(trace.norms), _makers(model)
     groups: dict[str, Coupled] = {}
     for units in alike.values():
-        group = _coupled(units, norms, makers)
+        group = _couple(units, norms, makers)
         if group is not None:
             made = next(side[0] for side in group.members if makers.get(side[0], (None, ))[0]
                         == side[1])
@@ -166,7 +166,7 @@ def _unsaved(model: nn.Module, plan: Plan) -> dict[str, str]:
     return found
 
 
-def _coupled(units: Sequence[dict[Side, list[int]]], norms: set[str],
+def _couple(units: Sequence[dict[Side, list[int]]], norms: set[str],
              makers: Mapping[str, tuple[int, int, bool]]) -> Coupled | None:
     sides = list(units[0])
     made = [s for s in sides if makers.get(s[0], (None, ))[0] == s[1]]

@@ -16,7 +16,7 @@ def varying(plane: Plane) -> set[int]:
     return {d for d, size in enumerate(plane.shape) if size > 1}
 
 
-def compacted(full: Tensor) -> Plane:
+def compact(full: Tensor) -> Plane:
     """Return a plane of labels that are given for each entry."""
     for dim, (size, stride) in enumerate(zip(full.shape, full.stride(), strict=True)):
         if size > 1:
@@ -26,12 +26,12 @@ def compacted(full: Tensor) -> Plane:
     return full
 
 
-def aligned(plane: Plane, dims: int) -> Plane:
+def align(plane: Plane, dims: int) -> Plane:
     """Return the plane of a tensor that is broadcast to more dimensions."""
     return plane[(None, ) * (dims - plane.dim())]
 
 
-def merged(planes: Sequence[Plane]) -> list[Plane]:
+def merge(planes: Sequence[Plane]) -> list[Plane]:
     """Join planes that differ along a common dimension: one is enough."""
     found: list[Plane] = []
     for plane in planes:
@@ -54,7 +54,7 @@ def combine(operands: Sequence[tuple[torch.Size, Sequence[Plane]]],
     """
     dims = max((len(shape) for shape, _ in operands), default=0)
     shapes = [(1, ) * (dims - len(shape)) + tuple(shape) for shape, _ in operands]
-    planes = [[aligned(p, dims) for p in found] for _, found in operands]
+    planes = [[align(p, dims) for p in found] for _, found in operands]
     for i, own in enumerate(planes):
         for plane in own:
             for j, shape in enumerate(shapes):
@@ -66,4 +66,4 @@ def combine(operands: Sequence[tuple[torch.Size, Sequence[Plane]]],
                     couplings.join(plane, partner)
                 if not partners:
                     couplings.keep(plane)
-    return merged([plane for own in planes for plane in own])
+    return merge([plane for own in planes for plane in own])

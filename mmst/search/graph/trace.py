@@ -10,7 +10,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from .couplings import Couplings
 from .planes import Plane, combine
-from .rules import COPIES, ELEMENTWISE, MOVES, RULES, aten, moved
+from .rules import COPIES, ELEMENTWISE, MOVES, RULES, aten, move
 from .rules.norms import batch_norm
 
 
@@ -104,7 +104,7 @@ class ChannelTrace(TorchDispatchMode):
         first = outs[0] if outs else out
         if packet in MOVES:
             kept = {k: v for k, v in kwargs.items() if k != 'memory_format'}
-            moves = moved(self.couplings, self.planes_of, func, args[0], args[1:], kept)
+            moves = move(self.couplings, self.planes_of, func, args[0], args[1:], kept)
             return list(zip(outs, moves, strict=False))
         if packet in COPIES:
             return [(first, self.planes_of(args[0]))]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from small_nets import initialised
 from torch import nn
 
-from mmst.deploy.compact import CompactNetwork, compacted_graph
+from mmst.deploy.compact import CompactNetwork, compact_graph
 from mmst.deploy.compact.lower import lower
 from mmst.deploy.compact.shapes import widths
 from mmst.errors import ConfigError, TicketError
@@ -33,7 +33,7 @@ def test_outputs_agree_whatever_is_pruned_or_removed(seed, sparsity, cut, size, 
     torch.manual_seed(seed)
     backbone, below = narrow_pair(cut=cut, neck=neck)
     prune_at_random([backbone, below], sparsity)
-    network = CompactNetwork.of(compacted_graph(backbone, below, multiple))
+    network = CompactNetwork.of(compact_graph(backbone, below, multiple))
     assert difference(Chain(backbone, below), network, *size) < 1e-9
 
 
@@ -41,8 +41,8 @@ def test_outputs_agree_whatever_is_pruned_or_removed(seed, sparsity, cut, size, 
 def test_a_compacted_network_stays_as_it_is(multiple):
     backbone, neck = narrow_pair()
     prune_at_random([backbone, neck], 0.7)
-    once = CompactNetwork.of(compacted_graph(backbone, neck, multiple))
-    twice = CompactNetwork.of(compacted_graph(once, None, multiple))
+    once = CompactNetwork.of(compact_graph(backbone, neck, multiple))
+    twice = CompactNetwork.of(compact_graph(once, None, multiple))
     assert twice.architecture == once.architecture
     assert all(torch.equal(a, b) for a, b in zip(
         once.state_dict().values(), twice.state_dict().values(), strict=True))
@@ -55,14 +55,14 @@ def test_single_precision_agrees_to_rounding():
     image = torch.randn(2, 3, 41, 30)
     with torch.no_grad():
         expected, = neck(backbone(image))
-        found, = CompactNetwork.of(compacted_graph(backbone, neck))(image)
+        found, = CompactNetwork.of(compact_graph(backbone, neck))(image)
     assert found.dtype == torch.float32
     assert float((found - expected).abs().max() / expected.abs().max()) < 1e-4
 
 
 def test_nothing_is_removed_from_a_network_in_which_all_is_live():
     backbone, neck = narrow_pair(cut=0.)
-    graph = compacted_graph(backbone, neck)
+    graph = compact_graph(backbone, neck)
     before = sum(layer.weight.numel() for m in (backbone, neck) for layer in m.modules()
                  if isinstance(layer, (nn.Conv2d, nn.Linear)))
     after = sum(t.numel() for n in graph for name, t in n.tensors.items()
@@ -76,7 +76,7 @@ def test_pruning_makes_the_network_smaller():
         torch.manual_seed(2)
         backbone, neck = narrow_pair('none', cut=0.)
         prune_at_random([backbone, neck], share)
-        graph = compacted_graph(backbone, neck)
+        graph = compact_graph(backbone, neck)
         sizes.append(sum(t.numel() for n in graph for t in n.tensors.values()))
     assert sizes[0] > sizes[1] > sizes[2]
 
@@ -84,7 +84,7 @@ def test_pruning_makes_the_network_smaller():
 def test_channel_counts_are_multiples_where_something_is_padded():
     backbone, neck = narrow_pair('none')
     prune_at_random([backbone, neck], 0.7)
-    graph = compacted_graph(backbone, neck, 8)
+    graph = compact_graph(backbone, neck, 8)
     count = widths(graph)
     assert {count[n.name] % 8 for n in graph if 'expand' in n.name or 'depthwise' in n.name} == {0}
     assert count[graph.outputs[0]] == 7
@@ -93,7 +93,7 @@ def test_channel_counts_are_multiples_where_something_is_padded():
 def test_maps_that_do_not_depend_on_the_image_are_computed_once_per_size():
     backbone, neck = narrow_pair('none', cut=0.)
     prune_at_random([backbone, neck], 0.85)
-    network = CompactNetwork.of(compacted_graph(backbone, neck))
+    network = CompactNetwork.of(compact_graph(backbone, neck))
     convs = [m for m in network.modules() if type(m).__name__ == 'StaticConv']
     calls = []
     convs[0].register_forward_hook(lambda *args: calls.append(1))
@@ -106,7 +106,7 @@ def test_maps_that_do_not_depend_on_the_image_are_computed_once_per_size():
 def test_other_weights_make_other_maps():
     backbone, neck = narrow_pair('none', cut=0.)
     prune_at_random([backbone, neck], 0.85)
-    network = CompactNetwork.of(compacted_graph(backbone, neck))
+    network = CompactNetwork.of(compact_graph(backbone, neck))
     image = torch.randn(1, 3, 20, 20).double()
     with torch.no_grad():
         before, = network(image)
@@ -119,7 +119,7 @@ def test_other_weights_make_other_maps():
 def test_gradients_reach_all_weights():
     backbone, neck = narrow_pair('none')
     prune_at_random([backbone, neck], 0.6)
-    network = CompactNetwork.of(compacted_graph(backbone, neck))
+    network = CompactNetwork.of(compact_graph(backbone, neck))
     network.train()(torch.randn(2, 3, 20, 20).double())[0].square().sum().backward()
     assert all(p.grad is not None for p in network.parameters())
 
@@ -130,14 +130,14 @@ def test_the_classification_neck(pool):
     neck = initialised(ClassificationNeck((4, 6), (6, 8), 10, pool, expand_ratio=2,
                                           tokens=4)).double().eval()
     prune_at_random([backbone, neck], 0.6)
-    network = CompactNetwork.of(compacted_graph(backbone, neck))
+    network = CompactNetwork.of(compact_graph(backbone, neck))
     assert difference(Chain(backbone, neck), network, 33, 21) < 1e-9
 
 
 @pytest.mark.parametrize('multiple', [0, -1, 1.5, True, '8'])
 def test_multiples_that_are_none_are_refused(multiple):
     with pytest.raises(ConfigError, match=r'multiple = .* whole number'):
-        compacted_graph(narrow_pair(neck=False, **SMALL)[0], None, multiple)
+        compact_graph(narrow_pair(neck=False, **SMALL)[0], None, multiple)
 
 
 def test_other_networks_are_refused():

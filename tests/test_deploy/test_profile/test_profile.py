@@ -75,7 +75,7 @@ def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
         return timed
 
     monkeypatch.setattr(module, 'take_times', take)
-    monkeypatch.setattr(module, 'prepared', prepared)
+    monkeypatch.setattr(module, 'prepare_network', prepared)
     table = profile(supernet, SHAPE, networks=20, checked=3, rounds=1)
     assert table.check['networks'] == 3 and table.check['largest_error'] < 0.02
     assert table.overhead == pytest.approx(0.5, rel=0.1)

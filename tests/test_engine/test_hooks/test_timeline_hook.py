@@ -315,6 +315,6 @@ def test_a_file_that_was_lost_before_a_resume_is_there_again(tmp_path):
     None, 3, {}, dict(run=None, entries=[]), dict(run={'widths': 1}, entries=[{}]),
     dict(run={'kind': 'nonsense'}, entries=[1])])
 def test_nonsense_in_a_checkpoint_is_passed_over(content):
-    run, entries = timeline.checked(content)
+    run, entries = timeline.check_timeline(content)
     assert run == {} and not any(entries)
-    assert timeline.completed([dict(kind='prune', step=1)], entries) == [dict(kind='prune', step=1)]
+    assert timeline.complete([dict(kind='prune', step=1)], entries) == [dict(kind='prune', step=1)]

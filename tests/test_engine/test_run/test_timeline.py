@@ -40,14 +40,14 @@ def test_no_timeline_is_none(tmp_path, content):
 
 def test_a_run_that_goes_on_keeps_what_its_checkpoint_knows_and_no_more():
     events = [dict(kind=e['kind'], step=e['step']) for e in EVENTS]
-    assert timeline.merged(events[:2], EVENTS) == EVENTS[:2]
-    assert timeline.merged(events, EVENTS[:1]) == EVENTS[:1] + events[1:]
-    assert timeline.merged(events, []) == events
+    assert timeline.merge(events[:2], EVENTS) == EVENTS[:2]
+    assert timeline.merge(events, EVENTS[:1]) == EVENTS[:1] + events[1:]
+    assert timeline.merge(events, []) == events
 
 
 def test_entries_of_another_history_are_dropped():
     events = [dict(kind='prune', step=3), dict(kind='search', step=4)]
-    assert timeline.merged(events, EVENTS) == [events[0], EVENTS[1]]
+    assert timeline.merge(events, EVENTS) == [events[0], EVENTS[1]]
 
 
 def test_a_file_that_cannot_be_written_ends_in_one_line(tmp_path):

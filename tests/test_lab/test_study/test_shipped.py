@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmst.errors import ConfigError
-from mmst.lab.study.graph import ordered
+from mmst.lab.study.graph import sort_runs
 from mmst.lab.study.size import load_size
 from mmst.lab.study.spec import parse_study, read_settings
 from mmst.lab.study.sweep import METHODS, RATIOS, sweep_of
@@ -24,7 +24,7 @@ def read(path):
 def test_a_shipped_study_is_whole(path):
     study = read(path)
     rows = study.wanted()
-    assert set(rows) <= set(ordered(study.runs, rows))
+    assert set(rows) <= set(sort_runs(study.runs, rows))
     for section in study.sections:
         assert [row.run.rpartition('.')[2] for row in section.rows[:3]] == ['chance', 'dense',
                                                                             'search']
@@ -85,7 +85,7 @@ def test_a_sweep_covers_all_ratios_of_a_method(method):
     study = parse_study(*sweep_of(base, method, 'coco', RATIOS, retrained=True))
     assert len(study.sections[0].curves) == 2
     assert all(len(runs) == 12 for runs in study.sections[0].curves.values())
-    assert set(study.wanted()) <= set(ordered(study.runs, study.wanted()))
+    assert set(study.wanted()) <= set(sort_runs(study.runs, study.wanted()))
 
 
 @pytest.mark.parametrize('data, ratios, said', [('mnist', RATIOS, '--data'),

@@ -2,7 +2,7 @@
 import numpy as np
 
 from mmst.lab.visualize.grid import GAP, grid
-from mmst.lab.visualize.text import fitted, text_width, write
+from mmst.lab.visualize.text import fit, text_width, write
 
 
 def flat(height, width, value):
@@ -44,9 +44,9 @@ def test_sizes_are_even_as_video_formats_need_them():
 
 
 def test_long_labels_are_cut_off():
-    text = fitted('a label that is far too long for its column', 100, 15)
+    text = fit('a label that is far too long for its column', 100, 15)
     assert text.endswith('…') and text_width(text, 15) <= 100
-    assert fitted('short', 100, 15) == 'short'
+    assert fit('short', 100, 15) == 'short'
 
 
 def test_writing_leaves_the_picture_as_it_was():

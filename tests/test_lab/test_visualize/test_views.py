@@ -38,7 +38,7 @@ def tickets(task):
 
 def row_of(view, tickets, subject):
     """Pictures of a row by column, and the samples."""
-    columns = [Column(str(i), view.prepared(ticket)) for i, ticket in enumerate(tickets)]
+    columns = [Column(str(i), view.prepare(ticket)) for i, ticket in enumerate(tickets)]
     return picture_row(view, columns, subject)
 
 
@@ -108,7 +108,7 @@ def test_labels_are_drawn_at_the_size_of_the_image(view, task):
 @pytest.mark.parametrize('task', ['coco'], indirect=True)
 def test_points_lie_in_their_boxes_and_without_boxes_in_the_image(view, tickets, task):
     subject, = view.subjects([0])
-    network = view.prepared(tickets[0])
+    network = view.prepare(tickets[0])
     inside = np.array([[20, 10, 60, 70]], np.float32)
     found = view.predict(network, Subject('x', subject.image, inside)).pred_instances
     assert found.keypoints.shape == (1, 17, 2)

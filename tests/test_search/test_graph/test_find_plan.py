@@ -7,7 +7,7 @@ import torch
 from small_nets import randomise_norms
 from torch import nn
 
-from mmst.search.graph.build import covered, find_plan
+from mmst.search.graph.build import count_covered, find_plan
 from mmst.search.graph.channels import attach
 from mmst.search.graph.verify import half, zero
 from mmst.search.surgery import Cut
@@ -41,7 +41,7 @@ def test_coupled_channels_are_one_group(kind):
     assert not plan.left_alone
     found = {name.split('.')[1]: group.units for name, group in plan.groups.items()}
     assert found == UNITS[kind.__name__]
-    inside, total = covered(model, plan)
+    inside, total = count_covered(model, plan)
     assert inside == total
 
 

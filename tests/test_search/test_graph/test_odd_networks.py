@@ -10,7 +10,7 @@ from torch import nn
 from mmst.errors import TicketError
 from mmst.search.graph.build import find_plan
 from mmst.search.graph.channels import attach
-from mmst.search.graph.described import KEY, attach_described, described
+from mmst.search.graph.described import KEY, attach_described, describe_channels
 from mmst.search.graph.verify import half, zero
 from mmst.search.surgery import Cut
 from mmst.search.units import find_units
@@ -101,7 +101,7 @@ def cut_in_half(model):
     ('SeparateHeads', 'backbone.attend', 'num_heads'), ('SharedGroups', 'backbone.two', 'groups')])
 def test_numbers_that_modules_hold_follow_in_a_network_that_is_rebuilt(kind, module, key):
     model = cut_in_half(network(kind))
-    again = attach_described(network(kind), dict(described(model)))
+    again = attach_described(network(kind), dict(describe_channels(model)))
     again.load_state_dict(model.state_dict())
     image = torch.randn(2, 3, *SIZE, dtype=torch.double)
     assert torch.equal(again(image), model(image))
@@ -114,7 +114,7 @@ def test_numbers_that_modules_hold_follow_in_a_network_that_is_rebuilt(kind, mod
     ['backbone.nothing', 'num_heads', 1], ['backbone.attend', 'num_heads'],
     ['backbone.attend', 'training', 1]])
 def test_numbers_that_no_module_holds_are_refused(attribute):
-    data = described(cut_in_half(network('SeparateHeads')))
+    data = describe_channels(cut_in_half(network('SeparateHeads')))
     data[KEY]['groups']['backbone.attend.q.channels']['attributes'] = [attribute]
     with pytest.raises(TicketError, match='channels of the network'):
         attach_described(network('SeparateHeads'), data)
@@ -122,7 +122,7 @@ def test_numbers_that_no_module_holds_are_refused(attribute):
 
 def test_part_of_a_network_keeps_its_numbers():
     model = cut_in_half(network('SeparateHeads'))
-    part = attach_described(network('SeparateHeads').backbone, described(model), 'backbone')
+    part = attach_described(network('SeparateHeads').backbone, describe_channels(model), 'backbone')
     part.load_state_dict(model.backbone.state_dict())
     assert part.attend.num_heads == 1
 

@@ -15,7 +15,7 @@ class Concat(Operation):
     def channels(self, node, inputs) -> Channels:
         return Channels.joined(inputs)
 
-    def asked(self, node, wanted, inputs) -> list:
+    def ask(self, node, wanted, inputs) -> list:
         return list(wanted.split([len(known) for known in inputs]))
 
     def write(self, node, kind, wanted, writer) -> Part:

@@ -7,7 +7,7 @@ from ...folding import spread_groups
 from ..channels import EDGE, LIVE, UNIFORM, Channels
 from ..graph import Node
 from ..padder import Layout, Padder, differs, rows
-from ..taps import gathered, has_borders, live_inputs, uniform_kernel, window_sums
+from ..taps import gather, has_borders, live_inputs, uniform_kernel, window_sums
 from ..writer import Part, Writer
 from .operation import Operation
 
@@ -29,7 +29,7 @@ class Conv(Operation):
 
     def channels(self, node, inputs) -> Channels:
         bias, connected = node.tensors['bias'].double(), live_inputs(node)
-        source = gathered(node, inputs[0].kind)
+        source = gather(node, inputs[0].kind)
         kind = (source * connected).amax(1) if connected.shape[1] else source.new_zeros(len(bias))
         constant = uniform_kernel(node, inputs[0])
         borders = has_borders(node, constant)
@@ -42,7 +42,7 @@ class Conv(Operation):
             high[only_uniform] = bias[only_uniform] + sums.flatten(1).amax(1)
         return Channels(kind, value, high)
 
-    def asked(self, node, wanted, inputs) -> list:
+    def ask(self, node, wanted, inputs) -> list:
         taps = live_inputs(node) & wanted[:, None]
         return [taps.view(node.settings['groups'], -1, taps.shape[1]).any(1).flatten()]
 
@@ -54,7 +54,7 @@ class Conv(Operation):
         if kind == LIVE:
             part = _connect(node, writer.parts[LIVE][node.inputs[0]],
                             writer.with_zeros(node.name, kind, wanted), node.name, writer)
-            fixed = _fixed(node, wanted, kernel, borders, f'{node.name}/fixed', writer)
+            fixed = _fixed_output(node, wanted, kernel, borders, f'{node.name}/fixed', writer)
             part = writer.add_numbers(part, numbers)
             if not fixed:
                 return part
@@ -62,7 +62,8 @@ class Conv(Operation):
             return writer.sum(terms, part.index, f'{node.name}/plus')
         alone = not writer.parts[LIVE][node.name]
         name = node.name if alone else f'{node.name}/edge'
-        return writer.add_numbers(_fixed(node, wanted, kernel, borders, name, writer), numbers)
+        fixed = _fixed_output(node, wanted, kernel, borders, name, writer)
+        return writer.add_numbers(fixed, numbers)
 
     def pad(self, node: Node, padder: Padder) -> Layout:
         tensors, groups = node.tensors, node.settings['groups']
@@ -80,11 +81,11 @@ class Conv(Operation):
         padder.put(node, tensors=dict(weight=weight, bias=rows(tensors['bias'], padded)), groups=1)
         return padded
 
-    def stored(self, tensors) -> dict:
+    def store(self, tensors) -> dict:
         """Return the stored tensors: a bias that is 0 throughout is omitted."""
         return {name: t for name, t in tensors.items() if name == 'weight' or bool(t.any())}
 
-    def restored(self, tensors) -> dict:
+    def restore(self, tensors) -> dict:
         return {**tensors, 'bias': tensors.get('bias', torch.zeros_like(
             tensors['weight'][:, 0, 0, 0]))}
 
@@ -112,7 +113,7 @@ class StaticConv(nn.Module):
         return F.conv2d(x, self.weight, self.bias, **self.settings)
 
 
-def _fixed(node: Node, wanted: list[int], kernel: Tensor, borders: Tensor, name: str,
+def _fixed_output(node: Node, wanted: list[int], kernel: Tensor, borders: Tensor, name: str,
            writer: Writer) -> Part:
     """Return a convolution's output for inputs that do not depend on the image."""
     source, parts = node.inputs[0], []
@@ -120,7 +121,7 @@ def _fixed(node: Node, wanted: list[int], kernel: Tensor, borders: Tensor, name:
     if edge:
         member = torch.zeros(len(writer.known.channels[source]), dtype=torch.bool)
         member[edge.index] = True
-        reads = gathered(node, member) & live_inputs(node)
+        reads = gather(node, member) & live_inputs(node)
         some = [c for c in wanted if bool(reads[c].any())]
         if some:
             parts.append(_connect(node, edge, some, name, writer))

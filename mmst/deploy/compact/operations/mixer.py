@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from ..channels import EDGE, LIVE, Channels, of_kind
-from ..graph import chosen
-from ..mixer import keep_tokens, reduced, tokens_needed
+from ..graph import positions
+from ..mixer import keep_tokens, reduce_mixer, tokens_needed
 from ..token_mixer import TokenMixer
 from ..writer import Part
 from .operation import Operation
@@ -24,16 +24,16 @@ class Mixer(Operation):
         live = bool((inputs[0].kind == LIVE).any())
         return of_kind(len(node.settings['decoder_rows']), LIVE if live else EDGE)
 
-    def asked(self, node, wanted, inputs) -> list:
+    def ask(self, node, wanted, inputs) -> list:
         return [tokens_needed(node, wanted)]
 
-    def reduced(self, tensors) -> dict:
-        return reduced(tensors)
+    def reduce(self, tensors) -> dict:
+        return reduce_mixer(tensors)
 
     def write(self, node, kind, wanted, writer) -> Part:
         marks = torch.zeros(len(node.settings['decoder_rows']), dtype=torch.bool)
         marks[wanted] = True
-        kept = chosen(tokens_needed(node, marks))
+        kept = positions(tokens_needed(node, marks))
         tokens = writer.whole(node.inputs[0], kept, f'{node.name}/tokens')
         new = keep_tokens(node, kept, wanted)
         return Part(writer.make(node.op, node.name, tokens, tensors=new.tensors, **new.settings),

@@ -58,13 +58,13 @@ class Operation:
         """Return the known facts of its channels, from its inputs'."""
         return inputs[0]
 
-    def asked(self, node: Node, wanted: Tensor, inputs: Sequence[Channels]) -> list[Tensor]:
+    def ask(self, node: Node, wanted: Tensor, inputs: Sequence[Channels]) -> list[Tensor]:
         """Return bool tensors, one an input: channels on which its channels ``wanted`` (bool)
         depend.
         """
         return [wanted for _ in inputs]
 
-    def reduced(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    def reduce(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return its weights without the dead parts."""
         return tensors
 
@@ -83,11 +83,11 @@ class Operation:
 
     # --------------------------------------------------------------------------- computing
 
-    def stored(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def store(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the weights that a network keeps."""
         return dict(tensors)
 
-    def restored(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    def restore(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return all weights, from those that a network keeps."""
         return tensors
 

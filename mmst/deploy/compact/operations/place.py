@@ -16,7 +16,7 @@ class Place(Operation):
     def channels(self, node, inputs) -> Channels:
         return inputs[0].place(node.settings['index'], node.settings['channels'])
 
-    def asked(self, node, wanted, inputs) -> list:
+    def ask(self, node, wanted, inputs) -> list:
         return [wanted[torch.tensor(node.settings['index'])]]
 
     def write(self, node, kind, wanted, writer) -> Part:

@@ -16,7 +16,7 @@ class Select(Operation):
     def channels(self, node, inputs) -> Channels:
         return inputs[0].select(node.settings['index'])
 
-    def asked(self, node, wanted, inputs) -> list:
+    def ask(self, node, wanted, inputs) -> list:
         asked = torch.zeros(len(inputs[0]), dtype=torch.bool)
         asked[torch.tensor(node.settings['index'])[wanted]] = True
         return [asked]

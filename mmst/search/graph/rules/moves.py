@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from ..couplings import Couplings
-from ..planes import Plane, combine, compacted, varying
+from ..planes import Plane, combine, compact, varying
 from .rule import PlanesOf
 
 
-def padded(couplings: Couplings, planes_of: PlanesOf, x: Tensor, pad: Sequence[int],
+def pad_planes(couplings: Couplings, planes_of: PlanesOf, x: Tensor, pad: Sequence[int],
            *_: Any) -> list[Plane]:
     """Return the planes of a padded tensor: its border has no channel of its own."""
     found = []
@@ -23,7 +23,7 @@ def padded(couplings: Couplings, planes_of: PlanesOf, x: Tensor, pad: Sequence[i
     return found
 
 
-def concatenated(couplings: Couplings, planes_of: PlanesOf, tensors: Sequence[Tensor],
+def concatenate(couplings: Couplings, planes_of: PlanesOf, tensors: Sequence[Tensor],
                  dim: int = 0) -> list[Plane]:
     """Return the planes of tensors one after the other along a dimension."""
     tensors = [t for t in tensors if t.dim() > 1 or t.numel()]
@@ -43,11 +43,11 @@ def concatenated(couplings: Couplings, planes_of: PlanesOf, tensors: Sequence[Te
         [1 if d == at else size for d, size in enumerate(plane.shape)] for plane in along])
     parts = [plane.expand([tensor.shape[at] if d == at else shape[d] for d in range(dims)])
              for tensor, plane in zip(tensors, along, strict=True)]
-    joint = compacted(torch.cat(parts, at))
+    joint = compact(torch.cat(parts, at))
     return [*([joint] if varying(joint) else []), *combine(across, couplings)]
 
 
-def moved(couplings: Couplings, planes_of: PlanesOf, func: Callable[..., Any], x: Tensor,
+def move(couplings: Couplings, planes_of: PlanesOf, func: Callable[..., Any], x: Tensor,
           args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[list[Plane]]:
     """Run functions that move entries on the labels; return the planes of each result."""
     found: list[list[Plane]] = []
@@ -57,7 +57,7 @@ def moved(couplings: Couplings, planes_of: PlanesOf, func: Callable[..., Any], x
         results = func(plane.expand(x.shape), *args, **kwargs)
         results = list(results) if isinstance(results, (tuple, list)) else [results]
         found = found or [[] for _ in results]
-        planes = [compacted(result) for result in results]
+        planes = [compact(result) for result in results]
         for own, new in zip(found, planes, strict=True):
             if len(varying(new)) > len(varying(plane)):
                 couplings.rectangle(new.squeeze())

@@ -46,7 +46,7 @@ def layer_norm(couplings: Couplings, planes_of: PlanesOf, x: Tensor, shape: Sequ
     return found
 
 
-def normalised(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: int,
+def normalise(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: int,
                *_: Any) -> list[Plane]:
     """Join the channels that softmax and the like normalise together."""
     at = dim % max(x.dim(), 1)

@@ -6,7 +6,7 @@ from ..planes import Plane
 from .rule import PlanesOf, along, channel_plane
 
 
-def shuffled(couplings: Couplings, planes_of: PlanesOf, x: Tensor, factor: int) -> list[Plane]:
+def shuffle(couplings: Couplings, planes_of: PlanesOf, x: Tensor, factor: int) -> list[Plane]:
     """Join the channels that become pixels of one channel."""
     at = x.dim() - 3
     labels = channel_plane(planes_of(x), x.dim(), at, x.shape[at], couplings)
@@ -15,7 +15,7 @@ def shuffled(couplings: Couplings, planes_of: PlanesOf, x: Tensor, factor: int) 
     return along(parts[:, 0], x.dim(), at)
 
 
-def unshuffled(couplings: Couplings, planes_of: PlanesOf, x: Tensor, factor: int) -> list[Plane]:
+def unshuffle(couplings: Couplings, planes_of: PlanesOf, x: Tensor, factor: int) -> list[Plane]:
     """Return the planes of channels that are pixels of a channel each."""
     at = x.dim() - 3
     labels = channel_plane(planes_of(x), x.dim(), at, x.shape[at], couplings)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..couplings import Couplings
-from ..planes import Plane, combine, merged, varying
+from ..planes import Plane, combine, merge, varying
 from .rule import PlanesOf
 
 
@@ -42,7 +42,7 @@ def product(couplings: Couplings, one: Sequence[Plane], other: Sequence[Plane],
                     couplings.join(plane, partner)
                 if not partners:
                     couplings.keep(plane)
-    return merged([*out[0], *out[1]])
+    return merge([*out[0], *out[1]])
 
 
 def matrix_product(couplings: Couplings, planes_of: PlanesOf, one: Tensor,
@@ -51,7 +51,7 @@ def matrix_product(couplings: Couplings, planes_of: PlanesOf, one: Tensor,
     return product(couplings, planes_of(one), planes_of(other), one.dim())
 
 
-def added_product(couplings: Couplings, planes_of: PlanesOf, added: Tensor, one: Tensor,
+def add_product(couplings: Couplings, planes_of: PlanesOf, added: Tensor, one: Tensor,
                   other: Tensor, **_: Any) -> list[Plane]:
     """Return the planes of a tensor plus a product of matrices."""
     planes = matrix_product(couplings, planes_of, one, other)

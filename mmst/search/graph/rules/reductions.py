@@ -8,7 +8,7 @@ from ..planes import Plane, varying
 from .rule import PlanesOf
 
 
-def pooled(couplings: Couplings, planes_of: PlanesOf, x: Tensor, *rest: Any,
+def pool(couplings: Couplings, planes_of: PlanesOf, x: Tensor, *rest: Any,
            **_: Any) -> list[Plane]:
     """Return the planes of a function that mixes or resizes height and width alone."""
     for tensor in rest:
@@ -21,7 +21,7 @@ def pooled(couplings: Couplings, planes_of: PlanesOf, x: Tensor, *rest: Any,
     return found
 
 
-def reduced(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: Any = None,
+def reduce(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: Any = None,
             keepdim: bool = False, *, total: bool = False, **_: Any) -> list[Plane]:
     """Return the planes of a sum or a mean over dimensions.
 
@@ -43,7 +43,7 @@ def reduced(couplings: Couplings, planes_of: PlanesOf, x: Tensor, dim: Any = Non
     return [plane for plane in found if varying(plane)]
 
 
-def summed(*args: Any, **kwargs: Any) -> list[Plane]:
+def add(*args: Any, **kwargs: Any) -> list[Plane]:
     """Return the planes of a sum."""
     kwargs.pop('dtype', None)
-    return reduced(*args, total=True, **kwargs)
+    return reduce(*args, total=True, **kwargs)

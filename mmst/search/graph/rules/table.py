@@ -4,11 +4,11 @@ from typing import Any
 import torch
 
 from .convolutions import convolution
-from .moves import concatenated, padded
-from .norms import batch_norm, group_norm, layer_norm, normalised
-from .pixels import shuffled, unshuffled
-from .products import added_product, attention, matrix_product
-from .reductions import pooled, reduced, summed
+from .moves import concatenate, pad_planes
+from .norms import batch_norm, group_norm, layer_norm, normalise
+from .pixels import shuffle, unshuffle
+from .products import add_product, attention, matrix_product
+from .reductions import add, pool, reduce
 from .rule import Rule
 
 aten = torch.ops.aten
@@ -26,7 +26,7 @@ RULES: dict[Any, Rule] = {
     **dict.fromkeys(_packets('native_group_norm'), group_norm),
     **dict.fromkeys(_packets('native_layer_norm'), layer_norm),
     **dict.fromkeys(_packets('mm', 'bmm'), matrix_product),
-    **dict.fromkeys(_packets('addmm', 'baddbmm'), added_product),
+    **dict.fromkeys(_packets('addmm', 'baddbmm'), add_product),
     **dict.fromkeys(_packets(
         '_scaled_dot_product_flash_attention_for_cpu', '_scaled_dot_product_flash_attention',
         '_scaled_dot_product_efficient_attention'), attention),
@@ -34,15 +34,15 @@ RULES: dict[Any, Rule] = {
         'avg_pool2d', 'max_pool2d_with_indices', 'max_pool2d', '_adaptive_avg_pool2d',
         'adaptive_avg_pool2d', 'adaptive_max_pool2d', 'upsample_nearest2d', 'upsample_bilinear2d',
         'upsample_bicubic2d', '_upsample_bilinear2d_aa', '_upsample_nearest_exact2d',
-        'reflection_pad2d', 'replication_pad2d', 'grid_sampler_2d'), pooled),
+        'reflection_pad2d', 'replication_pad2d', 'grid_sampler_2d'), pool),
     **dict.fromkeys(_packets('mean', 'amax', 'amin', 'max', 'min', 'var_mean', 'std_mean', 'var',
-                             'std', 'argmax', 'any', 'all'), reduced),
-    aten.sum: summed,
-    **dict.fromkeys(_packets('_softmax', '_log_softmax', 'softmax', 'cumsum', 'sort'), normalised),
-    aten.constant_pad_nd: padded,
-    aten.cat: concatenated,
-    aten.pixel_shuffle: shuffled,
-    aten.pixel_unshuffle: unshuffled,
+                             'std', 'argmax', 'any', 'all'), reduce),
+    aten.sum: add,
+    **dict.fromkeys(_packets('_softmax', '_log_softmax', 'softmax', 'cumsum', 'sort'), normalise),
+    aten.constant_pad_nd: pad_planes,
+    aten.cat: concatenate,
+    aten.pixel_shuffle: shuffle,
+    aten.pixel_unshuffle: unshuffle,
 }
 #: Functions whose result has the entries of their first argument, at other places.
 MOVES = set(_packets(
