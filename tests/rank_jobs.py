@@ -13,7 +13,7 @@ from mmengine import dist
 from tiny import averaged, find_hook, find_units, make, unwrapped
 
 from mmst.cli.ending import end_in_one_line
-from mmst.engine import PruneHook, SearchHook, training
+from mmst.engine import DistillationHook, PruneHook, SearchHook, training
 from mmst.engine.run import launcher
 from mmst.engine.run.events import events, happened
 from mmst.engine.run.runner_views import models, refresh_averaged
@@ -289,3 +289,9 @@ def average_equal_statistics() -> bool:
     before = bn.running_mean.clone()
     average_statistics([bn])
     return torch.equal(bn.running_mean, before)
+
+
+def teacher(runner) -> dict:
+    """The dense average that the network learns from, as digests."""
+    hook = find_hook(runner, DistillationHook)
+    return {name: digest(value) for name, value in hook.average.module.state_dict().items()}

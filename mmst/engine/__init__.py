@@ -1,5 +1,6 @@
 """Connects the algorithms to mmengine: hooks and optimizer wrappers."""
 from .hooks import (
+                    DistillationHook,
                     FastTrainingHook,
                     FingerprintHook,
                     FiniteHook,
@@ -30,9 +31,9 @@ from .run.seed_worker import seed_worker
 from .run.warmup_ema import WarmupEMA
 
 __all__ = [
-    'DecayGroupsConstructor', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
-    'InterimMetricsHook', 'LabelsHook', 'MaskedAmpOptimWrapper', 'MaskedOptimWrapper',
-    'OneCycleBetaLR', 'PartSampler', 'PruneHook', 'RMSpropTF', 'RecalibrateHook', 'ResumeHook',
-    'RewindHook', 'SearchHook', 'SeedHook', 'StaircaseLR', 'StopHook', 'TicketCheckpointHook',
-    'TicketHook', 'TimelineHook', 'WarmupEMA', 'seed_worker'
+    'DecayGroupsConstructor', 'DistillationHook', 'FastTrainingHook', 'FingerprintHook',
+    'FiniteHook', 'FixedMaskHook', 'InterimMetricsHook', 'LabelsHook', 'MaskedAmpOptimWrapper',
+    'MaskedOptimWrapper', 'OneCycleBetaLR', 'PartSampler', 'PruneHook', 'RMSpropTF',
+    'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook', 'StaircaseLR',
+    'StopHook', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook', 'WarmupEMA', 'seed_worker'
 ]

@@ -1,4 +1,5 @@
 """Imports the runner hooks, in the order in which they act at the end of an epoch."""
+from .distillation_hook import DistillationHook  # 68
 from .fast_training_hook import FastTrainingHook  # 75
 from .fingerprint_hook import FingerprintHook  # 74
 from .finite_hook import FiniteHook  # 69
@@ -17,8 +18,7 @@ from .ticket_hook import TicketHook  # 73
 from .timeline_hook import TimelineHook  # 75
 
 __all__ = [
-    'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook', 'InterimMetricsHook',
-    'LabelsHook',
-    'PruneHook', 'RecalibrateHook', 'ResumeHook', 'RewindHook', 'SearchHook', 'SeedHook',
-    'StopHook', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook'
+    'DistillationHook', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
+    'InterimMetricsHook', 'LabelsHook', 'PruneHook', 'RecalibrateHook', 'ResumeHook', 'RewindHook',
+    'SearchHook', 'SeedHook', 'StopHook', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook'
 ]

@@ -1,6 +1,7 @@
 """Lets hooks act at the end of epochs, or of iterations in iteration-based runs."""
 import itertools
 from abc import abstractmethod
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
@@ -62,6 +63,14 @@ class IntervalHook(Hook):
     @abstractmethod
     def on_step(self, runner: Runner, step: int) -> None:
         """Act at the end of step ``step``, counted from 1."""
+
+    def rehearse(self, runner: Runner, batch: Any) -> None:
+        """Try on a throw-away runner what comes later in a run; by default nothing.
+
+        Args:
+            runner (Runner): Its model, optimizer wrapper and averages.
+            batch (Any): Of the training loader.
+        """
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """Act where the run was stopped after ``step``, before its planned end."""

@@ -55,14 +55,6 @@ class MaskHook(IntervalHook):
     def on_step(self, runner: Runner, step: int) -> None:
         """Leave the mask as it is: the optimizer wrapper keeps to it."""
 
-    def rehearse(self, runner: Runner, batch: Any) -> None:
-        """Try on a throw-away runner how masks are drawn; by default none is.
-
-        Args:
-            runner (Runner): Its model, optimizer wrapper and averages.
-            batch (Any): Of the training loader.
-        """
-
     def in_force(self, runner: Runner) -> MaskInForce:
         """Return the masks' hold on the network as it is now."""
         ema = averaged(runner)

@@ -157,8 +157,8 @@ class Rehearsal:
             for weight, old in zip(self._trained(), before, strict=True):
                 weight.copy_(old)  # a step at the highest rate may have left no usable ones
         for hook in runner.hooks:
-            if isinstance(hook, MaskHook):
-                hook.rehearse(runner, unseen)
+            if isinstance(hook, IntervalHook):
+                hook.rehearse(runner, copy.deepcopy(unseen))
 
     def _trained(self) -> list[torch.Tensor]:
         """Return the weights that are trained."""

@@ -1,0 +1,1 @@
+"""Lets a pruned network learn from a dense one while it trains."""

@@ -1,0 +1,71 @@
+"""Builds a teacher of a checkpoint or a ticket."""
+from collections.abc import Mapping
+
+from torch import nn
+
+from ...errors import MMSTError, config_error
+from ...randomness import isolated_random_state
+from ...settings.checks import suggestion
+from ...tickets.ticket import Ticket
+from ..run.build import build_model
+from ..run.config_file import read_config
+from ..run.start_file import check_tested, is_ticket, read
+
+KEY = 'DistillationHook.teacher'
+_SETTINGS = ('config', 'checkpoint', 'module')
+
+
+def check_teacher(given: object) -> dict[str, str] | None:
+    """Return the settings of a teacher from a file; None for the run's own average.
+
+    Raises:
+        ConfigError: Naming the setting that is wrong.
+    """
+    if given == 'own':
+        return None
+    remedy = "use 'own', or dict(config='CONFIG.py', checkpoint='epoch_N.pth'), or " \
+             "dict(checkpoint='ticket.pth')"
+    if not isinstance(given, Mapping):
+        raise config_error(KEY, given, 'is no teacher', remedy)
+    for name, value in given.items():
+        if name not in _SETTINGS:
+            raise config_error(f'{KEY}.{name}', value, 'nothing reads it', suggestion(
+                name, _SETTINGS) or f'use one of {", ".join(_SETTINGS)}')
+        if not isinstance(value, str) or not value:
+            raise config_error(f'{KEY}.{name}', value, 'must be a text', remedy)
+    if 'checkpoint' not in given:
+        raise config_error(f'{KEY}.checkpoint', None, 'there are no weights', remedy)
+    return dict(given)
+
+
+def load_teacher(settings: Mapping[str, str]) -> nn.Module:
+    """Return the network of a file with its weights, in eval mode; nothing in it is executed.
+
+    Args:
+        settings (Mapping[str, str]): ``checkpoint``, a file, and ``config``, which a ticket does
+            without.
+
+    Raises:
+        MMSTError: A file is missing or damaged, or they do not fit each other.
+    """
+    path = settings['checkpoint']
+    content = read(path, key=f'{KEY}.checkpoint = ')
+    with isolated_random_state(0):  # Building a network draws random numbers.
+        if 'config' in settings:
+            network = _built(settings['config'])
+            check_tested(path, network, content)
+        elif is_ticket(content):
+            network = Ticket.from_content(path, content).build()
+        else:
+            raise config_error(f'{KEY}.config', None, f'{path} is no ticket, and only tickets '
+                               'hold their network', 'give the config that it was trained with')
+    network.requires_grad_(False)
+    network.eval()
+    return network
+
+
+def _built(config: str) -> nn.Module:
+    try:
+        return build_model(read_config(config))
+    except MMSTError as error:  # its keys are those of the teacher's config
+        raise type(error)(f'{KEY}.config, {config}: {error}') from error

@@ -1,0 +1,225 @@
+"""Lets pruned networks learn from a dense one."""
+from contextlib import closing
+from typing import Any
+
+import torch
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from ...errors import blaming, config_error
+from ...openmmlab.internals import is_resumed
+from ...registry import HOOKS
+from ...settings.checks import check_choice, check_number
+from ..distillation.dense_average import TEACHER, DenseAverage
+from ..distillation.logits import LAYERS, Logits, find_layer, ignored_class, labels_of, logits_of
+from ..distillation.losses import divergence, heat_map_error, resized, share_counted
+from ..distillation.teacher_file import check_teacher, load_teacher
+from ..run.batches import training_precision
+from ..run.events import events
+from ..run.plan import RunPlan
+from ..run.runner_views import unwrapped
+from .fixed_mask_hook import FixedMaskHook
+from .interval_hook import IntervalHook, counts_iterations, trains
+from .mask_hook import MaskHook
+
+_LOSSES = ('auto', 'kl', 'mse')
+_MODULE = 'DistillationHook.module'
+
+
+@HOOKS.register_module()
+class DistillationHook(IntervalHook):
+    """Adds to the loss how far the pruned network's logits are from a teacher's.
+
+    It does so only while a mask is in force. The teacher sees the same images, without dropout and
+    auxiliary heads. By default it is the run's own dense network: the average of its weights over
+    the steps without a mask since the last search or reactivation. It is kept while a mask is in
+    force, whatever searches remove meanwhile, and renewed at the next reactivation; until there is
+    one, nothing is added. It travels in checkpoints.
+
+    The loss is logged as ``loss_distill``. Of several processes each compares its own images.
+
+    Args:
+        teacher (str or dict): ``'own'``; or ``dict(config=…, checkpoint=…)`` of a trained network,
+            of which a ticket needs no ``config``; ``module`` in it names its layer of logits where
+            that differs. Defaults to ``'own'``.
+        weight (float): Factor of the loss. Defaults to 1.
+        temperature (float): Of the softmax over classes. Defaults to 2.
+        every (int): The teacher looks at every second, third, … iteration. Defaults to 2.
+        module (str, optional): Path of the layer that gives the logits. Defaults to the last one
+            of the heads of mmsegmentation, mmpretrain and mmpose.
+        loss (str): ``'kl'``: the Kullback-Leibler divergence of classes, of each pixel that has a
+            label; ``'mse'``: the mean squared error of heat maps; ``'auto'``: the second for
+            mmpose's heat maps, else the first. Defaults to ``'auto'``.
+    """
+    priority = 68  # before a search changes the network that is averaged
+
+    def __init__(self, teacher: Any = 'own', weight: float = 1., temperature: float = 2.,
+                 every: int = 2, module: str | None = None, loss: str = 'auto'):
+        self.settings = check_teacher(teacher)
+        self.weight = check_number('DistillationHook.weight', weight, above=0, high=1e6,
+                                   remedy='use 1')
+        self.temperature = check_number('DistillationHook.temperature', temperature, low=0.1,
+                                        high=1e3, remedy='use 2')
+        self.every = check_number('DistillationHook.every', every, low=1, whole=True,
+                                  remedy='use 2')
+        self.module = module
+        self.loss = check_choice('DistillationHook.loss', loss, _LOSSES)
+        self.average: DenseAverage | None = None
+        self.given: nn.Module | None = None  # from a file
+        self._watching: list[Any] = []
+
+    def check_plan(self, plan: RunPlan) -> None:
+        if not plan.has(MaskHook):
+            raise config_error('DistillationHook', 'on', 'nothing is pruned, and it acts while a '
+                               'mask is in force', 'add a PruneHook, or leave it out')
+        if self.settings is None and plan.has(FixedMaskHook):
+            raise config_error('DistillationHook.teacher', 'own', 'the mask is in force from the '
+                               'first step, so there is no dense network to average',
+                               'give teacher=dict(checkpoint=...), or leave the hook out')
+        if (plan.cfg or {}).get('compile'):
+            raise config_error('DistillationHook', 'on', 'a model that is compiled as a whole '
+                               'hides its logits', 'set compile=False in the config')
+        plan.check_wrapper('the mask in force decides when the teacher looks on')
+        self.path = find_layer(plan.model, self.module, _MODULE)
+        self.kind = LAYERS.get(self.path, 'kl') if self.loss == 'auto' else self.loss
+        self.teacher_path = self.path
+        if self.settings is not None:
+            self.given = self.given or load_teacher(self.settings)
+            named = self.settings.get('module', self.module)
+            self.teacher_path = find_layer(self.given, named, 'DistillationHook.teacher.module')
+            _check_outputs(plan.model.get_submodule(self.path),
+                           self.given.get_submodule(self.teacher_path))
+
+    def before_run(self, runner: Runner) -> None:
+        super().before_run(runner)
+        if trains(runner) and self.settings is None:
+            # Now, as a checkpoint may hold a searched network that is smaller than the teacher.
+            self.average = DenseAverage(unwrapped(runner))
+
+    def before_train(self, runner: Runner) -> None:
+        for network in self._networks():
+            network.to(next(unwrapped(runner).parameters()).device)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
+        self._end()
+        if runner.iter % self.every == 0:
+            self._watch(runner)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
+                         outputs=None) -> None:
+        self._end()
+        if self.average is not None and not runner.optim_wrapper.masks:
+            changes = sum(e['kind'] in ('search', 'reactivate') for e in events(runner))
+            if self.average.since != changes:
+                self.average.begin(unwrapped(runner), changes)
+            else:
+                self.average.add(unwrapped(runner))
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+
+    def on_step(self, runner: Runner, step: int) -> None:
+        # The processes' own statistics are averaged at these points, and checkpoints follow.
+        if self.average is not None and self.average.open and not counts_iterations(runner):
+            self.average.agree()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().before_save_checkpoint(runner, checkpoint)
+        if self.average is not None and self.average.steps:
+            checkpoint[TEACHER] = self.average.state()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().after_load_checkpoint(runner, checkpoint)
+        if self.average is not None and is_resumed(runner) and TEACHER in checkpoint:
+            self.average.load(checkpoint[TEACHER], checkpoint)
+
+    def rehearse(self, runner: Runner, batch: Any) -> None:
+        """Compare the logits of one batch with those of the teacher, or with its own."""
+        model = runner.model
+        teacher = self.given if self.given is not None else DenseAverage(model).module
+        teacher.to(next(model.parameters()).device)
+        watched = Logits(model, self.path)
+        with torch.no_grad(), training_precision(runner), closing(watched):
+            data = model.data_preprocessor(batch, True)
+            args, kwargs = ((), data) if isinstance(data, dict) else (tuple(data), {})
+            losses = model(*args, **kwargs, mode='loss')
+            if watched.calls != 1 or not isinstance(losses, dict):
+                raise config_error(_MODULE, self.path, f'it is called {watched.calls} times in a '
+                                   'training pass', 'name a layer that is called once')
+            self._loss(model, teacher, watched.take(), args, kwargs)
+
+    def _networks(self) -> list[nn.Module]:
+        networks = [self.given, self.average.module if self.average is not None else None]
+        return [network for network in networks if network is not None]
+
+    def _watch(self, runner: Runner) -> None:
+        model = unwrapped(runner)
+        watched = Logits(model, self.path)
+
+        def add_loss(module: nn.Module, args: tuple, kwargs: dict, losses: Any) -> Any:
+            logits, teacher = watched.take(), self._teacher(runner)
+            if kwargs.get('mode') != 'loss' or teacher is None or logits is None:
+                return losses
+            data = {key: value for key, value in kwargs.items() if key != 'mode'}
+            found = self._loss(model, teacher, logits, args, data)
+            return dict(losses, loss_distill=found)
+
+        handle = model.register_forward_hook(add_loss, with_kwargs=True)
+        self._watching = [watched.close, handle.remove]
+
+    def _teacher(self, runner: Runner) -> nn.Module | None:
+        """Return the network to learn from in this iteration; None while no mask is in force."""
+        if not runner.optim_wrapper.masks:
+            return None
+        if self.average is None:
+            return self.given
+        if not self.average.steps:
+            return None
+        self.average.close()
+        return self.average.module
+
+    def _loss(self, model: nn.Module, teacher: nn.Module, student: Any, args: tuple,
+              kwargs: dict[str, Any]) -> Tensor:
+        with blaming('DistillationHook.teacher', self.settings or 'own', 'a pass of the teacher',
+                     'give a teacher that takes the same images'):
+            wanted = logits_of(teacher, self.teacher_path, args, kwargs)
+        check_logits(student, wanted, self.path, self.kind)
+        wanted = resized(wanted, student)
+        labels = labels_of(kwargs) if student.dim() == 4 else None
+        counted = None if labels is None else share_counted(
+            labels, ignored_class(model), student.shape[2:])
+        if self.kind == 'mse':
+            return self.weight * heat_map_error(student, wanted, counted)
+        return self.weight * divergence(student, wanted, self.temperature, counted)
+
+    def _end(self) -> None:
+        while self._watching:
+            self._watching.pop()()
+
+
+def check_logits(student: Any, teacher: Any, path: str, kind: str) -> None:
+    """Refuse outputs that are no logits of the same classes.
+
+    Raises:
+        ConfigError: Naming the layer.
+    """
+    dims = (4, ) if kind == 'mse' else (2, 4)
+    least = 1 if kind == 'mse' else 2
+    for output in (student, teacher):
+        if not isinstance(output, Tensor) or output.dim() not in dims or output.shape[1] < least:
+            found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            wanted = '(N, key points, H, W)' if kind == 'mse' else (
+                '(N, classes) or (N, classes, H, W) with two classes or more')
+            raise config_error(_MODULE, path, f'its output is {found}, and the loss compares '
+                               f'{wanted}', 'name the layer that gives the logits')
+    if student.shape[:2] != teacher.shape[:2] or student.dim() != teacher.dim():
+        raise config_error('DistillationHook.teacher', path, 'the teacher gives '
+                           f'{tuple(teacher.shape)}, and the network {tuple(student.shape)}',
+                           'give a teacher of the same classes')
+
+
+def _check_outputs(student: nn.Module, teacher: nn.Module) -> None:
+    """Refuse a teacher of other classes as early as layers tell."""
+    sizes = [getattr(layer, 'out_channels', getattr(layer, 'out_features', None))
+             for layer in (student, teacher)]
+    if None not in sizes and sizes[0] != sizes[1]:
+        raise config_error('DistillationHook.teacher', f'{sizes[1]} classes',
+                           f'the network has {sizes[0]}', 'give a teacher of the same classes')
