@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from torch import nn
 
 from ...errors import MMSTError, config_error
+from ...models.build import build_model
 from ...randomness import isolated_random_state
 from ...settings.checks import suggestion
 from ...tickets.ticket import Ticket
-from ..run.build import build_model
+from ..explain import Places, explained
 from ..run.config_file import read_config
 from ..run.start_file import check_tested, is_ticket, read
 
@@ -66,6 +67,8 @@ def load_teacher(settings: Mapping[str, str]) -> nn.Module:
 
 def _built(config: str) -> nn.Module:
     try:
-        return build_model(read_config(config))
+        cfg = read_config(config)
+        with explained(Places(cfg), 'model'):
+            return build_model(cfg.model)
     except MMSTError as error:  # its keys are those of the teacher's config
         raise type(error)(f'{KEY}.config, {config}: {error}') from error

@@ -18,8 +18,9 @@ from ..run.batches import training_precision
 from ..run.events import events
 from ..run.plan import RunPlan
 from ..run.runner_views import unwrapped
+from ..run.steps import counts_iterations, trains
 from .fixed_mask_hook import FixedMaskHook
-from .interval_hook import IntervalHook, counts_iterations, trains
+from .interval_hook import IntervalHook
 from .mask_hook import MaskHook
 
 _LOSSES = ('auto', 'kl', 'mse')

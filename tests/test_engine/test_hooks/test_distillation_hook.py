@@ -61,7 +61,7 @@ def test_teacher_is_the_average_of_the_steps_without_a_mask_since_the_last_chang
     runner.train()
     # Dense are epochs 1 and 2, and 4, after the search at 3; under a mask epochs 3 and 5.
     for teacher, steps in ((teachers[0], dense[:4]), (teachers[2], dense[4:])):
-        for name, value in steps[0].items():
+        for name in steps[0]:
             mean = torch.stack([state[name] for state in steps]).mean(0)
             torch.testing.assert_close(teacher[name], mean, rtol=1e-4, atol=1e-5)
     assert all(torch.equal(teachers[0][name], teachers[1][name]) for name in teachers[0])
@@ -189,7 +189,7 @@ def test_teacher_of_other_classes_is_refused(tmp_path, trained):
                                       config=config_of(tmp_path)))
     runner = make(tmp_path, 2, **dict(settings(tmp_path), custom_hooks=[hook]))
     runner.model.classifier = torch.nn.Conv2d(tiny.NECK['out_channels'], 2, 1)
-    with pytest.raises(ConfigError, match='3 classes.*the network has 2'):
+    with pytest.raises(ConfigError, match=r'3 classes.*the network has 2'):
         runner.train()
 
 

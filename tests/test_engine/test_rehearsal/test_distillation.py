@@ -1,8 +1,10 @@
 """What the rehearsal says of networks that are to learn from others."""
 import pytest
 import torch
+from short_runs import short_run
 
 from mmst.engine.rehearsal import rehearse
+from mmst.engine.run.command_line import complete
 
 HOOK = dict(type='mmst.DistillationHook')
 
@@ -40,3 +42,11 @@ def test_checkpoint_that_is_no_ticket_needs_its_config(cfg, refusal, tmp_path_fa
     torch.save(dict(state_dict=dict(a=torch.ones(1))), path)
     cfg.custom_hooks = [dict(HOOK, teacher=dict(checkpoint=str(path)))]
     assert refusal(cfg).startswith('custom_hooks[0].teacher.config = None')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('task', ['imagenet', 'coco'])
+def test_logits_of_all_toolboxes_are_found(tmp_path, task):
+    run = short_run(task, tmp_path)
+    run.launcher, run.default_hooks.distill = 'none', HOOK
+    rehearse(complete(run))
