@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...errors import TicketError
 from ...pruning.mask import Mask
-from ...search.graph.described import attach_described, described
+from ...search.graph.described import attach_described, describe_channels
 from ...search.recalibrate import average_statistics
 from ...tickets.weights import check_weights
 from ..run.start_file import check_fits
@@ -40,7 +40,7 @@ class DenseAverage:
     @torch.no_grad()
     def begin(self, model: nn.Module, since: int) -> None:
         """Begin with the weights of ``model``, whose shapes it takes on."""
-        attach_described(self.module, described(model))
+        attach_described(self.module, describe_channels(model))
         self.module.load_state_dict(model.state_dict())
         self.steps, self.since, self.open = 1, since, True
 
