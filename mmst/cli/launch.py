@@ -2,6 +2,7 @@
 import logging
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from ..errors import one_line
 
@@ -32,10 +33,14 @@ def main(words: Sequence[str]) -> int:
         return 0
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import get_args_parser
     from torch.distributed.run import main as torchrun
     for name in ('agent.server.api', 'multiprocessing.api'):
         logging.getLogger(f'torch.distributed.elastic.{name}').addFilter(not_said)
     try:
+        parser = get_args_parser()
+        parser.error = _refuse  # type: ignore[method-assign]
+        parser.parse_args(list(words))
         torchrun(list(words))
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
@@ -50,3 +55,8 @@ def main(words: Sequence[str]) -> int:
         print(f'mmst launch: error: {one_line(said)} (mmst launch --help)', file=sys.stderr)
         return 2
     return 0
+
+
+def _refuse(message: str) -> NoReturn:
+    """Raise what a parser of arguments would print below its usage."""
+    raise ValueError(message)

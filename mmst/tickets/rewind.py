@@ -75,9 +75,9 @@ def load_point(path: str | Path) -> Ticket:
     if not path.is_file():
         saved = saved_points(path.parent)
         there = f'the run kept {", ".join(map(str, saved))}' if saved else 'the run kept none'
-        raise TicketError(f'{path}: this rewind point was not saved; {there}. Remedy: take one of '
-                          'those, or train with default_hooks.rewind=dict(type='
-                          '\'mmst.RewindHook\', epochs=[0, ...]).')
+        raise TicketError(f'{path}: this rewind point was not saved; {there}. Remedy: '
+                          f'{"take one of those, or " * bool(saved)}train with '
+                          'default_hooks.rewind=dict(type=\'mmst.RewindHook\', epochs=[0, ...]).')
     return Ticket.load(path)
 
 

@@ -165,7 +165,7 @@ def test_transfer_with_the_neck_of_another_ticket_or_a_new_one(pruned, source, t
     (('retrain', 'T', '--cfg-options', 'model.backbone.depths=((1,),(2,1))'), 'search space'),
     (('retrain', ), 'nothing to train'),
     (('retrain', '--from-checkpoint', 'nowhere.pth'), 'no such file'),
-    (('lottery', 'T', 'lt'), 'was not saved'),
+    (('lottery', 'T', 'lt'), 'the run kept none. Remedy: train with'),
     (('lottery', 'T', 'elt', '--rewind-dir', 'R', '--point', '7'), 'the run kept 0, 1'),
     (('transfer', 'T', '--cfg-options', 'model.neck.out_channels=6',
       'model.decode_head.in_channels=6', 'model.decode_head.channels=6'), 'neck'),
