@@ -7,6 +7,7 @@ import torch
 from ...errors import TicketError
 from ...files import parse_json
 from ...settings.checks import as_whole
+from .check_graph import check_graph
 from .graph import Graph, Node
 from .operations import OPERATIONS
 
@@ -55,6 +56,7 @@ def _read(data: Mapping[str, Any]) -> Graph:
     graph.outputs = [swapped.get(name, name) for name in data['outputs']]
     if not graph.outputs or not set(graph.outputs) <= set(graph.nodes):
         raise ValueError('its outputs are not among its nodes')
+    check_graph(graph)
     return graph
 
 

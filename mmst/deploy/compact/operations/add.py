@@ -3,11 +3,13 @@ import torch
 
 from ..channels import Channels
 from ..writer import Part
+from .checks import MOST_INPUTS
 from .operation import Operation, where_uniform
 
 
 class Add(Operation):
     """Sums two maps or more, from the left to the right."""
+    reads = (2, MOST_INPUTS)
     keeps_channels = True
 
     def channels(self, node, inputs) -> Channels:

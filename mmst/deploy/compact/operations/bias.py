@@ -4,12 +4,17 @@ from torch import Tensor, nn
 from ..channels import Channels
 from ..padder import rows
 from ..writer import Part
+from .checks import check_same
 from .operation import Operation, where_uniform
 
 
 class Bias(Operation):
     """Adds its tensor ``bias``; rewriting moves it into a convolution where it can."""
     has_weights = keeps_channels = True
+
+    def check(self, node, inputs) -> None:
+        check_same('the shape of bias', {k: list(t.shape) for k, t in node.tensors.items()},
+                   dict(bias=[inputs[0].channels]))
 
     def channels(self, node, inputs) -> Channels:
         x, bias = inputs[0], node.tensors['bias'].double()

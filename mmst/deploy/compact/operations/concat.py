@@ -3,14 +3,20 @@ import torch
 
 from ..channels import Channels
 from ..writer import Part
+from .checks import MOST_INPUTS, check_same
 from .operation import Operation
 
 
 class Concat(Operation):
     """Concatenates along the channels."""
+    reads = (1, MOST_INPUTS)
 
     def width(self, node, inputs) -> int:
         return sum(inputs)
+
+    def check(self, node, inputs) -> None:
+        for shape in inputs[1:]:
+            check_same('the size of an input', shape.level, inputs[0].level)
 
     def channels(self, node, inputs) -> Channels:
         return Channels.joined(inputs)

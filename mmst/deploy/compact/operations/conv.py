@@ -9,6 +9,7 @@ from ..graph import Node
 from ..padder import Layout, Padder, differs, rows
 from ..taps import gather, has_borders, live_inputs, uniform_kernel, window_sums
 from ..writer import Part, Writer
+from .checks import MOST_CHANNELS, check_same, check_whole
 from .operation import Operation
 
 
@@ -26,6 +27,18 @@ class Conv(Operation):
 
     def level(self, node, before):
         return before + (node.settings['stride'] == 2) if isinstance(before, int) else before
+
+    def check(self, node, inputs) -> None:
+        """Refuse what levels do not describe: strides but 1 and 2, kernels that change the size."""
+        stride, groups = node.settings['stride'], node.settings['groups']
+        outputs, depth, size, width = _kernel_shape(node)
+        check_whole('stride', stride, 1, 2 if isinstance(inputs[0].level, int) else 1)
+        check_whole('groups', groups, 1, MOST_CHANNELS)
+        check_same('the width of its kernel', width, size)
+        check_same('the height of its kernel, modulo 2,', size % 2, 1)
+        check_whole('padding', node.settings['padding'], size // 2, size // 2)
+        check_same('the number of channels that it reads', depth * groups, inputs[0].channels)
+        check_same('its number of outputs, modulo groups,', outputs % groups, 0)
 
     def channels(self, node, inputs) -> Channels:
         bias, connected = node.tensors['bias'].double(), live_inputs(node)
@@ -111,6 +124,17 @@ class StaticConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, **self.settings)
+
+
+def _kernel_shape(node: Node) -> tuple[int, ...]:
+    """Return the shape of the weight: (outputs, inputs of a group, height, width)."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in node.tensors.items()}
+    weight, bias = shapes.pop('weight', ()), shapes.pop('bias', None)
+    check_same('the number of dimensions of its weight', len(weight), 4)
+    check_same('the set of its other weights', sorted(shapes), [])
+    if bias is not None:
+        check_same('the shape of its bias', bias, weight[:1])
+    return weight
 
 
 def _fixed_output(node: Node, wanted: list[int], kernel: Tensor, borders: Tensor, name: str,

@@ -7,6 +7,7 @@ from .operation import Operation
 
 class Coordinates(Operation):
     """Makes two channels of fixed size that grow along the columns and down the rows."""
+    reads = (0, 0)
     has_inputs = False
 
     def width(self, node, inputs) -> int:

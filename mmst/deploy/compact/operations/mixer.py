@@ -1,12 +1,17 @@
 """Computes a Transformer's two layers on tokens."""
+from math import isfinite
+
 import torch
 from torch import nn
 
+from ....models.hrnas.coordinate_map import GRID
 from ..channels import EDGE, LIVE, Channels, of_kind
 from ..graph import positions
 from ..mixer import keep_tokens, reduce_mixer, tokens_needed
 from ..token_mixer import TokenMixer
 from ..writer import Part
+from .checks import MOST_CHANNELS, check_places, check_same, check_whole
+from .mixer_shapes import check_mixer
 from .operation import Operation
 
 
@@ -19,6 +24,17 @@ class Mixer(Operation):
 
     def width(self, node, inputs) -> int:
         return len(node.settings['decoder_rows'])
+
+    def check(self, node, inputs) -> None:
+        chosen = node.settings
+        check_whole('tokens', chosen['tokens'], 1, MOST_CHANNELS)
+        check_same('the shape of its input', tuple(inputs[0]), (chosen['tokens'], [GRID, GRID]))
+        check_places('encoder_rows', chosen['encoder_rows'], chosen['tokens'])
+        check_places('decoder_rows', chosen['decoder_rows'], len(chosen['encoder_rows']))
+        if type(chosen['scale']) not in (int, float) or not isfinite(chosen['scale']):
+            raise ValueError(f'scale is {chosen["scale"]!r}, no finite number')
+        check_mixer({name: list(tensor.shape) for name, tensor in node.tensors.items()},
+                    len(chosen['decoder_rows']))
 
     def channels(self, node, inputs) -> Channels:
         live = bool((inputs[0].kind == LIVE).any())

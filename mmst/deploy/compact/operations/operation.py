@@ -9,6 +9,7 @@ from ..channels import UNIFORM, Channels
 from ..graph import Node
 from ..padder import Layout, Padder
 from ..writer import Part, Writer
+from .checks import Shape, check_alike
 
 #: Height and width in pixels.
 Size = tuple[int, int]
@@ -22,6 +23,7 @@ class Operation:
 
     Attributes:
         settings (Sequence[str]): Names of its settings, as ``Node.settings`` and files have them.
+        reads (Tuple[int, int]): The least and the largest number of its inputs.
         has_inputs (bool): False for maps that are there from the start.
         has_weights (bool): Whether a :meth:`module` computes it.
         is_image (bool): Whether it is the network's input.
@@ -32,6 +34,7 @@ class Operation:
         counts_channels (bool): Whether a channel of zeros among its inputs changes its output.
     """
     settings: Sequence[str] = ()
+    reads: tuple[int, int] = (1, 1)
     has_inputs = True
     has_weights = False
     is_image = False
@@ -51,6 +54,18 @@ class Operation:
         input.
         """
         return before
+
+    def check(self, node: Node, inputs: Sequence[Shape]) -> None:
+        """Refuse settings and weights that do not fit each other or the inputs.
+
+        Args:
+            node (Node): As a file describes it; its weights have their shapes.
+            inputs (Sequence[Shape]): Shapes of its inputs, as many as it ``reads``.
+
+        Raises:
+            ValueError: In a sentence without the node's name.
+        """
+        check_alike(inputs)
 
     # ---------------------------------------------------------------------------- analysis
 

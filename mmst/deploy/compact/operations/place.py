@@ -3,6 +3,7 @@ import torch
 
 from ..channels import Channels
 from ..writer import Part
+from .checks import MOST_CHANNELS, check_places, check_same, check_whole
 from .operation import Operation
 
 
@@ -12,6 +13,13 @@ class Place(Operation):
 
     def width(self, node, inputs) -> int:
         return node.settings['channels']
+
+    def check(self, node, inputs) -> None:
+        index, channels = node.settings['index'], node.settings['channels']
+        check_whole('channels', channels, 1, MOST_CHANNELS)
+        check_places('index', index, channels)
+        check_same('the number of different channels in index', len(set(index)), len(index))
+        check_same('the length of index', len(index), inputs[0].channels)
 
     def channels(self, node, inputs) -> Channels:
         return inputs[0].place(node.settings['index'], node.settings['channels'])

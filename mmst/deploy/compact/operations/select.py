@@ -3,6 +3,7 @@ import torch
 
 from ..channels import Channels
 from ..writer import Part
+from .checks import check_places
 from .operation import Operation
 
 
@@ -12,6 +13,9 @@ class Select(Operation):
 
     def width(self, node, inputs) -> int:
         return len(node.settings['index'])
+
+    def check(self, node, inputs) -> None:
+        check_places('index', node.settings['index'], inputs[0].channels)
 
     def channels(self, node, inputs) -> Channels:
         return inputs[0].select(node.settings['index'])
