@@ -107,11 +107,14 @@ def _refill(kind: type, values: Any) -> Structure:
 
 
 def _as_array(value: np.ndarray) -> np.ndarray:
-    if np.issubdtype(value.dtype, np.floating):
-        return np.ascontiguousarray(value, np.float32)
-    if value.size and value.dtype.itemsize > 4:
+    """Return an array that owns its memory: a tensor's moves when the tensor is shared with another
+    process, and the address of a view of it leads nowhere then.
+    """
+    floating = np.issubdtype(value.dtype, np.floating)
+    if not floating and value.size and value.dtype.itemsize > 4:
         _check_int32(value.min(), value.max())
-    return np.ascontiguousarray(value, np.int32)
+    found = np.ascontiguousarray(value, np.float32 if floating else np.int32)
+    return found if found.flags.owndata else found.copy()
 
 
 def _check_int32(low: int | np.integer, high: int | np.integer) -> None:

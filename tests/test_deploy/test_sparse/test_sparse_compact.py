@@ -1,5 +1,8 @@
 """Compact tickets, those with n:m masks and those of sparse files, by the kernel."""
 import copy
+import multiprocessing
+import pickle
+from multiprocessing.reduction import ForkingPickler
 
 import pytest
 import torch
@@ -63,6 +66,39 @@ def test_networks_of_which_nothing_is_left_run_too():
 def test_dense_paths_stay_torchs_where_that_is_asked_for():
     sparse = assert_runs(compact(small_ticket('cityscapes', 0.3)), max_density=0.2)
     assert not sparse.blocks['sparse']
+
+
+def sent(model):
+    """As another process gets it, which moves its tensors to memory that both share."""
+    return pickle.loads(ForkingPickler.dumps(model))
+
+
+@pytest.mark.parametrize('twice', [copy.deepcopy, sent])
+@pytest.mark.parametrize('task', TASKS)
+def test_copies_of_compact_tickets_give_the_same_and_leave_the_first_as_it_was(task, twice):
+    sparse, x = SparseModel(compact(small_ticket(task, 0.6)).build()), torch.randn(1, 3, 40, 48)
+    expected = tree_leaves(sparse(x))
+    for model in (twice(sparse), sparse):
+        assert all(map(torch.equal, tree_leaves(model(x)), expected))
+
+
+def answer(model, x, queue):
+    queue.put([found.numpy() for found in tree_leaves(model(x))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['fork', 'spawn'])
+@pytest.mark.parametrize('task', TASKS)
+def test_compact_tickets_run_in_other_processes(task, method):
+    sparse, x = SparseModel(compact(small_ticket(task, 0.6)).build()), torch.randn(1, 3, 40, 48)
+    expected = tree_leaves(sparse(x))
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=answer, args=(sparse, x, queue))
+    process.start()
+    found = [torch.from_numpy(values) for values in queue.get(timeout=200)]
+    process.join()
+    assert all(map(torch.equal, found, expected))
 
 
 def test_compact_tickets_can_be_copied_saved_and_given_images_without_numbers():
