@@ -1,4 +1,4 @@
-"""Measures all that a GPU decides, the most decisive first, against what is aimed at.
+"""Measures the figures of a GPU, the most decisive first, against their goals.
 
     python benchmarks/gpu.py                       # on a GPU with nothing else on it
     python benchmarks/gpu.py --only step --again

@@ -3,7 +3,7 @@
     python benchmarks/latency_tickets.py   # trains the full-width supernet and prunes it
     python benchmarks/latency.py --size 512 1024
 
-Each round runs every candidate in turn, so that whatever else the machine does hits all of them
+Each round runs every candidate in turn, so that other work of the machine hits all of them
 alike; a ratio is the median of the rounds' ratios. A candidate runs twice: the second call is what
 a network takes that runs by itself, the first begins with caches that the others have filled. The
 record goes to ``benchmarks/results/latency_HxW.json`` and ``.md``.

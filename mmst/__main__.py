@@ -1,4 +1,4 @@
-"""``python -m mmst`` is the command ``mmst``."""
+"""Runs the command ``mmst`` as ``python -m mmst``."""
 from .cli.main import run
 
 if __name__ == '__main__':

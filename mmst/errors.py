@@ -10,7 +10,7 @@ _REMEDY = ' Remedy:'
 class MMSTError(ValueError):
     """Is the base of all errors that come from a user's input rather than from a defect.
 
-    Its message is one line of at most ``LIMIT`` characters, whatever it quotes.
+    Its message is one line of at most ``LIMIT`` characters; quotations are cut.
     """
 
     def __init__(self, message: object = ''):

@@ -8,7 +8,7 @@ BASE = ('optim_wrapper', 'param_scheduler', 'default_hooks', 'train_cfg')
 
 
 def write_lazy_config(path, plain_config):
-    """Write the config and its base beside it; returns its path."""
+    """Write the config and its base next to it; returns its path."""
     cfg = Config.fromfile(plain_config).to_dict()
     base = {key: cfg.pop(key) for key in BASE}
     (path.parent / f'{path.stem}_base.py').write_text(_source(base))

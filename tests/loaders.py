@@ -39,7 +39,7 @@ TIME = 10
 
 
 class TorchFile:
-    """A file of ``torch.save``: its bytes are damaged, or its content is changed and saved anew.
+    """A file of ``torch.save``: its bytes are damaged, or its content is changed and saved again.
 
     Subclasses write it, seal a changed content as a forger would, and load it.
     """

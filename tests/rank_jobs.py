@@ -260,7 +260,7 @@ def gathered(*args, **kwargs) -> dict:
 
 
 def evaluations(*args, **kwargs) -> list:
-    """Digests of the network that each evaluation sees, with the averaged copy beside it, and the
+    """Digests of the network that each evaluation sees, with the averaged copy next to it, and the
     recalibrations that were before it."""
     found = []
 

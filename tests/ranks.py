@@ -1,6 +1,6 @@
 """Several real processes that are connected by gloo and wait for work: ``run(2, job, ...)``.
 
-A group is started once and serves many tests; one that has failed is ended and started anew. Jobs
+A group is started once and serves many tests; one that has failed is ended and started again. Jobs
 live in modules below ``tests/`` (a started process cannot import test files).
 """
 import atexit

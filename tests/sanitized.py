@@ -106,9 +106,9 @@ def overflow():
     conv = SparseConv(nn.Conv2d(1, 1, 3, padding=1), None, False, EngineSettings())
     plan, _ = conv.plan((64, 64))
     x, out = torch.zeros(1, 1, 8, 64), conv(torch.zeros(1, 1, 64, 64))
-    told = as_map(x)
-    told.height = 64
-    kernel().convolve(plan, told, as_map(out), 1)
+    printed = as_map(x)
+    printed.height = 64
+    kernel().convolve(plan, printed, as_map(out), 1)
     print('not noticed')
 
 

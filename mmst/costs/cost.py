@@ -72,7 +72,7 @@ def count_macs(twin: nn.Module, input_shape: HW,
 
 
 def total(costs: Iterable[LayerCost], prefix: str = '') -> dict[str, float]:
-    """Sums of ``params``, ``macs``, ``nonzero``, ``sparse_macs`` over layers below ``prefix``."""
+    """Sum ``params``, ``macs``, ``nonzero`` and ``sparse_macs`` over layers below ``prefix``."""
     chosen = [c for c in costs if c.name.startswith(prefix)]
     fields = ('params', 'macs', 'nonzero', 'sparse_macs')
     return {field: sum(getattr(c, field) for c in chosen) for field in fields}

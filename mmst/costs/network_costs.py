@@ -87,7 +87,7 @@ class NetworkCosts:
         """Count under the mask that ``forecast`` gives; here no cost depends on one."""
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
-        """Sums over all layers of ``params``, ``macs``, ``nonzero`` and ``sparse_macs``."""
+        """Sum ``params``, ``macs``, ``nonzero`` and ``sparse_macs`` over all layers."""
         known = self._of(model)
         if known.formula is None:
             return self._traced(model)
@@ -179,7 +179,7 @@ def _is_exact(known: Known, twin: nn.Module, input_shape: HW) -> bool:
         for name, index in stays.items():
             groups[name].keep(index.sort().values, Cut())
         counter = count_macs(twin, input_shape)
-    except Exception:  # whatever a network says without some of its units
+    except Exception:  # any that a network raises without some of its units
         return False
     return expected == as_costs(sum(p.numel() for p in twin.parameters()),
                                 sum(counter.macs.values()))

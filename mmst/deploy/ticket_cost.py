@@ -34,7 +34,7 @@ class NetworkCost:
     peak_bytes: int
 
     def total(self) -> dict[str, float]:
-        """Sums over all layers."""
+        """Sum over all layers."""
         return total(self.layers)
 
     def parts(self) -> dict[str, dict[str, float]]:
@@ -42,7 +42,7 @@ class NetworkCost:
         return self._sums(lambda name: original_name(name).partition('.')[0])
 
     def blocks(self) -> dict[str, dict[str, float]]:
-        """Sums over search blocks, and over the layers between them."""
+        """Sum over search blocks, and over the layers between them."""
         return self._sums(lambda name: block_of(original_name(name)))
 
     def _sums(self, key) -> dict[str, dict[str, float]]:

@@ -157,7 +157,7 @@ class GraphedForward:
             raise
         except torch.cuda.OutOfMemoryError as error:
             reason = str(error).splitlines()[0]
-        except Exception as error:  # whatever a module does
+        except Exception as error:  # any that a module raises
             self._tell((str(error) or type(error).__name__).splitlines()[0])
             self._refused = case
             return False

@@ -7,7 +7,7 @@ import torch
 
 
 def waiting(outputs) -> Callable[[], object | None]:
-    """Tells whether the backward pass of these outputs may still come: an object, or None."""
+    """Return a function that gives an object while the outputs' backward pass may still come."""
     leaves = [outputs] if torch.is_tensor(outputs) else outputs
     node = next(t.grad_fn for t in leaves if t.grad_fn is not None)
     notes: Any = node.metadata

@@ -10,7 +10,7 @@ from .mean_pose import mean_pose_ap
 
 
 def constant_answer(cfg: Config) -> dict[str, float]:
-    """Scores of always answering the most frequent class or, for key points, the mean pose.
+    """Score a constant answer: the most frequent class or, for key points, the mean pose.
 
     Args:
         cfg (Config): Whole; its ``val_dataloader`` and, for key points, ``train_dataloader`` and

@@ -69,7 +69,7 @@ def zeros_act(layer: nn.Module) -> bool:
             each = twin.in_channels if transposed else twin.in_channels // groups
             two[:, ::each] += 1
         return torch.allclose(_tensor(twin(one)), _tensor(twin(two)), rtol=1e-4, atol=1e-5)
-    except Exception:  # whatever a foreign layer asks for
+    except Exception:  # any that a foreign layer raises
         return True
 
 

@@ -188,7 +188,7 @@ def aligned(shape: Shape, entry: Shape) -> dict[int, Action] | None:
 
 
 def without(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
-    """Averages over one dimension, counted from the last one: other Adafactors'."""
+    """Align averages over one dimension, counted from the last one: other Adafactors'."""
     at = len(shape) + which
     if len(shape) < 2 or shape[:at] + shape[at + 1:] != entry:
         return None

@@ -46,8 +46,8 @@ def _keep(key: str, name: str, group: UnitGroup, index: Tensor, cut: Cut) -> Non
     _call(key, name, 'keep()', group.keep, index, cut)
     if group.bn is not None and len(group) != len(index):
         raise config_error(key, name, f'keep() leaves {len(group)} units of the batch norm, and '
-                           f'was to leave {len(index)}', 'let keep() cut all that its units '
-                           'occupy, the batch norm by cut.norm(bn, index)')
+                           f'was to leave {len(index)}', 'let keep() cut every tensor of its '
+                           'units, the batch norm by cut.norm(bn, index)')
 
 
 def _macs(key: str, name: str, group: UnitGroup, in_hw: HW, out_hw: HW) -> Tensor:

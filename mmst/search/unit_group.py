@@ -32,9 +32,10 @@ class UnitGroup:
             module also works with none.
         scales (Sequence[Scale]): All the factors of units that have several.
         cost (Callable, optional): ``cost(counts, in_hw, out_hw)`` are the parameters and the
-            multiply-adds of all that there is for the units, if ``counts`` of each kernel size were
-            left; both 0 without a unit. Without it a few traces tell it where all units of a kernel
-            size cost the same and ``minimum`` is not 0; elsewhere each smaller network is traced.
+            multiply-adds of everything that belongs to the units, if ``counts`` of each kernel size
+            were left; both 0 without a unit. Without it a few traces tell it where all units of a
+            kernel size cost the same and ``minimum`` is not 0; elsewhere each smaller network is
+            traced.
     """
     kind: str
     bn: _BatchNorm | None

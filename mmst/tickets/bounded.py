@@ -20,7 +20,7 @@ LIGHT, MOST = 1 << 14, 1 << 32
 
 
 class TooLarge(TicketError):
-    """A network asks for far more memory than the weights that came with it."""
+    """Reports a network that asks for far more memory than the weights that came with it."""
 
 
 @contextmanager

@@ -173,15 +173,15 @@ def test_logs_of_runs_that_went_on_without_a_graph_fail():
 @pytest.mark.parametrize('rows', [lambda i: 2 + i % 3, lambda i: 2 + i // 2 % 8])
 def test_logs_of_parts_whose_graphs_are_of_no_use_fail(monkeypatch, rows):
     """Shapes that change at each pass, and ever new ones that come twice each."""
-    told = []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    printed = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     forward = replayed(nn.Sequential, monkeypatch)
-    gpu_runs.check_log(0, '\n'.join(told))
+    gpu_runs.check_log(0, '\n'.join(printed))
     for i in range(60):
         forward.module(torch.ones(rows(i), 3)).sum().backward()
     with pytest.raises(Failed, match='Training Sequential without a CUDA graph'):
-        gpu_runs.check_log(0, '\n'.join(told))
-    for line in told:  # by itself, too
+        gpu_runs.check_log(0, '\n'.join(printed))
+    for line in printed:  # by itself, too
         with pytest.raises(Failed):
             gpu_runs.check_log(0, line)
 

@@ -16,5 +16,5 @@ def test_the_kernel_agrees_with_plain_loops(tmp_path, target):
                     f'-I{ROOT}/mmst/deploy/sparse/kernel', f'-I{build.INCLUDE}',
                     str(ROOT / 'benchmarks/kernel_check.cpp'), '-o', str(tmp_path / 'check')],
                    check=True)
-    told = subprocess.run([str(tmp_path / 'check')], check=True, capture_output=True, text=True)
-    assert 'lanes, relative error' in told.stdout
+    printed = subprocess.run([str(tmp_path / 'check')], check=True, capture_output=True, text=True)
+    assert 'lanes, relative error' in printed.stdout

@@ -19,25 +19,25 @@ def ticket(tmp_path_factory):
 
 def test_ticket_stands_beside_its_dense_network(ticket, capsys):
     load_tool('accelerator').main([ticket, '--shape', '32', '64', '--layers'])
-    told = capsys.readouterr().out
-    assert all(word in told
+    printed = capsys.readouterr().out
+    assert all(word in printed
                for word in ('params', 'FLOPs', 'GPU FPS', 'accelerator', 'dense', '50%'))
-    dense, sparse = (next(line for line in told.splitlines() if word in line).split()[-1]
+    dense, sparse = (next(line for line in printed.splitlines() if word in line).split()[-1]
                      for word in ('searched, dense', 'ticket, 50%'))
     assert 0 < float(sparse) <= float(dense)
 
 
-@pytest.mark.parametrize('words, told', [
+@pytest.mark.parametrize('words, printed', [
     (['none.pth'], "'none.pth': no such file"), (['TICKET', '--bandwidth', '-1'], 'bandwidth')])
-def test_bad_input_ends_in_an_error_of_one_line(ticket, words, told, capsys):
+def test_bad_input_ends_in_an_error_of_one_line(ticket, words, printed, capsys):
     code = load_tool('accelerator').main([ticket if word == 'TICKET' else word for word in words])
     err = capsys.readouterr().err
-    assert code == 2 and err.count('\n') == 1 and told in err and 'Remedy: ' in err
+    assert code == 2 and err.count('\n') == 1 and printed in err and 'Remedy: ' in err
 
 
-def columns(told, label):
+def columns(printed, label):
     """Parameters, GMACs and milliseconds of a row."""
-    row = next(line for line in told.splitlines() if label in line).split()
+    row = next(line for line in printed.splitlines() if label in line).split()
     return float(row[-5]), float(row[-4]), float(row[-1])
 
 
@@ -46,11 +46,11 @@ def test_compact_tickets_are_counted_as_cost_py_counts_them(tmp_path, capsys):
     ticket = compact(small_ticket(sparsity=0.8))
     ticket.save(tmp_path / 'small.pth')
     load_tool('accelerator').main([str(tmp_path / 'small.pth')])
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     total = ticket_costs(ticket).searched.total()
     assert total['nonzero'] < 0.8 * total['params']
-    (dense, work, slow), (kept, left, fast) = (columns(told, 'compact, dense'),
-                                               columns(told, 'ticket, '))
+    (dense, work, slow), (kept, left, fast) = (columns(printed, 'compact, dense'),
+                                               columns(printed, 'ticket, '))
     assert dense == round(total['params'] / 1e6, 3) and kept == round(total['nonzero'] / 1e6, 3)
     assert work == round(total['macs'] / 1e9, 4) and left == round(total['sparse_macs'] / 1e9, 4)
     assert fast <= slow

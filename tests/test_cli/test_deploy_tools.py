@@ -96,16 +96,16 @@ def test_sparse_files_open_like_tickets(ticket, tmp_path, capsys):
 
 def test_a_ticket_is_exported_and_checked(ticket, tmp_path, capsys):
     assert tool('export', ticket, '--format', 'torch', '-o', tmp_path / 'x.pt2') == 0
-    told = capsys.readouterr()
-    assert 'differs from PyTorch by' in told.out
-    assert f'writing {tmp_path / "x.pt2"}; a whole network takes minutes' in told.out
+    printed = capsys.readouterr()
+    assert 'differs from PyTorch by' in printed.out
+    assert f'writing {tmp_path / "x.pt2"}; a whole network takes minutes' in printed.out
 
 
 def test_what_takes_long_says_so_from_time_to_time(capsys):
     with waiting('counting', every=0.05):
         time.sleep(0.3)
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == 'counting' and len(told) > 3 and told[1] == '... 0 s'
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == 'counting' and len(printed) > 3 and printed[1] == '... 0 s'
 
 
 @pytest.mark.parametrize('arguments, words', [

@@ -116,11 +116,11 @@ def options(text):
 
 def test_both_doors_list_the_same_options_from_any_folder(tmp_path):
     doors = [[ROOT / 'tools/generate_data.py'], ['-m', 'mmst', 'generate-data']]
-    told = [run(sys.executable, *door, '--help', cwd=tmp_path) for door in doors]
-    assert [done.returncode for done in told] == [0, 0], told
-    assert len({options(done.stdout) for done in told}) == 1
-    assert '--replace' in told[0].stdout
-    assert [done.stdout.split('[')[0].strip() for done in told] == [
+    printed = [run(sys.executable, *door, '--help', cwd=tmp_path) for door in doors]
+    assert [done.returncode for done in printed] == [0, 0], printed
+    assert len({options(done.stdout) for done in printed}) == 1
+    assert '--replace' in printed[0].stdout
+    assert [done.stdout.split('[')[0].strip() for done in printed] == [
         'usage: generate_data.py', 'usage: mmst generate-data']
 
 
@@ -153,8 +153,8 @@ def test_an_error_of_the_command_is_one_line_that_names_it(config, tmp_path):
 def test_the_overview_lists_all_subcommands(capsys):
     for words in ([], ['--help'], ['-h'], ['help']):
         assert command.main(words) == 0
-        told = capsys.readouterr().out
-        assert all(f'\n  {name} ' in told for name in SUBCOMMANDS)
+        printed = capsys.readouterr().out
+        assert all(f'\n  {name} ' in printed for name in SUBCOMMANDS)
 
 
 def test_the_version_is_that_of_the_package(capsys):

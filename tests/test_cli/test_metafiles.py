@@ -76,8 +76,8 @@ def test_a_config_says_itself_what_its_class_of_data_does_not():
     for path in (ROOT / 'configs').rglob('metafile.yml'):
         for model in yaml.safe_load(path.read_text())['Models']:
             cfg_text = (ROOT / model['Config']).read_text()
-            told = model['Metadata']['Training Data']
-            assert ('ROOT:data/' not in cfg_text) or f"training_data = '{told}'" in cfg_text
+            printed = model['Metadata']['Training Data']
+            assert ('ROOT:data/' not in cfg_text) or f"training_data = '{printed}'" in cfg_text
 
 
 def test_generated_images_are_called_so():

@@ -43,21 +43,21 @@ def test_a_table_of_another_machine_gives_a_warning(trained, table, tmp_path, ca
 
 
 @needs_kernel
-@pytest.mark.parametrize('words, told', [
+@pytest.mark.parametrize('words, printed', [
     (['--shape', '8', '8'], '--table = .*8x8 is asked for'),
     (['--out', 'x.json'], '--out = .*omit it'),
     (['--table', 'none.json'], '--table = .*no such file')])
-def test_what_cannot_be_is_refused_in_one_line(trained, table, capsys, words, told):
+def test_what_cannot_be_is_refused_in_one_line(trained, table, capsys, words, printed):
     assert tool(trained / 'ticket.pth', '--table', table, *words) == 2
     line, = capsys.readouterr().err.splitlines()
-    assert re.search(f'profile.py: error: {told}', line) and 'Remedy: ' in line
+    assert re.search(f'profile.py: error: {printed}', line) and 'Remedy: ' in line
 
 
 def test_numbers_that_make_no_sense_and_tables_for_a_config_are_refused(trained, tmp_path, capsys):
-    for words, told in ((['--networks', '3'], '--networks = 3'), (['--rounds', '0'], '--rounds'),
+    for words, printed in ((['--networks', '3'], '--networks = 3'), (['--rounds', '0'], '--rounds'),
                         (['--threads', '0'], '--threads = 0'), (['--shape', '0'], '--shape')):
         assert tool(trained / 'ticket.pth', '-o', tmp_path / 'x.json', *words) == 2
-        assert told in capsys.readouterr().err
+        assert printed in capsys.readouterr().err
     assert tool('st_hrnas_cityscapes_p90.py', '--table', 'x.json') == 2
     assert 'there is no ticket' in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

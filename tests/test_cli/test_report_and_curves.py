@@ -37,21 +37,21 @@ def test_curves_and_bars_are_drawn_into_one_figure(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    'damage, told',
+    'damage, printed',
     [(lambda lines: [*lines[:2], '{"kind": "pru\n', *lines[2:]], 'line 3 is no event'),
      (lambda lines: [*lines[:1], '{"kind": "prune", "step": 1}\n', *lines[1:]],
       'line 2 has no ratio'),
      (lambda lines: [*lines, '{"kind": "search", "step": "x"}\n'], 'is no event'),
      (lambda lines: [*lines, '\x00\x00\n'], 'is no event'), (lambda lines: lines[1:], 'first line'),
      (lambda lines: [lines[0].replace('"epoch"', '7'), *lines[1:]], 'line 1 has no unit')])
-def test_a_damaged_timeline_ends_in_one_line(tmp_path, capsys, damage, told):
+def test_a_damaged_timeline_ends_in_one_line(tmp_path, capsys, damage, printed):
     write_run(tmp_path)
     path = tmp_path / 'timeline.jsonl'
     path.write_text(''.join(damage(path.read_text().splitlines(keepends=True))))
     assert load_tool('report').main([str(tmp_path), '--samples', '0']) == 2
     error = capsys.readouterr().err
     assert error.startswith('report.py: error: work_dir = ') and 'Remedy: ' in error
-    assert told in error and error.count('\n') == 1
+    assert printed in error and error.count('\n') == 1
 
 
 def test_a_last_line_that_a_kill_has_cut_off_does_no_harm(tmp_path):

@@ -25,9 +25,9 @@ def test_the_group_ends_with_a_checkpoint_one_line_and_nobody_left(tmp_path, con
         text=True, start_new_session=True)
     assert any('Epoch(train)' in line for line in iter(process.stdout.readline, ''))
     os.killpg(process.pid, number)
-    told = process.communicate(timeout=120)[1]
-    assert process.returncode == code, told
-    line, = [line for line in told.splitlines() if 'Warning' not in line and line[:1] != ' ']
+    printed = process.communicate(timeout=120)[1]
+    assert process.returncode == code, printed
+    line, = [line for line in printed.splitlines() if 'Warning' not in line and line[:1] != ' ']
     assert line.startswith(f'{signal.Signals(number).name}: ') and '--resume' in line
     assert list((tmp_path / 'work').glob('epoch_*_iter_*.pth'))
     time.sleep(0.5)
@@ -46,7 +46,7 @@ def test_a_rehearsal_that_is_ended_leaves_nothing(tmp_path, config, number, code
     while not list(scratch.glob('mmst_rehearsal_*')) and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(number)
-    told = process.communicate(timeout=120)[1]
-    assert process.returncode == code, told
-    assert told.splitlines()[-1] == f'mmst train: ended by {signal.Signals(number).name}'
+    printed = process.communicate(timeout=120)[1]
+    assert process.returncode == code, printed
+    assert printed.splitlines()[-1] == f'mmst train: ended by {signal.Signals(number).name}'
     assert not list(scratch.glob('mmst_rehearsal_*')) and not (tmp_path / 'work').exists()

@@ -43,13 +43,13 @@ def test_tickets_are_timed_and_drawn_with_the_metrics_of_their_runs(folder, tmp_
     assert 'b.pth: 90.0% sparse, aAcc 60' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('words, told', [
+@pytest.mark.parametrize('words, printed', [
     (['a.pth', 'table.json'], 'is no table of a study, and others are'),
     (['a.pth', 'bare.pth'], 'its metrics are not known'),
     (['a.pth', 'b.pth', '--metric', 'AP'], "--metric = 'AP': the tickets do not all have it"),
     (['table.json', '--metric', 'AP'], '--metric = '), (['table.json', '--shape', '8'], '--shape'),
     (['a.pth', '--shape', '0'], '--shape')])
-def test_what_cannot_be_drawn_is_refused_in_one_line(folder, tmp_path, capsys, words, told):
+def test_what_cannot_be_drawn_is_refused_in_one_line(folder, tmp_path, capsys, words, printed):
     assert tool(folder, *words, '--out', str(tmp_path)) == 2
     line, = capsys.readouterr().err.splitlines()
-    assert told in line and 'Remedy: ' in line and not list(tmp_path.iterdir())
+    assert printed in line and 'Remedy: ' in line and not list(tmp_path.iterdir())

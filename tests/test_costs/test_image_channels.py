@@ -8,7 +8,7 @@ from mmst.costs.cost import image_channels, layer_costs
 
 
 class Focus(nn.Module):
-    """Every second row and column beside each other, as in YOLOX."""
+    """Every second row and column next to each other, as in YOLOX."""
 
     def __init__(self):
         super().__init__()

@@ -160,13 +160,13 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path, text):
             LatencyTable.load(wrong)
 
 
-@pytest.mark.parametrize('change, told', [
+@pytest.mark.parametrize('change, printed', [
     (dict(channels=((4, ), (4, 8))), 'block 4 to 8'), (dict(transformer='none'), 'Transformer'),
     (dict(kernel_sizes=(3, 5)), r'\[3, 5\]'),
     (dict(depths=((1, ), (1, 2))), r'parallels.1.1.1 is block .* missing in the table')])
-def test_another_network_is_not_covered(supernet, change, told):
+def test_another_network_is_not_covered(supernet, change, printed):
     table = table_of(supernet)
-    with pytest.raises(ConfigError, match=f'table = .*does not cover.*{told}'):
+    with pytest.raises(ConfigError, match=f'table = .*does not cover.*{printed}'):
         table.check_covers(TwoBranches(**change), 'table', 'x.json')
 
 
@@ -182,8 +182,8 @@ def test_a_searched_network_is_covered_and_another_size_or_kind_is_not(supernet)
 def test_another_machine_is_told(supernet):
     table = table_of(supernet, machine=dict(processor='a', cores='2', device='cpu'))
     assert table.differs_from(dict(processor='a', cores='2', device='cpu', mmst='9')) == ''
-    told = table.differs_from(dict(processor='b', cores='2', device='cpu'))
-    assert "processor 'a' instead of 'b'" in told and 'cores' not in told
+    printed = table.differs_from(dict(processor='b', cores='2', device='cpu'))
+    assert "processor 'a' instead of 'b'" in printed and 'cores' not in printed
 
 
 def test_the_costs_of_no_unit_are_counted_where_a_path_is_gone():

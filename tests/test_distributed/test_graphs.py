@@ -24,9 +24,9 @@ def test_where_one_rank_runs_out_of_memory_in_a_capture_both_go_on_without_graph
     answers = ranks.run(2, rank_graphs.train, tmp_path, failing=failing, **SETTINGS)
     for rank, (parts, _) in enumerate(answers):
         assert all(off and not forms for _, _, off, forms in parts)
-        told = [reason for _, reasons, _, _ in parts for reason in reasons]
-        assert told and all('CUDA out of memory. Tried to allocate 2 GiB' in t for t in told)
-        assert all((f'rank {failing}' in t) == (rank != failing) for t in told)
+        printed = [reason for _, reasons, _, _ in parts for reason in reasons]
+        assert printed and all('CUDA out of memory. Tried to allocate 2 GiB' in t for t in printed)
+        assert all((f'rank {failing}' in t) == (rank != failing) for t in printed)
     first, second = (parameters(answer) for answer in answers)
     assert first == second  # as their gradients went on to meet
 

@@ -26,7 +26,7 @@ def base(tmp_path_factory):
 
 
 def write(name, base, folder):
-    """The snippet's config, with the example beside it."""
+    """The snippet's config, with the example next to it."""
     shutil.copy(FOLDER / f'{name}.py', folder)
     path = folder / 'own.py'
     path.write_text(SNIPPETS[name].replace("'mmst::st_hrnas_cityscapes_p90.py'", repr(base)))

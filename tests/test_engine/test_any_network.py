@@ -236,9 +236,9 @@ def test_search_ends_where_its_target_is_met(tmp_path):
 def test_ticket_costs_on_the_command_line_what_its_run_says(run, tmp_path, capsys):
     assert main(['cost', f'{run.work_dir}/ticket.pth', '--out', str(tmp_path / 'cost.json')]) == 0
     total = json.loads((tmp_path / 'cost.json').read_text())['searched']['total']
-    told = json.loads(Path(run.work_dir, 'ticket.json').read_text())
-    assert total['params'] == told['params']['searched']
-    assert total['macs'] == told['macs']['searched']
+    printed = json.loads(Path(run.work_dir, 'ticket.json').read_text())
+    assert total['params'] == printed['params']['searched']
+    assert total['macs'] == printed['macs']['searched']
 
 
 def test_onnx_of_a_ticket_holds_what_is_left_and_gives_its_outputs(ticket, tmp_path):

@@ -88,7 +88,7 @@ def test_the_ticket_of_a_pruned_run_is_near_the_time(tmp_path, supernet, table):
 
 @pytest.mark.parametrize('scope', ['global', 'layer', None])
 def test_times_of_fewer_units_are_those_of_the_network_without_the_others(table, scope):
-    """Whose mask is drawn anew, among the weights that are left."""
+    """Whose mask is drawn again, among the weights that are left."""
     costs = TimedCosts(SIZE, table)
     torch.manual_seed(0)
     model = TinySegmentor(BACKBONE, NECK)
@@ -164,7 +164,7 @@ def test_a_table_of_another_machine_gives_a_warning(tmp_path, table, monkeypatch
     assert sum('pocket calculator' in line for line in lines) == 1
 
 
-@pytest.mark.parametrize('settings, key, told', [
+@pytest.mark.parametrize('settings, key, printed', [
     (dict(target_ms=3.), 'target_ms', 'there is no table'),
     (dict(target_ms=0, table=True), 'target_ms', 'above 0'),
     (dict(target_ms='3', table=True), 'target_ms', 'a number'),
@@ -174,10 +174,10 @@ def test_a_table_of_another_machine_gives_a_warning(tmp_path, table, monkeypatch
     (dict(target_ms=1e-3, table=True), 'target_ms', 'no search can remove'),
     (dict(target_ms=3., table=True, input_shape=(32, 32)), 'table', 'images of 16x16'),
     (dict(target_ms=3., table=True, units='graph'), 'table', 'has no time of the units')])
-def test_what_makes_no_sense_is_refused_in_one_line(tmp_path, table, settings, key, told):
+def test_what_makes_no_sense_is_refused_in_one_line(tmp_path, table, settings, key, printed):
     if settings.get('table') is True:
         settings = dict(settings, table=table)
-    with pytest.raises(ConfigError, match=f'SearchHook.{key} = .*{told}.*Remedy: '):
+    with pytest.raises(ConfigError, match=f'SearchHook.{key} = .*{printed}.*Remedy: '):
         run(tmp_path, 3, prune=False, search=dict(interval=1, **settings))
 
 

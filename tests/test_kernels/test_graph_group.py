@@ -81,8 +81,8 @@ def ranks(monkeypatch):
     groups = [GraphGroup() for _ in range(3)]
     for group in groups:
         group.parts.extend([Part(2), Part(2)])
-    told = []
-    monkeypatch.setattr(graph_group, 'print_log', lambda text, *_: told[-1].append(text))
+    printed = []
+    monkeypatch.setattr(graph_group, 'print_log', lambda text, *_: printed[-1].append(text))
 
     def agree():
         """Each group answers in turn; what the others send is what they would have sent."""
@@ -91,11 +91,11 @@ def ranks(monkeypatch):
         monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda both, op: both.copy_(
             torch.tensor([most, -least])) if op == 'max' else pytest.fail(op))
         monkeypatch.setattr(graph_group.dist, 'all_gather_object', lambda own: levels)
-        told.clear()
+        printed.clear()
         for group in groups:
-            told.append([])
+            printed.append([])
             answers.append(group.agree())
-        return answers, [list(lines) for lines in told]
+        return answers, [list(lines) for lines in printed]
 
     monkeypatch.setattr(graph_group.dist, 'get_world_size', lambda: 3)
     return groups, agree
@@ -122,22 +122,22 @@ def test_where_one_rank_ran_out_of_memory_the_others_say_once_which_one_and_why(
 def test_where_one_rank_keeps_one_graph_all_ranks_do_and_the_others_say_why(ranks):
     groups, agree = ranks
     groups[2].run_out(Part(1), 'CUDA out of memory')
-    answers, told = agree()
+    answers, printed = agree()
     assert answers == [False] * 3 and [group.kept for group in groups] == [1] * 3
     assert not any(part.forms() for group in groups for part in group.parts)
-    assert [len(lines) for lines in told] == [1, 1, 0] and 'rank 2' in told[0][0]
-    assert 'without a CUDA graph of more than one shape' in told[0][0]
+    assert [len(lines) for lines in printed] == [1, 1, 0] and 'rank 2' in printed[0][0]
+    assert 'without a CUDA graph of more than one shape' in printed[0][0]
     groups[0].run_out(Part(0), 'CUDA out of memory again')
-    answers, told = agree()
-    assert answers == [True] * 3 and 'rank 0' in told[1][0] and 'again' in told[2][0]
+    answers, printed = agree()
+    assert answers == [True] * 3 and 'rank 0' in printed[1][0] and 'again' in printed[2][0]
 
 
 def test_a_rank_that_ran_out_of_memory_goes_by_the_one_that_has_least(ranks):
     groups, agree = ranks
     groups[0].run_out(Part(1), 'a second shape')
     groups[1].run_out(Part(0), 'a first shape')
-    answers, told = agree()
-    assert answers == [True] * 3 and 'rank 1' in told[0][0] and 'a first shape' in told[0][0]
+    answers, printed = agree()
+    assert answers == [True] * 3 and 'rank 1' in printed[0][0] and 'a first shape' in printed[0][0]
 
 
 def test_without_other_ranks_nothing_is_sent(monkeypatch):

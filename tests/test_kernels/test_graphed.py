@@ -78,24 +78,24 @@ def test_sizes_that_take_turns_are_captured_once_each(part):
 
 
 def test_graphs_of_more_sizes_than_are_kept_are_not_captured_again_and_again(part, monkeypatch):
-    told = []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    printed = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     for rows in [2, 2, 3, 3, 4, 4, 5, 5, 6, 6] * 20:
         step(part, rows)
     assert part.forward.captures <= 8 and part.forward.patience > 2
-    first, second = told
+    first, second = printed
     assert 'without a CUDA graph: its graphs were dropped' in first and 'steadier passes' in first
     assert second == f'Training Part without a CUDA graph: {graphed.RARE}'
 
 
 def test_where_most_passes_run_without_a_graph_the_log_says_so_once(part, monkeypatch):
-    told = []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    printed = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     for i in range(2 * graphed.WINDOW):
-        assert not told or i >= graphed.WINDOW
+        assert not printed or i >= graphed.WINDOW
         step(part, 2 + i % 3)  # never twice the same
     assert not part.forward.captures
-    assert told == [f'Training Part without a CUDA graph: {graphed.RARE}']
+    assert printed == [f'Training Part without a CUDA graph: {graphed.RARE}']
     assert part.forward.reasons == [graphed.RARE]
 
 
@@ -245,10 +245,10 @@ def test_what_cannot_be_captured_runs_as_before_and_the_log_says_why(part, monke
         raise RuntimeError('out of memory\nand more')
 
     monkeypatch.setattr(graphed, 'capture', fail)
-    told = []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    printed = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     assert [step(part) for _ in range(4)] == [(0, None), (1, None), (1, None), (1, None)]
-    assert told == ['Training Part without a CUDA graph: out of memory']
+    assert printed == ['Training Part without a CUDA graph: out of memory']
     monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
     assert [step(part, 2) for _ in range(2)] == [(1, None), (2, 1)]  # a smaller one may fit
 
@@ -264,13 +264,13 @@ def test_a_failure_while_capturing_ends_the_run_with_a_remedy(part, monkeypatch)
 
 
 def test_inner_hooks_are_not_passed_over(part, monkeypatch):
-    told, seen = [], []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    printed, seen = [], []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     part.linear.register_forward_hook(lambda *_: seen.append(True))
     for _ in range(3):
         step(part)
     assert len(seen) == 3 and part.forward.replay is None
-    assert len(told) == 1 and 'linear has hooks' in told[0]
+    assert len(printed) == 1 and 'linear has hooks' in printed[0]
 
 
 def test_hooks_that_come_and_go_are_called(part, monkeypatch):
@@ -296,14 +296,14 @@ def test_the_parts_own_hooks_are_no_obstacle(part):
 
 
 def test_ranks_that_wait_for_each_other_are_not_captured(part, monkeypatch):
-    told = []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    printed = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     part.other = nn.SyncBatchNorm(3)
     assert [step(part) for _ in range(2)][1][0] == 1  # by itself
     part.other = nn.SyncBatchNorm(3)
     monkeypatch.setattr(module_state.dist, 'get_world_size', lambda: 2)
     assert [step(part) for _ in range(3)] == [(1, None)] * 3
-    assert 'other is a SyncBatchNorm' in told[0]
+    assert 'other is a SyncBatchNorm' in printed[0]
 
 
 def test_a_pass_that_torch_compiles_runs_as_before(part, monkeypatch):
@@ -386,8 +386,8 @@ def out_of_memory(*_):
 
 
 def test_where_memory_runs_out_in_a_capture_all_parts_go_on_without(parts, monkeypatch):
-    told = []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    printed = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     step(parts[1]), step(parts[1])
     monkeypatch.setattr(graphed, 'capture', out_of_memory)
     for _ in range(4):
@@ -395,7 +395,7 @@ def test_where_memory_runs_out_in_a_capture_all_parts_go_on_without(parts, monke
     assert parts[0].forward.captures == 1 and parts[0].forward.group.off
     assert not parts[1].forward.forms()
     assert parts[0].forward.reasons == ['CUDA out of memory. Tried to allocate']
-    assert len(told) == 1
+    assert len(printed) == 1
 
 
 def test_where_memory_runs_out_for_a_second_size_one_is_kept_from_then_on(part, monkeypatch):
@@ -441,12 +441,12 @@ class Drawing(Part):
 @pytest.mark.parametrize('name', DRAWS)
 def test_what_draws_random_numbers_on_the_processor_is_not_captured(monkeypatch, name):
     stand_in(monkeypatch)
-    told = []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    printed = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     module = Drawing(DRAWS[name])
     module.forward = GraphedForward(module)
     assert [step(module)[1] for _ in range(3)] == [None] * 3
-    assert len(told) == 1 and 'without a CUDA graph: it draws random numbers' in told[0]
+    assert len(printed) == 1 and 'without a CUDA graph: it draws random numbers' in printed[0]
     assert sys.getprofile() is None
 
 

@@ -103,8 +103,8 @@ def test_another_mask_holds_in_all_layers_of_a_weight(ticket):
 
 
 def test_a_sparse_file_holds_a_weight_once(ticket, tmp_path):
-    told = save_sparse(ticket, tmp_path / 'ticket.bin')
-    assert told['weights'] == WEIGHTS and told['kept'] == WEIGHTS - ticket.mask.pruned
+    printed = save_sparse(ticket, tmp_path / 'ticket.bin')
+    assert printed['weights'] == WEIGHTS and printed['kept'] == WEIGHTS - ticket.mask.pruned
     again = load_sparse(tmp_path / 'ticket.bin')
     assert list(again.state_dict) == list(ticket.state_dict)
     assert all(torch.equal(t, ticket.state_dict[n]) for n, t in again.state_dict.items())

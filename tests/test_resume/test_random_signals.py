@@ -58,9 +58,9 @@ def test_a_run_that_is_asked_to_end_at_any_moment_goes_on_bit_for_bit(uninterrup
         assert process.exitcode in {0, 128 + number} | ({-signal.SIGTERM} if twice else set())
         assert not members(process.pid)
         if process.exitcode == 128 + number:
-            told = [line for line in (tmp_path / 'log').read_text().splitlines()
+            printed = [line for line in (tmp_path / 'log').read_text().splitlines()
                     if not line.startswith('Loads checkpoint')]
-            assert len(told) <= 1 and all('--resume' in line for line in told)
+            assert len(printed) <= 1 and all('--resume' in line for line in printed)
     kills.finish(tmp_path)
     assert not kills.differences(uninterrupted, kills.left(tmp_path))
     assert not list(Path(tmp_path).rglob('*.tmp'))

@@ -1,4 +1,4 @@
-# The same, searched and pruned to 80% on the way: all that has to be added.
+# The same, searched and pruned to 80% on the way: these are the additions.
 _base_ = './mobilenet_plants.py'
 custom_imports = dict(imports=['mmst'], allow_failed_imports=False)
 optim_wrapper = dict(type='mmst.MaskedOptimWrapper')  # the optimizer stays as it is

@@ -15,7 +15,7 @@ from .work import ENGINES, Counts, Work, kind_of, timed_modules, works_of
 FORMAT = 1
 #: Bytes of a file; a full-width supernet's has some 40,000.
 LIMIT = 1 << 20
-#: The cost of a module that is there at all, whatever it holds.
+#: The cost of a module by itself, without its units.
 ONCE = 'once'
 #: Entries that say what the times are those of.
 MACHINE = ('processor', 'cores', 'device')
@@ -54,7 +54,7 @@ class LatencyTable:
         input_shape (Tuple[int, int]): Height and width of the image.
         machine (Dict[str, str]): What it was measured on: processor, cores, versions.
         modules (Dict[str, Entry]): Path of each timed module to its cost.
-        overhead (float): Milliseconds of all that lies between the modules.
+        overhead (float): Milliseconds between the modules.
         factor (float): By how much modules take longer in a network than when they are timed.
         check (Dict[str, float]): How far predictions were from other networks that were measured:
             ``networks``, their number, ``mean_error`` and ``largest_error``, shares of the time.

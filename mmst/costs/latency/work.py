@@ -12,7 +12,7 @@ from ...models.hrnas.lightweight_transformer import LightweightTransformer
 from ...models.hrnas.search_block import SearchBlock
 
 Counts = dict[str, float]
-#: Which channels and which tokens of a block count; None: all that it has.
+#: Which channels and which tokens of a block count; None: all.
 Index = npt.NDArray[np.int64]
 #: Gives which weights of a module's parameter are not 0, as a bool array.
 Pattern = Callable[[str, nn.Parameter], npt.NDArray[np.bool_]]

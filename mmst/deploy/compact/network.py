@@ -144,7 +144,7 @@ class CompactNetwork(BaseModule):
         return OPERATIONS[node.op].run(inputs, node.settings, size)
 
     def _load_from_state_dict(self, *args):
-        """Maps of other weights are forgotten."""
+        """Forget the maps of other weights."""
         self._maps.clear()
         super()._load_from_state_dict(*args)
 

@@ -40,7 +40,7 @@ class Timed:
 def clock_of(threads: int) -> Callable[[], int]:
     """Return the clock: of one thread its own processor time, else time by the wall.
 
-    Whatever else the machine does disturbs the former less.
+    Other work of the machine disturbs the former less.
     """
     return time.thread_time_ns if threads == 1 else time.perf_counter_ns
 
@@ -49,7 +49,7 @@ def clock_of(threads: int) -> Callable[[], int]:
 def take_times(networks: Sequence[Timed], image: Tensor, rounds: int, threads: int) -> None:
     """Add the times of some calls of each network.
 
-    Networks take turns, so that whatever else the machine does hits all of them alike; the first
+    Networks take turns, so that other work of the machine hits all of them alike; the first
     call of a turn, with caches that others have filled, does not count.
 
     Args:

@@ -23,7 +23,7 @@ class Step:
         residual (str, optional): A convolution of the input that is added, too.
         conv (str, optional): A convolution instead of paths.
         stem (List[str]): Two convolutions of stride 2 instead.
-        terms (List[str]): Nodes that are added to all that.
+        terms (List[str]): Nodes that are added to the sum.
         halves (List[str]): Nodes that are enlarged twice, then added.
         relu (bool): Whether a ReLU ends it.
         static (bool): Whether it is the same for all images of a size.

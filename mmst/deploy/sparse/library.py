@@ -20,7 +20,7 @@ def _fields(kind: Any, names: str) -> list:
 
 
 class Structure(ctypes.Structure):
-    """Can be copied and pickled: :func:`fill` fills it again from the same values."""
+    """Allows copies and pickles: :func:`fill` fills it again from the same values."""
 
     def __reduce__(self):
         return _refill, (type(self), self.values)

@@ -47,7 +47,7 @@ class FixedMaskHook(MaskHook):
         seed (int): Of a random mask or newly drawn weights; not that of the ticket's own run.
             Defaults to 1.
         parts (Sequence[str], optional): Parts to carry over, e.g. ``['backbone', 'neck']``; the
-            others are new. Defaults to all that the ticket has.
+            others are new. Defaults to all of the ticket's.
         neck_ticket (str, optional): Another ticket, whose neck is taken.
     """
     priority = 71
@@ -144,7 +144,7 @@ class FixedMaskHook(MaskHook):
 
     @property
     def select(self) -> dict[str, Any]:
-        """Return the parts that the mask has weights of, whatever other runs would prune."""
+        """Return the parts with weights of the mask, not those that other runs would prune."""
         return dict(parts=tuple(dict.fromkeys(name.partition('.')[0] for name in self.mask)))
 
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:

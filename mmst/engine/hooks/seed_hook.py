@@ -15,7 +15,7 @@ class SeedHook(Hook):
     """Seeds each epoch by the run's seed, the epoch and the rank; each iteration in such runs.
 
     A resumed run then repeats an uninterrupted one exactly, dropout and augmentation
-    included, whatever validation drew in between: mmengine saves no random state. Workers follow
+    included, also after draws of validation: mmengine saves no random state. Workers follow
     through ``worker_init_fn=dict(type='mmst.seed_worker')``, which needs workers that are started
     for each epoch.
 

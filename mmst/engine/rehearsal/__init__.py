@@ -1,7 +1,7 @@
 """Rehearses the whole run in small on throw-away copies, before anything is written.
 
 All in the config is built by the registries that the run will use, one batch is trained, one image
-evaluated, and the schedules are stepped to their end. Whatever raises becomes one line.
+evaluated, and the schedules are stepped to their end. Each exception becomes one line.
 """
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -64,7 +64,7 @@ def _steps(run: Rehearsal) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield 'param_scheduler', run.build_schedules
     yield 'default_hooks', run.check_hooks
     # First, and with weights as torch draws them: a detector that is initialised, or has trained
-    # for a step, finds no boxes, and so does not reach all that it does with them.
+    # for a step, finds no boxes, and so does not reach the code that handles them.
     yield 'val_dataloader', lambda: run.build_loader('val')
     yield 'val_cfg', lambda: runner.val_loop
     yield 'val_evaluator', run.evaluate_one_image

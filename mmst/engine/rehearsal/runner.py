@@ -33,7 +33,7 @@ def build(cfg: Config, network: nn.Module, folder: str) -> Runner:
     Args:
         cfg (Config): The whole config; it is not changed.
         network (nn.Module): Built from ``cfg.model``.
-        folder (str): For all that is written.
+        folder (str): For all files of the run.
     """
     cfg = copy.deepcopy(cfg)
     cfg.update(work_dir=folder, launcher='none', load_from=None, resume=False,

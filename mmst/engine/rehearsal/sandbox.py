@@ -51,7 +51,7 @@ def sandbox(device: int = 0) -> Iterator[str]:
             stack.enter_context(torch.cuda.device(device % torch.cuda.device_count()))
             stack.callback(torch.cuda.reset_peak_memory_stats)
             stack.callback(torch.cuda.empty_cache)
-        # Data sets of mmengine collect garbage when they are built: not among all that was there.
+        # Data sets of mmengine collect garbage when they are built, which passes over old objects.
         gc.freeze()
         stack.callback(gc.unfreeze)
         stack.callback(gc.collect)

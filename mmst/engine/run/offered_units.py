@@ -47,7 +47,7 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
         return
     try:
         found = follow_channels(plan.model, input_shape)
-    except Exception as error:  # whatever networks say to an image without labels
+    except Exception as error:  # any that networks raise for an image without labels
         print_log('its channels cannot be followed through the network, which does not run with '
                   f'an image alone: {shorten(one_line(error), 200)}', logger='current',
                   level=logging.WARNING)

@@ -30,7 +30,7 @@ def warn(runner: Runner, *warnings: str | None) -> None:
 
 
 def stop_trials() -> str | None:
-    """Keep cuDNN from trying its ways anew for each shape that a search makes.
+    """Keep cuDNN from trying its ways again for each shape that a search makes.
 
     Returns:
         str, optional: A line about that; None where it did not try them.

@@ -24,7 +24,7 @@ class SinceReturn:
     evaluations, checkpoints and searches before the next prune, too.
 
     S is measured: it is the same kind of average, of a number that was 0 until the return and is 1
-    from then on. So it is right whatever the decay depends on.
+    from then on. So it is right for any kind of decay.
 
     Args:
         hook (EMAHook): The hook that averages the model; it has built its copy.

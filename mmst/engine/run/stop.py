@@ -99,7 +99,7 @@ class StopSignals:
             raise Stopped(self.raised)
 
     def defer(self) -> None:
-        """Only note signals from now on; so is one that was raised, but caught on its way."""
+        """Note signals alone from now on; so is one that was raised, but caught on its way."""
         self.deferring = True
         if self.raised is not None and self.asked is None:
             self.asked, self._moment = self.raised, time.monotonic()

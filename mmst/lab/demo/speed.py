@@ -128,7 +128,7 @@ def attempt(make: Callable[[], Made]) -> tuple[Made | None, str]:
 def milliseconds(runs: Mapping[str, Run], image: Tensor) -> dict[str, float]:
     """Return the median time of each network's calls.
 
-    The networks take turns, so that whatever else the machine does hits all of them alike.
+    The networks take turns, so that other work of the machine hits all of them alike.
 
     Args:
         runs (Mapping): Name to network.

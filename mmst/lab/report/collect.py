@@ -206,7 +206,7 @@ def _config(path: Path | None, notes: list[str]) -> Config | None:
         return None
     try:
         return read_dumped(path)
-    except Exception as error:  # Whatever is wrong with the file; it may be anybody's.
+    except Exception as error:  # Anything can be wrong with a file that may be anybody's.
         notes.append(f'The config {path.name} cannot be read: {one_line(error, 300)}')
         return None
 

@@ -13,7 +13,7 @@ def gpus() -> list[str]:
 
 
 def slots(jobs: int | None) -> list[dict[str, str]]:
-    """Changes to the environment of each of the runs side by side.
+    """Return the changes to the environment of each of the runs side by side.
 
     Args:
         jobs (int, optional): How many; one a GPU by default, and one where there is none.

@@ -62,7 +62,7 @@ def _bars(axes, section: Mapping[str, Any]) -> None:
 
 
 def _curves(axes, section: Mapping[str, Any]) -> None:
-    """Score against MACs, a curve a method; dense, searched and chance as lines across."""
+    """Draw scores against MACs, a curve a method; dense, searched and chance as lines across."""
     from matplotlib.ticker import LogLocator
     points, styles = section_points(section), curve_styles(len(section['curves']))
     for label, style in zip(section['curves'], styles, strict=False):

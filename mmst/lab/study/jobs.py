@@ -108,7 +108,7 @@ def _make(run: Run, seed: int, size: Size, work_dir: Path, options: Mapping[str,
 
 @dataclass(frozen=True)
 class _Base:
-    """Return the needed parts of a config file; reading an inherited one takes a second."""
+    """Holds the needed parts of a config file; reading an inherited one takes a second."""
     digest: str
     shape: Sequence[int] | None
     lengths: Mapping[str, Any]

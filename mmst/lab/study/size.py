@@ -27,7 +27,7 @@ class Size:
     generate: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def options_of(self, run: str) -> dict[str, Any]:
-        """Changes to the config of a run; later patterns win."""
+        """Return the changes to the config of a run; later patterns win."""
         return _matching(self.options, run)
 
     def arguments_of(self, run: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class SegmentationView(View):
 
     def label(self, dataset: Any, image: int) -> Subject:
         found = dataset.get_data_info(image)
-        # At the image's own size, whatever the test pipeline makes of it.
+        # At the image's own size rather than that of the test pipeline.
         load = Compose([dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'),
                         dict(type='PackSegInputs')])
         return Subject(found['img_path'], mmcv.imread(found['img_path']),

@@ -35,7 +35,7 @@ def find_plan(model: nn.Module, input_shape: Sequence[int], channels: int = 3) -
             shape = smaller(shape)
             runs = example(twin, channels, shape)
             trace = follow(twin, runs)
-        except Exception:  # whatever a network says to images of another size than its own
+        except Exception:  # any that a network raises for images of another size
             if shape == tuple(input_shape):
                 raise
             shape = tuple(input_shape)

@@ -101,7 +101,7 @@ def difference(model: nn.Module, plan: Plan, runs: Runs, names: Sequence[str]) -
         groups[name].keep(index, Cut())
     try:
         after = {key: _tensors(run(twin)) for key, run in runs.items()}
-    except Exception as error:  # whatever forward functions raise where shapes do not fit
+    except Exception as error:  # any that forward functions raise where shapes do not fit
         text = ' '.join(str(error).split())
         return f'the network cannot run without its units ({text[:100]})'
     for key, one in before.items():

@@ -152,14 +152,14 @@ def test_a_validation_keeps_graphs_and_the_end_of_training_removes_them(tmp_path
     assert not any('forward' in vars(part) for part in unwrapped(runner).children())
 
 
-@pytest.mark.parametrize('settings, told', [
+@pytest.mark.parametrize('settings, printed', [
     (dict(kernel='yes'), 'FastTrainingHook.kernel'), (dict(compile=2), 'FastTrainingHook.compile'),
     (dict(compile=''), 'FastTrainingHook.compile'),
     (dict(keep_memory=1), 'FastTrainingHook.keep_memory'),
     (dict(cuda_graph='auto'), 'FastTrainingHook.cuda_graph'),
     (dict(products=2), 'FastTrainingHook.products')])
-def test_settings_that_make_no_sense_are_refused(settings, told):
-    with pytest.raises(ConfigError, match=told):
+def test_settings_that_make_no_sense_are_refused(settings, printed):
+    with pytest.raises(ConfigError, match=printed):
         FastTrainingHook(**settings)
 
 
@@ -192,13 +192,13 @@ def test_streams_are_used_in_captures_alone_and_a_run_ends_as_without(tmp_path, 
 
 def test_where_the_allocator_cannot_fork_the_log_says_so_and_paths_run_in_order(
         tmp_path, graphs, monkeypatch):
-    told = []
+    printed = []
     monkeypatch.setattr(torch.cuda, 'get_allocator_backend', lambda: 'cudaMallocAsync')
-    monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *_: told.append(str(text)))
+    monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *_: printed.append(str(text)))
     runner = run(tmp_path, 2, custom_hooks=fast(streams=True))
     assert find_hook(runner, FastTrainingHook).ops.streams is None
     assert graphs[0].group.sides is None
-    assert any('cudaMallocAsync, so that' in text for text in told)
+    assert any('cudaMallocAsync, so that' in text for text in printed)
 
 
 @pytest.mark.parametrize('settings, key', [

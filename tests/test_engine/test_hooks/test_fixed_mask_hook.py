@@ -177,13 +177,13 @@ def test_a_search_beside_a_fixed_architecture_is_refused(tmp_path, searched):
 
 def test_parts_that_are_told_are_those_of_the_mask():
     """A head that a ticket has pruned is no part that is left out, and there is nothing to set."""
-    told = []
+    printed = []
     hook, model = FixedMaskHook(), torch.nn.Module()
     model.backbone, model.head = torch.nn.Linear(2, 2), torch.nn.Linear(50, 50)
     model.head2 = torch.nn.Linear(90, 90)
     hook.mask = Mask({'backbone.weight': torch.ones(2, 2, dtype=torch.bool),
                       'head.weight': torch.ones(50, 50, dtype=torch.bool)})
     log_coverage(SimpleNamespace(hooks=[hook], model=model,
-                                 logger=SimpleNamespace(info=told.append)), hook)
-    assert 'head2 ' in told[0] and 'norms and biases of head ' in told[0]
-    assert 'PruneHook.parts' not in told[0]
+                                 logger=SimpleNamespace(info=printed.append)), hook)
+    assert 'head2 ' in printed[0] and 'norms and biases of head ' in printed[0]
+    assert 'PruneHook.parts' not in printed[0]

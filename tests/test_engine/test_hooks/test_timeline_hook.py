@@ -147,10 +147,10 @@ def test_backends_that_know_histograms_get_them(run_and_file):
     runner, _, _, entries = run_and_file
     backend, = runner.visualizer._vis_backends.values()
     searches = by_kind(entries, 'search')
-    told = {(name, step): counts for name, *_, counts, step in backend.histograms}
+    printed = {(name, step): counts for name, *_, counts, step in backend.histograms}
     for search in searches:
         for label, counts in search['importance'].items():
-            assert told[f'importance/{label}x{label}', search['step']] == counts
+            assert printed[f'importance/{label}x{label}', search['step']] == counts
 
 
 def test_the_log_has_a_table_after_each_event(tmp_path):
@@ -223,20 +223,20 @@ def test_the_time_left_is_right_after_a_resume(tmp_path):
     settings = dict(checkpoint=dict(interval=1, max_keep_ckpts=-1))
     train(tmp_path, **settings)
     again = watched(tmp_path, resume=True, load_from=str(tmp_path / 'epoch_3.pth'), **settings)
-    told, times = [], []
-    again.register_hook(Look(told, times), priority=99)
+    printed, times = [], []
+    again.register_hook(Look(printed, times), priority=99)
     again.train()
-    assert told == pytest.approx([times[0], 0.]) and times[0] > 0
+    assert printed == pytest.approx([times[0], 0.]) and times[0] > 0
 
 
 class Look(Hook):
     """Notes the time left and the time of each iteration."""
 
-    def __init__(self, told, times):
-        self.told, self.times = told, times
+    def __init__(self, printed, times):
+        self.printed, self.times = printed, times
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        self.told.append(runner.message_hub.get_info('eta'))
+        self.printed.append(runner.message_hub.get_info('eta'))
         self.times.append(runner.message_hub.get_scalar('train/time').current())
 
 

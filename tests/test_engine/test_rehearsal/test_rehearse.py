@@ -195,7 +195,7 @@ def test_processes_with_gpus_stop_together_too(tmp_path):
         (code, line, size), (other, silent, others) = ranks.run(
             2, rank_jobs.refused_as_on_gpus, number, tmp_path / 'work', 1)
     finally:
-        ranks.close(2)  # they are connected anew
+        ranks.close(2)  # they are connected again
     assert code == other == 2 and size == others == 2 and not silent
     assert line.startswith("train.py: error: optim_wrapper.optimizer.type = 'AdmaW': ")
     assert line.count('\n') == 1 and not (tmp_path / 'work').exists()

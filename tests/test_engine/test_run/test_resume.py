@@ -9,7 +9,7 @@ from mmst.engine import PruneHook, SearchHook
 from mmst.errors import TicketError
 from mmst.models import get_widths
 
-#: Prunes at 2, 4, 6; searches at 3, 6. Augmentation and dropout: each epoch is seeded anew.
+#: Prunes at 2, 4, 6; searches at 3, 6. Augmentation and dropout: each epoch is seeded again.
 RUN = dict(search=dict(interval=3), probes=[WEAKEN], noise=0.1, ticket=True,
            custom_hooks=[dict(type='mmst.SeedHook')])
 MODES = {

@@ -29,9 +29,9 @@ def train(tmp_path, epochs=2, **settings):
     runner.logger.addHandler(handler)
     runner.logger.setLevel(logging.INFO)
     runner.train()
-    told = {level: [r.getMessage() for r in records if r.levelno == level]
+    printed = {level: [r.getMessage() for r in records if r.levelno == level]
             for level in (logging.INFO, logging.WARNING)}
-    return runner, told[logging.INFO], told[logging.WARNING]
+    return runner, printed[logging.INFO], printed[logging.WARNING]
 
 
 def containing(messages, text):
@@ -51,8 +51,9 @@ def test_a_run_says_once_what_it_leaves_alone_and_how_near_each_search_is(tmp_pa
                               strict=True):
         assert event['below'] == 0 and event['smallest'] > 0.5 and event['threshold'] == 1e-3
         assert f'0 below threshold 0.001, smallest {event["smallest"]:.3g}' in message
-    told = containing(warnings, 'removed nothing')
-    assert len(told) == 1 and '2 searches' in told[0] and 'SearchHook.rho (now 0)' in told[0]
+    printed = containing(warnings, 'removed nothing')
+    assert len(printed) == 1
+    assert '2 searches' in printed[0] and 'SearchHook.rho (now 0)' in printed[0]
 
 
 def test_a_run_whose_searches_remove_units_ends_without_that_warning(tmp_path):
@@ -62,8 +63,8 @@ def test_a_run_whose_searches_remove_units_ends_without_that_warning(tmp_path):
 
 def test_units_that_a_divisor_keeps_are_told_apart(tmp_path):
     _, _, warnings = train(tmp_path, search=dict(QUIET, divisor=48), probes=[WEAKEN])
-    told = containing(warnings, 'removed nothing')
-    assert len(told) == 1 and 'lower SearchHook.divisor or minimum' in told[0]
+    printed = containing(warnings, 'removed nothing')
+    assert len(printed) == 1 and 'lower SearchHook.divisor or minimum' in printed[0]
 
 
 @pytest.mark.parametrize('settings, prunable', [(dict(prune=False), '0.0% are prunable'),
@@ -91,20 +92,20 @@ def test_state_that_begins_anew_is_told_once_and_the_run_goes_on(tmp_path):
     _, infos, warnings = train(tmp_path, 3, search=QUIET, probes=[WEAKEN],
                                optimizer=dict(type='InMatrices', lr=0.01))
     assert len(containing(infos, 'removed')) >= 2
-    told = containing(warnings, 'InMatrices keeps state (gram)')
-    assert len(told) == 1 and 'begins again' in told[0]
+    printed = containing(warnings, 'InMatrices keeps state (gram)')
+    assert len(printed) == 1 and 'begins again' in printed[0]
 
 
 def test_a_part_that_is_larger_than_what_is_pruned_is_named_with_the_remedy(tmp_path):
     runner = make(tmp_path, 1, **SHORT, search=False, prune=dict(reactivation=None))
     unwrapped(runner).classifier.weight = torch.nn.Parameter(torch.randn(9000, 4, 1, 1))
-    told, handler = [], logging.Handler()
-    handler.emit = lambda record: told.append(record.getMessage())
+    printed, handler = [], logging.Handler()
+    handler.emit = lambda record: printed.append(record.getMessage())
     runner.logger.addHandler(handler)
     runner.logger.setLevel(logging.INFO)
     log_coverage(runner, find_hook(runner, PruneHook))
-    assert len(told) == 1
-    assert told[0].endswith('to prune classifier, too, name it in PruneHook.parts')
+    assert len(printed) == 1
+    assert printed[0].endswith('to prune classifier, too, name it in PruneHook.parts')
 
 
 # ------------------------------------------------------------------------------ in words
@@ -125,10 +126,10 @@ def test_nearness_is_that_of_all_units_together():
 
 
 def test_advice_names_the_settings_and_their_values():
-    told = advise_after_run([event(0.5), event(0.02)], rho=1.4e-4, warmup=25)
+    printed = advise_after_run([event(0.5), event(0.02)], rho=1.4e-4, warmup=25)
     for words in ('2 searches', '0.02 at the last', '20 times SearchHook.threshold = 0.001',
                   'rho (now 0.00014)', 'warmup (now 25)', 'threshold = 0.04'):
-        assert words in told
+        assert words in printed
     assert 'target_flops' in advise_after_run([event(0.5)], 0.1, 0, target_met=True)
     assert 'divisor' in advise_after_run([event(0.0005, below=3)], 0.1, 0)
 
@@ -148,8 +149,8 @@ def test_cudnn_tries_no_ways_in_a_run_with_searches_on_a_gpu(tmp_path, monkeypat
     monkeypatch.setattr(search_hook, 'is_cuda_available', lambda: available)
     runner = make(tmp_path, 2, **SHORT)
     monkeypatch.setattr(torch.backends.cudnn, 'benchmark', True)
-    told = []
-    monkeypatch.setattr(runner.logger, 'warning', lambda text, *_: told.append(text))
+    printed = []
+    monkeypatch.setattr(runner.logger, 'warning', lambda text, *_: printed.append(text))
     runner.train()
     assert torch.backends.cudnn.benchmark is not available
-    assert sum('cudnn_benchmark' in text for text in told) == available
+    assert sum('cudnn_benchmark' in text for text in printed) == available

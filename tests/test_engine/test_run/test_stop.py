@@ -77,8 +77,8 @@ def test_a_signal_that_others_have_caught_counts_where_the_run_would_begin():
 
 
 def test_a_signal_that_comes_in_a_destructor_is_obeyed_a_little_later(monkeypatch):
-    told = []
-    monkeypatch.setattr('sys.unraisablehook', lambda lost: told.append(lost.exc_type))
+    printed = []
+    monkeypatch.setattr('sys.unraisablehook', lambda lost: printed.append(lost.exc_type))
 
     class Short:
         def __init__(self, act):
@@ -94,11 +94,11 @@ def test_a_signal_that_comes_in_a_destructor_is_obeyed_a_little_later(monkeypatc
     with pytest.raises(Stopped) as caught, StopSignals() as signals:
         signals.obey()
         Short(lambda: signal.raise_signal(15))
-        assert not told
+        assert not printed
         Short(fail)
         signals.obey()
     assert caught.value.code == 143 and sys.unraisablehook is before
-    assert told == [KeyError]
+    assert printed == [KeyError]
 
 
 @pytest.mark.parametrize('first, second', [(15, 15), (2, 2), (2, 15)])

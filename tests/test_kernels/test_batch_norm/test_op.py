@@ -206,8 +206,8 @@ def test_what_the_kernel_cannot_take_is_told():
 
 @needs_kernel
 def test_the_missing_compiler_is_logged_once_and_nothing_raised(monkeypatch):
-    told = []
-    monkeypatch.setattr(build, 'print_log', lambda message, **_: told.append(message))
+    printed = []
+    monkeypatch.setattr(build, 'print_log', lambda message, **_: printed.append(message))
     monkeypatch.setenv('MMST_KERNEL', 'none')
     library.kernel.cache_clear()
     try:
@@ -215,4 +215,4 @@ def test_the_missing_compiler_is_logged_once_and_nothing_raised(monkeypatch):
     finally:
         monkeypatch.undo()
         library.kernel.cache_clear()
-    assert len(told) == 1 and 'MMST_KERNEL=none' in told[0]
+    assert len(printed) == 1 and 'MMST_KERNEL=none' in printed[0]

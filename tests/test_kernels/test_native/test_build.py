@@ -67,9 +67,9 @@ def test_failures_of_the_system_are_told_too(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(build.Path, 'home', no_home)
     assert build.build_or_tell(source, 'Slowly') is None
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     for words in ('Exec format error', 'No space left', 'home directory'):
-        assert f'{words}' in told.out + told.err
+        assert f'{words}' in printed.out + printed.err
 
 
 def source_file(folder, text):
@@ -155,7 +155,7 @@ def lanes(tmp_path, monkeypatch):
     monkeypatch.delenv(build.SWITCH, raising=False)
     monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
     source = source_file(tmp_path / 'source', 'extern "C" int lanes() { return 4; }')
-    assert in_new_process(source) == 4  # a library that this one has loaded is not loaded anew
+    assert in_new_process(source) == 4  # a library that this one has loaded is not loaded again
     built, = (tmp_path / 'cache').glob('*.so')
     return source, built
 

@@ -69,8 +69,8 @@ def test_a_block_tells_its_numbers_to_the_keyboard_and_to_the_mouse(opened):
         return [spot.getAttribute('aria-label'), document.querySelector('.tip').textContent]'''
     point = 'spot.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));'
     for act in ('spot.focus();', point):
-        label, told = opened.run(tell.replace('ACT', act))
-        assert label == told != '' and '3x3' in told
+        label, printed = opened.run(tell.replace('ACT', act))
+        assert label == printed != '' and '3x3' in printed
 
 
 def test_the_tab_key_reaches_a_block(opened):

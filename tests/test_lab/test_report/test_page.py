@@ -89,9 +89,9 @@ def test_every_block_tells_its_numbers_in_both_drawings(folder, text):
     blocks = [(part, name) for part, found in data.before.items() for name in found]
     assert len(blocks) == 27
     left = data.after['backbone']['parallels.3.2.0']['channels']
-    told = next(t for t in tips if t.startswith('stage 4, parallel, branch 3, block 1:')
+    printed = next(t for t in tips if t.startswith('stage 4, parallel, branch 3, block 1:')
                 and f'3x3 {left["3"]} of 16, 5x5 {left["5"]} of 16' in t)
-    assert told.endswith('of a layer\'s weights pruned on average')
+    assert printed.endswith('of a layer\'s weights pruned on average')
     # Before and after, each for wide and for narrow screens; once more in the heat map.
     assert sum(t.startswith('stage 4, parallel, branch 3, block 1:') for t in tips) == 5
 

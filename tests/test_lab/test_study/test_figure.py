@@ -45,8 +45,8 @@ def test_the_file_holds_the_points_that_are_drawn(tmp_path):
     text = paths[2].read_text()
     assert text == as_csv(figure_points(curves_table()))
     rows = list(csv.DictReader(io.StringIO(text)))
-    told = [(r['series'], r['source'], float(r['score'])) for r in rows if r['run'] == 'd.a_p50']
-    assert told == [('A', OURS, 52.), ('A', PAPER, 70.)]
+    printed = [(r['series'], r['source'], float(r['score'])) for r in rows if r['run'] == 'd.a_p50']
+    assert printed == [('A', OURS, 52.), ('A', PAPER, 70.)]
 
 
 @pytest.mark.parametrize('make', [curves_table, bars_table, lambda: table(section(row('d.x', [])))])

@@ -61,9 +61,9 @@ def test_the_demo_size_generates_the_data_that_its_configs_read():
 def test_papers_claims_agree_with_its_numbers():
     for path in STUDIES:
         study = read(path)
-        told = {row.run: row.paper for section in study.sections for row in section.rows}
+        printed = {row.run: row.paper for section in study.sections for row in section.rows}
         for claim in study.claims:
-            high, low = told[claim.higher], told[claim.lower]
+            high, low = printed[claim.higher], printed[claim.lower]
             for metric in ('mIoU', 'AP'):
                 if metric in high and metric in low:
                     assert high[metric] > low[metric], (path.stem, claim.text)

@@ -1,4 +1,4 @@
-// Steps and the shapes of maps between them, whatever the image's size.
+// Steps and the shapes of maps between them, for images of any size.
 #pragma once
 #include "reader.h"
 

@@ -1,7 +1,7 @@
 // Inference of sparse search networks on a CPU: the functions that Python calls.
 //
 // Feature maps are float32 planes: `plane` floats a channel, rows of `stride` floats whose last few
-// are a gap. Calls run one after another, whatever thread they come from: they share scratch.
+// are a gap. Calls run one after another, from all threads: they share scratch.
 #include <vector>
 
 #ifdef __GLIBC__
@@ -34,7 +34,7 @@ float *room(std::vector<float> &buffer, int64_t floats) {
   return buffer.data() + (-address / sizeof(float)) % LANES;  // aligned to a vector
 }
 
-// The context of a call, and its lock on all that calls share.
+// The context of a call, and its lock on the shared state.
 struct Call {
   State &state = PerProcess<State>::get();
   std::lock_guard<std::mutex> hold{state.one_call};

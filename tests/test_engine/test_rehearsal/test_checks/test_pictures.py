@@ -36,16 +36,16 @@ def check(root, suffix='.png', loader='LoadAnnotations', kind='BaseSegDataset'):
 
 
 @pytest.fixture
-def told(monkeypatch):
+def printed(monkeypatch):
     """Warnings."""
     found = []
     monkeypatch.setattr(images, 'print_log', lambda text, *_: found.append(text))
     return found
 
 
-def test_whole_data_pass(data, told):
+def test_whole_data_pass(data, printed):
     check(data)
-    assert not told
+    assert not printed
 
 
 def test_endings_that_match_nothing_are_refused_with_what_is_there(data):
@@ -57,12 +57,12 @@ def test_endings_that_match_nothing_are_refused_with_what_is_there(data):
     assert '\n' not in str(error.value)
 
 
-def test_a_part_that_is_left_out_is_counted(data, told):
+def test_a_part_that_is_left_out_is_counted(data, printed):
     shutil.copy(data / 'images' / '0.png', data / 'images' / '7.PNG')
     Image.new('RGB', (8, 6)).save(data / 'images' / '8.jpg')
     (data / 'images' / 'notes.txt').touch()
     check(data)
-    line, = told
+    line, = printed
     assert '6 images' in line and '2 others' in line and '.PNG' in line and 'Remedy: ' in line
 
 
