@@ -295,3 +295,10 @@ def teacher(runner) -> dict:
     """The dense average that the network learns from, as digests."""
     hook = find_hook(runner, DistillationHook)
     return {name: digest(value) for name, value in hook.average.module.state_dict().items()}
+
+
+def levels(runner) -> dict:
+    """The levels of the mask in force, as digests."""
+    masks = runner.optim_wrapper.masks
+    return {name: digest(masks[weight]['kept_by']) for name, weight in
+            find_hook(runner, PruneHook).weights(runner).items()}

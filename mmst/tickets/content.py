@@ -15,6 +15,8 @@ from .digest import digest
 from .plain_data import as_plain_data
 
 FORMAT, VERSION = 'mmst.ticket', TICKET_COLUMNS_FIRST
+#: Version of files that hold a family of levels, and the key of its part.
+FAMILY_VERSION, FAMILY = VERSION + 1, 'family'
 #: Format of files that ``mmst.deploy.export.sparse_file`` alone reads.
 SPARSE = 'mmst.sparse'
 #: From that version on files have a digest.
@@ -26,14 +28,18 @@ _FIELDS = dict(format=str, version=int, model=dict, state_dict=dict, mask=dict, 
 
 
 def encode(model: Mapping[str, Any], state_dict: Mapping[str, Tensor], mask: Mapping[str, Tensor],
-           meta: Mapping[str, Any], suffix: str = '') -> bytes:
+           meta: Mapping[str, Any], suffix: str = '',
+           family: Mapping[str, Any] | None = None) -> bytes:
     """Return the bytes of a ticket file; arguments are a ticket's attributes.
 
     A file whose name ends in ``.safetensors`` is one of safetensors, any other one of torch.
     """
     content = dict(model=as_plain_data(model), state_dict=dict(state_dict), mask=dict(mask),
                    meta=as_plain_data(meta))
-    sealed = dict(format=FORMAT, version=VERSION, digest=seal(VERSION, content), **content)
+    version = VERSION
+    if family is not None:
+        version, content[FAMILY] = FAMILY_VERSION, family
+    sealed = dict(format=FORMAT, version=version, digest=seal(version, content), **content)
     if suffix == SUFFIX:
         return to_bytes(sealed)
     buffer = io.BytesIO()
@@ -51,6 +57,8 @@ def read(path: str | Path) -> Any:
 def seal(version: int, content: Mapping[str, Any]) -> str:
     """Return the digest of a ticket file of that version."""
     parts = {key: content[key] for key in _PARTS}
+    if FAMILY in content:
+        parts[FAMILY] = content[FAMILY]
     return digest(parts if version < _LABEL_SEALED else dict(version=version, **parts))
 
 
@@ -76,7 +84,8 @@ def check_format(path: str | Path, content: Any, unsealed: bool) -> None:
             raise TicketError(f'{path} is not a ticket: its field {key!r} is missing or broken. '
                               'Remedy: give the ticket.pth that a training run wrote.')
     version = content['version']
-    if content['format'] != FORMAT or version > VERSION or version < 1 or version is True:
+    newest = FAMILY_VERSION if FAMILY in content else VERSION
+    if content['format'] != FORMAT or version > newest or version < 1 or version is True:
         raise TicketError(f'{path} has format {content["format"]!r} version {version}. Remedy: '
                           'update mmst to read it.')
     if version < SEALED and not unsealed:

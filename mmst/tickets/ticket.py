@@ -16,7 +16,8 @@ from ..search.graph.described import describe_channels
 from ..settings.shape import DEFAULT_SHAPE
 from . import hub
 from .check_meta import check_meta
-from .content import check_digest, check_format, encode, read
+from .content import FAMILY, check_digest, check_format, encode, read
+from .family import Family
 from .imports import needed_imports
 from .model_settings import model_settings
 from .rebuild import cannot_build, reason, rebuild
@@ -37,11 +38,14 @@ class Ticket:
         state_dict (Mapping[str, Tensor]): Weights; pruned ones are exactly 0.
         mask (Mask): Which of the prunable weights are kept.
         meta (dict): Plain data: epoch, sparsity, settings, versions, the data set's classes.
+        family (Family, optional): Nested masks of these weights; the ticket itself is the loosest
+            level then, and :meth:`at` gives the others.
     """
     model: dict[str, Any]
     state_dict: Mapping[str, Tensor]
     mask: Mask
     meta: dict[str, Any] = field(default_factory=dict)
+    family: Family | None = None
 
     @classmethod
     def from_model(cls, model: nn.Module, cfg: Mapping[str, Any], mask: Mask,
@@ -69,6 +73,23 @@ class Ticket:
         state, kept = masked_copy(self.state_dict, mask)
         return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity, **meta))
 
+    def at(self, level: float) -> 'Ticket':
+        """Return the ticket of one level of the family, without the others.
+
+        Args:
+            level (float): One of ``family.levels``, a share of the prunable weights.
+
+        Raises:
+            TicketError: There is no such level, or no family.
+        """
+        if self.family is None:
+            raise TicketError('the ticket has one level. Remedy: give the family.pth that a run '
+                              'with PruneHook(family=...) wrote.')
+        place = self.family.index(level)
+        state = dict(self.state_dict, **self.family.statistics[place])
+        state, kept = masked_copy(state, self.family.mask(place))
+        return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity))
+
     def save(self, path: str | Path, own: bool = False) -> None:
         """Write the file whole or not at all: by safetensors where its name ends so, else by torch.
 
@@ -76,7 +97,8 @@ class Ticket:
             path (str | Path): ``FILE.pth`` or ``FILE.safetensors``.
             own (bool): As in :func:`mmst.files.write_bytes`.
         """
-        data = encode(self.model, self.state_dict, self.mask, self.meta, Path(path).suffix)
+        family = None if self.family is None else self.family.to_content()
+        data = encode(self.model, self.state_dict, self.mask, self.meta, Path(path).suffix, family)
         files.write_bytes(path, data, own)
 
     def save_pretrained(self, folder: str | Path, facts: Mapping[str, Any] | None = None,
@@ -180,6 +202,8 @@ class Ticket:
         """
         check_meta(self.meta)
         check_weights(self.state_dict, self.mask)
+        if self.family is not None:
+            self.family.check(self.state_dict, self.mask)
 
     @property
     def sparsity(self) -> float:
@@ -229,4 +253,6 @@ class Ticket:
 
 
 def _unchecked(content: Mapping[str, Any]) -> Ticket:
-    return Ticket(content['model'], content['state_dict'], Mask(content['mask']), content['meta'])
+    state = content['state_dict']
+    family = None if FAMILY not in content else Family.from_content(content[FAMILY], state)
+    return Ticket(content['model'], state, Mask(content['mask']), content['meta'], family)

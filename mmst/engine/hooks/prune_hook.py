@@ -10,6 +10,7 @@ from torch import nn
 from ...costs.network_costs import Select
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
+from ...pruning.levels import check_levels
 from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
 from ...pruning.prunable import PARTS
@@ -26,8 +27,10 @@ from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import averaged, evaluated, find_hook, refresh_averaged, unwrapped
 from ..run.since_return import SinceReturn
-from ..run.steps import counts_iterations, max_steps
+from ..run.steps import counts_iterations, max_steps, steps_done, stopped_early, trains
+from .family_file import write_family
 from .interval_hook import check_interval
+from .level_training import LEVELS, LevelTraining
 from .mask_hook import MaskHook
 from .search_hook import SearchHook
 
@@ -60,6 +63,13 @@ class PruneHook(MaskHook):
             the start which share of all parameters that is, and which parts are left out.
         transformers (bool): Whether Transformers are pruned too. Defaults to True.
         leave_alone (Sequence[str]): Paths of layers not to prune, with wildcards.
+        family (Sequence[float], optional): Sparsities of nested masks that one run trains, of which
+            ``sparsity`` is one. While a mask is in force, every ``family_every``-th step has a
+            second pass on its images at one of the other levels that there are by then, drawn at
+            random. At the end each level gets BN statistics of its own, is evaluated, and all of
+            them are written as ``family.pth``, next to ``ticket.pth``. It needs
+            ``revive='value'`` and the criterion ``'magnitude'``. Defaults to None.
+        family_every (int): See ``family``. Defaults to 4.
         debug (bool): Check after every step that pruned weights are exactly 0, the averaged ones
             too. Defaults to False.
     """
@@ -70,7 +80,8 @@ class PruneHook(MaskHook):
                  criterion: str = 'magnitude', scope: str = 'global',
                  reactivation: str | None = 'search', revive: str = 'zero',
                  parts: Sequence[str] = PARTS, transformers: bool = True,
-                 leave_alone: Sequence[str] = (), debug: bool = False):
+                 leave_alone: Sequence[str] = (), debug: bool = False,
+                 family: Sequence[float] | None = None, family_every: int = 4):
         self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')
         self.pruner = Pruner(sparsity, schedule, criterion, scope, reactivation, revive, parts,
                              transformers, leave_alone)
@@ -79,6 +90,23 @@ class PruneHook(MaskHook):
         self.schedule, self.criterion = self.pruner.schedule, self.pruner.criterion
         self.keep_values = self.pruner.revive == 'value'
         self._loaded: dict[str, Any] = {}
+        self.levels = self._levels(family, family_every)
+
+    def _levels(self, family: Sequence[float] | None, every: int) -> LevelTraining | None:
+        found = check_levels(family, self.sparsity)
+        check_interval('PruneHook.family_every', every, 'use 4')
+        if not found:
+            return None
+        for key, value, wanted in (('revive', self.pruner.revive, 'value'),
+                                   ('criterion', self.criterion.__class__.__name__, 'Magnitude')):
+            if value != wanted:
+                raise config_error(f'PruneHook.{key}', value.lower(), 'the looser levels of a '
+                                   'family need the values of pruned weights, by magnitude',
+                                   f'set {key}={wanted.lower()!r}, or family=None')
+        if ':' in self.pruner.scope:
+            raise config_error('PruneHook.scope', self.pruner.scope, 'a pattern has one sparsity',
+                               "use scope='global' or 'layer', or family=None")
+        return LevelTraining(found, self.sparsity, every, self.pruner.scope)
 
     @property
     def drawn(self) -> Mask | None:
@@ -98,6 +126,8 @@ class PruneHook(MaskHook):
         if self.pruner.reactivation == 'search' and not plan.has(SearchHook):
             raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
                                'add a SearchHook or set reactivation=None')
+        if self.levels is not None:
+            self.levels.check_plan(plan)
         self.pruner.check(plan.model)
         self.pruner.begin(plan.steps // self.interval)
 
@@ -115,13 +145,19 @@ class PruneHook(MaskHook):
         self._averages = SinceReturn(ema) if ema is not None else None
         log_coverage(runner, self)
         restore(self.in_force(runner), unwrapped(runner), self._averages, self._loaded)
+        if self.levels is not None:
+            self.levels.restore(self.in_force(runner))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         step = runner.iter if counts_iterations(runner) else runner.epoch
         self._record(runner, step, self.pruner.begin_step(self.in_force(runner)))
+        if self.levels is not None:
+            self.levels.begin_iteration(runner)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
                          outputs=None) -> None:
+        if self.levels is not None:
+            self.levels.end_iteration(runner)
         if self._averages is not None:
             self._averages.update()
         if self.debug:
@@ -145,6 +181,18 @@ class PruneHook(MaskHook):
         self._record(runner, step, self.pruner.stop(
             self.in_force(runner), follows(runner, 'reactivate', 'prune') and happened(
                 runner, step, 'reactivate'), **self._helpers(runner, step)))
+
+    def after_run(self, runner: Runner) -> None:
+        ended = trains(runner) and (steps_done(runner) >= max_steps(runner)
+                                    or stopped_early(runner))
+        if self.levels is not None and ended and self.at_target(runner):
+            write_family(runner, self.in_force(runner), self.levels)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        super().before_save_checkpoint(runner, checkpoint)
+        state = None if self.levels is None else self.levels.state(self.in_force(runner))
+        if state is not None:
+            checkpoint[LEVELS] = state
 
     def draw(self, runner: Runner, step: int, ratio: float) -> None:
         """Draw the mask of sparsity ``ratio`` now and put it in force."""
@@ -172,6 +220,8 @@ class PruneHook(MaskHook):
         super().after_load_checkpoint(runner, checkpoint)
         if is_resumed(runner):
             self._loaded = {key: checkpoint.get(key) for key in (MASK, RETURNED)}
+            if self.levels is not None:
+                self.levels.load(checkpoint.get(LEVELS))
 
     def _helpers(self, runner: Runner, step: int, batches: list[Any] | None = None) -> dict:
         seed, key = runner.seed + step, 'PruneHook.criterion'
@@ -187,3 +237,6 @@ class PruneHook(MaskHook):
             add_event(runner, 'reactivate', step, revived=result.revived)
         if result.mask is not None:
             add_event(runner, 'prune', step, **result.details())
+        if self.levels is not None:
+            ratio = result.ratio if result.mask is not None else None
+            self.levels.draw(self.in_force(runner), ratio)

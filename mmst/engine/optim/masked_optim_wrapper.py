@@ -21,6 +21,7 @@ from ...search.penalty import L1Penalty
 from ...settings.checks import check_choice, check_number, suggestion
 from ...settings.words import arguments
 from .gathered_gradients import GatheredGradients
+from .level_pass import LevelPass
 
 #: The most that a loss is multiplied with: more overflows in float16, and soon in float32.
 MOST_SCALE = 2.**32
@@ -41,6 +42,7 @@ class MaskedStep:
         returned (PruneState): Parameter to ``{'returned': bool tensor}``, True where a weight was
             pruned until masks were lifted; empty where masks are in force.
         penalty (L1Penalty, optional): Set by ``SearchHook``.
+        level_pass (LevelPass, optional): A second pass at another level, for the next step alone.
     """
 
     optimizer: Optimizer  # the wrapper's
@@ -50,12 +52,28 @@ class MaskedStep:
         self.masks: PruneState = {}
         self.returned: PruneState = {}
         self.penalty: L1Penalty | None = None
+        self.level_pass: LevelPass | None = None
 
     def adjust_gradients(self) -> None:
         """Add the penalty, then mask. Gradients must be unscaled."""
         if self.penalty is not None:
             self.penalty.add_gradients()
-        mask_gradients(self.masks)
+        if self.level_pass is None:  # its gradients are masked, by its own level too
+            mask_gradients(self.masks)
+
+    def begin_level(self) -> None:
+        """Add the gradients of a second pass, where one is due. Gradients are still scaled."""
+        if not self.masks:
+            self.level_pass = None
+        if self.level_pass is not None:
+            self.level_pass.begin(self.masks)
+
+    def hold_pruned(self) -> None:
+        """Set pruned weights to 0 after a step."""
+        if self.level_pass is not None:
+            self.level_pass.end(self.masks)
+            self.level_pass = None
+        zero_pruned(self.masks)
 
     def set_masks(self, pruned: dict[torch.nn.Parameter, torch.Tensor],
                   keep_values: bool = False) -> None:
@@ -88,9 +106,10 @@ class MaskedOptimWrapper(MaskedStep, GatheredGradients, OptimWrapper):
     """Is an ``OptimWrapper`` for sparse training: see :class:`MaskedStep`. Same arguments."""
 
     def step(self, **kwargs) -> None:
+        self.begin_level()
         self.adjust_gradients()
         super().step(**kwargs)
-        zero_pruned(self.masks)
+        self.hold_pruned()
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -122,13 +141,14 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
                 let_scale_be(self)
             return
         OptimWrapper.__init__(self, **kwargs)
-        self.masks, self.returned, self.penalty = {}, {}, None
+        self.masks, self.returned, self.penalty, self.level_pass = {}, {}, None, None
         self._collected = self._to_restore = None
         self.loss_scaler = _no_scaler()
         let_scale_be(self)
         self.cast_dtype = torch.bfloat16
 
     def step(self, **kwargs) -> None:
+        self.begin_level()
         self.loss_scaler.unscale_(self.optimizer)
         self.adjust_gradients()
         if self.clip_grad_kwargs:

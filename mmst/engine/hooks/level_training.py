@@ -1,0 +1,158 @@
+"""Trains several nested levels of sparsity in one run."""
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from mmengine.runner import Runner
+
+from ...errors import TicketError, config_error
+from ...pruning.levels import KEPT_BY, begin_levels, kept_by_levels, levels_at, whole
+from ...pruning.mask_in_force import MaskInForce
+from ...search.norms import statistics
+from ...search.recalibrate import batch_norms
+from ...settings.checks import as_number
+from ..optim.level_pass import LevelPass
+from ..run.batches import training_precision
+from ..run.plan import RunPlan
+from ..run.runner_views import unwrapped
+
+#: Where the levels of the mask in force stand in checkpoints.
+LEVELS = 'mmst_levels'
+
+
+class LevelTraining:
+    """Keeps the levels of the mask in force, and lets steps learn at two of them.
+
+    Args:
+        levels (Sequence[float]): Sparsities, ascending.
+        target (float): The run's own, one of them.
+        every (int): Iterations between two steps with a second pass.
+        scope (str): As of ``PruneHook``.
+
+    Attributes:
+        ratio (float): The level in force.
+    """
+
+    def __init__(self, levels: Sequence[float], target: float, every: int, scope: str):
+        self.levels, self.target, self.every, self.scope = levels, target, every, scope
+        self.ratio = target
+        self._loaded: Any = None
+        self._end: Callable[[], None] | None = None
+
+    def check_plan(self, plan: RunPlan) -> None:
+        """Refuse what would hide a step's images, or gathers gradients over steps."""
+        wrapper = (plan.cfg or {}).get('optim_wrapper') or {}
+        if wrapper.get('accumulative_counts', 1) != 1:
+            raise config_error('optim_wrapper.accumulative_counts', wrapper['accumulative_counts'],
+                               'a second pass of PruneHook.family belongs to one batch',
+                               'set it to 1, with larger batches')
+        if (plan.cfg or {}).get('compile'):
+            raise config_error('PruneHook.family', list(self.levels), 'a model that is compiled as '
+                               'a whole hides its images', 'set compile=False in the config')
+
+    @property
+    def now(self) -> tuple[float, ...]:
+        """Return the levels under the mask in force."""
+        return levels_at(self.levels, self.ratio, self.target)
+
+    @property
+    def place(self) -> int:
+        """Return the place of the mask in force among them."""
+        return min(range(len(self.now)), key=lambda i: abs(self.now[i] - self.ratio))
+
+    def draw(self, in_force: MaskInForce, ratio: float | None = None) -> None:
+        """Draw the levels of a mask that has come into force.
+
+        Args:
+            in_force (MaskInForce): Its hold on the network.
+            ratio (float, optional): The sparsity that was asked for. Defaults to the last one.
+        """
+        masks, mask = in_force.holder.masks, in_force.mask
+        if mask is None or all(KEPT_BY in state for state in masks.values()):
+            return
+        self.ratio = self.ratio if ratio is None else ratio
+        weights = {name: whole(weight, masks[weight])
+                   for name, weight in in_force.weights.items()}
+        counts = kept_by_levels(weights, mask, self.now, self.ratio, self.scope)
+        begin_levels(masks, in_force.weights, counts)
+
+    def state(self, in_force: MaskInForce) -> dict[str, Any] | None:
+        """Return what a checkpoint holds; None where no mask is in force."""
+        masks = in_force.holder.masks
+        if not masks:
+            return None
+        return dict(ratio=self.ratio, kept_by={
+            name: masks[weight][KEPT_BY] for name, weight in in_force.weights.items()})
+
+    def load(self, saved: Any) -> None:
+        """Note a checkpoint's levels, for :meth:`restore`."""
+        self._loaded = saved
+
+    def restore(self, in_force: MaskInForce) -> None:
+        """Go on with the levels of a checkpoint, once its mask is in force.
+
+        Raises:
+            TicketError: They are broken, or belong to other weights.
+        """
+        saved, masks = self._loaded, in_force.holder.masks
+        if saved is None or not masks:
+            self.draw(in_force)
+            return
+        counts = saved.get('kept_by') if isinstance(saved, dict) else None
+        ratio = as_number(saved.get('ratio')) if isinstance(saved, dict) else None
+        weights = in_force.weights
+        if not (isinstance(counts, dict) and counts.keys() == weights.keys() and ratio is not None
+                and 0 <= ratio <= self.target and all(
+                    torch.is_tensor(count) and count.dtype == torch.uint8
+                    and count.shape == weights[name].shape and 'value' in masks[weights[name]]
+                    for name, count in counts.items())):
+            raise TicketError(f'the checkpoint\'s {LEVELS} is broken, or of other weights. Remedy: '
+                              'resume from the checkpoint before it.')
+        self.ratio = ratio
+        begin_levels(masks, weights, {name: count.to(weights[name].device)
+                                      for name, count in counts.items()})
+
+    def begin_iteration(self, runner: Runner) -> None:
+        """Let this iteration's step have a second pass, where one is due."""
+        self.end_iteration(runner)
+        places = [place for place in range(len(self.now)) if place != self.place]
+        if not runner.optim_wrapper.masks or runner.iter % self.every or not places:
+            return
+        place = drawn_place(runner.seed, runner.iter, places)
+        inputs: list[Any] = []
+
+        def note(module: Any, args: tuple, kwargs: dict) -> None:
+            inputs[:] = [args, kwargs]
+
+        handle = unwrapped(runner).register_forward_pre_hook(note, with_kwargs=True)
+        self._end = handle.remove
+        runner.optim_wrapper.level_pass = LevelPass(
+            lambda: second_pass(runner, *inputs), place, place < self.place)
+
+    def end_iteration(self, runner: Runner) -> None:
+        """Look at no more images."""
+        if self._end is not None:
+            self._end()
+            self._end = None
+        runner.optim_wrapper.level_pass = None
+
+
+def drawn_place(seed: int | None, iteration: int, places: Sequence[int]) -> int:
+    """Return one of the places, the same on all processes and in a run that was resumed."""
+    return random.Random(f'{seed}:{iteration}').choice(places)
+
+
+def second_pass(runner: Runner, args: tuple, kwargs: dict[str, Any]) -> None:
+    """Add the gradients of a training pass on the same images; BN statistics stay as they are."""
+    network: Any = unwrapped(runner)
+    kept = [(tensor, tensor.clone()) for bn in batch_norms(network)
+            for tensor in statistics(bn)]
+    with training_precision(runner):
+        losses = runner.model(*args, **kwargs)
+        loss, _ = network.parse_losses(losses)
+    scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+    (loss if scaler is None else scaler.scale(loss)).backward()
+    with torch.no_grad():
+        for tensor, value in kept:
+            tensor.copy_(value)
