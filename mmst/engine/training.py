@@ -9,6 +9,7 @@ from .build import build_runner
 from .data import check_data
 from .hooks.labels_hook import LabelsHook
 from .hooks.stop_hook import StopHook
+from .hooks.ticket_hook import TicketHook
 from .rehearsal import checks, rehearse
 from .run import launcher
 from .run.processes import stop_together
@@ -46,6 +47,8 @@ def train(cfg: Config) -> Runner:
         runner = build_runner(cfg)
         runner.register_hook(LabelsHook())
         _listen(runner, signals)
+        if (ticket := find_hook(runner, TicketHook)) is not None:
+            ticket.rehearsed = cfg.get('rehearsal', True)
         try:
             with holding(cfg):
                 runner.train()

@@ -4,14 +4,14 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from mmengine.registry import DefaultScope
 
 from ...errors import ConfigError, DataError, MMSTError, shorten
 from ...settings.checks import suggestion
 from ...settings.parts import leaves
-from ...settings.resolve import other_name, resolve
+from ...settings.resolve import other_name
 from ...settings.words import arguments
 from ..run.stop import Stopped
 from .places import Place, Places, frames
@@ -115,7 +115,7 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
         return place, near.replace("'", f"'{parent}.", 1)
     if 'is not in the' in text and place.registry is not None:
         named = place.inner('type') if isinstance(place.value, dict) else place
-        return named, other_name(place.given['type'], place.registry)
+        return named, other_name(place.kind, place.registry)
     if (isinstance(error, KeyError) and re.search(r'pipeline\[\d+\]$', place.key)
             and 'results' in frames(error)[0][0].f_locals):
         return place, f'an earlier transform must give {text}: check their order'
@@ -141,7 +141,7 @@ def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
     """Return the one setting that is to blame, else the whole place.
 
     It is the one that the error names, by key or by value, that the failing line of code uses, that
-    is a variable where it failed, without which building works, or that another part reads.
+    is a variable where it failed, or that another part reads.
     """
     naming = place if isinstance(place.value, str) else None  # a class that its neighbours build
     place = whole.inner(place.key.rpartition('.')[0]) if naming else place
@@ -170,14 +170,6 @@ def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
     for found in (named, by_value, by_line, in_use):
         if len(found) == 1:
             return place.inner(next(iter(found)).partition('[')[0])
-    for name in set(settings) & set(place.given):
-        with suppress(Exception):  # anything can be wrong without it, too
-            kept = {key: value for key, value in place.given.items()
-                    if key not in (name, 'type', '_scope_')}
-            kind = resolve(place.registry, place.given['type'])
-            if kind is not None:
-                kind(**kept)
-                return place.inner(name)
     quoted = [key for key, value in leaves(whole.value) if isinstance(value, str) and re.search(
         rf'(["\'`]){re.escape(value)}\1', text) and not key.endswith('.type')]
     # A part may read the settings of another, e.g. a head model.test_cfg.

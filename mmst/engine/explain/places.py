@@ -2,7 +2,8 @@
 import linecache
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from traceback import walk_tb
 from types import FrameType
 from typing import Any
 from unittest import mock
@@ -34,19 +35,19 @@ class Place:
         key (str): E.g. ``'model.backbone'``.
         value (Any): The value there.
         registry (Registry, optional): That was building an object from it.
-        given (dict): The arguments for the object.
+        kind (str | type, optional): The ``type`` of that object.
         line (str): Source code of the object made from it, where that failed.
     """
     key: str
     value: Any
     registry: Registry | None = None
-    given: dict[str, Any] = field(default_factory=dict)
+    kind: Any = None
     line: str = ''
 
     def inner(self, name: str) -> 'Place':
         """Return the setting ``name``, or one further inside; its value is None if not given."""
         value = dict(leaves(self.value)).get(name)
-        return Place(join(self.key, name), value, self.registry, self.given)
+        return Place(join(self.key, name), value, self.registry, self.kind)
 
 
 class Places:
@@ -106,8 +107,7 @@ class Places:
                 return Place(copied[0], self.parts[copied[0]])
             own = next(filter(None, (self.of(seen.get(name)) for name in _OWNERS)), None)
             if function in _BUILDERS and (key := self._key_of(seen.get('cfg'))):
-                given = dict(seen.get('args') or {}, type=seen['cfg'].get('type'))
-                return Place(key, self.parts[key], seen['registry'], given)
+                return Place(key, self.parts[key], seen['registry'], seen['cfg'].get('type'))
             if own:
                 line = linecache.getline(frame.f_code.co_filename, number)
                 return Place(own, self.parts.get(own), line=line)
@@ -139,11 +139,7 @@ class Places:
 
 def frames(error: BaseException) -> list[tuple[FrameType, int]]:
     """Return frames of the traceback with their line, innermost first."""
-    found, step = [], error.__traceback__
-    while step is not None:
-        found.append((step.tb_frame, step.tb_lineno))
-        step = step.tb_next
-    return found[::-1]
+    return list(walk_tb(error.__traceback__))[::-1]
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -66,10 +66,12 @@ class TicketHook(IntervalHook):
         self.model = model
         self.paper = check_figures('TicketHook.paper', paper)
         self._evaluated = EvaluatedNetwork()
+        #: Whether a rehearsal has built the network of a ticket already.
+        self.rehearsed = False
 
     def check_plan(self, plan: RunPlan) -> None:
         plan.check_evaluated()
-        if plan.cfg is not None:
+        if plan.cfg is not None and not self.rehearsed:
             check_described(plan.model, model_config(plan.cfg, self.model))
 
     def before_run(self, runner: Runner) -> None:

@@ -20,6 +20,7 @@ from short_runs import short_run
 from tiny_street import load_tool
 
 from mmst.engine import training
+from mmst.engine.hooks import ticket_hook
 from mmst.engine.rehearsal import check, rehearse
 from mmst.engine.rehearsal.sandbox import sandbox
 from mmst.engine.run.command_line import complete, configure
@@ -136,6 +137,15 @@ def test_the_network_is_built_once_for_all_checks_and_once_for_the_run(
         training.train(cfg)
         assert built == [0, 9]  # by the checks' seed, and by the run's own
         built.clear()
+
+
+@pytest.mark.parametrize('rehearsal', [True, False])
+def test_a_ticket_is_tried_once_before_the_run(tmp_path, monkeypatch, rehearsal):
+    tried = []
+    monkeypatch.setattr(ticket_hook, 'check_described', lambda *given: tried.append(given))
+    training.train(tiny.config(tmp_path / 'work', 2, val=1, launcher='none', ticket=True,
+                               rehearsal=rehearsal))
+    assert len(tried) == 1
 
 
 def test_runner_of_the_users_own_that_changes_its_network_is_rehearsed_with_it(cfg):
