@@ -11,10 +11,12 @@ from small_nets import cut_at_random, initialised
 import mmst  # noqa: F401
 from mmst.pruning.criteria import Magnitude
 from mmst.pruning.draw import draw_mask
+from mmst.pruning.levels import kept_by_levels
 from mmst.pruning.mask import Mask
 from mmst.pruning.prunable import prunable_weights
 from mmst.registry import MODELS
 from mmst.tickets import Ticket
+from mmst.tickets.family import Family
 
 ROOT = Path(__file__).parents[1]
 TASKS = ('cityscapes', 'imagenet', 'coco')
@@ -34,6 +36,14 @@ def small_ticket(task='cityscapes', sparsity=0.9, cut=0.3, scope='layer', **back
     scores = Magnitude().score(prunable_weights(model), {})
     meta = dict(default_scope=cfg.default_scope, input_shape=[40, 48], sparsity=sparsity)
     return Ticket.from_model(model, cfg.model, draw_mask(scores, sparsity, scope), meta)
+
+
+def with_levels(ticket, levels):
+    """The ticket, whose sparsity is the first level, with sparser levels of its own weights."""
+    weights = {name: ticket.state_dict[name] for name in ticket.mask}
+    counts = kept_by_levels(weights, ticket.mask, levels, levels[0], 'layer')
+    return Ticket(ticket.model, ticket.state_dict, ticket.mask, ticket.meta,
+                  Family(tuple(levels), counts, [{} for _ in levels]))
 
 
 def with_n_m_mask(ticket):

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
+from .. import files
 from ..costs.cost import image_channels
 from ..deploy.open import check_shape, open_ticket
-from ..errors import config_error
+from ..errors import TicketError, config_error
 from ..lab.demo.speed import Run, milliseconds, sparse_engine
 from ..lab.machine import machine
 from ..lab.study.curves import merge, read_table
@@ -39,11 +40,10 @@ def run(args: argparse.Namespace) -> None:
 
 def draw_tickets(args: argparse.Namespace, folder: Path) -> list[Path]:
     """Draw accuracy against milliseconds, which are measured now; returns the paths."""
-    tickets = {str(path): open_ticket(str(path)) for path in args.tables}
+    tickets, facts = opened(args.tables)
     shapes = [check_shape(args.shape), *(ticket.meta.get('input_shape')
                                          for ticket in tickets.values())]
     shape = first_shape(*shapes)
-    facts = {path: known_facts(path, ticket) for path, ticket in tickets.items()}
     metric = common_metric(facts, args.metric)
     times = times_of(tickets, shape)
     levels = [Level(path, facts[path]['sparsity'], facts[path]['metrics'][metric], times[path])
@@ -53,6 +53,42 @@ def draw_tickets(args: argparse.Namespace, folder: Path) -> list[Path]:
               f'{level.milliseconds:.3g} ms')
     caption = f'sparse engine, one thread, {shape[0]}x{shape[1]}, {machine()["cpu"]}'
     return write_curve(levels, metric, caption, args.name, folder)
+
+
+def opened(paths: Sequence[Path]) -> tuple[dict[str, Ticket], dict[str, Mapping[str, Any]]]:
+    """Return tickets by name, of a family those of its levels, and what is known of each."""
+    tickets: dict[str, Ticket] = {}
+    facts: dict[str, Mapping[str, Any]] = {}
+    for path in map(str, paths):
+        ticket = open_ticket(path)
+        if ticket.family is None:
+            tickets[path], facts[path] = ticket, known_facts(path, ticket)
+            continue
+        metrics = level_metrics(path)
+        for level in ticket.family.levels:
+            name = f'{path} at {level:g}'
+            tickets[name] = ticket.at(level)
+            facts[name] = dict(sparsity=tickets[name].sparsity, metrics=metrics.get(level))
+    return tickets, facts
+
+
+def level_metrics(path: str) -> dict[float, dict[str, float]]:
+    """Return the metrics of each level that a run has written next to a family; none where it has
+    not.
+
+    Raises:
+        TicketError: The file is damaged.
+    """
+    summary = Path(path).with_suffix('.json')
+    if not summary.is_file():
+        return {}
+    try:
+        return {float(row['level']): {str(name): float(value)
+                                      for name, value in row['metrics'].items()}
+                for row in files.parse_json(files.read_text(summary))['levels']}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TicketError(f'{summary} is no summary of a family ({error}). Remedy: take it from '
+                          'the run again, or move it away.') from None
 
 
 def common_metric(facts: Mapping[str, Mapping[str, Any]], asked: str | None) -> str:

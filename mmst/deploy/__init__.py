@@ -1,4 +1,4 @@
 """Makes tickets small and fast: compaction, export, sparse inference."""
-from .sparse import SparseModel
+from .sparse import SparseLevels, SparseModel
 
-__all__ = ['SparseModel']
+__all__ = ['SparseLevels', 'SparseModel']

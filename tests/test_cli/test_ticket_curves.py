@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from deploy_tickets import small_ticket
+from deploy_tickets import small_ticket, with_levels
 from sparse_nets import needs_kernel
 from study_tables import curves_table
 from tiny_street import load_tool
@@ -20,6 +20,12 @@ def folder(tmp_path_factory):
         small_ticket(sparsity=sparsity, cut=0).save(folder / f'{name}.pth')
         (folder / f'{name}.json').write_text(json.dumps(dict(metrics=METRICS[name])))
     shutil.copy(folder / 'a.pth', folder / 'bare.pth')
+    family = with_levels(small_ticket(sparsity=0.5, cut=0), (0.5, 0.9))
+    for name in ('family', 'broken'):
+        family.save(folder / f'{name}.pth')
+    rows = [dict(level=0.5, metrics=METRICS['a']), dict(level=0.9, metrics=METRICS['b'])]
+    (folder / 'family.json').write_text(json.dumps(dict(levels=rows)))
+    (folder / 'broken.json').write_text(json.dumps(dict(levels=[dict(level='a')])))
     (folder / 'table.json').write_text(json.dumps(curves_table()))
     return folder
 
@@ -43,7 +49,17 @@ def test_tickets_are_timed_and_drawn_with_the_metrics_of_their_runs(folder, tmp_
     assert 'b.pth: 90.0% sparse, aAcc 60' in capsys.readouterr().out
 
 
+@needs_kernel
+def test_all_levels_of_a_family_are_drawn(folder, tmp_path):
+    assert tool(folder, 'family.pth', '--out', str(tmp_path)) == 0
+    rows = list(csv.DictReader((tmp_path / 'curves.csv').open()))
+    assert {row['ticket'].rpartition(' at ')[2]: float(row['mIoU']) for row in rows} == {
+        '0.5': 40., '0.9': 35.5}
+    assert sorted(round(float(row['sparsity']), 1) for row in rows) == [0.5, 0.9]
+
+
 @pytest.mark.parametrize('words, printed', [
+    (['broken.pth'], 'is no summary of a family'),
     (['a.pth', 'table.json'], 'is no table of a study, and others are'),
     (['a.pth', 'bare.pth'], 'its metrics are not known'),
     (['a.pth', 'b.pth', '--metric', 'AP'], "--metric = 'AP': the tickets do not all have it"),

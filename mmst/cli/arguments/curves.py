@@ -3,7 +3,7 @@
 TABLE is the STUDY.json of `mmst study` or `mmst sweep`, e.g. of sweeps of several methods.
 PNG, SVG and the points as CSV are written; tables without curves become bars.
 Tickets, of several sparsities, are timed here by the sparse engine, in turns; their accuracies are
-those of the .json of their names, as runs write them.
+those of the .json of their names, as runs write them. Of a family.pth all levels are drawn.
 """
 import argparse
 from pathlib import Path

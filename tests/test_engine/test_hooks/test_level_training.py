@@ -187,6 +187,17 @@ def test_setting_that_cannot_be_is_refused(tmp_path, change, key):
         levels_run(tmp_path, prune=change)
 
 
+def test_second_pass_works_in_lower_precision_too(tmp_path):
+    runner = levels_run(tmp_path, 2, search=False, val=0, checkpoint=None, ticket=True,
+                        wrapper=dict(type='mmst.MaskedAmpOptimWrapper'),
+                        prune=dict(reactivation=None))
+    runner.train()
+    states = runner.optim_wrapper.masks.values()
+    assert all(state['value'].isfinite().all() for state in states)
+    assert any(state['value'].any() for state in states)
+    assert (tmp_path / 'family.pth').is_file()
+
+
 def test_gathered_gradients_are_refused(tmp_path):
     with pytest.raises(ConfigError, match='accumulative_counts'):
         levels_run(tmp_path, wrapper=dict(accumulative_counts=2)).train()
