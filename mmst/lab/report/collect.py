@@ -19,6 +19,7 @@ from ..baselines import Baseline, read_baselines
 from . import logs
 from .dumped_config import read_dumped
 from .supernet import supernet_widths, widths_of_survivors
+from .undescribed import describe_run
 
 Entry = dict[str, Any]
 
@@ -138,7 +139,7 @@ def collect(work_dir: str | Path) -> RunData:
     summary = _summary(folder, entries, notes)
     path = logs.config_file(folder)
     cfg = _config(path, notes)
-    run = run or _describe(cfg, checkpoint)
+    run = run or describe_run(cfg, checkpoint)
     before = run.get('widths') or _before(cfg, notes)
     return RunData(
         folder.resolve().name, run, entries, summary, _losses(folder, run), before,
@@ -236,19 +237,6 @@ def _layers(entries: list[Entry], summary: Mapping[str, Any] | None) -> Mapping[
         return summary['layer_sparsity']
     return next((e['state']['layers'] for e in entries[::-1] if e.get('state', {}).get('layers')),
                 {})
-
-
-def _describe(cfg: Config | None, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return config and checkpoint of a run whose timeline does not describe it."""
-    loop = dict((cfg or {}).get('train_cfg') or {})
-    meta, search = checkpoint.get('meta') or {}, checkpoint.get('mmst_search') or {}
-    by_epoch = 'max_iters' not in loop
-    found = dict(unit='epoch' if by_epoch else 'iteration', supernet=search.get('supernet'),
-                 steps=loop.get('max_epochs' if by_epoch else 'max_iters'),
-                 iterations_per_step=1 if not by_epoch else None)
-    if by_epoch and meta.get('epoch') and meta.get('iter'):
-        found['iterations_per_step'] = meta['iter'] / meta['epoch']
-    return {key: value for key, value in found.items() if value is not None}
 
 
 def _losses(folder: Path, run: Mapping[str, Any]) -> list[tuple[float, float]]:

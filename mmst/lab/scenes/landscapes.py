@@ -4,7 +4,21 @@ import itertools
 import numpy as np
 
 from .drawing import FOLIAGE, PAINT, between, darker, pick, value_noise
-from .space import FRONT, Camera, Place, Stage, cuboid, end_panel, prism
+from .landscape_things import (
+    STONE,
+    draw_airplane,
+    draw_animal,
+    draw_bench,
+    draw_boat,
+    draw_flag,
+    draw_flowers,
+    draw_house,
+    draw_palm,
+    draw_rock,
+    draw_tower,
+)
+from .riders import draw_person
+from .space import Camera, Place, Stage
 from .street_sides import (
     draw_building,
     draw_fence,
@@ -14,7 +28,7 @@ from .street_sides import (
     draw_tree,
     leaves,
 )
-from .vehicles import draw_bus, draw_car, draw_person, draw_truck
+from .vehicles import draw_bus, draw_car, draw_truck
 
 #: Contrast of fine, middle and coarse texture of plants, water and ground.
 SURFACES = {'tree': (.13, .13, .08), 'grass': (.10, .06, .06), 'field': (.08, .09, .06),
@@ -24,7 +38,6 @@ SURFACES = {'tree': (.13, .13, .08), 'grass': (.10, .06, .06), 'field': (.08, .0
             'rug': (.08, .06, .04), 'road': (.035, .03, .05), 'path': (.06, .06, .05)}
 _SKIES = np.array([[(200, 160, 110), (225, 210, 190)], [(190, 190, 185), (215, 215, 212)],
                    [(150, 110, 90), (150, 185, 225)], [(225, 190, 150), (235, 230, 225)]], float)
-_STONE = np.array([(110, 110, 110), (90, 95, 105), (130, 125, 115), (100, 115, 135)], float)
 _BARE = np.array([(120, 165, 195), (90, 120, 150), (70, 95, 125), (150, 185, 205)], float)
 _WATER = np.array([(150, 120, 80), (130, 130, 90), (120, 110, 105), (110, 90, 60)], float)
 FAR = 120.0
@@ -64,7 +77,7 @@ def _ridge(stage, rng, color, label, height, rough):
 
 
 def _mountains(stage, rng, name):
-    color = pick(rng, _STONE)
+    color = pick(rng, STONE)
     outline = _ridge(stage, rng, color, name('mountain'), between(rng, 18, 38), 0.9)
     for peak in outline[1:-1:2]:  # faces turned from the light
         foot = peak * (1, 0, 1) + (between(rng, 3, 9), 0, 0)
@@ -72,125 +85,6 @@ def _mountains(stage, rng, name):
         if peak[1] > 24:
             stage.face([peak, peak - (3, 6, 0), peak - (0, 4, 0), peak - (-3, 6, 0)],
                        (225, 225, 225), None)
-
-
-def draw_house(stage, rng, place, name):
-    """Draw a small house with a gable roof, door and windows."""
-    wide, deep, high = between(rng, 5, 8), between(rng, 5, 8), between(rng, 2.6, 4.5)
-    color, roof, pane = pick(rng), pick(rng), darker(pick(rng), 0.5)
-    ridge = high + between(rng, 1.5, 3)
-    profile = [(-deep / 2, 0), (deep / 2, 0), (deep / 2, high), (0, ridge), (-deep / 2, high)]
-    faces = [(points, normal, roof if abs(normal[0]) < .5 and normal[1] > 0.2 else paint)
-             for points, normal, paint in prism(profile, -wide / 2, wide / 2, color)]
-    details = [end_panel(-.5, .5, 0, 2.0, deep / 2, FRONT, pick(rng))]
-    for x in (-wide / 3, wide / 3):
-        details.append(end_panel(x - .55, x + .55, 1.0, 2.2, deep / 2, FRONT, pane))
-    for side in (-1, 1):
-        x, z = side * (wide / 2 + .01), np.array([-.6, .6, .6, -.6])
-        for shift in (-deep / 4, deep / 4):
-            panel = np.column_stack([np.full(4, x), [1.0, 1.0, 2.2, 2.2], z + shift])
-            details.append((panel, np.array([side, 0, 0.0]), pane))
-    stage.solid(place, faces, name('house'), details)
-
-
-def _rock(stage, rng, x, z, name):
-    size, color = between(rng, 0.4, 1.3), pick(rng, _STONE)
-    angle = np.linspace(0, np.pi, 7)
-    radius = size * rng.uniform(0.75, 1.2, 7)
-    outline = np.column_stack([x + 1.3 * radius * np.cos(angle), radius * np.sin(angle),
-                               np.full(7, z)])
-    stage.face(outline, color, name('rock'))
-    stage.face(outline[3:], darker(color, 0.75), name('rock'))
-
-
-def _palm(stage, rng, x, z, name):
-    high, green = between(rng, 3.5, 5.5), pick(rng, FOLIAGE)
-    top = np.array([x + between(rng, -.8, .8), high, z])
-    stage.line([(x, 0, z), (x + .1, high / 2, z), top], 0.28, pick(rng, FOLIAGE[3:5]) * .8,
-               name('palm'))
-    for angle in np.linspace(-0.4, np.pi + 0.4, 9):
-        reach = between(rng, 1.3, 2.0)
-        middle = top + reach * .6 * np.array([np.cos(angle), np.sin(angle) * .8 + .25, 0])
-        tip = top + reach * np.array([np.cos(angle), np.sin(angle) * .4 - .25, 0])
-        stage.line([top, middle, tip], 0.24, darker(green, between(rng, .75, 1.25)), name('palm'))
-
-
-def draw_boat(stage, rng, x, z, name):
-    color, size = pick(rng), between(rng, 1.5, 3.0)
-    hull = np.array([(-1, .5, 0), (-.7, 0, 0), (.7, 0, 0), (1.1, .55, 0)]) * size
-    stage.face(hull + np.array((x, 0, z)), color, name('boat'))
-    stage.line([(x, .5 * size, z), (x, 2.3 * size, z)], .12, (80, 90, 100), name('boat'))
-    sail = np.array([(.08, .65, 0), (.9, .65, 0), (.08, 2.2, 0)]) * size
-    stage.face(sail + np.array((x, 0, z)), darker(pick(rng), 1.3), name('boat'))
-    stage.face(sail * (-.7, .9, 1) + (x, 0, z), darker(pick(rng), 1.2), name('boat'))
-
-
-def draw_animal(stage, rng, place, name):
-    """Draw a four-legged grazer: barrel, neck, head, legs and tail."""
-    color, size = pick(rng), between(rng, 0.8, 1.3)
-
-    def line(points, width):
-        stage.line(place.world(np.array(points) * size), width * size, color, name('animal'))
-
-    for z in (-.55, -.45, .45, .55):
-        line([(.12 * np.sign(z), .8, z), (.12 * np.sign(z), 0, z + .05)], .14)
-    line([(0, .95, -.5), (0, .95, .5)], .55)
-    head = between(rng, .3, 1.5)
-    line([(0, 1.05, .6), (0, head, 1.05)], .28)
-    line([(0, head, 1.0), (0, head - .12, 1.35)], .24)
-    line([(0, 1.1, -.72), (0, .6, -.85)], .07)
-
-
-def _bench(stage, rng, place, name):
-    color, label = pick(rng), name('bench')
-    for x in (-.75, .75):
-        stage.solid(place, cuboid((x - .06, x + .06), (0, .85), (-.05, .05), (70, 70, 72)), label)
-        stage.solid(place, cuboid((x - .06, x + .06), (0, .42), (.4, .5), (70, 70, 72)), label)
-    stage.solid(place, cuboid((-.95, .95), (.4, .48), (0, .5), color), label)
-    for low in (.56, .74):
-        stage.solid(place, cuboid((-.95, .95), (low, low + .13), (-.06, 0), color), label)
-
-
-def _airplane(stage, rng, name):
-    """Draw an airplane high above the far end."""
-    x, y, size = between(rng, -14, 14), between(rng, 12, 20), between(rng, 4.5, 7.0)
-    color, side = pick(rng), rng.choice([-1, 1])
-    shapes = [[(-1, 0), (-.9, .14), (.8, .14), (1, .02), (.8, -.1), (-.8, -.08)],
-              [(-1, .1), (-1.1, .5), (-.9, .5), (-.7, .12)],
-              [(-.1, 0), (.3, 0), (-.3, -.5), (-.5, -.5)]]
-    for shape, light in zip(shapes, (1, .85, .8), strict=True):
-        flat = np.array(shape) * size * (side, 1)
-        stage.face(np.column_stack([x + flat[:, 0], y + flat[:, 1], np.full(len(flat), 50.0)]),
-                   darker(color, light), name('airplane'))
-
-
-def _tower(stage, rng, x, z, name):
-    """Draw a slender round tower with a pointed top."""
-    high, color = between(rng, 14, 22), pick(rng)
-    outline = np.array([(-1.6, 0), (1.6, 0), (1.3, high), (1.7, high), (1.7, high + 1),
-                        (0, high + 5), (-1.7, high + 1), (-1.7, high), (-1.3, high)])
-    stage.face(np.column_stack([x + outline[:, 0], outline[:, 1], np.full(9, z)]), color,
-               name('tower'))
-    for y in np.arange(3, high - 1, 3.5):
-        stage.line([(x, y, z), (x, y + 1, z)], .6, darker(color, .5), name('tower'))
-
-
-def _flag(stage, rng, x, z, name):
-    high = between(rng, 5, 7)
-    stage.line([(x, 0, z), (x, high, z)], .12, (120, 120, 120), name('flag'))
-    wave = np.linspace(0, 1.8, 6)
-    sway = .12 * np.sin(wave * 4)
-    upper = np.column_stack([x + wave, high + sway, np.full(6, z)])
-    stage.face(np.vstack([upper, upper[::-1] - (0, 1.2, 0)]), pick(rng), name('flag'))
-    stage.face(np.vstack([upper - (0, .4, 0), upper[::-1] - (0, .8, 0)]), pick(rng), name('flag'))
-
-
-def _flowers(stage, rng, x, z, name):
-    spots = np.column_stack([x + rng.normal(0, .8, 16), rng.uniform(.2, .45, 16),
-                             z + rng.normal(0, .5, 16)])
-    for spot in spots:
-        stage.line([spot * (1, 0, 1), spot], .04, (60, 110, 60), name('flower'))
-    stage.discs(spots, [.14] * 16, [pick(rng) for _ in spots], name('flower'))
 
 
 def _in_order(items):
@@ -243,7 +137,7 @@ def draw_country(canvas, rng, name):
     if rng.random() < 0.6:
         _ridge(stage, rng, pick(rng, FOLIAGE), name('hill'), between(rng, 5, 12), 0.3)
     if rng.random() < 0.5:
-        _airplane(stage, rng, name)
+        draw_airplane(stage, rng, name)
     near = str(rng.choice(['field', 'grass', 'earth']))
     palette = _BARE if near == 'earth' else FOLIAGE
     color = pick(rng, palette)
@@ -264,7 +158,7 @@ def draw_country(canvas, rng, name):
     for z in rng.uniform(8, 30, int(rng.integers(2, 6))):
         items.append((z, lambda z=z: draw_tree(stage, rng, spread(z), z, name('tree'))))
     for z in rng.uniform(4, 10, 2):
-        items.append((z, lambda z=z: _rock(stage, rng, spread(z), z, name)))
+        items.append((z, lambda z=z: draw_rock(stage, rng, spread(z), z, name)))
     for z in rng.uniform(6, 12, int(rng.integers(1, 4))):
         place = Place(spread(z), z, between(rng, 0, 6.3))
         items.append((z, lambda place=place: draw_animal(stage, rng, place, name)))
@@ -288,16 +182,16 @@ def draw_coast(canvas, rng, name):
     for z in rng.uniform(shore + 8, 50, int(rng.integers(1, 4))):
         items.append((z, lambda z=z: draw_boat(stage, rng, spread(z), z, name)))
     for z in rng.uniform(6, shore - 2, int(rng.integers(1, 4))):
-        items.append((z, lambda z=z: _palm(stage, rng, spread(z), z, name)))
+        items.append((z, lambda z=z: draw_palm(stage, rng, spread(z), z, name)))
     for z in rng.uniform(5, shore - 1, int(rng.integers(1, 4))):
-        items.append((z, lambda z=z: _rock(stage, rng, spread(z), z, name)))
+        items.append((z, lambda z=z: draw_rock(stage, rng, spread(z), z, name)))
     for z in rng.uniform(5, shore - 2, int(rng.integers(0, 3))):
         place = Place(spread(z), z, between(rng, 0, 6.3))
         items.append((z, lambda place=place: draw_person(
             stage, rng, place, name('person'), str(rng.choice(['walk', 'run', 'reach'])))))
     if rng.random() < 0.6:
         z = between(rng, 28, 40)
-        items.append((z, lambda: _tower(stage, rng, spread(z), z, name)))
+        items.append((z, lambda: draw_tower(stage, rng, spread(z), z, name)))
     _in_order(items)
 
 
@@ -321,16 +215,16 @@ def draw_park(canvas, rng, name):
         items.append((z, lambda z=z: draw_tree(stage, rng, spread(z), z, name('tree'))))
     for z in rng.uniform(5, 9, int(rng.integers(1, 3))):
         place = Place(spread(z), z, np.pi + between(rng, -.7, .7))
-        items.append((z, lambda place=place: _bench(stage, rng, place, name)))
+        items.append((z, lambda place=place: draw_bench(stage, rng, place, name)))
     for z in rng.uniform(4, 8, 2):
-        items.append((z, lambda z=z: _flowers(stage, rng, spread(z), z, name)))
+        items.append((z, lambda z=z: draw_flowers(stage, rng, spread(z), z, name)))
     for z in rng.uniform(5, 11, int(rng.integers(1, 4))):
         place = Place(spread(z), z, between(rng, 0, 6.3))
         items.append((z, lambda place=place: draw_person(
             stage, rng, place, name('person'), str(rng.choice(['walk', 'run', 'stand'])))))
     if rng.random() < 0.6:
         z = between(rng, 9, 14)
-        items.append((z, lambda: _flag(stage, rng, spread(z), z, name)))
+        items.append((z, lambda: draw_flag(stage, rng, spread(z), z, name)))
     _in_order(items)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from .drawing import Canvas, between, draw_clutter, exposed, pick, textured, write_image
 from .furniture import chair, sofa
-from .landscapes import draw_animal, draw_boat, draw_house
+from .landscape_things import draw_animal, draw_boat, draw_house
+from .riders import draw_bicycle, draw_motorcycle
 from .space import Camera, Place, Stage
-from .vehicles import draw_bicycle, draw_bus, draw_car, draw_motorcycle, draw_truck
+from .vehicles import draw_bus, draw_car, draw_truck
 
 
 def _named(draw):

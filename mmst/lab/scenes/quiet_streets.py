@@ -8,20 +8,12 @@ import itertools
 import numpy as np
 
 from .drawing import FOLIAGE, Canvas, between, darker, exposed, pick, surfaced
+from .riders import draw_person
 from .space import Camera, Place, Stage, Things
-from .street_scenes import (
-    BUILDING,
-    CAR,
-    PERSON,
-    ROAD,
-    SIDEWALK,
-    SKY,
-    VEGETATION,
-    draw_sky,
-    write_scenes,
-)
+from .street_classes import BUILDING, CAR, PERSON, ROAD, SIDEWALK, SKY, VEGETATION
+from .street_scenes import draw_sky, write_scenes
 from .street_sides import draw_building, draw_hedge, draw_tree, leaves
-from .vehicles import draw_car, draw_person
+from .vehicles import draw_car
 
 FAR = 60.0
 

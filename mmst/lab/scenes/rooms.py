@@ -5,8 +5,8 @@ import numpy as np
 
 from .drawing import between, darker, pick
 from .furniture import FREE, PIECES, chandelier, facing
+from .riders import draw_person
 from .space import Camera, Place, Stage
-from .vehicles import draw_person
 
 #: By kind of room: pieces that must stand at a wall, that may, and that may stand free.
 ROOMS = (

@@ -7,7 +7,8 @@ import json
 import numpy as np
 
 from .drawing import write_image
-from .street_scenes import CITIES, CLASSES, STEP, draw_things
+from .street_classes import CLASSES
+from .street_scenes import CITIES, STEP, draw_things
 
 #: Train ids of the classes that have boxes, and their category ids as in Cityscapes' label ids.
 CATEGORY_IDS = {11: 24, 12: 25, 13: 26, 14: 27, 15: 28, 16: 31, 17: 32, 18: 33}

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 
 from .drawing import FOLIAGE, between, darker, pick
-from .space import Place, box
+from .solids import box
+from .space import Place
 
 
 def _panels(x, z0, z1, y0, y1, columns, rows, fill=0.6):

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from mmst.lab.scenes.drawing import Canvas
-from mmst.lab.scenes.space import NEAR, Camera, Place, Stage, box, prism
+from mmst.lab.scenes.solids import box, prism
+from mmst.lab.scenes.space import NEAR, Camera, Place, Stage
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from mmengine.registry import init_default_scope
 
 from mmst.lab.scenes import generate
-from mmst.lab.scenes.street_scenes import CLASSES, LABEL_IDS
+from mmst.lab.scenes.street_classes import CLASSES, LABEL_IDS
 
 SIZE = (96, 192)
 
