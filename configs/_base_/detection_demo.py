@@ -21,6 +21,6 @@ default_hooks = dict(
     search=dict(units='graph', interval=2, rho=0.06, threshold=0.05, warmup=1, minimum=8,
                 input_shape=(128, 256)),
     prune=dict(sparsity=0.8, interval=2, parts=['backbone', 'neck', 'bbox_head']),
-    recalibrate=dict(batches=2, batch_size=8),
+    recalibrate=dict(batches=4),
     checkpoint=dict(interval=4))
 auto_scale_lr = dict(enable=False, base_batch_size=4)

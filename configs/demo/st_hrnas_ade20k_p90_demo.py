@@ -45,5 +45,5 @@ default_hooks = dict(
     ema=dict(momentum=0.02),
     search=dict(interval=2, rho=1e-3, warmup=2, input_shape=(128, 128)),
     prune=dict(interval=3),
-    recalibrate=dict(batches=2, batch_size=8),
+    recalibrate=dict(batches=4),
     checkpoint=dict(interval=6))

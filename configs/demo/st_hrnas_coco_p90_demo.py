@@ -52,5 +52,5 @@ default_hooks = dict(
     # Queries, keys and values begin at 0.09 (Xavier), everything else at 0.001: in so few steps
     # magnitudes keep little but them. The ticket then has 0.00 AP.
     prune=dict(interval=3, transformers=False),
-    recalibrate=dict(batches=2, batch_size=16),
+    recalibrate=dict(batches=4),
     checkpoint=dict(interval=6))

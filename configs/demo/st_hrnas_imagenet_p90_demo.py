@@ -51,5 +51,5 @@ default_hooks = dict(
     ema=dict(momentum=0.02),
     search=dict(interval=3, rho=5e-4, warmup=2, input_shape=(64, 64)),
     prune=dict(interval=2),
-    recalibrate=dict(batches=4, batch_size=16),
+    recalibrate=dict(batches=8),
     checkpoint=dict(interval=6))
