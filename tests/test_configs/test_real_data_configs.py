@@ -42,3 +42,10 @@ def test_network_and_events_are_those_of_the_demo(name):
 def test_cudnn_makes_no_trials_where_searches_change_shapes(name):
     cfg = Config.fromfile(DEMOS.parent / f'st_hrnas_{name}_p90.py')
     assert cfg.env_cfg.cudnn_benchmark is False and cfg.default_hooks.search
+
+
+@pytest.mark.parametrize('name', ['cityscapes', 'ade20k', 'imagenet', 'coco'])
+def test_demos_recalibrate_by_batches_of_the_size_of_training(name):
+    cfg = load(name, 'p90_demo')
+    size = cfg.train_dataloader.batch_size
+    assert cfg.default_hooks.recalibrate.get('batch_size', size) == size

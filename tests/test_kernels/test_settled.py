@@ -6,7 +6,8 @@ import torch
 
 from mmst.kernels.settled import settled
 
-#: A network is made, trained a step by kernels and evaluated; the command line is ready.
+#: A network is made, trained a step by kernels and evaluated; the command line is ready; a whole
+#: model of a toolbox that does not import torchvision (which imports the compiler) evaluates.
 SCRIPT = '''
 import sys
 import torch
@@ -23,6 +24,20 @@ image = torch.rand(1, 4, 16, 16).contiguous(memory_format=torch.channels_last)
 block(image).sum().backward()
 with torch.no_grad():
     block.eval()(image)
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmst.models.build import build_model
+from mmst.kernels.ops import KernelOps
+from mmst.models.hrnas.ops import use_ops
+
+cfg = Config.fromfile(mmst.cfg('demo/st_hrnas_coco_p90_demo.py'))
+init_default_scope(cfg.default_scope)
+model = build_model(cfg.model).eval()
+use_ops(model, KernelOps(('cpu', )))
+with torch.no_grad():
+    model(torch.rand(1, 3, 96, 72), None, mode='tensor')
+assert 'torchvision' not in sys.modules
 print('torch._dynamo' in sys.modules)
 '''
 
