@@ -65,6 +65,11 @@ class GraphGroup:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    @property
+    def without(self) -> str:
+        """Return what the parts train without, after the memory did not suffice."""
+        return 'a CUDA graph' if self.off else 'a CUDA graph of more than one shape of input'
+
     def agree(self) -> bool:
         """Let all ranks save as much memory as the one that has least; the log names that one.
 
@@ -95,12 +100,11 @@ class GraphGroup:
     def _follow(self, rank: int, level: int, said: str) -> None:
         """Save as much memory as another rank, and tell why."""
         self._save_memory(level)
-        what = 'a CUDA graph' if self.off else 'a CUDA graph of more than one shape of input'
         reason = f'the memory of rank {rank} did not suffice ({said}), and ranks are alike'
         names = ', '.join(type(part.module).__name__ for part in self.parts)
         for part in self.parts:
             part.reasons.append(reason)
-        print_log(f'Training {names} without {what}: {reason}', 'current', logging.WARNING)
+        print_log(f'Training {names} without {self.without}: {reason}', 'current', logging.WARNING)
 
 
 def memory_is_short() -> bool:

@@ -166,16 +166,16 @@ class GraphedForward:
             self._graphs[case[0]], self._uses[case[0]] = found, 0
             return True
         # After the error has let go of what the capture held.
-        self._tell(reason)
         self.group.run_out(self, reason)
+        self._tell(reason, self.group.without)
         return False
 
     _new_stream = staticmethod(lambda: torch.cuda.Stream())
 
-    def _tell(self, reason: str) -> None:
+    def _tell(self, reason: str, without: str = 'a CUDA graph') -> None:
         if reason not in self.reasons:
             self.reasons.append(reason)
-            print_log(f'Training {type(self.module).__name__} without a CUDA graph: {reason}',
+            print_log(f'Training {type(self.module).__name__} without {without}: {reason}',
                       'current', logging.WARNING)
 
     def _can_run(self, leaves: Sequence[Any]) -> bool:

@@ -399,11 +399,14 @@ def test_where_memory_runs_out_in_a_capture_all_parts_go_on_without(parts, monke
 
 
 def test_where_memory_runs_out_for_a_second_size_one_is_kept_from_then_on(part, monkeypatch):
+    told = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
     step(part), step(part)
     monkeypatch.setattr(graphed, 'capture', out_of_memory)
     step(part, 2), step(part, 2)
     group = part.forward.group
     assert not group.off and group.kept == 1 and not part.forward.forms()
+    assert len(told) == 1 and 'without a CUDA graph of more than one shape of input: ' in told[0]
     monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
     step(part, 2), step(part), step(part)
     assert len(part.forward.forms()) == 1
