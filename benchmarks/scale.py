@@ -11,6 +11,7 @@ stand in the page. It writes ``docs/scale.md``.
 """
 import argparse
 import io
+import json
 import math
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ from mmst.search.units import find_units
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / 'docs' / 'scale.md'
+EVENTS = ROOT / 'benchmarks' / 'results' / 'events.json'
 #: Images of the training sets; of COCO the people with key points, which are its samples.
 IMAGES = dict(cityscapes=2975, ade20k=20210, coco=149813, imagenet=1281167)
 NAMES = dict(cityscapes='Cityscapes', ade20k='ADE20K', coco='COCO', imagenet='ImageNet')
@@ -109,7 +111,7 @@ def page(runs: dict[str, dict], args: argparse.Namespace) -> str:
         'optimizers and hooks before the first search; everything shrinks with the network. '
         f'A step of {args.step_ms:g} ms and {args.bandwidth:g} GB/s between neighbours are '
         'assumptions: give your own. No run of several GPUs has been measured.',
-        '## Communication of a GPU', _sent(runs, args), OVERLAP,
+        '## Communication of a GPU', _sent(runs, args), _overlap(),
         '## How long', _hours(runs, args), BATCH,
         '## Checkpoints, and what a dead rank costs', _stored(runs, args), DEAD, PAPER]) + '\n'
 
@@ -123,6 +125,11 @@ def _sent(runs: dict[str, dict], args: argparse.Namespace) -> str:
     return '\n'.join(table(
         ('run', 'GPUs', 'each step: gradients', 'that in ms', 'each search: indices, at most',
          'each prune: mask', 'each recalibration: BN statistics'), rows))
+
+
+def _overlap() -> str:
+    times = json.loads(EVENTS.read_text())['supernet']['times']
+    return OVERLAP.format(**{name: times[name]['median_ms'] / 1e3 for name in ('search', 'prune')})
 
 
 def _hours(runs: dict[str, dict], args: argparse.Namespace) -> str:
@@ -163,8 +170,8 @@ Without CUDA graphs the gradients of a bucket are sent while the backward pass g
 when its graph has been replayed, so that only parts overlap: the gradients of the neck and the head
 travel while the backbone's graph runs; those of the backbone, which are most, do not. Nothing
 overlaps with an event, and all GPUs wait for the first: it decides and sends indices and masks.
-On one thread of a CPU a search of the full-width supernet takes 0.12 s and a prune 0.08 s
-([record](results/events.md)); what they take on a GPU now has not been measured.
+On one thread of a CPU a search of the full-width supernet takes {search:.2f} s and a prune
+{prune:.2f} s ([record](results/events.md)); what they take on a GPU now has not been measured.
 Averages, penalties and masks are computed by each GPU for itself.
 """.strip()
 
