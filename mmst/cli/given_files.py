@@ -31,10 +31,22 @@ def check_given_files(args: argparse.Namespace) -> None:
         near = difflib.get_close_matches(study, names, n=1) or names
         raise config_error('STUDY', study, 'no such file', f'give a study, e.g. {near[0]}, or the '
                            f'path of a study file; there are {", ".join(names)}')
+    _check_folders(args)
     run = getattr(args, 'run_folder', None)
     if run is not None and not osp.isdir(run):
         problem = 'this is a file' if osp.exists(run) else 'no such folder'
         raise config_error('WORK_DIR', run, problem, 'give the work directory of a training run')
+
+
+def _check_folders(args: argparse.Namespace) -> None:
+    """Refuse a root that is no folder, and records that are no folder though they are there."""
+    root, records = getattr(args, 'root', None), getattr(args, 'records', None)
+    if root is not None and not osp.isdir(root):
+        problem = 'this is no folder' if osp.exists(root) else 'no such folder'
+        raise config_error('--root', str(root), problem, 'give a checkout\'s folder, or an empty one')
+    if records is not None and osp.exists(records) and not osp.isdir(records):
+        raise config_error('--records', str(records), 'this is no folder', 'give the folder of '
+                           'records of finished runs, or a new one')
 
 
 def _is_found_elsewhere(path: str) -> bool:

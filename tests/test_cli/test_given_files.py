@@ -99,3 +99,18 @@ def test_a_study_that_is_none_is_refused_with_one_of_a_similar_name(folder, ligh
     assert 'no such file' in line and 'e.g. table1' in line
     check_given_files(SimpleNamespace(study='fig2'))
     check_given_files(SimpleNamespace(study='config.py'))
+
+
+@pytest.mark.parametrize('words, problem', [
+    (['metafiles', '--root', 'none'], 'no such folder'),
+    (['metafiles', '--root', 'config.py'], 'this is no folder'),
+    (['study', 'table1', '--table', '--records', 'config.py'], 'this is no folder')])
+def test_a_folder_that_is_none_is_refused_and_not_made(folder, light, capsys, words, problem):
+    assert command.main(words) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert problem in line and 'Remedy: ' in line
+    assert not (folder / 'none').exists()
+
+
+def test_records_may_be_a_folder_that_is_to_be_made(folder):
+    check_given_files(SimpleNamespace(records=folder / 'new', root=folder))
