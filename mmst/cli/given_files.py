@@ -43,7 +43,8 @@ def _check_folders(args: argparse.Namespace) -> None:
     root, records = getattr(args, 'root', None), getattr(args, 'records', None)
     if root is not None and not osp.isdir(root):
         problem = 'this is no folder' if osp.exists(root) else 'no such folder'
-        raise config_error('--root', str(root), problem, 'give a checkout\'s folder, or an empty one')
+        raise config_error('--root', str(root), problem, 'give the folder of a '
+                           'checkout, or an empty one')
     if records is not None and osp.exists(records) and not osp.isdir(records):
         raise config_error('--records', str(records), 'this is no folder', 'give the folder of '
                            'records of finished runs, or a new one')

@@ -72,10 +72,21 @@ def _refuse_tracing(images: Any) -> None:
         raise config_error('images', 'a nested tensor', 'must be an ordinary tensor',
                            'give a batch of images of one size')
     followed = type(images).__torch_dispatch__ is not Tensor.__torch_dispatch__
-    if followed or torch.jit.is_tracing() or is_functorch_wrapped_tensor(images):
-        raise TrainingError(
-            'a SparseModel cannot be traced or exported: its kernel is no '
-            'operation of torch. Remedy: export the ticket itself, with mmst export.')
+    if (followed or torch.jit.is_tracing() or is_functorch_wrapped_tensor(images)
+            or _records_operations()):
+        raise untraceable()
+
+
+def untraceable() -> TrainingError:
+    """Return the error for tracers of any kind."""
+    return TrainingError('a SparseModel cannot be traced or exported: its kernel is no operation '
+                         'of torch. Remedy: export the ticket itself, with mmst export.')
+
+
+def _records_operations() -> bool:
+    """Return whether make_fx follows ordinary tensors; nobody does who has not imported it."""
+    tracer = sys.modules.get('torch.fx.experimental.proxy_tensor')
+    return tracer is not None and getattr(tracer, 'get_proxy_mode', lambda: None)() is not None
 
 
 def not_compiled(forward: Callable) -> Callable:

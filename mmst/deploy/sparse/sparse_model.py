@@ -15,7 +15,7 @@ from ...tickets import Ticket
 from ..open import open_ticket
 from .call import call
 from .engine_settings import EngineSettings
-from .images import channels_of, checked, not_compiled
+from .images import channels_of, checked, not_compiled, untraceable
 from .kernel_module import KernelModule
 from .library import free_scratch, kernel
 from .nan_pattern import NaNPattern
@@ -108,6 +108,10 @@ class SparseModel(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         weakref.finalize(self, free_scratch).atexit = False
+
+    def __prepare_scriptable__(self) -> 'SparseModel':
+        """Refuse torch.jit.script, which asks for this and would quote all of the source."""
+        raise untraceable()
 
     def train(self, mode: bool = True) -> 'SparseModel':
         """Stay in eval mode: there is nothing to train."""

@@ -12,6 +12,7 @@ from forks import child_gives
 from small_nets import NarrowModel, input_image
 from sparse_nets import needs_kernel, pruned
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from mmst.deploy.sparse import SparseModel, library
 from mmst.deploy.sparse.library import kernel
@@ -167,6 +168,9 @@ def test_torch_compile_leaves_it_alone(sparse):
 
 def test_tracers_are_refused(sparse):
     for trace in (lambda: torch.jit.trace(sparse, input_image(1)),
+                  lambda: torch.jit.script(sparse), lambda: make_fx(sparse)(input_image(1)),
+                  lambda: make_fx(sparse, tracing_mode='fake')(input_image(1)),
+                  lambda: torch.func.functionalize(sparse)(input_image(1)),
                   lambda: torch.export.export(sparse, (input_image(1), ), strict=False)):
         with pytest.raises(TrainingError, match=r'cannot be traced or exported: .*Remedy: export'):
             trace()
