@@ -59,6 +59,7 @@ class GraphedForward:
         self.replay: Callable | None = None
         self.captures = 0
         self.reasons: list[str] = []
+        self._told: set[tuple[str, str]] = set()
         self._graphs: dict[tuple, Callable] = {}
         self._uses: dict[tuple, int] = {}
         self._wasted = self._equal = 0
@@ -173,7 +174,8 @@ class GraphedForward:
     _new_stream = staticmethod(lambda: torch.cuda.Stream())
 
     def _tell(self, reason: str, without: str = 'a CUDA graph') -> None:
-        if reason not in self.reasons:
+        if (without, reason) not in self._told:
+            self._told.add((without, reason))
             self.reasons.append(reason)
             print_log(f'Training {type(self.module).__name__} without {without}: {reason}',
                       'current', logging.WARNING)

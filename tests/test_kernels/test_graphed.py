@@ -410,6 +410,10 @@ def test_where_memory_runs_out_for_a_second_size_one_is_kept_from_then_on(part, 
     monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
     step(part, 2), step(part), step(part)
     assert len(part.forward.forms()) == 1
+    part.forward.group.drop()
+    monkeypatch.setattr(graphed, 'capture', out_of_memory)
+    step(part), step(part), step(part)
+    assert group.off and len(told) == 2 and 'without a CUDA graph: ' in told[1]
 
 
 HELD = dict(numpy=np.random.default_rng(1), legacy=np.random.RandomState(1),
