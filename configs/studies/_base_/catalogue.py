@@ -45,6 +45,15 @@ runs += [dict(name=f'{d}.{name}_value_p{r}', tool='train', options={
     'default_hooks.prune.reactivation': reactivation, 'default_hooks.prune.revive': 'value'})
     for d in DATA for name, reactivation in (('two_in_one_pp_irp', 'prune'), ('st', 'search'))
     for r in RATIOS]
+# Two-in-one training that learns from its own dense average while a mask is in force.
+runs += [dict(name=f'{d}.st_distilled_p{r}', tool='train', options={
+    'default_hooks.prune.sparsity': r / 100,
+    'default_hooks.distill.type': 'mmst.DistillationHook', 'default_hooks.distill.every': 2})
+    for d in DATA for r in RATIOS]
+# Nested masks of one run, and its control at the same way of reactivation: st_value.
+runs += [dict(name=f'{d}.st_family_p90', tool='train', options={
+    'default_hooks.prune.sparsity': 0.9, 'default_hooks.prune.revive': 'value',
+    'default_hooks.prune.family': (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)}) for d in DATA]
 # Sparse training of a searched network, for which the search has taken half of the steps.
 runs += [dict(name=f'{d}.search_half', tool='train', options={
     **HALVED[d], 'default_hooks.prune': None}) for d in HALVES]
