@@ -203,3 +203,8 @@ def test_a_convolution_is_planned_once_for_each_shape():
 def test_tiny_cases_are_small():
     assert Case(True, 2).size(4, 512, 1024) == (2, 32, 64)
     assert Case(False, 150).size(4, 512, 1024) == (4, 512, 1024)
+
+
+@pytest.mark.parametrize('found, met', [(0.9000001, True), (0.89996, True), (0.6, False)])
+def test_a_runs_ticket_is_to_be_as_sparse_as_its_config_asks(found, met):
+    assert gpu_runs.pruned({gpu_runs.SPARSITY: found})['met'] is met
