@@ -1,4 +1,7 @@
 """A signal to any one of several processes ends all of them, after the same step."""
+import random
+import signal
+
 import pytest
 import rank_stops
 import ranks
@@ -19,3 +22,17 @@ def test_all_stop_at_the_same_step_and_go_on_alike(tmp_path, uninterrupted, rank
     for before, after in zip(uninterrupted, resumed, strict=True):
         assert after[:2] == before[:2]
         assert after[2] == before[2][-len(after[2]):] and after[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('seed', range(12))
+def test_whichever_process_is_asked_at_any_step_all_go_on_alike(tmp_path, uninterrupted, seed):
+    chance = random.Random(seed)
+    number = chance.choice([signal.SIGTERM, signal.SIGINT])
+    stop, rate = (chance.randrange(2), chance.randint(1, 8)), chance.choice([1e6, 1e-6])
+    stopped = ranks.run(2, rank_stops.train, tmp_path, stop=stop, rate=rate, number=number)
+    assert stopped[0][:2] == stopped[1][:2] and stopped[0][0] in {0, 128 + number}
+    resumed = ranks.run(2, rank_stops.train, tmp_path, resume=True)
+    for before, after in zip(uninterrupted, resumed, strict=True):
+        assert after[:2] == before[:2]
+        assert not after[2] or after[2] == before[2][-len(after[2]):]
