@@ -2,7 +2,7 @@
 
     python benchmarks/milliseconds.py      # a minute and a half of one core
 
-It measures a table of the supernet of a demo config; predicts networks that are drawn alike,
+It measures a table of the supernet of the shipped ticket; predicts networks that are drawn alike,
 searched and pruned at random, layer by layer; then searches with ``target_ms`` for a ticket of 90%
 sparsity, from random importances and weights, and measures that ticket. The record goes to
 ``benchmarks/results/milliseconds.json`` and ``.md``.
@@ -32,7 +32,7 @@ from mmst.search.searcher import Searcher
 from mmst.search.units import find_units
 
 RESULTS = Path(__file__).resolve().parent / 'results' / 'milliseconds.json'
-CONFIG = 'configs/demo/st_hrnas_cityscapes_p90_demo.py'
+CONFIG = 'configs/demo/street_p90.py'
 SPARSITY, SHARES = 0.9, (0.85, 0.75, 0.65)
 
 

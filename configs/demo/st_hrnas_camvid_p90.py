@@ -2,7 +2,7 @@
 # 11 classes, numbered in this order, 255 for what does not count) and the demo's narrow supernet.
 # An epoch is a random third of the images, so that 60 of them hold the paper's ratio of search and
 # prune intervals. The folder is that of the environment variable CAMVID_ROOT, or data/camvid.
-_base_ = './st_hrnas_cityscapes_p90_demo.py'
+_base_ = '../_base_/narrow_streets.py'
 training_data = 'CamVid'  # for the metafile: the data set's class is that of any folder
 classes = ('sky', 'building', 'pole', 'road', 'pavement', 'tree', 'sign', 'fence', 'car',
            'pedestrian', 'bicyclist')

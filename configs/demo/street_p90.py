@@ -1,11 +1,12 @@
-# The ticket that comes with the package, `mmst.load('street-p90')`: the demo's task and supernet,
-# trained for about an hour on one core. More images, and as many prunes and searches over more
-# epochs; the search stops at 2.7 M parameters, a tenth of which makes a sparse file of 1.5 MB.
+# The ticket that comes with the package, `mmst.load('street-p90')`: the demo's task, a deeper
+# supernet, trained for about an hour on one core. More images, and as many prunes and searches
+# over more epochs; the search stops at 2.7 M parameters, a tenth of which makes a sparse file of
+# 1.5 MB.
 #   mmst generate-data quiet_streets data/street --train 480 --val 100
 #   mmst train configs/demo/street_p90.py
 #   mmst export work_dirs/street_p90/ticket.pth --format sparse   # the file
 #   mmst share work_dirs/street_p90/ticket.pth -o shared/street   # its card, with milliseconds
-_base_ = './st_hrnas_cityscapes_p90_demo.py'
+_base_ = '../_base_/narrow_streets.py'
 training_data = 'generated, as Cityscapes'  # for the metafile
 street = dict(data_root='data/street')
 train_dataloader = dict(dataset=street)

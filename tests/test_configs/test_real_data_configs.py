@@ -1,4 +1,4 @@
-"""Demo networks on small real data: the environment names its folder, the rest is the demo's."""
+"""Narrow networks on small real data: the environment names its folder, a demo or base the rest."""
 from pathlib import Path
 
 import pytest
@@ -6,12 +6,13 @@ from mmengine.config import Config
 
 DEMOS = Path(__file__).parents[2] / 'configs' / 'demo'
 NAMES = dict(
-    camvid=('CAMVID_ROOT', 'cityscapes'), caltech10=('CALTECH10_ROOT', 'imagenet'),
-    coco_keypoints=('COCO_KEYPOINTS_ROOT', 'coco'))
+    camvid=('CAMVID_ROOT', '../_base_/narrow_streets.py'),
+    caltech10=('CALTECH10_ROOT', 'st_hrnas_imagenet_p90_demo.py'),
+    coco_keypoints=('COCO_KEYPOINTS_ROOT', 'st_hrnas_coco_p90_demo.py'))
 
 
-def load(name, end='p90'):
-    return Config.fromfile(DEMOS / f'st_hrnas_{name}_{end}.py')
+def load(name):
+    return Config.fromfile(DEMOS / f'st_hrnas_{name}_p90.py')
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -31,8 +32,8 @@ def test_without_it_the_folder_is_below_data(name, monkeypatch):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_network_and_events_are_those_of_the_demo(name):
-    cfg, demo = load(name), load(NAMES[name][1], 'p90_demo')
+def test_network_and_events_are_those_of_generated_data(name):
+    cfg, demo = load(name), Config.fromfile(DEMOS / NAMES[name][1])
     for part in ('backbone', 'neck'):
         assert cfg.model[part] == demo.model[part]
     assert cfg.default_hooks.prune.sparsity == demo.default_hooks.prune.sparsity == 0.9

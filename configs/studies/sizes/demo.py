@@ -13,6 +13,7 @@ generate = dict(
     ade20k=dict(dataset='ade20k', out=STUDY + 'ade20k', size=None, train=112, val=40),
     imagenet=dict(dataset='imagenet', out=STUDY + 'imagenet', size=None, train=400, val=100),
     coco=dict(dataset='coco', out=STUDY + 'coco', size=None, train=160, val=40))
+STAGES = ((8, ), (6, 12), (6, 12, 24), (6, 12, 24, 48))
 REWIND = 'default_hooks.rewind.'
 options = {
     'ade20k.*': {f'{split}{ROOT}': STUDY + 'ade20k/ADEChallengeData2016'
@@ -24,10 +25,16 @@ options = {
                   for split in ('val', 'test')}},
     'cityscapes.st_p??': {REWIND + 'type': 'mmst.RewindHook', REWIND + 'epochs': [0, 2, 20]},
     'ade20k.st_p??': {REWIND + 'type': 'mmst.RewindHook', REWIND + 'epochs': [0, 3, 28]},
+    # The network of Cityscapes has fewer stages and blocks than those of the others.
+    'cityscapes.from_*': {
+        'model.backbone.channels': (*STAGES, STAGES[-1]),
+        'model.backbone.depths': ((1, ), (2, 2), (2, 2, 3), (2, 2, 3, 4), (2, 2, 3, 4))},
     'cityscapes.from_ade20k_*': {
         'model.neck.out_channels': 48, 'model.decode_head.in_channels': 48,
         'model.decode_head.channels': 48},
     'ade20k.from_cityscapes_*': {
+        'model.backbone.channels': STAGES,
+        'model.backbone.depths': ((1, ), (1, 1), (1, 1, 1), (1, 1, 1, 2)),
         'model.neck.out_channels': 24, 'model.decode_head.in_channels': 24,
         'model.decode_head.channels': 24}}
 arguments = {

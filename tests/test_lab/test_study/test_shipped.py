@@ -59,6 +59,19 @@ def test_the_demo_size_generates_the_data_that_its_configs_read():
             assert Path(root).is_relative_to(size.generate[data]['out']), (data, split)
 
 
+@pytest.mark.parametrize('source, target', [
+    ('ade20k', 'cityscapes'), ('imagenet', 'cityscapes'), ('cityscapes', 'ade20k')])
+def test_tickets_of_the_demo_size_move_to_a_network_of_their_own_shape(source, target):
+    size = load_size(CONFIGS / 'studies/sizes/demo.py')
+    found = with_options(Config.fromfile(size.configs[target]),
+                         size.options_of(f'{target}.from_{source}_p90')).model
+    theirs = Config.fromfile(size.configs[source]).model
+    for model in (found, theirs):
+        model.backbone.setdefault('depths', ((1, ), (2, 2), (2, 2, 3), (2, 2, 3, 4), (2, 2, 3, 4)))
+    assert found.backbone == theirs.backbone
+    assert source == 'imagenet' or found.neck == theirs.neck
+
+
 def test_papers_claims_agree_with_its_numbers():
     for path in STUDIES:
         study = read(path)
