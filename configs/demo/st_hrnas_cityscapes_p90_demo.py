@@ -4,8 +4,8 @@
 _base_ = '../_base_/narrow_streets.py'
 widths = ((8, ), (6, 12), (6, 12, 24), (6, 12, 24, 48))
 model = dict(backbone=dict(channels=widths, depths=((1, ), (1, 1), (1, 1, 1), (1, 1, 1, 2))))
-# 90% are reached after half of the epochs, as in the paper (225 of 430): the rate is high still, and
-# the network learns for as long again with a tenth of its weights.
+# 90% are reached after half of the epochs, as in the paper (225 of 430): the rate is still high,
+# and the network learns for as long again with a tenth of its weights.
 epochs = 36
 train_cfg = dict(max_epochs=epochs, val_begin=12, val_interval=12)
 param_scheduler = [

@@ -1,4 +1,4 @@
-"""What the street demo compares its ticket with is recorded with its own config; README shows it."""
+"""The street demo is compared with networks of its own length, and README shows their record."""
 import json
 import re
 from pathlib import Path
