@@ -11,8 +11,8 @@ NAMES = dict(
     coco_keypoints=('COCO_KEYPOINTS_ROOT', 'st_hrnas_coco_p90_demo.py'))
 
 
-def load(name):
-    return Config.fromfile(DEMOS / f'st_hrnas_{name}_p90.py')
+def load(name, end='p90'):
+    return Config.fromfile(DEMOS / f'st_hrnas_{name}_{end}.py')
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -41,7 +41,7 @@ def test_network_and_events_are_those_of_generated_data(name):
 
 @pytest.mark.parametrize('name', ['cityscapes', 'ade20k', 'imagenet', 'coco'])
 def test_cudnn_makes_no_trials_where_searches_change_shapes(name):
-    cfg = Config.fromfile(DEMOS.parent / f'st_hrnas_{name}_p90.py')
+    cfg = Config.fromfile(DEMOS.parent / f'st_hrnas_{name}_{end}.py')
     assert cfg.env_cfg.cudnn_benchmark is False and cfg.default_hooks.search
 
 
