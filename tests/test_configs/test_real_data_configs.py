@@ -41,7 +41,7 @@ def test_network_and_events_are_those_of_generated_data(name):
 
 @pytest.mark.parametrize('name', ['cityscapes', 'ade20k', 'imagenet', 'coco'])
 def test_cudnn_makes_no_trials_where_searches_change_shapes(name):
-    cfg = Config.fromfile(DEMOS.parent / f'st_hrnas_{name}_{end}.py')
+    cfg = Config.fromfile(DEMOS.parent / f'st_hrnas_{name}_p90.py')
     assert cfg.env_cfg.cudnn_benchmark is False and cfg.default_hooks.search
 
 
