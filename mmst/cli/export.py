@@ -1,14 +1,24 @@
 """Carries ``mmst export`` out."""
 import argparse
 import os.path as osp
+import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from torch import Tensor
 
 from .. import files
 from ..deploy.c_library import write_project
 from ..deploy.export import Deployed, load_sparse, save_sparse
 from ..deploy.export.deployed import preprocessing, smallest
 from ..deploy.export.images import sample_images
-from ..deploy.export.onnx_file import OPSETS, check_onnx, export_onnx
+from ..deploy.export.onnx_file import (
+    ATTENTION_OPSET,
+    OnnxSettings,
+    check_onnx,
+    check_opset,
+    export_onnx,
+)
 from ..deploy.export.program import check_program, export_program
 from ..deploy.open import check_shape, open_ticket
 from ..errors import TicketError, config_error
@@ -34,19 +44,55 @@ def run(args: argparse.Namespace) -> None:
     if args.format in ('safetensors', 'pth'):
         return write_ticket(ticket, args.format, out)
     shape = first_shape(check_shape(args.shape), ticket.meta.get('input_shape'))
-    network = Deployed(ticket if args.as_is else smallest(ticket), shape)
-    images = sample_images(ticket, shape, args.images)
-    with waiting(f'writing {out}; a whole network takes minutes'):
+    with waiting(f'writing {out}; a whole network takes minutes', tell=(steps := Steps()).last):
         if args.format == 'onnx':
-            classes = (ticket.meta.get('dataset_meta') or {}).get('classes')
-            export_onnx(network, out, 18 if args.opset is None else args.opset,
-                        dict(preprocessing(ticket), classes=classes))
-            difference = check_onnx(out, network, images)
+            network, images, difference = write_onnx(ticket, out, shape, args, steps)
         else:
+            network = Deployed(ticket if args.as_is else smallest(ticket), shape)
+            images = sample_images(ticket, shape, args.images)
             export_program(network, out)
             difference = check_program(out, network, images)
     print(f'{out}: {osp.getsize(out):,} bytes; differs from PyTorch by {difference:.1e} of the '
           f'largest output, {len(images)} images of {shape[0]}x{shape[1]}')
+
+
+class Steps:
+    """Prints each step of a long task when it begins, and remembers the last one."""
+
+    def __init__(self) -> None:
+        self._last = ''
+
+    def __call__(self, step: str) -> None:
+        self._last = step
+        print(f'... {step}', file=sys.__stdout__, flush=True)
+
+    def last(self) -> str:
+        """Return the step that is being done."""
+        return self._last
+
+
+def write_onnx(ticket: Ticket, out: str, shape: tuple[int, int], args: argparse.Namespace,
+               tell: Callable[[str], None]) -> tuple[Deployed, Tensor, float]:
+    """Write an ONNX file and compare it with the ticket's own network.
+
+    Returns:
+        tuple: The network, the images that both were run on, and the largest difference.
+    """
+    # A network of this project is compacted while it is written, without maps for its borders.
+    own = args.as_is or ticket.model.get('backbone', {}).get('type') == 'mmst.HRNASSupernet'
+    network = Deployed(ticket if own else smallest(ticket), shape)
+    images = sample_images(ticket, shape, args.images)
+    steps = preprocessing(ticket)
+    settings = OnnxSettings(
+        opset=18 if args.opset is None else args.opset, compact=own and not args.as_is,
+        fixed=args.fixed_size, half=args.half, sparse=args.sparse_weights,
+        attention=args.attention, pixels=steps if args.with_preprocessing else None)
+    classes = (ticket.meta.get('dataset_meta') or {}).get('classes')
+    export_onnx(network, out, metadata=dict(steps, classes=classes, input=(
+        'uint8 pixels, blue first' if args.with_preprocessing else 'normalised')),
+                settings=settings, tell=tell)
+    tell('comparing with PyTorch')
+    return network, images, check_onnx(out, network, images, steps, args.half)
 
 
 def write_c(ticket: Ticket, out: str, int8: bool) -> None:
@@ -64,9 +110,11 @@ def check(args: argparse.Namespace) -> None:
         if value is not None and value is not False:  # 0 is an opset, too
             raise config_error(f'--{name.replace("_", "-")}', value,
                                f'has no effect with --format {args.format}', 'omit it')
-    if args.opset is not None and args.opset not in OPSETS:
-        raise config_error('--opset', args.opset, 'cannot be written',
-                           f'use one of {OPSETS.start} to {OPSETS.stop - 1}')
+    if args.opset is not None:
+        check_opset(args.opset)
+    if args.format == 'onnx' and args.attention and (args.opset or 0) < ATTENTION_OPSET:
+        raise config_error('--attention', args.opset, 'needs an opset that has the operator',
+                           f'add --opset {ATTENTION_OPSET}')
 
 
 def write_ticket(ticket: Ticket, form: str, out: str) -> None:

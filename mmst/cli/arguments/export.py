@@ -6,9 +6,10 @@ from .common import add_import_argument
 ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse', safetensors='.safetensors', pth='.pth',
                c='_c')
 #: Arguments that a format has no use for.
-UNUSED = dict(onnx=('int8', ), torch=('opset', 'int8'), c=('opset', 'shape', 'images', 'as_is'),
+_ONNX = ('opset', 'half', 'sparse_weights', 'attention', 'fixed_size', 'with_preprocessing')
+UNUSED = dict(onnx=('int8', ), torch=(*_ONNX, 'int8'), c=(*_ONNX, 'shape', 'images', 'as_is'),
               **dict.fromkeys(('sparse', 'safetensors', 'pth'),
-                              ('opset', 'shape', 'images', 'as_is', 'int8')))
+                              (*_ONNX, 'shape', 'images', 'as_is', 'int8')))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'folder for c')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the images; the ticket\'s by default')
-    parser.add_argument('--opset', type=int, help='of ONNX (default: 18)')
+    parser.add_argument('--opset', type=int, help='of ONNX, from 13 on (default: 18)')
+    parser.add_argument('--half', action='store_true', help='ONNX in half precision, but for its '
+                        'inputs and outputs')
+    parser.add_argument('--sparse-weights', action='store_true', help='ONNX without the zeros of '
+                        'its weights, for runtimes that read sparse_initializer')
+    parser.add_argument('--attention', action='store_true', help='ONNX with the operator '
+                        'Attention, from opset 23 on')
+    parser.add_argument('--fixed-size', action='store_true', help='ONNX for images of one height '
+                        'and width')
+    parser.add_argument('--with-preprocessing', action='store_true', help='ONNX that takes uint8 '
+                        'pixels, blue first, and normalises them')
     parser.add_argument('--int8', action='store_true', help='weights of the C library: with eight '
                         'bits each')
     parser.add_argument('--as-is', action='store_true', help='do not compact the network first')

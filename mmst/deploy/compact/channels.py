@@ -32,6 +32,11 @@ class Channels:
         """Return the channels of ``index``."""
         return Channels(*(tensor[torch.tensor(index)] for tensor in self._tensors()))
 
+    def as_live(self, marks: Tensor) -> 'Channels':
+        """Return the channels, those of ``marks`` (bool) as live ones."""
+        return Channels(self.kind.masked_fill(marks, LIVE), self.value.masked_fill(marks, 0.),
+                        self.high.masked_fill(marks, torch.inf))
+
     def place(self, index: Sequence[int], count: int) -> 'Channels':
         """Return a map whose channel ``index[j]`` of ``count`` is channel j; the others are 0."""
         found = uniform(torch.zeros(count))

@@ -11,25 +11,30 @@ _WITH_BIAS = frozenset(name for name, op in OPERATIONS.items() if op.has_bias)
 _PASSING_BIAS = frozenset(name for name, op in OPERATIONS.items() if op.passes_bias)
 
 
-def fixed_point(graph: Graph) -> Graph:
+def fixed_point(graph: Graph, borders: bool = True) -> Graph:
     """Return :func:`rewrite` until nothing changes any more."""
     while True:
-        smaller = tidy(rewrite(graph))
+        smaller = tidy(rewrite(graph, borders))
         if smaller.form() == graph.form():
             return graph
         graph = smaller
 
 
-def rewrite(graph: Graph) -> Graph:
+def rewrite(graph: Graph, borders: bool = True) -> Graph:
     """Return the same function with fewer channels, tokens and operations.
 
     Uniform channels go into biases. Of the others only those are kept that an output depends on;
     maps that depend on the image and maps that do not are computed apart, the latter only once for
     each input size, so that borders stay exact.
+
+    Args:
+        graph (Graph): To be rewritten.
+        borders (bool): Whether there may be such maps. Without them a few constant channels are
+            computed for each image, and the network has fewer operations. Defaults to True.
     """
     for node in graph:
         node.tensors = OPERATIONS[node.op].reduce(node.tensors)
-    writer = Writer(graph, analyse(graph), _WITH_BIAS, _PASSING_BIAS)
+    writer = Writer(graph, analyse(graph, borders), _WITH_BIAS, _PASSING_BIAS)
     shared = {name for name, readers in graph.consumers().items() if len(readers) > 1}
     for node in graph:
         for kind in COMPUTED:

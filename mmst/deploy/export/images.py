@@ -27,13 +27,32 @@ def sample_images(ticket: Ticket, input_shape: tuple[int, int], folder: str | No
     return normalise(pixels, preprocessing(ticket))
 
 
-def normalise(batch: Tensor, settings) -> Tensor:
-    """Return pixels (N, 3, H, W), blue first, as a network wants them."""
-    if any(settings.get(key) for key in ('bgr_to_rgb', 'to_rgb')):
+def normalise(batch: Tensor, settings, mean: float = 127.5, std: float = 64.) -> Tensor:
+    """Return pixels (N, C, H, W), blue first, as a network wants them.
+
+    ``mean`` and ``std`` are those of networks whose settings name none.
+    """
+    if swaps_colours(settings):
         batch = batch.flip(1)
-    mean, std = (torch.tensor(settings.get(key) or [default] * 3).float().view(-1, 1, 1)
-                 for key, default in (('mean', 127.5), ('std', 64.)))
-    return ((batch - mean) / std).contiguous()
+    shift, scale = _shift_and_scale(batch, settings, mean, std)
+    return ((batch - shift) / scale).contiguous()
+
+
+def pixels_of(images: Tensor, settings) -> Tensor:
+    """Return the uint8 pixels, blue first, that are closest to normalised images (N, C, H, W)."""
+    shift, scale = _shift_and_scale(images, settings, 0., 1.)
+    pixels = (images * scale + shift).round().clamp(0, 255).to(torch.uint8)
+    return (pixels.flip(1) if swaps_colours(settings) else pixels).contiguous()
+
+
+def swaps_colours(settings) -> bool:
+    """Return whether a network takes red first."""
+    return any(settings.get(key) for key in ('bgr_to_rgb', 'rgb_to_bgr', 'to_rgb'))
+
+
+def _shift_and_scale(batch: Tensor, settings, *defaults: float) -> list[Tensor]:
+    return [torch.tensor(settings.get(key) or [default] * batch.shape[1]).float().view(-1, 1, 1)
+            for key, default in zip(('mean', 'std'), defaults, strict=True)]
 
 
 def _noise(count: int, height: int, width: int) -> Tensor:

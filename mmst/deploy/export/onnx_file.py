@@ -5,7 +5,8 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,68 +18,130 @@ from ...costs.cost import image_channels
 from ...errors import TicketError, config_error
 from ...optional import need
 from .deployed import Deployed
+from .images import normalise, pixels_of
 
-#: Operator sets that the exporter writes.
-OPSETS = range(18, 24)
-TOLERANCE = 1e-4
+#: The first operator set that can be written; the last is the newest that onnx knows.
+OLDEST = 13
+#: The first that has the operator Attention.
+ATTENTION_OPSET = 23
+#: Of the largest output, in single and in half precision.
+TOLERANCE, HALF_TOLERANCE = 1e-4, 1e-2
+
+
+@dataclass
+class OnnxSettings:
+    """Says how an ONNX file is written.
+
+    Attributes:
+        opset (int): Version of the operator set.
+        compact (bool): Whether to remove the dead parts of a network of this project first.
+        fixed (bool): Whether height and width are fixed; otherwise they are dynamic where the
+            network allows it.
+        half (bool): Whether weights and computations are in half precision.
+        sparse (bool): Whether zeros are left out of the weights.
+        attention (bool): Whether to use the operator Attention, from opset 23 on.
+        pixels (Mapping, optional): Normalisation that becomes part of the network, which then takes
+            uint8 pixels.
+    """
+    opset: int = 18
+    compact: bool = False
+    fixed: bool = False
+    half: bool = False
+    sparse: bool = False
+    attention: bool = False
+    pixels: Mapping[str, Any] | None = None
 
 
 def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
-                metadata: dict[str, Any] | None = None) -> None:
-    """Write an ONNX file with weights inside; the batch is dynamic, height and width are fixed.
+                metadata: dict[str, Any] | None = None, settings: OnnxSettings | None = None,
+                tell: Callable[[str], None] = lambda step: None) -> None:
+    """Write an ONNX file with weights inside; batch, height and width are dynamic.
 
-    A single output is named ``output``, several as :func:`.outputs.named_outputs` says.
+    A single output is named ``output``, several as :func:`.outputs.named_outputs` says. Height and
+    width are fixed where a network of another project does not allow other sizes.
 
     Args:
         network (Deployed): The network to export.
         path (str | Path): The file.
         opset (int): Version of the operator set. Defaults to 18.
         metadata (dict, optional): Plain data; each entry becomes a property of the model, as JSON.
+        settings (OnnxSettings, optional): All others, in place of ``opset``.
+        tell (Callable): Is called with each step that begins.
 
     Raises:
         ConfigError: A package is missing, or the opset cannot be written.
         TicketError: The network cannot be expressed in ONNX at this size.
     """
+    settings = settings or OnnxSettings(opset)
     for module in ('onnx', 'onnxscript'):
         need(module, 'an ONNX file', 'onnx onnxscript')
-    if opset not in OPSETS:
-        raise config_error('--opset', opset, 'cannot be written',
-                           f'use one of {OPSETS.start} to {OPSETS.stop - 1}')
+    check_opset(settings.opset)
     image = torch.zeros(2, image_channels(network), *network.input_shape)
     names = try_out(network, image)
     try:
         with silent():
-            program = torch.onnx.export(
-                network, (image, ), dynamo=True, opset_version=opset, verbose=False,
-                input_names=['image'], output_names=names,
-                dynamic_shapes=dict(image={0: torch.export.Dim('batch')}))
-            assert program is not None, 'there is one with dynamo=True'
-            model = program.model_proto
+            from .onnx_graph.model import make_model
+            model = make_model(network, image, names, settings, tell)
     except Exception as error:  # the exporter raises all kinds
-        raise TicketError(f'the network cannot be exported to ONNX at {network.input_shape}: '
-                          f'{plain_words(error)}. Remedy: export a ticket of this project, or use '
-                          '--format torch.') from error
+        raise TicketError(f'the network cannot be exported to ONNX with opset '
+                          f'{settings.opset} at {network.input_shape}: {plain_words(error)}. Remedy: '
+                          'export a ticket of this project, use another opset, or --format '
+                          'torch.') from error
     for key, value in (metadata or {}).items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, json.dumps(value)
+    tell('writing the file')
     files.write_bytes(path, model.SerializeToString())
 
 
-def check_onnx(path: str | Path, network: Deployed, images: Tensor) -> float:
+def check_opset(opset: int) -> None:
+    """Refuse an opset that cannot be written.
+
+    Raises:
+        ConfigError: It is too old, or newer than the installed onnx.
+    """
+    newest = need('onnx', 'an ONNX file', 'onnx onnxscript').defs.onnx_opset_version()
+    if not OLDEST <= opset <= newest:
+        raise config_error('--opset', opset, 'cannot be written',
+                           f'use one of {OLDEST} to {newest}')
+
+
+def check_onnx(path: str | Path, network: Deployed, images: Tensor,
+               settings: Mapping[str, Any] | None = None, half: bool = False) -> float:
     """Run the file with onnxruntime, for batches of all images and of one.
+
+    Args:
+        path (str | Path): The file.
+        network (Deployed): What it should compute.
+        images (Tensor): (N, channels, H, W), normalised.
+        settings (Mapping, optional): Normalisation, for files that take pixels; see
+            :func:`.images.pixels_of`.
+        half (bool): Whether it computes in half precision.
 
     Returns:
         float: Largest difference to PyTorch, relative to the largest output.
 
     Raises:
         ConfigError: onnxruntime is missing.
-        TicketError: They differ by more than rounding.
+        TicketError: They differ by more than rounding, or onnxruntime does not take the file.
     """
     runtime = need('onnxruntime', 'checking an ONNX file')
-    session = runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
     try:
-        return compare(path, network, images, lambda x: [
-            torch.from_numpy(y) for y in session.run(None, {'image': x.numpy()})])
+        session = runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    except Exception as error:  # onnxruntime has kinds of its own
+        raise TicketError(f'{path} cannot be opened by onnxruntime: {plain_words(error)}. Remedy: '
+                          'use an older opset, or update onnxruntime.') from error
+    takes_pixels = session.get_inputs()[0].type == 'tensor(uint8)'
+    if takes_pixels:  # whole numbers, so that both networks see the same
+        pixels = pixels_of(images, settings or {})
+        images = normalise(pixels.float(), settings or {}, 0., 1.)
+
+    def run(batch: Tensor) -> list[Tensor]:
+        x = pixels[:len(batch)] if takes_pixels else batch
+        return [torch.from_numpy(y) for y in session.run(None, {'image': x.numpy()})]
+
+    try:
+        return compare(path, network, images, run, HALF_TOLERANCE if half else TOLERANCE)
     except TicketError:
         raise
     except Exception as error:  # onnxruntime has kinds of its own
@@ -89,7 +152,7 @@ def check_onnx(path: str | Path, network: Deployed, images: Tensor) -> float:
 
 @torch.no_grad()
 def compare(path: str | Path, network: Deployed, images: Tensor,
-            run: Callable[[Tensor], Sequence[Tensor]]) -> float:
+            run: Callable[[Tensor], Sequence[Tensor]], tolerance: float = TOLERANCE) -> float:
     """Return the largest difference of any output of a file, relative to the largest of PyTorch's.
 
     Args:
@@ -97,6 +160,7 @@ def compare(path: str | Path, network: Deployed, images: Tensor,
         network (Deployed): What it should compute.
         images (Tensor): Compared are the batch of all of them, and one alone.
         run (Callable): Returns the file's outputs for images.
+        tolerance (float): The largest difference that is accepted.
 
     Raises:
         TicketError: They differ by more than rounding, or in number.
@@ -112,7 +176,7 @@ def compare(path: str | Path, network: Deployed, images: Tensor,
         for one, other in zip(results, expected, strict=True):
             difference = float((one - other[:len(one)]).abs().max())
             found = max(found, difference / max(float(other.abs().max()), 1e-30), key=_or_nan)
-    return accept(found, path)
+    return accept(found, path, tolerance)
 
 
 def _or_nan(value: float) -> float:
@@ -146,9 +210,9 @@ def plain_words(error: Exception) -> str:
     return re.sub(r'\x1b\[[0-9;]*m', '', ' '.join(str(error).split()))[:200]
 
 
-def accept(difference: float, path: str | Path) -> float:
+def accept(difference: float, path: str | Path, tolerance: float = TOLERANCE) -> float:
     """Refuse a file whose outputs differ by more than rounding."""
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         raise TicketError(f'{path} differs from PyTorch by {difference:.1e} of the largest output. '
                           'Remedy: do not use the file; try another opset.')
     return difference

@@ -1,0 +1,1 @@
+"""Writes the network of a ticket as an ONNX graph of few nodes."""
