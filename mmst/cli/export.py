@@ -14,11 +14,11 @@ from ..deploy.export.deployed import preprocessing, smallest
 from ..deploy.export.images import sample_images
 from ..deploy.export.onnx_file import (
     ATTENTION_OPSET,
-    OnnxSettings,
     check_onnx,
     check_opset,
     export_onnx,
 )
+from ..deploy.export.onnx_settings import OnnxSettings
 from ..deploy.export.program import check_program, export_program
 from ..deploy.open import check_shape, open_ticket
 from ..errors import TicketError, config_error

@@ -6,7 +6,6 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ...errors import TicketError, config_error
 from ...optional import need
 from .deployed import Deployed
 from .images import normalise, pixels_of
+from .onnx_settings import OnnxSettings
 
 #: The first operator set that can be written; the last is the newest that onnx knows.
 OLDEST = 13
@@ -26,30 +26,6 @@ OLDEST = 13
 ATTENTION_OPSET = 23
 #: Of the largest output, in single and in half precision.
 TOLERANCE, HALF_TOLERANCE = 1e-4, 1e-2
-
-
-@dataclass
-class OnnxSettings:
-    """Says how an ONNX file is written.
-
-    Attributes:
-        opset (int): Version of the operator set.
-        compact (bool): Whether to remove the dead parts of a network of this project first.
-        fixed (bool): Whether height and width are fixed; otherwise they are dynamic where the
-            network allows it.
-        half (bool): Whether weights and computations are in half precision.
-        sparse (bool): Whether zeros are left out of the weights.
-        attention (bool): Whether to use the operator Attention, from opset 23 on.
-        pixels (Mapping, optional): Normalisation that becomes part of the network, which then takes
-            uint8 pixels.
-    """
-    opset: int = 18
-    compact: bool = False
-    fixed: bool = False
-    half: bool = False
-    sparse: bool = False
-    attention: bool = False
-    pixels: Mapping[str, Any] | None = None
 
 
 def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
@@ -83,9 +59,9 @@ def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
             from .onnx_graph.model import make_model
             model = make_model(network, image, names, settings, tell)
     except Exception as error:  # the exporter raises all kinds
-        raise TicketError(f'the network cannot be exported to ONNX with opset '
-                          f'{settings.opset} at {network.input_shape}: {plain_words(error)}. Remedy: '
-                          'export a ticket of this project, use another opset, or --format '
+        raise TicketError('the network cannot be exported to ONNX with opset '
+                          f'{settings.opset} at {network.input_shape}: {plain_words(error)}. '
+                          'Remedy: export a ticket of this project, use another opset, or --format '
                           'torch.') from error
     for key, value in (metadata or {}).items():
         entry = model.metadata_props.add()

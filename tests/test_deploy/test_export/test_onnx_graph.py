@@ -17,7 +17,8 @@ from mmst.deploy.compact.network import CompactNetwork
 from mmst.deploy.compact.rewrite import fixed_point
 from mmst.deploy.export import Deployed
 from mmst.deploy.export.images import sample_images
-from mmst.deploy.export.onnx_file import OnnxSettings, check_onnx, export_onnx
+from mmst.deploy.export.onnx_file import check_onnx, export_onnx
+from mmst.deploy.export.onnx_settings import OnnxSettings
 from mmst.errors import ConfigError
 from mmst.registry import MODELS
 
@@ -127,7 +128,7 @@ def test_the_command_writes_preprocessing_into_graph_and_metadata(tmp_path, tick
 @pytest.mark.parametrize('opset', [None, 22])
 def test_attention_needs_an_opset_that_has_it(opset):
     args = argparse.Namespace(format='onnx', opset=opset, attention=True, int8=False)
-    with pytest.raises(ConfigError, match='--attention = .*Remedy: add --opset 23'):
+    with pytest.raises(ConfigError, match=r'--attention = .*Remedy: add --opset 23'):
         check(args)
 
 

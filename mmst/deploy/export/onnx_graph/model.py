@@ -8,7 +8,7 @@ import torch
 from onnx import helper
 from torch import Tensor
 
-from .body import Body, fill_in, find_body, with_body
+from .body import fill_in, find_body, with_body
 from .half import to_half
 from .opset import WRITTEN, to_opset
 from .pixels import take_pixels
@@ -16,7 +16,7 @@ from .sparse import to_sparse
 
 if TYPE_CHECKING:
     from ..deployed import Deployed
-    from ..onnx_file import OnnxSettings
+    from ..onnx_settings import OnnxSettings
 
 
 def make_model(network: 'Deployed', image: Tensor, names: list[str], settings: 'OnnxSettings',
