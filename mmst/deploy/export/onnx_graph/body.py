@@ -48,9 +48,12 @@ class Body(nn.Module):
     def write(self, to: GraphBuilder) -> list[str]:
         """Write the network; returns the names of its maps."""
         known, names = self.facts, {}
+        read = {x for node in self.graph if node.name not in known.constants for x in node.inputs}
+        read.update(self.graph.outputs)
         for node in self.graph:
             if node.name in known.constants:
-                names[node.name] = to.constant(known.constants[node.name], 'map')
+                if node.name in read:
+                    names[node.name] = to.constant(known.constants[node.name], 'map')
                 continue
             names[node.name] = WRITE[node.op](
                 to, node, [names[x] for x in node.inputs], Known(
