@@ -87,7 +87,7 @@ def answer(model, x, queue):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('method', ['fork', 'spawn'])
+@pytest.mark.parametrize('method', ['fork'])
 @pytest.mark.parametrize('task', TASKS)
 def test_compact_tickets_run_in_other_processes(task, method):
     sparse, x = SparseModel(compact(small_ticket(task, 0.6)).build()), torch.randn(1, 3, 40, 48)
