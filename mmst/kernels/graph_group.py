@@ -84,10 +84,10 @@ class GraphGroup:
             dist.all_reduce(both, 'max')
             most, least = int(both[0]), -int(both[1])
             if most != least:
-                told = dist.all_gather_object((own, self.reason))
-                rank = [saved for saved, _ in told].index(most)
+                choices = dist.all_gather_object((own, self.reason))
+                rank = [saved for saved, _ in choices].index(most)
                 if own < most:
-                    self._follow(rank, *told[rank])
+                    self._follow(rank, *choices[rank])
         return self.off
 
     def _saved(self) -> int:

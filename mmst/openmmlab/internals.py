@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.optim import AmpOptimWrapper, OneCycleLR, OptimWrapper
-    from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+    from mmengine.optim.scheduler.param_scheduler import _ParamScheduler as ParamScheduler
     from mmengine.runner import BaseLoop, Runner
     from mmengine.utils import ManagerMixin
     from mmengine.visualization import Visualizer
@@ -103,12 +103,12 @@ def add_epoch(loop: BaseLoop) -> None:
     loop._epoch += 1
 
 
-def steps_of(scheduler: _ParamScheduler) -> int:
+def steps_of(scheduler: ParamScheduler) -> int:
     """Return how many steps a parameter scheduler was asked for, those before its begin too."""
     return scheduler._global_step
 
 
-def jump(scheduler: _ParamScheduler, steps: int) -> None:
+def jump(scheduler: ParamScheduler, steps: int) -> None:
     """Let a parameter scheduler go on as if it had been asked for a number of steps."""
     scheduler._global_step = steps
     scheduler.last_step = max(scheduler.last_step, min(steps, scheduler.end - 1) - scheduler.begin)

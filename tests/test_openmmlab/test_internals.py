@@ -63,6 +63,10 @@ def touched(tree, private):
     """
     allowed, theirs = overriding(tree), imports_mmengine(tree)
     for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or '').startswith('mm') and \
+                not (node.module or '').startswith('mmst'):
+            yield from ((node.lineno, name.name, ast.unparse(node)) for name in node.names
+                        if is_private(name.name))
         if isinstance(node, ast.Attribute) and node.attr in private and id(node) not in allowed:
             if theirs or ast.unparse(node.value) not in ('self', 'cls'):
                 yield node.lineno, node.attr, ast.unparse(node)
@@ -89,8 +93,9 @@ def private():
 @pytest.mark.parametrize('source, names', [
     ('runner._resume', ['_resume']), ('a.b._epoch', ['_epoch']),
     ('getattr(runner, "_hooks")', ['_hooks']), ("getattr(a, f'_{b}_dataloader')", ['_']),
-    ('module._load_checkpoint(path)', ['_load_checkpoint']), ('self._rank', []),
-    ('from mmengine import X\nself._rank', ['_rank']), ('model._modules', []),
+    ('from mmengine.optim import _ParamScheduler', ['_ParamScheduler']),
+    ('from mmst.costs import _rows', []), ('module._load_checkpoint(path)', ['_load_checkpoint']),
+    ('self._rank', []), ('from mmengine import X\nself._rank', ['_rank']), ('model._modules', []),
     ('from mmengine import X\ndef _log_env(self): super()._log_env()', []),
     ('from mmengine import X\ndef other(self): super()._log_env()', ['_log_env'])])
 def test_private_names_are_found(private, source, names):

@@ -1,10 +1,14 @@
 """Resumes with another number of processes: an epoch then has another number of iterations."""
-from typing import Any
+from __future__ import annotations
 
-from mmengine.optim import _ParamScheduler
+from typing import TYPE_CHECKING, Any
+
 from mmengine.runner import Runner
 
 from .steps import counts_iterations
+
+if TYPE_CHECKING:
+    from ...openmmlab.internals import ParamScheduler
 
 KEY = 'mmst_epoch_length'
 
@@ -38,7 +42,7 @@ def adapt_to_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
             for scheduler, state in zip(schedulers, states, strict=False)]
 
 
-def _convert_state(scheduler: _ParamScheduler, state: dict[str, Any], before: int,
+def _convert_state(scheduler: ParamScheduler, state: dict[str, Any], before: int,
                now: int) -> dict[str, Any]:
     """Return the new scheduler's own lengths at the old one's place, with its values."""
     done = _convert(state['_global_step'], before, now)
