@@ -8,6 +8,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 
 from ..engine import MaskedOptimWrapper
+from ..engine.optim.precision import native_precision
 from ..engine.run import launcher
 from ..engine.run.command_line import configure
 from ..engine.run.retrain import retraining_config
@@ -57,6 +58,9 @@ def in_mixed_precision(cfg: Config) -> Config:
     if kind is OptimWrapper and not torch.cuda.is_available():
         raise config_error('--amp', True, 'mmengine\'s AmpOptimWrapper needs a GPU',
                            'use mmst.MaskedOptimWrapper, or omit --amp')
+    if kind is OptimWrapper:  # mmengine's own form takes float16 wherever nothing else is asked for
+        cfg = change_part(cfg, 'optim_wrapper',
+                          dtype=cfg.optim_wrapper.get('dtype') or native_precision())
     return change_part(cfg, 'optim_wrapper', type=AMP[kind])
 
 

@@ -1,8 +1,9 @@
 # CamVid as in camvid.py, but an epoch is all images: 60 epochs are 2,700 steps, in which the dense
-# network comes to about half of the pixels by class. All searches end at the same multiply-adds, 60%
-# of the supernet's, so that rows differ in their masks and weights alone. At the paper's threshold a
-# run of a hundredth of its length removes units late, and a penalty that grows until then costs more
-# than the units do: ten times the threshold ends the search in the first sixth of the run.
+# network comes to about half of the pixels by class. All searches end at the same multiply-adds,
+# 60% of the supernet's, so that rows differ in their masks and weights alone. At the paper's
+# threshold a run of a hundredth of its length removes units late, and a penalty that grows until
+# then costs more than the units do: ten times the threshold ends the search in the first sixth of
+# the run.
 _base_ = './camvid.py'
 SEARCHED = ('*.search', '*.search_half', '*.two_in_one*', '*.st_p??', '*.st_value_p??')
 SEARCH = {'default_hooks.search.target_flops': 222e6, 'default_hooks.search.threshold': 1e-2}
@@ -10,7 +11,7 @@ HALVED = {'train_cfg.max_epochs': 30, 'param_scheduler.0.total_steps': 30,
           'train_cfg.val_begin': 30, 'train_cfg.val_interval': 30}
 options = {
     '*': {'train_dataloader.sampler.share': 1},
-    **{pattern: SEARCH for pattern in SEARCHED},
+    **dict.fromkeys(SEARCHED, SEARCH),
     '*.search_half': {**HALVED, **SEARCH},
     '*.gmp_p??': {**HALVED, 'default_hooks.prune.interval': 2},
     '*.acdc_p??': {**HALVED, 'default_hooks.prune.interval': 3}}

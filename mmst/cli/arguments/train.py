@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--resume', nargs='?', const='auto', metavar='PATH',
         help='go on from a checkpoint; without PATH from the last one in the work dir')
     parser.add_argument('--amp', action='store_true',
-                        help='train in mixed precision (bfloat16 where there is no GPU)')
+                        help='train in mixed precision: in bfloat16 on CPUs and on GPUs that '
+                        'have it, in float16 on others')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate by the total batch size over the config\'s')
     parser.add_argument('--no-validate', action='store_true', help='no evaluation during training')

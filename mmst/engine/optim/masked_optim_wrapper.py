@@ -1,9 +1,11 @@
 """Wraps optimizers: pruned weights stay at zero, and the penalty is added."""
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from mmengine.device import is_cuda_available
+from mmengine.logging import print_log
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch.optim import Optimizer
 
@@ -22,6 +24,7 @@ from ...settings.checks import check_choice, check_number, suggestion
 from ...settings.words import arguments
 from .gathered_gradients import GatheredGradients
 from .level_pass import LevelPass
+from .precision import native_precision
 
 #: The most that a loss is multiplied with: more overflows in float16, and soon in float32.
 MOST_SCALE = 2.**32
@@ -132,14 +135,15 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
             loss_scale = float(check_number('optim_wrapper.loss_scale', loss_scale, above=0,
                                             high=MOST_SCALE, remedy="use 'dynamic', or e.g. 512"))
         if is_cuda_available():
-            # Cards that only emulate it (compute capability 7) are faster in float16.
-            native = torch.cuda.is_bf16_supported(including_emulation=False)
-            dtype = dtype or ('bfloat16' if native else 'float16')
+            dtype = dtype or native_precision()
             super().__init__(loss_scale=loss_scale, dtype=dtype, **kwargs)
             if dtype in ('bfloat16', torch.bfloat16):  # It has the exponents of float32.
                 self.loss_scaler = _no_scaler()
                 let_scale_be(self)
             return
+        if dtype in ('float16', torch.float16):
+            print_log(f'optim_wrapper.dtype = {dtype}: there is no GPU, and CPUs train in bfloat16',
+                      'current', logging.WARNING)
         OptimWrapper.__init__(self, **kwargs)
         self.masks, self.returned, self.penalty, self.level_pass = {}, {}, None, None
         self._collected = self._to_restore = None

@@ -1,10 +1,14 @@
 """Pruned weights stay exactly 0; the penalty comes once a real step, unscaled, before clipping."""
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.optim.optimizer import amp_optimizer_wrapper
 from tiny import averaged, pruned_weights, run
 from torch import nn
 
+from mmst.cli.train import in_mixed_precision
 from mmst.engine import MaskedAmpOptimWrapper, MaskedOptimWrapper
+from mmst.engine.optim import masked_optim_wrapper
 from mmst.errors import ConfigError
 from mmst.search.penalty import L1Penalty
 
@@ -185,15 +189,11 @@ def test_without_remembered_values_revived_weights_are_0():
 @pytest.fixture
 def gpu(monkeypatch):
     """A machine that seems to have a GPU, as far as a wrapper looks; with or without bfloat16."""
-    from mmengine.optim.optimizer import amp_optimizer_wrapper
-
-    from mmst.engine.optim import masked_optim_wrapper
-
     def pretend(bfloat16):
         for module in (amp_optimizer_wrapper, masked_optim_wrapper):
             monkeypatch.setattr(module, 'is_cuda_available', lambda: True)
-        monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation=True:
-                            including_emulation or bfloat16)
+        monkeypatch.setattr(torch.cuda, 'get_device_capability',
+                            lambda: (8, 0) if bfloat16 else (7, 5))
         monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', Scaler)
 
     return pretend
@@ -229,6 +229,26 @@ def test_the_precision_can_be_set_either_way(gpu, bfloat16):
     wrapper = amp(dtype='bfloat16' if bfloat16 else 'float16')
     assert wrapper.cast_dtype == (torch.bfloat16 if bfloat16 else torch.float16)
     assert wrapper.loss_scaler.is_enabled() is not bfloat16
+
+
+@pytest.mark.parametrize('dtype', ['float16', torch.float16])
+def test_a_cpu_says_that_it_trains_in_bfloat16_where_float16_was_asked_for(dtype, monkeypatch):
+    lines = []
+    monkeypatch.setattr(masked_optim_wrapper, 'print_log', lambda line, *_: lines.append(line))
+    assert amp(dtype=dtype).cast_dtype == amp().cast_dtype == torch.bfloat16
+    assert len(lines) == 1 and 'CPUs train in bfloat16' in lines[0]
+
+
+@pytest.mark.parametrize('bfloat16', [True, False])
+@pytest.mark.parametrize('asked', [None, 'float16'])
+def test_amp_gives_mmengines_wrapper_the_cards_precision_too(gpu, monkeypatch, bfloat16, asked):
+    gpu(bfloat16)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0')
+    cfg = in_mixed_precision(Config(dict(optim_wrapper=dict(
+        optimizer=dict(type='SGD', lr=0.1), **(dict(dtype=asked) if asked else {})))))
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    assert cfg.optim_wrapper.dtype == (asked or ('bfloat16' if bfloat16 else 'float16'))
 
 
 @pytest.mark.parametrize('before, after', [('bfloat16', 'float16'), ('float16', 'bfloat16')])
