@@ -31,7 +31,7 @@ SUBCOMMANDS = dict(
     lottery='Try a ticket\'s architecture with other masks or weights (supplement, Tables 1 to '
             '3).',
     cost='Count parameters, multiply-adds and memory of a config\'s network or of a ticket.',
-    profile='Measure what a network\'s modules cost in milliseconds, and predict a ticket\'s time.',
+    profile='Measure the milliseconds of a network\'s modules, and predict a ticket\'s time.',
     compact='Remove everything dead from a ticket: a smaller file of the same function.',
     export='Write a ticket in another format and check the file against the ticket.',
     share='Write a folder to share, with a ticket and its model card, or put it on a model hub.',

@@ -103,7 +103,7 @@ def test_it_is_retrained_and_transferred(tickets, name, tmp_path):
     path, _ = tickets[name]
     cfg = config(tmp_path, name, search=False)
     args = SimpleNamespace(ticket=str(path), neck_ticket=None, new_neck=False)
-    parts = load_tool('transfer').carried(cfg, args)['parts']
+    parts = load_tool('transfer').choose_parts(cfg, args)['parts']
     assert parts == (['backbone', 'neck'] if name in ('one', 'listed') else ['backbone'])
     cfg.default_hooks.prune = dict(type='mmst.FixedMaskHook', ticket=str(path), parts=parts)
     Runner.from_cfg(cfg).train()
@@ -135,6 +135,6 @@ def test_new_neck_takes_the_configs_neck_ticket_out(tickets):
         cfg = config('unused', 'one')
         cfg.retrain = dict(ticket=path, parts=['backbone'], neck_ticket='target.pth')
         args = SimpleNamespace(ticket=None, neck_ticket=None, new_neck=new)
-        assert load_tool('transfer').carried(cfg, args) == dict(parts=['backbone'],
+        assert load_tool('transfer').choose_parts(cfg, args) == dict(parts=['backbone'],
                                                                 neck_ticket=expected)
         assert cfg.retrain.neck_ticket == 'target.pth', 'the config itself stays'
