@@ -12,5 +12,6 @@ param_scheduler = [
     dict(type='mmst.OneCycleBetaLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
          base_momentum=0.85, max_momentum=0.95, by_epoch=True, convert_to_iter_based=True)
 ]
-# 70% of the multiply-adds: then the penalty ends, and the network recovers from it while it learns.
-default_hooks = dict(search=dict(rho=6e-4, target_flops=320e6))
+# The search ends at 70% of the multiply-adds, in the first quarter of the run, and with it the
+# penalty. At the paper's threshold both would go on to the last quarter, the penalty ever stronger.
+default_hooks = dict(search=dict(rho=6e-4, threshold=1e-2, target_flops=320e6))
