@@ -4,10 +4,10 @@
     python benchmarks/scale.py --gpus 8 16 --step-ms 250 --bandwidth 25
 
 Nothing is trained. The networks, optimizers, hooks and data loaders' settings are the shipped
-configs'; parameters, optimizer states, averages and masks are made and written to memory, and their
-bytes counted. The number of images is the data set's own. How long a step takes on your GPUs and
-how fast they are connected you must say: ``--step-ms`` and ``--bandwidth`` are assumptions, and
-stand in the page. It writes ``docs/scale.md``.
+configs'; multiply-adds are counted, and parameters, optimizer states, averages and masks are made and written to memory, and their
+bytes counted. The number of images is the data set's own. A step's time follows from the
+multiply-adds and one measured step, ``--reference-ms``; ``--step-ms`` sets it for all runs instead.
+``--bandwidth`` is an assumption. It writes ``docs/scale.md``.
 """
 import argparse
 import io
@@ -23,6 +23,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from training_report import table
 
+from mmst.costs.cost import layer_costs, total
 from mmst.openmmlab.internals import forget_initialization
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.recalibrate import batch_norms
@@ -34,6 +35,10 @@ EVENTS = ROOT / 'benchmarks' / 'results' / 'events.json'
 #: Images of the training sets; of COCO the people with key points, which are its samples.
 IMAGES = dict(cityscapes=2975, ade20k=20210, coco=149813, imagenet=1281167)
 NAMES = dict(cityscapes='Cityscapes', ade20k='ADE20K', coco='COCO', imagenet='ImageNet')
+#: Images that an evaluation reads, and their size; ADE20K's and COCO's are typical (see the page).
+EVALUATED = dict(cityscapes=(500, (1024, 2048)), ade20k=(2000, (512, 683)),
+                 coco=(2 * 6352, (256, 192)), imagenet=(50000, (224, 224)))
+REFERENCE = (2, (256, 512))  # images and size of the measured step, of Cityscapes' supernet
 FLOAT = 4  # bytes
 
 
@@ -41,8 +46,10 @@ def main() -> int:
     """Count for each run and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--gpus', type=int, nargs='+', default=[8, 64])
-    parser.add_argument('--step-ms', type=float, default=100.,
-                        help='milliseconds that a step takes: an assumption')
+    parser.add_argument('--reference-ms', type=float, default=84.,
+                        help='milliseconds of a step of the Cityscapes supernet, 2x256x512')
+    parser.add_argument('--step-ms', type=float,
+                        help='milliseconds that a step of any run takes, in place of the estimate')
     parser.add_argument('--bandwidth', type=float, default=25.,
                         help='GB/s at which a GPU sends to its neighbour: an assumption')
     args = parser.parse_args()
@@ -60,7 +67,13 @@ def count(name: str) -> dict[str, Any]:
     forget_initialization(model)
     model.init_weights()
     hooks, epochs = cfg.default_hooks, cfg.train_cfg.max_epochs
+    evaluated, size = EVALUATED[name]
     return dict(
+        macs=macs(model, hooks.search.input_shape),
+        evaluation=evaluated * macs(model, size),
+        evaluations=epochs // cfg.train_cfg.val_interval,
+        reference=REFERENCE[0] * macs(model, REFERENCE[1]) if name == 'cityscapes' else None,
+        recalibrated=hooks.recalibrate.batches,
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         statistics=sum(2 * bn.num_features for bn in batch_norms(model)),
         units=sum(len(group) for group in find_units(model).values()),
@@ -70,6 +83,11 @@ def count(name: str) -> dict[str, Any]:
         searches=epochs // hooks.search.interval, prunes=epochs // hooks.prune.interval,
         saves=epochs // hooks.checkpoint.interval, kept=hooks.checkpoint.max_keep_ckpts + 1,
         save_every=hooks.checkpoint.interval)
+
+
+def macs(model: torch.nn.Module, input_shape: tuple[int, int]) -> float:
+    """Count the multiply-adds of one image's forward pass."""
+    return total(layer_costs(model, tuple(input_shape)))['macs']
 
 
 def checkpoint_bytes(model: torch.nn.Module, cfg: Config) -> int:
@@ -93,6 +111,22 @@ def steps(run: dict[str, Any], gpus: int) -> int:
     return run['epochs'] * math.ceil(math.ceil(run['images'] / gpus) / run['batch'])
 
 
+def times(runs: dict[str, dict], args: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Estimate milliseconds by run: a step, recalibrations and one GPU's share of evaluations.
+
+    A forward pass is a third of a step's multiply-adds.
+    """
+    per_mac = args.reference_ms / runs['cityscapes']['reference']
+    result = {}
+    for name, run in runs.items():
+        work = run['batch'] * run['macs']
+        step = args.step_ms or per_mac * work
+        result[name] = dict(
+            step=step, recalibration=run['searches'] * run['recalibrated'] * step / 3,
+            evaluation=run['evaluations'] * run['evaluation'] * step / work / 3)
+    return result
+
+
 def ring(values: int, gpus: int) -> float:
     """Return the bytes that each GPU sends in a ring all-reduce of so many float32 values."""
     return 2 * (gpus - 1) / gpus * FLOAT * values
@@ -103,16 +137,17 @@ def ring(values: int, gpus: int) -> float:
 
 def page(runs: dict[str, dict], args: argparse.Namespace) -> str:
     """Write ``docs/scale.md`` as text."""
-    command = 'python benchmarks/scale.py --gpus {} --step-ms {:g} --bandwidth {:g}'.format(
-        ' '.join(map(str, args.gpus)), args.step_ms, args.bandwidth)
+    command = 'python benchmarks/scale.py --gpus {} --reference-ms {:g} --bandwidth {:g}'.format(
+        ' '.join(map(str, args.gpus)), args.reference_ms, args.bandwidth)
+    if args.step_ms:
+        command += f' --step-ms {args.step_ms:g}'
     return '\n\n'.join([
         '# 8 GPUs and more',
         f'Computed, not measured, by `{command}`: sizes are those of the shipped networks, '
         'optimizers and hooks before the first search; everything shrinks with the network. '
-        f'A step of {args.step_ms:g} ms and {args.bandwidth:g} GB/s between neighbours are '
-        'assumptions: give your own. No run of several GPUs has been measured.',
+        f'{args.bandwidth:g} GB/s between neighbours is an assumption: give your own. No run of several GPUs has been measured.',
         '## Communication of a GPU', _sent(runs, args), _overlap(),
-        '## How long', _hours(runs, args), BATCH,
+        '## How long', _hours(runs, args), _source(args), BATCH,
         '## Checkpoints, and what a dead rank costs', _stored(runs, args), DEAD, PAPER]) + '\n'
 
 
@@ -133,21 +168,35 @@ def _overlap() -> str:
 
 
 def _hours(runs: dict[str, dict], args: argparse.Namespace) -> str:
-    rows = [(NAMES[name], gpus, run['epochs'], f'{run["batch"] * gpus}',
-             f'{steps(run, gpus):,}', f'{steps(run, gpus) * args.step_ms / 3.6e6:.1f}',
-             run['searches'], run['prunes'],
-             f'{steps(run, gpus) * ring(run["parameters"], gpus) / 1e12:.2f} TB')
-            for name, run in runs.items() for gpus in args.gpus]
+    rows = []
+    events = json.loads(EVENTS.read_text())['supernet']['times']
+    for name, took in times(runs, args).items():
+        run = runs[name]
+        pause = sum(run[key] * events[event]['median_ms']
+                    for key, event in (('searches', 'search'), ('prunes', 'prune')))
+        for gpus in args.gpus:
+            parts = (steps(run, gpus) * took['step'], pause + took['recalibration'],
+                     took['evaluation'] / gpus)
+            rows.append((NAMES[name], gpus, run['batch'] * gpus, f'{steps(run, gpus):,}',
+                         f'{run["batch"] * run["macs"] / 1e9:.1f}', f'{took["step"]:.0f}',
+                         *(f'{part / 3.6e6:.2f}' for part in (*parts, sum(parts))),
+                         f'{steps(run, gpus) * ring(run["parameters"], gpus) / 1e12:.2f}'))
     return '\n'.join(table(
-        ('run', 'GPUs', 'epochs', 'batch', 'steps', f'hours at {args.step_ms:g} ms a step',
-         'searches', 'prunes', 'sent by a GPU in all'), rows))
+        ('run', 'GPUs', 'batch', 'steps', 'G multiply-adds forward', 'ms a step', 'hours: steps',
+         'events', 'evaluation', 'in all', 'TB sent by a GPU'), rows))
+
+
+def _source(args: argparse.Namespace) -> str:
+    return (f'All runs take {args.step_ms:g} ms a step, as given.\n' if args.step_ms
+            else '') + SOURCE.format(reference=args.reference_ms)
 
 
 def _stored(runs: dict[str, dict], args: argparse.Namespace) -> str:
-    rows = []
+    rows, took = [], times(runs, args)
     for name, run in runs.items():
         for gpus in args.gpus:
-            hours = steps(run, gpus) / run['epochs'] * run['save_every'] * args.step_ms / 3.6e6
+            hours = (steps(run, gpus) / run['epochs'] * run['save_every']
+                     * took[name]['step'] / 3.6e6)
             rows.append((NAMES[name], gpus, _mega(run['checkpoint']),
                          f'{run["save_every"]} epochs, {60 * hours:.1f} min',
                          f'{run["checkpoint"] / 1e9 / hours:.1f} GB',
@@ -169,10 +218,23 @@ Without CUDA graphs the gradients of a bucket are sent while the backward pass g
 (`default_hooks.fast.cuda_graph`, on by default) the gradients of a captured part arrive together
 when its graph has been replayed, so that only parts overlap: the gradients of the neck and the head
 travel while the backbone's graph runs; those of the backbone, which are most, do not. Nothing
-overlaps with an event, and all GPUs wait for the first: it decides and sends indices and masks.
+overlaps with an event, and all GPUs wait for the first: it decides on a
+search's indices and a prune's mask and sends them.
 On one thread of a CPU a search of the full-width supernet takes {search:.2f} s and a prune
 {prune:.2f} s ([record](results/events.md)); what they take on a GPU now has not been measured.
-Averages, penalties and masks are computed by each GPU for itself.
+Each GPU computes averages and penalties, and applies the mask it was sent, for itself.
+""".strip()
+
+SOURCE = """
+Estimates: a step's time grows with its multiply-adds (of the network at its own input size, times the
+images of a GPU) from {reference:g} ms of the Cityscapes supernet at 2x256x512, by default one H100's
+figure ([performance](performance.md)). Small steps are bound by launches of kernels, so larger ones
+probably take less: above the reference an upper bound, below it a lower one. The same card's
+96 ms for classification of 8x224x224 are more than this says, as launches bound it. Waiting for data
+and for gradients is left out. Events are searches and prunes at a CPU's times (above) and
+recalibration. Recalibration and evaluation are forward passes, a third of a step's multiply-adds:
+ADE20K's images count as 512x683, COCO's people as the 6352 of val2017 that are annotated,
+each also mirrored.
 """.strip()
 
 BATCH = """

@@ -37,7 +37,28 @@ def test_the_computed_checkpoint_is_as_large_as_a_runs(tmp_path):
     assert found == pytest.approx((tmp_path / 'parts.pth').stat().st_size, rel=0.25)
 
 
-def test_the_page_is_what_the_command_writes():
-    args = argparse.Namespace(gpus=[8, 64], step_ms=100., bandwidth=25.)
-    assert scale.page({name: scale.count(name) for name in scale.IMAGES}, args) \
-        == scale.PAGE.read_text()
+@pytest.fixture(scope='module')
+def runs():
+    return {name: scale.count(name) for name in scale.IMAGES}
+
+
+def arguments(**changes):
+    return argparse.Namespace(**dict(dict(gpus=[8, 64], reference_ms=84., step_ms=None,
+                                          bandwidth=25.), **changes))
+
+
+def test_steps_take_as_long_as_their_multiply_adds_say_and_evaluation_counts(runs):
+    took = scale.times(runs, arguments())
+    work = {name: run['batch'] * run['macs'] for name, run in runs.items()}
+    for name in runs:
+        assert took[name]['step'] / took['cityscapes']['step'] == pytest.approx(
+            work[name] / work['cityscapes'])
+        assert took[name]['evaluation'] > 0
+    assert took['cityscapes']['step'] == pytest.approx(8 * 84, rel=0.05)
+    more = {name: dict(run, evaluation=100 * run['evaluation']) for name, run in runs.items()}
+    assert scale._hours(more, arguments()) != scale._hours(runs, arguments())
+    assert {t['step'] for t in scale.times(runs, arguments(step_ms=9.)).values()} == {9.}
+
+
+def test_the_page_is_what_the_command_writes(runs):
+    assert scale.page(runs, arguments()) == scale.PAGE.read_text()
