@@ -4,10 +4,11 @@
     python benchmarks/scale.py --gpus 8 16 --step-ms 250 --bandwidth 25
 
 Nothing is trained. The networks, optimizers, hooks and data loaders' settings are the shipped
-configs'; multiply-adds are counted, and parameters, optimizer states, averages and masks are made and written to memory, and their
-bytes counted. The number of images is the data set's own. A step's time follows from the
-multiply-adds and one measured step, ``--reference-ms``; ``--step-ms`` sets it for all runs instead.
-``--bandwidth`` is an assumption. It writes ``docs/scale.md``.
+configs'; multiply-adds are counted, and parameters, optimizer states, averages and masks are
+made and written to memory, and their bytes counted. The number of images is the data set's own.
+A step's time follows from the multiply-adds and one measured step, ``--reference-ms``;
+``--step-ms`` sets it for all runs instead. ``--bandwidth`` is an assumption. It writes
+``docs/scale.md``.
 """
 import argparse
 import io
@@ -145,7 +146,8 @@ def page(runs: dict[str, dict], args: argparse.Namespace) -> str:
         '# 8 GPUs and more',
         f'Computed, not measured, by `{command}`: sizes are those of the shipped networks, '
         'optimizers and hooks before the first search; everything shrinks with the network. '
-        f'{args.bandwidth:g} GB/s between neighbours is an assumption: give your own. No run of several GPUs has been measured.',
+        f'{args.bandwidth:g} GB/s between neighbours is an assumption: give your own. '
+        'No run of several GPUs has been measured.',
         '## Communication of a GPU', _sent(runs, args), _overlap(),
         '## How long', _hours(runs, args), _source(args), BATCH,
         '## Checkpoints, and what a dead rank costs', _stored(runs, args), DEAD, PAPER]) + '\n'
@@ -226,15 +228,15 @@ Each GPU computes averages and penalties, and applies the mask it was sent, for 
 """.strip()
 
 SOURCE = """
-Estimates: a step's time grows with its multiply-adds (of the network at its own input size, times the
-images of a GPU) from {reference:g} ms of the Cityscapes supernet at 2x256x512, by default one H100's
-figure ([performance](performance.md)). Small steps are bound by launches of kernels, so larger ones
-probably take less: above the reference an upper bound, below it a lower one. The same card's
-96 ms for classification of 8x224x224 are more than this says, as launches bound it. Waiting for data
-and for gradients is left out. Events are searches and prunes at a CPU's times (above) and
-recalibration. Recalibration and evaluation are forward passes, a third of a step's multiply-adds:
-ADE20K's images count as 512x683, COCO's people as the 6352 of val2017 that are annotated,
-each also mirrored.
+Estimates: a step's time grows with its multiply-adds (of the network at its own input size,
+times the images of a GPU) from {reference:g} ms of the Cityscapes supernet at 2x256x512, by
+default one H100's figure ([performance](performance.md)). Small steps are bound by launches of
+kernels, so larger ones probably take less: above the reference an upper bound, below it a lower
+one. The same card's 96 ms for classification of 8x224x224 are more than this says, as launches
+bound it. Waiting for data and for gradients is left out. Events are searches and prunes at a
+CPU's times (above) and recalibration. Recalibration and evaluation are forward passes, a third
+of a step's multiply-adds: ADE20K's images count as 512x683, COCO's people as the 6352 of
+val2017 that are annotated, each also mirrored.
 """.strip()
 
 BATCH = """
