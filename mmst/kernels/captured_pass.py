@@ -1,4 +1,5 @@
 """Captures a training pass as two CUDA graphs."""
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -156,6 +157,17 @@ def warm_up(*runs: Callable[[], Any], stream: Any = None) -> None:
     torch.cuda.current_stream().wait_stream(stream)
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an error is a lack of memory: torch's own, or the words of CUDA's libraries.
+
+    cuBLAS and CUDA itself take memory without torch's allocator, and torch passes their errors on
+    as ``RuntimeError``.
+    """
+    return isinstance(error, torch.cuda.OutOfMemoryError) or (
+        isinstance(error, RuntimeError)
+        and re.search('out of memory|ALLOC_FAILED', str(error)) is not None)
+
+
 def record(run: Callable[[], Any], pool, stream: Any = None) -> tuple[Any, Callable[[], None]]:
     """Return result of a run, and a function that rewrites it. ``pool`` holds the graph's
     memory; ``stream`` captures, torch's own for captures by default.
@@ -164,15 +176,17 @@ def record(run: Callable[[], Any], pool, stream: Any = None) -> tuple[Any, Calla
         torch.cuda.OutOfMemoryError: The capture was ended in order, and torch can go on.
         TrainingError: It failed otherwise, after which torch cannot go on.
     """
-    graph = torch.cuda.CUDAGraph()
+    graph, whole = torch.cuda.CUDAGraph(), False
     try:
         # Threads of data loaders and of collectives go on meanwhile.
         with torch.cuda.graph(graph, pool=pool, stream=stream,
                               capture_error_mode='thread_local'):
-            found = run()
+            found, whole = run(), True
     except torch.cuda.OutOfMemoryError:  # another error, had the end of the capture failed too
         raise
     except RuntimeError as error:
+        if whole and lacks_memory(error):  # for the graph that is made of what was captured
+            raise torch.cuda.OutOfMemoryError(str(error)) from error
         raise TrainingError(
             'a training pass could not be captured as a CUDA graph '
             f'({str(error).splitlines()[0]}). '

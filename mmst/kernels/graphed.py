@@ -12,7 +12,7 @@ from ..errors import TrainingError
 from ..models.unmodified import is_compiling
 from ..randomness import isolated_random_state
 from ..search.units import find_units
-from .captured_pass import CapturedPass
+from .captured_pass import CapturedPass, lacks_memory
 from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
 from .pending import nothing, waiting
@@ -156,12 +156,12 @@ class GraphedForward:
             found = capture(flat, leaves, self._stream, self.group.sides)
         except TrainingError:
             raise
-        except torch.cuda.OutOfMemoryError as error:
-            reason = str(error).splitlines()[0]
         except Exception as error:  # any that a module raises
-            self._tell((str(error) or type(error).__name__).splitlines()[0])
-            self._refused = case
-            return False
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            if not lacks_memory(error):
+                self._tell(reason)
+                self._refused = case
+                return False
         else:
             self._places, self._refused = case[1], None
             self._graphs[case[0]], self._uses[case[0]] = found, 0

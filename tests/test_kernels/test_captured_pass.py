@@ -1,4 +1,5 @@
 """Training passes as CUDA graphs: what they give, and what they refuse."""
+import contextlib
 import weakref
 from contextlib import nullcontext
 from unittest import mock
@@ -165,6 +166,28 @@ def test_memory_that_runs_out_in_a_capture_is_no_end_of_the_run(cuda):
 
     with pytest.raises(torch.cuda.OutOfMemoryError):
         captured_pass.record(fail, None)
+
+
+def test_memory_that_lacks_for_the_graph_itself_is_no_end_of_the_run(monkeypatch):
+    """As torch ends a capture: the graph is made, and CUDA has no memory for it."""
+    @contextlib.contextmanager
+    def graph(*_, **__):
+        yield
+        raise RuntimeError('CUDA error: out of memory')
+
+    monkeypatch.setattr(torch.cuda, 'CUDAGraph', mock.MagicMock())
+    monkeypatch.setattr(torch.cuda, 'graph', graph)
+    with pytest.raises(torch.cuda.OutOfMemoryError, match='CUDA error: out of memory'):
+        captured_pass.record(lambda: 3, None)
+
+
+@pytest.mark.parametrize('error, lacks', [
+    (torch.cuda.OutOfMemoryError('x'), True), (RuntimeError('CUDA error: out of memory'), True),
+    (RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`'), True),
+    (RuntimeError('CUDA error: operation not permitted'), False),
+    (ValueError('out of memory'), False)])
+def test_a_lack_of_memory_is_known_by_the_words_of_cudas_libraries(error, lacks):
+    assert captured_pass.lacks_memory(error) is lacks
 
 
 def test_warm_up_and_captures_are_on_the_stream_that_is_given(cuda):

@@ -242,15 +242,15 @@ def test_parts_with_search_blocks_are_graphed_and_run_as_before_on_a_cpu():
 
 def test_what_cannot_be_captured_runs_as_before_and_the_log_says_why(part, monkeypatch):
     def fail(*_):
-        raise RuntimeError('out of memory\nand more')
+        raise RuntimeError('a copy to the host\nand more')
 
     monkeypatch.setattr(graphed, 'capture', fail)
     printed = []
     monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     assert [step(part) for _ in range(4)] == [(0, None), (1, None), (1, None), (1, None)]
-    assert printed == ['Training Part without a CUDA graph: out of memory']
+    assert printed == ['Training Part without a CUDA graph: a copy to the host']
     monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
-    assert [step(part, 2) for _ in range(2)] == [(1, None), (2, 1)]  # a smaller one may fit
+    assert [step(part, 2) for _ in range(2)] == [(1, None), (2, 1)]  # another may do without
 
 
 def test_a_failure_while_capturing_ends_the_run_with_a_remedy(part, monkeypatch):
@@ -385,16 +385,24 @@ def out_of_memory(*_):
     raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate\nmore')
 
 
-def test_where_memory_runs_out_in_a_capture_all_parts_go_on_without(parts, monkeypatch):
+def no_room_for_cublas(*_):
+    raise RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`\nmore')
+
+
+@pytest.mark.parametrize('fail, reason', [
+    (out_of_memory, 'CUDA out of memory. Tried to allocate'),
+    (no_room_for_cublas, 'CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`')])
+def test_where_memory_runs_out_in_a_capture_all_parts_go_on_without(
+        parts, monkeypatch, fail, reason):
     printed = []
     monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
     step(parts[1]), step(parts[1])
-    monkeypatch.setattr(graphed, 'capture', out_of_memory)
+    monkeypatch.setattr(graphed, 'capture', fail)
     for _ in range(4):
         step(parts[0])
     assert parts[0].forward.captures == 1 and parts[0].forward.group.off
     assert not parts[1].forward.forms()
-    assert parts[0].forward.reasons == ['CUDA out of memory. Tried to allocate']
+    assert parts[0].forward.reasons == [reason]
     assert len(printed) == 1
 
 
