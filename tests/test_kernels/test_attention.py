@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
+import torch.nn.functional as F
 from small_nets import randomise_norms
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -106,3 +107,12 @@ def test_names_of_a_state_are_the_same_and_cpus_keep_to_the_layers():
     use_ops(fused, KernelOps(('cpu', )))
     assert torch.equal(run(plain)['out'], run(fused)['out'])
     assert isinstance(fused.encoder.attention.ops, Ops)
+
+
+def test_attention_has_a_dimension_of_heads_in_training(monkeypatch):
+    _, fused = pair()
+    ranks, real = [], F.scaled_dot_product_attention
+    monkeypatch.setattr(F, 'scaled_dot_product_attention', lambda *inputs, **settings: (
+        ranks.append({x.dim() for x in inputs}), real(*inputs, **settings))[1])
+    run(fused)
+    assert ranks and all(found == {4} for found in ranks), 'a GPU has no kernel for three dimensions'

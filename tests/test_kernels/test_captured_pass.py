@@ -196,3 +196,12 @@ def test_warm_up_and_captures_are_on_the_stream_that_is_given(cuda):
     captured_pass.record(lambda: None, 'pool', stream)
     assert not torch.cuda.Stream.called and stream.wait_stream.called
     assert cuda[-1]['stream'] is stream
+
+
+def test_both_passes_are_captured_on_the_parts_own_stream(cuda, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'graph_pool_handle', lambda: 'pool')
+    stream = mock.MagicMock()
+    CapturedPass(nn.Linear(2, 2), [torch.ones(1, 2, requires_grad=True)], stream)
+    captures = [asked for asked in cuda if isinstance(asked, dict)]
+    assert [asked['stream'] for asked in captures] == [stream, stream]
+    assert {asked['pool'] for asked in captures} == {'pool'}

@@ -2,6 +2,7 @@
 import copy
 import pickle
 from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 import torch
@@ -218,3 +219,10 @@ def test_captures_fork_and_steps_without_a_graph_do_not(device, monkeypatch):
     model(input_image()).sum().backward()
     assert [part.captures for part in parts] == [1, 1] and not parts[0].reasons
     assert any('waits for' in entry for entry in device.log)
+
+
+@pytest.mark.parametrize('on_gpu', [True, False])
+def test_memory_of_another_stream_is_kept_until_this_one_has_read_it(on_gpu):
+    tensor = mock.MagicMock(is_cuda=on_gpu)
+    side_streams._mark(tensor, 'stream')
+    assert tensor.record_stream.call_args_list == [mock.call('stream')] * on_gpu
