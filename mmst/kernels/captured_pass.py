@@ -165,7 +165,7 @@ def lacks_memory(error: BaseException) -> bool:
     """
     return isinstance(error, torch.cuda.OutOfMemoryError) or (
         isinstance(error, RuntimeError)
-        and re.search('out of memory|ALLOC_FAILED', str(error)) is not None)
+        and re.search('out of memory|ALLOC(ATION)?_FAILED', str(error)) is not None)
 
 
 def record(run: Callable[[], Any], pool, stream: Any = None) -> tuple[Any, Callable[[], None]]:

@@ -184,6 +184,7 @@ def test_memory_that_lacks_for_the_graph_itself_is_no_end_of_the_run(monkeypatch
 @pytest.mark.parametrize('error, lacks', [
     (torch.cuda.OutOfMemoryError('x'), True), (RuntimeError('CUDA error: out of memory'), True),
     (RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`'), True),
+    (RuntimeError('cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED'), True),
     (RuntimeError('CUDA error: operation not permitted'), False),
     (ValueError('out of memory'), False)])
 def test_a_lack_of_memory_is_known_by_the_words_of_cudas_libraries(error, lacks):

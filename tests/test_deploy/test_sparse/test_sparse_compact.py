@@ -4,6 +4,7 @@ import multiprocessing
 import pickle
 from multiprocessing.reduction import ForkingPickler
 
+import forks
 import pytest
 import torch
 from deploy_tickets import TASKS, small_ticket, with_n_m_mask
@@ -82,19 +83,15 @@ def test_copies_of_compact_tickets_give_the_same_and_leave_the_first_as_it_was(t
         assert all(map(torch.equal, tree_leaves(model(x)), expected))
 
 
-def answer(model, x, queue):
-    queue.put([found.numpy() for found in tree_leaves(model(x))])
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize('method', ['fork'])
+@pytest.mark.parametrize('method', ['fork', 'spawn'])
 @pytest.mark.parametrize('task', TASKS)
 def test_compact_tickets_run_in_other_processes(task, method):
     sparse, x = SparseModel(compact(small_ticket(task, 0.6)).build()), torch.randn(1, 3, 40, 48)
     expected = tree_leaves(sparse(x))
     context = multiprocessing.get_context(method)
     queue = context.Queue()
-    process = context.Process(target=answer, args=(sparse, x, queue))
+    process = context.Process(target=forks.answer, args=(sparse, x, queue))
     process.start()
     found = [torch.from_numpy(values) for values in queue.get(timeout=200)]
     process.join()
