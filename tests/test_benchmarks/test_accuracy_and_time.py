@@ -1,0 +1,61 @@
+"""A study's accuracy against multiply-adds and milliseconds."""
+import io
+from types import SimpleNamespace
+
+import accuracy_and_time as subject
+import pytest
+from PIL import Image
+from study_tables import row, section, table
+
+from mmst.deploy.load import find_ticket
+
+
+def filled():
+    rows = [row('d.chance', [4.]), row('d.dense', [60., 62.]), row('d.st_p90', [50., 54.]),
+            row('d.sp_magnitude_p90', [])]
+    for found, macs in zip(rows, (None, 9e6, 2e6, 2e6), strict=True):
+        found['costs']['macs_layers'] = macs
+    return table(section(*rows), section(*rows[:2], title='again'))
+
+
+def jobs():
+    return {f'{run}-seed{seed}': SimpleNamespace(run=SimpleNamespace(name=run), seed=seed)
+            for run in ('d.dense', 'd.st_p90') for seed in (0, 1)}
+
+
+def test_each_finished_row_is_one_point_with_means_over_its_seeds():
+    times = {'d.dense-seed0': 4., 'd.dense-seed1': 6., 'd.st_p90-seed1': 2.}
+    dense, ticket = subject.points(filled(), times, jobs())
+    assert (dense['run'], dense['macs'], dense['milliseconds']['mean']) == ('d.dense', 9e6, 5.)
+    assert (ticket['score']['mean'], ticket['milliseconds']['seeds']) == (52., [1])
+    assert dense['kind'] != ticket['kind']
+
+
+@pytest.mark.parametrize('run, other', [
+    ('d.gmp_p90', 'd.acdc_p90'), ('d.st_p90', 'd.st_value_p95'),
+    ('d.two_in_one_p90', 'd.two_in_one_pp_irp_p90')])
+def test_runs_of_one_kind_share_a_mark(run, other):
+    assert subject.kind(run) == subject.kind(other) is not None
+
+
+def test_rows_without_a_time_are_drawn_against_multiply_adds_alone():
+    rows = subject.points(filled(), {'d.dense-seed0': 4.}, jobs())
+    with_times, without = (
+        Image.open(io.BytesIO(subject.draw(found, filled())))
+        for found in (rows, [dict(r, milliseconds=dict(mean=None)) for r in rows]))
+    assert with_times.format == 'PNG' and with_times.size[0] > 800
+    assert with_times.tobytes() != without.tobytes()
+
+
+def test_pruned_networks_are_timed_by_the_sparse_engine_and_those_without_a_ticket_left_out(
+        tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(subject, 'sparse_engine', lambda ticket: asked.append(ticket.sparsity)
+                        or (lambda image: image.sum()))
+    (tmp_path / 'there').mkdir()
+    find_ticket('street-p90').save(tmp_path / 'there/ticket.pth')
+    records = {name: dict(input_shape=[64, 64]) for name in ('there', 'gone')}
+    times = subject.time_networks({name: SimpleNamespace(folder=tmp_path / name)
+                                   for name in records}, SimpleNamespace(records=records))
+    assert list(times) == ['there'] and times['there'] > 0
+    assert asked and min(asked) > 0.5
