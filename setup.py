@@ -1,8 +1,14 @@
 """Installation of mmst. The pinned set that is known to work is in ``requirements.txt``."""
+import importlib
 import itertools
+import shutil
+import sys
+import sysconfig
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Command, find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build import build
 
 ROOT = Path(__file__).parent
 
@@ -52,6 +58,58 @@ EXTRAS['dev'] = ['pytest', 'pytest-xdist', 'pytest-timeout',
                  'tensorboard', 'ruff', 'import-linter', 'mypy', 'pre-commit', *EXTRAS['export'],
                  *EXTRAS['hub']]
 
+class BuildKernels(Command):
+    """Compiles the kernels for the usual processors, where there is a compiler.
+
+    Not in an editable install, whose kernels are compiled at first use, for the very processor.
+    """
+
+    user_options = ()
+    editable_mode = False
+
+    def initialize_options(self) -> None:
+        self.build_lib = None
+
+    def finalize_options(self) -> None:
+        self.set_undefined_options('build_py', ('build_lib', 'build_lib'))
+
+    def run(self) -> None:
+        # By its folder: to import mmst is to import torch, which is not there yet.
+        sys.path.insert(0, str(ROOT / 'mmst' / 'kernels'))
+        prebuilt = importlib.import_module('native.prebuilt')
+        sys.path.pop(0)
+        folder = Path(self.build_lib, 'mmst', prebuilt.FOLDER)
+        shutil.rmtree(folder, ignore_errors=True)  # of another version
+        if not self.editable_mode and sysconfig.get_platform() == 'linux-x86_64':
+            prebuilt.prebuild(ROOT / 'mmst', folder)
+
+    def get_outputs(self) -> list[str]:
+        return sorted(map(str, Path(self.build_lib).glob('mmst/**/*.so')))
+
+    def get_output_mapping(self) -> dict[str, str]:
+        return {}
+
+    def get_source_files(self) -> list[str]:
+        return []  # package_data has them
+
+
+class Wheel(bdist_wheel):
+    """Is for one platform where it has compiled kernels, else for all; for any Python 3."""
+
+    def run(self) -> None:
+        self.run_command('build')
+        compiled = bool(self.get_finalized_command('build_kernels').get_outputs())
+        self.root_is_pure = not compiled
+        self.distribution.has_ext_modules = lambda: compiled
+        super().run()
+
+    def get_tag(self) -> tuple[str, str, str]:
+        python, abi, platform = super().get_tag()
+        return (python, abi, platform) if self.root_is_pure else ('py3', 'none', platform)
+
+
+build.sub_commands.append(('build_kernels', None))
+
 setup(
     # Not `mmst`: for a distribution of the module's own name, mmengine would look for an editable
     # install's configs in site-packages.
@@ -86,5 +144,6 @@ setup(
     entry_points=dict(console_scripts=['mmst = mmst.cli.main:run']),
     install_requires=['torch>=2.1', 'torchvision>=0.16', 'mmengine>=0.10.0', 'numpy'],
     extras_require=EXTRAS,
+    cmdclass=dict(build_kernels=BuildKernels, bdist_wheel=Wheel),
     zip_safe=False,
 )

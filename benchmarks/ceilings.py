@@ -12,7 +12,8 @@ from mmst.deploy.sparse.library import SOURCE
 from mmst.deploy.sparse.sparse_block import SparseSearchBlock
 from mmst.deploy.sparse.sparse_conv import SparseConv
 from mmst.deploy.sparse.sparse_stem import SparseStem
-from mmst.kernels.native.build import FLAGS, find_compiler, target_flags
+from mmst.kernels.native.build import target_flags
+from mmst.kernels.native.compiler import FLAGS, find_compiler
 
 #: Floats of the arrays that are streamed: feature maps of a whole network, and of one block.
 LARGE, SMALL = 1 << 24, 1 << 16

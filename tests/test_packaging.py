@@ -1,5 +1,9 @@
-"""A wheel, a source archive and an editable install: all find configs as ``mmst::name.py``."""
+"""A wheel, a source archive and an editable install: all find configs as ``mmst::name.py``.
+
+A wheel has compiled kernels where a compiler was at hand.
+"""
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from mmst.kernels.native.compiler import find_compiler
+from mmst.kernels.native.prebuilt import LEVELS, instructions
+
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ('mmst', 'configs', 'tools', 'setup.py', 'MANIFEST.in', 'model-index.yml')
+#: As $CXX: there is no compiler.
+NOTHING = '/nonexistent'
 #: A config of the project's own. The probe beside it is there only in the tests' copy.
 OWN_CONFIG = 'st_hrnas_cityscapes_p90.py'
 
@@ -42,10 +51,12 @@ def run(*command, cwd, **env):
     return result.stdout
 
 
-def pip(*arguments, cwd):
-    """pip without network, with the setuptools of this environment."""
+def pip(*arguments, cwd, **env):
+    """pip without network, with the setuptools of this environment; without a compiler, whose work
+    would take a while.
+    """
     return run(sys.executable, '-m', 'pip', '--disable-pip-version-check', *arguments, '--no-deps',
-               '--no-build-isolation', '--no-index', cwd=cwd)
+               '--no-build-isolation', '--no-index', cwd=cwd, **dict(dict(CXX=NOTHING), **env))
 
 
 @pytest.fixture(scope='module')
@@ -72,6 +83,79 @@ def source(tmp_path_factory):
 def wheel(source):
     pip('wheel', '.', '-w', 'dist', '-q', cwd=source)
     return next((source / 'dist').glob('*.whl'))
+
+
+def test_a_wheel_without_a_compiler_is_for_all_machines(wheel):
+    assert wheel.name.endswith('-py3-none-any.whl')
+    with zipfile.ZipFile(wheel) as archive:
+        assert not [name for name in archive.namelist() if name.endswith('.so')]
+        metadata = next(name for name in archive.namelist() if name.endswith('/WHEEL'))
+        assert 'Root-Is-Purelib: true' in archive.read(metadata).decode()
+
+
+# In another folder, without a compiler: the engine runs by the wheel's libraries, then by one that
+# is compiled here for the same instructions.
+RUN_ENGINE = '''
+import os, sys
+from pathlib import Path
+import torch
+import mmst
+from mmst.deploy import SparseModel
+from mmst.deploy.sparse import library
+from mmst.kernels.native import prebuilt
+from mmst.tickets import Ticket
+
+def outputs(target, **env):
+    os.environ.update(env, MMST_KERNEL_TARGET=target)
+    library.kernel.cache_clear()
+    model = SparseModel.from_ticket(Path(mmst.__file__).parent / 'deploy/shipped/street-p90.sparse')
+    assert model.blocks['sparse'] > 20 and not model.blocks['dense'], model.blocks
+    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    return model(image), library.kernel().lanes()
+
+wide, lanes = outputs('')
+narrow, few = outputs('-march=x86-64-v3')
+assert not os.path.exists(os.environ['MMST_KERNEL_CACHE'])
+assert few == 8 and torch.allclose(wide, narrow, rtol=1e-3, atol=1e-3)
+level = 'x86-64-v4' if lanes == 16 else 'x86-64-v3'
+compiled, same = outputs(f'-march={level} -g0', CXX=sys.argv[1])
+assert os.listdir(os.environ['MMST_KERNEL_CACHE'])
+assert same == lanes and torch.equal(wide, compiled)
+print(mmst.__file__)
+'''
+
+
+@pytest.mark.skipif(not find_compiler() or not instructions() >= LEVELS['x86-64-v3'],
+                    reason='no C++ compiler, or no AVX2')
+def test_the_engine_of_a_wheel_needs_no_compiler(source, tmp_path):
+    here = tmp_path / 'source'
+    shutil.copytree(source, here, symlinks=True, ignore=shutil.ignore_patterns('dist', 'build'))
+    for other in ('batch_norm', 'depthwise'):  # compiling these as well takes longer
+        next((here / 'mmst/kernels' / other).glob('kernel/*.cpp')).unlink()
+    stale = here / 'build/lib/mmst/kernels/native/libraries/sparse_0_x86-64-v3.so'
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b'')
+    cxx = shlex.join(find_compiler())
+    pip('wheel', '.', '-w', 'dist', '-q', cwd=here, CXX=cxx)
+    wheel, = (here / 'dist').glob('*.whl')
+    assert wheel.name.endswith('-py3-none-linux_x86_64.whl')
+    with zipfile.ZipFile(wheel) as archive:
+        libraries = [name for name in archive.namelist() if name.endswith('.so')]
+    assert len(libraries) == len(LEVELS) and not [name for name in libraries if '_0_' in name]
+    pip('install', wheel, '--target', tmp_path / 'site', '-q', cwd=tmp_path)
+    output = run(sys.executable, '-c', RUN_ENGINE, cxx, cwd=tmp_path, CXX=NOTHING,
+                 PYTHONPATH=str(tmp_path / 'site'), MMST_KERNEL='',
+                 MMST_KERNEL_CACHE=str(tmp_path / 'cache'))
+    assert str(tmp_path / 'site') in output
+
+
+def test_an_editable_install_compiles_nothing(source, tmp_path):
+    compiler = tmp_path / 'compiler'
+    compiler.write_text(f'#!/bin/sh\ntouch {tmp_path}/called\n')
+    compiler.chmod(0o755)
+    run(sys.executable, '-c', 'import setuptools.build_meta as hooks; hooks.build_editable("..")',
+        cwd=source, CXX=str(compiler))
+    assert not (tmp_path / 'called').exists() and not list(source.glob('mmst/**/*.so'))
 
 
 def config_names(source):

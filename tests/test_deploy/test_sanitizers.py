@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mmst.kernels.native.build import find_compiler, processor
+from mmst.kernels.native.build import processor
+from mmst.kernels.native.compiler import find_compiler
 
 TESTS = Path(__file__).parents[1]
 SLOW = os.environ.get('MMST_SLOW') == '1'

@@ -1,12 +1,9 @@
-"""Compiles a kernel, once per machine and version of its source."""
+"""Loads a kernel: as a wheel has it, or compiled once per machine and version of its source."""
 import ctypes
 import hashlib
 import os
 import platform
-import shlex
-import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,27 +13,21 @@ from mmengine.logging import print_log
 
 from ... import files
 from ...errors import TrainingError
+from .compiler import BuildError, compile_library, find_compiler, run_compiler, source_fingerprint
+from .prebuilt import find_prebuilt
 
-#: Headers that kernels share.
-INCLUDE = Path(__file__).parent / 'include'
-#: No -ffast-math: it would let a shared library change how the whole process rounds.
-FLAGS = ('-O3', '-std=c++17', '-fPIC', '-shared', '-pthread', '-fno-math-errno',
-         '-fno-trapping-math', '-fno-signed-zeros')
 #: Ending of the file that holds a library's SHA-256.
 DIGEST, _DIGEST_LENGTH = '.sha256', 100
-COMPILERS = ('c++', 'g++', 'clang++')
-#: Seconds that a compiler may take: ours are done within one minute, on a busy machine in some.
-PATIENCE = 900
 #: ``MMST_KERNEL=none`` turns kernels off; ``MMST_KERNEL_CACHE`` is the folder of the builds;
 #: ``MMST_KERNEL_TARGET`` holds the compiler's flags for the processor, e.g. ``-mavx2 -mfma``.
 SWITCH, CACHE, TARGET = 'MMST_KERNEL', 'MMST_KERNEL_CACHE', 'MMST_KERNEL_TARGET'
 
 
 def is_built(source: Path) -> bool:
-    """Return whether :func:`build` would find the library in the cache, without a compiler's work.
-    """
+    """Return whether :func:`build` would find the library, without a compiler's work."""
     try:
-        return os.environ.get(SWITCH, '').lower() != 'none' and _find(source) is not None
+        return os.environ.get(SWITCH, '').lower() != 'none' and (
+            _load_prebuilt(source) is not None or _find(source) is not None)
     except (BuildError, OSError, RuntimeError):
         return False
 
@@ -49,12 +40,8 @@ def _find(source: Path) -> Path | None:
     return next((path for path in paths if _is_whole(path)), None)
 
 
-class BuildError(RuntimeError):
-    """Is raised where there is no compiler, or it cannot compile the kernel."""
-
-
 def build(source: Path) -> ctypes.CDLL:
-    """Return the library of a kernel: from the cache, or compiled into it.
+    """Return the library of a kernel: of the wheel, from the cache, or compiled into it.
 
     Of several processes that start at once, one compiles. A file in the cache is used only where
     its digest is the one that was written with it, and where nobody but this user and the
@@ -69,6 +56,9 @@ def build(source: Path) -> ctypes.CDLL:
     if os.environ.get(SWITCH, '').lower() == 'none':
         raise BuildError(f'{SWITCH}=none')
     try:
+        library = _load_prebuilt(source)
+        if library is not None:
+            return library
         compiler, name = find_compiler(), f'{source.stem}_{fingerprint(source)}'
         if compiler is None:
             return _load_any(cache_folder(), name)
@@ -87,6 +77,14 @@ def build(source: Path) -> ctypes.CDLL:
     except (OSError, RuntimeError, TrainingError) as error:  # no home folder: a RuntimeError
         raise BuildError(f'{error} ({CACHE} names a folder for the builds, TMPDIR one for the '
                          'compiler)') from error
+
+
+def _load_prebuilt(source: Path) -> ctypes.CDLL | None:
+    """Load the best library of the wheel; None: it has none that this system can load."""
+    for path in find_prebuilt(source, _asked()):
+        with suppress(OSError):  # made for a newer system
+            return ctypes.CDLL(str(path))
+    return None
 
 
 def _load(path: Path) -> ctypes.CDLL | None:
@@ -130,27 +128,6 @@ def build_or_tell(source: Path, instead: str) -> ctypes.CDLL | None:
         return None
 
 
-def find_compiler() -> list[str] | None:
-    """Return $CXX, else the first that is installed, as a program and its arguments (``ccache
-    g++``).
-
-    Raises:
-        BuildError: $CXX has a quotation mark without its partner.
-    """
-    asked = os.environ.get('CXX')
-    try:
-        # As a shell splits it, unless the whole is the path of a program.
-        commands = ([[name] for name in COMPILERS] if not asked else
-                    [[asked], shlex.split(asked)])
-    except ValueError as error:
-        raise BuildError(f'CXX = {asked!r}: {error}') from error
-    for program, *arguments in filter(None, commands):
-        found = shutil.which(program)
-        if found:
-            return [found, *arguments]
-    return None
-
-
 def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
     """Compile to ``path``, whole or not at all; for this very processor where that works.
 
@@ -160,46 +137,37 @@ def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         product = Path(folder) / 'kernel.so'
-        for target in (target_flags(), *([] if os.environ.get(TARGET) else [[]])):
-            command = [*compiler, *FLAGS, *target, f'-I{INCLUDE}', str(source), '-o', str(product)]
-            result = _run(command)
-            if not result.returncode:
-                data = product.read_bytes()
-                files.write_bytes(path, data)
-                path.chmod(0o755)  # also where all may write what this process writes
-                recorded = hashlib.sha256(data).hexdigest()
-                return files.write_bytes(path.with_suffix(DIGEST), recorded.encode())
-    lines = result.stderr.strip().splitlines() or ['no message']
-    raise BuildError(f'{shlex.join(compiler)} failed: {lines[0]}')
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a compiler, which gets no input and may not take for ever."""
-    try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors='replace', timeout=PATIENCE)
-    except subprocess.TimeoutExpired as error:
-        raise BuildError(f'{command[0]} did not end within {PATIENCE} s') from error
+        try:
+            compile_library(compiler, target_flags(), source, product)
+        except BuildError:
+            if _asked():
+                raise
+            compile_library(compiler, [], source, product)
+        data = product.read_bytes()
+    files.write_bytes(path, data)
+    path.chmod(0o755)  # also where all may write what this process writes
+    files.write_bytes(path.with_suffix(DIGEST), hashlib.sha256(data).hexdigest().encode())
 
 
 def target_flags() -> list[str]:
     """Return the flags asked for; else all instructions that this processor has."""
-    if os.environ.get(TARGET):
-        return os.environ[TARGET].split()
-    return ['-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else '-march=native']
+    native = '-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else '-march=native'
+    return _asked() or [native]
+
+
+def _asked() -> list[str]:
+    return os.environ.get(TARGET, '').split()
 
 
 def fingerprint(source: Path) -> str:
     """Return a digest of source, flags and processor, without the compiler."""
-    found = hashlib.sha256(repr((FLAGS, target_flags(), processor())).encode())
-    for file in sorted(source.parent.iterdir()) + sorted(INCLUDE.iterdir()):
-        found.update(file.read_bytes())
-    return found.hexdigest()[:24]
+    parts = source_fingerprint(source), target_flags(), processor()
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 
 def compiler_fingerprint(compiler: Sequence[str]) -> str:
     """Return a digest of a compiler's version and of its arguments."""
-    version = _run([*compiler, '--version']).stdout
+    version = run_compiler([*compiler, '--version']).stdout
     return hashlib.sha256(repr((version, compiler[1:])).encode()).hexdigest()[:8]
 
 

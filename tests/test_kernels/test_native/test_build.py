@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mmst.kernels.native import build
+from mmst.kernels.native import build, compiler
 
 needs_compiler = pytest.mark.skipif(build.find_compiler() is None, reason='no C++ compiler')
 
@@ -87,18 +87,18 @@ def test_fingerprint_changes_with_flags_source_and_headers(tmp_path, monkeypatch
     found.append(build.fingerprint(source))
     (source.parent / 'beside.h').write_text('int third;')
     found.append(build.fingerprint(source))
-    monkeypatch.setattr(build, 'FLAGS', (*build.FLAGS, '-O1'))
+    monkeypatch.setattr(compiler, 'FLAGS', (*compiler.FLAGS, '-O1'))
     found.append(build.fingerprint(source))
-    monkeypatch.setattr(build, 'INCLUDE', source.parent)
+    monkeypatch.setattr(compiler, 'INCLUDE', source.parent)
     found.append(build.fingerprint(source))
     assert len(set(found)) == 5
 
 
 def test_target_asked_for_reaches_the_compiler_and_nothing_else_is_tried(tmp_path, monkeypatch):
     monkeypatch.setenv(build.TARGET, '-mavx2 -mfma')
-    compiler = fake_compiler(tmp_path, f'echo "$@" >> {tmp_path}/arguments; exit 1')
+    fake = fake_compiler(tmp_path, f'echo "$@" >> {tmp_path}/arguments; exit 1')
     with pytest.raises(build.BuildError):
-        build.compile_to(tmp_path / 'kernel.so', tmp_path / 'kernel.cpp', [compiler])
+        build.compile_to(tmp_path / 'kernel.so', tmp_path / 'kernel.cpp', [fake])
     arguments, = (tmp_path / 'arguments').read_text().splitlines()
     assert ' -mavx2 -mfma ' in arguments and '=native' not in arguments
 
@@ -327,13 +327,13 @@ def test_a_library_is_used_again_where_all_may_write_what_a_process_writes(tmp_p
 def test_a_compiler_that_hangs_or_reads_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.delenv(build.SWITCH, raising=False)
     monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
-    monkeypatch.setattr(build, 'PATIENCE', 0.5)
+    monkeypatch.setattr(compiler, 'PATIENCE', 0.5)
     source = source_file(tmp_path / 'source', 'extern "C" int lanes() { return 4; }')
     for script in ('exec sleep 100', '[ "$1" = --version ] || exec sleep 100'):
         monkeypatch.setenv('CXX', fake_compiler(tmp_path, script))
         with pytest.raises(build.BuildError, match=r'did not end within 0\.5 s'):
             build.build(source)
-    monkeypatch.setattr(build, 'PATIENCE', 60)
+    monkeypatch.setattr(compiler, 'PATIENCE', 60)
     monkeypatch.setenv('CXX', fake_compiler(tmp_path, 'cat; echo "no input" >&2; exit 1'))
     with pytest.raises(build.BuildError, match='no input'):
         build.build(source)
