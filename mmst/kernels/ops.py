@@ -93,24 +93,24 @@ class KernelOps(Ops):
                         memory: Tensor) -> tuple[Tensor, Tensor]:
         plain = all(is_unmodified(layer, nn.Linear) and layer.bias is None
                     for layer in (key, value))
-        if plain and self._fuses(memory):
+        if plain and self._fuses(memory, key.training and value.training):
             both = F.linear(memory, torch.cat([key.weight, value.weight]))
             keys, values = both.split([key.weight.shape[0], value.weight.shape[0]], dim=-1)
             return keys, values
         return super().keys_and_values(key, value, memory)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
-               scale: float | None = None) -> Tensor:
-        if not self._fuses(key):
-            return super().attend(query, key, value, dropout, scale)
+               scale: float | None = None, training: bool = False) -> Tensor:
+        if not self._fuses(key, training):
+            return super().attend(query, key, value, dropout, scale, training)
         query = query.expand(key.shape[0], -1, -1)
         return F.scaled_dot_product_attention(
             query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), dropout_p=dropout,
             scale=scale).squeeze(1)
 
-    def _fuses(self, x: Tensor) -> bool:
-        device = x.device.type  # without gradients, in evaluation, every bit stays the layers'
-        return x.requires_grad and device in self.devices and device in self.attention
+    def _fuses(self, x: Tensor, training: bool) -> bool:
+        device = x.device.type  # in evaluation, with gradients too, every bit stays the layers'
+        return training and device in self.devices and device in self.attention
 
     def _multiplies(self, conv: nn.Module, x: Tensor) -> bool:
         return (x.device.type in self.products and self._takes('pointwise', conv, x)

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import torch
 import torch.nn.functional as F
+from published_form import MaskedLinear, published
 from small_nets import randomise_norms
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -50,11 +51,39 @@ def test_outputs_and_gradients_in_training_are_the_layers(tokens, images):
 
 @pytest.mark.parametrize('dtype', [torch.float, torch.double])
 @pytest.mark.parametrize('tokens', [1, 4, 6])
-def test_every_bit_stays_in_evaluation(tokens, dtype):
-    plain, fused = pair(tokens, dtype)
+def test_every_bit_in_evaluation_is_the_published_forms_with_gradients_and_without(tokens, dtype):
+    plain, fused = (path.eval() for path in pair(tokens, dtype))
+    masked = published(nn.ModuleDict(dict(path=plain)), ['path'])['path']
+    assert {type(layer) for layer in masked.encoder.attention.children()} == {MaskedLinear}
     x = torch.randn(2, 5, 9, 11, dtype=dtype)
     with torch.no_grad():
-        assert torch.equal(plain.eval()(x, (9, 11)), fused.eval()(x, (9, 11)))
+        expected = plain(x, (9, 11))
+    for path in (plain, fused, masked):
+        for needs in (False, True):
+            assert torch.equal(path(x.clone().requires_grad_(needs), (9, 11)), expected)
+        with torch.no_grad():
+            assert torch.equal(path(x, (9, 11)), expected)
+
+
+def test_every_bit_of_gradients_in_evaluation_is_the_layers():
+    plain, fused = (run(path.eval()) for path in pair())
+    assert all(torch.equal(plain[name], fused[name]) for name in plain)
+
+
+def test_passes_of_training_are_the_same_to_the_bit_without_gradients():
+    """As activation checkpoints need it, which run a pass without gradients and with them."""
+    path = pair()[1]
+    with torch.no_grad():
+        torch.manual_seed(1)
+        expected = path(torch.randn(3, 5, 9, 11, dtype=torch.double), (9, 11))
+    assert torch.equal(run(path)['out'], expected)
+
+
+def test_a_frozen_attention_in_a_network_in_training_computes_by_the_layers():
+    plain, fused = pair()
+    for path in (plain, fused):
+        path.encoder.attention.eval(), path.decoder.attention.eval()
+    assert torch.equal(run(plain)['out'], run(fused)['out'])
 
 
 def test_inner_dimensions_and_scales_of_a_compacted_network_are_kept():

@@ -63,7 +63,7 @@ class ExportOps(Ops):
     """Computes attention as two products and a softmax: exporters do not know the fused form."""
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
-               scale: float | None = None) -> Tensor:
+               scale: float | None = None, training: bool = False) -> Tensor:
         scale = query.shape[-1]**-0.5 if scale is None else scale
         scores = torch.matmul(query, key.transpose(-1, -2)) * scale
         return torch.matmul(scores.softmax(-1), value)

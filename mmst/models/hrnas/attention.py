@@ -34,7 +34,8 @@ class Attention(nn.Module):
         """Let ``queries`` ((N,) tokens, dim) read ``memory`` (N, tokens, dim)."""
         key, value = self.ops.keys_and_values(self.key, self.value, memory)
         dropout = self.dropout if self.training else 0.
-        return self.out(self.ops.attend(self.query(queries), key, value, dropout, self.scale))
+        return self.out(self.ops.attend(self.query(queries), key, value, dropout, self.scale,
+                                        self.training))
 
 
 class FeedForward(nn.Sequential):

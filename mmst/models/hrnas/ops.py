@@ -92,7 +92,7 @@ class Ops:
         return key(memory), value(memory)
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.,
-               scale: float | None = None) -> Tensor:
+               scale: float | None = None, training: bool = False) -> Tensor:
         """Compute scaled dot-product attention.
 
         Args:
@@ -101,6 +101,7 @@ class Ops:
             value (Tensor): (N, tokens, values).
             dropout (float): On the attention weights.
             scale (float, optional): Of the scores; 1 / sqrt(dim) by default.
+            training (bool): Whether the layer is in training, where other sets may round otherwise.
 
         Returns:
             Tensor: (N, queries, values).
