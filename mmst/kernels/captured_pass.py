@@ -37,7 +37,8 @@ class CapturedPass:
         TrainingError: It failed while it was captured, after which torch cannot go on.
 
     Note:
-        Capturing runs the module several times: buffers and random numbers change.
+        Capturing runs the module several times, and each graph once: buffers and random numbers
+        change.
     """
 
     def __init__(self, module: nn.Module, inputs: Sequence[Tensor], stream: Any = None,
@@ -79,6 +80,10 @@ class CapturedPass:
         pool = torch.cuda.graph_pool_handle()
         self.outputs, self.replay_forward = record(runs[0], pool, stream)
         self.gradients, self.replay_backward = record(runs[1], pool, stream)
+        # At its first start CUDA puts a graph onto the device. Where memory lacks for that, it is
+        # told here: training can go on without, which it cannot in the midst of a backward pass.
+        self.replay_forward()
+        self.replay_backward()
 
     def __call__(self, *inputs: Tensor):
         return self._form(_Replay.apply(self, *inputs, *self.parameters))
@@ -92,8 +97,12 @@ class _Replay(torch.autograd.Function):
         ctx.captured, ctx.number = captured, captured.passes
         for own, given in zip(captured.inputs, tensors, strict=False):  # parameters follow
             own.detach().copy_(given)
+        # Before the graph has changed statistics: without memory the pass can still run eagerly.
+        outputs = tuple(torch.empty_like(t) for t in captured.outputs)
         captured.replay_forward()
-        return tuple(t.clone() for t in captured.outputs)
+        for output, own in zip(outputs, captured.outputs, strict=True):
+            output.copy_(own)
+        return outputs
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -112,6 +121,24 @@ class _Replay(torch.autograd.Function):
         kept = len(captured.inputs)  # theirs are few, and may be somebody's leaves
         return (None, *(g if g is None else g.clone() for g in gradients[:kept]),
                 *(g if g is None else g.detach() for g in gradients[kept:]))
+
+
+class Flat(nn.Module):
+    """Wraps a module, and takes its input's tensors one by one."""
+
+    def __init__(self, module: nn.Module, forward: Callable, single: bool):
+        super().__init__()
+        self.module, self._forward, self._single = module, forward, single
+
+    def forward(self, *leaves: Tensor):
+        return self._forward(leaves[0] if self._single else leaves)
+
+
+def leaves_of(inputs) -> list[Any]:
+    """Return the tensors of an input: itself, or its items; none of anything else."""
+    if torch.is_tensor(inputs):
+        return [inputs]
+    return list(inputs) if isinstance(inputs, (list, tuple)) else []
 
 
 def split_output(found) -> tuple[Callable, list[Tensor]]:
@@ -173,19 +200,21 @@ def record(run: Callable[[], Any], pool, stream: Any = None) -> tuple[Any, Calla
     memory; ``stream`` captures, torch's own for captures by default.
 
     Raises:
-        torch.cuda.OutOfMemoryError: The capture was ended in order, and torch can go on.
+        torch.cuda.OutOfMemoryError: The memory did not suffice, for the run or for the graph that
+            is made of it. The capture was ended in order, and torch can go on.
         TrainingError: It failed otherwise, after which torch cannot go on.
     """
-    graph, whole = torch.cuda.CUDAGraph(), False
+    graph = torch.cuda.CUDAGraph()
     try:
-        # Threads of data loaders and of collectives go on meanwhile.
-        with torch.cuda.graph(graph, pool=pool, stream=stream,
-                              capture_error_mode='thread_local'):
-            found, whole = run(), True
-    except torch.cuda.OutOfMemoryError:  # another error, had the end of the capture failed too
-        raise
+        # Threads of data loaders and of collectives go on meanwhile. The current stream is named
+        # as torch does not come back to it where the end of a capture fails.
+        with torch.cuda.stream(torch.cuda.current_stream()), \
+                torch.cuda.graph(graph, pool=pool, stream=stream,
+                                 capture_error_mode='thread_local'):
+            found = run()
     except RuntimeError as error:
-        if whole and lacks_memory(error):  # for the graph that is made of what was captured
+        # A capture that was not ended in order has an error of its own in the place of the run's.
+        if lacks_memory(error):
             raise torch.cuda.OutOfMemoryError(str(error)) from error
         raise TrainingError(
             'a training pass could not be captured as a CUDA graph '

@@ -54,14 +54,14 @@ class GraphGroup:
         for part in self.parts:
             part.drop_graphs()
 
-    def run_out(self, failed: Part, reason: str) -> None:
-        """Make room after a capture of ``failed`` for which the memory did not suffice.
+    def run_out(self, others: bool, reason: str) -> None:
+        """Make room after a capture or a replay for which the memory did not suffice.
 
-        Where it kept graphs of other shapes, each part keeps one from now on; where not, the
-        parts go on without graphs.
+        Where the part kept graphs of ``others``, other shapes, each part keeps one from now on;
+        where not, the parts go on without graphs.
         """
         self.reason = reason
-        self._save_memory(ONE_KEPT if self.kept > 1 and failed.forms() else OFF)
+        self._save_memory(ONE_KEPT if self.kept > 1 and others else OFF)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

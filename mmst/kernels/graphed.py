@@ -12,7 +12,7 @@ from ..errors import TrainingError
 from ..models.unmodified import is_compiling
 from ..randomness import isolated_random_state
 from ..search.units import find_units
-from .captured_pass import CapturedPass, lacks_memory
+from .captured_pass import CapturedPass, Flat, lacks_memory, leaves_of
 from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
 from .pending import nothing, waiting
@@ -77,11 +77,18 @@ class GraphedForward:
         leaves = leaves_of(*args) if len(args) == 1 and not kwargs else []
         if not self._can_run(leaves) or not self._ready(args[0], leaves):
             return self.eager(*args, **kwargs)
-        assert self._module_state is not None and self.replay is not None  # _ready has seen to it
-        self._module_state.copy_gradients()  # out of the graph's memory, which it overwrites
-        outputs = self.replay(*leaves)
-        self._waits = waiting(outputs)
-        return outputs
+        try:
+            outputs = self._run(leaves)
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
+            reason = first_line(error)
+        else:
+            self._waits = waiting(outputs)
+            return outputs
+        # After the error has let go of what the pass held.
+        self._run_out(len(self._graphs) > 1, reason)
+        return self.eager(*args, **kwargs)
 
     @property
     def patience(self) -> int:
@@ -118,6 +125,12 @@ class GraphedForward:
     def __reduce__(self):
         return type(self), (self.module, )
 
+    def _run(self, leaves: Sequence[Tensor]):
+        """Replay the pass; where memory does not suffice, nothing has changed."""
+        assert self._module_state is not None and self.replay is not None  # _ready has seen to it
+        self._module_state.copy_gradients()  # out of the graph's memory, which it overwrites
+        return self.replay(*leaves)
+
     def _ready(self, inputs, leaves: Sequence[Tensor]) -> bool:
         """Return whether there is a graph of this pass, captured now if it is time."""
         if self._module_state is None or not self._module_state.complete():
@@ -151,13 +164,13 @@ class GraphedForward:
             self.group.drop()
         self._stream = self._stream or self._new_stream()
         self.captures += 1
-        flat = _Flat(self.module, self.eager, torch.is_tensor(inputs))
+        flat = Flat(self.module, self.eager, torch.is_tensor(inputs))
         try:
             found = capture(flat, leaves, self._stream, self.group.sides)
         except TrainingError:
             raise
         except Exception as error:  # any that a module raises
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+            reason = first_line(error)
             if not lacks_memory(error):
                 self._tell(reason)
                 self._refused = case
@@ -167,9 +180,12 @@ class GraphedForward:
             self._graphs[case[0]], self._uses[case[0]] = found, 0
             return True
         # After the error has let go of what the capture held.
-        self.group.run_out(self, reason)
-        self._tell(reason, self.group.without)
+        self._run_out(bool(self._graphs), reason)
         return False
+
+    def _run_out(self, others: bool, reason: str) -> None:
+        self.group.run_out(others, reason)
+        self._tell(reason, self.group.without)
 
     _new_stream = staticmethod(lambda: torch.cuda.Stream())
 
@@ -196,22 +212,9 @@ class GraphedForward:
                 *_autocast())
 
 
-class _Flat(nn.Module):
-    """Wraps a module, and takes its input's tensors one by one."""
-
-    def __init__(self, module: nn.Module, forward: Callable, single: bool):
-        super().__init__()
-        self.module, self._forward, self._single = module, forward, single
-
-    def forward(self, *leaves: Tensor):
-        return self._forward(leaves[0] if self._single else leaves)
-
-
-def leaves_of(inputs) -> list[Any]:
-    """Return the tensors of an input: itself, or its items; none of anything else."""
-    if torch.is_tensor(inputs):
-        return [inputs]
-    return list(inputs) if isinstance(inputs, (list, tuple)) else []
+def first_line(error: Exception) -> str:
+    """Return what an error says in a line of the log."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def capture(module: nn.Module, leaves: Sequence[Tensor], stream: Any = None,

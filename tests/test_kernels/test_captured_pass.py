@@ -152,33 +152,86 @@ def test_other_threads_do_not_end_a_capture(cuda):
     assert cuda == [dict(pool='pool', stream=None, capture_error_mode='thread_local')]
 
 
-def test_a_capture_that_fails_ends_the_run_with_a_remedy(cuda):
-    def fail():
-        raise RuntimeError('out of memory\nand more')
-
-    with pytest.raises(TrainingError, match=r'out of memory\)\. Remedy: .*cuda_graph=False'):
-        captured_pass.record(fail, None)
+TORCHS = torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB')
+CUDAS = RuntimeError('CUDA error: out of memory')
+CUBLAS = RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`')
+BROKEN = RuntimeError('CUDA error: operation failed due to a previous error during capture\nmore')
 
 
-def test_memory_that_runs_out_in_a_capture_is_no_end_of_the_run(cuda):
-    def fail():
-        raise torch.cuda.OutOfMemoryError('CUDA out of memory')
+def fails(error=None):
+    """A run that fails by an error."""
+    def run():
+        if error is not None:
+            raise error
+    return run
 
-    with pytest.raises(torch.cuda.OutOfMemoryError):
-        captured_pass.record(fail, None)
 
-
-def test_memory_that_lacks_for_the_graph_itself_is_no_end_of_the_run(monkeypatch):
-    """As torch ends a capture: the graph is made, and CUDA has no memory for it."""
+def end_fails(monkeypatch, error):
+    """Let the end of a capture fail, whatever its run has come to."""
     @contextlib.contextmanager
     def graph(*_, **__):
-        yield
-        raise RuntimeError('CUDA error: out of memory')
+        try:
+            yield
+        finally:
+            raise error
 
-    monkeypatch.setattr(torch.cuda, 'CUDAGraph', mock.MagicMock())
     monkeypatch.setattr(torch.cuda, 'graph', graph)
+
+
+@pytest.mark.parametrize('error', [TORCHS, CUDAS, CUBLAS])
+def test_memory_that_runs_out_in_a_capture_is_no_end_of_the_run(cuda, error):
+    with pytest.raises(torch.cuda.OutOfMemoryError, match=str(error)):
+        captured_pass.record(fails(error), None)
+
+
+@pytest.mark.parametrize('error', [None, TORCHS, CUBLAS])
+def test_memory_that_lacks_for_the_graph_itself_is_no_end_of_the_run(cuda, monkeypatch, error):
+    """As torch ends a capture: the graph is made, and CUDA has no memory for it."""
+    end_fails(monkeypatch, CUDAS)
     with pytest.raises(torch.cuda.OutOfMemoryError, match='CUDA error: out of memory'):
-        captured_pass.record(lambda: 3, None)
+        captured_pass.record(fails(error), None)
+
+
+@pytest.mark.parametrize('error', [None, TORCHS, CUBLAS])
+def test_a_capture_that_was_not_ended_in_order_ends_the_run_with_a_remedy(cuda, monkeypatch, error):
+    end_fails(monkeypatch, BROKEN)
+    with pytest.raises(TrainingError, match=r'during capture\)\. Remedy: .*cuda_graph=False'):
+        captured_pass.record(fails(error), None)
+
+
+def test_a_capture_that_fails_ends_the_run_with_a_remedy(cuda):
+    with pytest.raises(TrainingError, match=r'not permitted\)\. Remedy: .*cuda_graph=False'):
+        captured_pass.record(fails(RuntimeError('operation not permitted\nand more')), None)
+
+
+@pytest.mark.parametrize('error', [CUDAS, BROKEN])
+def test_the_current_stream_is_the_same_after_the_end_of_a_capture_has_failed(cuda, monkeypatch,
+                                                                             error):
+    """torch comes back from the stream of a capture only where its end did not fail."""
+    current = 'own'
+
+    @contextlib.contextmanager
+    def on(stream):
+        nonlocal current
+        before, current = current, stream
+        try:
+            yield
+        finally:
+            current = before
+
+    @contextlib.contextmanager
+    def graph(*_, stream, **__):
+        nonlocal current
+        current = stream
+        yield
+        raise error
+
+    monkeypatch.setattr(torch.cuda, 'current_stream', lambda: current)
+    monkeypatch.setattr(torch.cuda, 'stream', on)
+    monkeypatch.setattr(torch.cuda, 'graph', graph)
+    with pytest.raises((TrainingError, torch.cuda.OutOfMemoryError)):
+        captured_pass.record(lambda: 3, None, 'of the part')
+    assert current == 'own'
 
 
 @pytest.mark.parametrize('error, lacks', [

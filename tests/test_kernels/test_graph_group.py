@@ -109,7 +109,7 @@ def test_ranks_that_have_enough_memory_keep_their_graphs_and_say_nothing(ranks):
 
 def test_where_one_rank_ran_out_of_memory_the_others_say_once_which_one_and_why(ranks):
     groups, agree = ranks
-    groups[1].run_out(Part(0), 'CUDA out of memory. Tried to allocate 2 GiB')
+    groups[1].run_out(False, 'CUDA out of memory. Tried to allocate 2 GiB')
     answers, (first, own, last) = agree()
     assert answers == [True] * 3 and not own and first == last and len(first) == 1
     assert 'without a CUDA graph: the memory of rank 1' in first[0] and '2 GiB' in first[0]
@@ -121,21 +121,21 @@ def test_where_one_rank_ran_out_of_memory_the_others_say_once_which_one_and_why(
 
 def test_where_one_rank_keeps_one_graph_all_ranks_do_and_the_others_say_why(ranks):
     groups, agree = ranks
-    groups[2].run_out(Part(1), 'CUDA out of memory')
+    groups[2].run_out(True, 'CUDA out of memory')
     answers, printed = agree()
     assert answers == [False] * 3 and [group.kept for group in groups] == [1] * 3
     assert not any(part.forms() for group in groups for part in group.parts)
     assert [len(lines) for lines in printed] == [1, 1, 0] and 'rank 2' in printed[0][0]
     assert 'without a CUDA graph of more than one shape' in printed[0][0]
-    groups[0].run_out(Part(0), 'CUDA out of memory again')
+    groups[0].run_out(False, 'CUDA out of memory again')
     answers, printed = agree()
     assert answers == [True] * 3 and 'rank 0' in printed[1][0] and 'again' in printed[2][0]
 
 
 def test_a_rank_that_ran_out_of_memory_goes_by_the_one_that_has_least(ranks):
     groups, agree = ranks
-    groups[0].run_out(Part(1), 'a second shape')
-    groups[1].run_out(Part(0), 'a first shape')
+    groups[0].run_out(True, 'a second shape')
+    groups[1].run_out(False, 'a first shape')
     answers, printed = agree()
     assert answers == [True] * 3 and 'rank 1' in printed[0][0] and 'a first shape' in printed[0][0]
 
@@ -143,5 +143,5 @@ def test_a_rank_that_ran_out_of_memory_goes_by_the_one_that_has_least(ranks):
 def test_without_other_ranks_nothing_is_sent(monkeypatch):
     monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda *_: pytest.fail('a collective'))
     group = GraphGroup()
-    group.run_out(Part(1), 'CUDA out of memory')
+    group.run_out(True, 'CUDA out of memory')
     assert not group.agree()
