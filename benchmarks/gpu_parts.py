@@ -17,13 +17,14 @@ from training_tasks import DEVICE, TIME, clean, make_batch, runner, step
 from mmst.engine import FastTrainingHook, PruneHook
 from mmst.engine.run.runner_views import find_hook
 from mmst.kernels.graphed import GraphedForward
+from mmst.kernels.side_streams import SideStreams
 
 #: Steps until each form runs as it will: plans are made, graphs captured.
 WARMUP = 6 if DEVICE == 'cuda' else 1
 #: Settings of the fast hook, and whether a form is captured.
 FORMS: dict[str, tuple[dict, bool]] = {
     'as shipped': ({}, True),
-    'with streams': (dict(streams=True), True),
+    'without streams': (dict(streams=False), True),
     'without graphs': (dict(kernel=True, cuda_graph=False), False),
     'without graphs and kernels': (dict(kernel=False, cuda_graph=False), False)}
 
@@ -69,7 +70,7 @@ class Case:
 
 
 def step_form(case: Case, transformer: str, goal: float) -> dict:
-    """Measure a two-in-one step of 2x256x512, as shipped, with streams and without graphs."""
+    """Measure a two-in-one step of 2x256x512, as shipped, without streams, without graphs."""
     steps = paired_forms(case, case.size(2, 256, 512), transformer, False)
     return dict(steps=steps, goals=[at_most('a step', steps['as shipped']['ms'], goal, 'ms')])
 
@@ -100,6 +101,7 @@ def paired(case: Case, runs: dict[str, Runner], size: tuple, captured: Iterable[
     clean(runs)
     for name in captured:
         check_captured(graphs(runs[name]))
+        check_forked(graphs(runs[name]), find_hook(runs[name], FastTrainingHook).streams)
     return summary(times, next(iter(runs)), TIME)
 
 
@@ -137,6 +139,16 @@ def check_captured(parts: Iterable[GraphedForward]) -> None:
         if not part.forms() or part.reasons or part.group.off:
             why = '; '.join(part.reasons) or f'{part.captures} captures, and none was kept'
             raise Failed(f'{type(part.module).__name__} ran without a CUDA graph: {why}')
+
+
+def check_forked(parts: Iterable[GraphedForward], wanted: bool) -> None:
+    """Raise where paths in graphs run in order though ``wanted`` side by side; not on a CPU.
+
+    Raises:
+        Failed: They do.
+    """
+    if DEVICE == 'cuda' and wanted and any(part.group.sides is None for part in parts):
+        raise Failed(f'paths ran in order: {SideStreams.obstacle() or "kernels are off"}')
 
 
 def seconds(run) -> float:

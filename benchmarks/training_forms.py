@@ -1,5 +1,6 @@
 """Trains the full supernet in each form that ``benchmarks/training.py`` compares."""
 import argparse
+from dataclasses import replace
 
 import torch
 from foreach_form import ForeachTraining, all_masks
@@ -9,6 +10,7 @@ from training_tasks import DEVICE, BenchmarkNetwork, network
 from mmst.costs.cost import feature_sizes
 from mmst.kernels.graphed import graph_parts
 from mmst.kernels.ops import KernelOps
+from mmst.kernels.side_streams import SideStreams
 from mmst.models.hrnas.ops import Ops, use_ops
 from mmst.search.cost import mean_macs, unit_macs
 from mmst.search.units import find_units
@@ -58,9 +60,13 @@ def form(args: argparse.Namespace, separate: bool, channels_last: bool, kernel: 
     if separate:
         joint, model = model, separate_branches(model)
         scales, costs = zip(*penalised_scales(joint, model, sizes), strict=True)
-    use_ops(model, OPS[kernel])
+    ops, sides = OPS[kernel], None
+    if graph and isinstance(ops, KernelOps) and SideStreams.obstacle() is None:
+        sides = SideStreams()  # as shipped
+        ops = replace(ops, streams=sides)
+    use_ops(model, ops)
     if graph:
-        graph_parts(model)
+        graph_parts(model, sides)
     return ForeachTraining(model, scales, costs, loss, fused_adamw, masks=all_masks(model))
 
 

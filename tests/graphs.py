@@ -3,6 +3,7 @@ import torch
 
 from mmst.kernels import captured_pass
 from mmst.kernels.graphed import GraphedForward
+from mmst.kernels.side_streams import SideStreams
 
 
 def stand_in(monkeypatch) -> None:
@@ -13,6 +14,7 @@ def stand_in(monkeypatch) -> None:
     monkeypatch.setattr(captured_pass, 'record', _remember)
     monkeypatch.setattr(torch.cuda, 'graph_pool_handle', lambda: None)
     monkeypatch.setattr(torch.cuda, 'Stream', object)
+    monkeypatch.setattr(SideStreams, 'obstacle', staticmethod(lambda: 'a CPU has no streams'))
 
 
 def _remember(run, pool, stream=None):

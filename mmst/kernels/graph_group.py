@@ -15,8 +15,12 @@ KEPT = 3
 SHORT = 0.25
 #: The allocator's name of the pool that all but graphs use.
 EAGER = (0, 0)
-#: How much memory a rank saves, from less to more: each part keeps one graph, or none.
-ONE_KEPT, OFF = 1, 2
+#: How much memory a rank saves, from less to more: in its graphs paths run in order, each part
+#: keeps one graph, or none.
+IN_ORDER, ONE_KEPT, OFF = 1, 2, 3
+#: What parts train without then.
+WITHOUT = {IN_ORDER: 'paths side by side in a CUDA graph',
+           ONE_KEPT: 'a CUDA graph of more than one shape of input', OFF: 'a CUDA graph'}
 
 
 class Part(Protocol):
@@ -39,15 +43,25 @@ class GraphGroup:
 
     Attributes:
         parts (list[Part]): The parts.
-        kept (int): How many graphs each part keeps at most.
-        off (bool): Whether the parts train without graphs, as the memory did not suffice.
+        sides (SideStreams, optional): As above; None where the memory did not suffice for them.
+        saved (int): How much memory the parts save: 0, ``IN_ORDER``, ``ONE_KEPT`` or ``OFF``.
         reason (str): What was said where this rank's memory did not suffice.
     """
 
     def __init__(self, sides: SideStreams | None = None) -> None:
         self.parts: list[Part] = []
         self.sides = sides
-        self.kept, self.off, self.reason = KEPT, False, ''
+        self.saved, self.reason = 0, ''
+
+    @property
+    def kept(self) -> int:
+        """Return how many graphs each part keeps at most."""
+        return KEPT if self.saved < ONE_KEPT else 1
+
+    @property
+    def off(self) -> bool:
+        """Return whether the parts train without graphs, as the memory did not suffice."""
+        return self.saved == OFF
 
     def drop(self) -> None:
         """Drop the graphs of all parts: one that stayed might use memory of one that went."""
@@ -57,18 +71,20 @@ class GraphGroup:
     def run_out(self, others: bool, reason: str) -> None:
         """Make room after a capture or a replay for which the memory did not suffice.
 
-        Where the part kept graphs of ``others``, other shapes, each part keeps one from now on;
-        where not, the parts go on without graphs.
+        From now on paths in graphs run in order, which takes less memory. Where they did already,
+        and the part kept graphs of ``others``, other shapes, each part keeps one; where not, the
+        parts go on without graphs.
         """
         self.reason = reason
-        self._save_memory(ONE_KEPT if self.kept > 1 and others else OFF)
+        self._save_memory(IN_ORDER if self.sides is not None
+                          else ONE_KEPT if self.kept > 1 and others else OFF)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     @property
     def without(self) -> str:
         """Return what the parts train without, after the memory did not suffice."""
-        return 'a CUDA graph' if self.off else 'a CUDA graph of more than one shape of input'
+        return WITHOUT[self.saved]
 
     def agree(self) -> bool:
         """Let all ranks save as much memory as the one that has least; the log names that one.
@@ -79,7 +95,7 @@ class GraphGroup:
             bool: Whether all ranks go on without graphs.
         """
         if dist.get_world_size() > 1:
-            own = self._saved()
+            own = self.saved
             both = torch.tensor([own, -own])
             dist.all_reduce(both, 'max')
             most, least = int(both[0]), -int(both[1])
@@ -90,11 +106,8 @@ class GraphGroup:
                     self._follow(rank, *choices[rank])
         return self.off
 
-    def _saved(self) -> int:
-        return OFF if self.off else ONE_KEPT if self.kept == 1 else 0
-
     def _save_memory(self, level: int) -> None:
-        self.kept, self.off = 1, level == OFF
+        self.saved, self.sides = level, None
         self.drop()
 
     def _follow(self, rank: int, level: int, said: str) -> None:

@@ -15,7 +15,9 @@ from graphs import stand_in
 from torch import nn
 
 from mmst.kernels import graphed
+from mmst.kernels.graph_group import IN_ORDER, OFF, WITHOUT
 from mmst.kernels.graphed import GraphedForward
+from mmst.kernels.side_streams import SideStreams
 
 TINY = ['--device', 'cpu', '--tiny']
 on_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason='of machines without a GPU')
@@ -149,7 +151,7 @@ def replayed(kind, monkeypatch):
 def test_a_form_that_was_captured_passes(monkeypatch):
     forward = replayed(nn.Sequential, monkeypatch)
     gpu_parts.check_captured([forward])
-    forward.group.off = True
+    forward.group.saved = OFF
     with pytest.raises(Failed, match='Sequential ran without a CUDA graph'):
         gpu_parts.check_captured([forward])
 
@@ -159,6 +161,20 @@ def test_a_form_that_was_not_captured_fails_with_the_reason(monkeypatch):
         gpu_parts.check_captured([replayed(Unsteady, monkeypatch)])
     with pytest.raises(Failed, match='no part'):
         gpu_parts.check_captured([])
+
+
+def test_a_form_whose_paths_run_in_order_fails_where_they_should_not(monkeypatch):
+    forward = replayed(nn.Sequential, monkeypatch)
+    gpu_parts.check_forked([forward], False)
+    with pytest.raises(Failed, match='paths ran in order: a CPU has no streams'):
+        gpu_parts.check_forked([forward], True)
+    forward.group.sides = SideStreams()
+    gpu_parts.check_forked([forward], True)
+    for line in (f'Training HRNASSupernet without {WITHOUT[IN_ORDER]}: out of memory',
+                 'FastTrainingHook.streams = True: the allocator is cudaMallocAsync, so that '
+                 'branches and paths run in order. Remedy: set streams=False'):
+        with pytest.raises(Failed):
+            gpu_runs.check_log(0, line)
 
 
 def test_logs_of_runs_that_went_on_without_a_graph_fail():

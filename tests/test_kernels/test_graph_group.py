@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from mmst.kernels import graph_group
-from mmst.kernels.graph_group import KEPT, GraphGroup
+from mmst.kernels.graph_group import IN_ORDER, KEPT, ONE_KEPT, GraphGroup
+from mmst.kernels.side_streams import SideStreams
 
 GIB = 2**30
 TOTAL = 80
@@ -86,7 +87,7 @@ def ranks(monkeypatch):
 
     def agree():
         """Each group answers in turn; what the others send is what they would have sent."""
-        levels, answers = [(group._saved(), group.reason) for group in groups], []
+        levels, answers = [(group.saved, group.reason) for group in groups], []
         most, least = max(levels)[0], min(levels)[0]
         monkeypatch.setattr(graph_group.dist, 'all_reduce', lambda both, op: both.copy_(
             torch.tensor([most, -least])) if op == 'max' else pytest.fail(op))
@@ -130,6 +131,22 @@ def test_where_one_rank_keeps_one_graph_all_ranks_do_and_the_others_say_why(rank
     groups[0].run_out(False, 'CUDA out of memory again')
     answers, printed = agree()
     assert answers == [True] * 3 and 'rank 0' in printed[1][0] and 'again' in printed[2][0]
+
+
+def test_where_paths_ran_side_by_side_they_run_in_order_before_graphs_are_given_up(ranks):
+    groups, agree = ranks
+    for group in groups:
+        group.sides = SideStreams()
+    groups[1].run_out(True, 'CUDA out of memory')
+    assert groups[1].saved == IN_ORDER and not groups[1].parts[0].forms()
+    answers, printed = agree()
+    assert answers == [False] * 3 and 'without paths side by side in a CUDA graph' in printed[0][0]
+    for group in groups:
+        assert group.sides is None and group.kept == KEPT
+    groups[1].run_out(True, 'CUDA out of memory')
+    assert groups[1].saved == ONE_KEPT
+    groups[1].run_out(True, 'CUDA out of memory')
+    assert groups[1].off
 
 
 def test_a_rank_that_ran_out_of_memory_goes_by_the_one_that_has_least(ranks):

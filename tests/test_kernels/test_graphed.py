@@ -15,6 +15,7 @@ from torch import nn
 from mmst.errors import TrainingError
 from mmst.kernels import captured_pass, graphed, module_state
 from mmst.kernels.graphed import GraphedForward, graph_parts
+from mmst.kernels.side_streams import SideStreams
 
 
 class Part(nn.Module):
@@ -422,6 +423,21 @@ def test_where_memory_runs_out_for_a_second_size_one_is_kept_from_then_on(part, 
     monkeypatch.setattr(graphed, 'capture', out_of_memory)
     step(part), step(part), step(part)
     assert group.off and len(told) == 2 and 'without a CUDA graph: ' in told[1]
+
+
+def test_where_memory_runs_out_for_paths_side_by_side_they_are_captured_in_order(part, monkeypatch):
+    told, captured = [], []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    part.forward.group.sides = sides = SideStreams()
+
+    def capture(module, leaves, stream, sides):
+        captured.append(sides)
+        return out_of_memory() if sides is not None else counted(module)
+
+    monkeypatch.setattr(graphed, 'capture', capture)
+    assert [step(part) for _ in range(4)] == [(0, None), (1, None), (2, 1), (2, 2)]
+    assert captured == [sides, None] and not part.forward.group.off
+    assert len(told) == 1 and 'without paths side by side in a CUDA graph: CUDA out' in told[0]
 
 
 def with_replays(monkeypatch, fail):

@@ -62,7 +62,8 @@ def test_training_by_graphs_equals_training_without(pair):
 @on_gpu
 def test_training_by_graphs_whose_paths_run_side_by_side_equals_training_without(pair):
     sides = SideStreams()
-    pair[1].backbone.forward.group.sides = sides
+    for part in pair[1].backbone, pair[1].neck:
+        part.forward.group.sides = sides
     use_ops(pair[1], KernelOps((), streams=sides))
     for model in pair:
         train(model, 5)

@@ -45,15 +45,15 @@ class FastTrainingHook(IntervalHook):
             convolutions as products and their grouped residuals as multiples, of which cuDNN plans
             nothing again after a search. Defaults to True.
         streams (bool): Within CUDA graphs, run branches and paths of the supernet that do not
-            depend on each other side by side. It needs ``cuda_graph``, a ``kernel`` setting that
-            acts on GPUs, more memory, and torch's own allocator: with another one a line of the log
-            says that they run in order. Defaults to False.
+            depend on each other side by side, where ``kernel`` acts on GPUs. It takes more memory,
+            and torch's own allocator: where that lacks, a line of the log says that they run in
+            order. Defaults to True.
     """
     priority = 75
 
     def __init__(self, kernel: bool | str = 'auto', compile: bool | str = False,
                  keep_memory: bool = True, cuda_graph: bool = True, products: bool = True,
-                 streams: bool = False):
+                 streams: bool = True):
         kernel = check_choice('FastTrainingHook.kernel', kernel, DEVICES)
         if not (isinstance(compile, str) and compile):
             check_flag('FastTrainingHook.compile', compile,
@@ -69,12 +69,7 @@ class FastTrainingHook(IntervalHook):
         self.ops = Ops()
         if devices:
             self.ops = KernelOps(devices) if products else KernelOps(devices, products=())
-        self.streams = check_flag('FastTrainingHook.streams', streams)
-        if streams and not (cuda_graph and 'cuda' in devices):
-            key, value = ('kernel', kernel) if cuda_graph else ('cuda_graph', cuda_graph)
-            raise config_error('FastTrainingHook.streams', streams, 'paths run side by side in '
-                               f'CUDA graphs of the kernels alone, and {key}={value!r}',
-                               f'set {key}=True, or streams=False')
+        self.streams = check_flag('FastTrainingHook.streams', streams, remedy)
         backend = 'inductor' if compile is True else compile
         self.compiler: BlockCompiler | None = BlockCompiler(backend) if backend else None
 
@@ -120,12 +115,13 @@ class FastTrainingHook(IntervalHook):
 
     def _side_streams(self, runner: Runner) -> SideStreams | None:
         """Return the streams of paths that run side by side, which the kernels use then."""
-        reason = SideStreams.obstacle() if self.streams else None
+        if not self.streams or not isinstance(self.ops, KernelOps):
+            return None
+        reason = SideStreams.obstacle()
         if reason is not None:
             runner.logger.warning(f'FastTrainingHook.streams = True: {reason}, so that branches '
-                                  'and paths run in order. Remedy: unset '
+                                  'and paths run in order. Remedy: set streams=False, or unset '
                                   'PYTORCH_CUDA_ALLOC_CONF=backend:cudaMallocAsync.')
-        if not self.streams or reason is not None or not isinstance(self.ops, KernelOps):
             return None
         sides = SideStreams()
         self.ops = replace(self.ops, streams=sides)
