@@ -12,6 +12,7 @@ from ..deploy.c_library import write_project
 from ..deploy.export import Deployed, load_sparse, save_sparse
 from ..deploy.export.deployed import preprocessing, smallest
 from ..deploy.export.images import sample_images
+from ..deploy.export.int8 import in_int8
 from ..deploy.export.onnx_file import (
     ATTENTION_OPSET,
     check_onnx,
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
         return
     files.replaceable(out)
     if args.format == 'sparse':
-        return write_sparse(ticket, out)
+        return write_sparse(ticket, out, args.int8)
     if args.format in ('safetensors', 'pth'):
         return write_ticket(ticket, args.format, out)
     shape = first_shape(check_shape(args.shape), ticket.meta.get('input_shape'))
@@ -136,11 +137,11 @@ def write_ticket(ticket: Ticket, form: str, out: str) -> None:
     print(f'{out}: {osp.getsize(out):,} bytes; the same ticket')
 
 
-def write_sparse(ticket: Ticket, out: str) -> None:
-    """Write the sparse file and make sure that it gives the same ticket."""
-    found = save_sparse(ticket, out)
-    again = load_sparse(out)
-    if digest(dict(again.state_dict)) != digest(dict(ticket.state_dict)):
+def write_sparse(ticket: Ticket, out: str, int8: bool) -> None:
+    """Write the sparse file and make sure that it gives the same ticket, but for rounding."""
+    found = save_sparse(ticket, out, int8)
+    again, expected = load_sparse(out), in_int8(ticket) if int8 else ticket
+    if digest(dict(again.state_dict)) != digest(dict(expected.state_dict)):
         raise TicketError(f'{out} does not give the same weights. Remedy: report this.')
     dense = sum(t.numel() * t.element_size() for t in ticket.state_dict.values())
     print(f'{out}: {found["bytes"]:,} bytes, {found["bytes"] / dense:.1%} of the {dense:,} bytes '

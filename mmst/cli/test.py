@@ -15,6 +15,7 @@ from .. import files
 from ..deploy.compact import is_compact, with_compact_network
 from ..deploy.export.sparse_file import from_content, is_sparse_file
 from ..deploy.sparse.engine_settings import EngineSettings
+from ..deploy.sparse.round_weights import round_weights
 from ..deploy.sparse.sparsify import sparsify
 from ..engine import LabelsHook
 from ..engine.build import build_runner
@@ -45,6 +46,9 @@ def build_config(args) -> Config:
     if args.out and not args.out.endswith(('.json', '.pkl')):
         raise config_error('--out', args.out, 'unknown kind of file',
                            'name it FILE.json for the metrics or FILE.pkl for the predictions')
+    if args.int8 and args.kernel is None:
+        raise config_error('--int8', True, 'it rounds the weights of the sparse kernel',
+                           'add --kernel 1')
     if args.show_dir:
         cfg = painting(cfg, args.show_dir)
     return without_averaging(cfg)
@@ -105,6 +109,9 @@ def evaluate_checkpoint(args, content=None) -> None:
         runner.load_or_resume()
         check_zeros(model, mask, args.checkpoint)
         sparsify(model, EngineSettings(threads=args.kernel))
+        if args.int8 and not round_weights(model):
+            raise config_error('--int8', True, 'no layer of the network runs by the sparse kernel',
+                               'omit it')
     metrics = {key: float(value) for key, value in runner.test().items()}
     if args.kernel is None:
         check_zeros(unwrapped(runner), mask, args.checkpoint)

@@ -1,6 +1,7 @@
 """compact.py, cost.py, export.py and test.py on a trained ticket."""
 import json
 import os
+import pickle
 import time
 
 import pytest
@@ -53,6 +54,23 @@ def test_sparse_files_and_the_kernel_evaluate_to_the_same_metrics(config, test, 
         metrics.append(json.loads(out.read_text()))
     for name in ('mIoU', 'mAcc', 'aAcc', 'sparsity'):
         assert metrics[0][name] == pytest.approx(metrics[1][name], abs=0.01)
+
+
+def test_weights_of_eight_bits_are_exported_and_evaluated(config, test, ticket, tmp_path, capsys):
+    assert tool('export', ticket, '--format', 'sparse', '--int8', '-o', tmp_path / 'x.sparse') == 0
+    found = []
+    for arguments in ([], ['--int8']):  # rounded once, and once more with norms folded
+        out = tmp_path / f'{len(found)}.pkl'
+        assert test([config, str(tmp_path / 'x.sparse'), '--kernel', '1', *arguments, '--out',
+                     str(out), '--work-dir', str(tmp_path)]) == 0
+        with open(out, 'rb') as file:
+            found.append([sample['seg_logits']['data'] for sample in pickle.load(file)])
+    assert 0 < max(float((a - b).abs().max() / b.abs().max())
+                   for a, b in zip(*found, strict=True)) < 0.3
+    capsys.readouterr()
+    assert test([config, str(ticket), '--int8']) == 2
+    assert '--int8 = True: it rounds the weights of the sparse kernel. Remedy: add --kernel 1' in (
+        capsys.readouterr().err)
 
 
 def test_a_number_of_threads_that_makes_no_sense_is_refused(config, test, ticket, capsys):
@@ -131,7 +149,7 @@ def test_bad_input_ends_in_one_line(trained, capsys, arguments, words):
 @pytest.mark.parametrize('words', [
     ['sparse', '--images', 'folder'], ['sparse', '--shape', '8'], ['sparse', '--as-is'],
     ['sparse', '--opset', '0'], ['torch', '--opset', '18'], ['onnx', '--int8'],
-    ['sparse', '--int8']])
+    ['pth', '--int8']])
 def test_arguments_that_a_format_has_no_use_for_are_refused(ticket, words, capsys):
     assert tool('export', ticket, '--format', *words) == 2
     line, = capsys.readouterr().err.splitlines()

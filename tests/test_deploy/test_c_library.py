@@ -18,8 +18,9 @@ from sparse_nets import needs_kernel
 
 from mmst.cli.main import main
 from mmst.deploy.c_library import write_project
-from mmst.deploy.c_library.blob import Blob, eight_bits, rice_codes
+from mmst.deploy.c_library.blob import Blob, rice_codes
 from mmst.deploy.compact import compact
+from mmst.deploy.eight_bits import rows_in_eight_bits
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.rows import SparseRows
 from mmst.errors import ConfigError, TicketError
@@ -76,12 +77,12 @@ def test_scores_are_those_of_the_sparse_model_bit_for_bit(folder, ticket, thread
     library.close()
 
 
-def equal(folder, ticket, where, size=(64, 96)):
+def equal(folder, ticket, where, size=(64, 96), int8=False):
     """Whether a ticket's weights give SparseModel's scores, by the library in ``folder``."""
-    found = write_project(ticket, where)
+    found = write_project(ticket, where, int8)
     library = opened(folder, (where / 'weights.bin').read_bytes())
     image = torch.randn(1, 3, *size)
-    expected = SparseModel.from_ticket(ticket)(image)[0].numpy()
+    expected = SparseModel.from_ticket(ticket, int8=int8)(image)[0].numpy()
     assert expected.std() > 0
     scores = library.scores(image[0].numpy())
     np.testing.assert_array_equal(scores.reshape(expected.shape), expected)
@@ -111,6 +112,14 @@ def test_scores_of_tickets_with_n_m_masks_are_those_of_the_sparse_model(folder, 
     equal(folder, with_n_m_mask(small_ticket('cityscapes', 0.5)), tmp_path, (40, 48))
 
 
+@pytest.mark.parametrize('task, compacted', [
+    ('cityscapes', False), ('cityscapes', True), ('imagenet', False)])
+def test_weights_of_eight_bits_give_the_scores_of_the_sparse_model_with_int8(
+        folder, tmp_path, task, compacted):
+    ticket = small_ticket(task, 0.5)
+    equal(folder, compact(ticket) if compacted else ticket, tmp_path, int8=True)
+
+
 def test_weights_of_eight_bits_are_read_as_they_were_rounded(folder, tmp_path, monkeypatch):
     ticket = compact(small_ticket('cityscapes', 0.5))
     assert main(['export', save(ticket, tmp_path / 'ticket.pth'), '--format', 'c', '--int8', '-o',
@@ -135,7 +144,7 @@ def save(ticket, path):
 
 def rounded(rows):
     """Non-zeros as eight bits hold them."""
-    scale, values = eight_bits(rows)
+    scale, values = rows_in_eight_bits(rows.start, rows.value)
     assert np.abs(values).max(initial=0) <= 127
     counts = np.diff(rows.start)
     return replace(rows, value=np.repeat(scale, counts[counts > 0]) * values)

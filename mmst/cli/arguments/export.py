@@ -8,7 +8,8 @@ ENDINGS = dict(onnx='.onnx', torch='.pt2', sparse='.sparse', safetensors='.safet
 #: Arguments that a format has no use for.
 _ONNX = ('opset', 'half', 'sparse_weights', 'attention', 'fixed_size', 'with_preprocessing')
 UNUSED = dict(onnx=('int8', ), torch=(*_ONNX, 'int8'), c=(*_ONNX, 'shape', 'images', 'as_is'),
-              **dict.fromkeys(('sparse', 'safetensors', 'pth'),
+              sparse=(*_ONNX, 'shape', 'images', 'as_is'),
+              **dict.fromkeys(('safetensors', 'pth'),
                               (*_ONNX, 'shape', 'images', 'as_is', 'int8')))
 
 
@@ -34,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'and width')
     parser.add_argument('--with-preprocessing', action='store_true', help='ONNX that takes uint8 '
                         'pixels, blue first, and normalises them')
-    parser.add_argument('--int8', action='store_true', help='weights of the C library: with eight '
-                        'bits each')
+    parser.add_argument('--int8', action='store_true', help='C library or sparse file with weights '
+                        'of eight bits')
     parser.add_argument('--as-is', action='store_true', help='do not compact the network first')
     parser.add_argument('--images', metavar='DIR', help='images to check the file with; noise by '
                         'default')

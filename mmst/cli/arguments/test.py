@@ -13,4 +13,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='write the metrics (FILE.json) or the predictions (FILE.pkl)')
     parser.add_argument('--kernel', type=int, metavar='THREADS',
                         help='run the network by the sparse CPU kernel')
+    parser.add_argument('--int8', action='store_true', help='with --kernel: its weights rounded to '
+                        'eight bits, as mmst export --format c --int8 stores them')
     parser.add_argument('--show-dir', metavar='DIR', help='paint the predictions into a folder')

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..eight_bits import rows_in_eight_bits
 from ..sparse.rows import SparseRows
 
 MAGIC = b'MMSTCLIB'
@@ -46,7 +47,7 @@ class Blob:
         rice, codes = rice_codes(np.diff(places, prepend=-1) - 1)
         self.numbers(len(rows), rice, len(codes))
         if self.int8:
-            scale, values = eight_bits(rows)
+            scale, values = rows_in_eight_bits(rows.start, rows.value)
             self.parts += [codes, halves_of(scale), values.tobytes()]
         else:
             self.floats(rows.value)
@@ -58,22 +59,6 @@ class Blob:
         dtype = DTYPES['int8' if self.int8 else 'float32']
         return MAGIC + struct.pack('<IIQQ', EIGHT_BITS if self.int8 else version, dtype, len(body),
                                    checksum(body)) + body
-
-
-def eight_bits(rows: SparseRows) -> tuple[np.ndarray, np.ndarray]:
-    """Return a scale for each row that has non-zeros, and these as whole numbers of it.
-
-    A scale has the upper half of a single precision number's bits, rounded up: the row's largest
-    weight is 127 times the scale at most.
-    """
-    counts = np.diff(rows.start)
-    there = counts > 0
-    first = rows.start[:-1][there]
-    most = np.maximum.reduceat(np.abs(rows.value), first) if len(first) else np.zeros(0)
-    bits = (most / 127).astype('<f4').view('<u4') + 0xffff
-    scale = np.maximum(bits & 0xffff0000, 1 << 23).astype('<u4').view('<f4')
-    values = rows.value / np.repeat(scale, counts[there])
-    return scale, values.round().clip(-127, 127).astype(np.int8)
 
 
 def halves_of(scale: np.ndarray) -> bytes:

@@ -44,7 +44,8 @@ def check_declared(content: Mapping[str, Any]) -> None:
     if len(set(names)) < len(names):
         raise _refused('two layers have one name')
     stored = len(content['positions']) + sum(v.numel() * v.element_size() for v in values.values())
-    claimed = sum(math.prod(layer['shape']) * values[layer['dtype']].element_size()
+    claimed = sum(math.prod(layer['shape']) * (
+        4 if 'of' in layer else values[layer['dtype']].element_size())
                   for layer in layers.values())
     if claimed > EXPANSION * stored + ROOM:
         raise _refused(f'its weights claim {claimed:,} bytes, and it stores {stored:,}')
@@ -70,6 +71,9 @@ def _is_layer(layer: Any, values: Mapping[Any, Tensor]) -> bool:
         return False
     shape, length = layer.get('shape'), layer.get('bytes', 0)
     coding = layer.get('coding', '')
+    if 'of' in layer and not (layer['of'] == 'float32' and (layer['dtype'] == 'float16' or (
+            layer['dtype'] == 'int8' and 'bfloat16' in values and shape and all(shape)))):
+        return False
     return 'same' not in layer and isinstance(shape, list) and len(shape) <= 16 and isinstance(
         coding, str) and all(type(n) is int and 0 <= n < 2**48 for n in [*shape, length])
 

@@ -22,27 +22,31 @@ from ...tickets.weights import place
 from .coding import decode, encode
 from .declared import check_declared
 from .index import pack_index, unpack_index
+from .int8 import SMALL, from_int8, has_int8, in_int8, is_vector, rows, to_int8
 
-FORMAT, VERSION = SPARSE, 3
+FORMAT, VERSION = SPARSE, 4
 #: From this version on the Transformers' coordinates are in the present order, and a weight that
 #: layers share is stored once.
 _COLUMNS_FIRST = 2
 #: From this version on layers and masked names are one packed text.
 _PACKED = 3
+#: From this version on weights may have eight bits; files without such are written as before.
+_EIGHT_BITS = 4
 _FIELDS = dict(format=str, version=int, digest=str, model=dict, meta=dict, positions=Tensor,
                values=dict)
 _INDEX: dict[bool, dict[str, type]] = {
     True: dict(index=Tensor), False: dict(layers=list, masked=list)}
-#: Tensors of fewer weights are stored whole, unless the mask names them.
-SMALL = 64
+#: Type of the scales of weights of eight bits: one for each row that has any.
+SCALE = 'bfloat16'
 
 
-def save_sparse(ticket: Ticket, path: str | Path) -> dict[str, float]:
-    """Write the file; :func:`load_sparse` gives the same ticket, bit by bit.
+def save_sparse(ticket: Ticket, path: str | Path, int8: bool = False) -> dict[str, float]:
+    """Write the file; :func:`load_sparse` gives the same ticket, bit by bit; with ``int8`` that
+    of :func:`in_int8`.
 
-    A layer takes four bytes a kept weight in single precision, and a bit a weight, or a byte a kept
-    one, for the positions, whichever is less. Few large tensors hold all of it: many small ones
-    would take more room than their content.
+    A layer takes four bytes a kept weight in single precision, or one in eight bits, and a bit a
+    weight, or a byte a kept one, for the positions, whichever is less. Few large tensors hold all
+    of it: many small ones would take more room than their content.
 
     Returns:
         dict: ``weights`` and ``kept``: of the sparse layers; ``position_bits``: a weight of theirs;
@@ -58,9 +62,18 @@ def save_sparse(ticket: Ticket, path: str | Path) -> dict[str, float]:
         if same != name:  # a weight that layers share
             layers.append(dict(name=name, same=same))
             continue
-        kept = _kept(name, tensor, ticket.mask)
-        dtype = str(tensor.dtype).split('.')[-1]
-        layer: dict[str, Any] = dict(name=name, shape=list(tensor.shape), dtype=dtype)
+        layer: dict[str, Any] = dict(name=name, shape=list(tensor.shape))
+        scale = None
+        if int8 and has_int8(name, tensor):
+            layer['of'] = 'float32'
+            scale, tensor = to_int8(tensor)
+        elif int8 and is_vector(tensor):
+            layer['of'] = 'float32'
+            tensor = tensor.half()
+        kept = _kept(name, tensor if scale is None else tensor.float(), ticket.mask)
+        layer['dtype'] = dtype = str(tensor.dtype).split('.')[-1]
+        if scale is not None:
+            values.setdefault(SCALE, []).append(scale[rows(tensor.shape, kept)])
         flat = tensor.detach().cpu().contiguous().flatten()
         if kept is not None:
             layer['coding'], data = encode(kept)
@@ -79,9 +92,10 @@ def save_sparse(ticket: Ticket, path: str | Path) -> dict[str, float]:
                        dtype: torch.cat(parts)
                        for dtype, parts in values.items()
                    })
+    version = _EIGHT_BITS if int8 else _PACKED
+    stored = _digest(in_int8(ticket) if int8 else ticket, version)
     buffer = io.BytesIO()
-    torch.save(dict(format=FORMAT, version=VERSION, digest=_digest(ticket, VERSION), **content),
-               buffer)
+    torch.save(dict(format=FORMAT, version=version, digest=stored, **content), buffer)
     files.write_bytes(path, buffer.getvalue())
     return dict(sums, position_bits=8 * len(joined) / max(sums['weights'], 1),
                 bytes=len(buffer.getvalue()))
@@ -175,6 +189,13 @@ def _unpack(content: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Te
         used[dtype] += stored
         tensor = values.clone() if kept is None else values.new_zeros(count).masked_scatter_(
             kept, values)
+        if dtype == 'int8' and 'of' in layer:
+            there = rows(shape, None if kept is None else kept.numpy())
+            scale = content['values'][SCALE][used[SCALE]:used[SCALE] + int(there.sum())]
+            used[SCALE] += len(scale)
+            tensor = from_int8(tensor.view(shape[0], -1), scale, there)
+        elif 'of' in layer:
+            tensor = tensor.float()
         state[layer['name']] = tensor.view(shape)
         if kept is not None:
             mask[layer['name']] = kept.view(shape)

@@ -10,6 +10,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ...errors import config_error
 from ...settings.checks import check_number
 from ...tickets import Ticket
 from ..open import open_ticket
@@ -19,6 +20,7 @@ from .images import channels_of, checked, not_compiled, untraceable
 from .kernel_module import KernelModule
 from .library import free_scratch, kernel
 from .nan_pattern import NaNPattern
+from .round_weights import round_weights
 from .sparsify import MAX_DENSITY, sparsify
 
 
@@ -37,12 +39,16 @@ class SparseModel(nn.Module):
         model (nn.Module): A whole network or a part of one, its pruned weights 0; it is copied.
         threads (int): Of the kernel. Defaults to 1.
         max_density (float): Blocks with a larger share of non-zero weights stay dense.
+        int8 (bool): Round the weights to eight bits and a scale an output channel: the outputs are
+            those of a C library with such weights. The arithmetic stays that of float32, and as
+            fast. Defaults to False.
 
     Shape:
         (N, channels, H, W) float32 of any size, on the CPU, to the head's output.
     """
 
-    def __init__(self, model: nn.Module, threads: int = 1, max_density: float = MAX_DENSITY):
+    def __init__(self, model: nn.Module, threads: int = 1, max_density: float = MAX_DENSITY,
+                 int8: bool = False):
         super().__init__()
         self.settings = EngineSettings()
         self.threads = threads
@@ -58,6 +64,9 @@ class SparseModel(nn.Module):
         if self.channels is not None:
             self.model.float()
         tell(self.blocks, self.channels is not None)
+        if int8 and not round_weights(self.model):
+            raise config_error('int8', int8, 'no layer of the network runs by the sparse kernel',
+                               'omit it')
         weakref.finalize(self, free_scratch).atexit = False
 
     @classmethod

@@ -9,6 +9,7 @@ from deploy_tickets import small_ticket
 from mmst.deploy.compact import compact
 from mmst.deploy.export import load_sparse, save_sparse
 from mmst.deploy.export.index import pack_index
+from mmst.deploy.export.int8 import in_int8
 from mmst.deploy.export.sparse_file import _digest, with_index
 from mmst.deploy.open import open_ticket
 from mmst.engine.run import start_file
@@ -99,6 +100,83 @@ def demo_ticket(widths, depths):
         torch.nn.init.normal_(weight)
     mask = draw_mask({n: w.detach().abs() for n, w in weights.items()}, 0.9)
     return Ticket.from_model(backbone, dict(type='HRNASSupernet'), mask, {})
+
+
+def test_weights_of_eight_bits_come_back_as_they_were_rounded(tmp_path, ticket, path):
+    for number, exact in enumerate((ticket, compact(ticket), Ticket(
+            ticket.model, ticket.state_dict, Mask({}), {}))):
+        file = tmp_path / f'{number}.sparse'
+        save_sparse(exact, file, int8=True)
+        again = load_sparse(file)
+        assert content_of(again) == content_of(in_int8(exact)) != content_of(exact)
+        assert all(torch.equal(again.mask[name], kept) for name, kept in exact.mask.items())
+    assert (tmp_path / '0.sparse').stat().st_size < 0.6 * path.stat().st_size
+
+
+def test_weights_of_eight_bits_are_near_the_ones_that_they_replace(ticket):
+    small, rounded = in_int8(ticket).state_dict, 0
+    for name, exact in ticket.state_dict.items():
+        if exact.dim() > 1 and name.endswith('weight') and exact.numel() >= 64:
+            most = exact.flatten(1).abs().amax(1)[:, None]
+            assert ((small[name] - exact).flatten(1).abs() <= most * 0.51 / 126).all()
+            values = [row.unique().numel() for row in small[name].flatten(1)]
+            assert max(values) <= 255
+            rounded += not torch.equal(small[name], exact)
+        elif exact.dim() == 1 and exact.is_floating_point():
+            assert torch.equal(small[name], exact.half().float())
+        else:
+            assert torch.equal(small[name], exact)
+    assert rounded > 20
+
+
+def test_weights_that_layers_share_are_stored_once_in_eight_bits_too(tmp_path, ticket):
+    state = dict(ticket.state_dict)
+    name = 'neck.block.mixconv.expand.weight'
+    state['other.weight'] = state[name]
+    mask = Mask({key: kept for key, kept in ticket.mask.items() if key != name})
+    other = Ticket(ticket.model, state, mask, ticket.meta)
+    save_sparse(other, tmp_path / 'x.sparse', int8=True)
+    again = load_sparse(tmp_path / 'x.sparse').state_dict
+    assert again['other.weight'] is again[name]
+    assert torch.equal(again[name], in_int8(ticket).state_dict[name])
+
+
+def test_types_that_are_rounded_no_further_come_back(tmp_path, ticket):
+    """Also numbers that have no room in a scale."""
+    state = {n: t.bfloat16() if t.is_floating_point() else t for n, t in ticket.state_dict.items()}
+    state['huge.weight'] = torch.full((8, 16), 3.4e38)
+    state['huge.bias'] = torch.full((8, ), 3.4e38)
+    other = Ticket(ticket.model, state, ticket.mask, ticket.meta)
+    save_sparse(other, tmp_path / 'x.sparse', int8=True)
+    assert content_of(load_sparse(tmp_path / 'x.sparse')) == content_of(other)
+
+
+def test_files_in_single_precision_are_those_of_version_3(path):
+    assert torch.load(path, weights_only=True)['version'] == 3
+
+
+@pytest.mark.parametrize('damage', [
+    lambda c: c['values'].update(bfloat16=c['values']['bfloat16'][:-1]),
+    lambda c: c['values'].pop('bfloat16'),
+    lambda c: c['values'].update(int8=c['values']['int8'][:-1]),
+    lambda c: [layer.pop('of', None) for layer in c['layers']],
+    lambda c: [layer.update(of='float64') for layer in c['layers']],
+    lambda c: [layer.update(of=['float32']) for layer in c['layers']],
+    lambda c: [layer.update(of='float32') for layer in c['layers']],
+    lambda c: [layer.update(shape=[0, 9]) for layer in c['layers'] if layer['dtype'] == 'int8'],
+    lambda c: [layer.update(shape=[]) for layer in c['layers'] if layer['dtype'] == 'int8'],
+    lambda c: [layer.update(shape=[2**20, 2**20]) for layer in c['layers']],
+    lambda c: c['values']['bfloat16'].fill_(float('nan')),
+    lambda c: c['values']['int8'].neg_()])
+def test_files_of_eight_bits_that_were_changed_are_refused(tmp_path, ticket, damage):
+    path = tmp_path / 'x.sparse'
+    save_sparse(ticket, path, int8=True)
+    content = dict(with_index(torch.load(path, weights_only=True)))
+    damage(content)
+    content['index'] = pack_index(content.pop('layers'), content.pop('masked'))
+    torch.save(content, path)
+    with pytest.raises(TicketError, match='Remedy: '):
+        load_sparse(path)
 
 
 def test_the_tools_open_it_like_a_ticket(path, ticket):
