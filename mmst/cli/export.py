@@ -34,7 +34,7 @@ from .waiting import waiting
 def run(args: argparse.Namespace) -> None:
     """Write, check, say how well they agree."""
     check(args)
-    ticket = open_ticket(args.ticket)
+    ticket = at_level(open_ticket(args.ticket), args)
     out = args.out or osp.splitext(args.ticket)[0] + ENDINGS[args.format]
     if args.format == 'c':
         write_c(ticket, out, args.int8)
@@ -55,6 +55,28 @@ def run(args: argparse.Namespace) -> None:
             difference = check_program(out, network, images)
     print(f'{out}: {osp.getsize(out):,} bytes; differs from PyTorch by {difference:.1e} of the '
           f'largest output, {len(images)} images of {shape[0]}x{shape[1]}')
+
+
+def at_level(ticket: Ticket, args: argparse.Namespace) -> Ticket:
+    """Return the ticket of ``--level``; a family itself where the format holds all levels.
+
+    Raises:
+        ConfigError: There is no such level.
+    """
+    if args.level is None and (ticket.family is None or args.format in ('safetensors', 'pth')):
+        return ticket
+    if ticket.family is None:
+        raise config_error('--level', args.level, 'the ticket has one level', 'omit it, or give '
+                           'the family.pth of a run with PruneHook(family=...)')
+    known = ticket.family.levels
+    if args.level is None:
+        print(f'{args.ticket} has the levels {", ".join(f"{level:g}" for level in known)}: '
+              f'{known[0]:g} is written; --level gives another')
+        return ticket.at(known[0])
+    if not any(abs(level - args.level) <= 1e-9 for level in known):  # nan is none of them
+        raise config_error('--level', args.level, 'there is no such level',
+                           f'use one of {", ".join(f"{level:g}" for level in known)}')
+    return ticket.at(args.level)
 
 
 class Steps:

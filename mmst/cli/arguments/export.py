@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'pickle; c: the sources and weights of a C library')
     parser.add_argument('-o', '--out', metavar='FILE', help='TICKET.onnx, .pt2, … by default; a '
                         'folder for c')
+    parser.add_argument('--level', type=float, metavar='P', help='of a family.pth: the sparsity '
+                        'of the level to write, e.g. 0.9; the loosest by default, and all of them '
+                        'for safetensors and pth')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the images; the ticket\'s by default')
     parser.add_argument('--opset', type=int, help='of ONNX, from 13 on (default: 18)')
