@@ -41,9 +41,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--config', default=CONFIG)
     parser.add_argument('--size', type=int, nargs=2, default=(128, 256))
-    parser.add_argument('--networks', type=int, default=32)
+    parser.add_argument('--networks', type=int, default=40)
     parser.add_argument('--checked', type=int, default=20)
-    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--rounds', type=int, default=30)
     args = parser.parse_args()
     cfg, size = read_config(args.config), tuple(args.size)
     supernet = config_network(cfg.model, cfg.get('default_scope')).eval()
@@ -72,7 +72,7 @@ def land(supernet: nn.Module, path: str, size: tuple[int, int], scope: str,
         for group in find_units(model).values():
             group.gamma.uniform_(0., 1.)
     costs, pruner = TimedCosts(size, path), Pruner(SPARSITY, scope=scope)
-    costs.forecast = pruner.forecast
+    costs.foresee(pruner.forecast)
     target = share * costs(model)['ms']
     searcher = Searcher(costs, threshold=0.99, target_ms=target)
     searcher.begin(model)
@@ -83,7 +83,7 @@ def land(supernet: nn.Module, path: str, size: tuple[int, int], scope: str,
             model.get_parameter(name).mul_(kept)
     table = LatencyTable.load(path)
     return dict(scope=scope, target=target, predicted=table.predict(model),
-                measured=measure_network(model, table), macs=costs(model)['macs'])
+                measured=measure_network(model, table, 40), macs=costs(model)['macs'])
 
 
 def markdown(record: dict) -> str:

@@ -1,4 +1,5 @@
 """The work of an engine in a network, and tables that say what it costs."""
+import ctypes
 import json
 
 import numpy as np
@@ -73,6 +74,27 @@ def test_a_neck_counts_weights_of_coarser_maps_by_themselves():
     assert counts['expand'] == int(weight[live, :first].sum())
     assert counts['coarse'] == int(weight[live, first:].sum()) > 0
     assert counts['widened'] == int(weight[live, first:].any(1).sum())
+
+
+@needs_kernel
+@pytest.mark.parametrize('density', [0.02, 0.1, 0.5])
+def test_a_stem_and_coarser_inputs_count_what_the_engine_computes(density):
+    model = pruned(TwoBranches, density)
+    with torch.no_grad():  # where nothing enters a channel, it is 0
+        model.backbone.stem[0].bn.bias.zero_()
+        model.backbone.stem[0].bn.running_mean.zero_()
+    works, sparse = works_of(model, 'sparse'), SparseModel(model)
+    sparse(torch.randn(1, 3, *SHAPE))
+    stem, plans = works['backbone.stem'](), sparse.model.backbone.stem._plans
+    plan = next(iter(plans.values()))[0]
+    assert (plan.inner, plan.live) == (stem['inner'], stem['read'])
+    for rows, count, name in ((plan.first, plan.inner, 'first'),
+                              (plan.second, plan.outputs, 'second')):
+        starts = ctypes.cast(rows.start, ctypes.POINTER(ctypes.c_int32))
+        assert starts[count] == stem[name]
+    coarser = sparse.model.neck.coarser
+    assert works['neck']()['enlarged'] == sum(each.count for each in coarser)
+    assert works['neck']()['inputs'] == sum(each.count > 0 for each in coarser)
 
 
 @pytest.mark.parametrize('engine', ['sparse', 'torch'])

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='networks to learn from (default: 40)')
     parser.add_argument('--checked', type=int, default=10, metavar='N',
                         help='other networks, by which predictions are checked (default: 10)')
-    parser.add_argument('--rounds', type=int, default=7, metavar='N',
-                        help='calls of each network that count (default: 7)')
+    parser.add_argument('--rounds', type=int, default=20, metavar='N',
+                        help='calls of each network that count (default: 20)')
     parser.add_argument('--seed', type=int, default=0, help='of the networks that are drawn')
     add_import_argument(parser)

@@ -1,5 +1,5 @@
 """Counts an engine's work for a module, whose time is a weighted sum of these counts."""
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ from ...models.hrnas.dense_neck import DensePredictionNeck
 from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ...models.hrnas.lightweight_transformer import LightweightTransformer
 from ...models.hrnas.search_block import SearchBlock
+from .layer_counts import CoarseInputs, stem_counts
 
 Counts = dict[str, float]
 #: Which channels and which tokens of a block count; None: all.
@@ -84,10 +85,12 @@ class SparseWork:
 
     def __init__(self, module: nn.Module, pattern: Pattern):
         self.block = block_of(module)
-        self._weights: float = 0.
+        self._alone: Counts = {}
         if self.block is None:
-            self._weights = float(sum(int(pattern(name, p).sum())
-                                      for name, p in module.named_parameters() if p.dim() > 1))
+            convs = [pattern(name, p) for name, p in module.named_parameters() if p.dim() > 1]
+            self._alone = dict(weights=float(sum(int(conv.sum()) for conv in convs)))
+            if len(convs) == 2:
+                self._alone.update(stem_counts(*convs))
             return
         prefix = 'block.' if self.block is not module else ''
 
@@ -101,18 +104,32 @@ class SparseWork:
                           if isinstance(self.block.residual, nn.Conv2d) else 0.)
         transformer = self.block.transformer
         self._tokens = None if transformer is None else _Tokens(transformer, kept)
+        self._coarse = (_coarse_inputs(self.block, kept, self._units, module.in_channels)
+                        if isinstance(module, DensePredictionNeck) else None)
 
     def __call__(self, channels: Index | None = None, tokens: Index | None = None) -> Counts:
         """Return the counts with the hidden channels and tokens of two indices alone."""
         if self.block is None:
-            return dict(weights=self._weights)
+            return dict(self._alone)
         chosen = {name: values if channels is None else values[channels]
                   for name, values in self._units.items()}
         counts = {name: float(values.sum()) for name, values in chosen.items()}
         counts.update(active=float(counts['hidden'] > 0), residual=self._residual)
         if self._tokens is not None:
             counts.update(self._tokens(tokens))
+        if self._coarse is not None:
+            counts.update(self._coarse(channels))
         return counts
+
+
+def _coarse_inputs(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bool_]],
+                   units: Mapping[str, npt.NDArray[np.float64]],
+                   in_channels: Sequence[int]) -> CoarseInputs:
+    expand = (kept('mixconv.expand.weight')[..., 0, 0] & (units['hidden'] > 0)[:, None]
+              if block.mixconv else np.zeros((0, sum(in_channels)), bool))
+    residual = (kept('residual.weight')[..., 0, 0] if isinstance(block.residual, nn.Conv2d)
+                else np.zeros((0, sum(in_channels)), bool))
+    return CoarseInputs(expand, residual, in_channels)
 
 
 def _hidden_channels(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bool_]],
@@ -203,8 +220,14 @@ def works_of(model: nn.Module, engine: str,
         mask (Mapping[str, Tensor], optional): Parameter name to bool, True where a weight is kept;
             weights without one are kept where they are not 0.
     """
-    return {path: ENGINES[engine](module, _pattern(path, mask or {}))
+    return {path: work_of(path, module, engine, mask)
             for path, module in timed_modules(model).items()}
+
+
+def work_of(path: str, module: nn.Module, engine: str,
+            mask: Mapping[str, Tensor] | None = None) -> Work:
+    """Return an engine's work for one timed module; ``mask`` as of :func:`works_of`."""
+    return ENGINES[engine](module, _pattern(path, mask or {}))
 
 
 def _pattern(path: str, mask: Mapping[str, Tensor]) -> Pattern:

@@ -20,7 +20,7 @@ from .draw import draw_network
 from .fit import fit_entry, fit_network
 
 #: Networks whose modules are timed, others whose predictions are checked, and calls of each.
-NETWORKS, CHECKED, ROUNDS = 40, 10, 7
+NETWORKS, CHECKED, ROUNDS = 40, 10, 20
 
 
 def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sparse',
@@ -51,7 +51,7 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
     check_number('threads', threads, low=1, whole=True, remedy='use the number of cores')
     check_number('networks', networks, low=12, whole=True, remedy='use 40')
     check_number('checked', checked, low=1, whole=True, remedy='use 10')
-    check_number('rounds', rounds, low=1, whole=True, remedy='use 7')
+    check_number('rounds', rounds, low=1, whole=True, remedy='use 20')
     kinds = {path: kind_of(module) for path, module in timed_modules(supernet).items()}
     empty = LatencyTable(engine, threads, input_shape, this_machine(), {})
     if not kinds:
