@@ -1,7 +1,7 @@
 """Prunes progressively, with iterative reactivation (paper Sec. 3.2, Alg. 1), without a runner."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -35,6 +35,18 @@ def no_gradients(weights: Mapping[str, nn.Parameter]) -> Mapping[str, Tensor]:
     return {}
 
 
+class Allocation(Protocol):
+    """Draws masks in place of a scope, where layers are to have densities of their own."""
+
+    def __call__(self, scores: Mapping[str, Tensor], ratio: float,
+                 previous: Mask | None = None) -> Mask:
+        """Return the mask of a sparsity; arguments as of :func:`draw_mask`."""
+
+    def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
+                 selected: Mapping[str, Tensor], ratio: float) -> Mask:
+        """Return that of a part of the network's weights, with their scores and those of all."""
+
+
 @dataclass(frozen=True)
 class PruneResult:
     """Holds the result of a step of pruning.
@@ -64,6 +76,7 @@ class Pruner:
 
     Attributes:
         drawn (Mask, optional): The mask that was drawn in this step, even if it is lifted.
+        allocation (Allocation, optional): Draws masks in place of the scope.
         revives (bool): Whether pruned weights may train again in the run.
     """
 
@@ -88,6 +101,7 @@ class Pruner:
             leave_alone=check_names('PruneHook.leave_alone', leave_alone,
                                     'give paths of layers, e.g. [\'backbone.stem\']'))
         self.drawn: Mask | None = None
+        self.allocation: Allocation | None = None
         self.revives = self.reactivation is not None
 
     def weights(self, model: nn.Module) -> dict[str, nn.Parameter]:
@@ -185,7 +199,8 @@ class Pruner:
             copies = {name: copy for name, copy in in_force.copies.items() if name in weights}
             observe(criterion, weights, copies)
         scores = scores_of(criterion, copies or weights, gradients(weights), _CRITERION)
-        mask = draw_mask(scores, ratio, self.scope, in_force.mask)
+        mask = (draw_mask(scores, ratio, self.scope, in_force.mask) if self.allocation is None
+                else self.allocation(scores, ratio, in_force.mask))
         agree_on(mask, agree)
         for tensors in (weights, copies):
             update_kept(criterion, tensors, mask, _CRITERION)
@@ -207,11 +222,17 @@ class Pruner:
             model (nn.Module): The network.
             select (Callable): ``select(name, weight)`` returns what there would be of a weight.
         """
-        weights = {name: select(name, weight.detach())
-                   for name, weight in self.weights(model).items()}
+        whole = {name: weight.detach() for name, weight in self.weights(model).items()}
+        weights = {name: select(name, weight) for name, weight in whole.items()}
         scores = {name: weight.abs() for name, weight in weights.items() if weight.numel()}
         # There are none where a setting is wrong, which others tell.
-        drawn = draw_mask(scores, self.sparsity, self.scope) if scores else {}
+        drawn: Mapping[str, Tensor] = {}
+        if scores and self.allocation is not None:
+            drawn = self.allocation.forecast(
+                model, {name: weight.abs() for name, weight in whole.items()}, scores,
+                self.sparsity)
+        elif scores:
+            drawn = draw_mask(scores, self.sparsity, self.scope)
         return Mask({name: drawn[name] if name in drawn else weight.bool()
                      for name, weight in weights.items()})
 

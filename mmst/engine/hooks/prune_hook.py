@@ -7,6 +7,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 from torch import nn
 
+from ...costs.latency.timed_allocation import build_allocation
 from ...costs.network_costs import Select
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
@@ -70,6 +71,12 @@ class PruneHook(MaskHook):
             them are written as ``family.pth``, next to ``ticket.pth``. It needs
             ``revive='value'`` and the criterion ``'magnitude'``. Defaults to None.
         family_every (int): See ``family``. Defaults to 4.
+        allocation (str, optional): By the times of ``table`` layers keep more of their weights
+            where one costs less: ``'ms'``: the least milliseconds, losing no more magnitude than an
+            even draw; ``'magnitude'``: the least loss of magnitude, in no more milliseconds than an
+            even draw, which keeps the same share of each layer. It takes the place of ``scope``.
+            Defaults to None.
+        table (str, optional): Path of a table that ``mmst profile`` has written.
         debug (bool): Check after every step that pruned weights are exactly 0, the averaged ones
             too. Defaults to False.
     """
@@ -81,10 +88,13 @@ class PruneHook(MaskHook):
                  reactivation: str | None = 'search', revive: str = 'zero',
                  parts: Sequence[str] = PARTS, transformers: bool = True,
                  leave_alone: Sequence[str] = (), debug: bool = False,
-                 family: Sequence[float] | None = None, family_every: int = 4):
+                 family: Sequence[float] | None = None, family_every: int = 4,
+                 allocation: str | None = None, table: str | None = None):
         self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')
         self.pruner = Pruner(sparsity, schedule, criterion, scope, reactivation, revive, parts,
                              transformers, leave_alone)
+        self.allocation = self.pruner.allocation = build_allocation(
+            allocation, table, self.pruner, family)
         self.debug = check_flag('PruneHook.debug', debug)
         self.sparsity = self.pruner.sparsity
         self.schedule, self.criterion = self.pruner.schedule, self.pruner.criterion
@@ -129,9 +139,13 @@ class PruneHook(MaskHook):
         if self.levels is not None:
             self.levels.check_plan(plan)
         self.pruner.check(plan.model)
+        if self.allocation is not None:
+            self.allocation.follow(plan.model)
         self.pruner.begin(plan.steps // self.interval)
 
     def before_train(self, runner: Runner) -> None:
+        if self.allocation is not None:
+            self.allocation.follow(unwrapped(runner))
         reached = self.pruner.begin(max_steps(runner) // self.interval)
         if reached < self.sparsity:
             runner.logger.warning(

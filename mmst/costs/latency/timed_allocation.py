@@ -1,0 +1,121 @@
+"""Draws masks whose layers' densities suit a table of measured times."""
+from collections.abc import Mapping
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import config_error
+from ...pruning.allocation import AIMS, Layers, draw_counts, find_worth, kept_in_all
+from ...pruning.criteria import Magnitude
+from ...pruning.mask import Mask
+from ...pruning.pruner import Pruner
+from ...settings.checks import check_choice
+from .table import LatencyTable
+from .weight_prices import WeightPrices
+
+
+class TimedAllocation:
+    """Chooses each layer's density by what its weights cost, and draws the mask.
+
+    Args:
+        aim (str): See :func:`mmst.pruning.allocation.find_worth`.
+        path (str): Of the table, which is read when it is first needed.
+        key (str): Of the setting that names it.
+    """
+
+    def __init__(self, aim: str, path: str, key: str = 'PruneHook.table'):
+        self.aim, self.path, self.key = aim, path, key
+        self.model: nn.Module | None = None
+        self._known: tuple[object, tuple[dict[str, float], float]] | None = None
+
+    @cached_property
+    def table(self) -> LatencyTable:
+        """Return the table.
+
+        Raises:
+            ConfigError: There is none, or it is damaged.
+        """
+        return LatencyTable.load(self.path, self.key)
+
+    def follow(self, model: nn.Module) -> None:
+        """Draw masks of this network from now on.
+
+        Raises:
+            ConfigError: The table does not cover it.
+        """
+        self.table.check_covers(model, self.key, self.path)
+        self.model = model
+
+    def __call__(self, scores: Mapping[str, Tensor], ratio: float,
+                 previous: Mask | None = None) -> Mask:
+        """Return the mask of a sparsity; arguments as of :func:`mmst.pruning.draw.draw_mask`."""
+        assert self.model is not None, 'no network is followed'
+        layers, total = Layers(scores, previous), kept_in_all(scores, ratio)
+        prices, worth = self._terms(self.model, layers, scores, total, previous)
+        return draw_counts(scores, layers.counts(total, prices, worth), previous)
+
+    def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
+                 selected: Mapping[str, Tensor], ratio: float) -> Mask:
+        """Return the mask of a part of a network's weights, by the prices of the whole.
+
+        Args:
+            model (nn.Module): The network.
+            scores (Mapping[str, Tensor]): Of all its weights.
+            selected (Mapping[str, Tensor]): Of the part.
+            ratio (float): The sparsity of the part.
+        """
+        sums = torch.stack([score.sum().double() for score in scores.values()]).tolist()
+        state = ratio, [(name, score.shape, own)
+                        for (name, score), own in zip(scores.items(), sums, strict=True)]
+        if self._known is None or self._known[0] != state:
+            self._known = state, self._terms(model, Layers(scores), scores,
+                                             kept_in_all(scores, ratio))
+        prices, worth = self._known[1]
+        counts = Layers(selected).counts(kept_in_all(selected, ratio), prices, worth)
+        return draw_counts(selected, counts)
+
+    def _terms(self, model: nn.Module, layers: Layers, scores: Mapping[str, Tensor], total: int,
+               previous: Mask | None = None) -> tuple[dict[str, float], float]:
+        """Return the prices of weights, and the worth of a millisecond in squares of magnitude."""
+        ranked = scores if previous is None else {
+            name: score.masked_fill(~previous[name].to(score.device), -1)
+            for name, score in scores.items()}
+        prices = WeightPrices(self.table, model, ranked)
+        around_even = prices(layers.even(total))
+        return around_even, find_worth(layers, total, around_even, self.aim, prices.predict)
+
+
+def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,
+                     family: object = None) -> TimedAllocation | None:
+    """Return what draws masks by a table; None where there is none, and scopes draw them.
+
+    Args:
+        allocation (str, optional): An aim of :data:`mmst.pruning.allocation.AIMS`.
+        table (str, optional): Path of a table that ``mmst profile`` has written.
+        pruner (Pruner): Whose masks these are.
+        family (object): The setting ``family``.
+
+    Raises:
+        ConfigError: One is given without the other, or other settings contradict it.
+    """
+    key = 'PruneHook.allocation'
+    check_choice(key, allocation, (*AIMS, None))
+    if allocation is None:
+        if table is not None:
+            raise config_error('PruneHook.table', table, 'nothing is drawn by it without '
+                               'PruneHook.allocation', "set allocation='ms', or omit it")
+        return None
+    if table is None:
+        raise config_error(key, allocation, 'it needs the measured times of the network',
+                           'measure a table with mmst profile, and set PruneHook.table to it')
+    for name, value, wrong, remedy in (
+            ('scope', pruner.scope, pruner.scope != 'global', "set scope='global'"),
+            ('criterion', type(pruner.criterion).__name__.lower(),
+             type(pruner.criterion) is not Magnitude, "set criterion='magnitude'"),
+            ('family', family, family is not None, 'set family=None')):
+        if wrong:
+            raise config_error(f'PruneHook.{name}', value, f'{key}={allocation!r} chooses the '
+                               'densities of layers by their magnitude, of one sparsity',
+                               f'{remedy}, or allocation=None')
+    return TimedAllocation(allocation, table)

@@ -1,0 +1,171 @@
+"""Tiny runs whose layers' densities follow a table of milliseconds."""
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import BACKBONE, NECK, SIZE, TinySegmentor, find_hook, make, run, unwrapped
+
+from mmst.costs.latency.table import Entry, LatencyTable
+from mmst.costs.latency.this_machine import this_machine
+from mmst.costs.latency.timed_allocation import TimedAllocation
+from mmst.costs.latency.timed_costs import TimedCosts
+from mmst.costs.latency.weight_prices import WeightPrices
+from mmst.costs.latency.work import kind_of, timed_modules
+from mmst.engine import PruneHook
+from mmst.errors import ConfigError
+from mmst.pruning.allocation import AIMS, Layers
+from mmst.pruning.draw import draw_mask
+from mmst.pruning.pruner import Pruner
+from mmst.search.target import copy_without_units
+from mmst.search.units import find_units
+
+
+@pytest.fixture(scope='module')
+def supernet():
+    torch.manual_seed(0)
+    return TinySegmentor(BACKBONE, NECK)
+
+
+@pytest.fixture(scope='module')
+def table(supernet, tmp_path_factory):
+    """The path of a table in which the modules that come first cost most."""
+    path = tmp_path_factory.mktemp('table') / 'table.json'
+    modules = timed_modules(supernet)
+    LatencyTable('sparse', 1, SIZE, this_machine(), {
+        name: Entry(kind_of(module), {kind: cost / (1 + place) for kind, cost in dict(
+            once=0.01, hidden=0.02, expand=0.001, taps=0.0005, project=0.001, coarse=0.001,
+            weights=0.002).items()})
+        for place, (name, module) in enumerate(modules.items())}, overhead=0.1).save(path)
+    return str(path)
+
+
+def scores_of(model):
+    return {name: p.detach().abs() for name, p in Pruner(0.5).weights(model).items()}
+
+
+def loss_of(scores, mask):
+    return sum(float(score[~mask[name]].double().square().sum())
+               for name, score in scores.items())
+
+
+@pytest.mark.parametrize('ratio', [0.5, 0.8, 0.95])
+@pytest.mark.parametrize('aim', AIMS)
+def test_masks_are_quicker_or_larger_than_even_ones_of_as_many_weights(supernet, table, aim, ratio):
+    scores, times = scores_of(supernet), LatencyTable.load(table)
+    allocation = TimedAllocation(aim, table)
+    allocation.follow(supernet)
+    mask, even, whole = allocation(scores, ratio), *(
+        draw_mask(scores, ratio, scope) for scope in ('layer', 'global'))
+    assert mask.pruned == whole.pruned
+    ms, loss = times.predict(supernet, mask), loss_of(scores, mask)
+    even_ms, even_loss = times.predict(supernet, even), loss_of(scores, even)
+    if aim == 'ms':
+        assert ms < 0.9 * even_ms and loss <= 1.01 * even_loss
+    else:
+        assert loss < 0.97 * even_loss and ms <= 1.01 * even_ms
+    assert ms <= times.predict(supernet, whole) and loss >= loss_of(scores, whole)
+
+
+def test_weights_that_a_mask_prunes_stay_pruned(supernet, table):
+    scores, allocation = scores_of(supernet), TimedAllocation('magnitude', table)
+    allocation.follow(supernet)
+    first = allocation(scores, 0.5)
+    second = allocation(scores, 0.8, first)
+    assert second.sparsity == pytest.approx(0.8, abs=1e-3)
+    assert all(bool((kept <= first[name]).all()) for name, kept in second.items())
+
+
+def test_a_price_is_the_time_that_a_share_of_the_weights_adds(supernet, table):
+    scores = scores_of(supernet)
+    prices = WeightPrices(LatencyTable.load(table), supernet, scores)
+    counts = Layers(scores).even(2000)
+    found = prices(counts)
+    assert set(found) == set(scores) and all(price >= 0 for price in found.values())
+    name = 'backbone.stem.0.conv.weight'
+    assert found[name] == pytest.approx(0.002), 'its work is its weights alone'
+    mask = prices.ranks.mask(counts)
+    assert {name: int(kept.sum()) for name, kept in mask.items()} == counts
+    assert prices.predict(counts) == pytest.approx(
+        LatencyTable.load(table).predict(supernet, mask))
+
+
+def test_searches_foresee_the_mask_of_the_layers_densities(table):
+    pruner, allocation = Pruner(0.8), TimedAllocation('ms', table)
+    torch.manual_seed(0)
+    model = TinySegmentor(BACKBONE, NECK)
+    pruner.allocation = allocation
+    allocation.follow(model)
+    forecast, drawn = pruner.forecast(model), allocation(scores_of(model), 0.8)
+    assert all(torch.equal(forecast[name], kept) for name, kept in drawn.items())
+    costs = TimedCosts(SIZE, table)
+    costs.foresee(pruner.forecast)
+    keep = {name: list(range(1, len(group), 2)) for name, group in find_units(model).items()}
+    found = costs.remaining(model)(keep)['ms']
+    assert found == pytest.approx(costs(copy_without_units(model, keep))['ms'], rel=0.2)
+    with torch.no_grad():
+        for weight in pruner.weights(model).values():
+            weight.copy_(torch.rand_like(weight))
+    changed = pruner.forecast(model)
+    assert any(not torch.equal(changed[name], kept) for name, kept in forecast.items())
+
+
+@pytest.mark.parametrize('aim', AIMS)
+@pytest.mark.parametrize(('reactivation', 'search'), [
+    ('prune', None), (None, None), ('search', dict(interval=1, threshold=0.3))])
+def test_runs_end_at_the_sparsity_with_such_a_mask(tmp_path, table, aim, reactivation, search):
+    runner = run(tmp_path, 2, recalibrate=False, search=search or False, prune=dict(
+        sparsity=0.7, interval=1, reactivation=reactivation, allocation=aim, table=table))
+    hook, model = find_hook(runner, PruneHook), unwrapped(runner)
+    mask = hook.drawn or hook.mask_in_force(runner)
+    assert mask.sparsity == pytest.approx(0.7, abs=2e-3)
+    densities = {name: float(kept.float().mean()) for name, kept in mask.items()}
+    assert max(densities.values()) - min(densities.values()) > 0.3
+    assert LatencyTable.load(table).predict(model) > 0
+
+
+def test_a_resumed_run_draws_the_same_masks(tmp_path, table):
+    settings = dict(search=False, recalibrate=False, prune=dict(
+        sparsity=0.7, interval=1, reactivation=None, allocation='magnitude', table=table))
+    whole = run(tmp_path / 'whole', 3, checkpoint=dict(interval=1), **settings)
+    epochs = []
+    again = run(tmp_path / 'again', 3, resume=True, load_from=str(tmp_path / 'whole/epoch_1.pth'),
+                probes=[(50, dict(before_train_epoch=lambda r: epochs.append(r.epoch)))],
+                **settings)
+    assert epochs == [1, 2]
+    masks = [find_hook(runner, PruneHook).drawn for runner in (whole, again)]
+    assert all(torch.equal(kept, masks[1][name]) for name, kept in masks[0].items())
+    for one, other in zip(unwrapped(whole).parameters(), unwrapped(again).parameters(),
+                          strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(('settings', 'words'), [
+    (dict(allocation='fast'), ['PruneHook.allocation', "'fast'"]),
+    (dict(allocation=3), ['PruneHook.allocation', '3']),
+    (dict(allocation='ms', table=None), ['PruneHook.allocation', 'mmst profile']),
+    (dict(allocation=None), ['PruneHook.table', 'PruneHook.allocation']),
+    (dict(scope='layer'), ['PruneHook.scope', "scope='global'"]),
+    (dict(criterion='random'), ['PruneHook.criterion', "criterion='magnitude'"]),
+    (dict(family=(0.5, 0.9), revive='value'), ['PruneHook.family', 'family=None'])])
+def test_settings_that_contradict_it_are_refused_in_one_line(settings, words):
+    with pytest.raises(ConfigError) as error:
+        PruneHook(**{**dict(sparsity=0.9, allocation='ms', table='t.json'), **settings})
+    text = str(error.value)
+    assert '\n' not in text and 'Remedy' in text and all(word in text for word in words)
+
+
+@pytest.mark.parametrize('content', [None, '{}', 'no table'])
+def test_a_table_that_cannot_be_used_is_refused_before_the_run(tmp_path, content):
+    path = tmp_path / 'table.json'
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError, match=r'PruneHook\.table'):
+        run(tmp_path / 'work', 1, search=False, recalibrate=False, prune=dict(
+            sparsity=0.7, interval=1, reactivation=None, allocation='ms', table=str(path)))
+
+
+def test_a_table_of_another_network_is_refused(supernet, table, tmp_path):
+    path = tmp_path / 'other.json'
+    path.write_text(Path(table).read_text().replace('backbone.stem', 'backbone.other', 1))
+    with pytest.raises(ConfigError, match=r'PruneHook\.table'):
+        TimedAllocation('ms', str(path)).follow(supernet)
