@@ -10,6 +10,7 @@ from ..settings.checks import check_choice, check_flag, check_names, check_numbe
 from .asked_ratio import asked_ratio, begin_schedule
 from .build import build_registered, scores_of, update_kept
 from .check_network import check_network, check_parts
+from .context import PruningContext
 from .criteria import Magnitude
 from .draw import draw_mask
 from .large import join
@@ -22,17 +23,8 @@ from .scope import check_scope
 REACTIVATION = ('search', 'prune', None)
 _CRITERION = 'PruneHook.criterion'
 
-#: Gives a criterion's gradients of weights; empty where it needs none.
-Gradients = Callable[[Mapping[str, nn.Parameter]], Mapping[str, Tensor]]
-
-
-#: Lets a criterion watch the network at work: it, the weights, their averages by name.
-Observe = Callable[[Any, Mapping[str, nn.Parameter], Mapping[str, Tensor]], Any]
-
-
-def no_gradients(weights: Mapping[str, nn.Parameter]) -> Mapping[str, Tensor]:
-    """Return nothing, for criteria that need none."""
-    return {}
+#: Of a network alone.
+ALONE = PruningContext()
 
 
 class Allocation(Protocol):
@@ -54,11 +46,11 @@ class PruneResult:
     Attributes:
         revived (int, optional): Pruned weights that train again; None where no mask was lifted.
         mask (Mask, optional): The mask that was drawn; None where none was due.
-        ratio (float): The sparsity that was asked for.
+        ratio (float, optional): The sparsity that was asked for; None where no mask was drawn.
     """
     revived: int | None = None
     mask: Mask | None = None
-    ratio: float = 0.
+    ratio: float | None = None
 
     def details(self) -> dict[str, Any]:
         """Return the prune's entries in the run's timeline."""
@@ -133,9 +125,7 @@ class Pruner:
         return PruneResult(in_force.lift() if self.reactivation == 'prune' else None)
 
     def step(self, in_force: MaskInForce, prune: int, due: bool, searched: bool = False,
-             last: bool = False, gradients: Gradients = no_gradients,
-             agree: Callable[[Tensor], Any] = lambda kept: None,
-             observe: Observe = lambda criterion, weights, copies: None,
+             last: bool = False, context: PruningContext = ALONE,
              tell: Callable[[PruneResult], Any] = lambda result: None) -> PruneResult:
         """Lift and draw the masks that are due at the end of a step of the run.
 
@@ -145,9 +135,7 @@ class Pruner:
             due (bool): Whether that prune is now.
             searched (bool): Whether a search was at the end of this step. Defaults to False.
             last (bool): Whether this is the run's last step, which ends at the target sparsity.
-            gradients (Callable): See :data:`Gradients`.
-            agree (Callable): Makes a drawn tensor that of the first process, in place.
-            observe (Callable): See :data:`Observe`.
+            context (PruningContext): Offers the run's data and processes. Defaults to none.
             tell (Callable): Is called with a mask that is lifted before the next one is drawn.
         """
         revived = None
@@ -166,30 +154,27 @@ class Pruner:
             ratio = self.sparsity if last else ratio
         elif not (searched and _is_below(in_force.mask, ratio)):
             return PruneResult(revived)
-        mask = self.draw(in_force, ratio, gradients, agree, observe, last)
+        mask = self.draw(in_force, ratio, context, last)
         return PruneResult(revived, mask, ratio)
 
-    def stop(self, in_force: MaskInForce, lifted: bool, gradients: Gradients = no_gradients,
-             agree: Callable[[Tensor], Any] = lambda kept: None,
-             observe: Observe = lambda criterion, weights, copies: None) -> PruneResult:
+    def stop(self, in_force: MaskInForce, lifted: bool,
+             context: PruningContext = ALONE) -> PruneResult:
         """End a run that is stopped early at the target sparsity too.
 
         Args:
             in_force (MaskInForce): Of the network as it is now.
             lifted (bool): Whether nothing was trained since masks were lifted.
-            gradients, agree, observe: See :meth:`step`.
+            context (PruningContext): As of :meth:`step`.
         """
         if self.revive == 'value' and lifted:
             # The last prune's mask holds, for the weights that are left.
             in_force.put(in_force.returned_mask())
         if self.at_target(in_force.mask):
             return PruneResult()
-        mask = self.draw(in_force, self.sparsity, gradients, agree, observe, last=True)
+        mask = self.draw(in_force, self.sparsity, context, last=True)
         return PruneResult(mask=mask, ratio=self.sparsity)
 
-    def draw(self, in_force: MaskInForce, ratio: float, gradients: Gradients = no_gradients,
-             agree: Callable[[Tensor], Any] = lambda kept: None,
-             observe: Observe = lambda criterion, weights, copies: None,
+    def draw(self, in_force: MaskInForce, ratio: float, context: PruningContext = ALONE,
              last: bool = False) -> Mask:
         """Draw the mask of sparsity ``ratio`` and put it in force; arguments as of :meth:`step`."""
         weights = in_force.weights
@@ -197,11 +182,12 @@ class Pruner:
         copies: dict[str, Tensor] = {}
         if getattr(criterion, 'needs_inputs', False):  # of the network that becomes the ticket
             copies = {name: copy for name, copy in in_force.copies.items() if name in weights}
-            observe(criterion, weights, copies)
-        scores = scores_of(criterion, copies or weights, gradients(weights), _CRITERION)
+            context.show_inputs(criterion, copies or weights)
+        scores = scores_of(criterion, copies or weights, context.gradients(criterion, weights),
+                           _CRITERION)
         mask = (draw_mask(scores, ratio, self.scope, in_force.mask) if self.allocation is None
                 else self.allocation(scores, ratio, in_force.mask))
-        agree_on(mask, agree)
+        agree_on(mask, context.agree)
         for tensors in (weights, copies):
             update_kept(criterion, tensors, mask, _CRITERION)
         in_force.put(mask)

@@ -10,6 +10,7 @@ from waits import Waits
 from mmst.engine.optim import MaskedOptimWrapper
 from mmst.errors import ConfigError
 from mmst.pruning import large
+from mmst.pruning.context import PruningContext
 from mmst.pruning.draw import draw_mask
 from mmst.pruning.gradients import loss_gradients
 from mmst.pruning.mask import Mask
@@ -216,12 +217,14 @@ def test_gradients_are_asked_for_where_the_criterion_needs_them():
     run.model.parse_losses = lambda losses: (losses['loss'], {})
     found = {}
 
-    def gradients(weights):
-        found.update(loss_gradients(run.model, weights, batches))
-        return found
+    class Batches(PruningContext):
+
+        def gradients(self, criterion, weights):
+            found.update(loss_gradients(run.model, weights, batches))
+            return found
 
     weights = {n: w.detach().clone() for n, w in run.pruner.weights(run.model).items()}
-    mask = run.step(5, gradients=gradients).mask
+    mask = run.step(5, context=Batches()).mask
     scores = {n: (found[n] * weights[n]).abs() for n in weights}
     highest_pruned = max(float(scores[n][~mask[n]].max()) for n in mask if (~mask[n]).any())
     assert highest_pruned <= min(float(scores[n][mask[n]].min()) for n in mask)
@@ -230,8 +233,13 @@ def test_gradients_are_asked_for_where_the_criterion_needs_them():
 
 
 def test_the_mask_of_the_first_process_is_taken():
+    class FirstProcess(PruningContext):
+
+        def agree(self, kept):
+            kept.fill_(True).view(-1)[:2].fill_(False)
+
     run = Training()
-    mask = run.step(5, agree=lambda kept: kept.fill_(True).view(-1)[:2].fill_(False)).mask
+    mask = run.step(5, context=FirstProcess()).mask
     assert mask.pruned == 2  # all tensors were taken in one call
     assert run.in_force.mask.pruned == mask.pruned == run.zeros
 

@@ -50,6 +50,13 @@ class DenseAverage:
         self.steps += 1
         torch._foreach_lerp_(_floating(self.module), _floating(model), 1 / self.steps)
 
+    def follow(self, model: nn.Module, changes: int) -> None:
+        """Count the weights of a step, the first one after ``changes`` events or a later one."""
+        if self.since == changes:
+            self.add(model)
+        else:
+            self.begin(model, changes)
+
     def agree(self) -> None:
         """Average the statistics over processes, which must all call this."""
         average_statistics([self.module])

@@ -1,20 +1,17 @@
 """Lets pruned networks learn from a dense one."""
-from contextlib import closing
 from typing import Any
 
-import torch
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import nn
 
-from ...errors import blaming, config_error
+from ...errors import config_error
 from ...openmmlab.internals import is_resumed
 from ...registry import HOOKS
 from ...settings.checks import check_choice, check_number
+from ..distillation.comparison import Comparison, check_layers, rehearse_comparison
 from ..distillation.dense_average import TEACHER, DenseAverage
-from ..distillation.logits import LAYERS, Logits, find_layer, ignored_class, labels_of, logits_of
-from ..distillation.losses import divergence, heat_map_error, resized, share_counted
+from ..distillation.logits import LAYERS, Logits, find_layer
 from ..distillation.teacher_file import check_teacher, load_teacher
-from ..run.batches import training_precision
 from ..run.events import events
 from ..run.plan import RunPlan
 from ..run.runner_views import unwrapped
@@ -82,14 +79,16 @@ class DistillationHook(IntervalHook):
                                'hides its logits', 'set compile=False in the config')
         plan.check_wrapper('the mask in force decides when the teacher looks on')
         self.path = find_layer(plan.model, self.module, _MODULE)
-        self.kind = LAYERS.get(self.path, 'kl') if self.loss == 'auto' else self.loss
-        self.teacher_path = self.path
+        teacher_path = self.path
         if self.settings is not None:
             self.given = self.given or load_teacher(self.settings)
             named = self.settings.get('module', self.module)
-            self.teacher_path = find_layer(self.given, named, 'DistillationHook.teacher.module')
-            _check_outputs(plan.model.get_submodule(self.path),
-                           self.given.get_submodule(self.teacher_path))
+            teacher_path = find_layer(self.given, named, 'DistillationHook.teacher.module')
+            check_layers(plan.model.get_submodule(self.path),
+                         self.given.get_submodule(teacher_path))
+        kind = LAYERS.get(self.path, 'kl') if self.loss == 'auto' else self.loss
+        self.comparison = Comparison(self.path, teacher_path, kind, self.weight, self.temperature,
+                                     self.settings or 'own')
 
     def before_run(self, runner: Runner) -> None:
         super().before_run(runner)
@@ -111,10 +110,7 @@ class DistillationHook(IntervalHook):
         self._end()
         if self.average is not None and not runner.optim_wrapper.masks:
             changes = sum(e['kind'] in ('search', 'reactivate') for e in events(runner))
-            if self.average.since != changes:
-                self.average.begin(unwrapped(runner), changes)
-            else:
-                self.average.add(unwrapped(runner))
+            self.average.follow(unwrapped(runner), changes)
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
 
     def on_step(self, runner: Runner, step: int) -> None:
@@ -134,18 +130,8 @@ class DistillationHook(IntervalHook):
 
     def rehearse(self, runner: Runner, batch: Any) -> None:
         """Compare the logits of one batch with those of the teacher, or with its own."""
-        model = runner.model
-        teacher = self.given if self.given is not None else DenseAverage(model).module
-        teacher.to(next(model.parameters()).device)
-        watched = Logits(model, self.path)
-        with torch.no_grad(), training_precision(runner), closing(watched):
-            data = model.data_preprocessor(batch, True)
-            args, kwargs = ((), data) if isinstance(data, dict) else (tuple(data), {})
-            losses = model(*args, **kwargs, mode='loss')
-            if watched.calls != 1 or not isinstance(losses, dict):
-                raise config_error(_MODULE, self.path, f'it is called {watched.calls} times in a '
-                                   'training pass', 'name a layer that is called once')
-            self._loss(model, teacher, watched.take(), args, kwargs)
+        teacher = self.given if self.given is not None else DenseAverage(runner.model).module
+        rehearse_comparison(runner, self.comparison, teacher, batch)
 
     def _networks(self) -> list[nn.Module]:
         networks = [self.given, self.average.module if self.average is not None else None]
@@ -160,7 +146,7 @@ class DistillationHook(IntervalHook):
             if kwargs.get('mode') != 'loss' or teacher is None or logits is None:
                 return losses
             data = {key: value for key, value in kwargs.items() if key != 'mode'}
-            found = self._loss(model, teacher, logits, args, data)
+            found = self.comparison.loss(model, teacher, logits, args, data)
             return dict(losses, loss_distill=found)
 
         handle = model.register_forward_hook(add_loss, with_kwargs=True)
@@ -177,50 +163,6 @@ class DistillationHook(IntervalHook):
         self.average.close()
         return self.average.module
 
-    def _loss(self, model: nn.Module, teacher: nn.Module, student: Any, args: tuple,
-              kwargs: dict[str, Any]) -> Tensor:
-        with blaming('DistillationHook.teacher', self.settings or 'own', 'a pass of the teacher',
-                     'give a teacher that takes the same images'):
-            wanted = logits_of(teacher, self.teacher_path, args, kwargs)
-        check_logits(student, wanted, self.path, self.kind)
-        wanted = resized(wanted, student)
-        labels = labels_of(kwargs) if student.dim() == 4 else None
-        counted = None if labels is None else share_counted(
-            labels, ignored_class(model), student.shape[2:])
-        if self.kind == 'mse':
-            return self.weight * heat_map_error(student, wanted, counted)
-        return self.weight * divergence(student, wanted, self.temperature, counted)
-
     def _end(self) -> None:
         while self._watching:
             self._watching.pop()()
-
-
-def check_logits(student: Any, teacher: Any, path: str, kind: str) -> None:
-    """Refuse outputs that are no logits of the same classes.
-
-    Raises:
-        ConfigError: Naming the layer.
-    """
-    dims = (4, ) if kind == 'mse' else (2, 4)
-    least = 1 if kind == 'mse' else 2
-    for output in (student, teacher):
-        if not isinstance(output, Tensor) or output.dim() not in dims or output.shape[1] < least:
-            found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-            wanted = '(N, key points, H, W)' if kind == 'mse' else (
-                '(N, classes) or (N, classes, H, W) with two classes or more')
-            raise config_error(_MODULE, path, f'its output is {found}, and the loss compares '
-                               f'{wanted}', 'name the layer that gives the logits')
-    if student.shape[:2] != teacher.shape[:2] or student.dim() != teacher.dim():
-        raise config_error('DistillationHook.teacher', path, 'the teacher gives '
-                           f'{tuple(teacher.shape)}, and the network {tuple(student.shape)}',
-                           'give a teacher of the same classes')
-
-
-def _check_outputs(student: nn.Module, teacher: nn.Module) -> None:
-    """Refuse a teacher of other classes as early as layers tell."""
-    sizes = [getattr(layer, 'out_channels', getattr(layer, 'out_features', None))
-             for layer in (student, teacher)]
-    if None not in sizes and sizes[0] != sizes[1]:
-        raise config_error('DistillationHook.teacher', f'{sizes[1]} classes',
-                           f'the network has {sizes[0]}', 'give a teacher of the same classes')

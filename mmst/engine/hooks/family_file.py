@@ -1,6 +1,6 @@
 """Writes the levels of a finished run as one file."""
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,20 @@ from ...tickets.family import Family
 from ...tickets.ticket import Ticket
 from ..run.batches import training_batches, training_precision
 from ..run.runner_views import evaluated, find_hook
-from .level_training import LevelTraining
 from .recalibrate_hook import RecalibrateHook
 
 NAME = 'family.pth'
 
 
-def write_family(runner: Runner, in_force: MaskInForce, levels: LevelTraining) -> None:
+def write_family(runner: Runner, in_force: MaskInForce, levels: Sequence[float],
+                 target: int) -> None:
     """Recalibrate and evaluate each level, write ``family.pth`` and ``family.json``.
 
     Args:
         runner (Runner): Its training has ended, and ``ticket.pth`` is there.
         in_force (MaskInForce): Its last mask, of the target sparsity.
-        levels (LevelTraining): The levels.
+        levels (Sequence[float]): Sparsities, ascending.
+        target (int): The place of the ticket's own among them.
     """
     model = evaluated(runner)
     masks, weights = in_force.holder.masks, in_force.weights
@@ -45,11 +46,11 @@ def write_family(runner: Runner, in_force: MaskInForce, levels: LevelTraining) -
     found: list[dict[str, Tensor]] = []
     rows = []
     with _restored(model, list(full)), isolated_random_state(runner.seed):
-        for place, level in enumerate(levels.levels):
+        for place, level in enumerate(levels):
             with torch.no_grad():
                 for name, value in full.items():
                     own[name].copy_(torch.where(counts[name] > place, value, 0.))
-            if place == levels.place:  # those of the ticket
+            if place == target:  # those of the ticket
                 for name, value in _statistics(model).items():
                     value.copy_(before[name])
             else:
@@ -62,7 +63,7 @@ def write_family(runner: Runner, in_force: MaskInForce, levels: LevelTraining) -
     if is_main_process() and path.is_file():
         ticket = Ticket.load(path)
         kept_by = {name: count.cpu() for name, count in counts.items()}
-        family = Family(tuple(levels.levels), kept_by, found)
+        family = Family(tuple(levels), kept_by, found)
         loosest = family.mask(0)
         state = dict(ticket.state_dict, **found[0])
         state.update((name, torch.where(loosest[name], value.cpu(), 0.))

@@ -1,4 +1,4 @@
-"""Trains several nested levels of sparsity in one run."""
+"""Trains a family of nested levels of sparsity in one run."""
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,8 +7,9 @@ import torch
 from mmengine.runner import Runner
 
 from ...errors import TicketError, config_error
-from ...pruning.levels import KEPT_BY, begin_levels, kept_by_levels, levels_at, whole
+from ...pruning.levels import KEPT_BY, begin_levels, check_levels, kept_by_levels, levels_at, whole
 from ...pruning.mask_in_force import MaskInForce
+from ...pruning.pruner import Pruner
 from ...search.norms import statistics
 from ...search.recalibrate import batch_norms
 from ...settings.checks import as_number
@@ -16,12 +17,43 @@ from ..optim.level_pass import LevelPass
 from ..run.batches import training_precision
 from ..run.plan import RunPlan
 from ..run.runner_views import unwrapped
+from .family_file import write_family
+from .interval_hook import check_interval
+from .one_level import OneLevel
 
 #: Where the levels of the mask in force stand in checkpoints.
 LEVELS = 'mmst_levels'
 
 
-class LevelTraining:
+def build_levels(family: Sequence[float] | None, every: int, pruner: Pruner) -> OneLevel:
+    """Return the family that ``PruneHook`` was asked for.
+
+    Args:
+        family (Sequence[float], optional): Sparsities, of which the pruner's is one; None: no
+            family.
+        every (int): Iterations between two steps with a second pass.
+        pruner (Pruner): Draws the mask in force.
+
+    Raises:
+        ConfigError: The pruner's other settings leave no room for a family.
+    """
+    levels = check_levels(family, pruner.sparsity)
+    check_interval('PruneHook.family_every', every, 'use 4')
+    if not levels:
+        return OneLevel()
+    for key, value, wanted in (('revive', pruner.revive, 'value'),
+                               ('criterion', type(pruner.criterion).__name__, 'Magnitude')):
+        if value != wanted:
+            raise config_error(f'PruneHook.{key}', value.lower(), 'the looser levels of a '
+                               'family need the values of pruned weights, by magnitude',
+                               f'set {key}={wanted.lower()!r}, or family=None')
+    if ':' in pruner.scope:
+        raise config_error('PruneHook.scope', pruner.scope, 'a pattern has one sparsity',
+                           "use scope='global' or 'layer', or family=None")
+    return LevelTraining(levels, pruner.sparsity, every, pruner.scope)
+
+
+class LevelTraining(OneLevel):
     """Keeps the levels of the mask in force, and lets steps learn at two of them.
 
     Args:
@@ -62,12 +94,6 @@ class LevelTraining:
         return min(range(len(self.now)), key=lambda i: abs(self.now[i] - self.ratio))
 
     def draw(self, in_force: MaskInForce, ratio: float | None = None) -> None:
-        """Draw the levels of a mask that has come into force.
-
-        Args:
-            in_force (MaskInForce): Its hold on the network.
-            ratio (float, optional): The sparsity that was asked for. Defaults to the last one.
-        """
         masks, mask = in_force.holder.masks, in_force.mask
         if mask is None or all(KEPT_BY in state for state in masks.values()):
             return
@@ -77,17 +103,15 @@ class LevelTraining:
         counts = kept_by_levels(weights, mask, self.now, self.ratio, self.scope)
         begin_levels(masks, in_force.weights, counts)
 
-    def state(self, in_force: MaskInForce) -> dict[str, Any] | None:
-        """Return what a checkpoint holds; None where no mask is in force."""
+    def state(self, in_force: MaskInForce) -> dict[str, Any]:
         masks = in_force.holder.masks
         if not masks:
-            return None
-        return dict(ratio=self.ratio, kept_by={
-            name: masks[weight][KEPT_BY] for name, weight in in_force.weights.items()})
+            return {}
+        return {LEVELS: dict(ratio=self.ratio, kept_by={
+            name: masks[weight][KEPT_BY] for name, weight in in_force.weights.items()})}
 
-    def load(self, saved: Any) -> None:
-        """Note a checkpoint's levels, for :meth:`restore`."""
-        self._loaded = saved
+    def load(self, checkpoint: dict[str, Any]) -> None:
+        self._loaded = checkpoint.get(LEVELS)
 
     def restore(self, in_force: MaskInForce) -> None:
         """Go on with the levels of a checkpoint, once its mask is in force.
@@ -114,7 +138,6 @@ class LevelTraining:
                                       for name, count in counts.items()})
 
     def begin_iteration(self, runner: Runner) -> None:
-        """Let this iteration's step have a second pass, where one is due."""
         self.end_iteration(runner)
         places = [place for place in range(len(self.now)) if place != self.place]
         if not runner.optim_wrapper.masks or runner.iter % self.every or not places:
@@ -131,11 +154,13 @@ class LevelTraining:
             lambda: second_pass(runner, *inputs), place, place < self.place)
 
     def end_iteration(self, runner: Runner) -> None:
-        """Look at no more images."""
         if self._end is not None:
             self._end()
             self._end = None
         runner.optim_wrapper.level_pass = None
+
+    def write(self, runner: Runner, in_force: MaskInForce) -> None:
+        write_family(runner, in_force, self.levels, self.place)
 
 
 def drawn_place(seed: int | None, iteration: int, places: Sequence[int]) -> int:

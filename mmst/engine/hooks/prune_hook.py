@@ -11,27 +11,23 @@ from ...costs.latency.timed_allocation import build_allocation
 from ...costs.network_costs import Select
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
-from ...pruning.levels import check_levels
 from ...pruning.mask import Mask
-from ...pruning.mask_in_force import MaskInForce
 from ...pruning.prunable import PARTS
 from ...pruning.pruner import Pruner, PruneResult
 from ...registry import HOOKS
 from ...settings.checks import check_flag
-from ..run.agreement import take_from_first_rank
-from ..run.batches import criterion_gradients, show_inputs
 from ..run.coverage import log_coverage
 from ..run.events import add_event, follows, happened
 from ..run.invariant import check_pruned_are_zero
 from ..run.mask_state import MASK, RETURNED, restore
 from ..run.plan import RunPlan
+from ..run.pruning_context import RunnerContext, rehearse_draw
 from ..run.rewrap import rewrap
-from ..run.runner_views import averaged, evaluated, find_hook, refresh_averaged, unwrapped
+from ..run.runner_views import find_hook, refresh_averaged, unwrapped
 from ..run.since_return import SinceReturn
-from ..run.steps import counts_iterations, max_steps, steps_done, stopped_early, trains
-from .family_file import write_family
+from ..run.steps import counts_iterations, has_ended, max_steps
 from .interval_hook import check_interval
-from .level_training import LEVELS, LevelTraining
+from .level_training import build_levels
 from .mask_hook import MaskHook
 from .search_hook import SearchHook
 
@@ -99,24 +95,8 @@ class PruneHook(MaskHook):
         self.sparsity = self.pruner.sparsity
         self.schedule, self.criterion = self.pruner.schedule, self.pruner.criterion
         self.keep_values = self.pruner.revive == 'value'
+        self.levels = build_levels(family, family_every, self.pruner)
         self._loaded: dict[str, Any] = {}
-        self.levels = self._levels(family, family_every)
-
-    def _levels(self, family: Sequence[float] | None, every: int) -> LevelTraining | None:
-        found = check_levels(family, self.sparsity)
-        check_interval('PruneHook.family_every', every, 'use 4')
-        if not found:
-            return None
-        for key, value, wanted in (('revive', self.pruner.revive, 'value'),
-                                   ('criterion', self.criterion.__class__.__name__, 'Magnitude')):
-            if value != wanted:
-                raise config_error(f'PruneHook.{key}', value.lower(), 'the looser levels of a '
-                                   'family need the values of pruned weights, by magnitude',
-                                   f'set {key}={wanted.lower()!r}, or family=None')
-        if ':' in self.pruner.scope:
-            raise config_error('PruneHook.scope', self.pruner.scope, 'a pattern has one sparsity',
-                               "use scope='global' or 'layer', or family=None")
-        return LevelTraining(found, self.sparsity, every, self.pruner.scope)
 
     @property
     def drawn(self) -> Mask | None:
@@ -136,8 +116,7 @@ class PruneHook(MaskHook):
         if self.pruner.reactivation == 'search' and not plan.has(SearchHook):
             raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
                                'add a SearchHook or set reactivation=None')
-        if self.levels is not None:
-            self.levels.check_plan(plan)
+        self.levels.check_plan(plan)
         self.pruner.check(plan.model)
         if self.allocation is not None:
             self.allocation.follow(plan.model)
@@ -159,19 +138,16 @@ class PruneHook(MaskHook):
         self._averages = SinceReturn(ema) if ema is not None else None
         log_coverage(runner, self)
         restore(self.in_force(runner), unwrapped(runner), self._averages, self._loaded)
-        if self.levels is not None:
-            self.levels.restore(self.in_force(runner))
+        self.levels.restore(self.in_force(runner))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         step = runner.iter if counts_iterations(runner) else runner.epoch
         self._record(runner, step, self.pruner.begin_step(self.in_force(runner)))
-        if self.levels is not None:
-            self.levels.begin_iteration(runner)
+        self.levels.begin_iteration(runner)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
                          outputs=None) -> None:
-        if self.levels is not None:
-            self.levels.end_iteration(runner)
+        self.levels.end_iteration(runner)
         if self._averages is not None:
             self._averages.update()
         if self.debug:
@@ -187,30 +163,26 @@ class PruneHook(MaskHook):
             self.in_force(runner), step // self.interval, due=step % self.interval == 0,
             searched=search is not None and search.last_search == step,
             last=step == max_steps(runner), tell=lambda lifted: self._record(runner, step, lifted),
-            **self._helpers(runner, step))
+            context=RunnerContext(runner, step))
         self._record(runner, step, replace(result, revived=None))
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """End at the target sparsity, also a run that is stopped early."""
         self._record(runner, step, self.pruner.stop(
             self.in_force(runner), follows(runner, 'reactivate', 'prune') and happened(
-                runner, step, 'reactivate'), **self._helpers(runner, step)))
+                runner, step, 'reactivate'), RunnerContext(runner, step)))
 
     def after_run(self, runner: Runner) -> None:
-        ended = trains(runner) and (steps_done(runner) >= max_steps(runner)
-                                    or stopped_early(runner))
-        if self.levels is not None and ended and self.at_target(runner):
-            write_family(runner, self.in_force(runner), self.levels)
+        if has_ended(runner) and self.at_target(runner):
+            self.levels.write(runner, self.in_force(runner))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
-        state = None if self.levels is None else self.levels.state(self.in_force(runner))
-        if state is not None:
-            checkpoint[LEVELS] = state
+        checkpoint.update(self.levels.state(self.in_force(runner)))
 
     def draw(self, runner: Runner, step: int, ratio: float) -> None:
         """Draw the mask of sparsity ``ratio`` now and put it in force."""
-        mask = self.pruner.draw(self.in_force(runner), ratio, **self._helpers(runner, step))
+        mask = self.pruner.draw(self.in_force(runner), ratio, RunnerContext(runner, step))
         self._record(runner, step, PruneResult(mask=mask, ratio=ratio))
 
     def lift(self, runner: Runner, step: int) -> None:
@@ -218,39 +190,17 @@ class PruneHook(MaskHook):
         self._record(runner, step, PruneResult(self.in_force(runner).lift()))
 
     def rehearse(self, runner: Runner, batch: Any) -> None:
-        weights = self.weights(runner)
-        if getattr(self.criterion, 'needs_inputs', False):
-            # Such criteria may take minutes at full width: the smallest layer of each kernel.
-            largest_first = sorted(weights.items(), key=lambda item: -item[1].numel())
-            weights = dict({weight.shape[2:]: (name, weight)
-                            for name, weight in largest_first}.values())
-        runner.optim_wrapper.set_masks({})
-        ema = averaged(runner)
-        self.pruner.draw(
-            MaskInForce(lambda: weights, runner.optim_wrapper, ema and ema.module),
-            self.sparsity / 2, last=True, **self._helpers(runner, 0, [batch]))
+        rehearse_draw(runner, self.pruner, self.weights(runner), batch)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
         if is_resumed(runner):
             self._loaded = {key: checkpoint.get(key) for key in (MASK, RETURNED)}
-            if self.levels is not None:
-                self.levels.load(checkpoint.get(LEVELS))
-
-    def _helpers(self, runner: Runner, step: int, batches: list[Any] | None = None) -> dict:
-        seed, key = runner.seed + step, 'PruneHook.criterion'
-        return dict(
-            agree=take_from_first_rank,
-            gradients=lambda weights: criterion_gradients(
-                runner, self.criterion, weights, seed, batches, key),
-            observe=lambda criterion, weights, copies: show_inputs(
-                runner, criterion, evaluated(runner), copies or weights, seed, batches, key))
+            self.levels.load(checkpoint)
 
     def _record(self, runner: Runner, step: int, result: PruneResult) -> None:
         if result.revived is not None:
             add_event(runner, 'reactivate', step, revived=result.revived)
         if result.mask is not None:
             add_event(runner, 'prune', step, **result.details())
-        if self.levels is not None:
-            ratio = result.ratio if result.mask is not None else None
-            self.levels.draw(self.in_force(runner), ratio)
+        self.levels.draw(self.in_force(runner), result.ratio)

@@ -1,10 +1,8 @@
 """Ends a run when it is asked to, and loses nothing of it."""
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine import dist
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
@@ -24,13 +22,11 @@ from ..run.position import (
 )
 from ..run.resume import STOPPED, remove_outdated
 from ..run.runner_views import find_hook
+from ..run.shared_signal import SharedSignal, smallest
 from ..run.steps import counts_iterations, trains
 from ..run.stop import Stopped, StopSignals
 from .interval_hook import drop_functions
 from .resume_hook import ResumeHook
-
-#: Seconds between two exchanges of several processes, and the most steps.
-RATE, MOST = 1., 50
 
 
 @HOOKS.register_module()
@@ -52,7 +48,7 @@ class StopHook(Hook):
         self.signals = StopSignals()
         self._position: Position | None = None
         self._begin: dict[str, Any] = {}
-        self._until_exchange, self._steps, self._moment = 1, 0, 0.
+        self._shared = SharedSignal(self.signals)
         self._shared_batches = 0
         self._known: str | None = None  # the last ordinary checkpoint
         self._written: Path | None = None  # the same, if this process has written it
@@ -78,7 +74,7 @@ class StopHook(Hook):
     def before_train(self, runner: Runner) -> None:
         self.signals.defer()
         self._known = runner.message_hub.runtime_info.get('last_ckpt')
-        self._moment = time.monotonic()
+        self._shared.begin()
         if self._position is not None and self._position.done:
             finish_epoch_first(runner, self._position)
 
@@ -89,7 +85,7 @@ class StopHook(Hook):
                          outputs=None) -> None:
         if counts_iterations(runner):
             self._look_at_checkpoints(runner)
-        number = self._agree()
+        number = self._shared.agree()
         if number and counts_iterations(runner):
             self._stop(runner, number, runner.epoch, runner.iter + 1, dict(iter=runner.iter + 1))
         elif number and can_stop_inside(runner):
@@ -100,18 +96,18 @@ class StopHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if not counts_iterations(runner):
             self._look_at_checkpoints(runner)
-            number = self._agree(now=True)
+            number = self._shared.agree(now=True)
             if number:
                 self._stop(runner, number, runner.epoch + 1, 0, {})
 
     def before_val_epoch(self, runner: Runner) -> None:
         if self.signals.deferring:
-            self._shared_batches = _smallest(len(runner.val_dataloader))[0]
+            self._shared_batches = smallest(len(runner.val_dataloader))[0]
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None,
                        outputs=None) -> None:
         # Not beyond: a process with fewer batches would be waited for.
-        number = self._agree() if batch_idx < self._shared_batches else None
+        number = self._shared.agree() if batch_idx < self._shared_batches else None
         if number:
             for hook in runner.hooks:
                 if isinstance(hook, EMAHook):
@@ -121,25 +117,6 @@ class StopHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         self.signals.deferring = False
-
-    def _agree(self, now: bool = False) -> int | None:
-        """Return the signal that ends the run now, on all processes alike.
-
-        Args:
-            now (bool): Whether to exchange in any case.
-        """
-        if dist.get_world_size() == 1:
-            return self.signals.asked if self.signals.deferring else None
-        if not self.signals.deferring:
-            return None
-        self._steps += 1
-        if self._steps < self._until_exchange and not now:
-            return None
-        took = (time.monotonic() - self._moment) / self._steps
-        steps = min(MOST, max(1, int(RATE / max(took, 1e-3))))
-        negative, self._until_exchange = _smallest(-(self.signals.asked or 0), steps)
-        self._steps, self._moment = 0, time.monotonic()
-        return -negative or None
 
     def _stop(self, runner: Runner, number: int, epoch: int, done: int,
               meta: dict[str, Any]) -> None:
@@ -184,12 +161,3 @@ def _place(runner: Runner, epoch: int, done: int) -> str:
         return f'iteration {done} of {runner.max_iters}'
     inside = f' and {done} of {len(runner.train_dataloader)} batches' if done else ''
     return f'{epoch} of {runner.max_epochs} epochs{inside}'
-
-
-def _smallest(*numbers: int) -> list:
-    """Return the smallest of each number over all processes."""
-    if dist.get_world_size() == 1:
-        return list(numbers)
-    found = torch.tensor(numbers)
-    dist.all_reduce(found, 'min')
-    return found.tolist()

@@ -61,7 +61,7 @@ def training_precision(runner: Runner) -> AbstractContextManager:
 
 
 def show_inputs(runner: Runner, criterion: Criterion, model: BaseModel,
-                weights: Mapping[str, nn.Parameter], seed: int,
+                weights: Mapping[str, Tensor], seed: int,
                 batches: Iterable[dict[str, Any]] | None = None,
                 key: str = 'criterion') -> None:
     """Let ``criterion`` watch ``model`` at work on training batches, where it asks for that.

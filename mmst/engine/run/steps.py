@@ -32,6 +32,11 @@ def stopped_early(runner: Runner) -> bool:
                 and steps_done(runner) < max_steps(runner))
 
 
+def has_ended(runner: Runner) -> bool:
+    """Return whether a training run is over: at its last step, or ended early by a hook."""
+    return trains(runner) and (steps_done(runner) >= max_steps(runner) or stopped_early(runner))
+
+
 def iterations_per_step(runner: Runner) -> int:
     """Return iterations in a step."""
     return 1 if counts_iterations(runner) else len(runner.train_dataloader)
