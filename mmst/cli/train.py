@@ -1,6 +1,5 @@
 """Carries ``mmst train`` out."""
 import argparse
-import copy
 
 import torch
 from mmengine.config import Config
@@ -14,7 +13,7 @@ from ..engine.run.command_line import configure
 from ..engine.run.retrain import retraining_config
 from ..engine.training import train
 from ..errors import config_error
-from ..settings.changes import change, change_part
+from ..settings.changes import change, change_part, with_scaled_peaks
 from ..settings.kinds import kind_name
 from ..settings.resolve import resolve
 
@@ -73,14 +72,7 @@ def with_scaled_one_cycle(cfg: Config) -> Config:
     if not scaling.get('enable'):
         return cfg
     ratio = launcher.world_size(cfg) * cfg.train_dataloader.batch_size / scaling['base_batch_size']
-    cfg = copy.deepcopy(cfg)
-    schedulers = cfg.get('param_scheduler') or []
-    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-        if 'OneCycle' in kind_name(scheduler):
-            peak = scheduler['eta_max']
-            scheduler['eta_max'] = ([p * ratio for p in peak]
-                                    if isinstance(peak, (list, tuple)) else peak * ratio)
-    return cfg
+    return with_scaled_peaks(cfg, ratio)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ from ..pruning.prunable import prunable_weights
 from ..randomness import isolated_random_state
 from ..search.adapters import accept_searched_states
 from ..search.recalibrate import recalibrate
+from ..settings.changes import change
 from ..settings.hooks import default_hooks, hook_settings
 from ..settings.sections import check_names, check_sections
 from ..settings.shape import first_shape, input_shape
@@ -103,9 +104,9 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
     The config's ``PruneHook``, if any, says which weights count as prunable.
     """
     settings = hook_settings(cfg, 'PruneHook') or {}
-    weights = prunable_weights(unwrapped(runner), **{
+    weights = prunable_weights(unwrapped(runner), owner='PruneHook', **{
         key: settings[key] for key in _SELECT if key in settings})
-    check_zeros_act(unwrapped(runner), weights)
+    check_zeros_act(unwrapped(runner), weights, 'PruneHook')
     gradients = criterion_gradients(runner, criterion, weights, runner.seed)
     show_inputs(runner, criterion, unwrapped(runner), weights, runner.seed)
     mask = draw_mask(scores_of(criterion, weights, gradients), sparsity, scope)
@@ -119,11 +120,9 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
 def open_runner(cfg: Config, ticket: Ticket) -> Runner:
     """Return a runner with the ticket's architecture and weights, and none of this project's hooks.
     """
-    own = copy.deepcopy(cfg)
-    own.default_hooks = {name: hook for name, hook in default_hooks(cfg).items()
-                         if name in _HOOKS}
-    own.custom_hooks, own.load_from, own.resume = [], None, False
-    runner = build_runner(own)
+    usual = {name: hook for name, hook in default_hooks(cfg).items() if name in _HOOKS}
+    runner = build_runner(change(cfg, default_hooks=usual, custom_hooks=[], load_from=None,
+                                 resume=False))
     runner.register_hook(LabelsHook())
     accept_searched_states(unwrapped(runner), ticket.meta).load_state_dict(ticket.state_dict)
     return runner

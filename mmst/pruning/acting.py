@@ -10,7 +10,8 @@ from ..errors import config_error
 from .matrices import PRUNABLE, find_matrices
 
 
-def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
+def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter],
+                    owner: str = 'Pruner') -> None:
     """Refuse layers that change their weights as they compute (weight standardisation).
 
     Only classes with a computation of their own are tried, one layer of each, in a copy.
@@ -18,6 +19,7 @@ def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter]) -> No
     Args:
         model (nn.Module): A whole OpenMMLab model, unwrapped.
         weights (Mapping[str, nn.Parameter]): Those to be pruned, by name.
+        owner (str): Of the settings, for messages.
 
     Raises:
         ConfigError: Naming the layer.
@@ -35,10 +37,10 @@ def check_zeros_act(model: nn.Module, weights: Mapping[str, nn.Parameter]) -> No
     if refused:
         more = f' (and {len(refused) - 1} more)' if len(refused) > 1 else ''
         raise config_error(
-            'PruneHook.parts', f'{refused[0]}{more}',
+            f'{owner}.parts', f'{refused[0]}{more}',
             'the layer changes its weight as it computes, e.g. standardises it, '
             'so that a pruned weight would not act as 0',
-            f'name such layers in PruneHook.leave_alone, e.g. [{refused[0]!r}], or use plain ones')
+            f'name such layers in {owner}.leave_alone, e.g. [{refused[0]!r}], or use plain ones')
 
 
 def computes_as_torch(kind: type[nn.Module]) -> bool:

@@ -12,11 +12,12 @@ from .reactivation import PruneState
 
 #: Of a parameter's entry in ``PruneState``: how many levels keep a weight, the first ones.
 KEPT_BY = 'kept_by'
-_KEY = 'PruneHook.family'
 
 
-def check_levels(levels: object, sparsity: float) -> tuple[float, ...]:
+def check_levels(levels: object, sparsity: float, key: str = 'family') -> tuple[float, ...]:
     """Return the levels of a family, ascending; none where there is no family.
+
+    ``key`` is the setting's, for messages.
 
     Raises:
         ConfigError: They are no shares, too many, or the target is none of them.
@@ -27,12 +28,12 @@ def check_levels(levels: object, sparsity: float) -> tuple[float, ...]:
     listed = list(levels) if isinstance(levels, (list, tuple)) else []
     numbers = [number for number in map(as_number, listed) if number is not None]
     if not 1 < len(numbers) == len(listed) <= 15 or not all(0 < n < 1 for n in numbers):
-        raise config_error(_KEY, levels, 'must be two to fifteen shares between 0 and 1', remedy)
+        raise config_error(key, levels, 'must be two to fifteen shares between 0 and 1', remedy)
     found = tuple(sorted(set(numbers)))
     if len(found) < len(numbers):
-        raise config_error(_KEY, levels, 'names a level twice', remedy)
+        raise config_error(key, levels, 'names a level twice', remedy)
     if not any(abs(n - sparsity) < 1e-9 for n in found):
-        raise config_error(_KEY, levels, f'the target sparsity {sparsity:g} is no level of it',
+        raise config_error(key, levels, f'the target sparsity {sparsity:g} is no level of it',
                            f'add {sparsity:g}, or set sparsity to a level')
     return found
 

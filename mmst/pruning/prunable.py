@@ -18,7 +18,8 @@ PARTS = ('backbone', 'neck')
 
 def prunable_weights(model: nn.Module, parts: Sequence[str] = PARTS,
                      transformers: bool = True,
-                     leave_alone: Sequence[str] = ()) -> dict[str, nn.Parameter]:
+                     leave_alone: Sequence[str] = (),
+                     owner: str = 'Pruner') -> dict[str, nn.Parameter]:
     """Return matrices of the linear maps of a model's parts, by parameter name.
 
     They are the weights of convolutions and linears, the input projections of attention, the
@@ -32,6 +33,7 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = PARTS,
         transformers (bool): Whether Transformer paths are pruned too, modules that say so by
             ``is_transformer_path = True``. Defaults to True.
         leave_alone (Sequence[str]): Module paths to pass over; ``*`` and ``?`` are wildcards.
+        owner (str): The class whose settings these are to the user, for messages.
 
     Raises:
         ConfigError: If nothing is left to prune, an entry of ``leave_alone`` matches nothing, or
@@ -40,19 +42,19 @@ def prunable_weights(model: nn.Module, parts: Sequence[str] = PARTS,
     modules = list(walk(model))
     inside = () if transformers else tuple(
         f'{name}.' for name, m in modules if getattr(m, 'is_transformer_path', False))
-    _check_patterns(modules, leave_alone)
+    _check_patterns(modules, leave_alone, f'{owner}.leave_alone')
 
     def chosen(path: str) -> bool:
         return (path.split('.')[0] in parts and not path.startswith(inside)
                 and not any(covers(pattern, path) for pattern in leave_alone))
 
     matrices = [matrix for matrix in matrices_of(modules) if chosen(matrix.path)]
-    _check_own(matrices, leave_alone)
+    _check_own(matrices, leave_alone, f'{owner}.leave_alone')
     own = [(m.full_name, m.module._parameters[m.name]) for m in matrices]
     found = {name: p for name, p in own if p is not None and p.numel()}
     weights = _once(found, modules, chosen) if shared_owners(modules) else found
     if not weights:
-        raise config_error('PruneHook.parts', list(parts), 'the model has no prunable weight there',
+        raise config_error(f'{owner}.parts', list(parts), 'the model has no prunable weight there',
                            'name the model\'s parts, e.g. [\'backbone\', \'neck\'], and spare '
                            'fewer layers (leave_alone)')
     return weights
@@ -84,19 +86,20 @@ def with_new_kinds(kept: Mapping[str, Tensor], weights: Mapping[str, nn.Paramete
     return {**kept, **new} if isinstance(kept, Mapping) else kept
 
 
-def _check_patterns(modules: Sequence[tuple[str, nn.Module]], leave_alone: Sequence[str]) -> None:
+def _check_patterns(modules: Sequence[tuple[str, nn.Module]], leave_alone: Sequence[str],
+                    key: str) -> None:
     for pattern in leave_alone:
         if not any(covers(pattern, name) for name, _ in modules):
-            raise config_error('PruneHook.leave_alone', pattern, 'no layer has this name',
+            raise config_error(key, pattern, 'no layer has this name',
                                'take names from model.named_modules(), e.g. \'backbone.stem*\'')
 
 
-def _check_own(matrices: list[Matrix], leave_alone: Sequence[str]) -> None:
+def _check_own(matrices: list[Matrix], leave_alone: Sequence[str], key: str) -> None:
     computed = [matrix for matrix in matrices if not matrix.is_own]
     if computed:
         more = f' (and {len(computed) - 1} more)' if len(computed) > 1 else ''
         raise config_error(
-            'PruneHook.leave_alone', list(leave_alone),
+            key, list(leave_alone),
             f'{computed[0].full_name}{more} is computed from other parameters at each pass '
             '(weight_norm, spectral_norm, torch\'s pruning or another parametrisation), and zeros '
             'in those are none in it',

@@ -21,7 +21,6 @@ from .reactivation import REVIVE
 from .scope import check_scope
 
 REACTIVATION = ('search', 'prune', None)
-_CRITERION = 'PruneHook.criterion'
 
 #: Of a network alone.
 ALONE = PruningContext()
@@ -63,8 +62,8 @@ class Pruner:
     """Draws masks as the schedule asks, and lifts them for reactivation.
 
     It needs no runner: :meth:`begin` once; then, of each step of the run, :meth:`begin_step` before
-    and :meth:`step` after training. Messages name the settings as ``PruneHook`` does, whose
-    arguments these are: see :class:`mmst.engine.PruneHook`.
+    and :meth:`step` after training. ``owner`` is the class whose arguments these are to a user, as
+    messages name it; the others are explained at :class:`mmst.engine.PruneHook`.
 
     Attributes:
         drawn (Mask, optional): The mask that was drawn in this step, even if it is lifted.
@@ -76,21 +75,23 @@ class Pruner:
                  criterion: Any = 'magnitude', scope: str = 'global',
                  reactivation: str | None = 'search', revive: str = 'zero',
                  parts: Sequence[str] = PARTS, transformers: bool = True,
-                 leave_alone: Sequence[str] = ()):
-        self.sparsity = check_number('PruneHook.sparsity', sparsity, above=0, below=1,
+                 leave_alone: Sequence[str] = (), owner: str = 'Pruner'):
+        self.owner = owner
+        self.sparsity = check_number(f'{owner}.sparsity', sparsity, above=0, below=1,
                                      remedy='give the share of weights to prune, e.g. 0.9')
-        self.scope = check_scope('PruneHook.scope', scope, self.sparsity, 'PruneHook.sparsity')
-        self.reactivation = check_choice('PruneHook.reactivation', reactivation, REACTIVATION)
-        self.revive = check_choice('PruneHook.revive', revive, REVIVE)
-        self.schedule = build_registered(SCHEDULES, 'PruneHook.schedule', schedule,
+        self.scope = check_scope(f'{owner}.scope', scope, self.sparsity, f'{owner}.sparsity')
+        self.reactivation = check_choice(f'{owner}.reactivation', reactivation, REACTIVATION)
+        self.revive = check_choice(f'{owner}.revive', revive, REVIVE)
+        self.schedule = build_registered(SCHEDULES, f'{owner}.schedule', schedule,
                                          sparsity=self.sparsity)
-        self.criterion = build_registered(CRITERIA, _CRITERION, criterion)
+        self.criterion = build_registered(CRITERIA, f'{owner}.criterion', criterion)
         self._earlier = (Magnitude() if getattr(self.criterion, 'only_last', False)
                          else self.criterion)
         self.select: dict[str, Any] = dict(
-            parts=check_names('PruneHook.parts', parts, 'give e.g. [\'backbone\', \'neck\']'),
-            transformers=check_flag('PruneHook.transformers', transformers),
-            leave_alone=check_names('PruneHook.leave_alone', leave_alone,
+            owner=owner,
+            parts=check_names(f'{owner}.parts', parts, 'give e.g. [\'backbone\', \'neck\']'),
+            transformers=check_flag(f'{owner}.transformers', transformers),
+            leave_alone=check_names(f'{owner}.leave_alone', leave_alone,
                                     'give paths of layers, e.g. [\'backbone.stem\']'))
         self.drawn: Mask | None = None
         self.allocation: Allocation | None = None
@@ -109,7 +110,7 @@ class Pruner:
         Raises:
             ConfigError: It asks for something else than a share of the weights.
         """
-        begin_schedule(self.schedule, prunes)
+        begin_schedule(self.schedule, prunes, f'{self.owner}.schedule')
         for prune in range(1, prunes + 1):
             self.ratio(prune)
             self.revives = self.revives or self._falls(prune)
@@ -117,7 +118,7 @@ class Pruner:
 
     def ratio(self, prune: int) -> float:
         """Return the sparsity that the schedule asks for at a prune; 0 before the first."""
-        return asked_ratio(self.schedule, prune)
+        return asked_ratio(self.schedule, prune, f'{self.owner}.schedule')
 
     def begin_step(self, in_force: MaskInForce) -> PruneResult:
         """Lift the mask right after pruning (IR-P), once the pruned network has been evaluated."""
@@ -184,12 +185,12 @@ class Pruner:
             copies = {name: copy for name, copy in in_force.copies.items() if name in weights}
             context.show_inputs(criterion, copies or weights)
         scores = scores_of(criterion, copies or weights, context.gradients(criterion, weights),
-                           _CRITERION)
+                           f'{self.owner}.criterion')
         mask = (draw_mask(scores, ratio, self.scope, in_force.mask) if self.allocation is None
                 else self.allocation(scores, ratio, in_force.mask))
         agree_on(mask, context.agree)
         for tensors in (weights, copies):
-            update_kept(criterion, tensors, mask, _CRITERION)
+            update_kept(criterion, tensors, mask, f'{self.owner}.criterion')
         in_force.put(mask)
         self.drawn = mask
         return mask
@@ -233,8 +234,8 @@ class Pruner:
         Raises:
             ConfigError: Naming the key.
         """
-        check_parts(model, self.select['parts'])
-        check_network(model, self.weights(model), self.sparsity)
+        check_parts(model, self.select['parts'], self.owner)
+        check_network(model, self.weights(model), self.sparsity, self.owner)
 
 
 def agree_on(mask: Mask, agree: Callable[[Tensor], Any]) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from ..errors import config_error
+from ..errors import ConfigError, config_error
 from ..settings.checks import check_choice, check_flag, check_names, check_number
 from ..settings.patterns import covers
 from .cost import mean_macs
@@ -50,12 +50,13 @@ class Searcher:
     """Removes unimportant units from a network that is in training, and penalises the others.
 
     It needs no runner: :meth:`begin` once, then :meth:`step` at each search; :meth:`penalty` after
-    each change of the network's shapes. Messages name the settings as ``SearchHook`` does, whose
-    arguments these are, but for ``costs``: see :class:`mmst.engine.SearchHook`.
+    each change of the network's shapes. Arguments that are not explained here are so at
+    :class:`mmst.engine.SearchHook`.
 
     Args:
         costs (Counter): Counts the costs of networks; with ``target_ms`` it gives ``ms``, too, and
-            what units cost is in milliseconds.
+            the costs of units are milliseconds.
+        owner (str): The class whose arguments these are to a user, as messages name it.
 
     Attributes:
         survivors (Dict[str, List[int]]): Group to the units left, numbered as in the supernet.
@@ -69,28 +70,28 @@ class Searcher:
                  resource_aware: bool = True, target_flops: float | None = None,
                  target_params: float | None = None, divisor: int = 1, minimum: int = 0,
                  leave_alone: Sequence[str] = (), importance: str = 'mean',
-                 target_ms: float | None = None):
-        self.costs = costs
-        self.threshold = check_number('SearchHook.threshold', threshold, above=0, below=1,
+                 target_ms: float | None = None, owner: str = 'Searcher'):
+        self.owner, self.costs = owner, costs
+        self.threshold = check_number(f'{owner}.threshold', threshold, above=0, below=1,
                                       remedy='use the paper\'s 1e-3')
-        self.base_rho = check_number('SearchHook.rho', rho, low=0, high=MOST_RHO,
+        self.base_rho = check_number(f'{owner}.rho', rho, low=0, high=MOST_RHO,
                                      remedy='use the released 1.4e-4')
         for name, value in (('target_flops', target_flops), ('target_params', target_params)):
             if value is not None:
-                check_number(f'SearchHook.{name}', value, above=0,
+                check_number(f'{owner}.{name}', value, above=0,
                              remedy='give the number itself, e.g. 2.03e9 multiply-adds, or None')
         if target_ms is not None:
-            check_number('SearchHook.target_ms', target_ms, above=0,
+            check_number(f'{owner}.target_ms', target_ms, above=0,
                          remedy='give the milliseconds, e.g. 30, or None')
         self.target = SearchTarget(target_flops, target_params, target_ms)
-        self.divisor = check_number('SearchHook.divisor', divisor, low=1, whole=True,
+        self.divisor = check_number(f'{owner}.divisor', divisor, low=1, whole=True,
                                     remedy='use 1, or 8')
-        self.minimum = check_number('SearchHook.minimum', minimum, low=0, whole=True,
+        self.minimum = check_number(f'{owner}.minimum', minimum, low=0, whole=True,
                                     remedy='use 0, or 8')
-        self.resource_aware = check_flag('SearchHook.resource_aware', resource_aware)
-        self.leave_alone = check_names('SearchHook.leave_alone', leave_alone,
+        self.resource_aware = check_flag(f'{owner}.resource_aware', resource_aware)
+        self.leave_alone = check_names(f'{owner}.leave_alone', leave_alone,
                                        'give paths of modules, e.g. [\'neck\']')
-        self.reduction = check_choice('SearchHook.importance', importance, REDUCTIONS)
+        self.reduction = check_choice(f'{owner}.importance', importance, REDUCTIONS)
         self.rho_factor = 1.
         self.mean_macs: float | None = None
         self.supernet: dict[str, float] | None = None
@@ -216,25 +217,28 @@ class Searcher:
             searched = type(getattr(model, 'backbone', model)).__name__
             raise config_error('model.backbone.type', searched, 'it offers no search units',
                                'use mmst.HRNASSupernet, write an adapter (mmst.search.adapters), '
-                               'or set SearchHook.units="auto"')
+                               'or offer its channels (units="auto")')
         names = [module_path(name) for name in groups]
         for pattern in self.leave_alone:
             if not any(covers(pattern, name) for name in names):
-                raise config_error('SearchHook.leave_alone', pattern, 'no searched layer has this '
-                                   'name', f'take names such as {names[0]!r}')
+                raise self._error('leave_alone', pattern, 'no searched layer has this name',
+                                  f'take names such as {names[0]!r}')
         most = max((len(group) for name, group in groups.items() if not self.leaves_alone(name)),
                    default=0)
         if not most:
-            raise config_error('SearchHook.leave_alone', self.leave_alone, 'it spares all that '
-                               'could be searched', 'name fewer layers, or leave SearchHook out')
+            raise self._error('leave_alone', self.leave_alone, 'it spares all that could be '
+                              'searched', 'name fewer layers, or search nothing')
         if self.minimum >= most:
-            raise config_error('SearchHook.minimum', self.minimum, f'no group has more than {most} '
-                               'units, so none could go', f'set it below {most}')
+            raise self._error('minimum', self.minimum, f'no group has more than {most} units, so '
+                              'none could go', f'set it below {most}')
         if self.divisor > most:
-            raise config_error('SearchHook.divisor', self.divisor, f'no group has more than {most} '
-                               'units, so none could go', f'use {most} or less, e.g. 8')
+            raise self._error('divisor', self.divisor, f'no group has more than {most} units, so '
+                              'none could go', f'use {most} or less, e.g. 8')
         if self.target:
             self._check_target(model, groups)
+
+    def _error(self, name: str, value: Any, problem: str, remedy: str) -> ConfigError:
+        return config_error(f'{self.owner}.{name}', value, problem, remedy)
 
     def _check_target(self, model: nn.Module, groups: Groups) -> None:
         """Refuse targets that are met from the start, or by no network at all."""
@@ -242,4 +246,4 @@ class Searcher:
                   for name, group in groups.items() if not self.leaves_alone(name)}
         whole = self.costs.largest(model)
         smallest = self.costs.remaining(model)(fewest)
-        check_target(self.target, whole, smallest)
+        check_target(self.target, whole, smallest, self.owner)

@@ -147,19 +147,20 @@ def round_counts(kernel_sizes: list[int],
 
 
 def check_target(target: SearchTarget, whole: Mapping[str, float],
-                 smallest: Mapping[str, float]) -> None:
+                 smallest: Mapping[str, float], owner: str = 'Searcher') -> None:
     """Refuse targets that are met from the start, or by no network at all.
 
     Args:
         target (SearchTarget): What is wanted.
         whole (Mapping): Costs of the network before the search.
-        smallest (Mapping): Costs of what no search can remove.
+        smallest (Mapping): Costs of the part that no search can remove.
+        owner (str): Of the settings, for messages.
 
     Raises:
         ConfigError: Naming the key.
     """
     names = dict(macs='flops', params='params', ms='ms')
-    wanted = [(f'SearchHook.target_{names[cost]}', value, whole[cost], smallest[cost])
+    wanted = [(f'{owner}.target_{names[cost]}', value, whole[cost], smallest[cost])
               for cost, value in target.wanted.items()]
     for key, value, most, least in wanted:
         if value < least:

@@ -1,11 +1,14 @@
 """Returns changed copies of configs: no function of this package changes one that it is given."""
 import copy
+import os.path as osp
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmengine.config import Config
 
 from .hooks import RUNNER_HOOKS, custom_hooks, default_hooks, hook_settings
+from .kinds import kind_name
+from .parts import leaves
 
 
 def change(cfg: Config, **settings: Any) -> Config:
@@ -108,3 +111,26 @@ def with_run_length(cfg: Config, length: int, unit: str, fresh: bool) -> Config:
     late = [key for key in ('val_interval', 'val_begin') if cfg.train_cfg.get(key, 0) > length]
     keys = ['max_epochs' if unit == 'epochs' else 'max_iters', *(late if fresh else ())]
     return change_part(cfg, 'train_cfg', **dict.fromkeys(keys, length))
+
+
+def with_scaled_peaks(cfg: Config, ratio: float) -> Config:
+    """Return the config with the peaks of its one-cycle schedules times ``ratio``."""
+    cfg = copy.deepcopy(cfg)
+    schedulers = cfg.get('param_scheduler') or []
+    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+        if 'OneCycle' in kind_name(scheduler):
+            peak = scheduler['eta_max']
+            scheduler['eta_max'] = ([p * ratio for p in peak]
+                                    if isinstance(peak, (list, tuple)) else peak * ratio)
+    return cfg
+
+
+def with_metrics_in(cfg: Config, folder: str) -> Config:
+    """Return the config whose validation metrics write their files (``out...``) into a folder."""
+    cfg = copy.deepcopy(cfg)
+    parts = [part for key, part in leaves(cfg)
+             if key.startswith('val_evaluator') and isinstance(part, dict)]
+    for part in parts:
+        part.update({name: osp.join(folder, osp.basename(path)) for name, path in part.items()
+                     if name.startswith('out') and isinstance(path, str)})
+    return cfg

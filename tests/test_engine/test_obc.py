@@ -4,6 +4,7 @@ import torch
 from tiny import SIZE, pruned_weights, prunes, run, unwrapped
 
 from mmst.engine import PruneHook
+from mmst.engine.run.pruning_context import RunnerContext
 from mmst.engine.run.runner_views import averaged, find_hook
 from mmst.pruning.criteria import Magnitude, OptimalBrainCompression
 from mmst.tickets import Ticket
@@ -65,7 +66,7 @@ def test_outputs_change_less_than_by_magnitude(tmp_path):
             for n in weights:
                 if n in copies:
                     copies[n].copy_(state[n])
-        hook.pruner.draw(hook.in_force(runner), 0.5, last=last, **hook._helpers(runner, 1))
+        hook.pruner.draw(hook.in_force(runner), 0.5, RunnerContext(runner, 1), last=last)
         with torch.no_grad():
             errors[name] = float((model.eval()(image) - full).square().mean())
         hook.lift(runner, 1)

@@ -282,7 +282,7 @@ def test_a_schedule_that_sets_the_number_itself_keeps_it():
 def test_a_schedule_that_asks_for_no_share_is_refused_before_the_run(wrong):
     schedule = Linear(0.6, wrong=0.3)
     schedule.wrong = wrong if wrong is not None else [0.3]
-    with pytest.raises(ConfigError, match=r'PruneHook.schedule = .*Linear.*at prune 3 it asks'):
+    with pytest.raises(ConfigError, match=r'^Pruner.schedule = .*Linear.*at prune 3 it asks'):
         Pruner(0.6, schedule=schedule).begin(4)
 
 
@@ -304,7 +304,7 @@ def test_a_schedule_that_fails_is_named_with_its_words():
         def at(self, prune):
             return [0.1, 0.2][prune - 1]
 
-    with pytest.raises(ConfigError, match=r"^PruneHook.schedule = 'Listed': at\(3\) fails "
+    with pytest.raises(ConfigError, match=r"^Pruner.schedule = 'Listed': at\(3\) fails "
                        r'\(IndexError: list index out of range\). Remedy: '):
         Pruner(0.6, schedule=Listed(0.6)).begin(4)
 
@@ -326,7 +326,7 @@ def test_a_schedule_of_another_making_needs_no_base_class():
     (dict(scope='2:4', sparsity=0.9), 'scope'), (dict(transformers='all'), 'transformers'),
     (dict(parts=[1]), 'parts')])
 def test_settings_that_make_no_sense_are_refused(settings, key):
-    with pytest.raises(ConfigError, match=f'PruneHook.{key} = '):
+    with pytest.raises(ConfigError, match=f'^Pruner.{key} = '):
         Pruner(**{**dict(sparsity=0.5), **settings})
 
 
@@ -334,7 +334,7 @@ def test_settings_that_make_no_sense_are_refused(settings, key):
     (dict(parts=['trunk']), 'parts'), (dict(sparsity=0.999), 'sparsity'),
     (dict(leave_alone='stem'), 'leave_alone')])
 def test_what_does_not_fit_the_network_is_refused(settings, key):
-    with pytest.raises(ConfigError, match=f'PruneHook.{key} = '):
+    with pytest.raises(ConfigError, match=f'^Pruner.{key} = '):
         Pruner(**{**dict(sparsity=0.5), **settings}).check(Parts())
 
 
@@ -367,3 +367,13 @@ def waits_of(layers, monkeypatch):
 def test_a_gpu_is_waited_for_as_often_however_many_layers_are_pruned(monkeypatch):
     few, many = (waits_of(layers, monkeypatch) for layers in (2, 20))
     assert few == many and 0 < max(few) < 10
+
+
+@pytest.mark.parametrize('settings, key', [
+    (dict(sparsity=2), 'sparsity'), (dict(scope='2:3'), 'scope'), (dict(revive=1), 'revive'),
+    (dict(leave_alone=['nothing']), 'leave_alone'), (dict(parts=['nek']), 'parts'),
+    (dict(sparsity=0.999), 'sparsity')])
+def test_errors_name_the_argument_of_the_class_that_the_user_called(settings, key):
+    for owner in ('Pruner', 'PruneHook'):
+        with pytest.raises(ConfigError, match=f'^{owner}.{key} = '):
+            Pruner(**{'sparsity': 0.5, 'owner': owner, **settings}).check(Parts())

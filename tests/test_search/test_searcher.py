@@ -245,17 +245,20 @@ def test_rho_grows_while_the_target_is_missed():
     (dict(target_flops=float('nan')), 'target_flops'), (dict(target_params=0), 'target_params'),
     (dict(resource_aware='no'), 'resource_aware'), (dict(leave_alone=[3]), 'leave_alone')])
 def test_settings_that_make_no_sense_are_refused(settings, key):
-    with pytest.raises(ConfigError, match=f'SearchHook.{key} = .*Remedy: '):
+    with pytest.raises(ConfigError, match=f'^Searcher.{key} = .*Remedy: '):
         Searcher(NetworkCosts(SIZE), **settings)
+    with pytest.raises(ConfigError, match=f'^SearchHook.{key} = '):
+        Searcher(NetworkCosts(SIZE), owner='SearchHook', **settings)
 
 
 @pytest.mark.parametrize('settings, key', [
     (dict(target_params=1e12), 'target_params'), (dict(target_flops=1.), 'target_flops'),
     (dict(leave_alone=['head']), 'leave_alone')])
 def test_what_does_not_fit_the_network_is_refused(settings, key):
-    searcher, model = make(**settings)
-    with pytest.raises(ConfigError, match=f'SearchHook.{key} = '):
-        searcher.check(model)
+    for owner in ('Searcher', 'SearchHook'):
+        searcher, model = make(owner=owner, **settings)
+        with pytest.raises(ConfigError, match=f'^{owner}.{key} = '):
+            searcher.check(model)
 
 
 def test_a_network_without_units_is_refused():

@@ -126,3 +126,20 @@ def test_no_function_changes_the_config_that_it_is_given():
     ('def f(cfg):\n  cfg = copy(cfg)\n  cfg.a = 1', []), ('def f(other):\n  other.a = 1', [])])
 def test_changes_in_place_are_found(text, lines):
     assert list(changes_in_place(ast.parse(text).body[0])) == lines
+
+
+def test_configs_are_changed_in_one_file():
+    """Others do not even change a copy of one by hand."""
+    root = Path(mmst.__file__).parent
+    found = []
+    for path in sorted(root.rglob('*.py')):
+        if '.mim' in path.parts or path == root / 'settings' / 'changes.py':
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            targets = getattr(node, 'targets', []) if isinstance(
+                node, (ast.Assign, ast.Delete)) else []
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                targets = [node.func] if node.func.attr in CHANGING else []
+            found += [f'{path.relative_to(root)}:{node.lineno}' for target in targets
+                      if not isinstance(target, ast.Name) and root_of(target) == 'cfg']
+    assert not found

@@ -54,15 +54,16 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
     backbone = cast(nn.Module, model.backbone)
     network = CompactNetwork.of(compact_graph(backbone, inside, multiple),
                                 getattr(backbone, 'channels_last', True))
-    cfg = {key: value for key, value in ticket.model.items() if key != 'neck' or inside is None}
-    cfg['backbone'] = dict(type=TYPE, graph=json.dumps(network.architecture),
-                           channels_last=network.channels_last)
+    architecture = {key: value for key, value in ticket.model.items()
+                    if key != 'neck' or inside is None}
+    architecture['backbone'] = dict(type=TYPE, graph=json.dumps(network.architecture),
+                                    channels_last=network.channels_last)
     own = ('backbone.', 'neck.') if inside is not None else ('backbone.', )
     state = {name: value for name, value in ticket.state_dict.items() if not name.startswith(own)}
     state.update((f'backbone.{name}', value) for name, value in network.state_dict().items())
     kept = {name: keep for name, keep in ticket.mask.items() if not name.startswith(own)}
     meta = {key: value for key, value in ticket.meta.items() if key != 'survivors'}
-    return Ticket(cfg, state, Mask(kept), dict(meta, compacted=_origin(ticket, multiple)))
+    return Ticket(architecture, state, Mask(kept), dict(meta, compacted=_origin(ticket, multiple)))
 
 
 def compact_graph(backbone: nn.Module, neck: nn.Module | None = None,

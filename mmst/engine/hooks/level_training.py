@@ -37,7 +37,7 @@ def build_levels(family: Sequence[float] | None, every: int, pruner: Pruner) -> 
     Raises:
         ConfigError: The pruner's other settings leave no room for a family.
     """
-    levels = check_levels(family, pruner.sparsity)
+    levels = check_levels(family, pruner.sparsity, 'PruneHook.family')
     check_interval('PruneHook.family_every', every, 'use 4')
     if not levels:
         return OneLevel()

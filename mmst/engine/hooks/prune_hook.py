@@ -88,7 +88,7 @@ class PruneHook(MaskHook):
                  allocation: str | None = None, table: str | None = None):
         self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')
         self.pruner = Pruner(sparsity, schedule, criterion, scope, reactivation, revive, parts,
-                             transformers, leave_alone)
+                             transformers, leave_alone, owner='PruneHook')
         self.allocation = self.pruner.allocation = build_allocation(
             allocation, table, self.pruner, family)
         self.debug = check_flag('PruneHook.debug', debug)

@@ -83,7 +83,7 @@ class SearchHook(IntervalHook):
         self.costs = build_costs(self.input_shape, table, target_ms)
         self.searcher = Searcher(
             self.costs, threshold, rho, resource_aware, target_flops, target_params, divisor,
-            minimum, leave_alone, importance, target_ms)
+            minimum, leave_alone, importance, target_ms, owner='SearchHook')
         self.threshold, self.rho = self.searcher.threshold, self.searcher.base_rho
         self.units = check_choice('SearchHook.units', units, UNITS)
         self.last_search = 0

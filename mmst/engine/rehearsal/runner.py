@@ -1,9 +1,7 @@
 """Runs mmengine's runner for a rehearsal: alone, silent, and away from all servers."""
-import copy
 import dis
 import importlib
 import inspect
-import os.path as osp
 from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
@@ -15,7 +13,7 @@ from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 from torch import nn
 
 from ...openmmlab.internals import beginning, set_alone, visualizer_backends
-from ...settings.parts import leaves
+from ...settings.changes import change, with_metrics_in
 from ...settings.resolve import resolve
 
 if TYPE_CHECKING:  # stands before it in a class of the two
@@ -35,24 +33,13 @@ def build(cfg: Config, network: nn.Module, folder: str) -> Runner:
         network (nn.Module): Built from ``cfg.model``.
         folder (str): For all files of the run.
     """
-    cfg = copy.deepcopy(cfg)
-    cfg.update(work_dir=folder, launcher='none', load_from=None, resume=False,
-               experiment_name='rehearsal', model_wrapper_cfg=None)
-    _write_into(cfg, folder)
+    cfg = change(with_metrics_in(cfg, folder), work_dir=folder, launcher='none', load_from=None,
+                 resume=False, experiment_name='rehearsal', model_wrapper_cfg=None)
     _forget_servers(network)
     kind: Any = resolve(RUNNERS, cfg.get('runner_type'))
     usual = inspect.isclass(kind) and issubclass(kind, Runner)
     made: Any = type('RehearsalRunner', (_Alone, kind if usual else Runner), dict(network=network))
     return made.from_cfg(cfg)
-
-
-def _write_into(cfg: Config, folder: str) -> None:
-    """Let metrics write into ``folder``."""
-    parts = [part for key, part in leaves(cfg)
-             if key.startswith('val_evaluator') and isinstance(part, dict)]
-    for part in parts:
-        part.update({name: osp.join(folder, osp.basename(path)) for name, path in part.items()
-                     if name.startswith('out') and isinstance(path, str)})
 
 
 def _forget_servers(network: nn.Module) -> None:
