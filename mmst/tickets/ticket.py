@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from .. import files
 from ..errors import TicketError
 from ..models.hrnas.coordinate_order import convert
-from ..models.hrnas.widths import without_widths
 from ..pruning.mask import Mask
 from ..search.graph.described import describe_channels
 from ..settings.shape import DEFAULT_SHAPE
@@ -20,7 +19,7 @@ from .content import FAMILY, check_digest, check_format, encode, read
 from .family import Family
 from .imports import needed_imports
 from .model_settings import model_settings
-from .rebuild import cannot_build, reason, rebuild
+from .rebuild import build_supernet, build_with_weights, reason
 from .summary import summarize
 from .weights import check_weights, masked_copy
 
@@ -219,21 +218,7 @@ class Ticket:
         Raises:
             TicketError: If architecture and weights do not fit.
         """
-        parts = [k for k, v in self.model.items() if isinstance(v, (dict, list)) and v]
-        if part is not None and part not in parts:
-            raise TicketError(f'the ticket has no {part!r}. Remedy: name a part of its model: '
-                              f'{", ".join(parts)}.')
-        prefix = '' if part is None else f'{part}.'
-        state = {name[len(prefix):]: value for name, value in self.state_dict.items()
-                 if name.startswith(prefix)}
-        network = rebuild(self.model if part is None else self.model[part], state, self.meta, part)
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise cannot_build('architecture and weights of the ticket do not fit', error, 'take '
-                               'the ticket from the training run again', self.meta) from None
-        network.eval()  # not chained: some toolboxes' backbones return nothing from it
-        return network
+        return build_with_weights(self.model, self.state_dict, self.meta, part)
 
     def supernet(self, values: bool = True) -> nn.Module:
         """Return the network before any search, without the ticket's weights.
@@ -245,11 +230,7 @@ class Ticket:
         Raises:
             TicketError: It cannot be built.
         """
-        network = rebuild(without_widths(self.model), self.state_dict, self.meta, whole=True)
-        if values and any(parameter.is_meta for parameter in network.parameters()):
-            raise TicketError('the whole network is far larger than what the ticket has left of '
-                              'it. Remedy: build it from its config.')
-        return network
+        return build_supernet(self.model, self.state_dict, self.meta, values)
 
 
 def _unchecked(content: Mapping[str, Any]) -> Ticket:
