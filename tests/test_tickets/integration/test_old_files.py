@@ -23,7 +23,7 @@ from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
 from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets import Ticket
 
-FILES = Path(__file__).parents[1] / 'old_files'
+FILES = Path(__file__).parents[2] / 'old_files'
 NAMES = ('ticket', 'compact', 'sparse', 'epoch_1', 'outputs')
 
 

@@ -12,7 +12,7 @@ from mmst.lab.study.spec import parse_study, read_settings
 from mmst.lab.study.sweep import METHODS, RATIOS, sweep_of
 from mmst.settings.changes import with_options
 
-CONFIGS = Path(__file__).parents[3] / 'configs'
+CONFIGS = Path(__file__).parents[4] / 'configs'
 STUDIES = sorted((CONFIGS / 'studies').glob('*.py'))
 
 

@@ -13,7 +13,7 @@ import pytest
 from mmst.kernels.native.build import processor
 from mmst.kernels.native.compiler import find_compiler
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 SLOW = os.environ.get('MMST_SLOW') == '1'
 #: Flags of the compiler to the library that has to be in the process first: GCC's, Clang's; UBSan
 #: alone needs none.

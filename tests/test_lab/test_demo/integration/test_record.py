@@ -10,7 +10,7 @@ from mmst.cli.demo import PREDICTIONS, RECORD
 from mmst.lab.demo.pictures import SHOWN
 from mmst.lab.demo.tasks import DEMOS
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 DEMO = DEMOS['cityscapes']
 #: The words with which README's rows begin, and the record's keys.
 ROWS = dict(dense='supernet', searched='searched', pruned='the searched network pruned once')
