@@ -29,7 +29,7 @@ from mmst.lab.study.plan import Plan, make_plan
 from mmst.lab.study.size import load_size
 from mmst.lab.study.spec import parse_study, read_settings
 from mmst.lab.study.table import fill_table, over_seeds
-from mmst.lab.style import COLOURS, GREY, MARKERS, as_pictures, styled
+from mmst.lab.style import COLOURS, GREY, MARKERS, as_pictures, plot_style
 from mmst.tickets import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,7 +126,7 @@ def draw(rows: Sequence[Mapping[str, Any]], table: Mapping[str, Any]) -> bytes:
     """Return the figure as PNG: left against multiply-adds, right against milliseconds."""
     metric = table['sections'][0]['metrics'][0]
     labels = list(dict.fromkeys(KINDS.values()))
-    with styled() as plt:
+    with plot_style() as plt:
         figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout='constrained')
         for axis, title, where in ((axes[0], 'multiply-adds of kept weights (millions)',
                                     lambda row: row['macs'] / 1e6),

@@ -23,7 +23,7 @@ from training_tasks import DEVICE, TIME, clean, runner, step
 
 from mmst.engine import DistillationHook, PruneHook
 from mmst.engine.run.config_file import read_config
-from mmst.engine.run.runner_views import find_hook, unwrapped
+from mmst.engine.run.runner_views import find_hook, unwrap
 
 RESULTS = Path(__file__).resolve().parent / 'results' / 'distillation.json'
 CONFIG = 'configs/demo/st_hrnas_camvid_p90.py'
@@ -68,7 +68,7 @@ def waiting(cfg, size: tuple[int, int, int], every: int | None = None):
     model = dict(cfg.model.to_dict(), _scope_=cfg.default_scope)
     run = runner('segmentation', 'all', size, True, hooks, model=model)
     if every is not None:
-        find_hook(run, DistillationHook).average.begin(unwrapped(run), 0)
+        find_hook(run, DistillationHook).average.begin(unwrap(run), 0)
     find_hook(run, PruneHook).draw(run, 1, SPARSITY)
     return run
 

@@ -39,7 +39,7 @@ from mmst.costs.network_costs import NetworkCosts
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.hooks import mask_hook as mask_hook_module
 from mmst.engine.optim.masked_optim_wrapper import MaskedStep
-from mmst.engine.run.runner_views import find_hook, models, unwrapped
+from mmst.engine.run.runner_views import find_hook, models, unwrap
 from mmst.pruning import pruner as pruner_module
 from mmst.pruning.mask_in_force import MaskInForce
 from mmst.search import searcher as searcher_module
@@ -125,7 +125,7 @@ def events(run: Runner, rounds: int) -> dict[str, Any]:
 def target(run: Runner, rounds: int) -> dict[str, Any]:
     """Return the choice of units where a target asks for half of those that could go."""
     watch, searcher = Stopwatch(), find_hook(run, SearchHook).searcher
-    model = unwrapped(run)
+    model = unwrap(run)
     wanted = searcher_module.SearchTarget(macs=(1 - SHARE / 2) * searcher.costs(model)['macs'])
     weaken(run)
     groups = find_units(model)

@@ -14,7 +14,7 @@ from torch import nn
 from training_tasks import DEVICE, clean
 
 from mmst.engine import SearchHook
-from mmst.engine.run.runner_views import find_hook, unwrapped
+from mmst.engine.run.runner_views import find_hook, unwrap
 
 #: The ticket that is measured next to supernet and searched network.
 TICKET = '90% global'
@@ -57,6 +57,6 @@ def tiny_networks(case: Case) -> dict[str, nn.Module]:
         if name == 'searched':
             weaken(run)
             find_hook(run, SearchHook).search(run, 10)
-        found[name] = unwrapped(run).eval()
+        found[name] = unwrap(run).eval()
         clean(dict(run=run))
     return found

@@ -14,7 +14,7 @@ from training_tasks import DEVICE, clean, make_batch, step
 
 from mmst.engine import RecalibrateHook, SearchHook
 from mmst.engine.run.batches import training_batches
-from mmst.engine.run.runner_views import find_hook, models, unwrapped
+from mmst.engine.run.runner_views import find_hook, models, unwrap
 from mmst.kernels.graphed import PAYS, GraphedForward
 from mmst.search.units import find_units
 
@@ -67,7 +67,7 @@ def pass_eagerly(run: Runner, batch: dict, plans: ConvolutionPlans) -> None:
 
     Without graphs, whose replays start no operator, and apart from what is timed.
     """
-    model, forwards = unwrapped(run), {}
+    model, forwards = unwrap(run), {}
     for part in model.children():
         if isinstance(graphed := vars(part).get('forward'), GraphedForward):
             forwards[part], part.forward = graphed, graphed.eager
@@ -132,7 +132,7 @@ def flat_memory(case: Case) -> dict:
 @torch.no_grad()
 def weaken_one(run: Runner, number: int) -> None:
     """Make the last unit of one group unimportant."""
-    name = list(find_units(unwrapped(run)))[number % len(find_units(unwrapped(run)))]
+    name = list(find_units(unwrap(run)))[number % len(find_units(unwrap(run)))]
     for model in models(run):
         find_units(model)[name].gamma.data[-1:] = 0.
 

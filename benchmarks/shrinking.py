@@ -32,7 +32,7 @@ from training_tasks import clean, make_batch, network, runner, step
 from mmst.costs.cost import layer_costs, total
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.run.launcher import start_processes, stop_processes, with_wrapper
-from mmst.engine.run.runner_views import find_hook, unwrapped
+from mmst.engine.run.runner_views import find_hook, unwrap
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.recalibrate import batch_norms
 from mmst.search.surgery import Cut
@@ -137,7 +137,7 @@ def events(args: argparse.Namespace, run: Runner, size) -> dict[str, Callable[[]
 @torch.no_grad()
 def weaken(run: Runner, share: float) -> None:
     """Make a random share of the units unimportant, of the averaged network too."""
-    for model in (unwrapped(run), *[h.ema_model.module for h in run.hooks
+    for model in (unwrap(run), *[h.ema_model.module for h in run.hooks
                                     if hasattr(h, 'ema_model')]):
         generator = torch.Generator().manual_seed(3)
         for group in find_units(model).values():
@@ -146,7 +146,7 @@ def weaken(run: Runner, share: float) -> None:
 
 def params(run: Runner) -> int:
     """Return parameters of the network that a runner trains."""
-    return sum(p.numel() for p in unwrapped(run).parameters())
+    return sum(p.numel() for p in unwrap(run).parameters())
 
 
 def processes(args: argparse.Namespace) -> dict:

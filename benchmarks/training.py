@@ -35,7 +35,7 @@ from training_tasks import DEVICE, SIZES, TIME, clean, make_batch, runner, step
 
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.run import memory
-from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
+from mmst.engine.run.runner_views import averaged_model, find_hook, unwrap
 from mmst.pruning.reactivation import mask_gradients, zero_pruned
 from mmst.search.units import find_units
 
@@ -101,16 +101,16 @@ def overhead(args: argparse.Namespace) -> dict:
 
 def own_cost(run) -> float:
     """Return milliseconds of what two-in-one training adds to a step, called by itself."""
-    ema, hook = averaged(run), find_hook(run, SearchHook)
+    ema, hook = averaged_model(run), find_hook(run, SearchHook)
 
     def extras():
         hook.before_train_iter(run, 0)
         run.optim_wrapper.adjust_gradients()
         zero_pruned(run.optim_wrapper.masks)
-        ema.update_parameters(unwrapped(run))
+        ema.update_parameters(unwrap(run))
 
     run.optim_wrapper.optimizer.zero_grad()
-    for p in unwrapped(run).parameters():
+    for p in unwrap(run).parameters():
         p.grad = torch.zeros_like(p)
     return summary(measure(dict(extras=extras), 1, 0), 'extras', TIME)['extras']['ms']
 
@@ -122,8 +122,8 @@ def events(args: argparse.Namespace) -> dict:
     prune, search = find_hook(run, PruneHook), find_hook(run, SearchHook)
 
     def weaken():
-        for group, copy in zip(find_units(unwrapped(run)).values(),
-                               find_units(averaged(run).module).values(), strict=True):
+        for group, copy in zip(find_units(unwrap(run)).values(),
+                               find_units(averaged_model(run).module).values(), strict=True):
             weak = (torch.rand(len(group)) < 0.2).to(group.gamma.device)
             group.gamma.data[weak] = copy.gamma.data[weak] = 0.
 

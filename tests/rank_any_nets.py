@@ -9,7 +9,7 @@ from mmengine import dist
 from mmengine.runner import Runner
 
 from mmst.engine.run import offered_units
-from mmst.engine.run.runner_views import models, unwrapped
+from mmst.engine.run.runner_views import models, unwrap
 from mmst.search.graph.channels import channels_of
 from mmst.search.units import find_units
 
@@ -49,4 +49,4 @@ def plans(folder) -> tuple:
     with mock.patch.object(offered_units, 'find_plan', wraps=offered_units.find_plan) as traced:
         runner.train()
     assert dist.get_world_size() == 2
-    return channels_of(unwrapped(runner)).plan.to_plain(), traced.call_count
+    return channels_of(unwrap(runner)).plan.to_plain(), traced.call_count

@@ -8,7 +8,7 @@ from mmengine import dist
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import DATA_SAMPLERS
 from rank_jobs import distributed
-from tiny import events, make, unwrapped
+from tiny import events, make, unwrap
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import Sampler
@@ -48,7 +48,7 @@ def gradients(*args, probes=(), **kwargs) -> list:
     found = []
 
     def watch(runner):
-        names = {p: name for name, p in unwrapped(runner).named_parameters()}
+        names = {p: name for name, p in unwrap(runner).named_parameters()}
         runner.optim_wrapper.optimizer.register_step_pre_hook(lambda *_: found.append(
             {names[p]: p.grad.numpy().copy() for p in names if p.grad is not None}))
 

@@ -10,7 +10,7 @@ from unittest import mock
 import tiny
 import torch
 from mmengine import dist
-from tiny import averaged, find_hook, find_units, make, unwrapped
+from tiny import averaged_model, find_hook, find_units, make, unwrap
 
 from mmst.cli.ending import end_in_one_line
 from mmst.engine import DistillationHook, PruneHook, SearchHook, training
@@ -78,7 +78,7 @@ def distributed(wrap=None) -> dict:
 
 def state(runner) -> dict:
     """All that training goes on from, as digests: (part, name) to text, and the events so far."""
-    model, ema = unwrapped(runner), averaged(runner)
+    model, ema = unwrap(runner), averaged_model(runner)
     names = {parameter: name for name, parameter in model.named_parameters()}
     found = {('parameters', name): digest(value) for name, value in model.named_parameters()}
     found.update((('statistics', name), digest(value)) for name, value in model.named_buffers())
@@ -121,12 +121,12 @@ def damage_at_iteration(what, iteration, runner) -> None:
 
 
 def _damage_weight(runner):
-    last = list(unwrapped(runner).backbone.parameters())[-1].view(-1)
+    last = list(unwrap(runner).backbone.parameters())[-1].view(-1)
     last[-1] = torch.nextafter(last[-1], last[-1] + 1)
 
 
 def _damage_average(runner):
-    next(averaged(runner).module.parameters()).view(-1)[0] += 1e-6
+    next(averaged_model(runner).module.parameters()).view(-1)[0] += 1e-6
 
 
 def _damage_mask(runner):
@@ -136,12 +136,12 @@ def _damage_mask(runner):
 
 
 def _damage_statistics(runner):
-    bn = next(m for m in unwrapped(runner).modules() if hasattr(m, 'running_mean'))
+    bn = next(m for m in unwrap(runner).modules() if hasattr(m, 'running_mean'))
     bn.running_mean[0] += 1e-3
 
 
 def _damage_shape(runner):
-    weight = averaged(runner).module.classifier.weight
+    weight = averaged_model(runner).module.classifier.weight
     weight.requires_grad_(False).set_(weight.detach()[:2].clone())
 
 
@@ -194,7 +194,7 @@ def disagree_on_weights(runner) -> None:
 
 def decisions(runner) -> dict:
     """Shapes, masks and events of a run."""
-    names = {p: name for name, p in unwrapped(runner).named_parameters()}
+    names = {p: name for name, p in unwrap(runner).named_parameters()}
     return dict(
         shapes=[{name: tuple(p.shape) for name, p in m.named_parameters()} for m in models(runner)],
         masks={names[p]: digest(m['pruned']) for p, m in runner.optim_wrapper.masks.items()},
@@ -250,7 +250,7 @@ def gathered(*args, **kwargs) -> dict:
 
     def keep(runner):
         if runner.epoch == 0:
-            found.update((name, p.grad.clone()) for name, p in unwrapped(runner).named_parameters()
+            found.update((name, p.grad.clone()) for name, p in unwrap(runner).named_parameters()
                          if p.grad is not None)
 
     train(*args, **dict(kwargs, probes=[(95, dict(after_train_epoch=keep))]))

@@ -4,7 +4,7 @@ import os
 import rank_jobs
 from mmengine import dist
 from rank_jobs import digest
-from tiny import unwrapped
+from tiny import unwrap
 from tiny_street import load_tool
 
 from mmst.engine.run import launcher
@@ -23,7 +23,7 @@ def train_with_rewind(work_dir) -> tuple:
 
     def keep(runner):
         initial.update((name, digest(value))
-                       for name, value in unwrapped(runner).state_dict().items())
+                       for name, value in unwrap(runner).state_dict().items())
 
     found = rank_jobs.train(
         work_dir, 2, ticket=True, probes=[('VERY_LOW', dict(before_train=keep))],

@@ -14,7 +14,7 @@ from mmengine.runner.checkpoint import load_checkpoint
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst.engine import PruneHook
 from mmst.engine.run.events import events
-from mmst.engine.run.runner_views import find_hook, models, unwrapped
+from mmst.engine.run.runner_views import find_hook, models, unwrap
 from mmst.lab.report.collect import collect
 from mmst.lab.report.page import page
 from mmst.search.units import find_units
@@ -92,7 +92,7 @@ def test_each_prune_has_the_exact_sparsity_of_backbone_and_neck(finished, name):
     for event in prunes:
         assert 0 <= event['pruned'] - event['ratio'] * event['total'] < 1
         assert event['sparsity'] == event['pruned'] / event['total']
-    model = unwrapped(run.runner)
+    model = unwrap(run.runner)
     weights = {f'{name}.weight' for name, m in model.named_modules()
                if isinstance(m, (torch.nn.Conv2d, torch.nn.Linear))
                and name.split('.')[0] in PARTS[run.name]}
@@ -151,7 +151,7 @@ def test_the_search_removes_channels_by_learning(finished):
     searches = run.of('search')
     assert run.removed >= 1
     assert searches[-1]['params'] < searches[0]['params']
-    groups = find_units(unwrapped(run.runner))
+    groups = find_units(unwrap(run.runner))
     full = find_units(downstream.build(
         SEARCHED, Path(run.runner.work_dir).with_name('fresh'), **data_of(run)).model)
     assert sum(map(len, full.values())) - sum(map(len, groups.values())) == run.removed
@@ -238,5 +238,5 @@ def test_synchronised_bn_in_one_process_is_searched_and_its_ticket_loaded_whole(
         inside / 'sync' / 'ticket.pth'))
     assert tested.test()['accuracy/top1'] == last['accuracy/top1']
     widths = [{n: len(g) for n, g in find_units(model).items()}
-              for model in (unwrapped(tested), models(trained)[-1])]
+              for model in (unwrap(tested), models(trained)[-1])]
     assert widths[0] == widths[1] and len(widths[0]) == 16

@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 import mmst  # noqa: F401
 from mmst.engine.hooks.mask_hook import MaskHook
 from mmst.engine.run.events import events
-from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
+from mmst.engine.run.runner_views import averaged_model, find_hook, unwrap
 from mmst.registry import MODELS as MMST_MODELS
 from mmst.search.units import find_units
 
@@ -201,7 +201,8 @@ def prunes(runner) -> list:
 
 def pruned_weights(runner):
     """(name, weight, averaged weight or None, bool mask True where pruned) of each weight."""
-    copies = dict(averaged(runner).module.named_parameters()) if averaged(runner) else {}
+    average = averaged_model(runner)
+    copies = dict(average.module.named_parameters()) if average else {}
     masks = runner.optim_wrapper.masks
     for name, weight in find_hook(runner, MaskHook).weights(runner).items():
         if weight in masks:
@@ -218,8 +219,8 @@ def weaken(share=0.5, seed=5, kinds=('channel', 'token'), epoch=None):
     def act(runner):
         if epoch not in (None, runner.epoch + 1):
             return
-        groups = find_units(unwrapped(runner))
-        copies = find_units(averaged(runner).module) if averaged(runner) else groups
+        groups = find_units(unwrap(runner))
+        copies = find_units(averaged_model(runner).module) if averaged_model(runner) else groups
         generator = torch.Generator().manual_seed(seed)
         for name, group in groups.items():
             weak = torch.rand(len(group), generator=generator) < share

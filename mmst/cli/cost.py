@@ -6,7 +6,7 @@ import os.path as osp
 from .. import files
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.ticket_cost import CostReport, config_cost, ticket_costs
-from ..engine.explain import Places, explained
+from ..engine.explain import Places, explaining
 from ..engine.run.config_file import read_config
 from ..openmmlab.toolbox import check_toolbox
 from ..settings.shape import first_shape, input_shape
@@ -20,7 +20,7 @@ def report(args) -> CostReport:
     cfg = read_config(args.file)
     check_toolbox(cfg)
     shape = first_shape(shape, input_shape(cfg))
-    with explained(Places(cfg), 'model'):
+    with explaining(Places(cfg), 'model'):
         return CostReport(shape, config_cost(cfg.model, shape, cfg.get('default_scope')))
 
 

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
 
 def draw_tickets(args: argparse.Namespace, folder: Path) -> list[Path]:
     """Draw accuracy against milliseconds, which are measured now; returns the paths."""
-    tickets, facts = opened(args.tables)
+    tickets, facts = open_tickets(args.tables)
     shapes = [check_shape(args.shape), *(ticket.meta.get('input_shape')
                                          for ticket in tickets.values())]
     shape = first_shape(*shapes)
@@ -55,8 +55,8 @@ def draw_tickets(args: argparse.Namespace, folder: Path) -> list[Path]:
     return write_curve(levels, metric, caption, args.name, folder)
 
 
-def opened(paths: Sequence[Path]) -> tuple[dict[str, Ticket], dict[str, Mapping[str, Any]]]:
-    """Return tickets by name, of a family those of its levels, and what is known of each."""
+def open_tickets(paths: Sequence[Path]) -> tuple[dict[str, Ticket], dict[str, Mapping[str, Any]]]:
+    """Return tickets by name, of a family those of its levels, and the facts of each."""
     tickets: dict[str, Ticket] = {}
     facts: dict[str, Mapping[str, Any]] = {}
     for path in map(str, paths):

@@ -22,7 +22,7 @@ from ..engine.build import build_runner
 from ..engine.offline import check_test
 from ..engine.run import launcher
 from ..engine.run.command_line import configure
-from ..engine.run.runner_views import unwrapped
+from ..engine.run.runner_views import unwrap
 from ..engine.run.start_file import is_ticket, read
 from ..engine.run.writable import check_writable
 from ..errors import TicketError, config_error
@@ -104,7 +104,7 @@ def evaluate_checkpoint(args, content=None) -> None:
     runner.register_hook(LabelsHook())
     if args.out and args.out.endswith('.pkl'):
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-    model = accept_searched_states(unwrapped(runner), content)
+    model = accept_searched_states(unwrap(runner), content)
     if args.kernel is not None:
         runner.load_or_resume()
         check_zeros(model, mask, args.checkpoint)
@@ -114,7 +114,7 @@ def evaluate_checkpoint(args, content=None) -> None:
                                'omit it')
     metrics = {key: float(value) for key, value in runner.test().items()}
     if args.kernel is None:
-        check_zeros(unwrapped(runner), mask, args.checkpoint)
+        check_zeros(unwrap(runner), mask, args.checkpoint)
     if is_main_process():
         report({} if runner.cfg.get('log_level', 'INFO') == 'INFO' else metrics, mask)  # logged
         if args.out and args.out.endswith('.json'):

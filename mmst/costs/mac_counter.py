@@ -139,7 +139,7 @@ def storage_key(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _halved(formula: Formula) -> Formula:
+def _half(formula: Formula) -> Formula:
     return lambda out, *args, **kwargs: formula(*args, **kwargs, out_val=out) // 2
 
 
@@ -161,7 +161,7 @@ def _trilinear(out: Tensor, one: Tensor, weight: Tensor, two: Tensor, *_: Any, *
 
 def _formulas() -> dict[Any, Formula]:
     if hasattr(flop_counter, 'flop_registry'):
-        found = {op: _halved(formula) for op, formula in flop_counter.flop_registry.items()}
+        found = {op: _half(formula) for op, formula in flop_counter.flop_registry.items()}
     else:
         former = vars(flop_counter)['flop_mapping']
         found = {op: _by_shapes(formula) for op, formula in former.items()}

@@ -5,7 +5,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from ..models import build
-from .explain import Places, explained
+from .explain import Places, explaining
 
 
 def build_model(cfg: Config, places: Places | None = None) -> nn.Module:
@@ -18,7 +18,7 @@ def build_model(cfg: Config, places: Places | None = None) -> nn.Module:
     Raises:
         MMSTError: It cannot be built, in one line with key, value and remedy.
     """
-    with explained(places or Places(cfg), 'model'):
+    with explaining(places or Places(cfg), 'model'):
         return build.build_model(cfg.model)
 
 

@@ -33,10 +33,10 @@ from ..tickets.imports import listed_imports
 from ..tickets.plain_data import as_plain_data
 from .build import build_model, build_runner
 from .data import check_data
-from .explain import Places, explained
+from .explain import Places, explaining
 from .hooks.labels_hook import LabelsHook, without_label
 from .run.batches import criterion_gradients, show_inputs, training_batches
-from .run.runner_views import unwrapped
+from .run.runner_views import unwrap
 from .run.start_file import check_tested
 
 #: Settings that every runner needs.
@@ -64,7 +64,7 @@ def check_test(cfg: Config, path: str,
     check_names(cfg)
     found = check_tested(path, build_model(cfg), content)
     check_data(cfg, ('test', ))
-    with explained(Places(cfg), 'test_evaluator'):
+    with explaining(Places(cfg), 'test_evaluator'):
         metrics = copy.deepcopy(cfg.test_evaluator)
         for metric in metrics if isinstance(metrics, list) else [metrics]:
             METRICS.build(metric)
@@ -104,11 +104,11 @@ def prune_once(runner: Runner, cfg: Config, criterion: Criterion, sparsity: floa
     The config's ``PruneHook``, if any, says which weights count as prunable.
     """
     settings = hook_settings(cfg, 'PruneHook') or {}
-    weights = prunable_weights(unwrapped(runner), owner='PruneHook', **{
+    weights = prunable_weights(unwrap(runner), owner='PruneHook', **{
         key: settings[key] for key in _SELECT if key in settings})
-    check_zeros_act(unwrapped(runner), weights, 'PruneHook')
+    check_zeros_act(unwrap(runner), weights, 'PruneHook')
     gradients = criterion_gradients(runner, criterion, weights, runner.seed)
-    show_inputs(runner, criterion, unwrapped(runner), weights, runner.seed)
+    show_inputs(runner, criterion, unwrap(runner), weights, runner.seed)
     mask = draw_mask(scores_of(criterion, weights, gradients), sparsity, scope)
     update_kept(criterion, weights, mask)
     with torch.no_grad():
@@ -124,7 +124,7 @@ def open_runner(cfg: Config, ticket: Ticket) -> Runner:
     runner = build_runner(change(cfg, default_hooks=usual, custom_hooks=[], load_from=None,
                                  resume=False))
     runner.register_hook(LabelsHook())
-    accept_searched_states(unwrapped(runner), ticket.meta).load_state_dict(ticket.state_dict)
+    accept_searched_states(unwrap(runner), ticket.meta).load_state_dict(ticket.state_dict)
     return runner
 
 
@@ -140,7 +140,7 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
         out (str): Path of the new ticket; the summary is written next to it.
         **origin: How it came about, for the summary.
     """
-    model, settings = unwrapped(runner), hook_settings(cfg, 'RecalibrateHook') or {}
+    model, settings = unwrap(runner), hook_settings(cfg, 'RecalibrateHook') or {}
     with isolated_random_state(runner.seed):
         recalibrate([model], training_batches(
             runner, settings.get('batches', 10), runner.seed, settings.get('batch_size', 16)))

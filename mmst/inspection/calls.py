@@ -26,7 +26,7 @@ def name_of(argument: str) -> str:
         pickle.UnpicklingError: It is none that a checkpoint needs.
     """
     name = '.'.join(argument.split(' ', 1)).replace('__builtin__.', 'builtins.')
-    if name in CALLS or name in _TYPES or _is_torch_type(name) or name in _added():
+    if name in CALLS or name in _TYPES or _is_torch_type(name) or name in _user_globals():
         return name
     raise UnpicklingError(f'Unsupported global: GLOBAL {name.removeprefix("builtins.")}')
 
@@ -46,7 +46,7 @@ def call(function: Any, arguments: Any) -> Node:
         return known(*arguments)
     if name == _HISTORY and len(arguments):  # from a list it would pad all texts to the longest
         raise UnpicklingError('a history is not as Python writes it')
-    if name == _HISTORY or name in _added():
+    if name == _HISTORY or name in _user_globals():
         return Node('object', arguments, name)
     raise UnpicklingError(f'Unsupported global: GLOBAL {name}')
 
@@ -236,7 +236,7 @@ def _is_torch_type(name: str) -> bool:
     return last.endswith('Storage') or isinstance(vars(torch).get(last), torch.dtype)
 
 
-def _added() -> list[str]:
+def _user_globals() -> list[str]:
     """Return the names that the user has allowed torch to read, besides mmengine's."""
     if not hasattr(torch.serialization, 'get_safe_globals'):
         return []

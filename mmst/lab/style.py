@@ -26,7 +26,7 @@ _SETTINGS: Any = {
 
 
 @contextmanager
-def styled() -> Iterator[Any]:
+def plot_style() -> Iterator[Any]:
     """Style matplotlib's pyplot, without a display; the caller's settings come back."""
     import matplotlib
     matplotlib.use('Agg')

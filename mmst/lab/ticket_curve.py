@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from .. import files
-from .style import COLOURS, as_pictures, styled
+from .style import COLOURS, as_pictures, plot_style
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def write_curve(levels: Sequence[Level], metric: str, caption: str, name: str,
 
 
 def _pictures(levels: Sequence[Level], metric: str, caption: str) -> dict[str, bytes]:
-    with styled() as plt:
+    with plot_style() as plt:
         figure, axis = plt.subplots(layout='constrained', figsize=(6, 4.2))
         axis.plot([level.milliseconds for level in levels], [level.score for level in levels],
                   marker='o', color=COLOURS[0])

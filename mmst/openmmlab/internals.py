@@ -184,7 +184,7 @@ def watch_reading(begin: Callable[[Any], Any], end: Callable[[Any], Any]) -> Ite
 
     from mmengine.config import Config
 
-    def watched(read: Callable) -> staticmethod:
+    def watch(read: Callable) -> staticmethod:
         def read_one(filename: Any, *args: Any, **kwargs: Any) -> Any:
             begin(filename)
             try:
@@ -193,8 +193,8 @@ def watch_reading(begin: Callable[[Any], Any], end: Callable[[Any], Any]) -> Ite
                 end(filename)
         return staticmethod(read_one)
 
-    with mock.patch.multiple(Config, _file2dict=watched(Config._file2dict),
-                             _parse_lazy_import=watched(Config._parse_lazy_import)):
+    with mock.patch.multiple(Config, _file2dict=watch(Config._file2dict),
+                             _parse_lazy_import=watch(Config._parse_lazy_import)):
         yield
 
 

@@ -55,12 +55,12 @@ def to_bytes(content: Mapping[str, Any]) -> bytes:
             shared[name] = same
     masks = {}
     for name, kept in content['mask'].items():
-        masks[name] = _unused(f'{name}.kept', tensors)
+        masks[name] = _free_name(f'{name}.kept', tensors)
         tensors[masks[name]] = torch.from_numpy(np.packbits(kept.cpu().numpy().reshape(-1)))
     others: dict[str, Tensor] = {}
     rest = {key: value for key, value in content.items() if key not in ('state_dict', 'mask')}
     text = dict(rest=to_json(rest, others), weights=list(content['state_dict']), shared=shared,
-                masks=masks, others={name: _unused(name, tensors) for name in others})
+                masks=masks, others={name: _free_name(name, tensors) for name in others})
     tensors.update((text['others'][name], value.detach().cpu().contiguous().clone())
                    for name, value in others.items())
     # `format` is the convention of other readers: which library's tensors they are.
@@ -112,7 +112,7 @@ def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def _unused(name: str, taken: Mapping[str, Any]) -> str:
+def _free_name(name: str, taken: Mapping[str, Any]) -> str:
     while name in taken:
         name += '_'
     return name

@@ -123,14 +123,14 @@ def lowest(values: Tensor, count: int) -> Tensor:
     """
     if count <= 0:
         return torch.zeros_like(values, dtype=torch.bool)
-    chosen, places = _bound(values, count) if values.numel() >= SAMPLED else (None, None)
+    chosen, places = _bounds(values, count) if values.numel() >= SAMPLED else (None, None)
     if chosen is None:
         return _lowest(values, count)
     chosen[places] = _lowest(values[places], count - count_true(chosen))
     return chosen
 
 
-def _bound(values: Tensor, count: int) -> tuple[Tensor, Tensor] | tuple[None, None]:
+def _bounds(values: Tensor, count: int) -> tuple[Tensor, Tensor] | tuple[None, None]:
     """Return which entries are surely among the lowest, and the places of those that may be."""
     sample = values[::values.numel() // SAMPLE].sort().values
     at = count / values.numel() * len(sample)

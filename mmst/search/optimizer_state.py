@@ -179,7 +179,7 @@ def action_of(forms: set[str], shape: Shape, entry: Shape, dim: int, nested: boo
     return actions.pop() if len(actions) == 1 else DROP
 
 
-def aligned(shape: Shape, entry: Shape) -> dict[int, Action] | None:
+def align(shape: Shape, entry: Shape) -> dict[int, Action] | None:
     """Return the form of the parameter's dimensions, 1 where averaged over (Adam's, Adafactor's).
     """
     if len(shape) != len(entry) or any(e not in (s, 1) for s, e in zip(shape, entry, strict=True)):
@@ -214,7 +214,7 @@ def gram(which: int, shape: Shape, entry: Shape) -> dict[int, Action] | None:
 #: Maps a parameter's and an entry's shape to the treatment of the entry, for each dimension of the
 #: parameter that may be cut; to None where the entry cannot be of this form.
 FORMS: dict[str, Callable[[Shape, Shape], dict[int, Action] | None]] = {
-    'aligned': aligned,
+    'aligned': align,
     **{f'without {n}': partial(without, n) for n in (-1, -2)},
     **{f'along {n}': partial(along, n) for n in range(2)},
     **{f'gram {n}': partial(gram, n) for n in range(4)}}

@@ -75,7 +75,7 @@ def check_number(key: str, value: object, *, low: float | None = None, high: flo
             or (high is not None and number > high) or (above is not None and number <= above)
             or (below is not None and number >= below)):
         kind = 'a whole number' if whole else 'a number' if number is None else ''
-        raise config_error(key, value, _wanted(kind, low, high, above, below), remedy)
+        raise config_error(key, value, _allowed_range(kind, low, high, above, below), remedy)
     return number
 
 
@@ -176,7 +176,7 @@ def _same(value: object, choice: object) -> bool:
             and is_flag(value) == is_flag(choice) and value == choice)
 
 
-def _wanted(kind: str, low: float | None, high: float | None, above: float | None,
+def _allowed_range(kind: str, low: float | None, high: float | None, above: float | None,
             below: float | None) -> str:
     """Return a sentence that says which numbers are allowed."""
     least, most = (low if above is None else above), (high if below is None else below)

@@ -23,12 +23,12 @@ def resolve(registry: Registry, kind: str | type | None) -> Any | None:
     """
     if not isinstance(kind, str):
         return kind
-    with scoped(registry) as found:
+    with toolbox_registry(registry) as found:
         return found.get(kind)
 
 
 @contextmanager
-def scoped(registry: Registry) -> Iterator[Registry]:
+def toolbox_registry(registry: Registry) -> Iterator[Registry]:
     """Yield the toolbox's registry of the same kind, where ``default_scope`` has one.
 
     mmengine warns of those that have none, e.g. of functions, which is no fault of the config.

@@ -12,7 +12,7 @@ from ..errors import config_error
 from .checks import suggestion
 from .kinds import kind_name
 from .parts import leaves
-from .resolve import other_name, resolve, scoped
+from .resolve import other_name, resolve, toolbox_registry
 
 #: How a type is called, and written.
 _WRITTEN = {dict: ('a dict', 'dict(type=…)'), list: ('a list', '[…]'), str: ('a text', "'…'"),
@@ -89,7 +89,7 @@ def check_names(cfg: Config) -> None:
     for key, name in leaves(cfg):
         tree = next((tree for pattern, tree in _NAMES.items() if fnmatch(key, pattern)), None)
         if tree is not None and isinstance(name, str) and resolve(tree, name) is None:
-            with scoped(tree) as registry_:
+            with toolbox_registry(tree) as registry_:
                 raise config_error(key, name, f'no {registry_.name} of this name',
                                    other_name(name, registry_))
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from ..errors import config_error
 from .checks import suggestion
 from .parts import leaves
-from .resolve import other_name, resolve, scoped
+from .resolve import other_name, resolve, toolbox_registry
 from .words import arguments
 
 #: Parts of a config, their registry, and the class that no name stands for.
@@ -35,7 +35,7 @@ def check_test(cfg: Config) -> None:
                 tree = registry.EVALUATOR
             name = part.get('type', usual)
             if isinstance(name, str) and resolve(tree, name) is None:
-                with scoped(tree) as found:
+                with toolbox_registry(tree) as found:
                     raise config_error(f'{key}.type', name, f'no {tree.name} of this name',
                                        other_name(name, found))
             _check_arguments(key, part, resolve(tree, name))

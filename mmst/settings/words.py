@@ -40,7 +40,7 @@ def check_words(key: str, taker: Callable[..., Any], given: Mapping[str, Any],
             flag = kinds == {bool} or (not kinds and is_flag(default))
             wanted = 'True or False' if flag else 'a number'
             if isinstance(value, str) and (kinds or (flag and value.lower() in _WORDS)):
-                meant = _unquoted(value, flag)
+                meant = _unquote(value, flag)
                 if meant is not None or not legible:
                     raise config_error(
                         inner, value, f'must be {wanted}, and is a text',
@@ -93,7 +93,7 @@ def _kinds(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def _unquoted(value: str, flag: bool) -> str | None:
+def _unquote(value: str, flag: bool) -> str | None:
     """Return the flag or number that a text means; None where it is none."""
     if flag:
         return str(value.lower() in ('true', 'yes', 'on')) if value.lower() in _WORDS else None

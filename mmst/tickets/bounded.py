@@ -24,7 +24,7 @@ class TooLarge(TicketError):
 
 
 @contextmanager
-def bounded(elements: int, entries: int, light: bool = False) -> Iterator[None]:
+def bounding(elements: int, entries: int, light: bool = False) -> Iterator[None]:
     """Refuse to build networks far larger than the given weights, before memory is taken.
 
     Args:

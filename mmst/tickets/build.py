@@ -7,8 +7,8 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from ..models.build import build_model
-from .bounded import bounded
-from .registered import check_settings, registered_only
+from .bounded import bounding
+from .registered import check_settings, only_registered
 
 
 def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
@@ -30,6 +30,6 @@ def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
         Exception: Of the constructors of all toolboxes anything can come.
     """
     settings = check_settings(copy.deepcopy(cfg), scope)
-    with registered_only(), DefaultScope.overwrite_default_scope(scope), \
-            bounded(sum(value.numel() for value in state.values()), len(state), light):
+    with only_registered(), DefaultScope.overwrite_default_scope(scope), \
+            bounding(sum(value.numel() for value in state.values()), len(state), light):
         return build_model(settings)

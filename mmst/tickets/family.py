@@ -50,7 +50,7 @@ class Family:
     def to_content(self) -> dict[str, Any]:
         """Return what a file holds: two weights a byte."""
         return dict(levels=list(self.levels),
-                    kept_by={name: _packed(count) for name, count in self.kept_by.items()},
+                    kept_by={name: _pack(count) for name, count in self.kept_by.items()},
                     statistics=[dict(own) for own in self.statistics])
 
     @classmethod
@@ -73,7 +73,7 @@ class Family:
             weight = state_dict.get(name)
             if weight is None or not _is_packed(packed, weight):
                 raise TicketError(f'its family does not fit its weight {name!r:.80}. {_REMEDY}')
-            counts[name] = _unpacked(packed, weight)
+            counts[name] = _unpack(packed, weight)
         return cls(tuple(content['levels']), counts, content['statistics'])
 
     def check(self, state_dict: Mapping[str, Tensor], mask: Mask) -> None:
@@ -116,12 +116,12 @@ def _is_packed(packed: Any, weight: Tensor) -> bool:
             and len(packed) == -(-weight.numel() // 2))
 
 
-def _packed(count: Tensor) -> Tensor:
+def _pack(count: Tensor) -> Tensor:
     flat = count.detach().cpu().flatten()
     flat = torch.cat([flat, flat.new_zeros(len(flat) % 2)])
     return flat[::2] | (flat[1::2] << 4)
 
 
-def _unpacked(packed: Tensor, weight: Tensor) -> Tensor:
+def _unpack(packed: Tensor, weight: Tensor) -> Tensor:
     both = torch.stack([packed & 15, packed >> 4], 1).flatten()
     return both[:weight.numel()].view(weight.shape)

@@ -44,7 +44,7 @@ def check_settings(cfg: Any, scope: str | None) -> Any:
 
 
 @contextmanager
-def registered_only(data: bool = False) -> Iterator[None]:
+def only_registered(data: bool = False) -> Iterator[None]:
     """Build nothing but registered classes inside the block, and read no other files.
 
     mmengine takes ``type='os.system'`` literally, and calls it with the other settings; it

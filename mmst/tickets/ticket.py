@@ -180,10 +180,10 @@ class Ticket:
         """
         check_format(path, content, unsealed)
         try:
-            _unchecked(content).check()
+            _parse_content(content).check()
             check_digest(content)
             # Converted in place: copies, as others may look at the content, too.
-            return _unchecked(convert(dict(content, state_dict=dict(content['state_dict']),
+            return _parse_content(convert(dict(content, state_dict=dict(content['state_dict']),
                                            mask=dict(content['mask']))))
         except TicketError as error:
             raise TicketError(f'{path}: {error}') from None
@@ -233,7 +233,7 @@ class Ticket:
         return build_supernet(self.model, self.state_dict, self.meta, values)
 
 
-def _unchecked(content: Mapping[str, Any]) -> Ticket:
+def _parse_content(content: Mapping[str, Any]) -> Ticket:
     state = content['state_dict']
     family = None if FAMILY not in content else Family.from_content(content[FAMILY], state)
     return Ticket(content['model'], state, Mask(content['mask']), content['meta'], family)

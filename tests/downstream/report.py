@@ -19,7 +19,7 @@ from project import write_data
 
 import mmst  # noqa: F401  (first: it prepares OpenMMLab's packages)
 from mmst.engine.run.events import events
-from mmst.engine.run.runner_views import evaluated
+from mmst.engine.run.runner_views import evaluated_model
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = ('foreign_resnet18', 'foreign_fcn_hrnet18s', 'foreign_mobilenetv2')
@@ -72,7 +72,7 @@ class Evaluate(Hook):
 @torch.no_grad()
 def accuracy(runner: Runner) -> float:
     """Accuracy in percent of what would be the ticket now."""
-    model, loop = evaluated(runner), runner.val_loop
+    model, loop = evaluated_model(runner), runner.val_loop
     model.eval()
     for batch in loop.dataloader:
         loop.evaluator.process(model.val_step(batch), batch)

@@ -18,7 +18,7 @@ from mmengine.registry import MODELS
 from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import save_sparse
 from mmst.engine import PruneHook
-from mmst.engine.run.runner_views import find_hook, unwrapped
+from mmst.engine.run.runner_views import find_hook, unwrap
 from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.tickets import Ticket
 
@@ -62,7 +62,7 @@ def output(model):
 
 def _begin_sparse(runner):
     with torch.no_grad():
-        for name, weight in unwrapped(runner).named_parameters():
+        for name, weight in unwrap(runner).named_parameters():
             if weight.dim() > 1 and ('.encoder.' in name or '.decoder.' in name):
                 weight.mul_(1e-3)
     find_hook(runner, PruneHook).draw(runner, 0, SPARSITY)
@@ -79,7 +79,7 @@ def main(folder):
         small = compact(ticket)
         small.save(work / 'compact.pth')
         save_sparse(ticket, work / 'sparse.pth')
-        model = unwrapped(runner)
+        model = unwrap(runner)
         model.load_state_dict(safe_load(str(work / 'epoch_1.pth'))['state_dict'])
         torch.save(dict(ticket=output(ticket.build()), compact=output(small.build()),
                         checkpoint=output(model)), work / 'outputs.pth')

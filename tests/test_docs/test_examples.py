@@ -11,7 +11,7 @@ from mmengine.registry import DATASETS, MODELS
 from torch.utils.data import Dataset
 
 from mmst.engine import PruneHook
-from mmst.engine.run.runner_views import find_hook, unwrapped
+from mmst.engine.run.runner_views import find_hook, unwrap
 from mmst.lab.visualize import view_of
 from mmst.lab.visualize.column import Column
 from mmst.lab.visualize.compare import picture_row
@@ -124,7 +124,7 @@ def train(folder, backbone=tiny.BACKBONE, neck=tiny.NECK, **settings):
 
 def test_the_block_is_searched_and_pruned_in_a_run(tmp_path):
     runner, _ = train(tmp_path, BOTTLENECKS, dict(tiny.NECK, in_channels=(4, )))
-    widths = [block.widen.out_channels for block in unwrapped(runner).backbone.blocks]
+    widths = [block.widen.out_channels for block in unwrap(runner).backbone.blocks]
     assert sum(widths) < 16 and min(widths) >= 1
     ticket = Ticket.load(tmp_path / 'ticket.pth')
     assert [block.widen.out_channels for block in ticket.build('backbone').blocks] == widths

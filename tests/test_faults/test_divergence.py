@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.hooks import LoggerHook
 from mmengine.runner import Runner
-from tiny import WEAKEN, Probe, timeline, unwrapped
+from tiny import WEAKEN, Probe, timeline, unwrap
 
 from mmst.engine.hooks.finite_hook import first_infinite
 from mmst.engine.run.resume import find_checkpoint
@@ -65,9 +65,9 @@ def test_no_unit_is_removed_and_the_last_good_checkpoint_stays(tmp_path):
 def test_the_widths_stay_as_they_were(tmp_path):
     runner, widths = make(damage=4), []
     runner.register_hook(Probe(before_train_epoch=lambda r: widths.append(
-        get_widths(unwrapped(r).backbone))), 1)
+        get_widths(unwrap(r).backbone))), 1)
     diverges(runner, 'epoch 2')
-    assert get_widths(unwrapped(runner).backbone) == widths[0]
+    assert get_widths(unwrap(runner).backbone) == widths[0]
 
 
 def test_without_a_search_the_run_stops_too(tmp_path):

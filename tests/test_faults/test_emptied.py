@@ -5,7 +5,7 @@ import kills
 import pytest
 import torch
 from mmengine.runner import Runner
-from tiny import SIZE, Probe, averaged, events, prunes, unwrapped
+from tiny import SIZE, Probe, averaged_model, events, prunes, unwrap
 
 from mmst.search.units import find_units
 from mmst.tickets import Ticket
@@ -23,7 +23,7 @@ def train(weak, epochs=4, resume=False, **changes):
 
     @torch.no_grad()
     def weaken(runner):
-        for model in (unwrapped(runner), averaged(runner).module):
+        for model in (unwrap(runner), averaged_model(runner).module):
             for name, group in find_units(model).items():
                 if weak(name):
                     group.gamma.mul_(1e-9)
@@ -39,11 +39,11 @@ def here(tmp_path, monkeypatch):
 
 
 def test_an_emptied_branch_keeps_working_and_is_told():
-    names = find_units(unwrapped(Runner.from_cfg(kills.settings(workers=0)))).keys()
+    names = find_units(unwrap(Runner.from_cfg(kills.settings(workers=0)))).keys()
     emptied = [name for name in names if 'neck' not in name][-2:]
     runner, warned = train(lambda name: name in emptied)
     assert runner.epoch == 4 and prunes(runner)[-1]['sparsity'] >= 0.3
-    assert not set(emptied) & set(find_units(unwrapped(runner)))
+    assert not set(emptied) & set(find_units(unwrap(runner)))
     assert any('nothing is left of' in text and emptied[0] in text for text in warned)
     out = Ticket.load(f'{kills.WORK}/ticket.pth').build()(torch.randn(1, 3, *SIZE))
     assert out.isfinite().all() and out.std() > 0
@@ -51,7 +51,7 @@ def test_an_emptied_branch_keeps_working_and_is_told():
 
 def test_with_all_importance_factors_below_the_threshold_the_residual_paths_remain():
     runner, warned = train(lambda name: True)
-    assert runner.epoch == 4 and not find_units(unwrapped(runner))
+    assert runner.epoch == 4 and not find_units(unwrap(runner))
     assert any('more: their residual' in text for text in warned)
     search = [e for e in events(runner) if e['kind'] == 'search']
     assert search[0]['removed'] and not search[1]['removed']
@@ -63,4 +63,4 @@ def test_with_all_importance_factors_below_the_threshold_the_residual_paths_rema
 def test_an_emptied_network_resumes():
     train(lambda name: True, epochs=3, param_scheduler=None)
     runner, _ = train(lambda name: True, epochs=4, param_scheduler=None, resume=True)
-    assert runner.epoch == 4 and not find_units(unwrapped(runner))
+    assert runner.epoch == 4 and not find_units(unwrap(runner))

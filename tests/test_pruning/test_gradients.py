@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.dataset import default_collate
 from small_nets import randomise_norms
-from tiny import BACKBONE, NECK, TinyImages, TinySegmentor, make, run, unwrapped
+from tiny import BACKBONE, NECK, TinyImages, TinySegmentor, make, run, unwrap
 
 from mmst.engine.run.batches import criterion_gradients
 from mmst.errors import ConfigError
@@ -59,7 +59,7 @@ def test_no_batch_is_refused():
 def test_gradients_from_a_runner_leave_its_random_state(tmp_path):
     runner = make(tmp_path, noise=0.1)
     runner._train_loop = runner.build_train_loop(runner._train_loop)
-    weights = prunable_weights(unwrapped(runner))
+    weights = prunable_weights(unwrap(runner))
     states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
     found = [criterion_gradients(runner, Gradient(2), weights, seed=7) for _ in range(2)]
     assert all(torch.equal(found[0][name], found[1][name]) for name in weights)

@@ -1,7 +1,7 @@
 """A finished run for the tests of tickets."""
 import pytest
 import torch
-from tiny import SIZE, WEAKEN, run, unwrapped
+from tiny import SIZE, WEAKEN, run, unwrap
 
 
 @pytest.fixture(scope='session')
@@ -11,7 +11,7 @@ def trained(tmp_path_factory):
 
     @torch.no_grad()
     def act(runner):
-        model = unwrapped(runner).eval()
+        model = unwrap(runner).eval()
         seen['out'] = model(seen['image'])
         seen['maps'] = model.backbone(seen['image'])
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 import torch
-from tiny import SIZE, WEAKEN, TinySegmentor, events, run, unwrapped
+from tiny import SIZE, WEAKEN, TinySegmentor, events, run, unwrap
 from torch import nn
 
 from mmst.models import get_widths
@@ -86,7 +86,7 @@ def test_multiply_adds_are_counted_per_layer(trained):
 def test_widths_are_those_of_the_searched_network(trained):
     runner, ticket, summary = trained
     for part in ('backbone', 'neck'):
-        found = get_widths(getattr(unwrapped(runner), part))
+        found = get_widths(getattr(unwrap(runner), part))
         assert summary['widths'][part] == json.loads(json.dumps(found))
         assert ticket.model[part]['widths'] == found
     assert summary['input_shape'] == list(SIZE)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tiny import averaged, unwrapped
+from tiny import averaged_model, unwrap
 
 from mmst import files
 from mmst.errors import TicketError, TrainingError
@@ -79,7 +79,7 @@ def test_weights_and_mask_agree_and_are_those_of_the_average(trained):
     runner, path, _ = trained
     ticket = Ticket.load(path)
     assert ticket.sparsity == ticket.mask.sparsity >= 0.7
-    copies = averaged(runner).module.state_dict()
+    copies = averaged_model(runner).module.state_dict()
     assert set(copies) == set(ticket.state_dict)
     assert all(torch.equal(ticket.state_dict[name], value) for name, value in copies.items())
     for name, kept in ticket.mask.items():
@@ -88,7 +88,7 @@ def test_weights_and_mask_agree_and_are_those_of_the_average(trained):
 
 def test_taking_it_copies_and_masks_the_weights(trained):
     runner, _path, _ = trained
-    model = unwrapped(runner)
+    model = unwrap(runner)
     name = 'backbone.stem.0.conv.weight'
     mask = Mask({name: torch.zeros_like(model.get_parameter(name), dtype=torch.bool)})
     before = model.get_parameter(name).detach().clone()
@@ -101,7 +101,7 @@ def test_a_mask_of_another_network_is_refused_when_it_is_taken(trained):
     runner, *_ = trained
     mask = Mask({'backbone.nothing.weight': torch.ones(3, dtype=torch.bool)})
     with pytest.raises(TicketError, match=r'backbone.nothing.weight'):
-        Ticket.from_model(unwrapped(runner), runner.cfg.model, mask, {})
+        Ticket.from_model(unwrap(runner), runner.cfg.model, mask, {})
 
 
 def test_saving_and_loading_changes_nothing(trained, tmp_path):

@@ -94,17 +94,17 @@ class SparseWork:
             return
         prefix = 'block.' if self.block is not module else ''
 
-        def kept(name: str) -> npt.NDArray[np.bool_]:
+        def mask_of(name: str) -> npt.NDArray[np.bool_]:
             path = f'{prefix}{name}'
             return pattern(path, module.get_parameter(path))
 
         first = module.in_channels[0] if isinstance(module, DensePredictionNeck) else None
-        self._units = _hidden_channels(self.block, kept, first)
-        self._residual = (float(kept('residual.weight').sum())
+        self._units = _hidden_channels(self.block, mask_of, first)
+        self._residual = (float(mask_of('residual.weight').sum())
                           if isinstance(self.block.residual, nn.Conv2d) else 0.)
         transformer = self.block.transformer
-        self._tokens = None if transformer is None else _Tokens(transformer, kept)
-        self._coarse = (_coarse_inputs(self.block, kept, self._units, module.in_channels)
+        self._tokens = None if transformer is None else _Tokens(transformer, mask_of)
+        self._coarse = (_coarse_inputs(self.block, mask_of, self._units, module.in_channels)
                         if isinstance(module, DensePredictionNeck) else None)
 
     def __call__(self, channels: Index | None = None, tokens: Index | None = None) -> Counts:

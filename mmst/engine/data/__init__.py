@@ -15,7 +15,7 @@ from mmengine.registry import DATASETS
 from ...errors import DataError, config_error
 from ...settings.kinds import kind_name
 from ...settings.resolve import resolve
-from ..explain import Places, explained
+from ..explain import Places, explaining
 from .images import check_endings, check_pictures
 from .label_maps import check_label_maps
 from .outputs import check_outputs
@@ -47,14 +47,14 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     places = Places(cfg)
     for key, settings in (found for split in splits for found in data_sets(
             f'{split}_dataloader', cfg.get(f'{split}_dataloader'))):
-        with explained(places, key, _hint(key, settings)):
+        with explaining(places, key, _hint(key, settings)):
             dataset = _build(settings)
             if dataset is None:
                 continue
             check_endings(key, dataset)
             _fill(key, settings, dataset)
-            infos = list(_spread(dataset))
-        with explained(places, key):
+            infos = list(_pick_entries(dataset))
+        with explaining(places, key):
             check_outputs(cfg, key, dataset, infos)
             check_pictures(infos)
             check_label_maps(cfg, key, dataset, settings.get('pipeline') or (), infos)
@@ -123,7 +123,7 @@ def _blame(settings: ConfigDict, dataset: BaseDataset) -> str:
     return 'data_prefix' if lacks or not dataset.ann_file else 'ann_file'
 
 
-def _spread(dataset: BaseDataset) -> Iterator[dict[str, Any]]:
+def _pick_entries(dataset: BaseDataset) -> Iterator[dict[str, Any]]:
     """Return the data set's entries of at most ``MOST`` images that exist, evenly spaced."""
     count = len(dataset)
     for index in np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int)):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...errors import blaming, config_error
 from ..run.batches import training_precision
 from .logits import Logits, ignored_class, labels_of, logits_of
-from .losses import divergence, heat_map_error, resized, share_counted
+from .losses import divergence, heat_map_error, resize, share_counted
 
 _TEACHER, _MODULE = 'DistillationHook.teacher', 'DistillationHook.module'
 
@@ -53,7 +53,7 @@ class Comparison:
                      'give a teacher that takes the same images'):
             wanted = logits_of(teacher, self.teacher_path, args, data)
         check_logits(student, wanted, self.path, self.kind)
-        wanted = resized(wanted, student)
+        wanted = resize(wanted, student)
         labels = labels_of(data) if student.dim() == 4 else None
         counted = None if labels is None else share_counted(
             labels, ignored_class(model), student.shape[2:])

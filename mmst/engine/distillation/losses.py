@@ -51,7 +51,7 @@ def share_counted(labels: Tensor, ignored: int, size: tuple[int, int]) -> Tensor
     return F.adaptive_avg_pool2d((labels != ignored).float(), size)
 
 
-def resized(teacher: Tensor, student: Tensor) -> Tensor:
+def resize(teacher: Tensor, student: Tensor) -> Tensor:
     """Return the teacher's map at the student's size; a network of another stride has another."""
     if teacher.dim() < 4 or teacher.shape[2:] == student.shape[2:]:
         return teacher

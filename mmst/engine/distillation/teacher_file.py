@@ -8,7 +8,7 @@ from ...models.build import build_model
 from ...randomness import isolated_random_state
 from ...settings.checks import suggestion
 from ...tickets.ticket import Ticket
-from ..explain import Places, explained
+from ..explain import Places, explaining
 from ..run.config_file import read_config
 from ..run.start_file import check_tested, is_ticket, read
 
@@ -53,7 +53,7 @@ def load_teacher(settings: Mapping[str, str]) -> nn.Module:
     content = read(path, key=f'{KEY}.checkpoint = ')
     with isolated_random_state(0):  # Building a network draws random numbers.
         if 'config' in settings:
-            network = _built(settings['config'])
+            network = _build(settings['config'])
             check_tested(path, network, content)
         elif is_ticket(content):
             network = Ticket.from_content(path, content).build()
@@ -65,10 +65,10 @@ def load_teacher(settings: Mapping[str, str]) -> nn.Module:
     return network
 
 
-def _built(config: str) -> nn.Module:
+def _build(config: str) -> nn.Module:
     try:
         cfg = read_config(config)
-        with explained(Places(cfg), 'model'):
+        with explaining(Places(cfg), 'model'):
             return build_model(cfg.model)
     except MMSTError as error:  # its keys are those of the teacher's config
         raise type(error)(f'{KEY}.config, {config}: {error}') from error

@@ -44,7 +44,7 @@ _ELSEWHERE = (
 
 
 @contextmanager
-def explained(places: Places, section: str = '', hint: str = '') -> Iterator[None]:
+def explaining(places: Places, section: str = '', hint: str = '') -> Iterator[None]:
     """Turn any exception inside the block into an error of one line, with key and remedy.
 
     Args:

@@ -14,7 +14,7 @@ from ..distillation.logits import LAYERS, Logits, find_layer
 from ..distillation.teacher_file import check_teacher, load_teacher
 from ..run.events import events
 from ..run.plan import RunPlan
-from ..run.runner_views import unwrapped
+from ..run.runner_views import unwrap
 from ..run.steps import counts_iterations, trains
 from .fixed_mask_hook import FixedMaskHook
 from .interval_hook import IntervalHook
@@ -94,11 +94,11 @@ class DistillationHook(IntervalHook):
         super().before_run(runner)
         if trains(runner) and self.settings is None:
             # Now, as a checkpoint may hold a searched network that is smaller than the teacher.
-            self.average = DenseAverage(unwrapped(runner))
+            self.average = DenseAverage(unwrap(runner))
 
     def before_train(self, runner: Runner) -> None:
         for network in self._networks():
-            network.to(next(unwrapped(runner).parameters()).device)
+            network.to(next(unwrap(runner).parameters()).device)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:
         self._end()
@@ -110,7 +110,7 @@ class DistillationHook(IntervalHook):
         self._end()
         if self.average is not None and not runner.optim_wrapper.masks:
             changes = sum(e['kind'] in ('search', 'reactivate') for e in events(runner))
-            self.average.follow(unwrapped(runner), changes)
+            self.average.follow(unwrap(runner), changes)
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
 
     def on_step(self, runner: Runner, step: int) -> None:
@@ -138,7 +138,7 @@ class DistillationHook(IntervalHook):
         return [network for network in networks if network is not None]
 
     def _watch(self, runner: Runner) -> None:
-        model = unwrapped(runner)
+        model = unwrap(runner)
         watched = Logits(model, self.path)
 
         def add_loss(module: nn.Module, args: tuple, kwargs: dict, losses: Any) -> Any:

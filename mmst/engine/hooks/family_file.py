@@ -20,7 +20,7 @@ from ...search.recalibrate import batch_norms, recalibrate
 from ...tickets.family import Family
 from ...tickets.ticket import Ticket
 from ..run.batches import training_batches, training_precision
-from ..run.runner_views import evaluated, find_hook
+from ..run.runner_views import evaluated_model, find_hook
 from .recalibrate_hook import RecalibrateHook
 
 NAME = 'family.pth'
@@ -36,16 +36,16 @@ def write_family(runner: Runner, in_force: MaskInForce, levels: Sequence[float],
         levels (Sequence[float]): Sparsities, ascending.
         target (int): The place of the ticket's own among them.
     """
-    model = evaluated(runner)
+    model = evaluated_model(runner)
     masks, weights = in_force.holder.masks, in_force.weights
     counts = {name: masks[weight][KEPT_BY] for name, weight in weights.items()}
     own = dict(model.named_parameters())
     full = {name: torch.where(masks[weight]['pruned'], whole(weight, masks[weight]),
                               own[name].detach()) for name, weight in weights.items()}
-    before = _copied(_statistics(model))
+    before = _copy(_statistics(model))
     found: list[dict[str, Tensor]] = []
     rows = []
-    with _restored(model, list(full)), isolated_random_state(runner.seed):
+    with _preserving(model, list(full)), isolated_random_state(runner.seed):
         for place, level in enumerate(levels):
             with torch.no_grad():
                 for name, value in full.items():
@@ -55,7 +55,7 @@ def write_family(runner: Runner, in_force: MaskInForce, levels: Sequence[float],
                     value.copy_(before[name])
             else:
                 _recalibrate(runner, model)
-            found.append(_copied(_statistics(model)))
+            found.append(_copy(_statistics(model)))
             mask = Mask({name: count > place for name, count in counts.items()})
             rows.append(dict(level=level, sparsity=mask.sparsity,
                              metrics=_evaluate(runner, model)))
@@ -88,7 +88,7 @@ def _statistics(model: nn.Module) -> dict[str, Tensor]:
     return {name: buffer for name, buffer in model.named_buffers() if id(buffer) in own}
 
 
-def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in tensors.items()}
 
 
@@ -110,7 +110,7 @@ def _evaluate(runner: Runner, model: Any) -> dict[str, float]:
 
 
 @contextmanager
-def _restored(model: nn.Module, names: list[str]) -> Iterator[None]:
+def _preserving(model: nn.Module, names: list[str]) -> Iterator[None]:
     """Leave the network as it was: its masked weights, its statistics, its mode."""
     parameters = dict(model.named_parameters())
     kept = [(tensor, tensor.detach().clone()) for tensor in (

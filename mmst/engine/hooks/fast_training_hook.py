@@ -13,7 +13,7 @@ from ...registry import HOOKS
 from ...settings.checks import check_choice, check_flag
 from ..run.memory import keep_freed_memory
 from ..run.plan import RunPlan
-from ..run.runner_views import models, unwrapped
+from ..run.runner_views import models, unwrap
 from .interval_hook import IntervalHook
 
 #: Iterations after which ranks agree whether they train without graphs.
@@ -93,7 +93,7 @@ class FastTrainingHook(IntervalHook):
         if self.keep_memory and devices(runner) == {'cpu'}:
             keep_freed_memory()
         if self.cuda_graph and devices(runner) == {'cuda'}:
-            self.graphs = graph_parts(unwrapped(runner), self._side_streams(runner))
+            self.graphs = graph_parts(unwrap(runner), self._side_streams(runner))
         self._apply(runner)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None,
@@ -131,7 +131,7 @@ class FastTrainingHook(IntervalHook):
         for model in models(runner):
             use_ops(model, self.ops)
         if self.compiler is not None:
-            self.compiler(unwrapped(runner))
+            self.compiler(unwrap(runner))
 
 
 def devices(runner: Runner) -> set[str]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from ...errors import TrainingError
 from ...registry import HOOKS
-from ..run.runner_views import find_hook, unwrapped
+from ..run.runner_views import find_hook, unwrap
 from ..run.steps import counts_iterations
 from .interval_hook import IntervalHook
 
@@ -43,10 +43,10 @@ class FiniteHook(IntervalHook):
     def on_step(self, runner: Runner, step: int) -> None:
         if not counts_iterations(runner):
             self._check_losses(runner, runner.iter)
-            check_finite(unwrapped(runner), f'epoch {step}')
+            check_finite(unwrap(runner), f'epoch {step}')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        check_finite(unwrapped(runner), f'iteration {runner.iter + 1}')
+        check_finite(unwrap(runner), f'iteration {runner.iter + 1}')
 
     def _check_losses(self, runner: Runner, done: int) -> None:
         """Look at the losses since the last time; ``done`` iterations are.

@@ -20,7 +20,7 @@ from ..run.events import add_event
 from ..run.offered_units import accept_ticket
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
-from ..run.runner_views import models, refresh_averaged, unwrapped
+from ..run.runner_views import models, refresh_averaged, unwrap
 from ..run.stretched_schedulers import keep_progress, stretch_schedulers
 from ..run.ticket_source import TicketSource
 from .mask_hook import MaskHook
@@ -112,7 +112,7 @@ class FixedMaskHook(MaskHook):
             if other:
                 runner.logger.warning(other)
             stretch_schedulers(runner)
-        self.mask.check_fits({n: p.shape for n, p in unwrapped(runner).named_parameters()})
+        self.mask.check_fits({n: p.shape for n, p in unwrap(runner).named_parameters()})
         self.sparsity = self.mask.sparsity
         self.in_force(runner).put(self.mask)
         refresh_averaged(runner)
@@ -128,7 +128,7 @@ class FixedMaskHook(MaskHook):
         return dict(parts=tuple(dict.fromkeys(name.partition('.')[0] for name in self.mask)))
 
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
-        parameters = dict(unwrapped(runner).named_parameters())
+        parameters = dict(unwrap(runner).named_parameters())
         return {name: parameters[name] for name in self.mask}
 
     def mask_in_force(self, runner: Runner) -> Mask | None:
@@ -147,5 +147,5 @@ class FixedMaskHook(MaskHook):
             meta = next(iter(sources.values())).meta
             self.search_state = {key: meta.get(key) for key in ('survivors', 'supernet')}
         origins = {part: self.source.origin(part) for part in sources}
-        runner.logger.info(carried_table(unwrapped(runner), self.mask, origins))
+        runner.logger.info(carried_table(unwrap(runner), self.mask, origins))
         self._sources = None

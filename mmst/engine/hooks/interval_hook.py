@@ -13,7 +13,7 @@ from ...search.adapters import accept_searched_states
 from ...search.graph.described import attach_described
 from ...settings.checks import check_number
 from ..run.plan import RunPlan, plan_of
-from ..run.runner_views import models, unwrapped
+from ..run.runner_views import models, unwrap
 from ..run.steps import counts_iterations, steps_done, stopped_early, trains
 
 
@@ -80,7 +80,7 @@ def convert_resumed(runner: Runner, checkpoint: dict) -> None:
     """Bring the optimizer's state of an older checkpoint into the present form, once."""
     if is_resumed(runner) and isinstance(runner.optim_wrapper, OptimWrapper):
         convert_optimizer(checkpoint, runner.optim_wrapper.optimizer,
-                          dict(unwrapped(runner).named_parameters()))
+                          dict(unwrap(runner).named_parameters()))
 
 
 def drop_functions(checkpoint: dict) -> None:

@@ -16,7 +16,7 @@ from ...settings.checks import as_number
 from ..optim.level_pass import LevelPass
 from ..run.batches import training_precision
 from ..run.plan import RunPlan
-from ..run.runner_views import unwrapped
+from ..run.runner_views import unwrap
 from .family_file import write_family
 from .interval_hook import check_interval
 from .one_level import OneLevel
@@ -148,7 +148,7 @@ class LevelTraining(OneLevel):
         def note(module: Any, args: tuple, kwargs: dict) -> None:
             inputs[:] = [args, kwargs]
 
-        handle = unwrapped(runner).register_forward_pre_hook(note, with_kwargs=True)
+        handle = unwrap(runner).register_forward_pre_hook(note, with_kwargs=True)
         self._end = handle.remove
         runner.optim_wrapper.level_pass = LevelPass(
             lambda: second_pass(runner, *inputs), place, place < self.place)
@@ -170,7 +170,7 @@ def drawn_place(seed: int | None, iteration: int, places: Sequence[int]) -> int:
 
 def second_pass(runner: Runner, args: tuple, kwargs: dict[str, Any]) -> None:
     """Add the gradients of a training pass on the same images; BN statistics stay as they are."""
-    network: Any = unwrapped(runner)
+    network: Any = unwrap(runner)
     kept = [(tensor, tensor.clone()) for bn in batch_norms(network)
             for tensor in statistics(bn)]
     with training_precision(runner):

@@ -9,7 +9,7 @@ from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
 from ...pruning.prunable import PARTS, prunable_weights
 from ..run.mask_state import MASK, RETURNED, mask_state, returned_state
-from ..run.runner_views import averaged, unwrapped
+from ..run.runner_views import averaged_model, unwrap
 from ..run.since_return import SinceReturn
 from ..run.steps import trains
 from .interval_hook import IntervalHook
@@ -50,14 +50,14 @@ class MaskHook(IntervalHook):
 
     def weights(self, runner: Runner) -> dict[str, nn.Parameter]:
         """Return the prunable weights by parameter name."""
-        return prunable_weights(unwrapped(runner), **self.select)
+        return prunable_weights(unwrap(runner), **self.select)
 
     def on_step(self, runner: Runner, step: int) -> None:
         """Leave the mask as it is: the optimizer wrapper keeps to it."""
 
     def in_force(self, runner: Runner) -> MaskInForce:
         """Return the masks' hold on the network as it is now."""
-        ema = averaged(runner)
+        ema = averaged_model(runner)
         return MaskInForce(lambda: self.weights(runner), runner.optim_wrapper,
                            ema.module if ema is not None else None, self._averages,
                            self.keep_values)

@@ -23,7 +23,7 @@ from ..run.mask_state import MASK, RETURNED, restore
 from ..run.plan import RunPlan
 from ..run.pruning_context import RunnerContext, rehearse_draw
 from ..run.rewrap import rewrap
-from ..run.runner_views import find_hook, refresh_averaged, unwrapped
+from ..run.runner_views import find_hook, refresh_averaged, unwrap
 from ..run.since_return import SinceReturn
 from ..run.steps import counts_iterations, has_ended, max_steps
 from .interval_hook import check_interval
@@ -137,7 +137,7 @@ class PruneHook(MaskHook):
         ema = find_hook(runner, EMAHook) if self.pruner.revives else None
         self._averages = SinceReturn(ema) if ema is not None else None
         log_coverage(runner, self)
-        restore(self.in_force(runner), unwrapped(runner), self._averages, self._loaded)
+        restore(self.in_force(runner), unwrap(runner), self._averages, self._loaded)
         self.levels.restore(self.in_force(runner))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch=None) -> None:

@@ -13,7 +13,7 @@ from ...tickets.imports import listed_imports
 from ...tickets.plain_data import as_plain_data
 from ...tickets.ticket import Ticket
 from ..run.plan import RunPlan
-from ..run.runner_views import find_hook, unwrapped
+from ..run.runner_views import find_hook, unwrap
 from .interval_hook import IntervalHook
 from .search_hook import SearchHook
 from .ticket_hook import described_model
@@ -55,6 +55,6 @@ class RewindHook(IntervalHook):
         meta = dict(step=step, survivors=search.survivors if search else {}, seed=runner.seed,
                     default_scope=runner.default_scope.scope_name,
                     imports=listed_imports(runner.cfg))
-        point = Ticket.from_model(unwrapped(runner), described_model(runner), Mask({}),
+        point = Ticket.from_model(unwrap(runner), described_model(runner), Mask({}),
                                   as_plain_data(meta))
         point.save(Path(runner.work_dir, 'rewind', f'{step}.pth'))

@@ -18,7 +18,7 @@ from ..run.events import add_event, events
 from ..run.offered_units import UNITS, offer_units
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
-from ..run.runner_views import averaged, find_hook, refresh_averaged, unwrapped
+from ..run.runner_views import averaged_model, find_hook, refresh_averaged, unwrap
 from ..run.search_advice import (
     Adviser,
     advise_after_run,
@@ -113,7 +113,7 @@ class SearchHook(IntervalHook):
     def before_train(self, runner: Runner) -> None:
         self._foresee_mask(runner)
         warn(runner, self.costs.warning())
-        self.searcher.begin(unwrapped(runner), self._loaded)
+        self.searcher.begin(unwrap(runner), self._loaded)
         if self._loaded is not None:
             self.last_search = self._loaded['last_search']
         refresh_averaged(runner)
@@ -136,10 +136,10 @@ class SearchHook(IntervalHook):
 
     def search(self, runner: Runner, step: int) -> None:
         """Remove the unimportant units now; ``step`` is the current epoch or iteration."""
-        ema, wrapper = averaged(runner), runner.optim_wrapper
+        ema, wrapper = averaged_model(runner), runner.optim_wrapper
         done, searches = step // self.interval, max_steps(runner) // self.interval
         result = self.searcher.step(
-            unwrapped(runner), ema.module if ema is not None else None,
+            unwrap(runner), ema.module if ema is not None else None,
             (wrapper.optimizer, wrapper.masks, wrapper.returned),
             last=step + self.interval > max_steps(runner), done=done / max(searches, 1),
             agree=decision_of_first_rank)
@@ -156,12 +156,12 @@ class SearchHook(IntervalHook):
             return  # cut off between steps: it goes on
         searches = [event for event in events(runner) if event['kind'] == 'search']
         warn(runner, advise_after_run(searches, self.rho, self.warmup,
-                                      self.searcher.meets_target(unwrapped(runner))))
+                                      self.searcher.meets_target(unwrap(runner))))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
         checkpoint['mmst_search'] = dict(self.searcher.state(), last_search=self.last_search,
-                                         **describe_channels(unwrapped(runner)))
+                                         **describe_channels(unwrap(runner)))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)
@@ -176,4 +176,4 @@ class SearchHook(IntervalHook):
     def _follow(self, runner: Runner) -> None:
         """Let distributed wrapper and penalty follow the network's shapes."""
         rewrap(runner)
-        runner.optim_wrapper.penalty = self.searcher.penalty(unwrapped(runner))
+        runner.optim_wrapper.penalty = self.searcher.penalty(unwrap(runner))

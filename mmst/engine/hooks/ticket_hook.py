@@ -25,7 +25,7 @@ from ..run.events import add_event, events, follows, happened
 from ..run.paper import check_figures, figures_of, paper_table
 from ..run.partial_load import refuse_partial_load
 from ..run.plan import RunPlan
-from ..run.runner_views import evaluated, find_hook, unwrapped
+from ..run.runner_views import evaluated_model, find_hook, unwrap
 from ..run.steps import counts_iterations, max_steps, steps_done, stopped_early, validation_due
 from .fixed_mask_hook import FixedMaskHook
 from .interim_metrics_hook import PREFIX
@@ -99,7 +99,7 @@ class TicketHook(IntervalHook):
             self._save(runner, mask, step, Path(runner.work_dir, 'ticket.pth'))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        refuse_partial_load(unwrapped(runner), checkpoint)
+        refuse_partial_load(unwrap(runner), checkpoint)
 
     def on_stop(self, runner: Runner, step: int) -> None:
         mask = _mask(runner)
@@ -162,7 +162,7 @@ class TicketHook(IntervalHook):
             dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', {}),
             seed=runner.seed, imports=listed_imports(runner.cfg),
             versions=dict(mmst=__version__, torch=torch.__version__, mmengine=mmengine.__version__))
-        Ticket.from_model(evaluated(runner), described_model(runner), mask,
+        Ticket.from_model(evaluated_model(runner), described_model(runner), mask,
                           as_plain_data(meta)).save(path, own=True)
 
 

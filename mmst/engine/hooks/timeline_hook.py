@@ -19,7 +19,7 @@ from ...version import __version__
 from ..run import timeline
 from ..run.events import events
 from ..run.progress import Progress, unit_name
-from ..run.runner_views import find_hook, unwrapped
+from ..run.runner_views import find_hook, unwrap
 from ..run.snapshot import part_widths, snapshot
 from ..run.steps import counts_iterations, iterations_per_step, max_steps, steps_done, trains
 from .interval_hook import IntervalHook
@@ -106,7 +106,7 @@ class TimelineHook(IntervalHook):
     def _look(self, runner: Runner) -> dict[str, Any]:
         prune = find_hook(runner, MaskHook)
         mask = (prune.drawn or prune.mask_in_force(runner)) if prune is not None else None
-        return snapshot(unwrapped(runner), mask or Mask({}), self.input_shape)
+        return snapshot(unwrap(runner), mask or Mask({}), self.input_shape)
 
     def _log(self, runner: Runner, step: int, new: list[dict[str, Any]],
              state: dict[str, Any]) -> None:
@@ -134,7 +134,7 @@ class TimelineHook(IntervalHook):
         shape = first_shape(self.input_shape, *(
             hook.input_shape for hook in (search, ticket) if hook))
         try:
-            snapshot(unwrapped(runner), Mask({}), shape)
+            snapshot(unwrap(runner), Mask({}), shape)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             runner.logger.warning(
                 f'TimelineHook.input_shape = {shape}: the network cannot take it '
@@ -150,7 +150,7 @@ class TimelineHook(IntervalHook):
             steps=max_steps(runner), iterations_per_step=iterations_per_step(runner),
             input_shape=self.input_shape, target=prune and prune.sparsity,
             threshold=search and search.threshold, supernet=search and search.supernet,
-            widths=part_widths(unwrapped(runner)), edges=edges(), seed=runner.seed,
+            widths=part_widths(unwrap(runner)), edges=edges(), seed=runner.seed,
             versions=dict(mmst=__version__, torch=torch.__version__,
                           mmengine=mmengine.__version__)))
 

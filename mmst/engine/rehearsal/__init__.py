@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from ...openmmlab.internals import compile_step, initialize_weights
 from ...randomness import isolated_random_state
-from ..explain import explained
+from ..explain import explaining
 from . import settings
 from .checks import Checked, check
 from .runner import build
@@ -46,11 +46,11 @@ def rehearse(cfg: Config, checked: Checked | None = None, device: int = 0,
             checked = check(cfg)
     places = checked.places
     with sandbox(device) as folder:
-        with explained(places, hint=HINT):
+        with explaining(places, hint=HINT):
             runner = build(cfg, checked.network, folder)
         places.note(runner.log_processor, 'log_processor')
         for section, step in _steps(Rehearsal(runner, places, checked.start, processes)):
-            with explained(places, section, HINT):
+            with explaining(places, section, HINT):
                 step()
 
 

@@ -10,7 +10,7 @@ from ...settings.length import run_length
 from ...settings.sections import check_names, check_sections
 from ...settings.unbuilt import check_test
 from ..build import build_model
-from ..explain import Places, explained
+from ..explain import Places, explaining
 from ..run.processes import check_config
 from ..run.start_file import check_fits_start, check_start
 
@@ -42,7 +42,7 @@ def check(cfg: Config) -> Checked:
     check_toolbox(cfg)
     check_config(cfg)
     places = Places(cfg)
-    with explained(places):
+    with explaining(places):
         check_names(cfg)
         check_test(cfg)
         run_length(cfg)

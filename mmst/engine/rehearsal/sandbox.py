@@ -40,7 +40,7 @@ def sandbox(device: int = 0) -> Iterator[str]:
         warnings.simplefilter('ignore')
         for restore in _restorations():
             stack.callback(restore)
-        for kind in _managed():
+        for kind in _global_classes():
             stack.enter_context(mock.patch.dict(named_instances(kind), clear=True))
         stack.callback(_forget_instances)
         stack.enter_context(mock.patch.dict(os.environ))
@@ -75,16 +75,16 @@ def _restorations() -> list[Callable[[], Any]]:
         partial(cv2.setNumThreads, cv2.getNumThreads())]
 
 
-def _managed(kind: Any = ManagerMixin) -> Iterator[Any]:
+def _global_classes(kind: Any = ManagerMixin) -> Iterator[Any]:
     """Yield the classes whose instances mmengine keeps for everybody, by name."""
     for child in kind.__subclasses__():
         yield child
-        yield from _managed(child)
+        yield from _global_classes(child)
 
 
 def _forget_instances() -> None:
     """Close files and instances of the rehearsal, also those of classes that came with it."""
-    for kind in _managed():
+    for kind in _global_classes():
         for instance in named_instances(kind).values():
             for handler in getattr(instance, 'handlers', ()):
                 handler.close()

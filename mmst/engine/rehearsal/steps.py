@@ -26,7 +26,7 @@ from ..hooks.interval_hook import IntervalHook
 from ..hooks.mask_hook import MaskHook
 from ..hooks.search_hook import SearchHook
 from ..run.plan import plan_of
-from ..run.runner_views import unwrapped
+from ..run.runner_views import unwrap
 from ..run.start_file import check_fits_start, start_file
 from . import settings
 
@@ -88,7 +88,7 @@ class Rehearsal:
 
     def check_hooks(self) -> None:
         """Let hooks check the run; of their work only the averaged copy of the model is done."""
-        accept_searched_states(unwrapped(self.runner))
+        accept_searched_states(unwrap(self.runner))
         settings.check_hooks(self.runner, self.places)
         for hook in self.runner.hooks:
             if isinstance(hook, hooks.EMAHook):
@@ -167,7 +167,7 @@ class Rehearsal:
     def load_start(self) -> None:
         """Load the file that the run starts from; refuse one of another architecture."""
         if self.start is not None:
-            check_fits_start(self.places.cfg, self.start, unwrapped(self.runner))
+            check_fits_start(self.places.cfg, self.start, unwrap(self.runner))
             self.start = None  # A resumed run reads it by itself.
 
     def resume(self) -> None:

@@ -20,7 +20,7 @@ from ...pruning.criteria.base import Criterion
 from ...pruning.gradients import eval_mode, loss_gradients
 from ...randomness import isolated_random_state
 from ...settings.checks import check_number
-from .runner_views import unwrapped
+from .runner_views import unwrap
 
 
 def training_batches(runner: Runner, count: int, seed: int,
@@ -109,4 +109,4 @@ def criterion_gradients(runner: Runner, criterion: Criterion,
         return {}
     wanted = _batches(runner, criterion, seed, batches, key)
     with isolated_random_state(seed):
-        return loss_gradients(unwrapped(runner), weights, wanted)
+        return loss_gradients(unwrap(runner), weights, wanted)

@@ -8,7 +8,7 @@ from torch import nn
 from ...costs.coverage import coverage
 from ...search.searcher import Searcher
 from ...search.units import find_units
-from .runner_views import unwrapped
+from .runner_views import unwrap
 
 
 @runtime_checkable
@@ -40,7 +40,7 @@ def log_coverage(runner: Runner, teller: Hook) -> None:
     search = next((hook for hook in runner.hooks if isinstance(hook, SearchesUnits)), None)
     if teller is not (prune or search):
         return
-    model = unwrapped(runner)
+    model = unwrap(runner)
     weights, parts = ({}, ()) if prune is None else (prune.weights(runner), prune.select['parts'])
     groups = [] if search is None else [
         name for name in find_units(model) if not search.searcher.leaves_alone(name)]

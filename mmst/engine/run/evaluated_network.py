@@ -6,7 +6,7 @@ from torch import nn
 
 from ...errors import config_error
 from .fingerprint import checksums
-from .runner_views import evaluated, find_hook, unwrapped
+from .runner_views import evaluated_model, find_hook, unwrap
 
 
 class EvaluatedNetwork:
@@ -17,7 +17,7 @@ class EvaluatedNetwork:
 
     def expect(self, runner: Runner) -> None:
         """Remember the network that is to be evaluated; call it at the end of training steps."""
-        self._ticket = _sums(evaluated(runner))
+        self._ticket = _sums(evaluated_model(runner))
 
     def check(self, runner: Runner) -> None:
         """Compare; call it before an evaluation, after hooks have exchanged weights.
@@ -27,7 +27,7 @@ class EvaluatedNetwork:
         """
         if self._ticket is None:
             return
-        seen = _sums(unwrapped(runner))
+        seen = _sums(unwrap(runner))
         name = next((n for n, value in self._ticket.items() if seen.get(n) != value), None)
         self._ticket = None
         if name is not None:

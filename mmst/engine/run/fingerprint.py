@@ -9,7 +9,7 @@ from mmengine import dist
 from mmengine.runner import Runner
 from torch import Tensor
 
-from .runner_views import models, unwrapped
+from .runner_views import models, unwrap
 
 #: Entries that are compared, in the order in which a difference is reported.
 PARTS = ('shapes', 'masks', 'BN statistics', 'weights')
@@ -32,7 +32,7 @@ def fingerprint(runner: Runner, statistics: bool = True) -> dict[str, Named]:
     weights = [(f'{kind}.{name}', p) for kind, m in networks for name, p in m.named_parameters()]
     buffers = [(f'{kind}.{name}', b) for kind, m in networks for name, b in m.named_buffers()
                if name.endswith(('running_mean', 'running_var'))]
-    names = {parameter: name for name, parameter in unwrapped(runner).named_parameters()}
+    names = {parameter: name for name, parameter in unwrap(runner).named_parameters()}
     masks = [(names[p], kept['pruned']) for p, kept in runner.optim_wrapper.masks.items()]
     return {
         'shapes': {name: zlib.crc32(repr(tuple(t.shape)).encode())

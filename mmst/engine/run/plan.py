@@ -11,7 +11,7 @@ from torch import nn
 
 from ...errors import config_error
 from ..optim.masked_optim_wrapper import MaskedStep
-from .runner_views import averaged, unwrapped
+from .runner_views import averaged_model, unwrap
 from .steps import counts_iterations, max_steps
 
 
@@ -102,5 +102,5 @@ def plan_of(runner: Runner) -> RunPlan:
     """Return the plan of a runner that trains."""
     return RunPlan(
         steps=max_steps(runner), unit='iterations' if counts_iterations(runner) else 'epochs',
-        wrapper=type(runner.optim_wrapper), hooks=runner.hooks, model=unwrapped(runner),
-        averaged=averaged(runner), cfg=runner.cfg)
+        wrapper=type(runner.optim_wrapper), hooks=runner.hooks, model=unwrap(runner),
+        averaged=averaged_model(runner), cfg=runner.cfg)

@@ -61,7 +61,8 @@ def set_random_state(state: dict[str, Any]) -> None:
         if len(state['cuda']) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([s.cpu() for s in state['cuda']])
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise _damaged(f'its random state cannot be restored ({type(error).__name__})') from error
+        raise _place_error('its random state cannot be restored '
+                           f'({type(error).__name__})') from error
 
 
 def can_stop_inside(runner: Runner) -> bool:
@@ -89,12 +90,12 @@ def read(checkpoint: dict[str, Any]) -> Position:
     try:
         position = Position(**found)
     except TypeError as error:
-        raise _damaged('it has other parts') from error
+        raise _place_error('it has other parts') from error
     numbers = [position.done, position.length]
     states = [position.begin, position.now]
     if (any(type(n) is not int for n in numbers) or not 0 < position.done <= position.length
             or not all(isinstance(s, list) and s for s in states)):
-        raise _damaged(f'{position.done!r} of {position.length!r} batches')
+        raise _place_error(f'{position.done!r} of {position.length!r} batches')
     return position
 
 
@@ -132,6 +133,6 @@ def finish_epoch_first(runner: Runner, position: Position) -> None:
     loop.run_epoch = run_rest
 
 
-def _damaged(problem: str) -> TicketError:
+def _place_error(problem: str) -> TicketError:
     return TicketError(f'the checkpoint\'s place in its epoch makes no sense: {problem}. Remedy: '
                        'resume from an earlier checkpoint, --resume WORK_DIR/epoch_N.pth.')

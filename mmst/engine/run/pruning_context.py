@@ -10,7 +10,7 @@ from ...pruning.mask_in_force import MaskInForce
 from ...pruning.pruner import Pruner
 from .agreement import take_from_first_rank
 from .batches import criterion_gradients, show_inputs
-from .runner_views import averaged, evaluated
+from .runner_views import averaged_model, evaluated_model
 
 _KEY = 'PruneHook.criterion'
 
@@ -32,7 +32,7 @@ class RunnerContext(PruningContext):
         return criterion_gradients(self.runner, criterion, weights, self.seed, self.batches, _KEY)
 
     def show_inputs(self, criterion: Any, weights: Mapping[str, Tensor]) -> None:
-        show_inputs(self.runner, criterion, evaluated(self.runner), weights, self.seed,
+        show_inputs(self.runner, criterion, evaluated_model(self.runner), weights, self.seed,
                     self.batches, _KEY)
 
     def agree(self, kept: Tensor) -> None:
@@ -52,6 +52,6 @@ def rehearse_draw(runner: Runner, pruner: Pruner, weights: Mapping[str, nn.Param
         chosen = dict({weight.shape[2:]: (name, weight)
                        for name, weight in largest_first}.values())
     runner.optim_wrapper.set_masks({})
-    ema = averaged(runner)
+    ema = averaged_model(runner)
     in_force = MaskInForce(lambda: chosen, runner.optim_wrapper, ema and ema.module)
     pruner.draw(in_force, pruner.sparsity / 2, RunnerContext(runner, 0, [batch]), last=True)

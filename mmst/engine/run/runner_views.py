@@ -20,7 +20,7 @@ class WithHooks(Protocol):
         """Return the run's hooks."""
 
 
-def unwrapped(runner: Runner) -> nn.Module:
+def unwrap(runner: Runner) -> nn.Module:
     """Return the model without its distributed wrapper."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
@@ -30,7 +30,7 @@ def find_hook(run: WithHooks, kind: type[H]) -> H | None:
     return next((hook for hook in run.hooks if isinstance(hook, kind)), None)
 
 
-def averaged(runner: Runner) -> BaseAveragedModel | None:
+def averaged_model(runner: Runner) -> BaseAveragedModel | None:
     """Return the EMA model, or None.
 
     Raises:
@@ -46,11 +46,11 @@ def averaged(runner: Runner) -> BaseAveragedModel | None:
 
 def models(runner: Runner) -> list[nn.Module]:
     """Return the model in training and, where there is one, its averaged copy."""
-    ema = averaged(runner)
-    return [unwrapped(runner)] + ([ema.module] if ema is not None else [])
+    ema = averaged_model(runner)
+    return [unwrap(runner)] + ([ema.module] if ema is not None else [])
 
 
-def evaluated(runner: Runner) -> nn.Module:
+def evaluated_model(runner: Runner) -> nn.Module:
     """Return the model that validation sees and that becomes the ticket: the average, if any."""
     return models(runner)[-1]
 
@@ -60,7 +60,7 @@ def refresh_averaged(runner: Runner) -> None:
 
     What a search cuts stays the same object, so that one call before training serves all searches.
     """
-    ema = averaged(runner)
+    ema = averaged_model(runner)
     if ema is not None:
         ema.avg_parameters = (ema.module.state_dict(keep_vars=True) if ema.update_buffers else
                               dict(ema.module.named_parameters()))

@@ -15,23 +15,23 @@ def check_state(checkpoint: Mapping[str, Any]) -> None:
     """
     meta, hub = checkpoint.get('meta'), checkpoint.get('message_hub')
     if not isinstance(meta, Mapping):
-        raise _broken('meta')
+        raise _state_error('meta')
     for key in ('epoch', 'iter'):
         if type(meta.get(key)) is not int or not 0 <= meta[key] < 2**53:
-            raise _broken(f'meta.{key}')
+            raise _state_error(f'meta.{key}')
     if type(meta.get('seed', 0)) not in (int, type(None)):
-        raise _broken('meta.seed')
+        raise _state_error('meta.seed')
     if not isinstance(hub, Mapping):
-        raise _broken('message_hub')
+        raise _state_error('message_hub')
     for key in _HUB:
         if not isinstance(hub.get(key), dict):
-            raise _broken(f'message_hub.{key}')
+            raise _state_error(f'message_hub.{key}')
     if not isinstance(checkpoint.get('optimizer', {}), Mapping):
-        raise _broken('optimizer')
+        raise _state_error('optimizer')
     if not isinstance(checkpoint.get('param_schedulers', []), (list, Mapping)):
-        raise _broken('param_schedulers')
+        raise _state_error('param_schedulers')
 
 
-def _broken(key: str) -> TicketError:
+def _state_error(key: str) -> TicketError:
     return TicketError(f'the checkpoint cannot be resumed from: its {key} is missing or broken. '
                        'Remedy: resume from another checkpoint of the run.')

@@ -62,9 +62,9 @@ def compare(ticket: Ticket, summary: Mapping[str, Any], record: Mapping[str, Any
     shape = summary['input_shape']
     with tempfile.TemporaryDirectory() as folder, Exporter(shape, Path(folder)) as export:
         rows = [_supernet(ticket, summary, record, metric, export),
-                *_recorded(record, metric),
+                *_recorded_rows(record, metric),
                 _ticket(ticket, summary, metric, export),
-                _compacted(ticket, shape, cfg, metric, export),
+                _compact_row(ticket, shape, cfg, metric, export),
                 _sparse_file(ticket, summary, cfg, metric, Path(folder) / 'ticket.sparse')]
         for row in rows:  # all exports are under way
             if row.export is not None:
@@ -108,7 +108,7 @@ def _supernet(ticket, summary, record, metric, export) -> Row:
                _score_of(record, 'dense', metric), export=export('supernet', plain))
 
 
-def _recorded(record, metric) -> list[Row]:
+def _recorded_rows(record, metric) -> list[Row]:
     """Return the searched network and, pruned without training, the same: its zeros are stored."""
     if not {'searched', 'pruned'} <= set(record):
         return []
@@ -124,7 +124,7 @@ def _ticket(ticket, summary, metric, export) -> Row:
                summary['metrics'].get(metric), export=export('ticket', ticket))
 
 
-def _compacted(ticket, shape, cfg, metric, export) -> Row:
+def _compact_row(ticket, shape, cfg, metric, export) -> Row:
     small = smallest(ticket)
     if small is ticket:
         return Row('ticket, compacted', why='its network cannot be compacted')

@@ -17,7 +17,7 @@ from ...models.build import build_model
 from ...openmmlab.safe_checkpoints import safe_load
 from ...settings.parts import leaves
 from ...settings.resolve import resolve
-from ...tickets.registered import check_settings, registered_only
+from ...tickets.registered import check_settings, only_registered
 from ..gallery import Column, prediction, segmentation_gallery
 from .collect import RunData
 from .legend import legend
@@ -49,7 +49,7 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
                    if data.weights is None else 'validation set')
         return [Sample(None, f'The run has no {missing} to draw samples with.')]
     try:
-        with registered_only(data=True):
+        with only_registered(data=True):
             return _draw(copy.deepcopy(data.cfg), data, data.weights, count)
     except Exception as error:  # Data sets and models of any toolbox: anything can come.
         line = ' '.join(str(error).split())[:300]

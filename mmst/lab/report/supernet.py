@@ -8,9 +8,9 @@ from torch import nn
 
 from ...engine.run.snapshot import PARTS, part_widths
 from ...models.build import build_model
-from ...tickets.bounded import bounded
+from ...tickets.bounded import bounding
 from ...tickets.plain_data import as_plain_data
-from ...tickets.registered import check_settings, registered_only
+from ...tickets.registered import check_settings, only_registered
 
 #: Of the largest supernet that a page shows: the paper's has some ten million weights.
 _ELEMENTS, _ENTRIES = 1 << 24, 200
@@ -33,7 +33,7 @@ def supernet_widths(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def _build(settings: dict[str, Any]) -> nn.Module:
     """Build a part without memory for its weights: its settings may be anybody's."""
-    with registered_only(), bounded(_ELEMENTS, _ENTRIES), torch.device('meta'):
+    with only_registered(), bounding(_ELEMENTS, _ENTRIES), torch.device('meta'):
         return build_model(settings)
 
 

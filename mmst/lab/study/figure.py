@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import files
-from ..style import COLOURS, GREY, HATCHES, PALE, as_pictures, curve_styles, styled
+from ..style import COLOURS, GREY, HATCHES, PALE, as_pictures, curve_styles, plot_style
 from .points import OURS, PAPER, Point, as_csv, figure_points, is_reference, section_points
 
 _ACROSS = dict(chance=':', dense='-', search='--')
@@ -23,7 +23,7 @@ def write_figures(table: Mapping[str, Any], folder: Path) -> list[Path]:
 def _pictures(table: Mapping[str, Any]) -> dict[str, bytes]:
     sections = table['sections']
     heights = [4.2 if s['curves'] else 1.3 + 0.32 * len(s['rows']) for s in sections]
-    with styled() as plt:
+    with plot_style() as plt:
         figure, axes = plt.subplots(len(sections), 2, squeeze=False, layout='constrained',
                                     figsize=(11, sum(heights) + 0.6),
                                     gridspec_kw=dict(height_ratios=heights))

@@ -15,7 +15,7 @@ DRAWN = 0.4
 
 
 @contextmanager
-def determined() -> Iterator[None]:
+def without_chance() -> Iterator[None]:
     """Run passes that do not depend on chance, nor on the shapes that numbers were drawn for.
 
     Drop-outs of all kinds become identities, noise becomes 0. What is drawn otherwise is the same

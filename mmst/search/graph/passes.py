@@ -7,7 +7,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ..norms import is_batch_norm
-from .determined import determined
+from .determined import without_chance
 
 
 def passes(image: Tensor) -> dict[str, Callable[[nn.Module], Any]]:
@@ -29,7 +29,7 @@ def run(model: nn.Module, image: Tensor, training: bool) -> Any:
     for module in model.modules():
         if is_batch_norm(module) or 'Drop' in type(module).__name__:
             module.training = False
-    with determined():
+    with without_chance():
         return _outputs(model, image)
 
 

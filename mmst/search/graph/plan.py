@@ -145,10 +145,10 @@ def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
     why = {name: _UNUSED if name in trace.unused() else _STAY if not bool(
         components[name][0].any()) else _ONE for name in sorted(norms - inside)}
     plan = Plan(groups, sizes, dict(trace.used), why, dict(trace.norms))
-    return plan.without(_unsaved(model, plan))
+    return plan.without(_find_unsaved(model, plan))
 
 
-def _unsaved(model: nn.Module, plan: Plan) -> dict[str, str]:
+def _find_unsaved(model: nn.Module, plan: Plan) -> dict[str, str]:
     """Return groups with buffers that states leave out, where units differ: the network of a file
     could not find out which units are left.
     """

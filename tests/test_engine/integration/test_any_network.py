@@ -18,7 +18,7 @@ from mmst.deploy.export.deployed import Deployed, smallest
 from mmst.deploy.export.onnx_file import check_onnx, export_onnx
 from mmst.engine import FixedMaskHook, SearchHook
 from mmst.engine.run import offered_units
-from mmst.engine.run.runner_views import averaged, find_hook, unwrapped
+from mmst.engine.run.runner_views import averaged_model, find_hook, unwrap
 from mmst.errors import ConfigError, TicketError
 from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.search.adapters import accept_searched_states
@@ -32,7 +32,7 @@ EPOCHS = 4
 @torch.no_grad()
 def weaken(runner):
     """The first third of each group's units lose their importance, also in the average."""
-    for model in (unwrapped(runner), averaged(runner).module):
+    for model in (unwrap(runner), averaged_model(runner).module):
         for group in find_units(model).values():
             for scale in group.scales:
                 scale.parameter.index_fill_(
@@ -69,7 +69,7 @@ def image():
 def test_search_removes_channels_of_every_group_and_training_goes_on(run):
     searches = [event for event in tiny.events(run) if event['kind'] == 'search']
     assert [event['step'] for event in searches] == [2, 4]
-    groups = find_units(unwrapped(run))
+    groups = find_units(unwrap(run))
     for event in searches:
         assert {removed['group'] for removed in event['removed']} == set(groups)
     assert searches[1]['macs'] < searches[0]['macs'] < find_supernet(run)['macs']
@@ -81,17 +81,17 @@ def find_supernet(run):
 
 def test_optimizer_state_and_masks_have_the_shapes_that_are_left(run):
     optimizer = run.optim_wrapper.optimizer
-    for p in unwrapped(run).parameters():
+    for p in unwrap(run).parameters():
         for value in optimizer.state[p].values():
             assert not torch.is_tensor(value) or value.dim() == 0 or value.shape == p.shape
     assert {id(p) for group in optimizer.param_groups for p in group['params']} == {
-        id(p) for p in unwrapped(run).parameters()}
+        id(p) for p in unwrap(run).parameters()}
     for p, mask in run.optim_wrapper.masks.items():
         assert mask['pruned'].shape == p.shape and not bool(p[mask['pruned']].any())
 
 
 def test_ticket_is_rebuilt_without_a_config_in_another_process(run, ticket, image, tmp_path):
-    network = averaged(run).module.eval()
+    network = averaged_model(run).module.eval()
     torch.save(image, tmp_path / 'image.pth')
     program = ('import sys, torch, any_nets; from mmst.tickets import Ticket\n'
                'with torch.no_grad(): torch.save(Ticket.load(sys.argv[1]).build()(torch.load('
@@ -123,8 +123,8 @@ def test_resumed_run_ends_bit_for_bit_like_the_run_itself(run, tmp_path, monkeyp
     monkeypatch.setattr(offered_units, 'find_plan', fail)
     again = make(tmp_path, load_from=f'{run.work_dir}/epoch_{epoch}.pth', resume=True)
     again.train()
-    for one, other in ((unwrapped(again), unwrapped(run)),
-                       (averaged(again).module, averaged(run).module)):
+    for one, other in ((unwrap(again), unwrap(run)),
+                       (averaged_model(again).module, averaged_model(run).module)):
         expected = other.state_dict()
         assert all(torch.equal(value, expected[key]) for key, value in one.state_dict().items())
 
@@ -179,7 +179,7 @@ def test_backbone_is_transferred_under_a_head_for_other_classes(run, ticket, tmp
     model = dict(any_nets.MODEL, classes=2 * any_nets.CLASSES)
     runner = fixed(tmp_path, f'{run.work_dir}/ticket.pth', model, parts=['backbone'])
     runner.train()
-    head = unwrapped(runner).decode_head
+    head = unwrap(runner).decode_head
     assert head[0][0].in_channels == ticket.state_dict['decode_head.0.0.weight'].shape[1]
     assert head[2].out_channels == 2 * any_nets.CLASSES
     assert Ticket.load(tmp_path / 'ticket.pth').build() is not None
@@ -199,7 +199,7 @@ def test_unknown_choice_is_refused(tmp_path, key, value):
 def test_modules_that_declare_units_keep_offering_them(tmp_path):
     runner = tiny.make(tmp_path)
     runner.train()
-    assert channels_of(unwrapped(runner)) is None
+    assert channels_of(unwrap(runner)) is None
 
 
 def test_weights_that_a_run_starts_from_fill_the_whole_network(run, tmp_path):
@@ -209,7 +209,7 @@ def test_weights_that_a_run_starts_from_fill_the_whole_network(run, tmp_path):
     runner = make(tmp_path, load_from=str(path), weak=False)
     seen = {}
     runner.register_hook(tiny.Probe(before_train_epoch=lambda r: seen.setdefault(
-        'first', {k: v.clone() for k, v in unwrapped(r).state_dict().items()})), 90)
+        'first', {k: v.clone() for k, v in unwrap(r).state_dict().items()})), 90)
     runner.train()
     assert all(torch.equal(seen['first'][key], value) for key, value in state.items())
 

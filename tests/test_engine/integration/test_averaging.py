@@ -2,7 +2,7 @@
 import pytest
 import torch
 from mmengine.model import ExponentialMovingAverage
-from tiny import WEAKEN, averaged, find_hook, make, run, shipped_hooks, timeline, unwrapped
+from tiny import WEAKEN, averaged_model, find_hook, make, run, shipped_hooks, timeline, unwrap
 from torch import nn
 
 from mmst.engine import MaskedOptimWrapper, SearchHook
@@ -23,8 +23,8 @@ def set_scales(epoch):
     @torch.no_grad()
     def act(runner):
         if runner.epoch + 1 == epoch:
-            copies = find_units(averaged(runner).module)
-            for name, group in find_units(unwrapped(runner)).items():
+            copies = find_units(averaged_model(runner).module)
+            for name, group in find_units(unwrap(runner)).items():
                 group.gamma.fill_(1.)
                 copies[name].gamma.fill_(1.)
                 group.gamma[[0, 2]] = 0.
@@ -58,10 +58,10 @@ def test_the_average_goes_on_after_the_network_has_shrunk(tmp_path, ema):
 
     def remember(runner):
         before.clear()
-        before.update({n: t.clone() for n, t in averaged(runner).module.state_dict().items()})
+        before.update({n: t.clone() for n, t in averaged_model(runner).module.state_dict().items()})
 
     def compare(runner):
-        model, copies = unwrapped(runner).state_dict(), averaged(runner).module.state_dict()
+        model, copies = unwrap(runner).state_dict(), averaged_model(runner).module.state_dict()
         step = runner.iter
         momentum = 0.2 if ema == 'plain' else max(0.2, 9 / (9 + step)) if step else 1.
         for name, value in copies.items():
@@ -73,8 +73,8 @@ def test_the_average_goes_on_after_the_network_has_shrunk(tmp_path, ema):
                  probes=[WEAKEN, (49, dict(before_train_iter=remember)),
                          (51, dict(after_train_iter=compare))])
     assert len(updates) == 8 and updates[7] < updates[4] < updates[0]
-    shapes = [p.shape for p in averaged(runner).module.parameters()]
-    assert shapes == [p.shape for p in unwrapped(runner).parameters()]
+    shapes = [p.shape for p in averaged_model(runner).module.parameters()]
+    assert shapes == [p.shape for p in unwrap(runner).parameters()]
 
 
 @pytest.mark.parametrize('hooks', [dict(search=False, prune=dict(reactivation=None)),
@@ -107,11 +107,11 @@ def test_evaluation_and_ticket_are_those_of_the_average(tmp_path):
     seen = {}
 
     def act(runner):
-        seen.update({n: t.clone() for n, t in unwrapped(runner).state_dict().items()})
+        seen.update({n: t.clone() for n, t in unwrap(runner).state_dict().items()})
 
     runner = run(tmp_path, 2, val=2, ticket=True, probes=[('LOWEST', dict(before_val_epoch=act))])
     state = Ticket.load(tmp_path / 'ticket.pth').state_dict
-    copies, model = averaged(runner).module.state_dict(), unwrapped(runner).state_dict()
+    copies, model = averaged_model(runner).module.state_dict(), unwrap(runner).state_dict()
     assert all(torch.equal(state[n], seen[n]) and torch.equal(state[n], copies[n]) for n in state)
     assert any(not torch.equal(state[n], model[n]) for n in state)
 

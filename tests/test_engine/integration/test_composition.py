@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch._dynamo
 from mmengine.runner import Runner
-from tiny import WEAKEN, Probe, config, events, find_hook, make, timeline, unwrapped
+from tiny import WEAKEN, Probe, config, events, find_hook, make, timeline, unwrap
 
 from mmst.engine import PruneHook
 
@@ -52,7 +52,7 @@ def test_parameter_groups_and_layer_wise_rates(tmp_path):
     found = []
 
     def settings(runner):
-        names = {p: name for name, p in unwrapped(runner).named_parameters()}
+        names = {p: name for name, p in unwrap(runner).named_parameters()}
         groups = runner.optim_wrapper.optimizer.param_groups
         found.append({names[p]: (g['lr'], g['weight_decay']) for g in groups for p in g['params']})
         state = runner.optim_wrapper.optimizer.state
@@ -64,7 +64,7 @@ def test_parameter_groups_and_layer_wise_rates(tmp_path):
             norm_decay_mult=0., bias_decay_mult=0.,
             custom_keys={'backbone.fusions': dict(lr_mult=0.5), 'neck': dict(lr_mult=2.)})))
     assert all(names == found[0] for names in found) and len(found) == 6
-    assert set(found[0]) == {name for name, _ in unwrapped(runner).named_parameters()}
+    assert set(found[0]) == {name for name, _ in unwrap(runner).named_parameters()}
     assert {rate for rate, _ in found[0].values()} == {0.01, 0.005, 0.02}
     assert {decay for _, decay in found[0].values()} == {0., 0.05}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import averaged, config, events, make, timeline, unwrapped, weaken
+from tiny import averaged_model, config, events, make, timeline, unwrap, weaken
 
 from mmst.tickets import Ticket
 
@@ -57,8 +57,8 @@ def test_checkpoints_come_by_iteration_and_the_best_is_one_at_the_target(whole):
 def test_resumed_in_the_middle_it_ends_with_the_same_bits(whole, tmp_path, iteration):
     again = run(tmp_path, resume=True, load_from=f'{whole.work_dir}/iter_{iteration}.pth')
     assert timeline(whole) == timeline(again)
-    for first, second in zip((unwrapped(whole), averaged(whole).module),
-                             (unwrapped(again), averaged(again).module), strict=True):
+    for first, second in zip((unwrap(whole), averaged_model(whole).module),
+                             (unwrap(again), averaged_model(again).module), strict=True):
         second = second.state_dict()
         assert all(torch.equal(value, second[name]) for name, value in first.state_dict().items())
     first, second = (Ticket.load(f'{runner.work_dir}/ticket.pth') for runner in (whole, again))

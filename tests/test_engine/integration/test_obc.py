@@ -1,11 +1,11 @@
 """Optimal brain compression as the criterion of a run: its last prune, and the ticket of it."""
 import pytest
 import torch
-from tiny import SIZE, pruned_weights, prunes, run, unwrapped
+from tiny import SIZE, pruned_weights, prunes, run, unwrap
 
 from mmst.engine import PruneHook
 from mmst.engine.run.pruning_context import RunnerContext
-from mmst.engine.run.runner_views import averaged, find_hook
+from mmst.engine.run.runner_views import averaged_model, find_hook
 from mmst.pruning.criteria import Magnitude, OptimalBrainCompression
 from mmst.tickets import Ticket
 
@@ -41,7 +41,7 @@ def test_pruned_weights_are_0_in_the_network_and_its_average(finished):
 def test_the_ticket_has_the_weights_that_make_up_for_the_others(finished):
     runner, _, folder = finished
     ticket = Ticket.load(folder / 'ticket.pth')
-    kept = averaged(runner).module if averaged(runner) else unwrapped(runner)
+    kept = averaged_model(runner).module if averaged_model(runner) else unwrap(runner)
     for name, value in kept.named_parameters():
         assert torch.equal(ticket.state_dict[name], value)
 
@@ -49,7 +49,7 @@ def test_the_ticket_has_the_weights_that_make_up_for_the_others(finished):
 def test_outputs_change_less_than_by_magnitude(tmp_path):
     """One network, drawn once by each criterion: the error against its outputs before."""
     runner = run(tmp_path, 2, prune=dict(PRUNE, criterion=dict(type='obc', batches=4)))
-    hook, model = find_hook(runner, PruneHook), unwrapped(runner)
+    hook, model = find_hook(runner, PruneHook), unwrap(runner)
     image = torch.randn(4, 3, *SIZE, generator=torch.Generator().manual_seed(0))
     hook.lift(runner, 1)
     weights = hook.weights(runner)
@@ -62,7 +62,8 @@ def test_outputs_change_less_than_by_magnitude(tmp_path):
         with torch.no_grad():
             for n, weight in weights.items():
                 weight.copy_(state[n])
-            copies = dict(averaged(runner).module.named_parameters()) if averaged(runner) else {}
+            average = averaged_model(runner)
+            copies = dict(average.module.named_parameters()) if average else {}
             for n in weights:
                 if n in copies:
                     copies[n].copy_(state[n])

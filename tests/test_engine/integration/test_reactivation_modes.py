@@ -1,7 +1,7 @@
 """IR-S, IR-P and no reactivation in a run: when masks are lifted, and how weights return."""
 import pytest
 import torch
-from tiny import WEAKEN, averaged, find_hook, make, pruned_weights, run, timeline
+from tiny import WEAKEN, averaged_model, find_hook, make, pruned_weights, run, timeline
 
 from mmst.engine import PruneHook, SearchHook
 from mmst.pruning.criteria.base import Criterion
@@ -175,7 +175,7 @@ def test_the_averaged_copy_is_masked_like_the_model(tmp_path):
     """Also where only the average had weights that the mask prunes."""
     runner = run(tmp_path, prune=prune('search'), probes=[WEAKEN], **ORDER)
     names = [name for name, *_ in pruned_weights(runner)]
-    assert names and averaged(runner) is not None
+    assert names and averaged_model(runner) is not None
     for _name, weight, copy, pruned in pruned_weights(runner):
         assert weight.shape == copy.shape
         assert (copy[pruned] == 0).all()
@@ -188,7 +188,7 @@ def test_magnitudes_are_those_of_the_current_weights(tmp_path):
 
     @torch.no_grad()
     def disagree(runner):
-        copies = dict(averaged(runner).module.named_parameters())
+        copies = dict(averaged_model(runner).module.named_parameters())
         for name, weight in find_hook(runner, PruneHook).weights(runner).items():
             copies[name].copy_(weight.reciprocal().clamp(-1e6, 1e6))
         found.update({name: weight.detach().abs() for name, weight in

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from small_nets import TwoBranches
-from tiny import BACKBONE, NECK, SIZE, WEAKEN, TinySegmentor, find_hook, make, run, unwrapped
+from tiny import BACKBONE, NECK, SIZE, WEAKEN, TinySegmentor, find_hook, make, run, unwrap
 
 from mmst.costs.latency.table import Entry, LatencyTable
 from mmst.costs.latency.this_machine import this_machine
@@ -38,7 +38,7 @@ def table(supernet, tmp_path_factory):
 
 
 def predicted(runner, table, mask=None):
-    return LatencyTable.load(table).predict(unwrapped(runner), mask)
+    return LatencyTable.load(table).predict(unwrap(runner), mask)
 
 
 def search(tmp_path, table, epochs=3, prune=False, **settings):
@@ -61,7 +61,7 @@ def test_the_time_is_that_under_the_mask_of_the_target_sparsity(tmp_path, table)
     seen = []
 
     def look(runner):
-        costs, model = find_hook(runner, SearchHook).costs, unwrapped(runner)
+        costs, model = find_hook(runner, SearchHook).costs, unwrap(runner)
         before = [p.clone() for p in model.parameters()]
         mask = find_hook(runner, PruneHook).pruner.forecast(model)
         seen.append((mask.sparsity, costs(model)['ms'], predicted(runner, table, mask),
@@ -123,9 +123,9 @@ def test_units_are_penalised_by_their_milliseconds(tmp_path, supernet, table):
     runner = make(tmp_path, 2, prune=False, search=dict(table=table))
     hook = find_hook(runner, SearchHook)
     runner.call_hook('before_run')
-    hook.searcher.begin(unwrapped(runner))
-    penalty = hook.searcher.penalty(unwrapped(runner))
-    groups = find_units(unwrapped(runner))
+    hook.searcher.begin(unwrap(runner))
+    penalty = hook.searcher.penalty(unwrap(runner))
+    groups = find_units(unwrap(runner))
     assert float(torch.cat(penalty.costs).mean()) == pytest.approx(1)
     first = next(iter(groups))
     expand = 0.001 * 4

@@ -1,6 +1,6 @@
 """Tiny runs whose search has a target, a divisor, a minimum, or layers to leave alone."""
 import pytest
-from tiny import SIZE, WEAKEN, find_hook, make, run, unwrapped
+from tiny import SIZE, WEAKEN, find_hook, make, run, unwrap
 
 from mmst.costs.cost import layer_costs, total
 from mmst.engine import SearchHook
@@ -10,7 +10,7 @@ from mmst.search.units import find_units
 
 
 def costs(runner):
-    return total(layer_costs(unwrapped(runner), SIZE))
+    return total(layer_costs(unwrap(runner), SIZE))
 
 
 def search(tmp_path, epochs=3, probes=(WEAKEN, ), **settings):
@@ -53,19 +53,19 @@ def test_the_factor_on_rho_is_resumed(tmp_path, supernet):
 
 
 def test_channels_stay_multiples_of_the_divisor(tmp_path):
-    counts = [n for group in find_units(unwrapped(search(tmp_path, 2, divisor=4))).values()
+    counts = [n for group in find_units(unwrap(search(tmp_path, 2, divisor=4))).values()
               for n in group.count_by_label().values()]
     assert counts and not any(n % 4 for n in counts) and min(counts) < 8
 
 
 def test_groups_keep_the_minimum(tmp_path):
     runner = search(tmp_path, 3, minimum=7, threshold=0.999)
-    assert min(len(group) for group in find_units(unwrapped(runner)).values()) == 7
+    assert min(len(group) for group in find_units(unwrap(runner)).values()) == 7
 
 
 def test_layers_that_are_left_alone_keep_their_units_and_get_no_penalty(tmp_path):
     runner = search(tmp_path, 2, leave_alone='neck')
-    groups = find_units(unwrapped(runner))
+    groups = find_units(unwrap(runner))
     assert len(groups['neck.block.mixconv.channels']) == 3 * 2 * 8
     assert any(len(group) < 24 for name, group in groups.items() if 'neck' not in name)
     scales = {id(s) for s in runner.optim_wrapper.penalty.scales}

@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmst.engine.distillation.losses import divergence, heat_map_error, resized, share_counted
+from mmst.engine.distillation.losses import divergence, heat_map_error, resize, share_counted
 
 
 def logits(*shape, seed=0):
@@ -51,5 +51,5 @@ def test_share_of_labelled_pixels_is_that_under_each_position():
 
 
 def test_maps_of_another_stride_take_the_students_size():
-    assert resized(logits(1, 2, 2, 2), logits(1, 2, 6, 4)).shape == (1, 2, 6, 4)
-    assert resized(logits(1, 2), logits(1, 2)).shape == (1, 2)
+    assert resize(logits(1, 2, 2, 2), logits(1, 2, 6, 4)).shape == (1, 2, 6, 4)
+    assert resize(logits(1, 2), logits(1, 2)).shape == (1, 2)

@@ -6,7 +6,7 @@ import rank_jobs
 import ranks
 import tiny
 import torch
-from tiny import WEAKEN, find_hook, make, unwrapped
+from tiny import WEAKEN, find_hook, make, unwrap
 
 from mmst.engine import DistillationHook
 from mmst.engine.distillation.dense_average import TEACHER
@@ -50,7 +50,7 @@ def test_teacher_is_the_average_of_the_steps_without_a_mask_since_the_last_chang
 
     def note(runner):
         hook = find_hook(runner, DistillationHook)
-        state = {k: v.clone() for k, v in unwrapped(runner).state_dict().items()
+        state = {k: v.clone() for k, v in unwrap(runner).state_dict().items()
                  if v.is_floating_point()}
         (teachers if runner.optim_wrapper.masks else dense).append(
             copy.deepcopy(hook.average.module.state_dict()) if runner.optim_wrapper.masks
@@ -73,7 +73,7 @@ def test_search_under_a_mask_leaves_the_teacher_alone(tmp_path):
     def note(runner):
         hook = find_hook(runner, DistillationHook)
         sizes.append([sum(p.numel() for p in model.parameters())
-                      for model in (unwrapped(runner), hook.average.module)])
+                      for model in (unwrap(runner), hook.average.module)])
 
     run_settings = dict(settings(tmp_path), probes=[WEAKEN, (90, dict(after_train_epoch=note))],
                         prune=dict(sparsity=0.5, interval=1, reactivation=None))
@@ -94,7 +94,7 @@ def test_pruned_network_ends_nearer_to_its_teacher(tmp_path):
                       prune=dict(sparsity=0.6, interval=2, reactivation=None,
                                  schedule='one_shot'))
         runner.train()
-        hook, model = find_hook(runner, DistillationHook), unwrapped(runner).eval()
+        hook, model = find_hook(runner, DistillationHook), unwrap(runner).eval()
         images = runner.train_dataloader.dataset.images
         with torch.no_grad():
             distances[name] = float((hook.average.module(images).softmax(1)
@@ -109,7 +109,7 @@ def end_of(folder, **more):
     runner.train()
     average = find_hook(runner, DistillationHook).average
     teacher = {f'teacher.{name}': value for name, value in average.module.state_dict().items()}
-    return dict(unwrapped(runner).state_dict(), **teacher, steps=torch.tensor(average.steps))
+    return dict(unwrap(runner).state_dict(), **teacher, steps=torch.tensor(average.steps))
 
 
 @pytest.fixture(scope='module')

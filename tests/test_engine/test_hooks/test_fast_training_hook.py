@@ -3,7 +3,7 @@ import pytest
 import torch
 from graphs import stand_in
 from mmengine.logging import MMLogger
-from tiny import WEAKEN, averaged, find_hook, make, run, timeline, unwrapped
+from tiny import WEAKEN, averaged_model, find_hook, make, run, timeline, unwrap
 
 from mmst.engine import FastTrainingHook, SearchHook
 from mmst.engine.hooks import fast_training_hook
@@ -60,9 +60,9 @@ def test_a_run_by_the_kernel_ends_like_one_by_convolutions(tmp_path, maps):
     other = run(tmp_path / 'fast', 2, custom_hooks=fast(), **settings)
     assert len(maps) > 20 and all(maps)  # training alone: no evaluation, no recalibration
     assert timeline(plain) == timeline(other) and ('search', 2) in timeline(plain)
-    assert get_widths(unwrapped(plain)) == get_widths(unwrapped(other))
-    assert_close(unwrapped(plain), unwrapped(other))
-    assert_close(averaged(plain).module, averaged(other).module)
+    assert get_widths(unwrap(plain)) == get_widths(unwrap(other))
+    assert_close(unwrap(plain), unwrap(other))
+    assert_close(averaged_model(plain).module, averaged_model(other).module)
 
 
 @needs_kernel
@@ -73,7 +73,7 @@ def test_a_resumed_run_by_the_kernel_equals_an_uninterrupted_one_to_the_bit(tmp_
     again = run(tmp_path / 'again', 4, resume=True,
                 load_from=str(tmp_path / 'whole' / 'epoch_2.pth'), **settings)
     assert maps and len(kept) == 2
-    for model in (unwrapped, lambda runner: averaged(runner).module):
+    for model in (unwrap, lambda runner: averaged_model(runner).module):
         first, second = model(whole).state_dict(), model(again).state_dict()
         assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -81,9 +81,9 @@ def test_a_resumed_run_by_the_kernel_equals_an_uninterrupted_one_to_the_bit(tmp_
 def test_switched_off_it_changes_nothing(tmp_path, maps, kept):
     runner = run(tmp_path, 2, custom_hooks=fast(kernel=False, keep_memory=False))
     assert not maps and not kept
-    paths = [m for m in unwrapped(runner).modules() if isinstance(m, MixConv)]
+    paths = [m for m in unwrap(runner).modules() if isinstance(m, MixConv)]
     assert paths and all(type(path.ops) is Ops for path in paths)
-    assert {type(m.ops) for m in unwrapped(runner).modules() if hasattr(m, 'ops')} == {Ops}
+    assert {type(m.ops) for m in unwrap(runner).modules() if hasattr(m, 'ops')} == {Ops}
 
 
 def test_compiled_blocks_follow_a_search(tmp_path):
@@ -95,7 +95,7 @@ def test_compiled_blocks_follow_a_search(tmp_path):
 
     runner = run(tmp_path, 2, search=dict(interval=1), custom_hooks=fast(
         kernel=False, compile='eager'), probes=[WEAKEN, (80, dict(after_train_epoch=keep))])
-    blocks = search_blocks(unwrapped(runner)).values()
+    blocks = search_blocks(unwrap(runner)).values()
     assert all(block.ops.function in functions[-1].values() for block in blocks)
     assert set(functions[0]) != set(functions[1])
     assert find_hook(runner, SearchHook).last_search == 2
@@ -109,7 +109,7 @@ def test_compiled_blocks_follow_a_search(tmp_path):
 def test_kernels_run_on_a_gpu_where_graphs_launch_them_or_where_asked_for(tmp_path, settings,
                                                                          ops):
     runner = run(tmp_path, 2, custom_hooks=fast(**settings))
-    for model in (unwrapped(runner), averaged(runner).module):  # both are recalibrated
+    for model in (unwrap(runner), averaged_model(runner).module):  # both are recalibrated
         assert {m.ops for m in model.modules() if isinstance(m, MixConv)} == {ops}
 
 
@@ -136,9 +136,9 @@ def test_a_run_by_graphs_ends_like_one_without(tmp_path, graphs):
     other = run(tmp_path / 'graphs', 3, custom_hooks=fast(kernel=False), **settings)
     assert [graph.captures for graph in graphs] == [2, 2]  # once, and after the search
     assert timeline(plain) == timeline(other) and ('search', 2) in timeline(plain)
-    assert get_widths(unwrapped(plain)) == get_widths(unwrapped(other))
-    assert_close(unwrapped(plain), unwrapped(other))
-    assert_close(averaged(plain).module, averaged(other).module)
+    assert get_widths(unwrap(plain)) == get_widths(unwrap(other))
+    assert_close(unwrap(plain), unwrap(other))
+    assert_close(averaged_model(plain).module, averaged_model(other).module)
 
 
 def test_a_validation_keeps_graphs_and_the_end_of_training_removes_them(tmp_path, graphs):
@@ -151,7 +151,7 @@ def test_a_validation_keeps_graphs_and_the_end_of_training_removes_them(tmp_path
                  custom_hooks=fast(kernel=False),
                  probes=[(80, dict(after_train_epoch=look, after_val_epoch=look))])
     assert held == [[True, True], [True, True]]
-    assert not any('forward' in vars(part) for part in unwrapped(runner).children())
+    assert not any('forward' in vars(part) for part in unwrap(runner).children())
 
 
 @pytest.mark.parametrize('settings, printed', [

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from opened import counting_opens, needs_inotify
-from tiny import WEAKEN, averaged, find_hook, pruned_weights, run, timeline, unwrapped
+from tiny import WEAKEN, averaged_model, find_hook, pruned_weights, run, timeline, unwrap
 
 from mmst.engine import FixedMaskHook
 from mmst.engine.run.coverage import log_coverage
@@ -59,7 +59,7 @@ def test_it_starts_from_the_tickets_weights(tmp_path, searched):
     ticket, states = Ticket.load(searched / 'ticket.pth'), []
     probe = (99, dict(before_train=lambda runner: states.extend(
         {k: v.clone() for k, v in m.state_dict().items()}
-        for m in (unwrapped(runner), averaged(runner).module))))
+        for m in (unwrap(runner), averaged_model(runner).module))))
     retrain(tmp_path, searched / 'ticket.pth', epochs=1, probes=[probe])
     for state in states:
         assert all(torch.equal(state[name], value) for name, value in ticket.state_dict.items())
@@ -85,7 +85,7 @@ def test_a_resumed_retraining_ends_like_an_uninterrupted_one(tmp_path, searched)
     resumed = retrain(tmp_path / 'b', ticket, 3, load_from=str(tmp_path / 'a' / 'epoch_1.pth'),
                       resume=True, probes=[keeps_its_mask(found)], **every)
     assert found and not any(found)
-    one, other = unwrapped(whole).state_dict(), unwrapped(resumed).state_dict()
+    one, other = unwrap(whole).state_dict(), unwrap(resumed).state_dict()
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     assert timeline(resumed) == timeline(whole)
 
@@ -137,7 +137,7 @@ def test_a_search_only_ticket_keeps_its_architecture(tmp_path):
     before = Ticket.load(tmp_path / 'search' / 'ticket.pth')
     runner = retrain(tmp_path / 'more', tmp_path / 'search' / 'ticket.pth')
     after = Ticket.load(tmp_path / 'more' / 'ticket.pth')
-    assert get_widths(unwrapped(runner)) == get_widths(before.build())
+    assert get_widths(unwrap(runner)) == get_widths(before.build())
     assert after.sparsity == 0. and not find_hook(runner, FixedMaskHook).mask
 
 

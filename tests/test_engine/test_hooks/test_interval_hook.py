@@ -3,7 +3,7 @@ import pytest
 import torch
 from tiny import (
     WEAKEN,
-    averaged,
+    averaged_model,
     events,
     find_hook,
     make,
@@ -11,7 +11,7 @@ from tiny import (
     prunes,
     run,
     timeline,
-    unwrapped,
+    unwrap,
     weaken,
 )
 
@@ -89,8 +89,8 @@ def test_a_resumed_run_ends_like_one_that_was_not_interrupted(tmp_path):
                        load_from=str(tmp_path / 'iter_3.pth'), **settings)
     again.train()
     assert events(whole) == events(again)
-    for first, second in ((unwrapped(whole), unwrapped(again)),
-                          (averaged(whole).module, averaged(again).module)):
+    for first, second in ((unwrap(whole), unwrap(again)),
+                          (averaged_model(whole).module, averaged_model(again).module)):
         second = second.state_dict()
         assert all(torch.equal(value, second[name]) for name, value in first.state_dict().items())
     masks = [[pruned for *_, pruned in pruned_weights(runner)] for runner in (whole, again)]

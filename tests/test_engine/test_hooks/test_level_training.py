@@ -6,7 +6,7 @@ import pytest
 import rank_jobs
 import ranks
 import torch
-from tiny import WEAKEN, find_hook, make, unwrapped
+from tiny import WEAKEN, find_hook, make, unwrap
 
 from mmst.engine import PruneHook
 from mmst.engine.hooks.level_training import LEVELS, drawn_place
@@ -114,7 +114,7 @@ def test_second_pass_adds_its_gradients_to_those_of_the_first(tmp_path):
 
     def gradients(runner):
         hook = find_hook(runner, PruneHook)
-        model, data = unwrapped(runner), runner.train_dataloader.dataset[0]
+        model, data = unwrap(runner), runner.train_dataloader.dataset[0]
         batch = {key: value[None] for key, value in data.items()}
         wrapper, weights = runner.optim_wrapper, hook.weights(runner)
         step, wrapper.optimizer.step = wrapper.optimizer.step, lambda *args, **kwargs: found.update(

@@ -1,7 +1,7 @@
 """Pruning in a run: the sparsity at each prune, the order of events, which weights."""
 import pytest
 import torch
-from tiny import WEAKEN, find_hook, pruned_weights, prunes, run, timeline, unwrapped
+from tiny import WEAKEN, find_hook, pruned_weights, prunes, run, timeline, unwrap
 
 from mmst.engine import PruneHook
 from mmst.errors import ConfigError
@@ -92,7 +92,7 @@ def test_without_reactivation_a_search_that_lowers_the_sparsity_draws_again(tmp_
     def weaken_pruned(runner):
         if runner.epoch + 1 != 3:
             return
-        for block in (m for m in unwrapped(runner).modules() if hasattr(m, 'depthwise_bn')):
+        for block in (m for m in unwrap(runner).modules() if hasattr(m, 'depthwise_bn')):
             lost = (block.expand.weight == 0).flatten(1).float().mean(1)
             block.depthwise_bn.weight[lost >= 0.5] = 0.
 
@@ -134,7 +134,7 @@ def test_the_classifier_biases_norms_and_queries_are_never_pruned(tmp_path):
     runner = run(tmp_path, 1, prune=dict(sparsity=0.95, reactivation=None), search=False,
                  model=dict(transformer='all'), **SHORT)
     names = {name for name, *_ in pruned_weights(runner)}
-    model = unwrapped(runner)
+    model = unwrap(runner)
     others = {name: p for name, p in model.named_parameters() if name not in names}
     assert {'classifier.weight', 'classifier.bias'} < set(others)
     assert any(name.endswith('queries') for name in others)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny import WEAKEN, TinyImages, averaged, make, run, timeline, unwrapped
+from tiny import WEAKEN, TinyImages, averaged_model, make, run, timeline, unwrap
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, get_worker_info
 
 from mmst.engine import seed_worker
@@ -66,7 +66,7 @@ def test_the_evaluated_network_has_the_statistics_of_its_own_weights(tmp_path, e
     found = []
 
     def compare(runner):
-        models = [unwrapped(runner)] + ([averaged(runner).module] if ema else [])
+        models = [unwrap(runner)] + ([averaged_model(runner).module] if ema else [])
         for model in models:
             found.append([
                 torch.allclose(a, b, rtol=1e-4, atol=1e-5)
@@ -88,12 +88,12 @@ def test_random_states_modes_momentum_and_batch_counts_stay(tmp_path):
     found = []
 
     def state(runner):
-        norms = [m for m in unwrapped(runner).modules() if hasattr(m, 'running_mean')]
+        norms = [m for m in unwrap(runner).modules() if hasattr(m, 'running_mean')]
         found.append((random.getstate(), np.random.get_state()[1].tolist(),
                       torch.get_rng_state().tolist(),
-                      [m.training for m in unwrapped(runner).modules()],
+                      [m.training for m in unwrap(runner).modules()],
                       [(bn.momentum, int(bn.num_batches_tracked)) for bn in norms],
-                      [p.detach().clone() for p in unwrapped(runner).parameters()]))
+                      [p.detach().clone() for p in unwrap(runner).parameters()]))
 
     run(tmp_path, 1, noise=0.5, search=dict(interval=1), model=ALL,
         probes=[(71, dict(after_train_epoch=state)), (73, dict(after_train_epoch=state))])
@@ -173,7 +173,7 @@ def sizes_and_precisions(folder, **settings):
                 precision = torch.get_autocast_dtype('cpu') if on else None
                 seen.append((len(kwargs['inputs']), precision))
 
-        unwrapped(runner).register_forward_pre_hook(look, with_kwargs=True)
+        unwrap(runner).register_forward_pre_hook(look, with_kwargs=True)
 
     run(folder, 1, ema=False, search=False, prune=dict(interval=1, reactivation=None),
         probes=[(1, dict(before_train=watch))], **settings)

@@ -6,14 +6,14 @@ import torch
 from tiny import (
     SIZE,
     WEAKEN,
-    averaged,
+    averaged_model,
     events,
     find_hook,
     make,
     pruned_weights,
     run,
     timeline,
-    unwrapped,
+    unwrap,
     weaken,
 )
 
@@ -52,7 +52,7 @@ def test_relative_costs_are_those_of_the_initial_supernet_and_its_mean_stays(tmp
     found = []
     runner = make(tmp_path, 4, length=4, prune=False, model=ALL, probes=[WEAKEN, penalties(found)],
                   ema=False)
-    model = copy.deepcopy(unwrapped(runner))
+    model = copy.deepcopy(unwrap(runner))
     sizes = feature_sizes(model, SIZE)
     initial = unit_macs(find_units(model), sizes)
     mean = float(torch.cat(list(initial.values())).mean())
@@ -61,7 +61,7 @@ def test_relative_costs_are_those_of_the_initial_supernet_and_its_mean_stays(tmp
         torch.testing.assert_close(cost, expected / mean)
     assert find_hook(runner, SearchHook).searcher.mean_macs == pytest.approx(mean)
     # After the last search; the scales are those of the shrunk network.
-    groups = find_units(unwrapped(runner))
+    groups = find_units(unwrap(runner))
     penalty = runner.optim_wrapper.penalty
     assert [id(scale) for scale in penalty.scales] == [id(g.gamma) for g in groups.values()]
     for name, cost, expected in zip(groups,
@@ -95,7 +95,7 @@ def test_the_penalty_reaches_the_scales_once_a_step_with_its_cost(tmp_path):
     for rho in (0., 0.3):
         runner = run(tmp_path / str(rho), 1, length=4, prune=False, ema=False,
                      search=dict(rho=rho, interval=1), optimizer=dict(type='SGD', lr=0.01))
-        ends.append([g.gamma.detach() for g in find_units(unwrapped(runner)).values()])
+        ends.append([g.gamma.detach() for g in find_units(unwrap(runner)).values()])
         costs = runner.optim_wrapper.penalty.costs
     for without, with_penalty, cost in zip(*ends, costs, strict=True):
         torch.testing.assert_close(without - with_penalty, 0.01 * 0.3 * cost)
@@ -132,7 +132,7 @@ def shrunk(tmp_path_factory):
 
 
 def test_units_go_from_model_optimizer_average_and_masks(shrunk):
-    model, ema = unwrapped(shrunk), averaged(shrunk).module
+    model, ema = unwrap(shrunk), averaged_model(shrunk).module
     searches = [e for e in events(shrunk) if e['kind'] == 'search']
     assert all(e['removed'] for e in searches)
     for p, copied in zip(model.parameters(), ema.parameters(), strict=True):
@@ -149,7 +149,7 @@ def test_units_go_from_model_optimizer_average_and_masks(shrunk):
 
 
 def test_the_event_counts_what_went_per_kernel_size_and_tokens(shrunk):
-    left = {name: len(group) for name, group in find_units(unwrapped(shrunk)).items()}
+    left = {name: len(group) for name, group in find_units(unwrap(shrunk)).items()}
     gone = {}
     for event in (e for e in events(shrunk) if e['kind'] == 'search'):
         for removal in event['removed']:
@@ -162,7 +162,7 @@ def test_the_event_counts_what_went_per_kernel_size_and_tokens(shrunk):
 
 
 def supernet_units(runner):
-    model = type(unwrapped(runner))(runner.cfg.model.backbone, runner.cfg.model.neck)
+    model = type(unwrap(runner))(runner.cfg.model.backbone, runner.cfg.model.neck)
     return find_units(model)
 
 
@@ -171,7 +171,7 @@ def test_survivors_are_indices_of_the_supernet(tmp_path):
 
     @torch.no_grad()
     def number(runner):
-        for model in (unwrapped(runner), averaged(runner).module):
+        for model in (unwrap(runner), averaged_model(runner).module):
             for group in find_units(model).values():
                 group.gamma.copy_(torch.arange(1., len(group) + 1))
 
@@ -179,7 +179,7 @@ def test_survivors_are_indices_of_the_supernet(tmp_path):
                  optimizer=dict(type='SGD', lr=0.), probes=[(0, dict(before_train=number)), WEAKEN])
     survivors = find_hook(runner, SearchHook).survivors
     removed = 0
-    for name, group in find_units(unwrapped(runner)).items():
+    for name, group in find_units(unwrap(runner)).items():
         alive = group.gamma != 0
         numbers = torch.tensor(survivors[name]) + 1.
         assert torch.equal(group.gamma[alive].detach(), numbers[alive])
@@ -198,7 +198,7 @@ def test_training_after_a_removal_is_that_of_a_fresh_small_model(tmp_path, optim
     def build_twin(runner):
         if runner.epoch + 1 != 2:
             return
-        cfg, model = copy.deepcopy(runner.cfg), unwrapped(runner)
+        cfg, model = copy.deepcopy(runner.cfg), unwrap(runner)
         for part in ('backbone', 'neck'):
             cfg.model[part]['widths'] = getattr(model, part).get_widths()
         small = type(model)(cfg.model.backbone, cfg.model.neck)
@@ -224,7 +224,7 @@ def test_training_after_a_removal_is_that_of_a_fresh_small_model(tmp_path, optim
         step_twin(r, data_batch) if twin and r.epoch + 1 == 3 else None)
     runner.train()
     assert timeline(runner, 'search') == [('search', 2)]
-    for (name, p), q in zip(unwrapped(runner).named_parameters(),
+    for (name, p), q in zip(unwrap(runner).named_parameters(),
                             twin['model'].parameters(),
                             strict=True):
         assert torch.equal(p, q), name
@@ -236,11 +236,11 @@ def test_a_branch_that_loses_everything_keeps_working(tmp_path, kinds):
     runner = run(tmp_path, 2, length=4, val=2, model=ALL, ticket=True, search=dict(interval=1),
                  optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.1),
                  probes=[(60, dict(after_train_epoch=weaken(1.1, kinds=kinds)))])
-    groups = find_units(unwrapped(runner))
+    groups = find_units(unwrap(runner))
     assert {group.kind for group in groups.values()} == {'channel', 'token'} - set(kinds)
-    for block in search_blocks(unwrapped(runner)).values():
+    for block in search_blocks(unwrap(runner)).values():
         assert not block.mixconv and bool(block.transformer) == ('token' not in kinds)
-    assert all(p.isfinite().all() for p in unwrapped(runner).parameters())
+    assert all(p.isfinite().all() for p in unwrap(runner).parameters())
     assert timeline(runner, 'evaluate')[-1] == ('evaluate', 2)
 
 
@@ -249,13 +249,13 @@ def test_factors_that_are_not_finite_stop_the_run_and_remove_nothing(tmp_path, w
 
     @torch.no_grad()
     def diverge(runner):
-        model = unwrapped(runner) if which == 'current' else averaged(runner).module
+        model = unwrap(runner) if which == 'current' else averaged_model(runner).module
         list(find_units(model).values())[-1].gamma[0] = float('nan')
 
     runner = make(tmp_path, 2, length=4, probes=[WEAKEN, (61, dict(after_train_epoch=diverge))],
                   search=dict(interval=1), prune=False)
-    before = [p.shape for p in unwrapped(runner).parameters()]
+    before = [p.shape for p in unwrap(runner).parameters()]
     with pytest.raises(TrainingError, match=r'not finite.*Remedy'):
         runner.train()
-    assert [p.shape for p in unwrapped(runner).parameters()] == before
+    assert [p.shape for p in unwrap(runner).parameters()] == before
     assert not timeline(runner, 'search')

@@ -11,14 +11,14 @@ from mmengine.visualization import LocalVisBackend
 from tiny import (
     SIZE,
     WEAKEN,
-    averaged,
+    averaged_model,
     config,
     default_hooks,
     events,
     make,
     pruned_weights,
     shipped_hooks,
-    unwrapped,
+    unwrap,
 )
 
 from mmst.engine import TimelineHook
@@ -75,7 +75,7 @@ def test_it_is_on_in_the_shipped_configs_and_acts_before_checkpoints():
 def test_training_is_the_same_without_it_bit_by_bit(tmp_path):
     runners = [train(tmp_path / str(watch), watch=watch, val=2, noise=0.1,
                      model=dict(transformer='shape_preserving')) for watch in (True, False)]
-    for models in zip(*([unwrapped(r), averaged(r).module] for r in runners), strict=True):
+    for models in zip(*([unwrap(r), averaged_model(r).module] for r in runners), strict=True):
         one, other = (m.state_dict() for m in models)
         assert all(torch.equal(one[name], other[name]) for name in other)
     assert events(runners[0]) == events(runners[1])

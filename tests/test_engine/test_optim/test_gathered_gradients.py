@@ -3,7 +3,7 @@ import pytest
 import rank_jobs
 import ranks
 import torch
-from tiny import WEAKEN, Probe, averaged, events, find_hook, make, run, unwrapped
+from tiny import WEAKEN, Probe, averaged_model, events, find_hook, make, run, unwrap
 
 from mmst.engine import SearchHook
 from mmst.errors import TicketError
@@ -23,8 +23,8 @@ def state(runner):
     """All that training goes on from, by name."""
     optimizer = runner.optim_wrapper.optimizer.state_dict()['state']
     found = {f'{i}.{key}': torch.as_tensor(v) for i, s in optimizer.items() for key, v in s.items()}
-    return {**found, **unwrapped(runner).state_dict(),
-            **{f'average {n}': t for n, t in averaged(runner).state_dict().items()}}
+    return {**found, **unwrap(runner).state_dict(),
+            **{f'average {n}': t for n, t in averaged_model(runner).state_dict().items()}}
 
 
 def same(one, other):
@@ -36,7 +36,7 @@ def look_at_start(runner):
     found = {}
 
     def act(runner):
-        found.update((name, p.grad.clone()) for name, p in unwrapped(runner).named_parameters()
+        found.update((name, p.grad.clone()) for name, p in unwrap(runner).named_parameters()
                      if p.grad is not None)
 
     runner.register_hook(Probe(before_train=act), 'LOWEST')
@@ -91,7 +91,7 @@ def test_a_search_keeps_what_was_gathered_for_the_units_that_are_left(tmp_path):
 
 
 def _expand(runner, group):
-    return unwrapped(runner).get_submodule(group.rpartition('.')[0]).expand.weight
+    return unwrap(runner).get_submodule(group.rpartition('.')[0]).expand.weight
 
 
 def test_another_length_of_a_step_leaves_them_out_with_a_warning(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim.optimizer import amp_optimizer_wrapper
-from tiny import averaged, pruned_weights, run
+from tiny import averaged_model, pruned_weights, run
 from torch import nn
 
 from mmst.cli.train import in_mixed_precision
@@ -63,7 +63,7 @@ def test_live_weights_go_on_learning_and_the_average_follows(tmp_path):
 
     runner = run(tmp_path, 2, search=False, probes=[(99, dict(before_train_iter=remember))],
                  prune=dict(schedule='one_shot', interval=1, reactivation=None))
-    assert before and averaged(runner) is not None
+    assert before and averaged_model(runner) is not None
     for name, weight, copy, pruned in pruned_weights(runner):
         if not pruned.all():
             assert (weight != before[name][0])[~pruned].any(), name

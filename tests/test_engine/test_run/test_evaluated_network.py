@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmengine.hooks import EMAHook, Hook
 from mmengine.registry import HOOKS
-from tiny import make, run, timeline, unwrapped
+from tiny import make, run, timeline, unwrap
 
 from mmst.errors import ConfigError
 from mmst.tickets import Ticket
@@ -20,17 +20,17 @@ class OwnAverage(Hook):
     priority = 'NORMAL'
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        self.average = copy.deepcopy(unwrapped(runner).state_dict())
+        self.average = copy.deepcopy(unwrap(runner).state_dict())
         for tensor in self.average.values():
             if tensor.is_floating_point():
                 tensor.mul_(0.9)
 
     def before_val_epoch(self, runner):
-        self.other = copy.deepcopy(unwrapped(runner).state_dict())
-        unwrapped(runner).load_state_dict(self.average)
+        self.other = copy.deepcopy(unwrap(runner).state_dict())
+        unwrap(runner).load_state_dict(self.average)
 
     def after_val_epoch(self, runner, metrics=None):
-        unwrapped(runner).load_state_dict(self.other)
+        unwrap(runner).load_state_dict(self.other)
 
 
 @HOOKS.register_module(force=True)
@@ -78,7 +78,7 @@ def test_the_ticket_is_what_the_last_evaluation_saw(tmp_path, ema):
     seen = {}
 
     def look(runner):
-        seen.update({n: t.clone() for n, t in unwrapped(runner).state_dict().items()})
+        seen.update({n: t.clone() for n, t in unwrap(runner).state_dict().items()})
 
     run(tmp_path, **RUN, ema=ema, probes=[('LOWEST', dict(before_val_epoch=look))])
     ticket = Ticket.load(tmp_path / 'ticket.pth').state_dict

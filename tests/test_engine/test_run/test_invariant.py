@@ -1,7 +1,7 @@
 """``PruneHook(debug=True)``: pruned weights that drift are found at the step where they do."""
 import pytest
 import torch
-from tiny import averaged, find_hook, make, run, timeline, unwrapped
+from tiny import averaged_model, find_hook, make, run, timeline, unwrap
 
 from mmst.engine import PruneHook
 from mmst.errors import TrainingError
@@ -16,7 +16,7 @@ def drift(where, iteration, amount=1e-8):
             weights = find_hook(runner, PruneHook).weights(runner)
             name, weight = list(weights.items())[3]
             pruned = runner.optim_wrapper.masks[weight]['pruned']
-            model = unwrapped(runner) if where == 'current' else averaged(runner).module
+            model = unwrap(runner) if where == 'current' else averaged_model(runner).module
             tensor = dict(model.named_parameters())[name]
             tensor.view(-1)[pruned.view(-1).nonzero()[0]] = amount
             found.append(name)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 import torch
-from tiny import WEAKEN, averaged, events, find_hook, make, pruned_weights, run, unwrapped
+from tiny import WEAKEN, averaged_model, events, find_hook, make, pruned_weights, run, unwrap
 
 from mmst.engine import PruneHook, SearchHook
 from mmst.errors import TicketError
@@ -53,8 +53,8 @@ def same(first, second):
 def test_a_resumed_run_ends_like_one_that_was_not_interrupted(whole, tmp_path, epoch):
     runner, settings, folder = whole
     again = resume(settings, folder, tmp_path, epoch)
-    assert same(dict(unwrapped(runner).state_dict()), dict(unwrapped(again).state_dict()))
-    assert same(dict(averaged(runner).state_dict()), dict(averaged(again).state_dict()))
+    assert same(dict(unwrap(runner).state_dict()), dict(unwrap(again).state_dict()))
+    assert same(dict(averaged_model(runner).state_dict()), dict(averaged_model(again).state_dict()))
     assert same(runner.optim_wrapper.state_dict(), again.optim_wrapper.state_dict())
     assert same([pruned for *_, pruned in pruned_weights(runner)],
                 [pruned for *_, pruned in pruned_weights(again)])
@@ -80,9 +80,9 @@ def test_the_state_is_there_before_the_first_step(whole, tmp_path, epoch):
     def act(again):
         masks, hook = again.optim_wrapper.masks, find_hook(again, PruneHook)
         found.update(
-            widths=get_widths(unwrapped(again)), mask=hook.mask_in_force(again),
+            widths=get_widths(unwrap(again)), mask=hook.mask_in_force(again),
             masks={n: masks[w] for n, w in hook.weights(again).items() if w in masks},
-            shapes={n: p.shape for n, p in unwrapped(again).named_parameters()},
+            shapes={n: p.shape for n, p in unwrap(again).named_parameters()},
             events=list(events(again)))
         raise Stop
 
@@ -90,7 +90,7 @@ def test_the_state_is_there_before_the_first_step(whole, tmp_path, epoch):
         resume(settings, folder, tmp_path, epoch, probes=[(0, dict(before_train_epoch=act))])
     saved = torch.load(folder / f'epoch_{epoch}.pth', weights_only=True)
     assert found['shapes'] == {n: saved['state_dict'][n].shape for n in found['shapes']}
-    full = type(unwrapped(runner))(runner.cfg.model.backbone, runner.cfg.model.neck)
+    full = type(unwrap(runner))(runner.cfg.model.backbone, runner.cfg.model.neck)
     assert (found['widths'] == get_widths(full)) == (epoch == 2)
     # IR-S: the search at 3 has lifted the mask of 2.
     reactivation = settings['prune']['reactivation']
@@ -112,7 +112,7 @@ def test_checkpoints_hold_plain_data(whole):
     runner, _, folder = whole
     saved = torch.load(folder / 'epoch_6.pth', weights_only=True)
     assert {'mmst_search', 'mmst_mask', 'ema_state_dict', 'optimizer'} <= set(saved)
-    for name, p in unwrapped(runner).named_parameters():
+    for name, p in unwrap(runner).named_parameters():
         assert saved['state_dict'][name].shape == p.shape
         assert saved['ema_state_dict'][f'module.{name}'].shape == p.shape
 
@@ -138,14 +138,14 @@ def test_a_new_run_from_a_checkpoint_starts_anew(whole, tmp_path):
         assert not again.optim_wrapper.masks and not events(again)
         assert hook.searcher.mean_macs != find_hook(runner, SearchHook).searcher.mean_macs
         assert all(index == list(range(len(index))) for index in hook.survivors.values())
-        found.append(averaged(again).module.classifier.weight.clone())
+        found.append(averaged_model(again).module.classifier.weight.clone())
 
     found = []
     settings = dict(settings, search=dict(interval=1), prune=dict(interval=1),
                     probes=[('LOWEST', dict(before_train=act))])
     again = make(tmp_path, 1, load_from=str(folder / 'epoch_5.pth'), **settings)
     again.train()
-    assert not torch.equal(found[0], averaged(again).module.classifier.weight)
+    assert not torch.equal(found[0], averaged_model(again).module.classifier.weight)
 
 
 def test_pruning_alone_goes_on_from_a_searched_network(tmp_path):
@@ -154,9 +154,9 @@ def test_pruning_alone_goes_on_from_a_searched_network(tmp_path):
                 probes=[WEAKEN])
     second = run(tmp_path, 2, search=False, prune=dict(reactivation=None),
                  load_from=str(tmp_path / 'search' / 'epoch_2.pth'))
-    assert get_widths(unwrapped(second)) == get_widths(unwrapped(first))
-    assert get_widths(averaged(second).module) == get_widths(unwrapped(first))
-    before, after = averaged(first).module, averaged(second).module
+    assert get_widths(unwrap(second)) == get_widths(unwrap(first))
+    assert get_widths(averaged_model(second).module) == get_widths(unwrap(first))
+    before, after = averaged_model(first).module, averaged_model(second).module
     assert not torch.equal(before.classifier.weight, after.classifier.weight)
 
 

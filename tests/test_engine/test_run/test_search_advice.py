@@ -4,7 +4,7 @@ import logging
 import pytest
 import torch
 from mmengine.registry import OPTIMIZERS
-from tiny import WEAKEN, events, find_hook, make, unwrapped
+from tiny import WEAKEN, events, find_hook, make, unwrap
 
 from mmst.engine import PruneHook
 from mmst.engine.hooks import search_hook
@@ -98,7 +98,7 @@ def test_state_that_begins_anew_is_told_once_and_the_run_goes_on(tmp_path):
 
 def test_a_part_that_is_larger_than_what_is_pruned_is_named_with_the_remedy(tmp_path):
     runner = make(tmp_path, 1, **SHORT, search=False, prune=dict(reactivation=None))
-    unwrapped(runner).classifier.weight = torch.nn.Parameter(torch.randn(9000, 4, 1, 1))
+    unwrap(runner).classifier.weight = torch.nn.Parameter(torch.randn(9000, 4, 1, 1))
     printed, handler = [], logging.Handler()
     handler.emit = lambda record: printed.append(record.getMessage())
     runner.logger.addHandler(handler)

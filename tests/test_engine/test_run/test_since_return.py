@@ -8,7 +8,7 @@ import torch
 from mmengine.hooks import EMAHook
 from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import HOOKS, MODELS
-from tiny import WEAKEN, averaged, events, find_hook, make, pruned_weights, run, shipped_hooks
+from tiny import WEAKEN, averaged_model, events, find_hook, make, pruned_weights, run, shipped_hooks
 from torch import nn
 
 from mmst.engine import PruneHook
@@ -158,7 +158,7 @@ def test_a_run_that_is_resumed_between_return_and_prune_ends_alike(tmp_path):
     again = make(tmp_path / 'again', resume=True, load_from=str(tmp_path / 'epoch_5.pth'),
                  **settings)
     again.train()
-    mine, theirs = (averaged(r).state_dict() for r in (whole, again))
+    mine, theirs = (averaged_model(r).state_dict() for r in (whole, again))
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     share = torch.load(tmp_path / 'epoch_5.pth', weights_only=True)['mmst_returned']['share']
     assert 0 < share < 1
@@ -220,7 +220,7 @@ def test_weights_that_never_left_are_averaged_as_without_it(tmp_path, monkeypatc
             monkeypatch.setattr(SinceReturn, 'update', lambda self: None)
             monkeypatch.setattr(SinceReturn, 'begin', lambda *args: None)
         runner = run(tmp_path / how, **settings, probes=[(80, dict(after_train_epoch=note))])
-        copies.append(dict(averaged(runner).module.named_parameters()))
+        copies.append(dict(averaged_model(runner).module.named_parameters()))
     assert sum(int(kept.sum()) for kept in stayed.values()) > 100
     assert all(torch.equal(*(c[name][kept] for c in copies)) for name, kept in stayed.items())
     assert any(not torch.equal(*(c[name] for c in copies)) for name in stayed)

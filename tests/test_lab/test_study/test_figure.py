@@ -8,7 +8,7 @@ from study_tables import bars_table, curves_table, row, section, table
 
 from mmst.lab.study.figure import write_figures
 from mmst.lab.study.points import OURS, PAPER, as_csv, figure_points
-from mmst.lab.style import COLOURS, curve_styles, ink_on, shade, styled
+from mmst.lab.style import COLOURS, curve_styles, ink_on, plot_style, shade
 
 
 def found(table):
@@ -95,7 +95,7 @@ def test_curves_differ_in_colour_marker_and_line():
 def test_the_style_leaves_no_trace():
     import matplotlib
     before = dict(matplotlib.rcParams)
-    with styled() as plt:
+    with plot_style() as plt:
         assert plt.rcParams['svg.fonttype'] == 'none'
     assert {k: v for k, v in matplotlib.rcParams.items() if before[k] != v} == {}
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from mmst.costs.cost import layer_costs, total
 from mmst.deploy.export.sparse_file import load_sparse, save_sparse
-from mmst.engine.run.runner_views import averaged, unwrapped
+from mmst.engine.run.runner_views import averaged_model, unwrap
 from mmst.pruning.mask import Mask
 from mmst.pruning.prunable import prunable_weights
 from mmst.search.units import find_units
@@ -89,7 +89,7 @@ def test_a_name_is_the_one_that_the_network_gives_the_weight():
 def test_the_sparsity_is_that_of_the_weights_as_they_are(runner, ticket):
     assert list(ticket.mask) == PRUNED and ticket.mask.total == WEIGHTS
     assert ticket.sparsity == pytest.approx(0.6, abs=1 / WEIGHTS)
-    for model in (unwrapped(runner), averaged(runner).module, ticket.build()):
+    for model in (unwrap(runner), averaged_model(runner).module, ticket.build()):
         zeros = sum(int((w == 0).sum()) for w in prunable_weights(model).values())
         assert zeros == ticket.mask.pruned
         assert model.backbone.one.weight is model.backbone.two.weight

@@ -16,7 +16,7 @@ from mmst.deploy import SparseModel
 from mmst.deploy.compact import compact
 from mmst.deploy.export.sparse_file import load_sparse, save_sparse
 from mmst.deploy.open import open_ticket
-from mmst.engine.run.runner_views import averaged, unwrapped
+from mmst.engine.run.runner_views import averaged_model, unwrap
 from mmst.engine.run.start_file import check_tested
 from mmst.models.hrnas.coordinate_order import convert, projections, swap
 from mmst.models.hrnas.lightweight_transformer import LightweightTransformer
@@ -244,7 +244,7 @@ def test_a_run_that_goes_on_from_an_old_checkpoint_ends_as_it_would_have(old, tm
         torch.testing.assert_close(found.state_dict[name], weight, rtol=1e-4, atol=1e-5, msg=name)
     for name, kept in expected.mask.items():
         assert torch.equal(found.mask[name], kept), name
-    for network in (unwrapped(runner), averaged(runner).module):
+    for network in (unwrap(runner), averaged_model(runner).module):
         for m in network.modules():
             if isinstance(m, LightweightTransformer):
                 assert torch.equal(m.input_proj.weight == 0, ~_kept(found, network, m))
