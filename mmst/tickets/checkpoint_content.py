@@ -11,7 +11,6 @@ from .digest import find_changed_part
 from .ticket import Ticket
 
 
-@CHECKPOINT_READERS.register_module()
 def check_and_convert(filename: str, content: Any) -> Any:
     """Refuse a file that was changed; bring the weights of older versions into today's order, and
     let those of a searched network tell of it.
@@ -29,6 +28,9 @@ def check_and_convert(filename: str, content: Any) -> Any:
         channels = describing(content)
         return note_search(content, {} if channels is None else {KEY: channels})
     return content
+
+
+CHECKPOINT_READERS.register_module(module=check_and_convert)
 
 
 def check_digests(filename: str, content: Any) -> None:

@@ -42,7 +42,6 @@ def accept_searched_states(model: nn.Module,
     return model
 
 
-@STATE_RECEIVERS.register_module()
 def receive_search(model: nn.Module, search: Mapping[str, Any]) -> None:
     """Let a network take on a state that mmengine is about to load.
 
@@ -65,6 +64,9 @@ def receive_search(model: nn.Module, search: Mapping[str, Any]) -> None:
     except TicketError:
         if removed_any(search):
             raise
+
+
+STATE_RECEIVERS.register_module(module=receive_search)
 
 
 def _rebuild(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: str, *_: Any) -> None:
