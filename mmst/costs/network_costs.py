@@ -90,7 +90,7 @@ class NetworkCosts:
         """Sum ``params``, ``macs``, ``nonzero`` and ``sparse_macs`` over all layers."""
         known = self._of(model)
         if known.formula is None:
-            return self._traced(model)
+            return self._trace_costs(model)
         groups = find_units(model)
         costs = known.costs(groups, {name: g.count_by_label() for name, g in groups.items()})
         if costs['params'] != parameter_count(model):
@@ -111,7 +111,7 @@ class NetworkCosts:
         known = self._of(model)
         if known.formula is None:
             outline = meta_copy(model)
-            return lambda keep: self._traced(copy_without_units(outline, keep))
+            return lambda keep: self._trace_costs(copy_without_units(outline, keep))
         groups = find_units(model)
         labels = {name: np.array(group.kernel_sizes) for name, group in groups.items()}
         counts = {name: group.count_by_label() for name, group in groups.items()}
@@ -133,7 +133,7 @@ class NetworkCosts:
             self._model = weakref.ref(model)
         return self._known
 
-    def _traced(self, model: nn.Module) -> dict[str, float]:
+    def _trace_costs(self, model: nn.Module) -> dict[str, float]:
         shapes = [(name, tuple(p.shape)) for name, p in model.named_parameters()]
         if shapes != self._shapes:
             self._costs, self._shapes = total(layer_costs(model, self.input_shape)), shapes

@@ -49,7 +49,7 @@ class OptimizerState:
             return
         if self._forms is None:
             self._forms = find_forms(self.optimizer.state)
-        aligned_keys = self._aligned(own, parameter)
+        aligned_keys = self._aligned_keys(own, parameter)
         if aligned_keys is not None:
             for key in aligned_keys:
                 own[key] = select(own[key], dim, index.to(own[key].device))
@@ -69,7 +69,7 @@ class OptimizerState:
                 _replace(own, path, select(tensor, action, index.to(tensor.device)))
 
 
-    def _aligned(self, own: Mapping[str, Any], parameter: nn.Parameter) -> list[str] | None:
+    def _aligned_keys(self, own: Mapping[str, Any], parameter: nn.Parameter) -> list[str] | None:
         """Return the entries to cut where the others are single numbers, as in most optimizers.
 
         None of other states: ``leaves`` and ``action_of`` find out what they ask for.

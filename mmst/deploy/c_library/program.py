@@ -88,13 +88,13 @@ class Program:
     def _fusion(self, fusion: Any, inputs: Sequence[int]) -> list[int]:
         if not isinstance(fusion, SparseFusion):
             raise refusal(fusion)
-        outputs = [self._fused(i, blocks, inputs) for i, blocks in enumerate(fusion.blocks)]
+        outputs = [self._fuse(i, blocks, inputs) for i, blocks in enumerate(fusion.blocks)]
         self.free(*inputs)
         if fusion.new_branch is not None:
             outputs.append(self._block(fusion.new_branch, outputs[-1]))
         return outputs
 
-    def _fused(self, i: int, blocks: Mapping[str, nn.Module], inputs: Sequence[int]) -> int:
+    def _fuse(self, i: int, blocks: Mapping[str, nn.Module], inputs: Sequence[int]) -> int:
         total, lower = self._block(blocks[str(i)], inputs[i]), -1
         if str(i - 1) in blocks:
             self._block(blocks[str(i - 1)], inputs[i - 1], total)

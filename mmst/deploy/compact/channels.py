@@ -45,7 +45,7 @@ class Channels:
         return found
 
     @classmethod
-    def joined(cls, parts: Sequence['Channels']) -> 'Channels':
+    def concatenate(cls, parts: Sequence['Channels']) -> 'Channels':
         """Return the channels of several maps after one another."""
         return cls(*map(torch.cat, zip(*(part._tensors() for part in parts), strict=True)))
 

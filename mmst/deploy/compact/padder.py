@@ -32,13 +32,13 @@ class Padder:
             node.name, node.op, list(node.inputs if inputs is None else inputs),
             dict(node.settings, **changes), dict(node.tensors if tensors is None else tensors))
 
-    def padded(self, node: Node) -> Layout:
+    def pad_layout(self, node: Node) -> Layout:
         """Return the node's channels with as many more as it is to have."""
         width = self.widths[node.name]
         extra = 0 if node.name in self.exact else -width % self.multiple
         return list(range(width)) + [None] * extra
 
-    def unpadded(self, node: Node) -> Layout:
+    def own_layout(self, node: Node) -> Layout:
         """Return the node's own channels."""
         return list(range(self.widths[node.name]))
 

@@ -38,7 +38,7 @@ def rewrite(graph: Graph, borders: bool = True) -> Graph:
     shared = {name for name, readers in graph.consumers().items() if len(readers) > 1}
     for node in graph:
         for kind in COMPUTED:
-            wanted = writer.wanted(node.name, kind)
+            wanted = writer.needed_channels(node.name, kind)
             if wanted:
                 part = OPERATIONS[node.op].write(node, kind, wanted, writer)
                 writer.parts[kind][node.name] = part

@@ -84,7 +84,7 @@ class Writer:
         """Let nothing be added to a part: several nodes read it."""
         self._readers[part.name] = self._readers.get(part.name, 0) + 2
 
-    def wanted(self, name: str, kind: int) -> list[int]:
+    def needed_channels(self, name: str, kind: int) -> list[int]:
         """Return channels of an old node that are of that kind and needed."""
         return positions(self.known.needed[name] & (self.known.channels[name].kind == kind))
 

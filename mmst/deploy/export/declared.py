@@ -30,25 +30,25 @@ def check_declared(content: Mapping[str, Any]) -> None:
     if any(not isinstance(v, Tensor) or v.dim() != 1 or str(v.dtype) != f'torch.{name}'
            for name, v in values.items()) or content['positions'].dtype != torch.uint8 \
             or content['positions'].dim() != 1:
-        raise _refused('its values are not as they were written')
+        raise _damage_error('its values are not as they were written')
     names: list[str] = []
     layers: dict[str, Mapping[str, Any]] = {}  # less those that are another layer's weight
     for layer in content['layers']:
         shared = isinstance(layer, dict) and isinstance(layer.get('name'), str) \
             and isinstance(layer.get('same'), str) and layer['same'] in layers
         if not shared and not _is_layer(layer, values):
-            raise _refused('a layer is not as it was written')
+            raise _damage_error('a layer is not as it was written')
         names.append(layer['name'])
         if not shared:
             layers[layer['name']] = layer
     if len(set(names)) < len(names):
-        raise _refused('two layers have one name')
+        raise _damage_error('two layers have one name')
     stored = len(content['positions']) + sum(v.numel() * v.element_size() for v in values.values())
     claimed = sum(math.prod(layer['shape']) * (
         4 if 'of' in layer else values[layer['dtype']].element_size())
                   for layer in layers.values())
     if claimed > EXPANSION * stored + ROOM:
-        raise _refused(f'its weights claim {claimed:,} bytes, and it stores {stored:,}')
+        raise _damage_error(f'its weights claim {claimed:,} bytes, and it stores {stored:,}')
     if claimed > USUAL * stored + ROOM:
         _check_architecture(content, list(layers.values()))
 
@@ -61,8 +61,8 @@ def _check_architecture(content: Mapping[str, Any], layers: list[Mapping[str, An
     for name, value in state.items():
         if name not in own or len(own[name]) != value.dim() or any(
                 claimed > allowed for claimed, allowed in zip(value.shape, own[name], strict=True)):
-            raise _refused(f'{name} has shape {tuple(value.shape)}, which its architecture does '
-                           'not have')
+            raise _damage_error(f'{name} has shape {tuple(value.shape)}, which its architecture '
+                                'does not have')
 
 
 def _is_layer(layer: Any, values: Mapping[Any, Tensor]) -> bool:
@@ -78,5 +78,5 @@ def _is_layer(layer: Any, values: Mapping[Any, Tensor]) -> bool:
         coding, str) and all(type(n) is int and 0 <= n < 2**48 for n in [*shape, length])
 
 
-def _refused(problem: str) -> TicketError:
+def _damage_error(problem: str) -> TicketError:
     return TicketError(f'it is damaged: {problem}. Remedy: export the ticket again.')

@@ -43,10 +43,10 @@ class Deployed(nn.Module):
         Returns:
             Tensor | Tuple[Tensor, ...]: The output; several in the order of :meth:`named`.
         """
-        outputs = tuple(self.named(image).values())
+        outputs = tuple(self.outputs_by_name(image).values())
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def named(self, image: Tensor) -> dict[str, Tensor]:
+    def outputs_by_name(self, image: Tensor) -> dict[str, Tensor]:
         """Return all outputs for an image, by name.
 
         Raises:

@@ -172,7 +172,7 @@ def try_out(network: Deployed, image: Tensor) -> list[str]:
             if not isinstance(network, Deployed):
                 network(image[:1])
                 return ['output']
-            return list(network.named(image[:1]))
+            return list(network.outputs_by_name(image[:1]))
     except TicketError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:

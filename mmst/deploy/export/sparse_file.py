@@ -70,7 +70,7 @@ def save_sparse(ticket: Ticket, path: str | Path, int8: bool = False) -> dict[st
         elif int8 and is_vector(tensor):
             layer['of'] = 'float32'
             tensor = tensor.half()
-        kept = _kept(name, tensor if scale is None else tensor.float(), ticket.mask)
+        kept = _stored_positions(name, tensor if scale is None else tensor.float(), ticket.mask)
         layer['dtype'] = dtype = str(tensor.dtype).split('.')[-1]
         if scale is not None:
             values.setdefault(SCALE, []).append(scale[rows(tensor.shape, kept)])
@@ -154,7 +154,7 @@ def is_sparse_file(content: Any) -> bool:
     return isinstance(content, dict) and content.get('format') == FORMAT
 
 
-def _kept(name: str, tensor: Tensor, mask: Mapping[str, Tensor]) -> np.ndarray | None:
+def _stored_positions(name: str, tensor: Tensor, mask: Mapping[str, Tensor]) -> np.ndarray | None:
     """Return the flat positions whose values are stored; None: of all, without positions."""
     if name in mask:
         return mask[name].cpu().numpy().reshape(-1)

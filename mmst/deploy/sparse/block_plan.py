@@ -6,7 +6,7 @@ import torch
 from .constants import constant_share, place_in_proxy, rim_of
 from .fold import FoldedMixConv
 from .library import Block, make_structure
-from .planes import ALIGNMENT, Layout, halved
+from .planes import ALIGNMENT, Layout, size_after
 from .rows import SparseRows
 
 #: Floats of a hidden channel that are worked on at once, and of a chunk's channels before and after
@@ -32,7 +32,7 @@ class BlockPlan:
     def __init__(self, live: FoldedMixConv, constant: FoldedMixConv, residual: np.ndarray,
                  size: tuple[int, int], gap: int, threads: int = 1):
         stride = live.stride
-        self.out_layout = layout = Layout(*halved(size, stride), gap)
+        self.out_layout = layout = Layout(*size_after(size, stride), gap)
         phases = 4 if stride == 2 else 1
         expand, reduced = SparseRows.of(live.expand), SparseRows.of(residual)
         self.channels = np.arange(live.expand.shape[1], dtype=np.int32)

@@ -82,13 +82,13 @@ class _Finder:
         if node.op == 'conv':
             path = self._path(node)
             if path:
-                return self._joined(Step(node.name), [node.name])
+                return self._join_paths(Step(node.name), [node.name])
             return Step(node.name, conv=node.name, source=node.inputs[0]), []
         if node.op == 'add':
-            return self._joined(Step(node.name), node.inputs)
+            return self._join_paths(Step(node.name), node.inputs)
         return Step(node.name), []
 
-    def _joined(self, step: Step, terms: list[str]):
+    def _join_paths(self, step: Step, terms: list[str]):
         """Join paths of one input among the terms of a sum to one block."""
         inside: list[str] = []
         for name in terms:
@@ -167,14 +167,15 @@ def joined_paths(graph: Graph, step: Step) -> FoldedMixConv:
     taps = [F.pad(t['weight'][:, 0].double(), [(size - t['weight'].shape[-1]) // 2] * 4)
             for t in depthwise]
     return FoldedMixConv(
-        _joined([t['weight'].flatten(1) for t in expand]), _joined([t['bias'] for t in expand]),
-        torch.cat(taps), _joined([t['bias'] for t in depthwise]),
-        _joined([t['weight'].flatten(1) for t in project], 1),
+        _concatenate([t['weight'].flatten(1) for t in expand]),
+        _concatenate([t['bias'] for t in expand]),
+        torch.cat(taps), _concatenate([t['bias'] for t in depthwise]),
+        _concatenate([t['weight'].flatten(1) for t in project], 1),
         cast(Tensor, sum(t['bias'].double() for t in project)),
         graph.nodes[step.paths[0][1]].settings['stride'])
 
 
-def _joined(parts: list[Tensor], dim: int = 0) -> Tensor:
+def _concatenate(parts: list[Tensor], dim: int = 0) -> Tensor:
     return torch.cat([part.double() for part in parts], dim)
 
 

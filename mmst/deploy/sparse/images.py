@@ -24,7 +24,7 @@ def channels_of(model: nn.Module) -> int | None:
     return None
 
 
-def checked(images: Any, channels: int | None) -> Tensor:
+def check_images(images: Any, channels: int | None) -> Tensor:
     """Return the images as an ordinary tensor in float32, where ``channels`` are known.
 
     Half precision is taken under autocast, as torch's layers do.
@@ -89,7 +89,7 @@ def _records_operations() -> bool:
     return tracer is not None and getattr(tracer, 'get_proxy_mode', lambda: None)() is not None
 
 
-def not_compiled(forward: Callable) -> Callable:
+def uncompiled_method(forward: Callable) -> Callable:
     """Return a method that torch.compile leaves alone, with its inner calls.
 
     torch.compiler.disable would import the compiler, which takes longer than loading a ticket.

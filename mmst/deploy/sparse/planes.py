@@ -97,6 +97,6 @@ def pointer(structure: ctypes.Structure) -> int:
     return ctypes.addressof(structure)
 
 
-def halved(size: Sequence[int], stride: int) -> tuple[int, int]:
+def size_after(size: Sequence[int], stride: int) -> tuple[int, int]:
     """Return the height and width after a stride."""
     return -(-size[0] // stride), -(-size[1] // stride)

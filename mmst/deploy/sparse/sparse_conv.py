@@ -8,7 +8,16 @@ from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import LayerModule
 from .library import Conv, functions, make_structure
-from .planes import ALIGNMENT, Layout, as_map, check_channels, halved, in_planes, new_map, with_rows
+from .planes import (
+    ALIGNMENT,
+    Layout,
+    as_map,
+    check_channels,
+    in_planes,
+    new_map,
+    size_after,
+    with_rows,
+)
 from .rows import SparseRows
 
 
@@ -56,7 +65,7 @@ class SparseConv(LayerModule[Conv]):
             return out.contiguous()
 
     def lay_out(self, size: tuple[int, int]) -> tuple[Conv, Layout]:
-        layout = Layout(*halved(size, self.stride), self.settings.gap)
+        layout = Layout(*size_after(size, self.stride), self.settings.gap)
         outputs, inputs = self.weight.shape[:2]
         phases = self.stride**2
         used = np.flatnonzero((self.weight != 0).any((0, 2, 3))).astype(np.int32)

@@ -16,7 +16,7 @@ from ...tickets import Ticket
 from ..open import open_ticket
 from .call import call
 from .engine_settings import EngineSettings
-from .images import channels_of, checked, not_compiled, untraceable
+from .images import channels_of, check_images, uncompiled_method, untraceable
 from .kernel_module import KernelModule
 from .library import free_scratch, kernel
 from .nan_pattern import NaNPattern
@@ -90,7 +90,7 @@ class SparseModel(nn.Module):
         self.settings.threads = check_number('threads', number, low=1, whole=True,
                                             remedy='use the number of cores')
 
-    @not_compiled
+    @uncompiled_method
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Any:
         """Return the output of the head.
@@ -99,7 +99,7 @@ class SparseModel(nn.Module):
             ConfigError: The images are of another shape or type, or on another device.
         """
         self.settings.stay_alone_after_fork()
-        images = checked(images, self.channels)
+        images = check_images(images, self.channels)
         with torch.autocast('cpu', enabled=False):
             outputs = call(self.model, images)
             # NaN and infinity survive any sum.

@@ -11,7 +11,7 @@ from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import LayerModule
 from .library import Stem, functions, make_structure
-from .planes import ALIGNMENT, Layout, as_map, check_channels, halved, new_map, with_rows
+from .planes import ALIGNMENT, Layout, as_map, check_channels, new_map, size_after, with_rows
 from .rows import SparseRows
 from .sparse_conv import SparseConv
 
@@ -59,8 +59,8 @@ class SparseStem(LayerModule[Stem]):
         return out
 
     def lay_out(self, size: tuple[int, int]) -> tuple[Stem, Layout]:
-        between = halved(size, 2)
-        layout = Layout(*halved(between, 2), self.settings.gap)
+        between = size_after(size, 2)
+        layout = Layout(*size_after(between, 2), self.settings.gap)
         # Inner channels: a channel between the two at even or odd rows and columns.
         phase, shift = _taps(self.second.shape[-1], 2, layout.stride)
         spread = np.zeros((len(self.second), self.second.shape[1], 4, len(phase)))

@@ -144,7 +144,7 @@ class Rehearsal:
                     weight: torch.rand_like(weight) < 0.5
                     for weight in hook.weights(runner).values()})
         runner.model.train()
-        before = [weight.detach().clone() for weight in self._trained()]
+        before = [weight.detach().clone() for weight in self._trained_weights()]
         # The only iteration of its run: gradients that are to be gathered make a step all the same.
         runner.optim_wrapper.initialize_count_status(runner.model, 0, 1)
         self.losses = runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper)
@@ -152,15 +152,15 @@ class Rehearsal:
         scaled = getattr(runner.optim_wrapper, 'loss_scaler', None)
         sure = (bool(self.losses.get('loss', 0)) and not (scaled and scaled.is_enabled())
                 and not is_resumed(runner))
-        settings.check_update(self.places, before, self._trained(), sure)
+        settings.check_update(self.places, before, self._trained_weights(), sure)
         with torch.no_grad():
-            for weight, old in zip(self._trained(), before, strict=True):
+            for weight, old in zip(self._trained_weights(), before, strict=True):
                 weight.copy_(old)  # a step at the highest rate may have left no usable ones
         for hook in runner.hooks:
             if isinstance(hook, IntervalHook):
                 hook.rehearse(runner, copy.deepcopy(unseen))
 
-    def _trained(self) -> list[torch.Tensor]:
+    def _trained_weights(self) -> list[torch.Tensor]:
         """Return the weights that are trained."""
         return [weight for weight in self.runner.model.parameters() if weight.requires_grad]
 

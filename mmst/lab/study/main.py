@@ -65,9 +65,9 @@ def jobs_of(study: Study, size: Size, args: argparse.Namespace, work_dir: Path):
     Raises:
         ConfigError: There is no such run, runs need each other, or none is left.
     """
-    names = sort_runs(study.runs, study.wanted())
+    names = sort_runs(study.runs, study.row_names())
     names = [name for name in names if has_configs(study, name, size)]
-    rows = [name for name in study.wanted() if name in names]
+    rows = [name for name in study.row_names() if name in names]
     if args.only:
         unknown = [p for p in args.only if not fnmatch.filter(names, p)]
         if unknown:

@@ -70,16 +70,16 @@ class Progress:
 
     def _say(self, text: str) -> None:
         self._show()
-        text = f'[{self.ended}/{len(self.lengths)}] {text}; {self.left()}'
+        text = f'[{self.ended}/{len(self.lengths)}] {text}; {self.time_left()}'
         self.console.print(text, markup=False)
 
     def _show(self) -> None:
         running = [k for k in self.begun if self.done.get(k, 0.) < self.lengths[k]]
         names = escape(', '.join(running[:3])) or 'done'
-        self.bars.update(self.task, completed=sum(self.done.values()), left=self.left(),
+        self.bars.update(self.task, completed=sum(self.done.values()), left=self.time_left(),
                          description=f'{self.ended}/{len(self.lengths)} {names}')
 
-    def left(self) -> str:
+    def time_left(self) -> str:
         """Return the time that is left, at the speed so far."""
         seconds = remaining(sum(self.lengths.values()), sum(self.done.values()),
                             sum(self.begun.values()), time.monotonic() - self.start)

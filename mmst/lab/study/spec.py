@@ -75,7 +75,7 @@ class Study:
     sections: Sequence[Section]
     claims: Sequence[Claim]
 
-    def wanted(self) -> list[str]:
+    def row_names(self) -> list[str]:
         """Return the names of the runs that are rows, in their order."""
         return list(dict.fromkeys(row.run for section in self.sections for row in section.rows))
 

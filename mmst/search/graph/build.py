@@ -64,7 +64,7 @@ def _larger(model: nn.Module, trace: ChannelTrace, channels: int,
     """
     found = {}
     for factor in LARGER:
-        unused = trace.unused()
+        unused = trace.unused_names()
         if not unused & {name for name, _ in model.named_parameters()}:
             break
         more = {f'{key}, {factor} times as large': run for key, run in example(
@@ -73,7 +73,7 @@ def _larger(model: nn.Module, trace: ChannelTrace, channels: int,
             follow(model, more, trace)
         except Exception:  # it takes images of one size, or not of these
             break
-        if trace.unused() != unused:
+        if trace.unused_names() != unused:
             found.update(more)
     return found
 

@@ -142,7 +142,7 @@ def plan_of(model: nn.Module, trace: ChannelTrace) -> Plan:
     sizes = {(name, dim): len(components[name][dim])
              for group in groups.values() for name, dim in group.members}
     inside = {side[0] for group in groups.values() for side in group.members}
-    why = {name: _UNUSED if name in trace.unused() else _STAY if not bool(
+    why = {name: _UNUSED if name in trace.unused_names() else _STAY if not bool(
         components[name][0].any()) else _ONE for name in sorted(norms - inside)}
     plan = Plan(groups, sizes, dict(trace.used), why, dict(trace.norms))
     return plan.without(_find_unsaved(model, plan))

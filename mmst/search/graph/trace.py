@@ -61,7 +61,7 @@ class ChannelTrace(TorchDispatchMode):
         planes: list[Plane] = self._planes.get(tensor, [])
         return planes
 
-    def unused(self) -> set[str]:
+    def unused_names(self) -> set[str]:
         """Return the names of parameters that no pass has used so far."""
         return self.labels.keys() - self._reached
 
@@ -76,7 +76,7 @@ class ChannelTrace(TorchDispatchMode):
 
         Components are numbers; 0: it stays.
         """
-        for name in self.unused():
+        for name in self.unused_names():
             for labels in self.labels[name]:
                 self.couplings.keep(labels)
         roots = self.couplings.solve()

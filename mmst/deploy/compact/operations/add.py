@@ -34,7 +34,7 @@ class Add(Operation):
             padder.put(node)
             return layouts[0]
         padder.put(node, [padder.strip(name) for name in node.inputs])
-        return padder.unpadded(node)
+        return padder.own_layout(node)
 
     def run(self, inputs, settings, size):
         total = inputs[0] + inputs[1]

@@ -28,7 +28,7 @@ def check_whole(name: str, value: Any, low: int, high: int) -> None:
         ValueError: With its name and the bounds.
     """
     if type(value) is not int or not low <= value <= high:
-        raise ValueError(f'{name} is {_shown(value)}, no whole number from {low} to {high}')
+        raise ValueError(f'{name} is {_quote(value)}, no whole number from {low} to {high}')
 
 
 def check_places(name: str, value: Any, count: int) -> None:
@@ -38,7 +38,7 @@ def check_places(name: str, value: Any, count: int) -> None:
         ValueError: With its name and the number that lies outside.
     """
     if not isinstance(value, list) or not value:
-        raise ValueError(f'{name} is {_shown(value)}, no list of channels')
+        raise ValueError(f'{name} is {_quote(value)}, no list of channels')
     for place in value:
         check_whole(f'a number of {name}', place, 0, count - 1)
 
@@ -50,7 +50,7 @@ def check_same(name: str, found: Any, wanted: Any) -> None:
         ValueError: With both.
     """
     if found != wanted:
-        raise ValueError(f'{name} is {_shown(found)}, and the rest asks for {_shown(wanted)}')
+        raise ValueError(f'{name} is {_quote(found)}, and the rest asks for {_quote(wanted)}')
 
 
 def check_alike(inputs: Sequence[Shape]) -> None:
@@ -63,5 +63,5 @@ def check_alike(inputs: Sequence[Shape]) -> None:
         check_same('the shape of an input', tuple(shape), tuple(inputs[0]))
 
 
-def _shown(value: Any) -> str:
+def _quote(value: Any) -> str:
     return shorten(repr(value), 60)

@@ -19,7 +19,7 @@ class Concat(Operation):
             check_same('the size of an input', shape.level, inputs[0].level)
 
     def channels(self, node, inputs) -> Channels:
-        return Channels.joined(inputs)
+        return Channels.concatenate(inputs)
 
     def ask(self, node, wanted, inputs) -> list:
         return list(wanted.split([len(known) for known in inputs]))

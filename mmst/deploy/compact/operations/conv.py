@@ -85,7 +85,7 @@ class Conv(Operation):
             padder.put(node, tensors={name: rows(t, layout) for name, t in tensors.items()},
                        groups=len(layout))
             return layout
-        padded = padder.padded(node)
+        padded = padder.pad_layout(node)
         if not differs(layout) and not differs(padded):
             padder.put(node)
             return padded

@@ -57,7 +57,7 @@ class Mixer(Operation):
 
     def pad(self, node, padder) -> list:
         padder.put(node, [padder.strip(node.inputs[0])])
-        return padder.unpadded(node)
+        return padder.own_layout(node)
 
     def module(self, node, width, static) -> nn.Module:
         shapes = {name: tuple(t.shape) for name, t in node.tensors.items()}

@@ -94,7 +94,7 @@ class Operation:
     def pad(self, node: Node, padder: Padder) -> Layout:
         """Write it with padded channels; returns where its channels are then."""
         padder.put(node)
-        return padder.layouts[node.inputs[0]] if node.inputs else padder.unpadded(node)
+        return padder.layouts[node.inputs[0]] if node.inputs else padder.own_layout(node)
 
     # --------------------------------------------------------------------------- computing
 

@@ -32,7 +32,7 @@ class Place(Operation):
         return Part(writer.take(writer.parts[kind][node.inputs[0]], index).name, wanted)
 
     def pad(self, node, padder) -> list:
-        padded = padder.padded(node)
+        padded = padder.pad_layout(node)
         padder.put(node, [padder.strip(node.inputs[0])], channels=len(padded))
         return padded
 

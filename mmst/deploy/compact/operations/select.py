@@ -32,7 +32,7 @@ class Select(Operation):
     def pad(self, node, padder) -> list:
         place = {c: i for i, c in enumerate(padder.layouts[node.inputs[0]])}
         padder.put(node, index=[place[c] for c in node.settings['index']])
-        return padder.unpadded(node)
+        return padder.own_layout(node)
 
     def run(self, inputs, settings, size):
         x = inputs[0]

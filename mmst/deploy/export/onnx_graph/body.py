@@ -14,7 +14,7 @@ from ...compact.lower import can_lower_neck, lower
 from ...compact.rewrite import fixed_point
 from .builder import GraphBuilder
 from .facts import facts
-from .joined import joined
+from .joined import join_kernel_sizes
 from .operators import WRITE, Known
 
 #: Domain and name of the node that stands for an output of the network.
@@ -30,7 +30,7 @@ class Body(nn.Module):
 
     def __init__(self, graph: Graph):
         super().__init__()
-        self.graph = joined(graph)
+        self.graph = join_kernel_sizes(graph)
         self.facts = facts(self.graph)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

@@ -12,7 +12,7 @@ MIXCONV = 'mixconv'
 SAME = 'same'
 
 
-def joined(graph: Graph) -> Graph:
+def join_kernel_sizes(graph: Graph) -> Graph:
     """Return the graph with the kernel sizes of each MixConv in one node.
 
     The projections of several kernel sizes that are added are one projection of the concatenation.

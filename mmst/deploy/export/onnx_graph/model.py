@@ -39,7 +39,7 @@ def make_model(network: 'Deployed', image: Tensor, names: list[str], settings: '
     body = find_body(inner, settings.compact) if inner is not None else None
     tell('tracing the head' if body else 'tracing the network')
     with with_body(inner, body) if body and inner else contextlib.nullcontext():
-        model = _traced(network, image, names, settings.fixed)
+        model = _trace(network, image, names, settings.fixed)
     tell(f'writing opset {settings.opset}')
     model = to_opset(model, settings.opset)
     if body is not None:
@@ -57,7 +57,7 @@ def make_model(network: 'Deployed', image: Tensor, names: list[str], settings: '
     return model
 
 
-def _traced(network: 'Deployed', image: Tensor, names: list[str], fixed: bool) -> onnx.ModelProto:
+def _trace(network: 'Deployed', image: Tensor, names: list[str], fixed: bool) -> onnx.ModelProto:
     """Return what torch's exporter writes; the size is fixed where it cannot be dynamic."""
     batch = {0: torch.export.Dim('batch')}
     sizes = {2: torch.export.Dim('height'), 3: torch.export.Dim('width')}

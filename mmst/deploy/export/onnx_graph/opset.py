@@ -32,7 +32,7 @@ def to_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         constants.update((node.output[0], numpy_helper.to_array(node.attribute[0].t))
                          for node in model.graph.node
                          if node.op_type == 'Constant' and node.attribute[0].name == 'value')
-        new = [made for node in model.graph.node for made in _lowered(
+        new = [made for node in model.graph.node for made in _lower(
             node, opset, constants, model)]
         del model.graph.node[:]
         model.graph.node.extend(new)
@@ -42,7 +42,7 @@ def to_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     return model
 
 
-def _lowered(node: NodeProto, opset: int, constants: dict[str, np.ndarray],
+def _lower(node: NodeProto, opset: int, constants: dict[str, np.ndarray],
              model: onnx.ModelProto) -> Iterable[NodeProto]:
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     for (op, name), (first, harmless) in NEW_ATTRIBUTES.items():

@@ -23,7 +23,7 @@ def read(path):
 @pytest.mark.parametrize('path', STUDIES, ids=lambda path: path.stem)
 def test_a_shipped_study_is_whole(path):
     study = read(path)
-    rows = study.wanted()
+    rows = study.row_names()
     assert set(rows) <= set(sort_runs(study.runs, rows))
     for section in study.sections:
         assert [row.run.rpartition('.')[2] for row in section.rows[:3]] == ['chance', 'dense',
@@ -99,7 +99,7 @@ def test_a_sweep_covers_all_ratios_of_a_method(method):
     study = parse_study(*sweep_of(base, method, 'coco', RATIOS, retrained=True))
     assert len(study.sections[0].curves) == 2
     assert all(len(runs) == 12 for runs in study.sections[0].curves.values())
-    assert set(study.wanted()) <= set(sort_runs(study.runs, study.wanted()))
+    assert set(study.row_names()) <= set(sort_runs(study.runs, study.row_names()))
 
 
 @pytest.mark.parametrize('data, ratios, said', [('mnist', RATIOS, '--data'),
