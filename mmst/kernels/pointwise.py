@@ -45,7 +45,7 @@ def plan_nothing(x: Tensor, conv: nn.Conv2d) -> Tensor:
     if conv.stride != (1, 1):
         x = x[:, :, ::conv.stride[0], ::conv.stride[1]]
     if conv.groups > 1:
-        return _grouped(x, conv)
+        return _multiply_groups(x, conv)
     if x.is_contiguous(memory_format=torch.channels_last):
         return pointwise(x, conv)
     n, _, height, width = x.shape
@@ -54,7 +54,7 @@ def plan_nothing(x: Tensor, conv: nn.Conv2d) -> Tensor:
     return y if conv.bias is None else y + conv.bias.to(y.dtype)[:, None, None]
 
 
-def _grouped(x: Tensor, conv: nn.Conv2d) -> Tensor:
+def _multiply_groups(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """Multiply each group's channels by its weights, and sum over its input channels."""
     groups, dtype = conv.groups, _precision(x)  # autocast knows convolutions, not multiples
     weight = conv.weight.to(dtype).flatten(1).unflatten(0, (groups, -1))  # (groups, out, in)

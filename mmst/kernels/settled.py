@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 F = TypeVar('F', bound=Callable[..., Any])
 
 
-def settled(function: F) -> F:
+def mark_constant(function: F) -> F:
     """Return the function, marked as ``torch.compiler.assume_constant_result`` marks it.
 
     That one imports the compiler first, which takes seconds in each process that compiles nothing.

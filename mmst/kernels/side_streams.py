@@ -45,7 +45,7 @@ class SideStreams:
     def within(self, run: Callable[[], Any]) -> Callable[[], Any]:
         """Return ``run`` with its paths side by side, after which no stream is left behind."""
 
-        def forked() -> Any:
+        def run_forked() -> Any:
             self._open = True
             try:
                 return run()
@@ -53,7 +53,7 @@ class SideStreams:
                 self._open, self._place = False, ()
                 self._join_captured()
 
-        return forked
+        return run_forked
 
     def __call__(self, paths: Sequence[tuple[Callable[[Tensor], Tensor], Tensor]]
                  ) -> list[Tensor]:

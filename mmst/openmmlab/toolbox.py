@@ -29,7 +29,7 @@ def check_toolbox(cfg: Config) -> None:
         try:
             importlib.import_module(scope)
         except ImportError as error:
-            raise _not_installed(scope, f'cannot be imported ({error})') from error
+            raise _install_error(scope, f'cannot be imported ({error})') from error
     elif isinstance(scope, str) and scope not in MODELS.children and not find_spec(scope):
         known = [*INSTALL, *MODELS.children]
         raise config_error('default_scope', scope, 'no package and no registry has this name',
@@ -46,8 +46,8 @@ def missing_toolbox(error: BaseException) -> ConfigError | None:
     names = [name for name in INSTALL if name in str(error) or MODULE2PACKAGE[name] in str(error)]
     if not isinstance(error, ImportError) or not names:
         return None
-    return _not_installed(names[0], f'is not installed ({error})')
+    return _install_error(names[0], f'is not installed ({error})')
 
 
-def _not_installed(scope: str, problem: str) -> ConfigError:
+def _install_error(scope: str, problem: str) -> ConfigError:
     return config_error('default_scope', scope, f'the toolbox {problem}', INSTALL[scope])

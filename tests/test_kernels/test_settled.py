@@ -4,7 +4,7 @@ import sys
 
 import torch
 
-from mmst.kernels.settled import settled
+from mmst.kernels.settled import mark_constant
 
 #: A network is made, trained a step by kernels and evaluated; the command line is ready; a whole
 #: model of a toolbox that does not import torchvision (which imports the compiler) evaluates.
@@ -49,5 +49,5 @@ def test_training_evaluation_and_the_command_line_do_not_import_the_compiler():
 
 
 def test_a_function_is_marked_as_torch_marks_it():
-    ours, torchs = settled(lambda: True), torch.compiler.assume_constant_result(lambda: True)
+    ours, torchs = mark_constant(lambda: True), torch.compiler.assume_constant_result(lambda: True)
     assert vars(ours) == vars(torchs) != {}

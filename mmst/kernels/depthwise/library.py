@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..native.build import build_or_tell
-from ..settled import settled
+from ..settled import mark_constant
 from .maps import channels_last, empty_map
 
 SOURCE = Path(__file__).parent / 'kernel' / 'depthwise.cpp'
@@ -40,7 +40,7 @@ def kernel() -> ctypes.CDLL | None:
     return build_or_tell(SOURCE, 'Training without the depthwise kernel, by torch\'s convolutions')
 
 
-@settled
+@mark_constant
 def available() -> bool:
     """Return whether there is a kernel; settled once, while torch.compile traces too."""
     return kernel() is not None

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ..settled import settled
+from ..settled import mark_constant
 from .library import out_shape
 from .maps import channels_last, empty_map
 
@@ -20,7 +20,7 @@ PROGRAMS = 2048
 SIZES = (1, 3, 5, 7)
 
 
-@settled
+@mark_constant
 @cache
 def available() -> bool:
     """Return whether Triton is installed (on Linux it comes with torch for CUDA)."""

@@ -66,7 +66,7 @@ def build(source: Path) -> ctypes.CDLL:
         library = _load(path)  # a cache that is complete may be read-only
         if library is None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with locked(path.with_suffix('.lock')):
+            with locking(path.with_suffix('.lock')):
                 library = _load(path)
                 if library is None:
                     compile_to(path, source, compiler)
@@ -81,7 +81,7 @@ def build(source: Path) -> ctypes.CDLL:
 
 def _load_prebuilt(source: Path) -> ctypes.CDLL | None:
     """Load the best library of the wheel; None: it has none that this system can load."""
-    for path in find_prebuilt(source, _asked()):
+    for path in find_prebuilt(source, _user_flags()):
         with suppress(OSError):  # made for a newer system
             return ctypes.CDLL(str(path))
     return None
@@ -140,7 +140,7 @@ def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
         try:
             compile_library(compiler, target_flags(), source, product)
         except BuildError:
-            if _asked():
+            if _user_flags():
                 raise
             compile_library(compiler, [], source, product)
         data = product.read_bytes()
@@ -152,10 +152,10 @@ def compile_to(path: Path, source: Path, compiler: Sequence[str]) -> None:
 def target_flags() -> list[str]:
     """Return the flags asked for; else all instructions that this processor has."""
     native = '-mcpu=native' if platform.machine() in ('arm64', 'aarch64') else '-march=native'
-    return _asked() or [native]
+    return _user_flags() or [native]
 
 
-def _asked() -> list[str]:
+def _user_flags() -> list[str]:
     return os.environ.get(TARGET, '').split()
 
 
@@ -188,7 +188,7 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locking(path: Path) -> Iterator[None]:
     """Wait for other processes that hold the file; a process that dies lets go of it."""
     import fcntl  # not on Windows, where the build ends in a BuildError before
     # Not emptied: a link in its place may lead elsewhere.

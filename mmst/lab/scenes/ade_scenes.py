@@ -1,7 +1,7 @@
 """Generates indoor and outdoor scenes in the folders and label format of ADE20K's challenge set."""
 import numpy as np
 
-from .drawing import Canvas, between, exposed, textured, write_image
+from .drawing import Canvas, between, expose, roughen, write_image
 from .landscapes import OUTDOORS, SURFACES
 from .rooms import draw_room
 
@@ -49,7 +49,7 @@ def draw_scene(seed, index, height=128, width=128):
         table[annotation(name)] = amount
     amount = (table * between(rng, 0.6, 1.3))[label].transpose(2, 0, 1)
     cells = np.array([1.5, 4.0, 16.0]) * max(1.0, height / 128)
-    return exposed(rng, textured(rng, image, amount, cells), 0.12), label
+    return expose(rng, roughen(rng, image, amount, cells), 0.12), label
 
 
 def write_ade20k(root, size, train, val, seed):

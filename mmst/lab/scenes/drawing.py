@@ -66,7 +66,7 @@ class Canvas:
         self.image = np.zeros((*shape, 3), np.uint8)
         self.label = np.full(shape, background, dtype)
 
-    def _fixed(self, points):
+    def _to_fixed_point(self, points):
         """Return pixels (N, 2) to cv2's fixed-point numbers."""
         points = np.asarray(points, np.float64) * (self.scale << SHIFT) - (1 << SHIFT) / 2
         return np.rint(points.clip(-LIMIT << SHIFT, LIMIT << SHIFT)).astype(np.int32)
@@ -92,7 +92,7 @@ class Canvas:
 
     def strokes(self, many, width, color=None, label=None, closed=False):
         """Draw several lines of one colour and width."""
-        fixed, thick = [self._fixed(points) for points in many], self._thick(width)
+        fixed, thick = [self._to_fixed_point(points) for points in many], self._thick(width)
         if not fixed:
             return
         if color is not None:
@@ -103,7 +103,7 @@ class Canvas:
 
     def disc(self, centre, radii, color=None, label=None, angle=0.0):
         """Fill an ellipse of the two ``radii``, turned by ``angle`` degrees."""
-        centre = tuple(map(int, self._fixed([centre])[0]))
+        centre = tuple(map(int, self._to_fixed_point([centre])[0]))
         axes = tuple(max(1, int(r * self.scale * (1 << SHIFT))) for r in radii)
         for target, value in ((self.image, color), (self.label, label)):
             if value is not None:
@@ -112,7 +112,7 @@ class Canvas:
 
     def veil(self, points, color, alpha):
         """Blend a polygon (N, 2) of ``color`` over the image alone: shadows, panes, spokes."""
-        fixed = self._fixed(points)
+        fixed = self._to_fixed_point(points)
         rows, columns = self.label.shape
         x0, y0 = np.maximum(fixed.min(0) >> SHIFT, 0)
         x1, y1 = np.minimum((fixed.max(0) >> SHIFT) + 2, (columns, rows))
@@ -167,7 +167,7 @@ def value_noise(rng, height, width, cell):
     return cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)[:height, :width] * 1.3
 
 
-def surfaced(rng, image, label, contrasts, usual, strength=1.0):
+def lay_textures(rng, image, label, contrasts, usual, strength=1.0):
     """Lay each class' texture over an image.
 
     Args:
@@ -183,10 +183,10 @@ def surfaced(rng, image, label, contrasts, usual, strength=1.0):
     for index, amount in contrasts.items():
         table[index] = amount
     amount = (table * strength)[label].transpose(2, 0, 1)
-    return textured(rng, image, amount, np.array([1.5, 4.0, 16.0]) * max(1.0, image.shape[0] / 128))
+    return roughen(rng, image, amount, np.array([1.5, 4.0, 16.0]) * max(1.0, image.shape[0] / 128))
 
 
-def textured(rng, image, amount, cells=(1.5, 4.0, 16.0)):
+def roughen(rng, image, amount, cells=(1.5, 4.0, 16.0)):
     """Multiply an image by noise of three sizes.
 
     Args:
@@ -200,7 +200,7 @@ def textured(rng, image, amount, cells=(1.5, 4.0, 16.0)):
     return image * np.clip(factor, 0.3, 1.8)[..., None]
 
 
-def exposed(rng, image, dusk=0.2):
+def expose(rng, image, dusk=0.2):
     """Lay one light over an image (H, W, 3) float32 and return uint8.
 
     Hue cast, brightness, contrast, uneven light, blur and sensor noise vary; a share ``dusk`` of

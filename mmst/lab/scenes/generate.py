@@ -80,7 +80,7 @@ def _count(folder):
 
 def _is_there(folder, wanted):
     """Return whether a folder holds all of a data set made with the ``wanted`` parameters."""
-    return _made_with(folder) == dict(wanted, files=_count(folder) - 1)
+    return _read_parameters(folder) == dict(wanted, files=_count(folder) - 1)
 
 
 @contextlib.contextmanager
@@ -140,7 +140,8 @@ def _check_replaceable(out, wanted, replace):
     if out.exists() and not ours:
         raise config_error('out', str(out), 'holds files that were not generated',
                            'name a new or an empty folder')
-    others = [f'{key} {value} (wanted: {wanted[key]})' for key, value in _made_with(out).items()
+    others = [f'{key} {value} (wanted: {wanted[key]})'
+              for key, value in _read_parameters(out).items()
               if key in wanted and key != 'version' and value != wanted[key]]
     if others and not replace:
         raise config_error('out', str(out), f'holds data made with {", ".join(others)}',
@@ -152,12 +153,12 @@ def _check_replaceable(out, wanted, replace):
 
 def _is_ours(folder):
     """Return whether a folder has a whole marker, and no files that were added since."""
-    made = _made_with(folder)
+    made = _read_parameters(folder)
     return made.get('dataset') in DATASETS and type(made.get('files')) is int and (
         _count(folder) - 1 <= made['files'])
 
 
-def _made_with(folder):
+def _read_parameters(folder):
     """Return the parameters of a generated data set; none where it does not tell."""
     try:
         found = parse_json(read_text(folder / MARKER))

@@ -6,7 +6,7 @@ so that within a kind only the shape tells them.
 """
 import numpy as np
 
-from .drawing import Canvas, between, draw_clutter, exposed, pick, textured, write_image
+from .drawing import Canvas, between, draw_clutter, expose, pick, roughen, write_image
 from .furniture import chair, sofa
 from .landscape_things import draw_animal, draw_boat, draw_house
 from .riders import draw_bicycle, draw_motorcycle
@@ -14,7 +14,7 @@ from .space import Camera, Place, Stage
 from .vehicles import draw_bus, draw_car, draw_truck
 
 
-def _named(draw):
+def _with_named_label(draw):
     """Return a drawing that asks for a class' label by name, as one that takes the label."""
     return lambda stage, rng, place, label: draw(stage, rng, place, lambda _: label)
 
@@ -37,11 +37,11 @@ OBJECTS = (
     ('truck', draw_truck, 7.0, 3.1, np.pi, ROAD),
     ('bicycle', draw_bicycle, 1.8, 1.0, np.pi, ROAD),
     ('motorcycle', draw_motorcycle, 2.0, 1.1, np.pi, ROAD),
-    ('chair', _named(chair), 0.9, 0.9, 1.2, ROOM),
-    ('sofa', _named(sofa), 1.9, 0.8, 0.9, ROOM),
+    ('chair', _with_named_label(chair), 0.9, 0.9, 1.2, ROOM),
+    ('sofa', _with_named_label(sofa), 1.9, 0.8, 0.9, ROOM),
     ('boat', _boat, 5.5, 4.5, 0.0, WATER),
-    ('house', _named(draw_house), 8.0, 5.0, 1.1, MEADOW),
-    ('animal', _named(draw_animal), 2.6, 1.5, np.pi, MEADOW))
+    ('house', _with_named_label(draw_house), 8.0, 5.0, 1.1, MEADOW),
+    ('animal', _with_named_label(draw_animal), 2.6, 1.5, np.pi, MEADOW))
 #: Folder of each class; the real WordNet numbers begin far above.
 FOLDERS = tuple(f'n{number:08d}' for number in range(1, len(OBJECTS) + 1))
 
@@ -82,7 +82,7 @@ def draw_object(seed, kind, height=96, width=96):
         canvas.stroke([start, end], between(rng, 0.01, 0.04) * height, pick(rng))
     image, _ = canvas.finish()
     amount = np.array([0.04, 0.06, 0.06]) * between(rng, 0.3, 1.5)
-    return exposed(rng, textured(rng, image, amount[:, None, None]), 0.15)
+    return expose(rng, roughen(rng, image, amount[:, None, None]), 0.15)
 
 
 def write_imagenet(root, size, train, val, seed):

@@ -8,7 +8,7 @@ import json
 import cv2
 import numpy as np
 
-from .drawing import Canvas, between, draw_clutter, exposed, pick, textured, write_image
+from .drawing import Canvas, between, draw_clutter, expose, pick, roughen, write_image
 from .figures import KEYPOINTS, PARTS, Outfit, draw_figure, pose
 
 #: Limbs as pairs of key points, counted from 1, as COCO lists them.
@@ -181,7 +181,7 @@ def draw_people(seed, height=240, width=320):
     image, label = canvas.finish()
     amount = np.array([0.03, 0.05, 0.06]) * between(rng, 0.3, 1.3)
     cells = np.array([1.5, 4.0, 16.0]) * max(1.0, height / 128)
-    image = exposed(rng, textured(rng, image, amount[:, None, None], cells), 0.15)
+    image = expose(rng, roughen(rng, image, amount[:, None, None], cells), 0.15)
     return image, _annotate(label, figures, crowd)
 
 

@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 
-from .drawing import FOLIAGE, Canvas, between, darker, exposed, pick, surfaced
+from .drawing import FOLIAGE, Canvas, between, darker, expose, lay_textures, pick
 from .riders import draw_person
 from .space import Camera, Place, Stage, Things
 from .street_classes import BUILDING, CAR, PERSON, ROAD, SIDEWALK, SKY, VEGETATION
@@ -119,7 +119,7 @@ def draw_quiet_scene(seed, height=128, width=256):
     for _, draw in sorted(_things(stage, rng, half, walk), key=lambda item: -item[0]):
         draw()
     image, label = canvas.finish()
-    return exposed(rng, surfaced(rng, image, label, _TEXTURE, 0.02), dusk=0.0), label
+    return expose(rng, lay_textures(rng, image, label, _TEXTURE, 0.02), dusk=0.0), label
 
 
 def write_quiet_streets(root, size, train, val, seed):

@@ -63,7 +63,7 @@ def draw_person(stage, rng, place, label, kind='stand'):
     if kind == 'ride':
         points[:, 2] -= 0.2  # over the saddle
     world = place.world(points)
-    seen = stage.camera.seen(world)
+    seen = stage.camera.to_camera(world)
     unit = tall * stage.unit(world.mean(0))
     if kind != 'ride':
         spot = place.world([(-0.3, 0, -0.15), (0.3, 0, -0.15), (0.4, 0, 0.2), (-0.2, 0, 0.2)])

@@ -99,7 +99,7 @@ def _window(stage, rng, room, wall, middle, name):
                            darker(color, (1.15, 0.8)[index % 2]), name('curtain'))
 
 
-def _framed(stage, rng, room, wall, middle, name, kind):
+def _draw_framed(stage, rng, room, wall, middle, name, kind):
     """Draw a painting, a mirror or a television: a frame and its inside."""
     half, low = between(rng, 0.3, 0.6), between(rng, 1.25, 1.4)
     top = low + (between(rng, 0.8, 1.0) if kind == 'mirror' else half * between(rng, 0.9, 1.4))
@@ -149,7 +149,7 @@ def _hang(stage, rng, room, wall, middle, name, kind):
     elif kind == 'door':
         _door(stage, rng, room, wall, middle, name)
     else:
-        _framed(stage, rng, room, wall, middle, name, kind)
+        _draw_framed(stage, rng, room, wall, middle, name, kind)
 
 
 def _pieces(stage, rng, room, kind, name):

@@ -31,7 +31,7 @@ class Camera:
         cos, sin = np.cos(yaw), np.sin(yaw)
         self._turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
 
-    def seen(self, points):
+    def to_camera(self, points):
         """Turn world points (N, 3) into camera axes (right, up, away), (N, 3)."""
         return (np.asarray(points, np.float64) - self.origin) @ self._turn
 
@@ -58,11 +58,11 @@ class Camera:
 
     def project(self, points):
         """Return a world polygon (N, 3) to pixels (M, 2), see :meth:`outline`."""
-        return self.outline(self.seen(points))
+        return self.outline(self.to_camera(points))
 
     def depth(self, point):
         """Return the distance (metres, along the axis) of a world point (3,)."""
-        return float(self.seen([point])[0, 2])
+        return float(self.to_camera([point])[0, 2])
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Place:
     z: float
     heading: float = 0.0
 
-    def turned(self, vectors):
+    def to_world(self, vectors):
         """Return an object's own directions (N, 3) in the world."""
         cos, sin = np.cos(self.heading), np.sin(self.heading)
         return np.asarray(vectors, np.float64) @ np.array([[cos, 0, -sin], [0, 1, 0],
@@ -83,7 +83,7 @@ class Place:
 
     def world(self, points):
         """Return an object's own coordinates (N, 3) to world coordinates (N, 3)."""
-        return self.turned(points) + np.array((self.x, 0.0, self.z))
+        return self.to_world(points) + np.array((self.x, 0.0, self.z))
 
 
 class Stage:
@@ -105,7 +105,7 @@ class Stage:
         """Return pixels a metre at a world point (3,)."""
         return self.camera.focal / max(self.camera.depth(point), NEAR)
 
-    def shaded(self, color, away, normal=None):
+    def shade(self, color, away, normal=None):
         """Return the colour of a surface ``away`` metres off that faces ``normal`` (3,)."""
         light = 1.0
         if normal is not None:
@@ -119,45 +119,45 @@ class Stage:
         flat = self.camera.outline(seen)
         if len(flat) >= 3:
             if color is not None:
-                color = self.shaded(color, seen[:, 2].mean(), normal)
+                color = self.shade(color, seen[:, 2].mean(), normal)
             self.canvas.polygon(flat, color, label)
 
     def face(self, points, color, label=None, normal=None):
         """Fill a world polygon (N, 3)."""
-        self._fill(self.camera.seen(points), color, label, normal)
+        self._fill(self.camera.to_camera(points), color, label, normal)
 
     def faces(self, many, color, label=None, normal=None):
         """Fill several world polygons (N, 3)."""
         if len(many):
             cuts = np.cumsum([len(points) for points in many])[:-1]
-            for seen in np.split(self.camera.seen(np.concatenate(many)), cuts):
+            for seen in np.split(self.camera.to_camera(np.concatenate(many)), cuts):
                 self._fill(seen, color, label, normal)
 
     def line(self, points, width, color, label=None, closed=False):
         """Draw a line through world points (N, 3), ``width`` metres wide."""
-        seen = self.camera.seen(points)
+        seen = self.camera.to_camera(points)
         if seen[:, 2].min() > NEAR:
             away = seen[:, 2].mean()
             self.canvas.stroke(self.camera.flat(seen), width * self.camera.focal / away,
-                               self.shaded(color, away), label, closed)
+                               self.shade(color, away), label, closed)
 
     def lines(self, many, width, color, label=None):
         """Draw several lines (2, 3) of one colour, ``width`` metres wide where it is near."""
         if len(many):
-            for seen in np.split(self.camera.seen(np.concatenate(many)), len(many)):
+            for seen in np.split(self.camera.to_camera(np.concatenate(many)), len(many)):
                 if seen[:, 2].min() > NEAR:
                     away = seen[:, 2].mean()
                     self.canvas.stroke(self.camera.flat(seen), width * self.camera.focal / away,
-                                       self.shaded(color, away), label)
+                                       self.shade(color, away), label)
 
     def discs(self, centres, radii, colors, label=None):
         """Draw balls at world points (N, 3), ``radii`` (N,) in metres, in the order given."""
-        seen = self.camera.seen(centres)
+        seen = self.camera.to_camera(centres)
         flat = self.camera.flat(np.maximum(seen, (-np.inf, -np.inf, NEAR)))
         for point, spot, radius, color in zip(seen, flat, radii, colors, strict=True):
             if point[2] > NEAR:
                 size = radius * self.camera.focal / point[2]
-                self.canvas.disc(spot, (size, size), self.shaded(color, point[2]), label)
+                self.canvas.disc(spot, (size, size), self.shade(color, point[2]), label)
 
     def shadow(self, points, alpha=0.45):
         """Darken a polygon (N, 3) of the ground."""
@@ -176,11 +176,11 @@ class Stage:
         """
         parts = [*faces, *details]
         world = place.world(np.concatenate([part[0] for part in parts]))
-        normals = place.turned([part[1] for part in parts])
+        normals = place.to_world([part[1] for part in parts])
         cuts = np.cumsum([len(part[0]) for part in parts])[:-1]
         first = np.concatenate([[0], cuts])
         fronts = ((self.camera.origin - world[first]) * normals).sum(1) > 0
-        seen = np.split(self.camera.seen(world), cuts)
+        seen = np.split(self.camera.to_camera(world), cuts)
         shown = [index for index in range(len(faces)) if fronts[index]]
         shown.sort(key=lambda index: -np.square(seen[index].mean(0)).sum())
         shown += [index for index in range(len(faces), len(parts)) if fronts[index]]

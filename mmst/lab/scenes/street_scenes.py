@@ -5,7 +5,7 @@ then everything that stands or moves on the street, far things first.
 """
 import numpy as np
 
-from .drawing import PAINT, Canvas, between, exposed, pick, surfaced, value_noise, write_image
+from .drawing import PAINT, Canvas, between, expose, lay_textures, pick, value_noise, write_image
 from .space import Camera, Stage
 from .street_classes import (
     BUILDING,
@@ -55,15 +55,15 @@ class _NumberedCanvas(Canvas):
     number = 0
 
     def polygons(self, many, color=None, label=None):
-        super().polygons(many, color, self._numbered(label))
+        super().polygons(many, color, self._number_label(label))
 
     def strokes(self, many, width, color=None, label=None, closed=False):
-        super().strokes(many, width, color, self._numbered(label), closed)
+        super().strokes(many, width, color, self._number_label(label), closed)
 
     def disc(self, centre, radii, color=None, label=None, angle=0.0):
-        super().disc(centre, radii, color, self._numbered(label), angle)
+        super().disc(centre, radii, color, self._number_label(label), angle)
 
-    def _numbered(self, label):
+    def _number_label(self, label):
         return None if label is None else self.number * STEP + label
 
 
@@ -122,7 +122,7 @@ def draw_things(seed, index, height=128, width=256):
     if rng.random() < 0.3:
         _hood(canvas, rng)
     image, label = canvas.finish()
-    return exposed(rng, surfaced(
+    return expose(rng, lay_textures(
         rng, image, label % STEP, _TEXTURE, (0.02, 0.03, 0.04), between(rng, 0.6, 1.3))), label
 
 
