@@ -1,4 +1,4 @@
-"""Functions that act have verbs for names, those that return a thing nouns; none is a participle."""
+"""Functions that act have verbs for names, those that return a thing nouns; none a participle."""
 import ast
 from pathlib import Path
 
