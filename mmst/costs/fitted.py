@@ -86,7 +86,7 @@ def _rounds(groups: Groups, touched: Mapping[str, list[str]]) -> list[list[Missi
     taken: list[set[str]] = []
     for name, paths in touched.items():
         if not paths or len(groups[name]) <= max(groups[name].minimum, 1):
-            continue  # it costs what it costs
+            continue  # its cost does not change
         for label in groups[name].count_by_label():
             free = next((i for i, used in enumerate(taken) if used.isdisjoint(paths)), len(rounds))
             if free == len(rounds):

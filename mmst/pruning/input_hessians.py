@@ -18,7 +18,7 @@ class InputHessian:
     """Sums x xᵀ over the inputs x of a layer's rows of weights, in blocks.
 
     A convolution's row sees a window of the channels of its group. Rows of at most ``EXACT``
-    weights have one block, others blocks of ``BLOCK``: what lies outside counts as independent.
+    weights have one block, others blocks of ``BLOCK``, and blocks count as independent.
 
     Args:
         layer (nn.Module): A convolution of 1 or 2 dimensions, or a linear layer.

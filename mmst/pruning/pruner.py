@@ -207,7 +207,8 @@ class Pruner:
 
         Args:
             model (nn.Module): The network.
-            select (Callable): ``select(name, weight)`` returns what there would be of a weight.
+            select (Callable): ``select(name, weight)`` returns the part of a weight that there
+                would be.
         """
         whole = {name: weight.detach() for name, weight in self.weights(model).items()}
         weights = {name: select(name, weight) for name, weight in whole.items()}

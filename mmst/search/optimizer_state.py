@@ -72,7 +72,7 @@ class OptimizerState:
     def _aligned_keys(self, own: Mapping[str, Any], parameter: nn.Parameter) -> list[str] | None:
         """Return the entries to cut where the others are single numbers, as in most optimizers.
 
-        None of other states: ``leaves`` and ``action_of`` find out what they ask for.
+        None of other states: ``leaves`` and ``action_of`` find out their form.
         """
         assert self._forms is not None
         keys = []

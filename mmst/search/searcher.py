@@ -30,7 +30,7 @@ MOST_RHO = 1e3
 class Counter(Protocol):
     """Counts the costs of networks; :class:`mmst.costs.network_costs.NetworkCosts` is one."""
 
-    #: Of what units cost.
+    #: Of the costs of units.
     unit: str
 
     def __call__(self, model: nn.Module) -> dict[str, float]:

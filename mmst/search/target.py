@@ -151,7 +151,7 @@ def check_target(target: SearchTarget, whole: Mapping[str, float],
     """Refuse targets that are met from the start, or by no network at all.
 
     Args:
-        target (SearchTarget): What is wanted.
+        target (SearchTarget): The wanted costs.
         whole (Mapping): Costs of the network before the search.
         smallest (Mapping): Costs of the part that no search can remove.
         owner (str): Of the settings, for messages.
@@ -164,7 +164,7 @@ def check_target(target: SearchTarget, whole: Mapping[str, float],
               for cost, value in target.wanted.items()]
     for key, value, most, least in wanted:
         if value < least:
-            raise config_error(key, value, f'what no search can remove costs {least:.6g}',
+            raise config_error(key, value, f'the part that no search can remove costs {least:.6g}',
                                f'set it between that and {most:.6g}, the cost of the whole '
                                'network')
     if target.ratio(whole) <= 1:

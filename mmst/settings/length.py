@@ -6,7 +6,7 @@ from mmengine.runner import IterBasedTrainLoop
 from .checks import check_number
 from .resolve import resolve
 
-#: Steps of a run: what is longer is a slip of the pen.
+#: Steps of a run: a longer one is a slip of the pen.
 MOST = 10**9
 
 

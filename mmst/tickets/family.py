@@ -48,7 +48,7 @@ class Family:
         return Mask({name: count > place for name, count in self.kept_by.items()})
 
     def to_content(self) -> dict[str, Any]:
-        """Return what a file holds: two weights a byte."""
+        """Return the family as a file holds it: two weights a byte."""
         return dict(levels=list(self.levels),
                     kept_by={name: _pack(count) for name, count in self.kept_by.items()},
                     statistics=[dict(own) for own in self.statistics])

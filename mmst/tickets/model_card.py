@@ -5,7 +5,7 @@ from typing import Any
 from ..settings.checks import as_number
 from ..settings.hooks import hook_settings
 
-#: The toolbox, which names the task: what people look for on a hub, and what they call it.
+#: The toolbox, which names the task: the tag that people look for on a hub, and their word for it.
 _TASKS = dict(mmseg=('image-segmentation', 'semantic segmentation'),
               mmpretrain=('image-classification', 'image classification'),
               mmpose=('keypoint-detection', 'key points of people'),

@@ -17,7 +17,7 @@ def rebuild(settings: Any, state: Mapping[str, Tensor], meta: Mapping[str, Any],
             part: str | None = None, whole: bool = False) -> nn.Module:
     """Return the network of a ticket's settings, without its weights.
 
-    Of networks far larger than the weights, only what a search has left of them takes memory.
+    Of networks far larger than the weights, only the units that a search has left take memory.
 
     Args:
         settings (Mapping | list): Plain data.
@@ -87,8 +87,8 @@ def build_supernet(model: Mapping[str, Any], state_dict: Mapping[str, Tensor],
     """
     network = rebuild(without_widths(model), state_dict, meta, whole=True)
     if values and any(parameter.is_meta for parameter in network.parameters()):
-        raise TicketError('the whole network is far larger than what the ticket has left of '
-                          'it. Remedy: build it from its config.')
+        raise TicketError('the whole network is far larger than the ticket\'s. Remedy: build '
+                          'it from its config.')
     return network
 
 

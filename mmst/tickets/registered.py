@@ -55,7 +55,7 @@ def only_registered(data: bool = False) -> Iterator[None]:
         data (bool): Whether data sets are built: they may read annotations in JSON, and configs
             that lie in the toolboxes' own packages. Defaults to False.
     """
-    # Attributes of classes only: modules that are first imported inside may keep what they import.
+    # Attributes of classes only: modules that are first imported inside may keep their imports.
     kinds = set(map(type, file_handlers.values())) - ({JsonHandler} if data else set())
     doors = [(Config, 'fromstring'), (CheckpointLoader, 'load_checkpoint'),
              *((kind, 'load_from_fileobj') for kind in kinds)]

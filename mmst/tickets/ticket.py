@@ -106,8 +106,8 @@ class Ticket:
 
         Args:
             folder (str | Path): Made where there is none.
-            facts (Mapping, optional): The content of the run's ``ticket.json``. Defaults to what
-                the ticket itself knows, with its costs.
+            facts (Mapping, optional): The content of the run's ``ticket.json``. Defaults to
+                those of the ticket itself, with its costs.
             name (str, optional): That the card's snippet loads. Defaults to the folder.
 
         Raises:

@@ -68,7 +68,7 @@ class DenseAverage:
             self.open = False
 
     def state(self) -> dict[str, Any]:
-        """Return what a run that goes on needs."""
+        """Return the state from which a resumed run goes on."""
         return dict(state_dict=self.module.state_dict(), steps=self.steps, since=self.since,
                     open=self.open)
 

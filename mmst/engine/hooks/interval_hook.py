@@ -65,7 +65,7 @@ class IntervalHook(Hook):
         """Act at the end of step ``step``, counted from 1."""
 
     def rehearse(self, runner: Runner, batch: Any) -> None:
-        """Try on a throw-away runner what comes later in a run; by default nothing.
+        """Try the later actions of a run on a throw-away runner; by default there are none.
 
         Args:
             runner (Runner): Its model, optimizer wrapper and averages.

@@ -73,7 +73,7 @@ class LevelTraining(OneLevel):
         self._end: Callable[[], None] | None = None
 
     def check_plan(self, plan: RunPlan) -> None:
-        """Refuse what would hide a step's images, or gathers gradients over steps."""
+        """Refuse settings that hide a step's images, or gather gradients over steps."""
         wrapper = (plan.cfg or {}).get('optim_wrapper') or {}
         if wrapper.get('accumulative_counts', 1) != 1:
             raise config_error('optim_wrapper.accumulative_counts', wrapper['accumulative_counts'],

@@ -43,8 +43,8 @@ class MaskHook(IntervalHook):
         return dict(parts=PARTS)
 
     def forecast(self, model: nn.Module, select: Select) -> Mask | None:
-        """Return the mask that ``model`` would end with if the run were over, of what ``select``
-        leaves of its weights; None: no other than now.
+        """Return the mask that ``model`` would end with if the run were over, of the parts
+        of its weights that ``select`` returns; None: no other than now.
         """
         return None
 

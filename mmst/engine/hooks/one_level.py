@@ -38,7 +38,7 @@ class OneLevel:
         """Let this iteration's step learn at a second level, where that is due."""
 
     def end_iteration(self, runner: Runner) -> None:
-        """End what :meth:`begin_iteration` began."""
+        """End the second pass that :meth:`begin_iteration` has prepared."""
 
     def write(self, runner: Runner, in_force: MaskInForce) -> None:
         """Write the file of all levels at the end of a run."""

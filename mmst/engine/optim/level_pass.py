@@ -36,7 +36,7 @@ class LevelPass:
                 torch._foreach_copy_([weight.detach() for weight in masks], before)
 
     def end(self, masks: PruneState) -> None:
-        """Keep what the step has learnt of weights that the mask holds at 0."""
+        """Keep the step's changes of weights that the mask holds at 0."""
         if self.looser:
             hide_level(masks, self.place)
 

@@ -1,4 +1,4 @@
-"""Checks a config before a run is rehearsed; what was built for it serves the rehearsal."""
+"""Checks a config before a run is rehearsed, and hands the objects that it built on to that."""
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..run.start_file import check_fits_start, check_start
 
 @dataclass
 class Checked:
-    """Holds what is known of a config that has passed its checks.
+    """Holds the findings on a config that has passed its checks.
 
     Attributes:
         places (Places): Its parts, and which of them built which part of the network.

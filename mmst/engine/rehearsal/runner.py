@@ -67,7 +67,7 @@ class _Alone(_Runner):
         pass
 
     def build_model(self, model: Any) -> nn.Module:
-        # A runner of the user's own may do more than build what the config says.
+        # A runner of the user's own may do more than build the config's model.
         usual = super().build_model.__func__ is Runner.build_model
         return super().build_model(self.network if usual else model)
 

@@ -77,7 +77,7 @@ def check_hooks(runner: Runner, places: Places) -> None:
     found: dict[Any, str] = {}
     for key, hook in _with_keys(runner.hooks, places):
         if isinstance(hook, IntervalHook) and hook.priority != type(hook).priority:
-            raise config_error(f'{key}.priority', hook.priority, 'search, pruning and what follows '
+            raise config_error(f'{key}.priority', hook.priority, 'search, pruning and hooks after '
                                'them act in an order of their own', 'remove it')
         kind = EMAHook if isinstance(hook, EMAHook) else type(hook)
         if kind in found and issubclass(kind, (EMAHook, IntervalHook)):

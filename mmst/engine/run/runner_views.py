@@ -58,7 +58,8 @@ def evaluated_model(runner: Runner) -> nn.Module:
 def refresh_averaged(runner: Runner) -> None:
     """Let the averaged model hold its tensors themselves, after some have been replaced.
 
-    What a search cuts stays the same object, so that one call before training serves all searches.
+    Tensors that a search cuts stay the same objects, so that one call before training serves all
+    searches.
     """
     ema = averaged_model(runner)
     if ema is not None:

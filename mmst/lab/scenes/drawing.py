@@ -80,7 +80,7 @@ class Canvas:
 
     def polygons(self, many, color=None, label=None):
         """Fill several polygons with one colour, each by itself (overlaps stay filled)."""
-        for fixed in map(self._fixed, many):
+        for fixed in map(self._to_fixed_point, many):
             if color is not None:
                 cv2.fillPoly(self.image, [fixed], tuple(map(float, color)), shift=SHIFT)
             if label is not None:

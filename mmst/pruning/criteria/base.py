@@ -13,7 +13,7 @@ class Criterion(ABC):
     ``__init__.py``; or a file of your own, which the config's ``custom_imports`` or ``--import``
     names. Its constructor's arguments are its settings; ``mmst prune`` gives those called ``seed``
     and ``batches`` its own arguments of these names. An object of another class does as well: it
-    needs a ``score``, and what it lacks has the defaults below.
+    needs a ``score``, and attributes that it lacks have the defaults below.
 
     Attributes:
         needs_gradients (bool): Whether ``score`` wants gradients of training losses. Defaults to

@@ -47,7 +47,7 @@ def receive_search(model: nn.Module, search: Mapping[str, Any]) -> None:
 
     Args:
         model (nn.Module): A network, as built or with channels of its own.
-        search (Mapping): What the file tells: its channels, as far as it has any, and the ``part``
+        search (Mapping): Facts of the file: its channels, as far as it has any, and the ``part``
             of its network that ``model`` is.
 
     Raises:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
-#: Below the usual shares of what is dropped: kept where drawn numbers are compared with 1 - p.
+#: Below the usual shares of dropped values: kept where drawn numbers are compared with 1 - p.
 DRAWN = 0.4
 
 
@@ -18,7 +18,7 @@ DRAWN = 0.4
 def without_chance() -> Iterator[None]:
     """Run passes that do not depend on chance, nor on the shapes that numbers were drawn for.
 
-    Drop-outs of all kinds become identities, noise becomes 0. What is drawn otherwise is the same
+    Drop-outs of all kinds become identities, noise becomes 0. Other random numbers are the same
     each time.
     """
     states = random.getstate(), np.random.get_state()
@@ -48,7 +48,7 @@ class _Constants(TorchDispatchMode):
         out = func(*args, **kwargs)
         if packet in (aten.bernoulli, aten.bernoulli_):
             share = args[1] if len(args) > 1 else kwargs.get('p', args[0])
-            # Of a drop-out: what is kept is divided by its share.
+            # Of a drop-out: the values that are kept are divided by their share.
             return out.copy_(share) if isinstance(share, Tensor) else out.fill_(share)
         if packet in (aten.rand, aten.rand_like):
             return out.fill_(DRAWN)

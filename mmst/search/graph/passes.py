@@ -23,7 +23,7 @@ def passes(image: Tensor) -> dict[str, Callable[[nn.Module], Any]]:
 def run(model: nn.Module, image: Tensor, training: bool) -> Any:
     """Return all outputs of a network; norms and drop-outs are in evaluation in any case.
 
-    What its code draws at random is the same each time.
+    Random numbers that its code draws are the same each time.
     """
     model.train(training)
     for module in model.modules():

@@ -71,7 +71,7 @@ def tickets(tmp_path_factory):
         runner.register_hook(tiny.Probe(after_train_epoch=tiny.weaken(0.4)), 60)
         runner.train()
         with torch.no_grad():
-            found[name] = folder / 'ticket.pth', tiny.averaged(runner).module.eval()(IMAGE)
+            found[name] = folder / 'ticket.pth', tiny.averaged_model(runner).module.eval()(IMAGE)
     return found
 
 

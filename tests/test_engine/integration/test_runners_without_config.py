@@ -41,7 +41,7 @@ def test_the_hook_takes_the_description_and_the_run_ends_with_its_ticket(tmp_pat
     ticket = Ticket.load(tmp_path / 'ticket.pth')
     image = torch.randn(1, 3, *tiny.SIZE)
     with torch.no_grad():
-        expected = tiny.averaged(run).module.eval()(image)
+        expected = tiny.averaged_model(run).module.eval()(image)
         assert torch.equal(ticket.build()(image), expected)
     assert ticket.meta['default_scope'] == 'mmengine' and ticket.sparsity >= 0.5
 
