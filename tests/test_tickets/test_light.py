@@ -92,12 +92,12 @@ def test_ticket_without_channels_has_no_more_room_than_before(small_room):
 
 def test_small_tensors_have_room_as_before(small_room):
     """Many of them would take as much memory as a large one."""
-    with pytest.raises(bounded.TooLarge), bounded.bounded(10, 10, light=True):
+    with pytest.raises(bounded.TooLarge), bounded.bounding(10, 10, light=True):
         for _ in range(100):
             torch.zeros(1 << 7)
 
 
 def test_light_tensors_have_bounds(monkeypatch):
     monkeypatch.setattr(bounded, 'MOST', 1 << 20)
-    with pytest.raises(bounded.TooLarge), bounded.bounded(10, 10, light=True):
+    with pytest.raises(bounded.TooLarge), bounded.bounding(10, 10, light=True):
         torch.zeros(1 << 21)
