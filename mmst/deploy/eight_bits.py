@@ -43,7 +43,7 @@ def rows_in_eight_bits(start: np.ndarray, value: np.ndarray) -> tuple[np.ndarray
     return scale, as_eight_bits(value, np.repeat(scale, counts[there]))
 
 
-def rounded(weight: np.ndarray) -> np.ndarray:
+def round_weight(weight: np.ndarray) -> np.ndarray:
     """Return a weight of any shape, whose first dimension are its outputs, as eight bits hold it.
 
     Returns:

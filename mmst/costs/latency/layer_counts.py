@@ -46,7 +46,7 @@ class CoarseInputs:
         self.hidden = np.stack([part.any(1) for part in parts], 1) if parts else np.zeros(
             (len(expand), 0), bool)
         self.outputs = np.array([part.any(1).sum() for part in np.split(
-            _ungrouped(residual, sum(in_channels)), starts, 1)[1:]])
+            _join_groups(residual, sum(in_channels)), starts, 1)[1:]])
 
     def __call__(self, channels: npt.NDArray[np.int64] | None) -> dict[str, float]:
         """Return the counts with the hidden channels of an index alone."""
@@ -55,7 +55,7 @@ class CoarseInputs:
         return dict(enlarged=float(each.sum()), inputs=float((each > 0).sum()))
 
 
-def _ungrouped(kept: Kept, inputs: int) -> Kept:
+def _join_groups(kept: Kept, inputs: int) -> Kept:
     """Return the weights of a grouped 1x1 convolution as those of one with a single group."""
     own = kept.shape[1]
     whole = np.zeros((len(kept), inputs), bool)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...tickets import Ticket
 from ...tickets.weights import place
-from ..eight_bits import LARGEST, in_eight_bits, rounded
+from ..eight_bits import LARGEST, in_eight_bits, round_weight
 
 #: Tensors of fewer weights are stored whole, unless the mask names them.
 SMALL = 64
@@ -20,7 +20,7 @@ def in_int8(ticket: Ticket) -> Ticket:
     """
     def as_stored(name: str, tensor: Tensor) -> Tensor:
         if has_int8(name, tensor):
-            return torch.from_numpy(rounded(tensor.detach().cpu().numpy()))
+            return torch.from_numpy(round_weight(tensor.detach().cpu().numpy()))
         return tensor.half().float() if is_vector(tensor) else tensor
 
     state = {name: as_stored(name, t) for name, t in ticket.state_dict.items()}

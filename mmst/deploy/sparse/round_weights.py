@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..eight_bits import rounded, rows_in_eight_bits
+from ..eight_bits import round_weight, rows_in_eight_bits
 from .fold import FoldedMixConv
 from .library import Layer, Rows, Structure
 from .nodes import Mixer
@@ -45,7 +45,7 @@ def round_weights(network: nn.Module) -> int:
 
 
 def _dense(weight: np.ndarray) -> np.ndarray:
-    return rounded(weight).astype(weight.dtype)
+    return round_weight(weight).astype(weight.dtype)
 
 
 def _path(folded: FoldedMixConv) -> FoldedMixConv:

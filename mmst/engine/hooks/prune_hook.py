@@ -124,7 +124,7 @@ class PruneHook(MaskHook):
 
     def before_train(self, runner: Runner) -> None:
         if self.allocation is not None:
-            self.allocation.follow(unwrapped(runner))
+            self.allocation.follow(unwrap(runner))
         reached = self.pruner.begin(max_steps(runner) // self.interval)
         if reached < self.sparsity:
             runner.logger.warning(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import BACKBONE, NECK, SIZE, TinySegmentor, find_hook, make, run, unwrapped
+from tiny import BACKBONE, NECK, SIZE, TinySegmentor, find_hook, run, unwrap
 
 from mmst.costs.latency.table import Entry, LatencyTable
 from mmst.costs.latency.this_machine import this_machine
@@ -115,7 +115,7 @@ def test_searches_foresee_the_mask_of_the_layers_densities(table):
 def test_runs_end_at_the_sparsity_with_such_a_mask(tmp_path, table, aim, reactivation, search):
     runner = run(tmp_path, 2, recalibrate=False, search=search or False, prune=dict(
         sparsity=0.7, interval=1, reactivation=reactivation, allocation=aim, table=table))
-    hook, model = find_hook(runner, PruneHook), unwrapped(runner)
+    hook, model = find_hook(runner, PruneHook), unwrap(runner)
     mask = hook.drawn or hook.mask_in_force(runner)
     assert mask.sparsity == pytest.approx(0.7, abs=2e-3)
     densities = {name: float(kept.float().mean()) for name, kept in mask.items()}
@@ -134,7 +134,7 @@ def test_a_resumed_run_draws_the_same_masks(tmp_path, table):
     assert epochs == [1, 2]
     masks = [find_hook(runner, PruneHook).drawn for runner in (whole, again)]
     assert all(torch.equal(kept, masks[1][name]) for name, kept in masks[0].items())
-    for one, other in zip(unwrapped(whole).parameters(), unwrapped(again).parameters(),
+    for one, other in zip(unwrap(whole).parameters(), unwrap(again).parameters(),
                           strict=True):
         assert torch.equal(one, other)
 
