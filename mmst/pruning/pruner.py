@@ -1,7 +1,7 @@
 """Prunes progressively, with iterative reactivation (paper Sec. 3.2, Alg. 1), without a runner."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,30 +12,18 @@ from .build import build_registered, scores_of, update_kept
 from .check_network import check_network, check_parts
 from .context import PruningContext
 from .criteria import Magnitude
-from .draw import draw_mask
 from .large import join
 from .mask import Mask
 from .mask_in_force import MaskInForce
 from .prunable import PARTS, prunable_weights
 from .reactivation import REVIVE
 from .scope import check_scope
+from .scope_allocation import ScopeAllocation
 
 REACTIVATION = ('search', 'prune', None)
 
 #: Of a network alone.
 ALONE = PruningContext()
-
-
-class Allocation(Protocol):
-    """Draws masks in place of a scope, where layers are to have densities of their own."""
-
-    def __call__(self, scores: Mapping[str, Tensor], ratio: float,
-                 previous: Mask | None = None) -> Mask:
-        """Return the mask of a sparsity; arguments as of :func:`draw_mask`."""
-
-    def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
-                 selected: Mapping[str, Tensor], ratio: float) -> Mask:
-        """Return that of a part of the network's weights, with their scores and those of all."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +55,7 @@ class Pruner:
 
     Attributes:
         drawn (Mask, optional): The mask that was drawn in this step, even if it is lifted.
-        allocation (Allocation, optional): Draws masks in place of the scope.
+        allocation (ScopeAllocation): Draws masks; another one may take its place.
         revives (bool): Whether pruned weights may train again in the run.
     """
 
@@ -94,7 +82,7 @@ class Pruner:
             leave_alone=check_names(f'{owner}.leave_alone', leave_alone,
                                     'give paths of layers, e.g. [\'backbone.stem\']'))
         self.drawn: Mask | None = None
-        self.allocation: Allocation | None = None
+        self.allocation = ScopeAllocation(self.scope)
         self.revives = self.reactivation is not None
 
     def weights(self, model: nn.Module) -> dict[str, nn.Parameter]:
@@ -186,8 +174,7 @@ class Pruner:
             context.show_inputs(criterion, copies or weights)
         scores = scores_of(criterion, copies or weights, context.gradients(criterion, weights),
                            f'{self.owner}.criterion')
-        mask = (draw_mask(scores, ratio, self.scope, in_force.mask) if self.allocation is None
-                else self.allocation(scores, ratio, in_force.mask))
+        mask = self.allocation(scores, ratio, in_force.mask)
         agree_on(mask, context.agree)
         for tensors in (weights, copies):
             update_kept(criterion, tensors, mask, f'{self.owner}.criterion')
@@ -215,12 +202,8 @@ class Pruner:
         scores = {name: weight.abs() for name, weight in weights.items() if weight.numel()}
         # There are none where a setting is wrong, which others tell.
         drawn: Mapping[str, Tensor] = {}
-        if scores and self.allocation is not None:
-            drawn = self.allocation.forecast(
-                model, {name: weight.abs() for name, weight in whole.items()}, scores,
-                self.sparsity)
-        elif scores:
-            drawn = draw_mask(scores, self.sparsity, self.scope)
+        if scores:
+            drawn = self.allocation.forecast(model, whole, scores, self.sparsity)
         return Mask({name: drawn[name] if name in drawn else weight.bool()
                      for name, weight in weights.items()})
 

@@ -23,7 +23,7 @@ def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
         cfg (Mapping | list): Plain data.
         scope (str, optional): The toolbox that class names belong to.
         state (Mapping[str, Tensor]): The weights.
-        light (bool): As in :func:`mmst.tickets.bounded.bounded`.
+        light (bool): As in :func:`mmst.tickets.bounded.bounding`.
 
     Raises:
         TicketError: It asks for more, or uses a forbidden name.

@@ -10,12 +10,13 @@ from ...pruning.allocation import AIMS, Layers, draw_counts, find_worth, kept_in
 from ...pruning.criteria import Magnitude
 from ...pruning.mask import Mask
 from ...pruning.pruner import Pruner
+from ...pruning.scope_allocation import ScopeAllocation
 from ...settings.checks import check_choice
 from .table import LatencyTable
 from .weight_prices import WeightPrices
 
 
-class TimedAllocation:
+class TimedAllocation(ScopeAllocation):
     """Chooses each layer's density by what its weights cost, and draws the mask.
 
     Args:
@@ -25,6 +26,7 @@ class TimedAllocation:
     """
 
     def __init__(self, aim: str, path: str, key: str = 'PruneHook.table'):
+        super().__init__('global')
         self.aim, self.path, self.key = aim, path, key
         self.model: nn.Module | None = None
         self._known: tuple[object, tuple[dict[str, float], float]] | None = None
@@ -55,16 +57,17 @@ class TimedAllocation:
         prices, worth = self._terms(self.model, layers, scores, total, previous)
         return draw_counts(scores, layers.counts(total, prices, worth), previous)
 
-    def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
+    def forecast(self, model: nn.Module, weights: Mapping[str, Tensor],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
         """Return the mask of a part of a network's weights, by the prices of the whole.
 
         Args:
             model (nn.Module): The network.
-            scores (Mapping[str, Tensor]): Of all its weights.
-            selected (Mapping[str, Tensor]): Of the part.
+            weights (Mapping[str, Tensor]): All its prunable weights.
+            selected (Mapping[str, Tensor]): The scores of the part.
             ratio (float): The sparsity of the part.
         """
+        scores = {name: weight.abs() for name, weight in weights.items()}
         sums = torch.stack([score.sum().double() for score in scores.values()]).tolist()
         state = ratio, [(name, score.shape, own)
                         for (name, score), own in zip(scores.items(), sums, strict=True)]
@@ -87,8 +90,8 @@ class TimedAllocation:
 
 
 def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,
-                     family: object = None) -> TimedAllocation | None:
-    """Return what draws masks by a table; None where there is none, and scopes draw them.
+                     family: object = None) -> ScopeAllocation:
+    """Return the allocation by a table; the pruner's own where there is none.
 
     Args:
         allocation (str, optional): An aim of :data:`mmst.pruning.allocation.AIMS`.
@@ -105,7 +108,7 @@ def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,
         if table is not None:
             raise config_error('PruneHook.table', table, 'nothing is drawn by it without '
                                'PruneHook.allocation', "set allocation='ms', or omit it")
-        return None
+        return pruner.allocation
     if table is None:
         raise config_error(key, allocation, 'it needs the measured times of the network',
                            'measure a table with mmst profile, and set PruneHook.table to it')

@@ -41,7 +41,7 @@ class Deployed(nn.Module):
         """Return image: (N, channels, height, width), normalised as in training.
 
         Returns:
-            Tensor | Tuple[Tensor, ...]: The output; several in the order of :meth:`named`.
+            Tensor | Tuple[Tensor, ...]: The output; several as :meth:`outputs_by_name` orders them.
         """
         outputs = tuple(self.outputs_by_name(image).values())
         return outputs[0] if len(outputs) == 1 else outputs

@@ -89,8 +89,7 @@ class PruneHook(MaskHook):
         self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')
         self.pruner = Pruner(sparsity, schedule, criterion, scope, reactivation, revive, parts,
                              transformers, leave_alone, owner='PruneHook')
-        self.allocation = self.pruner.allocation = build_allocation(
-            allocation, table, self.pruner, family)
+        self.pruner.allocation = build_allocation(allocation, table, self.pruner, family)
         self.debug = check_flag('PruneHook.debug', debug)
         self.sparsity = self.pruner.sparsity
         self.schedule, self.criterion = self.pruner.schedule, self.pruner.criterion
@@ -118,13 +117,11 @@ class PruneHook(MaskHook):
                                'add a SearchHook or set reactivation=None')
         self.levels.check_plan(plan)
         self.pruner.check(plan.model)
-        if self.allocation is not None:
-            self.allocation.follow(plan.model)
+        self.pruner.allocation.follow(plan.model)
         self.pruner.begin(plan.steps // self.interval)
 
     def before_train(self, runner: Runner) -> None:
-        if self.allocation is not None:
-            self.allocation.follow(unwrap(runner))
+        self.pruner.allocation.follow(unwrap(runner))
         reached = self.pruner.begin(max_steps(runner) // self.interval)
         if reached < self.sparsity:
             runner.logger.warning(

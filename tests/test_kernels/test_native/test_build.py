@@ -133,7 +133,7 @@ def test_a_library_in_a_cache_that_cannot_be_written_is_used(tmp_path, monkeypat
     def refuse(path):
         raise PermissionError(errno.EACCES, 'Permission denied', str(path))
 
-    monkeypatch.setattr(build, 'locked', refuse)  # the superuser may write anywhere
+    monkeypatch.setattr(build, 'locking', refuse)  # the superuser may write anywhere
     assert build.build(source).lanes() == 4
 
 
