@@ -43,7 +43,7 @@ def fit_rest(twin: nn.Module, groups: Groups, counter: MacCounter,
     """Return the costs of units that neither weights nor modules tell; None where traces cannot.
 
     These are products of feature maps with each other, e.g. those of attention, where channels were
-    followed, and otherwise all of a module that does not say what its units cost. Each costs the
+    followed, and otherwise all of a module that does not say the costs of its units. Each costs the
     same as the others, or the fit is wrong: whoever takes it looks at a smaller network.
 
     Args:

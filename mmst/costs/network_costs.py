@@ -18,10 +18,10 @@ from .arithmetic import Counts, Formula, Groups, Together, formula_of
 from .cost import HW, count_macs, layer_costs, meta_copy, record_sizes, total, watch
 from .fitted import fit_rest
 
-#: Returns what is there of a weight of a name.
+#: Returns the part that there is of a weight of a name.
 Select = Callable[[str, Tensor], Tensor]
-#: Gives the mask that a network is going to have, of what a ``Select`` leaves of its weights; None:
-#: those that are not 0 are kept.
+#: Gives the mask that a network will have, of the parts of its weights that a ``Select`` gives;
+#: None: those that are not 0 are kept.
 Forecast = Callable[[nn.Module, Select], Mapping[str, Tensor] | None]
 #: Kernel sizes of units.
 Labels = npt.NDArray[np.int64]
@@ -34,8 +34,8 @@ class Known:
     Attributes:
         sizes (Dict[str, Tuple[HW, HW]]): Heights and widths of the feature maps that enter and
             leave modules with units. They depend on the image alone, not on the channels.
-        formula (Formula, optional): What units cost; None: smaller networks are traced.
-        params (int): Of what no unit occupies.
+        formula (Formula, optional): The costs of units; None: smaller networks are traced.
+        params (int): Of the parts that no unit occupies.
         macs (int): Of it, too.
     """
     sizes: dict[str, tuple[HW, HW]]
@@ -54,15 +54,15 @@ class NetworkCosts:
     """Counts the costs of a network for one image of a fixed size.
 
     A network is traced as it is first seen; from then on its costs are computed from the numbers of
-    its units. Where modules do not say what their units cost, and for products of feature maps with
-    each other, a few traces more tell it. A last one, of half of its units, confirms that all this
-    is exact; where it is not, each new shape is traced.
+    its units. Where modules do not say the costs of their units, and for products of feature maps
+    with each other, a few traces more tell it. A last one, of half of its units, confirms that all
+    this is exact; where it is not, each new shape is traced.
 
     Args:
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
     """
 
-    #: Of what units cost.
+    #: Of the costs of units.
     unit = 'macs'
 
     def __init__(self, input_shape: HW):

@@ -12,6 +12,7 @@ from ..errors import TrainingError
 from ..models.unmodified import is_compiling
 from ..randomness import isolated_random_state
 from ..search.units import find_units
+from .autocast import cuda_autocast
 from .captured_pass import CapturedPass, Flat, lacks_memory, leaves_of
 from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
@@ -209,7 +210,7 @@ class GraphedForward:
     def _describe(leaves: Sequence[Tensor]) -> tuple:
         """Return the key of a pass: its dependences besides the module."""
         return (tuple((t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves),
-                *_autocast())
+                *cuda_autocast())
 
 
 def first_line(error: Exception) -> str:
@@ -222,7 +223,7 @@ def capture(module: nn.Module, leaves: Sequence[Tensor], stream: Any = None,
     """Return ``CapturedPass``, of which nothing is left in buffers and random numbers."""
     buffers = list(module.buffers())
     before = [t.clone() for t in buffers]
-    on, dtype = _autocast()
+    on, dtype = cuda_autocast()
     try:
         with isolated_random_state(0), \
                 torch.autocast('cuda', dtype, enabled=on, cache_enabled=False):
@@ -231,12 +232,6 @@ def capture(module: nn.Module, leaves: Sequence[Tensor], stream: Any = None,
         with torch.no_grad():
             for buffer, value in zip(buffers, before, strict=True):
                 buffer.copy_(value)
-
-
-def _autocast() -> tuple[bool, torch.dtype]:
-    if hasattr(torch, 'get_autocast_dtype'):  # from torch 2.4 on
-        return torch.is_autocast_enabled('cuda'), torch.get_autocast_dtype('cuda')
-    return torch.is_autocast_enabled(), torch.get_autocast_gpu_dtype()
 
 
 def graph_parts(model: nn.Module, sides: SideStreams | None = None) -> list[GraphedForward]:

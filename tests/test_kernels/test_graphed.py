@@ -168,12 +168,12 @@ def test_another_precision_runs_without_and_is_captured_when_it_stays(part):
 @contextmanager
 def monkeypatched_autocast():
     """The CPU's autocast in the place of the GPU's."""
-    own = graphed._autocast
-    graphed._autocast = lambda: (torch.is_autocast_enabled('cpu'), torch.bfloat16)
+    own = graphed.cuda_autocast
+    graphed.cuda_autocast = lambda: (torch.is_autocast_enabled('cpu'), torch.bfloat16)
     try:
         yield
     finally:
-        graphed._autocast = own
+        graphed.cuda_autocast = own
 
 
 def test_evaluation_and_passes_without_gradients_run_as_before(part):

@@ -7,7 +7,7 @@ from .timed_costs import TimedCosts
 
 def build_costs(input_shape: HW, table: str | None = None,
                 target_ms: float | None = None) -> NetworkCosts:
-    """Return what counts a network's costs, in milliseconds too where there is a table of them.
+    """Return a counter of costs, of milliseconds too where there is a table of them.
 
     Args:
         input_shape (Tuple[int, int]): Height and width of the image in pixels.

@@ -52,7 +52,7 @@ class LatencyTable:
         engine (str): ``'sparse'`` or ``'torch'``.
         threads (int): Of the engine.
         input_shape (Tuple[int, int]): Height and width of the image.
-        machine (Dict[str, str]): What it was measured on: processor, cores, versions.
+        machine (Dict[str, str]): The machine of the measurement: processor, cores, versions.
         modules (Dict[str, Entry]): Path of each timed module to its cost.
         overhead (float): Milliseconds between the modules.
         factor (float): By how much modules take longer in a network than when they are timed.

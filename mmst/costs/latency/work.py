@@ -206,7 +206,7 @@ class DenseWork:
 
 
 Work = SparseWork | DenseWork
-#: Engine to what counts its work.
+#: Engine to the class that counts its work.
 ENGINES: dict[str, type[SparseWork] | type[DenseWork]] = dict(sparse=SparseWork, torch=DenseWork)
 
 
