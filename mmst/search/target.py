@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..errors import config_error
+from .copyable import copyable
 from .importance import Keep
 from .surgery import Cut
 from .units import find_units
@@ -86,7 +87,7 @@ def limit_removal(keep: Keep, importance: Mapping[str, torch.Tensor],
 
 def copy_without_units(model: nn.Module, keep: Keep) -> nn.Module:
     """Return a copy of ``model`` without the units that ``keep`` leaves out."""
-    twin = copy.deepcopy(model)
+    twin = copy.deepcopy(copyable(model))
     groups = find_units(twin)
     for name, stays in keep.items():
         groups[name].keep(torch.tensor(stays, dtype=torch.long), Cut())

@@ -10,7 +10,9 @@ from torch import nn
 
 from ..errors import TicketError
 from ..pruning.mask import Mask
+from ..pruning.matrices import find_matrices
 from ..pruning.prunable import prunable_weights
+from ..search.copyable import copyable
 from ..settings.kinds import kind_name
 from .ticket import Ticket
 
@@ -40,8 +42,10 @@ def carry_over(model: nn.Module, sources: Mapping[str, Ticket]) -> Mask:
         load_part(model, part, ticket)
         kept.update((n, keep) for n, keep in ticket.mask.items() if n.startswith(f'{part}.'))
     new = set(FEATURES) - set(sources)
+    # A mask has no place for weights that are computed from other parameters at each pass.
+    computed = [matrix.path for matrix in find_matrices(model) if not matrix.is_own]
     kept.update((name, torch.ones(w.shape, dtype=torch.bool))
-                for name, w in prunable_weights(model, FEATURES).items()
+                for name, w in prunable_weights(model, FEATURES, leave_alone=computed).items()
                 if name.partition('.')[0] in new)
     mask = Mask(kept)
     mask.check_fits({name: p.shape for name, p in model.named_parameters()})
@@ -61,7 +65,7 @@ def load_part(model: nn.Module, part: str, ticket: Ticket) -> None:
                           f'have; the ticket has {", ".join(parts_of(ticket))}.')
     try:
         # torch goes on after the first mismatch and leaves half a load behind: not in the original.
-        missing, unexpected = copy.deepcopy(model).load_state_dict(state, strict=False)
+        missing, unexpected = copy.deepcopy(copyable(model)).load_state_dict(state, strict=False)
     except (TicketError, RuntimeError) as error:
         raise _does_not_fit(part, str(error)) from None
     missing = [name for name in missing if name.startswith(f'{part}.')

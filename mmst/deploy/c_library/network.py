@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from ...errors import TicketError
+from ...models.hrnas.hrnas_supernet import HRNASSupernet
 from ...tickets import Ticket
+from ..as_written import is_as_written
 from ..export.deployed import preprocessing
 from ..sparse import SparseModel
 from ..sparse.library import functions
@@ -37,8 +39,9 @@ def encode(ticket: Ticket, int8: bool = False) -> tuple[bytes, dict[str, Any]]:
     network = model.model
     backbone, neck = (getattr(network, name, None) for name in ('backbone', 'neck'))
     compact = isinstance(backbone, SparseCompactNetwork) and neck is None
+    plain = is_as_written(backbone, HRNASSupernet, inside=False)
     channels = model.channels
-    if channels is None or (not compact and not (hasattr(backbone, 'fusions') and isinstance(
+    if channels is None or (not compact and not (plain and isinstance(
             neck, (SparseDenseNeck, SparseClassificationNeck)))):
         raise TicketError(f'the C library does not run a {ticket.model.get("type")} with '
                           f'{type(backbone).__name__} and {type(neck).__name__}: it runs '

@@ -14,6 +14,7 @@ from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ...models.hrnas.lightweight_transformer import LightweightTransformer
 from ...models.hrnas.mixconv import MixConv
 from ...models.hrnas.search_block import SearchBlock
+from ..as_written import is_as_written
 from ..folding import fold_bn
 from .graph import Graph
 from .network import CompactNetwork
@@ -30,15 +31,15 @@ def lower(backbone: nn.Module, neck: nn.Module | None = None) -> Graph:
     """
     if isinstance(backbone, CompactNetwork) and neck is None:
         return backbone.to_graph()
-    if not isinstance(backbone, HRNASSupernet):
+    if not is_as_written(backbone, HRNASSupernet):
         raise _unknown(backbone)
     graph = Graph()
     first = cast(ConvBNReLU, backbone.stem[0])
     image = graph.add('image', 'image', channels=first.conv.in_channels)
     maps = _backbone(graph, backbone, image)
-    if isinstance(neck, DensePredictionNeck):
+    if is_as_written(neck, DensePredictionNeck):
         maps = [_dense_neck(graph, neck, maps)]
-    elif isinstance(neck, ClassificationNeck):
+    elif is_as_written(neck, ClassificationNeck):
         maps = [_classification_neck(graph, neck, maps)]
         graph.flatten = neck.pool is not None
     elif neck is not None:
@@ -49,12 +50,15 @@ def lower(backbone: nn.Module, neck: nn.Module | None = None) -> Graph:
 
 def can_lower_neck(neck: nn.Module | None) -> bool:
     """Return whether a neck becomes part of the graph; others stay as they are."""
-    return isinstance(neck, (DensePredictionNeck, ClassificationNeck))
+    return is_as_written(neck, DensePredictionNeck) or is_as_written(neck, ClassificationNeck)
 
 
 def _unknown(module: nn.Module) -> TicketError:
-    return TicketError(f'a {type(module).__name__} cannot be compacted. Remedy: give a ticket of '
-                       'mmst.HRNASSupernet; those of other networks can be exported as they are.')
+    own = ' with code or hooks of its own' * isinstance(
+        module, (HRNASSupernet, DensePredictionNeck, ClassificationNeck))
+    return TicketError(f'a {type(module).__name__}{own} cannot be compacted. Remedy: give a ticket '
+                       'of mmst.HRNASSupernet; those of other networks can be exported as they are.'
+                       )
 
 
 def _backbone(graph: Graph, backbone: HRNASSupernet, image: str) -> list[str]:

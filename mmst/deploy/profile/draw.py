@@ -5,6 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...search.copyable import copyable
 from ...search.surgery import Cut
 from ...search.units import find_units
 
@@ -26,7 +27,7 @@ def draw_network(supernet: nn.Module, rng: np.random.Generator) -> nn.Module:
         supernet (nn.Module): The widest network, with values.
         rng (Generator): Draws.
     """
-    model = copy.deepcopy(supernet)
+    model = copy.deepcopy(copyable(supernet))
     model.eval()  # not chained: some toolboxes' backbones return nothing from it
     width, density = rng.choice(WIDTHS), rng.choice(DENSITIES)
     for group in find_units(model).values():

@@ -4,6 +4,7 @@ from typing import TypeGuard
 import numpy as np
 from torch import Tensor, nn
 
+from ..as_written import is_as_written
 from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import LayerModule
@@ -43,7 +44,7 @@ class SparseConv(LayerModule[Conv]):
     @staticmethod
     def takes(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
         """Return whether a module is a convolution of the forms above."""
-        if type(conv) is not nn.Conv2d:
+        if type(conv) is not nn.Conv2d or not is_as_written(conv, nn.Conv2d):
             return False
         size = conv.kernel_size[0]
         return (conv.kernel_size == (size, size) and size % 2 == 1

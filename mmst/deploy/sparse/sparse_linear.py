@@ -3,6 +3,7 @@ from typing import TypeGuard
 
 from torch import Tensor, nn
 
+from ..as_written import is_as_written
 from .engine_settings import EngineSettings
 from .sparse_conv import SparseConv
 
@@ -29,7 +30,8 @@ class SparseLinear(nn.Module):
     @staticmethod
     def takes(module: nn.Module) -> TypeGuard[nn.Linear]:
         """Return whether a module is a linear layer with a bias: only heads of classifiers are."""
-        return type(module) is nn.Linear and module.bias is not None
+        return (type(module) is nn.Linear and is_as_written(module, nn.Linear)
+                and module.bias is not None)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])[..., None, None]

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ...errors import config_error
+from ...search.copyable import copyable
 from ...settings.checks import check_number
 from ...tickets import Ticket
 from ..open import open_ticket
@@ -54,7 +55,7 @@ class SparseModel(nn.Module):
         self.threads = threads
         max_density = check_number('max_density', max_density, low=0, high=1,
                                    remedy='give a share of the weights, e.g. 0.5')
-        self.model = copy.deepcopy(model).cpu()
+        self.model = copy.deepcopy(copyable(model)).cpu()
         self.model.eval()  # not chained: some toolboxes' backbones return nothing from it
         self.channels = channels_of(self.model)
         self.pattern: NaNPattern | None = None

@@ -9,6 +9,7 @@ from ...models.hrnas.dense_neck import DensePredictionNeck
 from ...models.hrnas.fusion_module import FusionModule
 from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ...models.hrnas.search_block import SearchBlock
+from ..as_written import is_as_written
 from ..compact import CompactNetwork
 from .engine_settings import EngineSettings
 from .library import kernel
@@ -31,6 +32,8 @@ def sparsify(model: nn.Module, settings: EngineSettings,
              max_density: float = MAX_DENSITY) -> dict[str, int]:
     """Replace the modules that the kernel runs, in place; the rest stays torch's.
 
+    So do modules of subclasses with a pass of their own, and those whose passes hooks change.
+
     Args:
         model (nn.Module): In eval mode, with pruned weights 0; it cannot be trained any more.
         settings (EngineSettings): The network's; its gap is widened to its largest kernel's reach.
@@ -50,26 +53,32 @@ def sparsify(model: nn.Module, settings: EngineSettings,
     settings.gap = max([settings.gap, *reach])
     replace(model, CompactNetwork, lambda m: SparseCompactNetwork(m, settings, max_density))
     replace(model, SearchBlock, lambda block: block if density(block) > max_density
-            else SparseSearchBlock(block, settings))
-    for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
+            or not is_as_written(block, SearchBlock) else SparseSearchBlock(block, settings))
+    backbones = [m for m in model.modules() if is_as_written(m, HRNASSupernet, inside=False)]
+    for backbone in backbones:
         stem = cast(Sequence[ConvBNReLU], backbone.stem)
-        if SparseStem.takes(stem) and density(backbone.stem) <= max_density:
+        if is_as_written(backbone.stem, nn.Sequential) and SparseStem.takes(stem) \
+                and density(backbone.stem) <= max_density:
             backbone.add_module('stem', SparseStem(stem, settings))
     replace(model, ConvBNReLU, lambda m: m if not SparseConv.takes(m.conv)
-            or density(m) > max_density else SparseConv(m.conv, m.bn, True, settings))
+            or not is_as_written(m, ConvBNReLU) or density(m) > max_density
+            else SparseConv(m.conv, m.bn, True, settings))
     replace(model, nn.Conv2d, lambda m: SparseConv(m, None, False, settings, contiguous=True)
             if is_classifier(m) else m)
     if blocks or compact:  # of other networks it may be any layer
         replace(model, nn.Linear, lambda m: SparseLinear(m, settings)
                 if SparseLinear.takes(m) and density(m) <= max_density else m)
-    for backbone in (m for m in model.modules() if isinstance(m, HRNASSupernet)):
+    for backbone in backbones:
         backbone.channels_last = False
         for block in (m for m in backbone.parallels.modules() if isinstance(m, SparseSearchBlock)):
             block.overwrite()  # the maps between modules are nobody else's
-    replace(model, FusionModule, lambda m: SparseFusion(m, settings))
+    replace(model, FusionModule, lambda m: SparseFusion(m, settings)
+            if is_as_written(m, FusionModule, inside=False) else m)
     replace(model, DensePredictionNeck, lambda m: SparseDenseNeck(m, settings)
-            if isinstance(m.block, SparseSearchBlock) else m)
-    replace(model, ClassificationNeck, lambda m: SparseClassificationNeck(m, settings))
+            if isinstance(m.block, SparseSearchBlock)
+            and is_as_written(m, DensePredictionNeck, inside=False) else m)
+    replace(model, ClassificationNeck, lambda m: SparseClassificationNeck(
+        m, settings) if is_as_written(m, ClassificationNeck, inside=False) else m)
     sparse = sum(isinstance(m, SparseSearchBlock) for m in model.modules())
     return dict(sparse=sparse, dense=sum(isinstance(m, SearchBlock) for m in model.modules()))
 

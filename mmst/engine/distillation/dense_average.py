@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...errors import TicketError
 from ...pruning.mask import Mask
+from ...search.copyable import copyable
 from ...search.graph.described import attach_described, describe_channels
 from ...search.recalibrate import average_statistics
 from ...tickets.weights import check_weights
@@ -33,7 +34,7 @@ class DenseAverage:
     """
 
     def __init__(self, model: nn.Module):
-        self.module = copy.deepcopy(model).requires_grad_(False)
+        self.module = copy.deepcopy(copyable(model)).requires_grad_(False)
         self.module.eval()
         self.steps, self.since, self.open = 0, -1, False
 

@@ -11,6 +11,7 @@ from ...errors import TicketError, config_error
 from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask
 from ...registry import HOOKS
+from ...search.copyable import copyable
 from ...settings.checks import check_number
 from ...tickets.carried_table import carried_table
 from ...tickets.carry import carry_over
@@ -80,7 +81,7 @@ class FixedMaskHook(MaskHook):
             sources = self.sources()
             for ticket in sources.values():
                 accept_ticket(plan, ticket.meta)
-            carry_over(copy.deepcopy(plan.model), sources)
+            carry_over(copy.deepcopy(copyable(plan.model)), sources)
 
     def sources(self) -> dict[str, Ticket]:
         """Return parts of the model to the tickets that they come from; files are read once."""

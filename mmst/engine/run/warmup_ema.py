@@ -6,6 +6,7 @@ from mmengine.model import MomentumAnnealingEMA
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ...search.copyable import copyable
 from ...settings.checks import check_number
 
 
@@ -30,7 +31,7 @@ class WarmupEMA(MomentumAnnealingEMA):
         check_number('ema.momentum', momentum, above=0, below=1, remedy='use e.g. 1e-4')
         check_number('ema.gamma', gamma, low=1, whole=True, remedy='use 9')
         check_number('ema.interval', interval, low=1, whole=True, remedy='use 1')
-        super().__init__(model, momentum, gamma, interval, device, update_buffers)
+        super().__init__(copyable(model), momentum, gamma, interval, device, update_buffers)
         self._pairs: tuple[list[Tensor], list[Tensor]] | None = None
 
     @torch.no_grad()

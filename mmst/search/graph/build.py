@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..copyable import copyable
 from ..norms import has_scales
 from .passes import example
 from .plan import Plan, plan_of
@@ -80,7 +81,7 @@ def _larger(model: nn.Module, trace: ChannelTrace, channels: int,
 
 def _twin(model: nn.Module) -> nn.Module:
     """Return a copy on the CPU in double precision, without the additions of hooks."""
-    twin = copy.deepcopy(model).cpu().double()
+    twin = copy.deepcopy(copyable(model)).cpu().double()
     for module in twin.modules():
         module._forward_hooks.clear()
         module.__dict__.pop('forward', None)  # of activation checkpointing

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from ..copyable import copyable
 from ..surgery import Cut
 from .channels import attach, channels_of
 from .numbers_held import numbers_of
@@ -89,7 +90,7 @@ def _alike(model: nn.Module, plan: Plan, names: Sequence[str]) -> Plan:
 @torch.no_grad()
 def difference(model: nn.Module, plan: Plan, runs: Runs, names: Sequence[str]) -> str | None:
     """Return how removing half of the units differs from zeroing them; None where it does not."""
-    twin = copy.deepcopy(model)
+    twin = copy.deepcopy(copyable(model))
     attach(twin, plan)
     keep = {name: half(plan.groups[name].units) for name in names}
     zero(twin, plan, keep)

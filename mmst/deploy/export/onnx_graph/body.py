@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ....models import HRNASSupernet
+from ...as_written import is_as_written
 from ...compact import CompactNetwork
 from ...compact.graph import Graph
 from ...compact.lower import can_lower_neck, lower
@@ -78,7 +79,7 @@ def find_body(model: nn.Module, compact: bool) -> Body | None:
     """
     backbone, neck = getattr(model, 'backbone', None), getattr(model, 'neck', None)
     if backbone is None or type(backbone) not in (HRNASSupernet, CompactNetwork) \
-            or not hasattr(torch.onnx, 'ops'):
+            or not is_as_written(backbone, type(backbone)) or not hasattr(torch.onnx, 'ops'):
         return None
     graph = lower(backbone, neck if can_lower_neck(neck) else None)
     return Body(fixed_point(graph, borders=False) if compact else graph)
