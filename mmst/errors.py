@@ -20,11 +20,16 @@ class MMSTError(ValueError):
 def one_line(message: object, limit: int = LIMIT) -> str:
     """Return ``message`` without line breaks; if it is too long, it is cut before its remedy.
 
+    Signs that a terminal would obey, or cannot show, are written as Python writes them: they may
+    stand in the name of a file.
+
     Args:
         message (object): An exception, or its text.
         limit (int): Characters at most.
     """
     text = ' '.join(str(message).split())
+    if not text.isprintable():
+        text = ''.join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
     if len(text) <= limit:
         return text
     problem, remedy, cure = text.rpartition(_REMEDY)

@@ -26,7 +26,7 @@ def check_given_files(args: argparse.Namespace) -> None:
             if path is not None and not osp.isfile(path) and not _is_found_elsewhere(str(path)):
                 _refuse(name, str(path), wanted)
     study = getattr(args, 'study', None)
-    if study is not None and not osp.isfile(study) and not (STUDIES / f'{study}.py').is_file():
+    if study is not None and not osp.isfile(study) and not osp.isfile(STUDIES / f'{study}.py'):
         names = sorted(file.stem for file in STUDIES.glob('*.py'))
         near = difflib.get_close_matches(study, names, n=1) or names
         raise config_error('STUDY', study, 'no such file', f'give a study, e.g. {near[0]}, or the '
@@ -45,6 +45,10 @@ def _check_folders(args: argparse.Namespace) -> None:
         problem = 'this is no folder' if osp.exists(root) else 'no such folder'
         raise config_error('--root', str(root), problem, 'give the folder of a '
                            'checkout, or an empty one')
+    rewind = getattr(args, 'rewind_dir', None)
+    if rewind is not None and not osp.isdir(rewind):
+        raise config_error('--rewind-dir', rewind, 'no such folder', 'give the folder rewind of '
+                           'the run that the ticket comes from')
     if records is not None and osp.exists(records) and not osp.isdir(records):
         raise config_error('--records', str(records), 'this is no folder', 'give the folder of '
                            'records of finished runs, or a new one')

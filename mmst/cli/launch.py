@@ -1,5 +1,6 @@
 """Start several processes as torchrun does, but without its report on one-line errors."""
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -40,7 +41,10 @@ def main(words: Sequence[str]) -> int:
     try:
         parser = get_args_parser()
         parser.error = _refuse  # type: ignore[method-assign]
-        parser.parse_args(list(words))
+        given = parser.parse_args(list(words))
+        script = given.training_script
+        if not (given.module or given.no_python or os.path.isfile(script)):
+            raise ValueError(f'{script} is no file; give a script, or -m mmst SUBCOMMAND')
         torchrun(list(words))
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode

@@ -19,6 +19,8 @@ from ..settings.config_path import find_config
 from ..version import __version__
 from .given_files import check_given_files
 from .given_numbers import check_given_numbers
+from .given_outputs import check_given_outputs
+from .given_words import check_given_words
 from .parser import Parser
 
 #: The subcommands: modules of this folder, with the descriptions of their arguments.
@@ -108,12 +110,15 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
         prog (str): The first words of its messages.
     """
     parser = None if name == 'launch' else make_parser(name, prog)  # torchrun reads its own
-    args = argparse.Namespace() if parser is None else parser.parse_args(words)
     try:
+        check_given_words(words)
+        args = argparse.Namespace() if parser is None else parser.parse_args(words)
         if isinstance(config := getattr(args, 'config', None), str):
             find_config(config, quiet=True)  # before torch is imported, which takes long
         check_given_files(args)
         check_given_numbers(args)
+        if parser is not None:
+            check_given_outputs(args, parser)
         module = load(name)
     except ConfigError as error:
         if os.environ.get('LOCAL_RANK', '0') == '0':  # as ending does

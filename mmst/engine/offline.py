@@ -37,7 +37,7 @@ from .explain import Places, explaining
 from .hooks.labels_hook import LabelsHook, without_label
 from .run.batches import criterion_gradients, show_inputs, training_batches
 from .run.runner_views import unwrap
-from .run.start_file import check_tested
+from .run.start_file import check_tested, read
 
 #: Settings that every runner needs.
 _HOOKS = ('timer', 'logger', 'param_scheduler', 'sampler_seed')
@@ -82,9 +82,10 @@ def open_file(cfg: Config, path: str) -> Ticket:
         if cfg.get(name) is None:
             raise config_error(name, None, 'recalibration and evaluation need data',
                                'give a whole config, e.g. configs/st_hrnas_cityscapes_p90.py')
+    content = read(path)  # before the toolbox is imported, which takes long
     check_toolbox(cfg)
     model = build_model(cfg)
-    content, ticket = check_tested(path, model)
+    content, ticket = check_tested(path, model, content)
     check_data(cfg, ('train', 'val'))
     if ticket is not None:
         return ticket

@@ -1,4 +1,5 @@
 """Makes images to check an exported network with."""
+import os.path as osp
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def _read(folder: str, count: int, height: int, width: int) -> Tensor:
 
 def _find(folder: str) -> list[Path]:
     found = sorted(scandir(folder, ENDINGS, recursive=True, case_sensitive=False)) \
-        if Path(folder).is_dir() else []
+        if osp.isdir(folder) else []
     if not found:
         raise DataError(f'--images = {folder!r}: no images there. Remedy: give a folder with '
                         'images of the kind that the network has seen.')

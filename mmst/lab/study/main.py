@@ -1,6 +1,7 @@
 """Runs a study from the command line to its table."""
 import argparse
 import fnmatch
+import os.path as osp
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) 
 def find_file(name: str, folder: Path) -> Path:
     """Return a path, or the name of one of the project's own files."""
     own = folder / f'{name}.py'
-    return own if own.is_file() else Path(name)
+    return own if osp.isfile(own) else Path(name)
 
 
 def jobs_of(study: Study, size: Size, args: argparse.Namespace, work_dir: Path):

@@ -1,4 +1,5 @@
 """Reads a study file into values; nothing is run here."""
+import os.path as osp
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +87,7 @@ def read_settings(path: Path, kind: str, remedy: str) -> dict[str, Any]:
     Raises:
         ConfigError: It is not there or cannot be read.
     """
-    if not path.is_file():
+    if not osp.isfile(path):
         raise config_error(kind, str(path), 'no such file', remedy)
     try:
         content = as_plain_data(read_with_bases(path).to_dict())

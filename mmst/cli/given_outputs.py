@@ -1,0 +1,60 @@
+"""Looks whether files and folders that the command line names can be written, before any work."""
+import argparse
+import os
+import os.path as osp
+import stat
+
+from ..errors import config_error
+
+#: Arguments of all subcommands that name what they write.
+OUTPUTS = ('out', 'work_dir', 'show_dir', 'records')
+_KINDS = {stat.S_IFIFO: 'pipe', stat.S_IFSOCK: 'socket', stat.S_IFDIR: 'folder',
+          stat.S_IFREG: 'file'}
+
+
+def check_given_outputs(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse places where nothing can be written, and files in the place of folders.
+
+    Raises:
+        ConfigError: Naming the argument.
+    """
+    for action in parser._actions:
+        value = getattr(args, action.dest, None)
+        if action.dest in OUTPUTS and value not in (None, ''):
+            key = action.option_strings[-1] if action.option_strings else action.dest
+            _check(key, str(value), *_wanted(action, args))
+    name = getattr(args, 'name', None)  # of files within a folder
+    if isinstance(name, str) and osp.basename(name) != name:
+        raise config_error('--name', name, 'is a path', 'give a name here, and the folder as --out')
+
+
+def _wanted(action: argparse.Action, args: argparse.Namespace) -> tuple[str, ...]:
+    """Return the kinds that may lie there."""
+    named = str(action.metavar)
+    if named.startswith('FILE') and getattr(args, 'format', None) != 'c':
+        return ('file', )
+    return ('file', 'folder') if named == 'PATH' else ('folder', )
+
+
+def _check(key: str, path: str, *wanted: str) -> None:
+    try:
+        there = _KINDS.get(stat.S_IFMT(os.stat(path).st_mode), 'device')
+    except FileNotFoundError:
+        _check_place(key, path)
+    except OSError as error:
+        raise config_error(key, path, f'cannot be written ({error.strerror})',
+                           'give another path') from None
+    else:
+        if there not in wanted:
+            raise config_error(key, path, f'is a {there}', f'give the path of a {wanted[-1]}')
+
+
+def _check_place(key: str, path: str) -> None:
+    """Refuse a new path below a file, or in a folder that may not be written."""
+    folder = osp.dirname(osp.realpath(path))
+    while not osp.lexists(folder):
+        folder = osp.dirname(folder)
+    if not osp.isdir(folder):
+        raise config_error(key, path, f'{folder} is no folder', 'give another path')
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise config_error(key, path, f'nothing may be written in {folder}', 'give another path')
