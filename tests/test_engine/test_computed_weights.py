@@ -11,7 +11,7 @@ from mmst.deploy.compact import compact
 from mmst.deploy.export import load_sparse, save_sparse
 from mmst.deploy.export.deployed import Deployed, smallest
 from mmst.deploy.export.onnx_file import check_onnx, export_onnx
-from mmst.engine.run.runner_views import averaged, unwrapped
+from mmst.engine.run.runner_views import averaged_model, unwrap
 from mmst.errors import MMSTError
 from mmst.tickets import Ticket
 
@@ -42,12 +42,12 @@ def test_its_mask_is_refused_where_it_would_not_act(tmp_path, norm):
 def test_a_run_resumed_ends_alike_and_its_ticket_is_its_average(run, tmp_path, norm):
     again = train(tmp_path, norm, prune=dict(leave_alone=['neck.extra']), resume=True,
                   load_from=f'{run.work_dir}/epoch_1.pth')
-    own, other = unwrapped(run).state_dict(), unwrapped(again).state_dict()
+    own, other = unwrap(run).state_dict(), unwrap(again).state_dict()
     assert own.keys() == other.keys() and all(torch.equal(own[key], other[key]) for key in own)
     ticket, images = Ticket.load(f'{run.work_dir}/ticket.pth'), torch.randn(2, 3, *tiny.SIZE)
     assert not any(name.startswith('neck.extra') for name in ticket.mask)
     with torch.no_grad():
-        assert torch.equal(ticket.build().eval()(images), averaged(run).module.eval()(images))
+        assert torch.equal(ticket.build().eval()(images), averaged_model(run).module.eval()(images))
 
 
 @pytest.mark.by_turns(4, 'norm')
