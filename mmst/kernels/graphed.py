@@ -79,7 +79,7 @@ class GraphedForward:
         if not self._can_run(leaves) or not self._ready(args[0], leaves):
             return self.eager(*args, **kwargs)
         try:
-            outputs = self._run(leaves)
+            outputs = self._replay_pass(leaves)
         except RuntimeError as error:
             if not lacks_memory(error):
                 raise
@@ -126,7 +126,7 @@ class GraphedForward:
     def __reduce__(self):
         return type(self), (self.module, )
 
-    def _run(self, leaves: Sequence[Tensor]):
+    def _replay_pass(self, leaves: Sequence[Tensor]):
         """Replay the pass; where memory does not suffice, nothing has changed."""
         assert self._module_state is not None and self.replay is not None  # _ready has seen to it
         self._module_state.copy_gradients()  # out of the graph's memory, which it overwrites
