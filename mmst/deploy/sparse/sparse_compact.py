@@ -12,6 +12,7 @@ from .compact_steps import Step, find_steps, joined_paths
 from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import KernelModule
+from .late_select import select_late
 from .make_node import make_node
 from .modules import finish
 from .nodes import GraphNode, Sum, add
@@ -45,7 +46,7 @@ class SparseCompactNetwork(KernelModule):
     def __init__(self, network: CompactNetwork, settings: EngineSettings, max_density: float = 1.):
         super().__init__()
         self.network, self.settings = network, settings
-        self.graph = graph = network.to_graph()
+        self.graph = graph = select_late(network.to_graph())
         self.inputs = {node.name: list(node.inputs) for node in graph}
         self.image = next((node.name for node in graph if node.op == 'image'), '')
         self.steps: list[Step] = find_steps(graph)
