@@ -4,8 +4,8 @@
 
 Each is trained as long as the ticket: ``dense``, the supernet without search and pruning;
 ``searched``, with the search only; ``pruned`` is the searched network, pruned once by magnitude to
-the ticket's sparsity, without training (S+P). What S+P predicts for the images of the demo's
-picture is kept next to the record.
+the ticket's sparsity, without training (S+P); ``ticket`` is the demo's own, of one run with both.
+What S+P predicts for the images of the demo's picture is kept next to the record.
 """
 import argparse
 import json
@@ -18,9 +18,9 @@ from machine import machine
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmst.cli.demo import PREDICTIONS, RECORD, train
+from mmst.cli.demo import PREDICTIONS, RECORD, default_work_dir, train
 from mmst.cli.places import CONFIGS, TOOLS
-from mmst.lab.demo.pictures import save_predictions
+from mmst.lab.demo.pictures import save_drawn, save_predictions
 from mmst.lab.demo.tasks import DEMOS, Demo
 from mmst.tickets import Ticket
 
@@ -43,24 +43,28 @@ def record(demo: Demo) -> None:
     dense = trained(demo, 'dense')
     searched = trained(demo, 'p90', 'default_hooks.prune=None')
     pruned = one_shot(demo, searched)
+    one_run = trained(demo, 'p90')
     cfg = Config.fromfile(CONFIGS / demo.config())
     init_default_scope(cfg.default_scope)
-    network = Ticket.load(pruned / 'ticket.pth').build()
+    ticket = Ticket.load(pruned / 'ticket.pth')
     if cfg.default_scope == 'mmseg':
-        save_predictions(network, DATASETS.build(cfg.val_dataloader.dataset),
+        save_predictions(ticket.build(), DATASETS.build(cfg.val_dataloader.dataset),
                          PREDICTIONS / demo.name)
+    else:
+        save_drawn(demo, cfg, ticket, PREDICTIONS / f'{demo.name}.json')
     found = dict(
         command=f'python benchmarks/demo_baselines.py {demo.name}', machine=machine(),
         dense=row(dense, 'supernet'), searched=row(searched, 'searched'),
-        pruned=row(pruned, 'sparse'))
+        pruned=row(pruned, 'sparse'), ticket=row(one_run, 'sparse'))
     records = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
     RECORD.write_text(json.dumps({**records, demo.name: found}, indent=2) + '\n')
     print(json.dumps(found, indent=2))
 
 
 def trained(demo: Demo, kind: str, *options: str) -> Path:
-    """Train a baseline, unless that is done; returns its work directory."""
-    work_dir = ROOT / 'work_dirs' / f'demo_{demo.name}_{"searched" if options else kind}'
+    """Train a network, unless that is done; returns its work directory: the demo's for a ticket."""
+    end = '_searched' if options else '' if kind == 'p90' else f'_{kind}'
+    work_dir = ROOT / default_work_dir(demo, end)
     if train(demo, work_dir, kind, options):
         sys.exit(f'{demo.name}: training failed')
     return work_dir

@@ -1,49 +1,42 @@
-# The life of a SuperTicket on ADE20K in minutes on two CPU cores: generated rooms and landscapes
-# with about 60 of the 150 classes, a narrow supernet with all stages, branches, kernel sizes and
-# Transformers, a short schedule with the paper's ratio of search and prune intervals.
-_base_ = '../st_hrnas_ade20k_p90.py'
+# The life of a SuperTicket on ADE20K's format in minutes on two CPU cores: quiet rooms and
+# landscapes of ten classes, and the narrow supernet without the fifth stage and with few blocks in
+# the others: on maps this small a step takes as long as there are blocks.
+_base_ = '../_base_/narrow_places.py'
 crop = (96, 96)
-widths = ((8, ), (6, 12), (6, 12, 24), (6, 12, 24, 48), (6, 12, 24, 48))
-# A few hundred steps need faster averages of BN and EMA and a stronger, shorter penalty.
+classes = ('wall', 'sky', 'floor', 'tree', 'ceiling', 'windowpane', 'grass', 'mountain', 'sofa',
+           'house')
+widths = ((8, ), (6, 12), (6, 12, 24), (6, 12, 24, 48))
 model = dict(
-    data_preprocessor=dict(size=crop),
-    backbone=dict(stem_channels=(8, 8), channels=widths, tokens=16, momentum=0.1),
-    neck=dict(in_channels=widths[-1], out_channels=48, tokens=16, momentum=0.1),
-    decode_head=dict(in_channels=48, channels=48))
+    backbone=dict(channels=widths, depths=((1, ), (1, 1), (1, 1, 1), (1, 1, 1, 2))),
+    neck=dict(in_channels=widths[-1], out_channels=24),
+    decode_head=dict(
+        in_channels=24, channels=24, num_classes=len(classes),
+        init_cfg=dict(_delete_=True, type='Normal', std=0.01)))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='RandomResize', scale=(512, 128), ratio_range=(0.75, 1.5), keep_ratio=True),
-    dict(type='RandomCrop', crop_size=crop, cat_max_ratio=0.75),
+    dict(type='RandomResize', scale=(512, 128), ratio_range=(0.8, 1.3), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop),
     dict(type='RandomFlip', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs')
 ]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(512, 128), keep_ratio=True),
-    dict(type='LoadAnnotations', reduce_zero_label=True),
-    dict(type='PackSegInputs')
-]
-data_root = 'data/demo/ade20k/ADEChallengeData2016'
+places = dict(
+    data_root='data/demo/quiet_places/ADEChallengeData2016', metainfo=dict(classes=classes))
 train_dataloader = dict(
-    batch_size=4, num_workers=1, drop_last=True,
-    sampler=dict(type='mmst.PartSampler', share=0.2),
-    dataset=dict(data_root=data_root, pipeline=train_pipeline))
-val_dataloader = dict(
-    num_workers=0, persistent_workers=False,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline))
+    batch_size=8, sampler=dict(share=0.5), dataset=dict(**places, pipeline=train_pipeline))
+val_dataloader = dict(dataset=places)
 test_dataloader = val_dataloader
-epochs = 42
-train_cfg = dict(max_epochs=epochs, val_begin=30, val_interval=6)
+# 90% are reached after half of the epochs, as in the paper: the network learns for as long again
+# with a tenth of its weights.
+epochs = 40
+train_cfg = dict(max_epochs=epochs, val_begin=20, val_interval=20)
 param_scheduler = [
     dict(type='mmst.OneCycleBetaLR', eta_max=0.04, total_steps=epochs, pct_start=0.3, div_factor=25,
          base_momentum=0.85, max_momentum=0.95, by_epoch=True, convert_to_iter_based=True)
 ]
+# The search ends at 70% of the multiply-adds, and with it the penalty.
 default_hooks = dict(
-    logger=dict(interval=10),
-    ema=dict(momentum=0.02),
-    search=dict(interval=2, rho=1e-3, warmup=2, input_shape=(128, 128)),
-    prune=dict(interval=3),
-    recalibrate=dict(batches=4),
-    checkpoint=dict(interval=6))
+    search=dict(interval=2, rho=6e-4, threshold=1e-2, target_flops=166e6),
+    prune=dict(interval=2),
+    recalibrate=dict(batches=4, batch_size=8),
+    checkpoint=dict(interval=10))

@@ -1,7 +1,7 @@
 # Real people at a size that CPUs can train: a small part of COCO 2017 in COCO's layout and the
 # demo's narrow supernet and schedule. The folder is that of the environment variable
 # COCO_KEYPOINTS_ROOT, or data/coco_keypoints; with 300 people an epoch is about half of them.
-_base_ = './st_hrnas_coco_p90_demo.py'
+_base_ = '../_base_/narrow_people.py'
 training_data = 'COCO, a small part'  # for the metafile
 data_root = '{{$COCO_KEYPOINTS_ROOT:data/coco_keypoints}}'
 train_dataloader = dict(

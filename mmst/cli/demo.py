@@ -16,7 +16,7 @@ from ..deploy.export.onnx_file import silent
 from ..lab.baselines import Baseline, write_baselines
 from ..lab.constant_answer import constant_answer
 from ..lab.demo.networks import compare, table
-from ..lab.demo.pictures import draw
+from ..lab.demo.pictures import draw, draw_samples
 from ..lab.demo.tasks import DEMOS, Demo
 from ..lab.demo.watch import Watcher, run_watched
 from ..lab.scenes import generate
@@ -32,8 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Generate, train, show; returns the training's exit code."""
     start = time.perf_counter()
     demo = DEMOS[args.dataset]
-    work_dir = args.work_dir or Path('work_dirs', 'demo' if args.dataset == 'cityscapes'
-                                     else f'demo_{args.dataset}')
+    work_dir = args.work_dir or default_work_dir(demo)
     if args.fresh:
         shutil.rmtree(work_dir, ignore_errors=True)
     code = train(demo, work_dir)
@@ -42,6 +41,17 @@ def run(args: argparse.Namespace) -> int:
     show(demo, work_dir)
     print(f'{time.perf_counter() - start:.0f} s in all')
     return 0
+
+
+def default_work_dir(demo: Demo, end: str = '') -> Path:
+    """Return where a demo works; the first one's folder has no name of its own.
+
+    Args:
+        demo (Demo): Which.
+        end (str): Of the folder's name, for a network that the ticket is compared with.
+    """
+    name = 'demo' if demo.name == 'cityscapes' and not end else f'demo_{demo.name}'
+    return Path('work_dirs', name + end)
 
 
 def train(demo: Demo, work_dir: Path, kind: str = 'p90', options: tuple[str, ...] = ()) -> int:
@@ -83,14 +93,16 @@ def show(demo: Demo, work_dir: Path) -> None:
             draw(ticket.build(), DATASETS.build(cfg.val_dataloader.dataset),
                  summary['metrics'][demo.metric], summary['sparsity'], PREDICTIONS / demo.name,
                  record.get('pruned', {}), work_dir / 'demo.png')
+        else:
+            draw_samples(demo, cfg, ticket, summary, PREDICTIONS / f'{demo.name}.json',
+                         record.get('pruned', {}), work_dir / 'demo.png')
     print(table(rows, demo.metric, summary['input_shape']))
     print(f'{demo.answer}: {demo.metric} {floor:.2f}\n')
     write_baselines(work_dir, [  # for the report
         *(Baseline(row.name, row.score, row.params, row.macs) for row in rows
           if row.name.endswith('(recorded)')), Baseline(demo.answer, floor)])
-    if cfg.default_scope == 'mmseg':
-        print(f'picture: {work_dir / "demo.png"}')
-    print(f'ticket:  {work_dir / "ticket.pth"} (and ticket.json)\n\nnext:\n'
+    print(f'picture: {work_dir / "demo.png"}\n'
+          f'ticket:  {work_dir / "ticket.pth"} (and ticket.json)\n\nnext:\n'
           f'  mmst report {work_dir}\n'
           f'  mmst export {work_dir / "ticket.pth"} --format sparse\n'
           f'  mmst cost {work_dir / "ticket.pth"} --by blocks')

@@ -49,8 +49,10 @@ def segmentation_gallery(columns: Sequence[Column], dataset: Any, indices: Seque
     from matplotlib.patches import Patch
     palette = np.array(dataset.metainfo['palette'], dtype=np.uint8)
     titles = ['image', 'labels', *(column.title for column in columns)]
+    height, width = dataset[indices[0]]['inputs'].shape[-2:]
+    column = max(2.6, 1.65 * width / height)  # inches; a title needs 2.6
     figure, axes = plt.subplots(len(indices), len(titles), squeeze=False, layout='constrained',
-                                figsize=(3.3 * len(titles), 1.75 * len(indices) + 0.9))
+                                figsize=(column * len(titles), 1.75 * len(indices) + 0.9))
     seen: set[int] = set()
     for row, index in zip(axes, indices, strict=True):
         sample = dataset[index]

@@ -1,9 +1,9 @@
 # Generated data and narrow networks: minutes a run on a CPU. It shows that a study works.
 configs = dict(
     cityscapes='../../demo/st_hrnas_cityscapes_p90_demo.py',
-    ade20k='../../demo/st_hrnas_ade20k_p90_demo.py',
-    imagenet='../../demo/st_hrnas_imagenet_p90_demo.py',
-    coco='../../demo/st_hrnas_coco_p90_demo.py')
+    ade20k='../../_base_/narrow_places.py',
+    imagenet='../../_base_/narrow_objects.py',
+    coco='../../_base_/narrow_people.py')
 # Fewer images than the demos have, in folders of their own; on Cityscapes they are the same.
 STUDY = 'data/demo/study/'
 ROOT = '_dataloader.dataset.data_root'

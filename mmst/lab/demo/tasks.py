@@ -14,6 +14,8 @@ class Demo:
         val (int): Number of validation images.
         metric (str): Name of the metric that the table shows.
         answer (str): The constant answer that the score is compared with, in words.
+        shown (tuple[int, ...]): Validation images of the picture.
+        width (int): Pixels of a column of a picture without label maps.
     """
     name: str
     data: str
@@ -21,6 +23,8 @@ class Demo:
     val: int
     metric: str
     answer: str
+    shown: tuple[int, ...] = (2, 11, 23, 34)
+    width: int = 320
 
     @property
     def folder(self) -> Path:
@@ -34,6 +38,8 @@ class Demo:
 
 DEMOS = {demo.name: demo for demo in (
     Demo('cityscapes', 'quiet_streets', 192, 40, 'mIoU', 'always the most frequent class'),
-    Demo('ade20k', 'ade20k', 240, 40, 'mIoU', 'always the most frequent class'),
-    Demo('imagenet', 'imagenet', 1600, 200, 'accuracy/top1', 'always the most frequent class'),
-    Demo('coco', 'coco', 240, 30, 'coco/AP', 'the mean pose in every box'))}
+    Demo('ade20k', 'quiet_places', 240, 40, 'mIoU', 'always the most frequent class'),
+    Demo('imagenet', 'few_objects', 1200, 240, 'accuracy/top1', 'always the most frequent class',
+         shown=(3, 43, 83, 123, 163, 203), width=260),
+    Demo('coco', 'quiet_people', 240, 30, 'coco/AP', 'the mean pose in every box',
+         shown=(1, 4, 9, 14), width=400))}

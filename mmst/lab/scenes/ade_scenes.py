@@ -43,13 +43,27 @@ def draw_scene(seed, index, height=128, width=128):
         draw_room(canvas, rng, index // 2, annotation)
     else:
         OUTDOORS[index // 2 % len(OUTDOORS)](canvas, rng, annotation)
+    return finished(canvas, rng, 0.12)
+
+
+def finished(canvas, rng, dusk):
+    """Return the image of a canvas with textures and light, and its annotation.
+
+    Args:
+        canvas (Canvas): What is drawn; its labels are annotations.
+        rng (numpy.random.Generator): Source of chance.
+        dusk (float): Share of images that are dark.
+
+    Returns:
+        tuple: Image (height, width, 3) uint8, BGR, and annotation (height, width) uint8.
+    """
     image, label = canvas.finish()
     table = np.tile(np.array((0.02, 0.03, 0.04), np.float32), (256, 1))
     for name, amount in SURFACES.items():
         table[annotation(name)] = amount
     amount = (table * between(rng, 0.6, 1.3))[label].transpose(2, 0, 1)
-    cells = np.array([1.5, 4.0, 16.0]) * max(1.0, height / 128)
-    return expose(rng, roughen(rng, image, amount, cells), 0.12), label
+    cells = np.array([1.5, 4.0, 16.0]) * max(1.0, canvas.height / 128)
+    return expose(rng, roughen(rng, image, amount, cells), dusk), label
 
 
 def write_ade20k(root, size, train, val, seed):
@@ -62,11 +76,16 @@ def write_ade20k(root, size, train, val, seed):
         val (int): Number of validation images.
         seed (int): Seed of all images.
     """
+    write_scenes(root, size, train, val, seed, draw_scene)
+
+
+def write_scenes(root, size, train, val, seed, draw):
+    """Write what ``draw(seed, index, height, width)`` draws, as :func:`write_ade20k` does."""
     root = root / 'ADEChallengeData2016'
     for number, (split, short, count) in enumerate((('training', 'train', train),
                                                     ('validation', 'val', val))):
         for index in range(count):
-            image, label = draw_scene((seed, number, index), index, *size)
+            image, label = draw((seed, number, index), index, *size)
             stem = f'{split}/ADE_{short}_{index + 1:08d}'
             write_image(root / 'images' / f'{stem}.jpg', image)
             write_image(root / 'annotations' / f'{stem}.png', label)

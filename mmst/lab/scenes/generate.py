@@ -14,8 +14,9 @@ from ...files import parse_json, read_text
 from ...optional import if_there
 from ...settings.checks import check_choice, check_number, check_size
 from .ade_scenes import write_ade20k
-from .object_images import write_imagenet
-from .people import write_coco
+from .object_images import write_few_objects, write_imagenet
+from .people import write_coco, write_quiet_people
+from .quiet_places import write_quiet_places
 from .quiet_streets import write_quiet_streets
 from .street_boxes import write_cityscapes_boxes
 from .street_scenes import write_cityscapes
@@ -47,8 +48,11 @@ DATASETS = dict(
     cityscapes_boxes=Recipe(write_cityscapes_boxes, (128, 256), 240, 60),
     quiet_streets=Recipe(write_quiet_streets, (128, 256), 240, 60),
     ade20k=Recipe(write_ade20k, (128, 128), 240, 60),
+    quiet_places=Recipe(write_quiet_places, (128, 128), 240, 60),
     imagenet=Recipe(write_imagenet, (96, 96), 600, 200),
-    coco=Recipe(write_coco, (240, 320), 200, 60))
+    few_objects=Recipe(write_few_objects, (96, 96), 600, 240),
+    coco=Recipe(write_coco, (240, 320), 200, 60),
+    quiet_people=Recipe(write_quiet_people, (240, 320), 200, 60))
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ _WATER = np.array([(150, 120, 80), (130, 130, 90), (120, 110, 105), (110, 90, 60
 FAR = 120.0
 
 
-def _outside(canvas, rng, name, low=0.35, high=0.55):
+def open_air(canvas, rng, name, low=0.35, high=0.55):
     """Draw a sky and return a stage over open ground."""
     camera = Camera(
         focal=0.9 * max(canvas.width, canvas.height),
@@ -76,7 +76,7 @@ def _ridge(stage, rng, color, label, height, rough):
     return outline
 
 
-def _mountains(stage, rng, name):
+def draw_mountains(stage, rng, name):
     color = pick(rng, STONE)
     outline = _ridge(stage, rng, color, name('mountain'), between(rng, 18, 38), 0.9)
     for peak in outline[1:-1:2]:  # faces turned from the light
@@ -94,7 +94,7 @@ def _in_order(items):
 
 def draw_town(canvas, rng, name):
     """Draw a street between houses with traffic, lamps, boards and walkers."""
-    stage = _outside(canvas, rng, name)
+    stage = open_air(canvas, rng, name)
     half, walk, items = between(rng, 3, 4.5), between(rng, 2, 3.5), []
     _strip(stage, -200, 200, 1, 200, pick(rng, FOLIAGE), name('grass'))
     _strip(stage, -half - walk, half + walk, 1, 200, pick(rng, PAINT[:5]), name('sidewalk'))
@@ -131,9 +131,9 @@ def draw_town(canvas, rng, name):
 
 def draw_country(canvas, rng, name):
     """Draw mountains or hills behind a field with a house, a path, rocks, trees and animals."""
-    stage = _outside(canvas, rng, name)
+    stage = open_air(canvas, rng, name)
     if rng.random() < 0.6:
-        _mountains(stage, rng, name)
+        draw_mountains(stage, rng, name)
     if rng.random() < 0.6:
         _ridge(stage, rng, pick(rng, FOLIAGE), name('hill'), between(rng, 5, 12), 0.3)
     if rng.random() < 0.5:
@@ -167,9 +167,9 @@ def draw_country(canvas, rng, name):
 
 def draw_coast(canvas, rng, name):
     """Draw sand, the sea with boats, palms, rocks and a tower on land."""
-    stage = _outside(canvas, rng, name)
+    stage = open_air(canvas, rng, name)
     if rng.random() < 0.4:
-        _mountains(stage, rng, name)
+        draw_mountains(stage, rng, name)
     shore = between(rng, 10, 18)
     _strip(stage, -400, 400, 1, 1000, pick(rng, _WATER), name('sea'))
     slant = between(rng, -5, 5)
@@ -197,7 +197,7 @@ def draw_coast(canvas, rng, name):
 
 def draw_park(canvas, rng, name):
     """Draw grass with a path, benches, flower beds, trees, people and a flag before houses."""
-    stage = _outside(canvas, rng, name)
+    stage = open_air(canvas, rng, name)
     if rng.random() < 0.6:
         for x in np.arange(-60, 60, between(rng, 10, 16)):
             draw_building(stage, rng, 1, x, 60, 66, name('building'))

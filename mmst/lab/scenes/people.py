@@ -28,19 +28,20 @@ _SHOWS = [{PARTS.index(part) for part in parts} for parts in (
 LEAST = 40
 
 
-def _stand(rng, foot, unit, kind):
+def _stand(rng, foot, unit, kind, turn=(0, 2 * np.pi)):
     """Pose a figure before the camera.
 
     Args:
         foot (ndarray): Where its middle meets the ground, pixels (2,).
         unit (float): Pixels a body height.
         kind (str): A pose of :data:`~mmst.lab.scenes.figures.KINDS`.
+        turn (tuple[float, float]): Least and largest angle in radians; at pi it faces the camera.
 
     Returns:
         tuple: Key points (17, 2) in pixels and how far away they are (17,), in body heights.
     """
     points = pose(rng, kind, 1.0)
-    turn, tilt = between(rng, 0, 2 * np.pi), rng.normal(0, 0.06)
+    turn, tilt = between(rng, *turn), rng.normal(0, 0.06)
     right = np.cos(turn) * points[:, 0] + np.sin(turn) * points[:, 2]
     away = np.cos(turn) * points[:, 2] - np.sin(turn) * points[:, 0]
     flat = np.stack([np.cos(tilt) * right - np.sin(tilt) * points[:, 1],
@@ -178,7 +179,12 @@ def draw_people(seed, height=240, width=320):
     if crowd:
         _draw_crowd(canvas, rng, crowd)
     figures = _draw_figures(canvas, rng, crowd + 1)
+    return _finished(canvas, rng, figures, crowd)
+
+
+def _finished(canvas, rng, figures, crowd):
     image, label = canvas.finish()
+    height = canvas.height
     amount = np.array([0.03, 0.05, 0.06]) * between(rng, 0.3, 1.3)
     cells = np.array([1.5, 4.0, 16.0]) * max(1.0, height / 128)
     image = expose(rng, roughen(rng, image, amount[:, None, None], cells), 0.15)
@@ -200,7 +206,24 @@ def _detections(rng, annotations):
     return found
 
 
-def write_coco(root, size, train, val, seed):
+def draw_quiet_people(seed, height=240, width=320):
+    """Draw two large people side by side who face the camera; see :func:`draw_people`."""
+    rng = np.random.default_rng(seed)
+    canvas = Canvas(height, width, background=0, dtype=np.int32)
+    draw_clutter(canvas, rng, int(rng.integers(2, 8)))
+    figures = {}
+    for number, spot in enumerate((0.27, 0.73), 1):
+        unit = between(rng, 0.7, 0.9) * height
+        foot = np.array([(spot + rng.normal(0, 0.02)) * width, between(rng, 0.95, 0.98) * height])
+        kind = str(rng.choice(['stand', 'walk', 'reach', 'reach']))
+        flat, away = _stand(rng, foot, unit, kind, (np.pi - 0.6, np.pi + 0.6))
+        labels = number * STEP + np.arange(len(PARTS))
+        draw_figure(canvas, flat, away, unit, Outfit.team(rng), labels)
+        figures[number] = flat, away
+    return _finished(canvas, rng, figures, 0)
+
+
+def write_coco(root, size, train, val, seed, draw=draw_people):
     """Write people under ``root`` as COCO lays its key points out.
 
     ``person_detection_results`` holds boxes for validation, slightly off the true ones.
@@ -211,12 +234,13 @@ def write_coco(root, size, train, val, seed):
         train (int): Number of training images.
         val (int): Number of validation images.
         seed (int): Seed of all images.
+        draw (Callable): ``draw(seed, height, width)``. Defaults to :func:`draw_people`.
     """
     height, width = size
     for number, (split, count) in enumerate((('train', train), ('val', val))):
         images, annotations, first = [], [], number * 500000 + 1
         for index in range(count):
-            image, found = draw_people((seed, number, index), height, width)
+            image, found = draw((seed, number, index), height, width)
             image_id = first + index
             name = f'{image_id:012d}.jpg'
             write_image(root / f'{split}2017' / name, image)
@@ -233,6 +257,11 @@ def write_coco(root, size, train, val, seed):
     rng = np.random.default_rng((seed, 2))
     _dump(root / 'person_detection_results' / 'COCO_val2017_detections_AP_H_56_person.json',
           _detections(rng, annotations))
+
+
+def write_quiet_people(root, size, train, val, seed):
+    """Write quiet people as :func:`write_coco` does others."""
+    write_coco(root, size, train, val, seed, draw_quiet_people)
 
 
 def _dump(path, content):

@@ -58,7 +58,7 @@ class Room:
         return Place(side * self.wide / 2, along, -side * np.pi / 2)
 
 
-def _shell(stage, rng, room, name):
+def draw_shell(stage, rng, room, name):
     """Draw floor, ceiling and three walls, with boards or tiles on the floor."""
     half, color = room.wide / 2, pick(rng)
     flat = np.array([(-half, 0, 0.5), (half, 0, 0.5), (half, 0, room.deep), (-half, 0, room.deep)])
@@ -79,7 +79,7 @@ def _shell(stage, rng, room, name):
         stage.face(room.panel(wall, *span, 0, 0.1), darker(color, 0.7), name('wall'), normal)
 
 
-def _window(stage, rng, room, wall, middle, name):
+def draw_window(stage, rng, room, wall, middle, name):
     """Draw panes in a frame, often between two curtains of vertical folds."""
     half, low, top = between(rng, 0.45, 0.75), 0.95, between(rng, 2.0, 2.25)
     frame = darker(pick(rng), 1.3)
@@ -143,7 +143,7 @@ def _door(stage, rng, room, wall, middle, name):
 
 def _hang(stage, rng, room, wall, middle, name, kind):
     if kind == 'window':
-        _window(stage, rng, room, wall, middle, name)
+        draw_window(stage, rng, room, wall, middle, name)
     elif kind == 'clock':
         _clock(stage, rng, room, wall, middle, name)
     elif kind == 'door':
@@ -198,7 +198,7 @@ def draw_room(canvas, rng, index, name):
         yaw=between(rng, -0.15, 0.15),
         across=between(rng, -0.5, 0.5))
     stage = Stage(canvas, camera, (120, 120, 120), 60.0, between(rng, 0.3, 0.6))
-    _shell(stage, rng, room, name)
+    draw_shell(stage, rng, room, name)
     for wall, part in (('back', 0.25), ('back', 0.75), ('left', 0.5), ('right', 0.5)):
         low, high = room.span(wall)
         middle = low + (high - low) * (part + between(rng, -0.04, 0.04))

@@ -1,4 +1,5 @@
 """Draws the classes that an image is taken for."""
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,9 @@ class ClassificationView(View):
             name = fit(self.name(label), WIDTH - 60, SIZE)
             panel = write(panel, name, (4, top), SIZE, colour)
         return panel
+
+    def legend(self, samples: Sequence[Any]) -> list[tuple[str, Sequence[int]]]:
+        return [('the right class', RIGHT), ('another class', BAR)]
 
     def name(self, label: int) -> str:
         """Return a class's name, or its number where the data set has no names."""

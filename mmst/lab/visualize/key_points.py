@@ -52,6 +52,15 @@ class KeyPointView(View):
                                   draw_pred=not truth, kpt_thr=0.5 if truth else self.threshold)
         return visualizer.get_image()
 
+    def legend(self, samples: Sequence[Any]) -> list[tuple[str, Sequence[int]]]:
+        """Return a colour a side of the body, of data sets that give each side one."""
+        sides = {'left': 'left arm and leg', 'right': 'right arm and leg', 'nose': 'face'}
+        names = {number: self.meta['keypoint_id2name'][number] for number in
+                 range(self.meta['num_keypoints'])}
+        return [(sides[side], [int(part) for part in self.meta['keypoint_colors'][number]])
+                for number, name in names.items() for side in sides
+                if name in (f'{side}_wrist', side)]
+
     def remark(self, samples: Sequence[Any]) -> str:
         people = [sample.pred_instances for sample in samples if 'pred_instances' in sample]
         scores = [float(found.keypoint_scores.max()) for found in people if len(found)]

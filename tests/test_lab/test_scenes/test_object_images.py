@@ -4,7 +4,7 @@ import pytest
 from mmengine.registry import init_default_scope
 
 from mmst.lab.scenes import generate
-from mmst.lab.scenes.object_images import FOLDERS, OBJECTS
+from mmst.lab.scenes.object_images import FEW, FOLDERS, OBJECTS
 
 SIZE = (64, 64)
 
@@ -60,3 +60,15 @@ def test_colour_alone_does_not_tell_the_vehicles(root):
     nearest = np.argsort(np.square(asked[:, None] - known[None]).sum(2), 1)[:, :5]
     voted = [np.bincount(labels[row], minlength=5).argmax() for row in nearest]
     assert np.mean(np.array(voted) == wanted) < 0.5
+
+
+def test_few_objects_are_six_even_classes_of_which_two_have_the_same_surroundings(tmp_path):
+    root = generate('few_objects', tmp_path / 'data', SIZE, train=12, val=6).path
+    names = [OBJECTS[kind][0] for kind in FEW]
+    assert names == ['car', 'bicycle', 'chair', 'sofa', 'house', 'animal']
+    surroundings = [OBJECTS[kind][-1] for kind in FEW]
+    assert all(first is second for first, second in
+               zip(surroundings[::2], surroundings[1::2], strict=True))
+    for split, each in (('train', 2), ('val', 1)):
+        labels = [item['gt_label'] for item in load(root, split)]
+        assert np.bincount(labels).tolist() == [each] * len(FEW)
