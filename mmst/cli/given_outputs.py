@@ -22,13 +22,13 @@ def check_given_outputs(args: argparse.Namespace, parser: argparse.ArgumentParse
         value = getattr(args, action.dest, None)
         if action.dest in OUTPUTS and value not in (None, ''):
             key = action.option_strings[-1] if action.option_strings else action.dest
-            _check(key, str(value), *_wanted(action, args))
+            _check(key, str(value), *_allowed_kinds(action, args))
     name = getattr(args, 'name', None)  # of files within a folder
     if isinstance(name, str) and osp.basename(name) != name:
         raise config_error('--name', name, 'is a path', 'give a name here, and the folder as --out')
 
 
-def _wanted(action: argparse.Action, args: argparse.Namespace) -> tuple[str, ...]:
+def _allowed_kinds(action: argparse.Action, args: argparse.Namespace) -> tuple[str, ...]:
     """Return the kinds that may lie there."""
     named = str(action.metavar)
     if named.startswith('FILE') and getattr(args, 'format', None) != 'c':

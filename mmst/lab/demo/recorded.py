@@ -31,12 +31,12 @@ def load_samples(path: Path, subjects: Mapping[int, Any]) -> dict[int, Any] | No
 
 def _plain(sample: Any) -> dict[str, list]:
     if 'pred_score' in sample:
-        return dict(scores=_rounded(sample.pred_score))
+        return dict(scores=_round(sample.pred_score))
     people = sample.pred_instances
-    return {key: _rounded(people[key]) for key in ('keypoints', 'keypoint_scores', 'bboxes')}
+    return {key: _round(people[key]) for key in ('keypoints', 'keypoint_scores', 'bboxes')}
 
 
-def _rounded(values: Sequence | np.ndarray | torch.Tensor) -> list:
+def _round(values: Sequence | np.ndarray | torch.Tensor) -> list:
     return np.asarray(values).astype(float).round(4).tolist()
 
 

@@ -43,10 +43,10 @@ def draw_scene(seed, index, height=128, width=128):
         draw_room(canvas, rng, index // 2, annotation)
     else:
         OUTDOORS[index // 2 % len(OUTDOORS)](canvas, rng, annotation)
-    return finished(canvas, rng, 0.12)
+    return finish(canvas, rng, 0.12)
 
 
-def finished(canvas, rng, dusk):
+def finish(canvas, rng, dusk):
     """Return the image of a canvas with textures and light, and its annotation.
 
     Args:

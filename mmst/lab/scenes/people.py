@@ -179,10 +179,10 @@ def draw_people(seed, height=240, width=320):
     if crowd:
         _draw_crowd(canvas, rng, crowd)
     figures = _draw_figures(canvas, rng, crowd + 1)
-    return _finished(canvas, rng, figures, crowd)
+    return _finish(canvas, rng, figures, crowd)
 
 
-def _finished(canvas, rng, figures, crowd):
+def _finish(canvas, rng, figures, crowd):
     image, label = canvas.finish()
     height = canvas.height
     amount = np.array([0.03, 0.05, 0.06]) * between(rng, 0.3, 1.3)
@@ -220,7 +220,7 @@ def draw_quiet_people(seed, height=240, width=320):
         labels = number * STEP + np.arange(len(PARTS))
         draw_figure(canvas, flat, away, unit, Outfit.team(rng), labels)
         figures[number] = flat, away
-    return _finished(canvas, rng, figures, 0)
+    return _finish(canvas, rng, figures, 0)
 
 
 def write_coco(root, size, train, val, seed, draw=draw_people):

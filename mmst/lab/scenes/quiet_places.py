@@ -6,7 +6,7 @@ another.
 """
 import numpy as np
 
-from .ade_scenes import annotation, finished, write_scenes
+from .ade_scenes import annotation, finish, write_scenes
 from .drawing import FOLIAGE, Canvas, between, pick
 from .furniture import sofa
 from .landscape_things import draw_house
@@ -79,7 +79,7 @@ def draw_quiet_place(seed, index, height=128, width=128):
     rng = np.random.default_rng(seed)
     canvas = Canvas(height, width, background=0)
     (_draw_landscape if index % 2 else _draw_room)(canvas, rng)
-    return finished(canvas, rng, 0.0)
+    return finish(canvas, rng, 0.0)
 
 
 def write_quiet_places(root, size, train, val, seed):
