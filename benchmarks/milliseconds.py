@@ -4,7 +4,8 @@
 
 It measures a table of the supernet of the shipped ticket; predicts networks that are drawn alike,
 searched and pruned at random, layer by layer; then searches with ``target_ms`` for a ticket of 90%
-sparsity, from random importances and weights, and measures that ticket. The record goes to
+sparsity, from random importances and weights, and measures that ticket; and draws masks of new
+weights with and without the table. The record goes to
 ``benchmarks/results/milliseconds.json`` and ``.md``.
 """
 import argparse
@@ -23,6 +24,7 @@ from torch import nn
 from training_report import table as as_table
 
 from mmst.costs.latency.table import LatencyTable
+from mmst.costs.latency.timed_allocation import TimedAllocation
 from mmst.costs.latency.timed_costs import TimedCosts
 from mmst.deploy.profile import measure_network, profile
 from mmst.deploy.ticket_cost import config_network
@@ -43,10 +45,12 @@ def main() -> int:
     parser.add_argument('--size', type=int, nargs=2, default=(128, 256))
     parser.add_argument('--networks', type=int, default=40)
     parser.add_argument('--checked', type=int, default=20)
-    parser.add_argument('--rounds', type=int, default=30)
+    parser.add_argument('--rounds', type=int, default=20)
     args = parser.parse_args()
     cfg, size = read_config(args.config), tuple(args.size)
+    torch.manual_seed(0)
     supernet = config_network(cfg.model, cfg.get('default_scope')).eval()
+    supernet.init_weights()
     table = profile(supernet, size, networks=args.networks, checked=args.checked,
                     rounds=args.rounds, seed=1)
     with tempfile.TemporaryDirectory() as folder:
@@ -54,9 +58,10 @@ def main() -> int:
         table.save(path)
         rows = [land(supernet, path, size, scope, share) for scope in ('global', 'layer')
                 for share in SHARES]
+        draws = draw_masks(supernet, path)
     record = dict(config=args.config, size=list(size), sparsity=SPARSITY, machine=machine(),
                   load=os.getloadavg()[0], networks=args.networks, check=table.check,
-                  overhead=table.overhead, factor=table.factor, rows=rows)
+                  overhead=table.overhead, factor=table.factor, rows=rows, draws=draws)
     RESULTS.write_text(json.dumps(record, indent=2) + '\n')
     RESULTS.with_suffix('.md').write_text(markdown(record))
     print(markdown(record))
@@ -83,7 +88,28 @@ def land(supernet: nn.Module, path: str, size: tuple[int, int], scope: str,
             model.get_parameter(name).mul_(kept)
     table = LatencyTable.load(path)
     return dict(scope=scope, target=target, predicted=table.predict(model),
-                measured=measure_network(model, table, 40), macs=costs(model)['macs'])
+                measured=measure_network(model, table, 20), macs=costs(model)['macs'])
+
+
+def draw_masks(supernet: nn.Module, path: str) -> list[dict[str, float | str]]:
+    """Return time and loss of magnitude of masks of one sparsity, drawn in several ways."""
+    rows, table = [], LatencyTable.load(path)
+    for name, scope, aim in (('over the network', 'global', None), ('evenly', 'layer', None),
+                             ("allocation='magnitude'", 'global', 'magnitude'),
+                             ("allocation='ms'", 'global', 'ms')):
+        model, pruner = copy.deepcopy(supernet), Pruner(SPARSITY, scope=scope)
+        if aim is not None:
+            pruner.allocation = TimedAllocation(aim, path)
+        mask, lost, whole = pruner.forecast(model), 0., 0.
+        with torch.no_grad():
+            for key, kept in mask.items():
+                squares = model.get_parameter(key).double().square()
+                lost, whole = lost + float(squares[~kept].sum()), whole + float(squares.sum())
+                model.get_parameter(key).mul_(kept)
+        rows.append(dict(mask=name, kept=mask.total - mask.pruned, loss=lost / whole,
+                         predicted=table.predict(model),
+                         measured=measure_network(model, table, 20)))
+    return rows
 
 
 def markdown(record: dict) -> str:
@@ -104,7 +130,12 @@ def markdown(record: dict) -> str:
         f'Searches with `target_ms` for a ticket of {record["sparsity"]:.0%}, its mask drawn over '
         'the whole network or in each layer; weights and importances are random:', '',
         *as_table(['mask', 'target (ms)', 'predicted', 'off', 'measured', 'off',
-                  'GMACs, dense'], rows), ''])
+                  'GMACs, dense'], rows), '',
+        f'Masks of {record["sparsity"]:.0%} of the supernet\'s weights as they are initialised; the '
+        'loss is the share of the sum of squares that goes:', '',
+        *as_table(['drawn', 'kept', 'loss of magnitude', 'predicted (ms)', 'measured (ms)'], [
+            [row['mask'], row['kept'], f'{row["loss"]:.1%}', f'{row["predicted"]:.2f}',
+             f'{row["measured"]:.2f}'] for row in record['draws']]), ''])
 
 
 if __name__ == '__main__':

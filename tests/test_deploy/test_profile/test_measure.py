@@ -106,13 +106,15 @@ def test_every_timed_module_is_called_and_times_add_up(supernet):
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in supernet.modules())
 
 
-def test_networks_take_turns_and_a_turn_s_first_call_does_not_count(monkeypatch):
-    calls, ticks = [], itertools.count(0, 7)
+@pytest.mark.parametrize(('tick', 'warm'), [(20_000_000, 1), (4_000_000, 4), (1, clock.MOST)])
+def test_networks_take_turns_and_a_turn_s_first_calls_do_not_count(monkeypatch, tick, warm):
+    calls, ticks = [], itertools.count(0, tick)
     monkeypatch.setattr(clock, 'clock_of', lambda threads: lambda: next(ticks))
     first, second = (Timed(lambda image, n=n: calls.append(n)) for n in 'ab')
     before = torch.get_num_threads()
     take_times([first, second], torch.zeros(1), 3, 1)
-    assert ''.join(calls) == 'aabb' * 3 and first.whole == second.whole == [7] * 3
+    turn = 'a' * (warm + 1) + 'b' * (warm + 1)
+    assert ''.join(calls) == turn * 3 and first.whole == second.whole == [tick] * 3
     assert torch.get_num_threads() == before
 
 
