@@ -131,8 +131,8 @@ def markdown(record: dict) -> str:
         'the whole network or in each layer; weights and importances are random:', '',
         *as_table(['mask', 'target (ms)', 'predicted', 'off', 'measured', 'off',
                   'GMACs, dense'], rows), '',
-        f'Masks of {record["sparsity"]:.0%} of the supernet\'s weights as they are initialised; the '
-        'loss is the share of the sum of squares that goes:', '',
+        f'Masks of {record["sparsity"]:.0%} of the supernet\'s weights as they are initialised; '
+        'the loss is the share of the sum of squares that goes:', '',
         *as_table(['drawn', 'kept', 'loss of magnitude', 'predicted (ms)', 'measured (ms)'], [
             [row['mask'], row['kept'], f'{row["loss"]:.1%}', f'{row["predicted"]:.2f}',
              f'{row["measured"]:.2f}'] for row in record['draws']]), ''])

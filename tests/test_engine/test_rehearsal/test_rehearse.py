@@ -19,6 +19,10 @@ from mmengine.visualization import Visualizer
 from short_runs import short_run
 from tiny_street import load_tool
 
+from mmst.costs.latency.table import Entry, LatencyTable
+from mmst.costs.latency.this_machine import this_machine
+from mmst.costs.latency.work import kind_of, timed_modules
+from mmst.deploy.ticket_cost import config_network
 from mmst.engine import training
 from mmst.engine.hooks import ticket_hook
 from mmst.engine.rehearsal import check, rehearse
@@ -35,6 +39,22 @@ def test_runs_of_each_toolbox_pass(tmp_path, task):
     cfg = complete(cfg)
     rehearse(cfg)
     assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize('covers', [True, False])
+def test_masks_that_follow_a_table_of_times_are_drawn_once(cfg, refusal, tmp_path_factory, covers):
+    path = tmp_path_factory.mktemp('table') / 'table.json'
+    modules = timed_modules(config_network(cfg.model, cfg.get('default_scope')))
+    entries = {name: Entry(kind_of(module), dict(once=0.1, hidden=0.01, weights=0.001))
+               for name, module in modules.items()}
+    if not covers:
+        entries.pop('neck')
+    LatencyTable('sparse', 1, (32, 64), this_machine(), entries).save(path)
+    cfg.default_hooks.prune.update(allocation='ms', table=str(path))
+    if covers:
+        rehearse(cfg)
+    else:
+        assert 'default_hooks.prune.table' in refusal(cfg)
 
 
 def state():
