@@ -105,7 +105,8 @@ def description(path: str, table: LatencyTable) -> str:
             f'{table.machine["processor"]}\n'
             f'a module is {spreads[len(spreads) // 2]:.1%} off in the median; '
             f'{table.check["networks"]:.0f} other networks: {table.check["mean_error"]:.1%} in the '
-            f'mean, {table.check["largest_error"]:.1%} at most')
+            f'mean, {table.check["largest_error"]:.1%} at most; two halves of their calls differ '
+            f'by {table.check["repeat_error"]:.1%}')
 
 
 def predict(args: argparse.Namespace, network: nn.Module, table: LatencyTable) -> None:

@@ -57,7 +57,8 @@ class LatencyTable:
         overhead (float): Milliseconds between the modules.
         factor (float): By how much modules take longer in a network than when they are timed.
         check (Dict[str, float]): How far predictions were from other networks that were measured:
-            ``networks``, their number, ``mean_error`` and ``largest_error``, shares of the time.
+            ``networks``, their number, ``mean_error`` and ``largest_error``, shares of the time,
+            and ``repeat_error``, the share by which two halves of their measurements differ.
     """
     engine: str
     threads: int

@@ -33,6 +33,12 @@ class Timed:
         """Return the time of the network."""
         return float(np.quantile(self.whole, QUANTILE)) / 1e6
 
+    def repeated(self) -> float:
+        """Return how far two halves of the calls differ, as a share: what the machine adds."""
+        halves = [float(np.quantile(self.whole[i::2], QUANTILE)) for i in range(2)
+                  if len(self.whole) > i]
+        return abs(halves[0] / halves[-1] - 1)
+
     def of_modules(self) -> dict[str, float]:
         """Return the milliseconds of each module; of one that was not called, 0."""
         return {path: float(np.quantile(self.parts[path], QUANTILE)) / 1e6

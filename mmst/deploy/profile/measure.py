@@ -76,8 +76,9 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
     sums = [table.milliseconds(own) for own in works[:networks]]
     overhead, factor = fit_network(sums, wholes[:networks])
     table = replace(table, overhead=overhead, factor=factor)
-    return replace(table, check=errors([table.milliseconds(own) for own in works[networks:]],
-                                       wholes[networks:]))
+    check = errors([table.milliseconds(own) for own in works[networks:]], wholes[networks:])
+    noise = float(np.mean([network.repeated() for network in timed[networks:]]))
+    return replace(table, check=dict(check, repeat_error=float(f'{noise:.3g}')))
 
 
 def measure_network(model: nn.Module, table: LatencyTable, rounds: int = ROUNDS) -> float:

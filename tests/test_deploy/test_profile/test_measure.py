@@ -78,6 +78,7 @@ def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
     monkeypatch.setattr(module, 'prepare_network', prepared)
     table = profile(supernet, SHAPE, networks=20, checked=3, rounds=1)
     assert table.check['networks'] == 3 and table.check['largest_error'] < 0.02
+    assert table.check['repeat_error'] == 0
     assert table.overhead == pytest.approx(0.5, rel=0.1)
     assert table.factor == pytest.approx(1.2, rel=0.02)
 
@@ -104,6 +105,12 @@ def test_every_timed_module_is_called_and_times_add_up(supernet):
     assert len(timed.whole) == 4 and {len(times) for times in timed.parts.values()} == {4}
     assert 0.3 < sum(timed.of_modules().values()) / timed.milliseconds() < 1.5
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in supernet.modules())
+
+
+def test_the_noise_of_a_machine_is_the_difference_of_two_halves_of_the_calls():
+    calm, restless = (Timed(None, whole=whole) for whole in ([5] * 6, [5, 6] * 3))
+    assert calm.repeated() == 0 and restless.repeated() == pytest.approx(1 / 6)
+    assert Timed(None, whole=[5]).repeated() == 0
 
 
 @pytest.mark.parametrize(('tick', 'warm'), [(20_000_000, 1), (4_000_000, 4), (1, clock.MOST)])
