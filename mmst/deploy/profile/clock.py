@@ -33,7 +33,7 @@ class Timed:
         """Return the time of the network."""
         return float(np.quantile(self.whole, QUANTILE)) / 1e6
 
-    def repeated(self) -> float:
+    def repetition_error(self) -> float:
         """Return how far two halves of the calls differ, as a share: what the machine adds."""
         halves = [float(np.quantile(self.whole[i::2], QUANTILE)) for i in range(2)
                   if len(self.whole) > i]

@@ -77,7 +77,7 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
     overhead, factor = fit_network(sums, wholes[:networks])
     table = replace(table, overhead=overhead, factor=factor)
     check = errors([table.milliseconds(own) for own in works[networks:]], wholes[networks:])
-    noise = float(np.mean([network.repeated() for network in timed[networks:]]))
+    noise = float(np.mean([network.repetition_error() for network in timed[networks:]]))
     return replace(table, check=dict(check, repeat_error=float(f'{noise:.3g}')))
 
 

@@ -109,8 +109,8 @@ def test_every_timed_module_is_called_and_times_add_up(supernet):
 
 def test_the_noise_of_a_machine_is_the_difference_of_two_halves_of_the_calls():
     calm, restless = (Timed(None, whole=whole) for whole in ([5] * 6, [5, 6] * 3))
-    assert calm.repeated() == 0 and restless.repeated() == pytest.approx(1 / 6)
-    assert Timed(None, whole=[5]).repeated() == 0
+    assert calm.repetition_error() == 0 and restless.repetition_error() == pytest.approx(1 / 6)
+    assert Timed(None, whole=[5]).repetition_error() == 0
 
 
 @pytest.mark.parametrize(('tick', 'warm'), [(20_000_000, 1), (4_000_000, 4), (1, clock.MOST)])
