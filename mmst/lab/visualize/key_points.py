@@ -54,7 +54,7 @@ class KeyPointView(View):
 
     def legend(self, samples: Sequence[Any]) -> list[tuple[str, Sequence[int]]]:
         """Return a colour a side of the body, of data sets that give each side one."""
-        sides = {'left': 'left arm and leg', 'right': 'right arm and leg', 'nose': 'face'}
+        sides = {'left': 'left arm and leg', 'right': 'right arm and leg', 'nose': 'face and trunk'}
         names = {number: self.meta['keypoint_id2name'][number] for number in
                  range(self.meta['num_keypoints'])}
         return [(sides[side], [int(part) for part in self.meta['keypoint_colors'][number]])
