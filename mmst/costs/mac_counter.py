@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.utils import flop_counter
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 from torch.utils.hooks import RemovableHandle
+
+from ..dispatch import DispatchMode
 
 aten = torch.ops.aten
 #: Multiply-adds of an operation by its output, arguments and keyword arguments.
@@ -23,7 +24,7 @@ class Owner(NamedTuple):
     stride: tuple[int, ...]
 
 
-class MacCounter(TorchDispatchMode):
+class MacCounter(DispatchMode):
     """Counts multiply-adds as torch's ``FlopCounterMode`` does, whose formulas it uses.
 
     An operation on a parameter, or on a view of one, counts for the parameter's module, in

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ..dispatch import DispatchMode
 from .cost import meta_copy, run_image
 from .mac_counter import storage_key
+from .shapes import ShapesOnly
 
 
 def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
@@ -23,12 +24,12 @@ def peak_activations(model: nn.Module, input_shape: tuple[int, int]) -> int:
     """
     twin = meta_copy(model)
     recorder = _Recorder({storage_key(t) for t in (*twin.parameters(), *twin.buffers())})
-    with recorder:
+    with recorder, ShapesOnly():
         run_image(twin, input_shape)
     return recorder.peak
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(DispatchMode):
     """Counts the bytes of storages from the first tensor on them to the end of the last."""
 
     def __init__(self, weights: Iterable[int]):

@@ -14,7 +14,16 @@ CALLS = dict(
     by_name=lambda x: F.interpolate(x, size=(5, 7)),
     one_number=lambda x: F.interpolate(x, size=5),
     factor=lambda x: F.interpolate(x, scale_factor=2, mode='nearest'),
-    another=lambda x: F.avg_pool2d(x, 2))
+    another=lambda x: F.avg_pool2d(x, 2),
+    sum=lambda x: x + x, torch_add=lambda x: torch.add(x, x), scaled=lambda x: x.add(x, alpha=2),
+    number=lambda x: x + 1, bias=lambda x: x + x[0, :, :1, :1], wider=lambda x: x[:, :, :1] + x,
+    other_format=lambda x: x + x.to(memory_format=torch.channels_last),
+    other_precision=lambda x: x.float() + x,
+    cat=lambda x: torch.cat([x, x], dim=1), cat_last=lambda x: torch.cat((x, x[..., :3]), -1),
+    cat_first=lambda x: torch.cat([x]),
+    cat_formats=lambda x: torch.cat([x, x.to(memory_format=torch.channels_last)], 1),
+    attention=lambda x: F.scaled_dot_product_attention(x[0], x[0], x[0, ..., :5]),
+    attention_of_four=lambda x: F.scaled_dot_product_attention(x, x, x))
 
 
 @pytest.mark.parametrize('name', CALLS)
@@ -54,6 +63,25 @@ def test_no_decomposition_is_run(name):
     with Count() as count, ShapesOnly():
         CALLS[name](x)
     assert count.calls <= 1  # to make the output
+
+
+@pytest.mark.parametrize('name', [name for name in CALLS if name.startswith((
+    'sum', 'torch_add', 'scaled', 'bias', 'wider', 'other', 'cat'))])
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+def test_sums_and_concatenations_have_torchs_memory_format(name, layout):
+    x = torch.empty(2, 6, 8, 12, device='meta', dtype=torch.float64).to(memory_format=layout)
+    expected = CALLS[name](x)
+    with ShapesOnly():
+        assert CALLS[name](x).stride() == expected.stride()
+
+
+@pytest.mark.parametrize('call', [
+    lambda x: x + x[..., :3], lambda x: torch.cat([x, x[..., :3]], 1),
+    lambda x: torch.cat([x, x], 4)])
+def test_tensors_that_do_not_fit_are_refused_as_by_torch(call):
+    x = torch.empty(2, 6, 8, 12, device='meta')
+    with ShapesOnly(), pytest.raises((RuntimeError, IndexError)):
+        call(x)
 
 
 def test_memory_format_and_the_input_are_left_alone():

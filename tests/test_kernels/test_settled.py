@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import torch
+from deploy_tickets import small_ticket
 
 from mmst.kernels.settled import mark_constant
 
@@ -45,6 +46,30 @@ print('torch._dynamo' in sys.modules)
 def test_training_evaluation_and_the_command_line_do_not_import_the_compiler():
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', SCRIPT], capture_output=True,
                           text=True)
+    assert done.stdout.split()[-1:] == ['False'], done.stderr
+
+
+#: Commands with a ticket whose toolbox does not import torchvision, in one process.
+COMMANDS = '''
+import sys
+import torch
+import mmst
+from mmst.cli.main import main
+
+ticket, out = sys.argv[1:]
+assert main(['cost', ticket]) == 0
+assert main(['compact', ticket, '-o', out]) == 0
+for name in ticket, out:
+    predictor = mmst.load(name)
+assert 'torchvision' not in sys.modules
+print('torch._dynamo' in sys.modules)
+'''
+
+
+def test_cost_compact_and_load_do_not_import_the_compiler(tmp_path):
+    small_ticket('coco').save(tmp_path / 'coco.pth')
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', COMMANDS, tmp_path / 'coco.pth',
+                           tmp_path / 'compact.pth'], capture_output=True, text=True)
     assert done.stdout.split()[-1:] == ['False'], done.stderr
 
 

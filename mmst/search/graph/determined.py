@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from ...dispatch import DispatchMode
 
 aten = torch.ops.aten
 #: Below the usual shares of dropped values: kept where drawn numbers are compared with 1 - p.
@@ -33,7 +34,7 @@ def without_chance() -> Iterator[None]:
         np.random.set_state(states[1])
 
 
-class _Constants(TorchDispatchMode):
+class _Constants(DispatchMode):
     """Gives constants in the place of random numbers."""
 
     def __init__(self) -> None:

@@ -4,17 +4,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
+from ...dispatch import DispatchMode
 from .couplings import Couplings
 from .planes import Plane, combine
 from .rules import COPIES, ELEMENTWISE, MOVES, RULES, aten, move
 from .rules.norms import batch_norm
 
 
-class ChannelTrace(TorchDispatchMode):
+class ChannelTrace(DispatchMode):
     """Labels the channels of parameters and follows them through torch's functions.
 
     A channel is a position along a dimension of a parameter or buffer. Of a function that no rule
