@@ -41,6 +41,7 @@ from mmst.engine.hooks import mask_hook as mask_hook_module
 from mmst.engine.optim.masked_optim_wrapper import MaskedStep
 from mmst.engine.run.runner_views import find_hook, models, unwrap
 from mmst.pruning import pruner as pruner_module
+from mmst.pruning import scope_allocation
 from mmst.pruning.mask_in_force import MaskInForce
 from mmst.search import searcher as searcher_module
 from mmst.search.searcher import Searcher
@@ -205,7 +206,7 @@ SEARCH = [('search: units found', searcher_module, 'find_units'),
           ('search: penalty', Searcher, 'penalty')]
 PRUNE = [('prune: weights found', mask_hook_module, 'prunable_weights'),
          ('prune: scores', pruner_module, 'scores_of'),
-         ('prune: mask drawn', pruner_module, 'draw_mask'),
+         ('prune: mask drawn', scope_allocation, 'draw_mask'),
          ('prune: put in force', MaskInForce, 'put'),
          ('prune: masks set', MaskedStep, 'set_masks')]
 

@@ -150,7 +150,7 @@ def page(runs: dict[str, dict], args: argparse.Namespace) -> str:
         'No run of several GPUs has been measured.',
         '## Communication of a GPU', _sent(runs, args), _overlap(),
         '## How long', _hours(runs, args), _source(args), BATCH,
-        '## Checkpoints, and what a dead rank costs', _stored(runs, args), DEAD, PAPER]) + '\n'
+        '## Checkpoints, and the costs of a dead rank', _stored(runs, args), DEAD, PAPER]) + '\n'
 
 
 def _sent(runs: dict[str, dict], args: argparse.Namespace) -> str:
@@ -223,7 +223,7 @@ travel while the backbone's graph runs; those of the backbone, which are most, d
 overlaps with an event, and all GPUs wait for the first: it decides on a
 search's indices and a prune's mask and sends them.
 On one thread of a CPU a search of the full-width supernet takes {search:.2f} s and a prune
-{prune:.2f} s ([record](results/events.md)); what they take on a GPU now has not been measured.
+{prune:.2f} s ([record](results/events.md)); their time on a GPU has not been measured.
 Each GPU computes averages and penalties, and applies the mask it was sent, for itself.
 """.strip()
 
