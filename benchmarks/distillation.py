@@ -14,6 +14,7 @@ from pathlib import Path
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
 import torch
+from captured import check_captured, graphs
 from machine import machine
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
@@ -47,6 +48,8 @@ def main() -> int:
     batch = make_batch(cfg, size)
     times = measure({name: lambda r=r: [step(r, batch) for _ in range(STEPS)]
                      for name, r in runners.items()}, args.rounds)
+    for run in runners.values():
+        check_captured(graphs(run))
     clean(runners)
     found = summary(times, 'without', TIME)
     command = (f'python benchmarks/distillation.py --config {args.config} --every '

@@ -24,8 +24,9 @@ from pathlib import Path
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
 import torch
+from captured import Failed
 from gpu_inference import inference
-from gpu_parts import Case, Failed, batch_form, overhead, step_form
+from gpu_parts import Case, batch_form, overhead, step_form
 from gpu_report import markdown
 from gpu_rivals import rivals
 from gpu_runs import demo, kill_and_resume, one_process

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from captured import check_captured, check_forked, graphs
 from mmengine.runner import Runner
 from pairing import measure, summary
 from training import own_cost
@@ -16,8 +17,6 @@ from training_tasks import DEVICE, TIME, clean, make_batch, runner, step
 
 from mmst.engine import FastTrainingHook, PruneHook
 from mmst.engine.run.runner_views import find_hook
-from mmst.kernels.graphed import GraphedForward
-from mmst.kernels.side_streams import SideStreams
 
 #: Steps until each form runs as it will: plans are made, graphs captured.
 WARMUP = 6 if DEVICE == 'cuda' else 1
@@ -27,10 +26,6 @@ FORMS: dict[str, tuple[dict, bool]] = {
     'without streams': (dict(streams=False), True),
     'without graphs': (dict(kernel=True, cuda_graph=False), False),
     'without graphs and kernels': (dict(kernel=False, cuda_graph=False), False)}
-
-
-class Failed(Exception):
-    """Says why a part's figures would not be what they are called."""
 
 
 @dataclass(frozen=True)
@@ -117,38 +112,6 @@ def overhead(case: Case) -> dict:
 
 
 # ---------------------------------------------------------------------------------- shared
-
-
-def graphs(run: Runner) -> list[GraphedForward]:
-    """Return the parts of a run that should replay."""
-    return find_hook(run, FastTrainingHook).graphs
-
-
-def check_captured(parts: Iterable[GraphedForward]) -> None:
-    """Raise unless each part has a graph; on a CPU nothing has.
-
-    Raises:
-        Failed: A form was not captured.
-    """
-    if DEVICE == 'cpu':
-        return
-    parts = list(parts)
-    if not parts:
-        raise Failed('no part of the network was given to CUDA graphs')
-    for part in parts:
-        if not part.forms() or part.reasons or part.group.off:
-            why = '; '.join(part.reasons) or f'{part.captures} captures, and none was kept'
-            raise Failed(f'{type(part.module).__name__} ran without a CUDA graph: {why}')
-
-
-def check_forked(parts: Iterable[GraphedForward], wanted: bool) -> None:
-    """Raise where paths in graphs run in order though ``wanted`` side by side; not on a CPU.
-
-    Raises:
-        Failed: They do.
-    """
-    if DEVICE == 'cuda' and wanted and any(part.group.sides is None for part in parts):
-        raise Failed(f'paths ran in order: {SideStreams.obstacle() or "kernels are off"}')
 
 
 def seconds(run) -> float:

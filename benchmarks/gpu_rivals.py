@@ -3,14 +3,13 @@ import argparse
 from collections.abc import Callable
 
 import torch
+from captured import Failed, check_captured, graphed_parts
 from foreach_form import ForeachTraining
-from gpu_parts import WARMUP, Case, Failed, check_captured, seconds
+from gpu_parts import WARMUP, Case, seconds
 from pairing import measure, summary
 from torch import Tensor, nn
 from training_forms import form
 from training_tasks import DEVICE, TIME, BenchmarkNetwork, make_batch
-
-from mmst.kernels.graphed import GraphedForward
 
 #: Training in a rival's form, and a function that fails where it ran without graphs.
 Rival = tuple[ForeachTraining, Callable[[], None]]
@@ -63,9 +62,7 @@ def rivals(case: Case, rival: str) -> dict:
 def own_graphs(args: argparse.Namespace) -> Rival:
     """Return training by this project's graphs."""
     training = form(args, False, True, 'all', graph=DEVICE == 'cuda')
-    parts = [forward for part in training.model.children()
-             if isinstance(forward := vars(part).get('forward'), GraphedForward)]
-    return training, lambda: check_captured(parts)
+    return training, lambda: check_captured(graphed_parts(training.model))
 
 
 def graphed_callables(args: argparse.Namespace, image: Tensor) -> Rival:

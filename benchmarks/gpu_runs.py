@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from gpu_parts import Case, Failed, at_least, at_most
+from captured import Failed
+from gpu_parts import Case, at_least, at_most
 
 from mmst.kernels.graph_group import WITHOUT
 from mmst.tickets import Ticket

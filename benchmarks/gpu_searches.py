@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from captured import check_captured, graphs
 from events import weaken
-from gpu_parts import WARMUP, Case, at_most, check_captured, graphs, seconds
+from gpu_parts import WARMUP, Case, at_most, seconds
 from mmengine.runner import Runner
 from torch.utils._python_dispatch import TorchDispatchMode
 from training_tasks import DEVICE, clean, make_batch, step

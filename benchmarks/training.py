@@ -25,6 +25,7 @@ from pathlib import Path
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
 import torch
+from captured import check_captured, graphed_parts, graphs
 from foreach_form import ForeachTraining
 from machine import machine
 from pairing import load, measure, summary
@@ -93,6 +94,8 @@ def overhead(args: argparse.Namespace) -> dict:
     find_hook(runners['two_in_one'], PruneHook).draw(runners['two_in_one'], 1, 0.5)
     times = measure({name: lambda r=r: step(r, batch) for name, r in runners.items()}, args.rounds,
                     WARMUP)
+    for run in runners.values():
+        check_captured(graphs(run))
     found = dict(steps=summary(times, 'plain', TIME),
                  own_ms=statistics.median(own_cost(runners['two_in_one']) for _ in range(7)))
     clean(runners)
@@ -214,6 +217,9 @@ def ladder(args: argparse.Namespace) -> dict:
             release_memory()
 
     times = measure(candidates, args.rounds, WARMUP, prepare)
+    for name, training in steps.items():
+        if known[name].get('graph'):
+            check_captured(graphed_parts(training.model))
     return dict(steps=summary(times, next(iter(steps)), TIME))
 
 

@@ -38,10 +38,10 @@ class GraphedForward:
     A pass is captured when it comes twice in a row: inputs of the same shapes and precision, the
     same parameters in the same places, the same layers in training. So the smaller last batch of an
     epoch runs as before, and a search, which moves parameters, leads to a new capture. Graphs of
-    ``KEPT`` shapes stay; where they are dropped before they have paid for themselves, later ones
-    wait for twice as many passes each time. Running statistics and random numbers are as without a
-    capture. While a pass waits for its backward pass, further ones run as before. So do passes that
-    cannot be captured, and the log says why; also where most passes run without.
+    ``KEPT`` shapes stay; where they are dropped before they have paid for themselves, or captures
+    fail, later ones wait for twice as many passes each time. Running statistics and random numbers
+    are as without a capture. While a pass waits for its backward pass, further ones run as before.
+    So do passes that cannot be captured, and the log says why; also where most run without.
 
     Args:
         module (nn.Module): It takes a tensor, or a sequence of them, and returns the like.
@@ -174,7 +174,7 @@ class GraphedForward:
             reason = first_line(error)
             if not lacks_memory(error):
                 self._tell(reason)
-                self._refused = case
+                self._refused, self._wasted = case, self._wasted + 1
                 return False
         else:
             self._places, self._refused = case[1], None

@@ -4,12 +4,14 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import captured
 import gpu
 import gpu_parts
 import gpu_runs
 import pytest
 import torch
-from gpu_parts import Case, Failed
+from captured import Failed
+from gpu_parts import Case
 from gpu_searches import ConvolutionPlans
 from graphs import stand_in
 from torch import nn
@@ -140,7 +142,7 @@ class Unsteady(nn.Sequential):
 def replayed(kind, monkeypatch):
     """A part after four training passes."""
     stand_in(monkeypatch)
-    monkeypatch.setattr(gpu_parts, 'DEVICE', 'cuda')
+    monkeypatch.setattr(captured, 'DEVICE', 'cuda')
     module = kind(nn.Linear(3, 3)).train()
     module.forward = forward = GraphedForward(module)
     for _ in range(4):
@@ -150,26 +152,26 @@ def replayed(kind, monkeypatch):
 
 def test_a_form_that_was_captured_passes(monkeypatch):
     forward = replayed(nn.Sequential, monkeypatch)
-    gpu_parts.check_captured([forward])
+    captured.check_captured([forward])
     forward.group.saved = OFF
     with pytest.raises(Failed, match='Sequential ran without a CUDA graph'):
-        gpu_parts.check_captured([forward])
+        captured.check_captured([forward])
 
 
 def test_a_form_that_was_not_captured_fails_with_the_reason(monkeypatch):
     with pytest.raises(Failed, match='Unsteady ran without a CUDA graph: it returns dict'):
-        gpu_parts.check_captured([replayed(Unsteady, monkeypatch)])
+        captured.check_captured([replayed(Unsteady, monkeypatch)])
     with pytest.raises(Failed, match='no part'):
-        gpu_parts.check_captured([])
+        captured.check_captured([])
 
 
 def test_a_form_whose_paths_run_in_order_fails_where_they_should_not(monkeypatch):
     forward = replayed(nn.Sequential, monkeypatch)
-    gpu_parts.check_forked([forward], False)
+    captured.check_forked([forward], False)
     with pytest.raises(Failed, match='paths ran in order: a CPU has no streams'):
-        gpu_parts.check_forked([forward], True)
+        captured.check_forked([forward], True)
     forward.group.sides = SideStreams()
-    gpu_parts.check_forked([forward], True)
+    captured.check_forked([forward], True)
     for line in (f'Training HRNASSupernet without {WITHOUT[IN_ORDER]}: out of memory',
                  'FastTrainingHook.streams = True: the allocator is cudaMallocAsync, so that '
                  'branches and paths run in order. Remedy: set streams=False'):

@@ -2,11 +2,13 @@
 from contextlib import nullcontext
 from unittest import mock
 
+import captured
 import gpu_parts
 import gpu_rivals
 import pytest
 import torch
-from gpu_parts import Case, Failed
+from captured import Failed
+from gpu_parts import Case
 from gpu_rivals import RIVALS, Body, check_compiled, graphed_callables, own_graphs
 from graphs import stand_in
 from torch import nn
@@ -34,7 +36,7 @@ class Graph:
 def gpu(monkeypatch):
     """A GPU for the benchmark: functions stand for graphs, and nothing is waited for."""
     stand_in(monkeypatch)
-    for module in (gpu_parts, gpu_rivals):
+    for module in (captured, gpu_parts, gpu_rivals):
         monkeypatch.setattr(module, 'DEVICE', 'cuda')
     monkeypatch.setattr(gpu_rivals, 'WARMUP', 2)
     monkeypatch.setattr(Graph, 'made', [])

@@ -89,6 +89,20 @@ def test_graphs_of_more_sizes_than_are_kept_are_not_captured_again_and_again(par
     assert second == f'Training Part without a CUDA graph: {graphed.RARE}'
 
 
+@pytest.mark.parametrize('rows, moves', [
+    ([4, 4, 2, 2] * 25, 1000), ([4] * 200, 4)], ids=['sizes in turn', 'parameters that move'])
+def test_captures_that_fail_are_tried_ever_more_rarely(part, monkeypatch, rows, moves):
+    def fail(*_):
+        raise RuntimeError('it draws numbers on the host')
+
+    monkeypatch.setattr(graphed, 'capture', fail)
+    for number, count in enumerate(rows):
+        if number % moves == 0:
+            part.linear.weight = nn.Parameter(part.linear.weight.detach().clone())
+        step(part, count)
+    assert 1 <= part.forward.captures <= graphed.FREE + 2
+
+
 def test_where_most_passes_run_without_a_graph_the_log_says_so_once(part, monkeypatch):
     printed = []
     monkeypatch.setattr(graphed, 'print_log', lambda text, *_: printed.append(text))
