@@ -81,7 +81,8 @@ class CapturedPass:
         self.outputs, self.replay_forward = record(runs[0], pool, stream)
         self.gradients, self.replay_backward = record(runs[1], pool, stream)
         # At its first start CUDA puts a graph onto the device. Where memory lacks for that, it is
-        # reported here: training can go on without, which it cannot in the midst of a backward pass.
+        # reported here: training can go on without, which it cannot in the midst of a backward
+        # pass.
         self.replay_forward()
         self.replay_backward()
 

@@ -6,6 +6,7 @@ words are none.
 """
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from typing import Literal, TypeVar, overload
 
@@ -161,6 +162,18 @@ def check_names(key: str, names: object, remedy: str) -> list[str]:
     if not all(isinstance(name, str) for name in listed):
         raise config_error(key, names, 'must be a list of names', remedy)
     return list(listed)
+
+
+def check_path(key: str, value: object, remedy: str) -> str:
+    """Return a path as text; refuse a value that is none.
+
+    Raises:
+        ConfigError: Naming key, value and remedy.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not isinstance(path := os.fspath(value), str) \
+            or not path:
+        raise config_error(key, value, 'must be a path', remedy)
+    return path
 
 
 def suggestion(name: object, known: Iterable[object]) -> str | None:

@@ -22,7 +22,7 @@ def check_teacher(given: object) -> dict[str, str] | None:
     Raises:
         ConfigError: Naming the setting that is wrong.
     """
-    if given == 'own':
+    if isinstance(given, str) and given == 'own':
         return None
     remedy = "use 'own', or dict(config='CONFIG.py', checkpoint='epoch_N.pth'), or " \
              "dict(checkpoint='ticket.pth')"

@@ -12,7 +12,7 @@ from ...openmmlab.internals import is_resumed
 from ...pruning.mask import Mask
 from ...registry import HOOKS
 from ...search.copyable import copyable
-from ...settings.checks import check_number
+from ...settings.checks import check_names, check_number, check_path
 from ...tickets.carried_table import carried_table
 from ...tickets.carry import carry_over
 from ...tickets.ticket import Ticket
@@ -53,8 +53,15 @@ class FixedMaskHook(MaskHook):
     def __init__(self, ticket: str | None = None, start: str = 'ticket', seed: int = 1,
                  parts: Sequence[str] | None = None, neck_ticket: str | None = None):
         check_number('FixedMaskHook.seed', seed, low=0, whole=True, remedy='give e.g. 1')
-        self.source = TicketSource(ticket, start, seed,
-                                   [parts] if isinstance(parts, str) else parts, neck_ticket)
+        file = 'give the path of a ticket file'
+        self.source = TicketSource(
+            None if ticket is None else check_path('FixedMaskHook.ticket', ticket, file),
+            check_path('FixedMaskHook.start', start, "use 'ticket', 'random_pruning', "
+                       "'reinitialize' or the path of a rewind point"), seed,
+            None if parts is None else check_names(
+                'FixedMaskHook.parts', parts, "give e.g. ['backbone', 'neck']"),
+            None if neck_ticket is None else check_path(
+                'FixedMaskHook.neck_ticket', neck_ticket, file))
         self.mask = Mask({})
         self._loaded: dict[str, Any] | None = None
         self._sources: dict[str, Ticket] | None = None  # until training starts from them

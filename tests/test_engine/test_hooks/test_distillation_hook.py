@@ -164,6 +164,7 @@ def test_ticket_may_be_the_teacher_also_under_a_mask_from_the_first_step(tmp_pat
 
 
 @pytest.mark.parametrize('change,words', [
+    (dict(teacher=5), ('DistillationHook.teacher', "use 'own'")),
     (dict(teacher='himself'), ('DistillationHook.teacher', "use 'own'")),
     (dict(teacher=dict(checkpont='a.pth')), ('checkpont', "'checkpoint'")),
     (dict(teacher=dict(config='a.py')), ('teacher.checkpoint', )),

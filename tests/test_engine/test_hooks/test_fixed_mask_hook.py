@@ -8,10 +8,17 @@ from tiny import WEAKEN, averaged_model, find_hook, pruned_weights, run, timelin
 
 from mmst.engine import FixedMaskHook
 from mmst.engine.run.coverage import log_coverage
-from mmst.errors import MMSTError
+from mmst.errors import ConfigError, MMSTError
 from mmst.models.hrnas.widths import get_widths
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
+
+
+@pytest.mark.parametrize('setting', ['ticket', 'start', 'parts', 'neck_ticket'])
+@pytest.mark.parametrize('value', [5, True, [1], {}, b'ticket.pth'], ids=str)
+def test_settings_of_other_kinds_are_refused_in_one_line(setting, value):
+    with pytest.raises(ConfigError, match=rf'^FixedMaskHook\.{setting} = [^\n]*Remedy: [^\n]*$'):
+        FixedMaskHook(**{setting: value})
 
 
 @pytest.fixture(scope='module')
