@@ -18,10 +18,11 @@ from ...tickets.plain_data import as_plain_data
 from .size import Size
 from .spec import Run
 
-#: Settings that change nothing of a run's results, or that belong to the machine.
+#: Settings that change nothing of a run's results, or that belong to the machine; ``streams`` order
+#: a GPU's work.
 IGNORED = ('work_dir', 'log_level', 'log_processor', 'env_cfg', 'visualizer', 'vis_backends',
            'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'data_root',
-           'logger', 'launcher', 'max_keep_ckpts')
+           'logger', 'launcher', 'max_keep_ckpts', 'streams')
 LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
 #: Tools whose runs differ from seed to seed in more than their config.
 SEEDED = dict(prune=0, lottery=1000, transfer=1000)
