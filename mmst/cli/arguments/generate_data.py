@@ -2,7 +2,8 @@
 import argparse
 
 #: Those of mmst.lab.scenes, which needs torch.
-DATASETS = ('cityscapes', 'cityscapes_boxes', 'quiet_streets', 'ade20k', 'imagenet', 'coco')
+DATASETS = ('cityscapes', 'cityscapes_boxes', 'quiet_streets', 'ade20k', 'quiet_places', 'imagenet',
+            'few_objects', 'coco', 'quiet_people')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
