@@ -192,7 +192,7 @@ def test_a_work_dir_that_cannot_be_written_ends_in_one_line(tmp_path, config, tr
     capfd.readouterr()
     assert test([config, str(trained / 'ticket.pth'), '--work-dir', str(tmp_path / 'file/x')]) == 2
     error = capfd.readouterr().err
-    assert error.count('\n') == 1 and error.startswith('test.py: error: work_dir = ')
+    assert error.count('\n') == 1 and error.startswith('test.py: error: --work-dir = ')
     assert 'cannot be written' in error and 'Remedy: ' in error
 
 

@@ -49,7 +49,7 @@ def test_what_is_no_regular_file_is_left_alone(ticket, tmp_path, monkeypatch, ca
     before = os.lstat(path)
     assert load_tool(tool).main([str(ticket), '-o', str(path), *arguments]) == 2
     err = capsys.readouterr().err
-    assert f'is a {kind.split()[-1]}, no file that could be replaced. Remedy: ' in err
+    assert f'is a {kind.split()[-1]}. Remedy: ' in err
     assert err.count('\n') == 1
     after = os.lstat(path)
     assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
