@@ -73,6 +73,7 @@ class StopHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         self.signals.defer()
+        self._shared.signals = self.signals  # a tool's, which it has watched from its start
         self._known = runner.message_hub.runtime_info.get('last_ckpt')
         self._shared.begin()
         if self._position is not None and self._position.done:
