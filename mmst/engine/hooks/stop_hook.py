@@ -48,7 +48,7 @@ class StopHook(Hook):
         self.signals = StopSignals()
         self._position: Position | None = None
         self._begin: dict[str, Any] = {}
-        self._shared = SharedSignal(self.signals)
+        self._shared = SharedSignal()
         self._shared_batches = 0
         self._known: str | None = None  # the last ordinary checkpoint
         self._written: Path | None = None  # the same, if this process has written it
@@ -73,7 +73,6 @@ class StopHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         self.signals.defer()
-        self._shared.signals = self.signals  # a tool's, which it has watched from its start
         self._known = runner.message_hub.runtime_info.get('last_ckpt')
         self._shared.begin()
         if self._position is not None and self._position.done:
@@ -86,7 +85,7 @@ class StopHook(Hook):
                          outputs=None) -> None:
         if counts_iterations(runner):
             self._look_at_checkpoints(runner)
-        number = self._shared.agree()
+        number = self._shared.agree(self.signals)
         if number and counts_iterations(runner):
             self._stop(runner, number, runner.epoch, runner.iter + 1, dict(iter=runner.iter + 1))
         elif number and can_stop_inside(runner):
@@ -97,7 +96,7 @@ class StopHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if not counts_iterations(runner):
             self._look_at_checkpoints(runner)
-            number = self._shared.agree(now=True)
+            number = self._shared.agree(self.signals, now=True)
             if number:
                 self._stop(runner, number, runner.epoch + 1, 0, {})
 
@@ -108,7 +107,7 @@ class StopHook(Hook):
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None,
                        outputs=None) -> None:
         # Not beyond: a process with fewer batches would be waited for.
-        number = self._shared.agree() if batch_idx < self._shared_batches else None
+        number = self._shared.agree(self.signals) if batch_idx < self._shared_batches else None
         if number:
             for hook in runner.hooks:
                 if isinstance(hook, EMAHook):

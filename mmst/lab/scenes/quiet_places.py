@@ -11,8 +11,8 @@ from .drawing import FOLIAGE, Canvas, between, pick
 from .furniture import sofa
 from .landscape_things import draw_house
 from .landscapes import draw_mountains, open_air
-from .rooms import Room, draw_shell, draw_window
-from .space import Camera, Place, Stage
+from .rooms import draw_window, enter_room
+from .space import Place
 from .street_sides import draw_tree
 
 #: What is drawn as a part of something else, and whose class it gets.
@@ -25,16 +25,7 @@ def _name(name):
 
 def _draw_room(canvas, rng):
     """Draw a room with windows on its walls, and a sofa or two."""
-    room = Room(between(rng, 3.6, 5.2), between(rng, 4.0, 5.5), between(rng, 2.5, 3.0))
-    camera = Camera(
-        focal=0.85 * max(canvas.width, canvas.height),
-        centre=canvas.width * between(rng, 0.4, 0.6),
-        horizon=canvas.height * between(rng, 0.42, 0.52),
-        height=between(rng, 1.3, 1.7),
-        yaw=between(rng, -0.15, 0.15),
-        across=between(rng, -0.5, 0.5))
-    stage = Stage(canvas, camera, (120, 120, 120), 60.0, between(rng, 0.3, 0.6))
-    draw_shell(stage, rng, room, _name)
+    stage, room = enter_room(canvas, rng, _name)
     for wall, part in (('back', 0.25), ('back', 0.75), ('left', 0.5), ('right', 0.5)):
         low, high = room.span(wall)
         if rng.random() < 0.5:

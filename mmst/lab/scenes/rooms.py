@@ -179,16 +179,12 @@ def _pieces(stage, rng, room, kind, name):
     return items
 
 
-def draw_room(canvas, rng, index, name):
-    """Draw a room on a canvas.
+def enter_room(canvas, rng, name):
+    """Draw an empty room of any size, seen by a camera that stands in it.
 
-    Args:
-        canvas (Canvas): The image to draw on.
-        rng (numpy.random.Generator): Source of chance.
-        index (int): Kinds of rooms take turns over it.
-        name (Callable): The label of a class' name.
+    Returns:
+        tuple: :class:`Stage` and :class:`Room`.
     """
-    kind = ROOMS[index % len(ROOMS)]
     room = Room(between(rng, 3.6, 5.2), between(rng, 4.0, 5.5), between(rng, 2.5, 3.0))
     camera = Camera(
         focal=0.85 * max(canvas.width, canvas.height),
@@ -199,6 +195,20 @@ def draw_room(canvas, rng, index, name):
         across=between(rng, -0.5, 0.5))
     stage = Stage(canvas, camera, (120, 120, 120), 60.0, between(rng, 0.3, 0.6))
     draw_shell(stage, rng, room, name)
+    return stage, room
+
+
+def draw_room(canvas, rng, index, name):
+    """Draw a room on a canvas.
+
+    Args:
+        canvas (Canvas): The image to draw on.
+        rng (numpy.random.Generator): Source of chance.
+        index (int): Kinds of rooms take turns over it.
+        name (Callable): The label of a class' name.
+    """
+    kind = ROOMS[index % len(ROOMS)]
+    stage, room = enter_room(canvas, rng, name)
     for wall, part in (('back', 0.25), ('back', 0.75), ('left', 0.5), ('right', 0.5)):
         low, high = room.span(wall)
         middle = low + (high - low) * (part + between(rng, -0.04, 0.04))
