@@ -65,8 +65,7 @@ def segmentation_gallery(columns: Sequence[Column], dataset: Any, indices: Seque
             axis.set_axis_off()
     for axis, heading in zip(axes[0], titles, strict=True):
         axis.set_title(heading, fontsize=10)
-    figure.legend(handles=_legend(seen, dataset.metainfo, palette, Patch),
-                  loc='outside lower center', ncols=8, frameon=False, fontsize=9)
+    _add_legend(figure, _legend(seen, dataset.metainfo, palette, Patch))
     if title:
         figure.suptitle(title)
     figure.savefig(path, dpi=110)
@@ -77,6 +76,16 @@ def paint(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Return labels (H, W) in the colours (C, 3) of their classes, (H, W, 3); others are black."""
     colours = np.vstack([palette, np.zeros((256 - len(palette), 3), np.uint8)])
     return colours[labels.astype(np.uint8)]
+
+
+def _add_legend(figure, entries):
+    """Put a legend below the pictures, with as many columns as the figure is wide for."""
+    for columns in range(min(8, max(1, len(entries))), 0, -1):
+        legend = figure.legend(handles=entries, loc='outside lower center', ncols=columns,
+                               frameon=False, fontsize=9)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def _legend(seen, metainfo, palette, patch):

@@ -56,6 +56,19 @@ def test_each_column_gets_a_picture_and_each_class_that_is_seen_an_entry(tmp_pat
     assert widths[1] == pytest.approx(widths[0] * 4 / 3, abs=2)
 
 
+class _ManyClasses(_Data):
+    metainfo = dict(classes=[f'a long name, number {n}' for n in range(8)],
+                    palette=[(20 + 20 * n, 200, 90) for n in range(8)])
+
+
+def test_the_legend_of_many_classes_lies_within_the_picture(tmp_path):
+    rows = Column('all', lambda sample, index: np.arange(16).reshape(4, 4) % 8)
+    segmentation_gallery([rows], _ManyClasses(), [0], tmp_path / 'g.png')
+    picture = np.array(Image.open(tmp_path / 'g.png').convert('RGB'))
+    for edge in (picture[:, 0], picture[:, -1]):
+        assert (edge == 255).all(), 'text or colours run over the edge'
+
+
 def test_pixels_that_do_not_count_are_black():
     palette = np.array([RED, GREEN], np.uint8)
     assert paint(np.array([[1, 255]]), palette).tolist() == [[list(GREEN), [0, 0, 0]]]

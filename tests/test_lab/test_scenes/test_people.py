@@ -123,3 +123,14 @@ def test_limbs_keep_their_length_in_every_pose(kind):
                                                                         (joint, end))]
             assert np.allclose(found, lengths, atol=2e-3)
         assert points[:, 1].min() > 0
+
+
+def test_quiet_people_are_two_whole_ones_who_face_the_camera(tmp_path):
+    root = generate('quiet_people', tmp_path / 'coco', SIZE, train=6, val=2).path
+    content = json.loads((root / 'annotations' / 'person_keypoints_train2017.json').read_text())
+    assert len(content['annotations']) == 12 and not any(
+        item['iscrowd'] for item in content['annotations'])
+    points = np.array([item['keypoints'] for item in content['annotations']]).reshape(-1, 17, 3)
+    assert (points[..., 2] == 2).mean() > 0.8
+    left, right = (KEYPOINTS.index(f'{side}_shoulder') for side in ('left', 'right'))
+    assert (points[:, left, 0] > points[:, right, 0]).all()  # as seen by the camera
