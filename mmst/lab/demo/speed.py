@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...deploy.export import Deployed
-from ...deploy.export.onnx_file import export_onnx
+from ...deploy.export.onnx_file import export_onnx, silent
 from ...deploy.sparse import SparseModel
 from ...deploy.sparse.library import kernel
 from ...errors import ConfigError, TicketError, config_error
@@ -89,6 +89,8 @@ def export_within(ticket: Path, shape: tuple[int, int], path: Path,
                   seconds: float) -> None:
     """Export the network of a ticket's file, in so many seconds of processor time at most.
 
+    Nothing is printed: the process is not the one that shows the demo.
+
     Raises:
         TooSlow: The time is over.
     """
@@ -98,7 +100,8 @@ def export_within(ticket: Path, shape: tuple[int, int], path: Path,
     before = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        export_onnx(Deployed(Ticket.load(ticket), shape), path)
+        with silent():
+            export_onnx(Deployed(Ticket.load(ticket), shape), path)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)

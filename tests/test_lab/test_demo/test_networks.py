@@ -2,6 +2,7 @@
 import contextlib
 import signal
 import time
+import warnings
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
@@ -145,6 +146,20 @@ def test_exports_end_after_so_much_processor_time_not_while_they_wait(
                             0.2 if busy else 1.)
     assert (tmp_path / 'ticket.onnx').is_file() != busy
     assert signal.getitimer(signal.ITIMER_PROF) == (0., 0.)
+
+
+def test_an_export_prints_nothing_between_the_lines_of_the_demo(
+        tmp_path, monkeypatch, capsys, ticket):
+    def talk(deployed, path):
+        print('a pass of the exporter')
+        warnings.warn('a toolbox deprecates', UserWarning, stacklevel=1)
+
+    monkeypatch.setattr(speed, 'export_onnx', talk)
+    ticket.save(tmp_path / 'ticket.pth')
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter('always')
+        speed.export_within(tmp_path / 'ticket.pth', SHAPE, tmp_path / 'ticket.onnx', 100.)
+    assert not heard and capsys.readouterr() == ('', '')
 
 
 class Pool:
