@@ -1,7 +1,8 @@
 """Captures a training pass as two CUDA graphs."""
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,9 +20,9 @@ class CapturedPass:
     """Replays forward and backward pass of a module as CUDA graphs; it is called like the module.
 
     Gradients reach inputs and parameters as those of an ordinary pass do, hooks of distributed
-    wrappers included. Those of parameters lie in memory that the next backward pass overwrites:
-    to accumulate, move them before (``GraphedForward`` does). A pass has one backward
-    pass, before the next pass.
+    wrappers included. Those of parameters lie in memory that the next pass overwrites: to
+    accumulate, move them before (``GraphedForward`` does). A pass has one backward pass, before
+    the next pass.
 
     Args:
         module (nn.Module): It takes tensors and returns a tensor or a sequence of them.
@@ -52,7 +53,7 @@ class CapturedPass:
         self._leaves = [t for t in (*self.inputs, *aliases.values()) if t.requires_grad]
         if not self._leaves:
             raise RuntimeError('nothing in it is trained')
-        self.passes, self.open = 0, False
+        self.passes = 0
 
         def forward() -> list[Tensor]:
             found = functional_call(module, aliases, tuple(self.inputs))
@@ -72,8 +73,8 @@ class CapturedPass:
         with host_draws(default=any(t.is_cuda for t in self.inputs)) as drawn:
             forward()
             if drawn():
-                raise RuntimeError('it draws random numbers on the processor, which a graph would '
-                                   'repeat at each step')
+                raise RuntimeError('it draws random numbers on the processor, or by a generator of '
+                                   'its own, which a graph may repeat at each step')
         self._ends = []
         runs = [run if sides is None else sides.within(run) for run in (forward, backward)]
         warm_up(*runs, stream=stream)
@@ -94,7 +95,7 @@ class _Replay(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, captured: CapturedPass, *tensors: Tensor) -> tuple[Tensor, ...]:
-        captured.passes, captured.open = captured.passes + 1, True
+        captured.passes += 1
         ctx.captured, ctx.number = captured, captured.passes
         for own, given in zip(captured.inputs, tensors, strict=False):  # parameters follow
             own.detach().copy_(given)
@@ -109,19 +110,39 @@ class _Replay(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, *given: Tensor):
         captured = ctx.captured
-        if not captured.open or ctx.number != captured.passes:
+        if captured is None or ctx.number != captured.passes:
             raise RuntimeError(
                 'a CUDA graph has one backward pass for each pass, before the next one. '
                 'Remedy: set default_hooks.fast.cuda_graph=False')
-        captured.open = False
+        ctx.captured = None  # a loss that somebody keeps must not keep graphs that are dropped
         for own, gradient in zip(captured.given, given, strict=True):
             own.copy_(gradient)
-        captured.replay_backward()
-        found = iter(captured.gradients)
-        gradients = [next(found) if needed else None for needed in ctx.needs_input_grad[1:]]
-        kept = len(captured.inputs)  # theirs are few, and may be somebody's leaves
-        return (None, *(g if g is None else g.clone() for g in gradients[:kept]),
-                *(g if g is None else g.detach() for g in gradients[kept:]))
+        kept = len(captured.inputs)  # gradients of theirs are few, and may be somebody's leaves
+        with _no_way_back():
+            captured.replay_backward()
+            found = iter(captured.gradients)
+            gradients = [next(found) if needed else None for needed in ctx.needs_input_grad[1:]]
+            return (None, *(g if g is None else g.clone() for g in gradients[:kept]),
+                    *(g if g is None else g.detach() for g in gradients[kept:]))
+
+
+@contextmanager
+def _no_way_back() -> Iterator[None]:
+    """Let a lack of memory in a backward pass end the run in a line with its remedy.
+
+    The pass cannot be computed again without a graph: its forward pass has changed statistics, and
+    a graph draws other random numbers than the same layers without one. Nor can this rank alone
+    leave the step out, as gradients of other parts are on their way to the other ranks.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not lacks_memory(error):
+            raise
+        raise TrainingError(
+            'memory ran out in the backward pass of a CUDA graph '
+            f'({str(error).splitlines()[0]}), and the step cannot be taken without. Remedy: resume '
+            'with default_hooks.fast.cuda_graph=False, or train in smaller batches.') from error
 
 
 class Flat(nn.Module):
@@ -182,7 +203,8 @@ def warm_up(*runs: Callable[[], Any], stream: Any = None) -> None:
                     run()
     finally:
         torch.cuda.set_sync_debug_mode(mode)
-    torch.cuda.current_stream().wait_stream(stream)
+        # After a failure, too: buffers get their values back, which passes may still be changing.
+        torch.cuda.current_stream().wait_stream(stream)
 
 
 def lacks_memory(error: BaseException) -> bool:

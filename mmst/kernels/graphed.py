@@ -16,7 +16,7 @@ from .autocast import cuda_autocast
 from .captured_pass import CapturedPass, Flat, lacks_memory, leaves_of
 from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
-from .pending import nothing, waiting
+from .pending import Pending, nothing, waiting
 from .replay_share import WINDOW, ReplayShare
 from .side_streams import SideStreams
 
@@ -24,6 +24,8 @@ from .side_streams import SideStreams
 PAYS = 20
 #: So many graphs may be dropped before that, until later ones have to wait.
 FREE = 3
+#: Size of the largest evaluation before any.
+NEVER = -1
 #: What the log says where graphs are of little use.
 RARE = (f'most of {WINDOW} passes ran without, as each was of another shape or precision than the '
         'one before, parameters moved, or passes waited for their backward pass')
@@ -69,13 +71,13 @@ class GraphedForward:
         self._last: Any = None
         self._refused: Any = None
         self._stream: Any = None
-        self._waits: Callable[[], object | None] = nothing
+        self._waits: Callable[[], Pending | None] = nothing
+        self._looked_at = NEVER
         self._module_state: ModuleState | None = None
 
     def __call__(self, *args, **kwargs):
-        if not self.module.training and self._graphs and memory_is_short():
-            self.group.drop()
         leaves = leaves_of(*args) if len(args) == 1 and not kwargs else []
+        self._make_room(leaves)
         if not self._can_run(leaves) or not self._ready(args[0], leaves):
             return self.eager(*args, **kwargs)
         try:
@@ -91,6 +93,21 @@ class GraphedForward:
         self._run_out(len(self._graphs) > 1, reason)
         return self.eager(*args, **kwargs)
 
+    def _make_room(self, leaves: Sequence[Any]) -> None:
+        """Give the graphs' memory to an evaluation where memory is short.
+
+        To find that out takes milliseconds: it is asked before the first pass after training, and
+        before each that is larger than all since.
+        """
+        if self.module.training:
+            self._looked_at = NEVER
+        elif self._graphs:
+            size = sum(t.numel() for t in leaves if torch.is_tensor(t))
+            if size > self._looked_at:
+                self._looked_at = size
+                if memory_is_short():
+                    self.group.drop()
+
     @property
     def patience(self) -> int:
         """Return how many equal passes in a row lead to a capture: more, the more was wasted."""
@@ -102,8 +119,14 @@ class GraphedForward:
         self._last = self._module_state = None
 
     def drop_graphs(self) -> None:
-        """Drop this part's graphs; ``GraphGroup.drop`` drops those of all parts together."""
-        had, uses = self.patience, self._uses.values()
+        """Drop this part's graphs; ``GraphGroup.drop`` drops those of all parts together.
+
+        Where a pass waits for its backward pass they go after that: with any graph of a stream
+        torch frees cuBLAS's workspaces of it, which the others use.
+        """
+        had, uses, waits = self.patience, self._uses.values(), self._waits()
+        if waits is not None:
+            waits.hold(self._graphs)
         self._wasted = 0 if any(n >= PAYS for n in uses) else self._wasted + len(uses)
         self._graphs, self._uses, self.replay = {}, {}, None
         if had == 2 < self.patience:

@@ -1,4 +1,4 @@
-"""Finds random choices that a pass draws on the processor."""
+"""Finds random choices that a graph of a pass may freeze."""
 import gc
 import os
 import pickle
@@ -22,17 +22,20 @@ STATE = ('seed', 'getstate', 'setstate', 'get_state', 'set_state', 'spawn')
 
 @contextmanager
 def host_draws(default: bool) -> Iterator[Callable[[], bool]]:
-    """Watch the random numbers of the processor; the value tells whether some were drawn.
+    """Watch the random numbers that no graph draws anew; the value tells whether some were drawn.
 
-    Generators that exist (Python's, NumPy's, torch's, whoever holds them) are compared with
-    themselves before. Those that a pass makes for itself, and the system's random numbers, are seen
-    where Python calls them. Generators of other libraries, and those that a pass makes within
-    compiled code, are not seen.
+    Generators that exist (Python's, NumPy's, torch's of any device, whoever holds them) are
+    compared with themselves before; but not torch's own of a GPU, from which layers draw in graphs,
+    too. From others of a GPU graphs draw anew in some versions of torch only. Those that a pass
+    makes for itself, and the system's random numbers, are seen where Python calls them. Generators
+    of other libraries, and those that a pass makes within compiled code, are not seen.
 
     Args:
-        default (bool): Whether torch's own generator counts, from which layers on a CPU draw.
+        default (bool): Whether torch's own generator of the processor counts, from which layers on
+            a CPU draw.
     """
-    generators = [g for g in living_generators() if default or g is not torch.default_generator]
+    layers = [*torch.cuda.default_generators, *([] if default else [torch.default_generator])]
+    generators = [g for g in living_generators() if not any(g is own for own in layers)]
     before, calls = [state_of(g) for g in generators], []
 
     def watch(frame: Any, event: str, called: Any) -> None:
@@ -58,8 +61,7 @@ def living_generators() -> list[Any]:
     objects = gc.get_referents(*gc.get_objects())
     known = set(subclasses(*GENERATORS))
     found = {id(g): g for g in compress(objects, map(known.__contains__, map(type, objects)))}
-    return [g for g in found.values() if not isinstance(g, torch.Generator)
-            or g.device.type == 'cpu']
+    return list(found.values())
 
 
 def subclasses(*types: type) -> Iterator[type]:

@@ -51,7 +51,7 @@ class SideStreams:
                 return run()
             finally:
                 self._open, self._place = False, ()
-                self._join_captured()
+                self._join()
 
         return run_forked
 
@@ -89,19 +89,17 @@ class SideStreams:
             self._streams[place] = torch.cuda.Stream()
         return self._streams[place]
 
-    def _join_captured(self) -> None:
-        """Let the current stream wait for those that are still in its capture.
+    def _join(self) -> None:
+        """Let the current stream wait for the others; in a capture, for those that are still in it.
 
-        Such are left where a backward pass fails, e.g. for want of memory: the capture would then
+        Such are left where a backward pass fails, e.g. for want of memory: a capture would then
         end with another error, after which torch cannot go on.
         """
-        if not self._streams or not torch.cuda.is_current_stream_capturing():
-            return
-        here = torch.cuda.current_stream()
+        here, capturing = torch.cuda.current_stream(), torch.cuda.is_current_stream_capturing()
         for side in self._streams.values():
             with torch.cuda.stream(side):
-                captured = torch.cuda.is_current_stream_capturing()
-            if captured:
+                joins = not capturing or torch.cuda.is_current_stream_capturing()
+            if joins:
                 here.wait_stream(side)
 
 

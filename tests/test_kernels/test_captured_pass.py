@@ -1,5 +1,6 @@
 """Training passes as CUDA graphs: what they give, and what they refuse."""
 import contextlib
+import gc
 import weakref
 from contextlib import nullcontext
 from unittest import mock
@@ -28,6 +29,16 @@ def test_a_backward_pass_after_the_next_pass_is_refused(device):
     module(torch.randn(4, device=device))
     with pytest.raises(RuntimeError, match='before the next one'):
         first.backward()
+
+
+def test_a_loss_that_somebody_keeps_keeps_no_graph(device):
+    module = captured(device, lambda x, weight: (x * weight).square())
+    loss = module(torch.randn(4, device=device)).sum()
+    loss.backward()
+    graph = weakref.ref(module)
+    del module
+    gc.collect()
+    assert graph() is None and loss.grad_fn is not None
 
 
 def test_no_two_gradients_share_memory(device):
@@ -141,9 +152,12 @@ def test_a_warm_up_that_fails_leaves_torchs_mode_as_it_was(cuda):
     def fail():
         raise RuntimeError('called a synchronizing CUDA operation')
 
+    stream = mock.MagicMock()
     with pytest.raises(RuntimeError, match='synchronizing'):
-        captured_pass.warm_up(fail)
+        captured_pass.warm_up(fail, stream=stream)
     assert cuda == [0]
+    current = torch.cuda.current_stream.return_value  # buffers get their values back on it
+    assert current.wait_stream.call_args_list == [mock.call(stream)]
 
 
 def test_other_threads_do_not_end_a_capture(cuda):

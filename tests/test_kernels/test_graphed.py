@@ -1,8 +1,10 @@
 """CUDA graphs of training passes: when they are captured, and that nothing else changes."""
 import copy
 import cProfile
+import gc
 import random
 import sys
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
@@ -207,6 +209,38 @@ def test_evaluation_gets_the_graphs_memory_where_memory_is_short(part, monkeypat
     part.eval()
     part(torch.randn(4, 3))
     assert not part.forward.forms() and part.forward.replay is None
+
+
+def test_an_evaluation_looks_at_memory_at_first_and_where_a_pass_is_larger_than_before(
+        part, monkeypatch):
+    step(part), step(part)
+    looks = []
+    monkeypatch.setattr(graphed, 'memory_is_short', lambda: looks.append(True))
+
+    def evaluate(*sizes):
+        looks.clear()
+        part.eval()
+        for rows in sizes:
+            part(torch.randn(rows, 3))
+        part.train()
+        step(part)
+        return len(looks)
+
+    assert [evaluate(4, 4, 2, 8, 8), evaluate(4, 4, 2)] == [2, 1]
+
+
+def test_graphs_that_are_dropped_while_a_pass_waits_go_after_its_backward_pass(part):
+    """torch frees a stream's workspaces of cuBLAS with any of its graphs; the others use them."""
+    for rows in (4, 4, 2, 2):
+        step(part, rows)
+    out = part(torch.randn(4, 3))
+    graphs = list(map(weakref.ref, part.forward._graphs.values()))
+    part.forward.group.drop()
+    gc.collect()
+    assert not part.forward.forms() and len([1 for graph in graphs if graph()]) == 2
+    out.sum().backward()
+    gc.collect()
+    assert not any(graph() for graph in graphs)
 
 
 def test_a_second_pass_before_the_backward_pass_of_the_first_runs_without(part):
@@ -527,6 +561,32 @@ def test_where_memory_runs_out_beside_graphs_of_another_size_one_is_kept_from_th
     assert module.forward.group.kept == 1 and not module.forward.group.off
 
 
+@pytest.mark.parametrize('fail', [out_of_memory, no_room_for_cublas])
+def test_where_memory_runs_out_in_a_backward_pass_the_run_ends_with_a_remedy(monkeypatch, fail):
+    """What the forward pass has changed and drawn cannot be taken back."""
+    starts = []
+    _, module = with_replays(
+        monkeypatch, lambda *_: fail() if starts.append(True) or len(starts) == 4 else None)
+    step(module)
+    out = module(torch.randn(4, 3)).sum()
+    with pytest.raises(TrainingError, match=r'backward pass.*Remedy: .*cuda_graph=False') as found:
+        out.backward()
+    assert len(starts) == 4 and len(str(found.value).splitlines()) == 1
+
+
+def test_another_failure_of_a_backward_pass_is_left_as_it_is(monkeypatch):
+    def broken(*_):
+        if starts.append(True) or len(starts) == 4:
+            raise RuntimeError('CUDA error: an illegal memory access was encountered')
+
+    starts = []
+    _, module = with_replays(monkeypatch, broken)
+    step(module)
+    out = module(torch.randn(4, 3)).sum()
+    with pytest.raises(RuntimeError, match='illegal memory access'):
+        out.backward()
+
+
 def test_another_failure_of_a_replay_ends_the_run(monkeypatch):
     def broken(*_):
         raise RuntimeError('CUDA error: an illegal memory access was encountered')
@@ -551,8 +611,14 @@ def test_outputs_have_their_memory_before_a_graph_changes_statistics(monkeypatch
     assert not full and module.forward.group.off
 
 
+class OfGpu(torch.Generator):
+    """Stands for a generator of a GPU."""
+    device = torch.device('cuda')
+
+
 HELD = dict(numpy=np.random.default_rng(1), legacy=np.random.RandomState(1),
-            python=random.Random(1), torch=torch.Generator().manual_seed(1))
+            python=random.Random(1), torch=torch.Generator().manual_seed(1),
+            gpu=OfGpu().manual_seed(1))
 DRAWS = {
     'random.random': random.random,
     'np.random.rand': np.random.rand,
@@ -560,6 +626,7 @@ DRAWS = {
     'a RandomState': lambda: HELD['legacy'].randint(2),
     'a Random': lambda: HELD['python'].choice([0, 1]),
     'a generator of torch': lambda: torch.rand((), generator=HELD['torch']).item(),
+    'a generator of a GPU': lambda: torch.rand((), generator=HELD['gpu']).item(),
     'by a builtin function': lambda: next(map(HELD['numpy'].integers, [2])),
     'a fresh generator of NumPy': lambda: np.random.default_rng().random(),
     'a fresh RandomState': lambda: np.random.RandomState().rand(),
@@ -611,6 +678,16 @@ def test_what_draws_nothing_that_a_graph_would_repeat_is_captured(monkeypatch, d
     module = Drawing(draw)
     module.forward = GraphedForward(module)
     for _ in range(3):
+        module(torch.randn(4, 3)).sum().backward()
+    assert module.forward.captures == 1 and module.forward.forms()
+
+
+def test_layers_that_draw_by_the_own_generator_of_a_gpu_are_captured(monkeypatch):
+    stand_in(monkeypatch)
+    monkeypatch.setattr(torch.cuda, 'default_generators', (HELD['gpu'], ))
+    module = Drawing(DRAWS['a generator of a GPU'])
+    module.forward = GraphedForward(module)
+    for _ in range(2):
         module(torch.randn(4, 3)).sum().backward()
     assert module.forward.captures == 1 and module.forward.forms()
 

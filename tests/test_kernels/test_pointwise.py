@@ -98,3 +98,18 @@ def test_a_search_block_by_products_runs_no_1x1_convolution(monkeypatch):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     block(x).sum().backward()
     assert all(p.grad is not None for p in block.parameters())
+
+
+@pytest.mark.parametrize('ops, training', [
+    (KernelOps(('cpu', )), True), (KernelOps(('cpu', ), products=('cpu', )), False),
+    (KernelOps(('cpu', ), ('depthwise', ), products=('cpu', )), True),
+    (KernelOps(('cuda', ), products=('cpu', )), True)],
+    ids=['another device', 'evaluation', 'another kernel', 'no kernels here'])
+def test_where_products_are_not_asked_for_layers_convolve(monkeypatch, ops, training):
+    block = SearchBlock(6, 12, 2).train(training)
+    use_ops(block, ops)
+    own, called = nn.Conv2d.forward, []
+    monkeypatch.setattr(nn.Conv2d, 'forward',
+                        lambda conv, x: called.append(conv) or own(conv, x))
+    block(torch.randn(2, 6, 9, 9))
+    assert {block.residual, block.transformer.input_proj} < set(called)

@@ -159,6 +159,20 @@ def test_streams_that_a_failed_backward_pass_left_in_the_capture_are_joined(devi
     assert device.log == [('main', 'waits for', 'side 2')]
 
 
+def test_all_streams_are_waited_for_after_a_warm_up_whose_backward_pass_failed(device):
+    sides = SideStreams()
+    forked(sides, *map(device.does, 'abc'))
+
+    def fail():
+        raise RuntimeError('called a synchronizing CUDA operation')
+
+    device.captured = set()
+    device.begin()
+    with pytest.raises(RuntimeError, match='synchronizing'):
+        sides.within(fail)()
+    assert device.log == [('main', 'waits for', 'side 1'), ('main', 'waits for', 'side 2')]
+
+
 def test_pools_of_cuda_itself_are_an_obstacle(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'get_allocator_backend', lambda: 'cudaMallocAsync')
     assert 'cudaMallocAsync' in SideStreams.obstacle()

@@ -23,7 +23,8 @@ class LevelPass:
     def begin(self, masks: PruneState) -> None:
         """Add the gradients of the second pass; weights have the looser level's values then."""
         mask_gradients(masks)
-        first = {weight: weight.grad for weight in masks}
+        # Copies: those of a CUDA graph lie where its next pass writes.
+        first = {weight: None if weight.grad is None else weight.grad.clone() for weight in masks}
         for weight in masks:
             weight.grad = None
         before = None if self.looser else [weight.detach().clone() for weight in masks]

@@ -159,7 +159,7 @@ class MaskedAmpOptimWrapper(MaskedStep, GatheredGradients, AmpOptimWrapper):
             clip_gradients(self)
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(scale_after_step(self))
-        zero_pruned(self.masks)
+        self.hold_pruned()
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Load a run's state; one of a run without loss scaling has no scale to load."""

@@ -63,7 +63,11 @@ def _restorations() -> list[Callable[[], Any]]:
     deterministic = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     start = multiprocessing.get_start_method(allow_none=True)
+    backends: Any = torch.backends.cuda
+    attention = ([partial(backends.enable_cudnn_sdp, backends.cudnn_sdp_enabled())]
+                 if hasattr(backends, 'enable_cudnn_sdp') else [])  # from torch 2.5 on
     return [
+        *attention,
         *(partial(setattr, owner, name, getattr(owner, name)) for owner, name in _FLAGS),
         partial(torch.use_deterministic_algorithms, deterministic, warn_only=warns),
         partial(torch.set_num_threads, torch.get_num_threads()),

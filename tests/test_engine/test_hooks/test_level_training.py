@@ -89,7 +89,8 @@ def test_checkpoints_hold_no_weight_outside_the_loosest_level(trained):
         assert not content['mmst_mask']['values'][name][count == 0].any()
 
 
-def test_second_pass_moves_weights_outside_the_target_and_none_outside_its_level(tmp_path):
+@pytest.mark.parametrize('wrapper', ['mmst.MaskedOptimWrapper', 'mmst.MaskedAmpOptimWrapper'])
+def test_second_pass_moves_weights_outside_the_target_and_none_outside_its_level(tmp_path, wrapper):
     seen = []
 
     def note(runner):
@@ -99,6 +100,7 @@ def test_second_pass_moves_weights_outside_the_target_and_none_outside_its_level
 
     runner = levels_run(tmp_path, 2, probes=[(90, dict(after_train_iter=note))],
                         search=False, val=0, checkpoint=None, ticket=False,
+                        wrapper=dict(type=wrapper),
                         prune=dict(reactivation=None, family=(0.3, 0.6)))
     runner.train()
     before, after = seen

@@ -66,6 +66,7 @@ def state():
         torch=torch.get_rng_state().tolist(), managers=managers, environ=dict(os.environ),
         folder=os.getcwd(), algorithms=torch.are_deterministic_algorithms_enabled(),
         cudnn=(torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
+        attention=torch.backends.cuda.cudnn_sdp_enabled(),
         start=multiprocessing.get_start_method(), picture_threads=cv2.getNumThreads(),
         threads=torch.get_num_threads(), gradients=torch.is_grad_enabled(),
         dtype=torch.get_default_dtype(), silenced=logging.root.manager.disable)
@@ -97,6 +98,7 @@ def test_sandbox_takes_back_what_is_done_in_it():
         os.chdir(folder)
         random.random(), np.random.rand(), torch.rand(1)
         torch.backends.cudnn.benchmark = not torch.backends.cudnn.benchmark
+        torch.backends.cuda.enable_cudnn_sdp(not torch.backends.cuda.cudnn_sdp_enabled())
         torch.use_deterministic_algorithms(True)
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)

@@ -149,8 +149,10 @@ def test_cudnn_tries_no_ways_in_a_run_with_searches_on_a_gpu(tmp_path, monkeypat
     monkeypatch.setattr(search_hook, 'is_cuda_available', lambda: available)
     runner = make(tmp_path, 2, **SHORT)
     monkeypatch.setattr(torch.backends.cudnn, 'benchmark', True)
-    printed = []
+    printed, attention = [], []
+    monkeypatch.setattr(torch.backends.cuda, 'enable_cudnn_sdp', attention.append)
     monkeypatch.setattr(runner.logger, 'warning', lambda text, *_: printed.append(text))
     runner.train()
     assert torch.backends.cudnn.benchmark is not available
+    assert attention == [False] * available
     assert sum('cudnn_benchmark' in text for text in printed) == available
