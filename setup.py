@@ -1,4 +1,4 @@
-"""Installation of mmst. The pinned set that is known to work is in ``requirements.txt``."""
+"""Installs mmst. The pinned set that is known to work is in ``requirements.txt``."""
 import importlib
 import itertools
 import shutil
@@ -14,14 +14,14 @@ ROOT = Path(__file__).parent
 
 
 def read_version() -> str:
-    """The version, without importing the package (and with it torch)."""
+    """Return the version, without importing the package (and with it torch)."""
     scope = {}
     exec((ROOT / 'mmst' / 'version.py').read_text(encoding='utf-8'), scope)
     return scope['__version__']
 
 
 def read_readme() -> str:
-    """The README, where the source has it."""
+    """Return the README, where the source has it."""
     readme = ROOT / 'README.md'
     return readme.read_text(encoding='utf-8') if readme.is_file() else ''
 

@@ -102,7 +102,7 @@ def difference(model: nn.Module, plan: Plan, shape: tuple[int, int]) -> float:
 
 
 def outside(model: nn.Module, plan: Plan) -> list[str]:
-    """Names of BN scales of which no channel is a unit."""
+    """Return the names of BN scales of which no channel is a unit."""
     inside = {side[0] for group in plan.groups.values() for side in group.scales}
     return [f'{path}.weight' for path, m in model.named_modules()
             if isinstance(m, nn.modules.batchnorm._BatchNorm) and f'{path}.weight' not in inside]

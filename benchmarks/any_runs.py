@@ -59,7 +59,7 @@ class Failed(Exception):
 
 
 def mmst_call(*words: str) -> str:
-    """Return what a subcommand prints.
+    """Return the output of a subcommand.
 
     Raises:
         Failed: With its last line.
@@ -191,7 +191,7 @@ class Life:
 
 
 def measure(run: Run, folder: Path) -> dict[str, Any]:
-    """Return what became of each step of a run, with its figures."""
+    """Return the outcome of each step of a run, with its figures."""
     life, passed, start = Life(run, folder), {}, time.perf_counter()
     steps: list[tuple[str, Callable[[], None]]] = [
         ('prepare', life.prepare), *((name, getattr(life, name)) for name in STEPS)]
@@ -235,7 +235,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Run what is not recorded yet."""
+    """Run the networks that are not recorded yet."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--only', nargs='*', default=[], help='parts of configs\' names')
     parser.add_argument('--out', default='benchmarks/results/any_runs')

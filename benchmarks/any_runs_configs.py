@@ -28,7 +28,7 @@ SEARCH: dict[str, Any] = dict(mmpretrain=dict(rho=0.1, threshold=0.8),
 
 @dataclass(frozen=True)
 class Run:
-    """Names an official config and what its short run needs.
+    """Names an official config and the needs of its short run.
 
     Attributes:
         toolbox (str): Its package.

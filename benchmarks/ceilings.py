@@ -1,4 +1,4 @@
-"""Measures the ceilings of one core, and what share of them a sparse network reaches."""
+"""Measures the ceilings of one core, and the share of them that a sparse network reaches."""
 import ctypes
 import subprocess
 import tempfile

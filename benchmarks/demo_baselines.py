@@ -5,7 +5,7 @@
 Each is trained as long as the ticket: ``dense``, the supernet without search and pruning;
 ``searched``, with the search only; ``pruned`` is the searched network, pruned once by magnitude to
 the ticket's sparsity, without training (S+P); ``ticket`` is the demo's own, of one run with both.
-What S+P predicts for the images of the demo's picture is kept next to the record.
+S+P's predictions for the images of the demo's picture are kept next to the record.
 """
 import argparse
 import json
@@ -81,7 +81,7 @@ def one_shot(demo: Demo, searched: Path) -> Path:
 
 
 def row(work_dir: Path, key: str) -> dict:
-    """Return what the table shows of a network."""
+    """Return a network's figures for the table."""
     summary = json.loads((work_dir / 'ticket.json').read_text())
     return dict(params=summary['params'][key], macs=summary['macs'][key],
                 sparsity=summary['sparsity'], epochs=summary.get('epoch'),

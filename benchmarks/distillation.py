@@ -1,4 +1,4 @@
-"""Measures what a teacher adds to a training step under a mask.
+"""Measures the share of a teacher in a training step under a mask.
 
     python benchmarks/distillation.py      # a minute of one core
 

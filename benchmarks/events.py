@@ -1,4 +1,4 @@
-"""Measures what a search, a prune and a reactivation take, and their parts, without training.
+"""Measures the times of a search, a prune and a reactivation, and of their parts, without training.
 
     python benchmarks/events.py                          # full-width supernet of Cityscapes
     python benchmarks/events.py --only graph --rounds 5
@@ -54,7 +54,7 @@ SHARE = 0.2
 
 
 def main() -> int:
-    """Measure what is asked for and write the record."""
+    """Measure the chosen events and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--only', nargs='+', choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument('--rounds', type=int, default=7)
@@ -220,7 +220,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time what is inside as one round of ``name``."""
+        """Time the block as one round of ``name``."""
         start = time.process_time()
         yield
         self.rounds[name].append(time.process_time() - start)

@@ -55,7 +55,7 @@ PARTS: dict[str, tuple] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is not recorded yet; 1 if a part failed, 2 if there is no GPU."""
+    """Measure the parts that are not recorded yet; 1 if a part failed, 2 if there is no GPU."""
     args = parse_args(arguments)
     if args.device == 'cuda' and not torch.cuda.is_available():
         print('No GPU here: nothing was measured. --device cpu --tiny runs all parts at a small '
@@ -123,7 +123,7 @@ def measure_apart(name: str, args: argparse.Namespace) -> None:
 
 
 def measure_here(name: str, args: argparse.Namespace) -> None:
-    """Measure a part, and record what was found or how it failed."""
+    """Measure a part, and record its figures or its failure."""
     run, settings = PARTS[name]
     print(f'{name} ...', file=sys.stderr, flush=True)
     try:

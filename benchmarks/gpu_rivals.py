@@ -1,4 +1,4 @@
-"""Measures for ``benchmarks/gpu.py`` what torch offers in place of this project's graphs."""
+"""Measures for ``benchmarks/gpu.py`` the rivals that torch has to this project's graphs."""
 import argparse
 from collections.abc import Callable
 

@@ -85,7 +85,7 @@ def pass_eagerly(run: Runner, batch: dict, plans: ConvolutionPlans) -> None:
 
 
 class ConvolutionPlans(TorchDispatchMode):
-    """Collects what cuDNN plans by: shapes, layout and settings of each convolution.
+    """Collects the keys of cuDNN's plans: shapes, layout and settings of each convolution.
 
     torch tells nobody how many plans it has. It plans once for each of these.
     """

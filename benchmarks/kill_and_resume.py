@@ -55,7 +55,7 @@ IN_TURN = ('in the last iteration of an epoch', 'inside the second search', 'mas
 
 
 def main() -> int:
-    """Run what is not recorded yet; 1 if any run ended differently."""
+    """Run the cases that are not recorded yet; 1 if any run ended differently."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--only', nargs='+', choices=toolbox_runs.TASKS,
                         default=list(toolbox_runs.TASKS))

@@ -35,7 +35,7 @@ COLUMNS = ('network', 'batch', 'precision', 'form', 'images a second', 'millisec
 
 
 def main() -> int:
-    """Measure, or say what would be measured."""
+    """Measure, or name the parts that would be measured."""
     args = parse_args()
     cases = list(itertools.product(args.batch, ('fp32', 'bf16'), args.forms))
     if not torch.cuda.is_available():

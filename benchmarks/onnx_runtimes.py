@@ -1,4 +1,4 @@
-"""Check what runtimes make of an exported ONNX file, each in an environment of its own.
+"""Check the outputs of runtimes for an exported ONNX file, each in an environment of its own.
 
     mmst export TICKET --format onnx -o ticket.onnx
     python benchmarks/onnx_runtimes.py ticket.onnx --size 128 256
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def check(name: str, file: Path, image: np.ndarray, expected: np.ndarray, folder: Path) -> str:
-    """Return what a runtime in a new environment makes of a file, in words."""
+    """Return the verdict of a runtime in a new environment on a file, in words."""
     packages, program = RUNTIMES[name]
     venv.create(folder / 'venv', with_pip=True)
     python = folder / 'venv/bin/python'

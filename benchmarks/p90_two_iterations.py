@@ -149,7 +149,7 @@ def override(cfg, dataset: str, data: Path, batch_size: int) -> None:
 
 
 def write_record(rows: list) -> None:
-    """Merge with what is recorded of other configs, and write both files."""
+    """Merge the record with those of other configs, and write both files."""
     path = RESULTS / 'p90_two_iterations.json'
     known = json.loads(path.read_text())['rows'] if path.is_file() else []
     merged = {row['config']: row for row in [*known, *rows]}
@@ -186,7 +186,7 @@ def row_text(row: dict) -> str:
 
 
 def versions() -> dict:
-    """Return versions of what took part."""
+    """Return the versions of the packages that took part."""
     found = dict(Python=platform.python_version())
     for name in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

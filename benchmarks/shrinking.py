@@ -45,7 +45,7 @@ EVENTS = ('step', 'search', 'prune')
 
 
 def main() -> int:
-    """Measure what is asked for and write the record."""
+    """Measure the chosen parts and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--size', type=int, nargs=3, default=(1, 64, 128),
                         metavar=('N', 'H', 'W'), help='images, height and width')

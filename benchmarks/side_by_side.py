@@ -41,7 +41,7 @@ PUBLISHED = {1.: '76.55', 0.5: '75.61 (Group Fisher)'}
 
 
 def main() -> None:
-    """Run what is missing, and write the table."""
+    """Run the missing methods, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--data', help='folder with train/ and val/', required=True)
     parser.add_argument('--only', nargs='+', choices=METHODS, default=list(METHODS))
@@ -120,13 +120,13 @@ def train(method: str, seed: int, epochs: int, folder: Path, records: Path,
 
 
 def length(epochs: int) -> dict[str, Any]:
-    """Return what the number of epochs changes in the config."""
+    """Return the changes to the config by the number of epochs."""
     return {'train_cfg.max_epochs': epochs, 'train_cfg.val_begin': epochs,
             'param_scheduler.1.T_max': epochs - 1, 'default_hooks.checkpoint.interval': epochs}
 
 
 def settings(method: str, target: float, epochs: int) -> dict[str, Any]:
-    """Return what a method changes in the config of dense training."""
+    """Return a method's changes to the config of dense training."""
     kind = method.rpartition('-')[0]
     if method == 'dense':
         return {}
@@ -155,7 +155,7 @@ def costs(model: Any) -> dict[str, float]:
 
 
 def ticket_sizes(folder: Path) -> dict[str, float]:
-    """Return what a run's ticket keeps and the bytes of it as a sparse file; empty without one."""
+    """Return the kept share of a run's ticket and its bytes as a sparse file; empty without one."""
     from mmst.deploy.export import save_sparse
     from mmst.tickets import Ticket
     if not (folder / 'ticket.pth').is_file():

@@ -44,7 +44,7 @@ RESULTS = Path(__file__).resolve().parent / 'results' / 'training.json'
 
 
 def main() -> int:
-    """Measure what is asked for and write the record."""
+    """Measure the chosen parts and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--task', choices=SIZES, default='segmentation')
     parser.add_argument('--transformer', choices=('all', 'none'), default='all')
@@ -103,7 +103,7 @@ def overhead(args: argparse.Namespace) -> dict:
 
 
 def own_cost(run) -> float:
-    """Return milliseconds of what two-in-one training adds to a step, called by itself."""
+    """Return the milliseconds that two-in-one training adds to a step, called by itself."""
     ema, hook = averaged_model(run), find_hook(run, SearchHook)
 
     def extras():

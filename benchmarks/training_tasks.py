@@ -172,7 +172,7 @@ def runner(task: str, transformer: str, size, two_in_one: bool, changes: dict | 
 
 
 def clean(runners: dict[str, Runner]) -> None:
-    """Remove what runners have written."""
+    """Remove the files that runners have written."""
     for run in runners.values():
         shutil.rmtree(run.work_dir, ignore_errors=True)
 

@@ -35,9 +35,9 @@ score = len(name) + seed
 result = dict(metrics=dict(mIoU=score), sparsity=0.5, params=dict(supernet=9, searched=8, sparse=4),
               macs=dict(supernet=9e6, searched=8e6, sparse=5e6))
 name = 'chance.json' if 'chance' in sys.argv[0] else 'ticket.json'
-beside = work / 'result.tmp'
-beside.write_text(json.dumps(result))
-os.replace(beside, work / name)
+unfinished = work / 'result.tmp'
+unfinished.write_text(json.dumps(result))
+os.replace(unfinished, work / name)
 '''
 
 CONFIG = '''

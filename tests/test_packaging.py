@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ('mmst', 'configs', 'tools', 'setup.py', 'MANIFEST.in', 'model-index.yml')
 #: As $CXX: there is no compiler.
 NOTHING = '/nonexistent'
-#: A config of the project's own. The probe beside it is there only in the tests' copy.
+#: A config of the project's own. The probe next to it is there only in the tests' copy.
 OWN_CONFIG = 'st_hrnas_cityscapes_p90.py'
 
 # Run from another folder, with a config there that inherits by package name.

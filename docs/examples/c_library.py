@@ -28,7 +28,7 @@ class Output(ctypes.Structure):
 
 
 class TicketLibraryError(RuntimeError):
-    """Says what a function of the library has returned."""
+    """Is raised for an error of a function of the library."""
 
     def __init__(self, code, text):
         super().__init__(text)

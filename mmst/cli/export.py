@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     if args.format in ('safetensors', 'pth'):
         return write_ticket(ticket, args.format, out)
     shape = first_shape(check_shape(args.shape), ticket.meta.get('input_shape'))
-    with waiting(f'writing {out}; a whole network takes minutes', tell=(steps := Steps()).last):
+    with waiting(f'writing {out}; a whole network takes minutes', progress=(steps := Steps()).last):
         if args.format == 'onnx':
             network, images, difference = write_onnx(ticket, out, shape, args, steps)
         else:
@@ -95,7 +95,7 @@ class Steps:
 
 
 def write_onnx(ticket: Ticket, out: str, shape: tuple[int, int], args: argparse.Namespace,
-               tell: Callable[[str], None]) -> tuple[Deployed, Tensor, float]:
+               log: Callable[[str], None]) -> tuple[Deployed, Tensor, float]:
     """Write an ONNX file and compare it with the ticket's own network.
 
     Returns:
@@ -113,8 +113,8 @@ def write_onnx(ticket: Ticket, out: str, shape: tuple[int, int], args: argparse.
     classes = (ticket.meta.get('dataset_meta') or {}).get('classes')
     export_onnx(network, out, metadata=dict(steps, classes=classes, input=(
         'uint8 pixels, blue first' if args.with_preprocessing else 'normalised')),
-                settings=settings, tell=tell)
-    tell('comparing with PyTorch')
+                settings=settings, log=log)
+    log('comparing with PyTorch')
     return network, images, check_onnx(out, network, images, steps, args.half)
 
 

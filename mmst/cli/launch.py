@@ -62,5 +62,5 @@ def main(words: Sequence[str]) -> int:
 
 
 def _refuse(message: str) -> NoReturn:
-    """Raise what a parser of arguments would print below its usage."""
+    """Raise the line that a parser of arguments would print below its usage."""
     raise ValueError(message)

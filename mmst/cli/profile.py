@@ -91,7 +91,7 @@ def measure_table(args: argparse.Namespace, supernet: nn.Module,
                      remedy='leave it out')
     lines: list[str] = []
     with waiting(f'timing {args.networks + args.checked} networks of {shape[0]}x{shape[1]}',
-                 tell=lambda: lines[-1] if lines else ''):
+                 progress=lambda: lines[-1] if lines else ''):
         return profile(supernet, shape, DEVICES[args.device], args.threads, args.networks,
                        args.checked, args.rounds, args.seed, lines.append)
 

@@ -8,25 +8,26 @@ from contextlib import contextmanager
 
 @contextmanager
 def waiting(task: str, every: float = 15.,
-            tell: Callable[[], str] = lambda: '') -> Iterator[None]:
+            progress: Callable[[], str] = lambda: '') -> Iterator[None]:
     """Print a line about a long task, and from time to time how long it has taken.
 
     Args:
         task (str): What it is.
         every (float): Seconds between two lines. Defaults to 15.
-        tell (Callable): Says how far it is.
+        progress (Callable): Says how far it is.
     """
     out, begin, done = sys.stdout, time.monotonic(), threading.Event()
 
     def report() -> None:
         while not done.wait(every):
-            print(f'... {time.monotonic() - begin:.0f} s {tell()}'.rstrip(), file=out, flush=True)
+            line = f'... {time.monotonic() - begin:.0f} s {progress()}'.rstrip()
+            print(line, file=out, flush=True)
 
     print(task, file=out, flush=True)
-    teller = threading.Thread(target=report, daemon=True)
-    teller.start()
+    printer = threading.Thread(target=report, daemon=True)
+    printer.start()
     try:
         yield
     finally:
         done.set()
-        teller.join()
+        printer.join()

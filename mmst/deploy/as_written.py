@@ -26,7 +26,7 @@ def is_as_written(module: Any, kind: type[Kind], inside: bool = True) -> TypeGua
 
 
 def _passes_as_written(module: nn.Module) -> bool:
-    """Return whether one module passes a map on as the class says that it is of."""
+    """Return whether one module computes the pass of its class, without hooks."""
     if module._forward_hooks or module._forward_pre_hooks or 'forward' in vars(module):
         return False
     kind = type(module)

@@ -118,7 +118,7 @@ def _numbers(value: Any) -> list[Any]:
 # ------------------------------------------------------------------------------ arrays, objects
 
 
-def _plain(*arguments: Any) -> Node:
+def _object(*arguments: Any) -> Node:
     return Node('object', arguments)
 
 
@@ -216,8 +216,8 @@ CALLS: dict[str, Callable[..., Node]] = {
     'torch._utils._rebuild_tensor_v3': _tensor, 'torch._utils._rebuild_parameter': _parameter,
     'torch._utils._rebuild_parameter_with_state': _parameter,
     'torch._tensor._rebuild_from_type_v2': _of_type,
-    'torch._utils._rebuild_sparse_tensor': _sparse, 'torch.serialization._get_layout': _plain,
-    'torch.Size': _plain, 'torch.device': _plain, 'builtins.complex': _plain,
+    'torch._utils._rebuild_sparse_tensor': _sparse, 'torch.serialization._get_layout': _object,
+    'torch.Size': _object, 'torch.device': _object, 'builtins.complex': _object,
     'builtins.set': _set, 'builtins.bytearray': _bytearray, '_codecs.encode': _bytes,
     'builtins.getattr': _statistic, 'numpy.dtype': _dtype,
     **{f'{module}._reconstruct': _array for module in _ARRAYS},

@@ -18,7 +18,7 @@ EAGER = (0, 0)
 #: How much memory a rank saves, from less to more: in its graphs paths run in order, each part
 #: keeps one graph, or none.
 IN_ORDER, ONE_KEPT, OFF = 1, 2, 3
-#: What parts train without then.
+#: Names of the things that parts lack then.
 WITHOUT = {IN_ORDER: 'paths side by side in a CUDA graph',
            ONE_KEPT: 'a CUDA graph of more than one shape of input', OFF: 'a CUDA graph'}
 
@@ -45,7 +45,7 @@ class GraphGroup:
         parts (list[Part]): The parts.
         sides (SideStreams, optional): As above; None where the memory did not suffice for them.
         saved (int): How much memory the parts save: 0, ``IN_ORDER``, ``ONE_KEPT`` or ``OFF``.
-        reason (str): What was said where this rank's memory did not suffice.
+        reason (str): The error's words where this rank's memory did not suffice.
     """
 
     def __init__(self, sides: SideStreams | None = None) -> None:
@@ -83,7 +83,7 @@ class GraphGroup:
 
     @property
     def without(self) -> str:
-        """Return what the parts train without, after the memory did not suffice."""
+        """Return the name of what the parts lack, after the memory did not suffice."""
         return WITHOUT[self.saved]
 
     def agree(self) -> bool:
@@ -111,7 +111,7 @@ class GraphGroup:
         self.drop()
 
     def _follow(self, rank: int, level: int, said: str) -> None:
-        """Save as much memory as another rank, and tell why."""
+        """Save as much memory as another rank, and log the reason."""
         self._save_memory(level)
         reason = f'the memory of rank {rank} did not suffice ({said}), and ranks are alike'
         names = ', '.join(type(part.module).__name__ for part in self.parts)

@@ -26,7 +26,7 @@ PAYS = 20
 FREE = 3
 #: Size of the largest evaluation before any.
 NEVER = -1
-#: What the log says where graphs are of little use.
+#: Line of the log where graphs are of little use.
 RARE = (f'most of {WINDOW} passes ran without, as each was of another shape or precision than the '
         'one before, parameters moved, or passes waited for their backward pass')
 
@@ -89,7 +89,7 @@ class GraphedForward:
         else:
             self._waits = waiting(outputs)
             return outputs
-        # After the error has let go of what the pass held.
+        # After the error has let go of the pass's memory.
         self._run_out(len(self._graphs) > 1, reason)
         return self.eager(*args, **kwargs)
 
@@ -203,7 +203,7 @@ class GraphedForward:
             self._places, self._refused = case[1], None
             self._graphs[case[0]], self._uses[case[0]] = found, 0
             return True
-        # After the error has let go of what the capture held.
+        # After the error has let go of the capture's memory.
         self._run_out(bool(self._graphs), reason)
         return False
 
@@ -237,7 +237,7 @@ class GraphedForward:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says in a line of the log."""
+    """Return the first line of an error, for a line of the log."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 

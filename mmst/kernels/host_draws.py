@@ -57,7 +57,8 @@ def host_draws(default: bool) -> Iterator[Callable[[], bool]]:
 
 def living_generators() -> list[Any]:
     """Return all generators of the process that something refers to, each once."""
-    # Of millions of objects: calls from C. By what refers to them, as torch's are not tracked.
+    # Of millions of objects: calls from C. By the objects that refer to them, as torch's are not
+    # tracked.
     objects = gc.get_referents(*gc.get_objects())
     known = set(subclasses(*GENERATORS))
     found = {id(g): g for g in compress(objects, map(known.__contains__, map(type, objects)))}

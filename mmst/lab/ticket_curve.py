@@ -32,7 +32,7 @@ def write_curve(levels: Sequence[Level], metric: str, caption: str, name: str,
     Args:
         levels (Sequence[Level]): The tickets.
         metric (str): Name of the score.
-        caption (str): What the milliseconds are those of.
+        caption (str): Names the machine and the engine of the milliseconds.
         name (str): Of the files.
         folder (Path): Where they go.
     """

@@ -166,7 +166,7 @@ def forget_initialization(network: nn.Module) -> None:
 
 
 def lock_release(manager: ModuleType) -> Callable[[], None]:
-    """Return what gives the lock of ``mmengine.utils.manager`` back."""
+    """Return the function that gives the lock of ``mmengine.utils.manager`` back."""
     return manager._release_lock
 
 

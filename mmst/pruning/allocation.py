@@ -10,7 +10,7 @@ from .mask import Mask
 
 #: Layer to its number of kept weights.
 Counts = dict[str, int]
-#: What an allocation keeps small; the other of the two is no larger than that of an even draw.
+#: The figures that an allocation keeps small; the other is no larger than that of an even draw.
 AIMS = ('ms', 'magnitude')
 #: Halvings of the interval in which a threshold, or the worth of a millisecond, is looked for.
 _THRESHOLD_STEPS, _WORTH_STEPS = 60, 30
@@ -45,7 +45,7 @@ class Layers:
                       for name, squares in self.worths.items()}
 
     def loss(self, counts: Mapping[str, int]) -> float:
-        """Return what is lost of the magnitude where layers keep ``counts`` of their weights."""
+        """Return the loss of magnitude where layers keep ``counts`` of their weights."""
         return float(sum(lost[max(len(lost) - 1 - counts[name], 0)]
                          for name, lost in self._lost.items()))
 

@@ -34,7 +34,7 @@ class Matrix(NamedTuple):
 
     @property
     def full_name(self) -> str:
-        """Name of the parameter in the whole network."""
+        """Return the name of the parameter in the whole network."""
         return f'{self.path}.{self.name}' if self.path else self.name
 
     @property

@@ -115,7 +115,7 @@ class Pruner:
 
     def step(self, in_force: MaskInForce, prune: int, due: bool, searched: bool = False,
              last: bool = False, context: PruningContext = ALONE,
-             tell: Callable[[PruneResult], Any] = lambda result: None) -> PruneResult:
+             on_lift: Callable[[PruneResult], Any] = lambda result: None) -> PruneResult:
         """Lift and draw the masks that are due at the end of a step of the run.
 
         Args:
@@ -125,18 +125,18 @@ class Pruner:
             searched (bool): Whether a search was at the end of this step. Defaults to False.
             last (bool): Whether this is the run's last step, which ends at the target sparsity.
             context (PruningContext): Offers the run's data and processes. Defaults to none.
-            tell (Callable): Is called with a mask that is lifted before the next one is drawn.
+            on_lift (Callable): Is called with a mask that is lifted before the next one is drawn.
         """
         revived = None
         # No training follows the last search: old values would enter the ticket as they are.
         if (searched and self.reactivation == 'search'
                 and not (last and self.revive == 'value')):
             revived = in_force.lift()
-            tell(PruneResult(revived))
+            on_lift(PruneResult(revived))
         ratio = self.ratio(prune)
         if due and not last and self._falls(prune):
             revived = in_force.lift()
-            tell(PruneResult(revived))
+            on_lift(PruneResult(revived))
             if ratio == 0:
                 return PruneResult(revived)
         if due or (last and not self.at_target(in_force.mask)):

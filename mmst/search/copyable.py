@@ -10,7 +10,7 @@ def copyable(model: Network) -> Network:
     """Cut tensors that a network's modules have computed from parameters off from these.
 
     Torch copies no tensor that hangs on others. ``torch.nn.utils.weight_norm`` keeps such a one,
-    which each pass computes anew, as a plain attribute.
+    which each pass computes again, as a plain attribute.
 
     Args:
         model (nn.Module): It is changed in place; its outputs and gradients are not.

@@ -47,7 +47,7 @@ class SearchTarget:
 
 def limit_removal(keep: Keep, importance: Mapping[str, torch.Tensor],
                   ratio_after: Callable[[Keep], float]) -> Keep:
-    """Remove of the units that are to go only as many as the target asks for.
+    """Remove only as many of the units that are to go as the target asks for.
 
     The least important go first; of the numbers just above and just below the target the nearer
     one is taken.

@@ -16,7 +16,7 @@ def build_lazy(value: Any) -> Any:
 
 
 def kind_name(settings: Any) -> str:
-    """Name of the class that is asked for, without scope or package.
+    """Return the name of the class that is asked for, without scope or package.
 
     Args:
         settings (Any): Settings with a ``type``, or an object that is built already.

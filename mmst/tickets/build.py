@@ -1,5 +1,4 @@
 """Builds the network that a file describes, of classes that the file may ask for."""
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +28,7 @@ def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
         TicketError: It asks for more, or uses a forbidden name.
         Exception: Of the constructors of all toolboxes anything can come.
     """
-    settings = check_settings(copy.deepcopy(cfg), scope)
+    settings = check_settings(cfg, scope)
     with only_registered(), DefaultScope.overwrite_default_scope(scope), \
             bounding(sum(value.numel() for value in state.values()), len(state), light):
         return build_model(settings)

@@ -68,7 +68,7 @@ def _data(facts: Mapping[str, Any]) -> str:
     classes = (facts.get('dataset_meta') or {}).get('classes') or ()
     if not classes:
         return ''
-    shown = ', '.join(map(_plain, classes[:40]))
+    shown = ', '.join(map(_as_cell, classes[:40]))
     more = f' and {len(classes) - 40} more' if len(classes) > 40 else ''
     return f'## Data\n\n{len(classes)} classes: {shown}{more}.'
 
@@ -101,7 +101,7 @@ mmst export ticket.safetensors --format c       # a C library
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    lines = [f'| {_plain(name)} | {_plain(value)} |' for name, value in rows]
+    lines = [f'| {_as_cell(name)} | {_as_cell(value)} |' for name, value in rows]
     return '\n'.join([f'## {title}\n', '| | |', '| --- | --- |', *lines]) if lines else ''
 
 
@@ -112,6 +112,6 @@ def _count(number: float) -> str:
     return f'{number:.3g}'
 
 
-def _plain(text: Any) -> str:
+def _as_cell(text: Any) -> str:
     """Return a text that stays in its cell."""
     return ' '.join(str(text).replace('|', r'\|').split())

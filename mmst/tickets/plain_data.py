@@ -24,7 +24,7 @@ def as_plain_data(value: Any) -> Any:
     Classes and functions become the names under which a registry finds them, or else their dotted
     names. Equal settings give equal data in every process.
     """
-    return _plain(value, '', lambda key, other: dotted_name(other))
+    return _as_data(value, '', lambda key, other: dotted_name(other))
 
 
 def plain_model(cfg: Any) -> Any:
@@ -36,20 +36,20 @@ def plain_model(cfg: Any) -> Any:
     Raises:
         ConfigError: It holds something that has no name; the message gives key, value and remedy.
     """
-    return _plain(cfg, 'model', _refuse)
+    return _as_data(cfg, 'model', _refuse)
 
 
-def _plain(value: Any, key: str, fallback: Fallback) -> Any:
+def _as_data(value: Any, key: str, fallback: Fallback) -> Any:
     value = build_lazy(value)
     if isinstance(value, ConfigDict):
         value = dict(value.items())  # builds the parts that a lazy config has left for later
     if isinstance(value, Mapping):
-        return {_plain_key(name): _plain(item, f'{key}.{name}', fallback)
+        return {_as_key(name): _as_data(item, f'{key}.{name}', fallback)
                 for name, item in value.items()}
     if isinstance(value, (set, frozenset)):
         value = sorted(value, key=repr)
     if isinstance(value, (list, tuple, range)):
-        items = [_plain(item, f'{key}[{i}]', fallback) for i, item in enumerate(value)]
+        items = [_as_data(item, f'{key}[{i}]', fallback) for i, item in enumerate(value)]
         return tuple(items) if isinstance(value, tuple) else items
     if is_kind(value):
         return registered_name(value) or fallback(key, value)
@@ -78,7 +78,7 @@ def _of_numpy(value: Any, key: str, fallback: Fallback) -> Any:
     return value.tolist()
 
 
-def _plain_key(name: Any) -> Any:
+def _as_key(name: Any) -> Any:
     if name is None or isinstance(name, bool):
         return name
     name = name.item() if isinstance(name, np.generic) else name

@@ -3,13 +3,13 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.fileio.handlers import JsonHandler, file_handlers
 from mmengine.registry import Registry
 from mmengine.registry import registry as mmengine_registry
@@ -22,25 +22,17 @@ TOOLBOXES = ('mmengine', 'mmst', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
 
 
 def check_settings(cfg: Any, scope: str | None) -> Any:
-    """Refuse a config that leads out of the toolboxes; take out, in place, the files it names.
+    """Refuse a config that leads out of the toolboxes; return a copy without the files it names.
 
     Args:
-        cfg: Plain data.
+        cfg: Plain data, or a config's.
         scope (str, optional): The default scope.
 
     Raises:
         TicketError: It names another scope, which mmengine would import.
     """
     _check_scope('default_scope', scope)
-    pending = [cfg]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            _check_entries(value)
-            pending.extend(value.values())
-        elif isinstance(value, (list, tuple)):
-            pending.extend(value)
-    return cfg
+    return _without_files(cfg)
 
 
 @contextmanager
@@ -71,7 +63,18 @@ def only_registered(data: bool = False) -> Iterator[None]:
         yield
 
 
-def _check_entries(settings: dict[Any, Any]) -> None:
+def _without_files(value: Any) -> Any:
+    if isinstance(value, dict):
+        _check_names(value)
+        kind = ConfigDict if isinstance(value, ConfigDict) else dict
+        return kind({key: _without_files(_entry(key, item)) for key, item in value.items()})
+    if isinstance(value, (list, tuple)):
+        items = map(_without_files, value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    return value
+
+
+def _check_names(settings: Mapping[Any, Any]) -> None:
     for key in ('type', '_scope_'):
         value = settings.get(key)
         if isinstance(value, str):
@@ -79,15 +82,21 @@ def _check_entries(settings: dict[Any, Any]) -> None:
             _check_scope(key, value if key == '_scope_' else scope)
     if 'trust_remote_code' in settings:
         raise TicketError('the config has trust_remote_code, and a file may not ask for that')
-    for key, value in settings.items():
-        names_file = isinstance(value, str) and re.search('checkpoint|ckpt|pretrained', str(key))
-        if (names_file and key != 'type') or key == 'pretrained':
-            settings[key] = None
-    init = settings.get('init_cfg')
-    if isinstance(init, dict) and 'checkpoint' in init:
-        settings['init_cfg'] = None
-    elif isinstance(init, list):
-        settings['init_cfg'] = [i for i in init if not isinstance(i, dict) or 'checkpoint' not in i]
+
+
+def _entry(key: Any, value: Any) -> Any:
+    """Return an entry of a config, None where it names a file; initializers lose those of files."""
+    names_file = isinstance(value, str) and re.search('checkpoint|ckpt|pretrained', str(key))
+    if (names_file and key != 'type') or key == 'pretrained':
+        return None
+    if key == 'init_cfg':
+        return [item for item in value if not _reads_file(item)] if isinstance(value, list) else (
+            None if _reads_file(value) else value)
+    return value
+
+
+def _reads_file(initializer: Any) -> bool:
+    return isinstance(initializer, dict) and 'checkpoint' in initializer
 
 
 def _check_scope(key: str, scope: Any) -> None:

@@ -1,4 +1,4 @@
-"""How the files beside this one were made, by the code of commit 4e6601a.
+"""How the files next to this one were made, by the code of commit 4e6601a.
 
     git worktree add ../old 4e6601a
     PYTHONPATH=../old:../old/tests python tests/old_files/make.py FOLDER

@@ -24,7 +24,7 @@ def index(request):
 
 @pytest.fixture
 def each_file_once(monkeypatch):
-    """mmengine reads a base anew for each config, and with it all metafiles of its toolbox."""
+    """mmengine reads a base again for each config, and with it all metafiles of its toolbox."""
     read = functools.lru_cache(maxsize=None)(Config._file2dict)
     monkeypatch.setattr(Config, '_file2dict', staticmethod(
         lambda *args, **kwargs: copy.deepcopy(read(*args, **kwargs))))

@@ -8,11 +8,14 @@ import torch
 from small_nets import TwoBranches, cut_at_random
 from sparse_nets import NarrowClassifier, needs_kernel, pruned
 
+from mmst.costs.latency.build import build_costs
 from mmst.costs.latency.table import Entry, LatencyTable
+from mmst.costs.latency.timed_allocation import build_allocation
 from mmst.costs.latency.work import block_of, kind_of, timed_modules, works_of
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.sparse_block import SparseSearchBlock
 from mmst.errors import ConfigError
+from mmst.pruning.pruner import Pruner
 from mmst.search.surgery import Cut
 from mmst.search.units import find_units
 
@@ -216,3 +219,15 @@ def test_the_costs_of_no_unit_are_counted_where_a_path_is_gone():
         for work in works_of(model, engine).values():
             counts = work()
             assert not np.any([counts.get(name, 0) for name in ('active', 'attends', 'hidden')])
+
+
+def test_errors_name_the_settings_of_the_class_that_asks():
+    with pytest.raises(ConfigError, match=r'^Search\.target_ms = 3.0: .*no table'):
+        build_costs(SHAPE, None, 3., 'Search')
+    with pytest.raises(ConfigError, match=r'^Search\.table = .*no such file'):
+        build_costs(SHAPE, 'none.json', owner='Search').check(TwoBranches())
+    pruner = Pruner(0.5, scope='layer', owner='Prune')
+    for allocation, table, key in ((None, 'none.json', 'table'), ('ms', None, 'allocation'),
+                                   ('ms', 'none.json', 'scope')):
+        with pytest.raises(ConfigError, match=rf'^Prune\.{key} = '):
+            build_allocation(allocation, table, pruner)

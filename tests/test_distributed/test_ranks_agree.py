@@ -1,7 +1,7 @@
 """Removal, pruning, reactivation, recalibration: every process holds the same bits after them.
 
 With ``broadcast_buffers=False`` nothing but equal steps keeps the processes together; wrapping
-anew after a removal sends weights and buffers of the model, but no optimizer state, mask or EMA.
+again after a removal sends weights and buffers of the model, but no optimizer state, mask or EMA.
 """
 import pytest
 import rank_jobs

@@ -1,7 +1,7 @@
 """``sync_bn``: converted norms shrink as plain ones do; where it cannot work it says so.
 
 torch's layer needs a GPU, so here its arithmetic is that of a reference; its conversion by
-mmengine, at each wrapping anew, is the real one.
+mmengine, at each new wrapping, is the real one.
 """
 import pytest
 import rank_gradients

@@ -58,8 +58,8 @@ def test_the_commands_run_one_after_the_other(folder, capfd):
     assert ran[0] == 'mmst demo' and (folder / 'work_dirs/demo/report.html').is_file()
     printed = capfd.readouterr().out
     said = printed.partition('next:')[2].split('s in all')[0]
-    told = [line.strip() for line in said.splitlines() if line.strip().startswith('mmst ')]
-    assert told and told == ran[1:], 'README goes on as the demo says'
+    lines = [line.strip() for line in said.splitlines() if line.strip().startswith('mmst ')]
+    assert lines and lines == ran[1:], 'README goes on as the demo says'
     page = (folder / 'work_dirs/demo/report.html').read_text()
     assert 'always road' in page and 'S+P (recorded)' in page
 

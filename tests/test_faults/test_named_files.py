@@ -23,7 +23,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def place(tmp_path, trained, monkeypatch):
-    """A copy of the run, and beside it files and a folder that are none of its business."""
+    """A copy of the run, and next to it files and a folder that are none of its business."""
     shutil.copytree(trained, tmp_path / 'run' / kills.WORK)
     for name in ('precious', 'precious/epoch_1.pth', 'run/epoch_1.pth',
                  'run/best_score_epoch_1.pth', f'run/{kills.WORK}/notes.txt',

@@ -29,7 +29,7 @@ class Payload:
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
-    """The folder that a payload would make; the test works beside it."""
+    """The folder that a payload would make; the test works next to it."""
     monkeypatch.chdir(tmp_path)
     yield tmp_path / 'made'
     assert not (tmp_path / 'made').exists()

@@ -299,7 +299,7 @@ def test_what_cannot_be_captured_runs_as_before_and_the_log_says_why(part, monke
     assert [step(part) for _ in range(4)] == [(0, None), (1, None), (1, None), (1, None)]
     assert printed == ['Training Part without a CUDA graph: a copy to the host']
     monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
-    assert [step(part, 2) for _ in range(2)] == [(1, None), (2, 1)]  # another may do without
+    assert [step(part, 2) for _ in range(2)] == [(1, None), (2, 1)]  # another may need none
 
 
 def test_a_failure_while_capturing_ends_the_run_with_a_remedy(part, monkeypatch):
@@ -456,26 +456,26 @@ def test_where_memory_runs_out_in_a_capture_all_parts_go_on_without(
 
 
 def test_where_memory_runs_out_for_a_second_size_one_is_kept_from_then_on(part, monkeypatch):
-    told = []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    said = []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: said.append(text))
     step(part), step(part)
     monkeypatch.setattr(graphed, 'capture', out_of_memory)
     step(part, 2), step(part, 2)
     group = part.forward.group
     assert not group.off and group.kept == 1 and not part.forward.forms()
-    assert len(told) == 1 and 'without a CUDA graph of more than one shape of input: ' in told[0]
+    assert len(said) == 1 and 'without a CUDA graph of more than one shape of input: ' in said[0]
     monkeypatch.setattr(graphed, 'capture', lambda module, *_: counted(module))
     step(part, 2), step(part), step(part)
     assert len(part.forward.forms()) == 1
     part.forward.group.drop()
     monkeypatch.setattr(graphed, 'capture', out_of_memory)
     step(part), step(part), step(part)
-    assert group.off and len(told) == 2 and 'without a CUDA graph: ' in told[1]
+    assert group.off and len(said) == 2 and 'without a CUDA graph: ' in said[1]
 
 
 def test_where_memory_runs_out_for_paths_side_by_side_they_are_captured_in_order(part, monkeypatch):
-    told, captured = [], []
-    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: told.append(text))
+    said, captured = [], []
+    monkeypatch.setattr(graphed, 'print_log', lambda text, *_: said.append(text))
     part.forward.group.sides = sides = SideStreams()
 
     def capture(module, leaves, stream, sides):
@@ -485,7 +485,7 @@ def test_where_memory_runs_out_for_paths_side_by_side_they_are_captured_in_order
     monkeypatch.setattr(graphed, 'capture', capture)
     assert [step(part) for _ in range(4)] == [(0, None), (1, None), (2, 1), (2, 2)]
     assert captured == [sides, None] and not part.forward.group.off
-    assert len(told) == 1 and 'without paths side by side in a CUDA graph: CUDA out' in told[0]
+    assert len(said) == 1 and 'without paths side by side in a CUDA graph: CUDA out' in said[0]
 
 
 def with_replays(monkeypatch, fail):

@@ -89,7 +89,7 @@ class Payload:
 
 @pytest.fixture
 def malicious(tmp_path, checkpoint):
-    """A checkpoint with a command beside its weights, and the file that the command makes."""
+    """A checkpoint with a command next to its weights, and the file that the command makes."""
     content = safe_checkpoints.safe_load(checkpoint)
     marker = tmp_path / 'payload_ran'
     content['extra'] = Payload(marker)

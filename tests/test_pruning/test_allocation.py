@@ -1,4 +1,4 @@
-"""Numbers of kept weights, beside all that there could be."""
+"""Numbers of kept weights, against all that there could be."""
 import itertools
 
 import pytest

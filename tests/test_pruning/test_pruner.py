@@ -114,7 +114,7 @@ def test_masks_are_monotone_while_none_is_lifted():
 
 
 def test_searches_lift_the_mask_in_mode_search():
-    """IR-S: until the next prune; one that is due at once is drawn from all weights anew."""
+    """IR-S: until the next prune; one that is due at once is drawn again from all weights."""
     run = Training()
     first = run.step(2).mask
     result = run.step(2, due=False, searched=True)

@@ -73,7 +73,7 @@ def forget(*path):
 
 
 def reset(key):
-    """A function that starts one kind of optimizer state anew."""
+    """A function that starts one kind of optimizer state again."""
 
     def lose(content):
         for state in content['optimizer']['state'].values():

@@ -17,7 +17,7 @@ from .weight_prices import WeightPrices
 
 
 class TimedAllocation(ScopeAllocation):
-    """Chooses each layer's density by what its weights cost, and draws the mask.
+    """Chooses each layer's density by the price of its weights, and draws the mask.
 
     Args:
         aim (str): See :func:`mmst.pruning.allocation.find_worth`.
@@ -25,7 +25,7 @@ class TimedAllocation(ScopeAllocation):
         key (str): Of the setting that names it.
     """
 
-    def __init__(self, aim: str, path: str, key: str = 'PruneHook.table'):
+    def __init__(self, aim: str, path: str, key: str = 'table'):
         super().__init__('global')
         self.aim, self.path, self.key = aim, path, key
         self.model: nn.Module | None = None
@@ -96,29 +96,29 @@ def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,
     Args:
         allocation (str, optional): An aim of :data:`mmst.pruning.allocation.AIMS`.
         table (str, optional): Path of a table that ``mmst profile`` has written.
-        pruner (Pruner): Whose masks these are.
+        pruner (Pruner): Draws masks by it; errors name its ``owner``.
         family (object): The setting ``family``.
 
     Raises:
         ConfigError: One is given without the other, or other settings contradict it.
     """
-    key = 'PruneHook.allocation'
+    key, table_key = f'{pruner.owner}.allocation', f'{pruner.owner}.table'
     check_choice(key, allocation, (*AIMS, None))
     if allocation is None:
         if table is not None:
-            raise config_error('PruneHook.table', table, 'nothing is drawn by it without '
-                               'PruneHook.allocation', "set allocation='ms', or omit it")
+            raise config_error(table_key, table, f'nothing is drawn by it without {key}',
+                               "set allocation='ms', or omit it")
         return pruner.allocation
     if table is None:
         raise config_error(key, allocation, 'it needs the measured times of the network',
-                           'measure a table with mmst profile, and set PruneHook.table to it')
+                           f'measure a table with mmst profile, and set {table_key} to it')
     for name, value, wrong, remedy in (
             ('scope', pruner.scope, pruner.scope != 'global', "set scope='global'"),
             ('criterion', type(pruner.criterion).__name__.lower(),
              type(pruner.criterion) is not Magnitude, "set criterion='magnitude'"),
             ('family', family, family is not None, 'set family=None')):
         if wrong:
-            raise config_error(f'PruneHook.{name}', value, f'{key}={allocation!r} chooses the '
+            raise config_error(f'{pruner.owner}.{name}', value, f'{key}={allocation!r} chooses the '
                                'densities of layers by their magnitude, of one sparsity',
                                f'{remedy}, or allocation=None')
-    return TimedAllocation(allocation, table)
+    return TimedAllocation(allocation, table, table_key)

@@ -19,8 +19,6 @@ from .table import LatencyTable
 from .this_machine import this_machine
 from .work import Index, block_of, timed_modules
 
-_KEY = 'SearchHook.table'
-
 
 class NetworkTimes:
     """Computes the milliseconds of a network with fewer units.
@@ -67,13 +65,14 @@ class TimedCosts(NetworkCosts):
     Args:
         input_shape (Tuple[int, int]): Height and width of the image in pixels.
         path (str): Of the table, which is read when it is first needed.
+        key (str): Of the setting that names it.
     """
 
     unit = 'ms'
 
-    def __init__(self, input_shape: HW, path: str):
+    def __init__(self, input_shape: HW, path: str, key: str = 'table'):
         super().__init__(input_shape)
-        self.path = path
+        self.path, self.key = path, key
         self._forecast: Forecast = lambda model, select: None
 
     @cached_property
@@ -83,7 +82,7 @@ class TimedCosts(NetworkCosts):
         Raises:
             ConfigError: There is none, or it is damaged.
         """
-        return LatencyTable.load(self.path, _KEY)
+        return LatencyTable.load(self.path, self.key)
 
     def check(self, model: nn.Module) -> None:
         """Refuse networks and units that the table does not cover.
@@ -91,18 +90,19 @@ class TimedCosts(NetworkCosts):
         Raises:
             ConfigError: Naming the first module or group.
         """
-        self.table.check_covers(model, _KEY, self.path, self.input_shape)
+        self.table.check_covers(model, self.key, self.path, self.input_shape)
         places = unit_places(model)
         for name in find_units(model):
             if name not in places:
-                raise config_error(_KEY, self.path, f'it has no time of the units {name}',
-                                   'set SearchHook.units="declared", or leave target_ms out')
+                raise config_error(self.key, self.path, f'it has no time of the units {name}',
+                                   'search declared units alone (units="declared"), or without '
+                                   'milliseconds')
 
     def warning(self) -> str | None:
         """Say that times were measured on another machine; None where they were on this one."""
         differs = self.table.differs_from(this_machine())
-        return (f'{_KEY} = {self.path!r}: {differs}. That is right where tickets are to run there; '
-                'else measure one here with mmst profile.') if differs else None
+        return (f'{self.key} = {self.path!r}: {differs}. That is right where tickets are to run '
+                'there; else measure one here with mmst profile.') if differs else None
 
     def foresee(self, forecast: Forecast) -> None:
         """Count under the mask that ``forecast`` gives, see :data:`Forecast`; before, all weights

@@ -46,9 +46,10 @@ class CompactProgram:
     def write(self) -> int:
         """Append all steps; returns the last map."""
         network, program = self.network, self.program
-        if len(network.network._outputs) != 1:
+        outputs = network.network.output_names
+        if len(outputs) != 1:
             raise TicketError('the C library runs networks of one output, and this one has '
-                              f'{len(network.network._outputs)}. Remedy: export it as onnx.')
+                              f'{len(outputs)}. Remedy: export it as onnx.')
         image = network.image
         if image and any(self._reads_image(step) for step in network.steps):
             self.places[image] = program.step(IMAGE, program.new(), -1)
@@ -60,7 +61,7 @@ class CompactProgram:
             for name in network.last_use.get(step.node, ()):
                 if name in self.places:
                     program.free(self.places.pop(name))
-        return self.places[network.network._outputs[0]]
+        return self.places[outputs[0]]
 
     def _reads_image(self, step: Step) -> bool:
         return not step.stem and any(self.network.image in node.inputs

@@ -38,6 +38,8 @@ class CompactNetwork(BaseModule):
     computes_once = True
     #: Constants of one input size instead of the maps, once frozen.
     frozen: nn.ModuleDict | None
+    #: Nodes whose maps are the outputs.
+    output_names: list[str]
 
     def __init__(self, graph: str | Mapping[str, Any], channels_last: bool = True,
                  init_cfg: dict | None = None):
@@ -71,10 +73,14 @@ class CompactNetwork(BaseModule):
         size = x.shape[-2], x.shape[-1]
         values = dict(self._static_maps(x, size))
         for node in self._dynamic:
-            values[node.name] = self._compute(node, values, size, x)
+            values[node.name] = self.compute(node, values, size, x)
             for name in self._last_use.get(node.name, ()):
                 values.pop(name, None)
-        outputs = [values[name].expand(x.shape[0], -1, -1, -1) for name in self._outputs]
+        return self.outputs(values, x.shape[0])
+
+    def outputs(self, values: Mapping[str, Tensor], images: int) -> tuple[Tensor, ...]:
+        """Return the network's outputs for a number of images, from the maps of its nodes."""
+        outputs = [values[name].expand(images, -1, -1, -1) for name in self.output_names]
         return tuple(out.flatten(1) if self._flatten else out for out in outputs)
 
     def freeze(self, size: tuple[int, int]) -> None:
@@ -103,7 +109,7 @@ class CompactNetwork(BaseModule):
                 self.nodes[node.name] = layer
                 node.tensors = {}
         self._flatten = graph.flatten
-        self._outputs = list(graph.outputs)
+        self.output_names = list(graph.outputs)
         self._dynamic = [n for n in graph if not fixed[n.name]]
         self._static = [n for n in graph if fixed[n.name]]
         read = {name for n in self._dynamic for name in n.inputs} | set(graph.outputs)
@@ -128,11 +134,11 @@ class CompactNetwork(BaseModule):
     def _compute_static(self, x: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
         values: dict[str, Tensor] = {}
         for node in self._static:
-            values[node.name] = self._compute(node, values, size, x)
+            values[node.name] = self.compute(node, values, size, x)
         return {name: values[name] for name in self._borders}
 
-    def _compute(self, node: Node, values: Mapping[str, Tensor], size: tuple[int, int],
-                 image: Tensor | None = None) -> Tensor:
+    def compute(self, node: Node, values: Mapping[str, Tensor], size: tuple[int, int],
+                image: Tensor | None = None) -> Tensor:
         """Return a node's map; ``image``: the image, or a tensor of its type, for nodes without
         inputs.
         """

@@ -38,7 +38,10 @@ class Deployed(nn.Module):
         self.eval()
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return image: (N, channels, height, width), normalised as in training.
+        """Return the head's outputs.
+
+        Args:
+            image (Tensor): (N, channels, height, width), normalised as in training.
 
         Returns:
             Tensor | Tuple[Tensor, ...]: The output; several as :meth:`outputs_by_name` orders them.

@@ -16,7 +16,7 @@ ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
 def sample_images(ticket: Ticket, input_shape: tuple[int, int], folder: str | None = None,
                   count: int = 2) -> Tensor:
-    """Return (count, 3, height, width): a folder's first images, or noise, the same each time.
+    """Return images (count, 3, height, width): a folder's first, or noise, the same each time.
 
     They are resized and normalised as the ticket's network takes them.
 

@@ -30,7 +30,7 @@ TOLERANCE, HALF_TOLERANCE = 1e-4, 1e-2
 
 def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
                 metadata: dict[str, Any] | None = None, settings: OnnxSettings | None = None,
-                tell: Callable[[str], None] = lambda step: None) -> None:
+                log: Callable[[str], None] = lambda step: None) -> None:
     """Write an ONNX file with weights inside; batch, height and width are dynamic.
 
     A single output is named ``output``, several as :func:`.outputs.named_outputs` says. Height and
@@ -42,7 +42,7 @@ def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
         opset (int): Version of the operator set. Defaults to 18.
         metadata (dict, optional): Plain data; each entry becomes a property of the model, as JSON.
         settings (OnnxSettings, optional): All others, in place of ``opset``.
-        tell (Callable): Is called with each step that begins.
+        log (Callable): Is called with each step that begins.
 
     Raises:
         ConfigError: A package is missing, or the opset cannot be written.
@@ -57,7 +57,7 @@ def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
     try:
         with silent():
             from .onnx_graph.model import make_model
-            model = make_model(network, image, names, settings, tell)
+            model = make_model(network, image, names, settings, log)
     except Exception as error:  # the exporter raises all kinds
         raise TicketError('the network cannot be exported to ONNX with opset '
                           f'{settings.opset} at {network.input_shape}: {plain_words(error)}. '
@@ -66,7 +66,7 @@ def export_onnx(network: Deployed, path: str | Path, opset: int = 18,
     for key, value in (metadata or {}).items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, json.dumps(value)
-    tell('writing the file')
+    log('writing the file')
     files.write_bytes(path, model.SerializeToString())
 
 
@@ -88,7 +88,7 @@ def check_onnx(path: str | Path, network: Deployed, images: Tensor,
 
     Args:
         path (str | Path): The file.
-        network (Deployed): What it should compute.
+        network (Deployed): The reference.
         images (Tensor): (N, channels, H, W), normalised.
         settings (Mapping, optional): Normalisation, for files that take pixels; see
             :func:`.images.pixels_of`.
@@ -133,7 +133,7 @@ def compare(path: str | Path, network: Deployed, images: Tensor,
 
     Args:
         path (str | Path): The file.
-        network (Deployed): What it should compute.
+        network (Deployed): The reference.
         images (Tensor): Compared are the batch of all of them, and one alone.
         run (Callable): Returns the file's outputs for images.
         tolerance (float): The largest difference that is accepted.

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path
 
-#: Class of a head, by its own name or a parent's, to the names of what its ``forward`` returns.
+#: Class of a head, by its own name or a parent's, to the names of its outputs.
 HEADS = {
     'RTMCCHead': ('simcc_x', 'simcc_y'),
     'SimCCHead': ('simcc_x', 'simcc_y'),

@@ -34,7 +34,7 @@ class Timed:
         return float(np.quantile(self.whole, QUANTILE)) / 1e6
 
     def repetition_error(self) -> float:
-        """Return how far two halves of the calls differ, as a share: what the machine adds."""
+        """Return how far two halves of the calls differ, as a share: the machine's own noise."""
         halves = [float(np.quantile(self.whole[i::2], QUANTILE)) for i in range(2)
                   if len(self.whole) > i]
         return abs(halves[0] / halves[-1] - 1)

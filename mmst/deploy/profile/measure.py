@@ -26,7 +26,7 @@ NETWORKS, CHECKED, ROUNDS = 40, 10, 20
 def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sparse',
             threads: int = 1, networks: int = NETWORKS, checked: int = CHECKED,
             rounds: int = ROUNDS, seed: int = 0,
-            tell: Callable[[str], object] = lambda line: None) -> LatencyTable:
+            log: Callable[[str], object] = lambda line: None) -> LatencyTable:
     """Return the costs of a supernet's modules, measured on this machine.
 
     Networks of many widths, numbers of tokens and densities are drawn from it, and their modules
@@ -40,8 +40,8 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
         threads (int): Of the engine. Defaults to 1.
         networks, checked, rounds (int): Networks to learn from, others to check by, and calls of
             each that count.
-        seed (int): Of what is drawn. Defaults to 0.
-        tell (Callable): Takes a line for each step that is done.
+        seed (int): Of the random networks. Defaults to 0.
+        log (Callable): Takes a line for each step that is done.
 
     Raises:
         ConfigError: The network has no search blocks, or a setting makes no sense.
@@ -64,10 +64,10 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
         works.append({path: work() for path, work in works_of(model, engine).items()})
         paths = list(kinds) if number < networks else ()
         timed.append(prepare_network(model, engine, threads, paths))
-        tell(f'network {number + 1} of {networks + checked} is drawn')
+        log(f'network {number + 1} of {networks + checked} is drawn')
     for number in range(rounds):
         take_times(timed, image, 1, threads)
-        tell(f'round {number + 1} of {rounds} is timed')
+        log(f'round {number + 1} of {rounds} is timed')
     parts = [network.of_modules() for network in timed[:networks]]
     table = replace(empty, modules={
         path: fit_entry(kind, [own[path] for own in works[:networks]], [t[path] for t in parts])

@@ -51,4 +51,4 @@ class LayerModule(KernelModule, Generic[S]):
 
     @abstractmethod
     def lay_out(self, size: tuple[int, int]) -> tuple[S, Layout]:
-        """Make what :meth:`plan` keeps."""
+        """Make a structure and a layout for :meth:`plan`, which keeps them."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...errors import TrainingError, config_error
-from ...kernels.native.build import build_or_tell, is_built
+from ...kernels.native.build import build_or_log, is_built
 
 Kind = TypeVar('Kind', bound='Structure')
 
@@ -20,7 +20,7 @@ def _fields(kind: Any, names: str) -> list:
 
 
 class Structure(ctypes.Structure):
-    """Allows copies and pickles: :func:`fill` fills it again from the same values."""
+    """Allows copies and pickles: each is made again from the same values."""
 
     def __reduce__(self):
         return _refill, (type(self), self.values)
@@ -127,7 +127,7 @@ def _check_int32(low: int | np.integer, high: int | np.integer) -> None:
 @cache
 def kernel() -> ctypes.CDLL | None:
     """Return the compiled functions, or None where they cannot be had; the log says why."""
-    library = build_or_tell(
+    library = build_or_log(
         SOURCE, 'Sparse inference without its kernel, by torch\'s dense layers')
     if library is None:
         return None

@@ -115,8 +115,8 @@ class Resize(GraphNode):
         return out
 
 
-class Double(GraphNode):
-    """Enlarges a map to twice its size (nearest), then to its level's where that is not the same.
+class LevelNode(GraphNode):
+    """Computes an operation whose result has the size of a level.
 
     Args:
         level (int): How often the image's height and width are halved in the result.
@@ -126,6 +126,11 @@ class Double(GraphNode):
     def __init__(self, level: int, settings: EngineSettings):
         super().__init__(settings)
         self.level = level
+
+
+class Double(LevelNode):
+    """Enlarges a map to twice its size (nearest), then to its level's where that is not the same.
+    """
 
     def forward(self, inputs: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         x, wanted = inputs[0], size_at(size, self.level)
@@ -147,17 +152,8 @@ class Mean(GraphNode):
         return out
 
 
-class Ones(GraphNode):
-    """Makes a channel of ones.
-
-    Args:
-        level (int): How often the image's height and width are halved.
-        settings (EngineSettings): Shared by the modules of a network.
-    """
-
-    def __init__(self, level: int, settings: EngineSettings):
-        super().__init__(settings)
-        self.level = level
+class Ones(LevelNode):
+    """Makes a channel of ones."""
 
     def forward(self, inputs: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         return self._new(1, 1, size_at(size, self.level)).fill_(1)

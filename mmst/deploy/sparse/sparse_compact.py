@@ -37,7 +37,7 @@ class SparseCompactNetwork(KernelModule):
 
     Attributes:
         steps (List[Step]): In order.
-        parts (nn.ModuleDict): What runs each, by its number; those that are missing stay torch's.
+        parts (nn.ModuleDict): The module of each, by its number; torch runs those without one.
 
     Shape:
         As of the compacted network.
@@ -67,18 +67,17 @@ class SparseCompactNetwork(KernelModule):
                     if isinstance(m, (nn.Conv2d, StaticConv))), default=0)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        network, size = self.network, (x.shape[-2], x.shape[-1])
+        size = x.shape[-2], x.shape[-1]
         fixed = recent(self._plans, size, lambda: self._static_maps(x), self.settings.sizes_kept)
         values = self._compute(dict(fixed), x, static=False)
-        outputs = [values[name].expand(x.shape[0], -1, -1, -1) for name in network._outputs]
-        return tuple(out.flatten(1) if network._flatten else out for out in outputs)
+        return self.network.outputs(values, x.shape[0])
 
     def _static_maps(self, x: Tensor) -> dict[str, Tensor]:
         """Return the maps that do not depend on the image and are read by those that do."""
         values = self._compute({}, x[:1], static=True)
         read = {name for step in self.steps if not step.static
                 for node in self.nodes[step.node] for name in node.inputs}
-        read = (read | set(self.network._outputs)) - {self.image}
+        read = (read | set(self.network.output_names)) - {self.image}
         return {name: value for name, value in values.items() if name in read}
 
     def _compute(self, values: dict[str, Tensor], x: Tensor, static: bool) -> dict[str, Tensor]:
@@ -127,7 +126,7 @@ class SparseCompactNetwork(KernelModule):
         """Return the nodes of a step one by one, as the compacted network computes them."""
         found, size = dict(values), (image.shape[-2], image.shape[-1])
         for node in self.nodes[step.node]:
-            found[node.name] = self.network._compute(node, found, size, image)
+            found[node.name] = self.network.compute(node, found, size, image)
         return found[step.node]
 
     def _within(self, step: Step) -> list[Node]:
@@ -183,7 +182,7 @@ class SparseCompactNetwork(KernelModule):
                 last.update((source, step.node) for source in node.inputs)
         found: dict[str, list[str]] = {}
         for name, reader in last.items():
-            if name not in self.network._outputs:
+            if name not in self.network.output_names:
                 found.setdefault(reader, []).append(name)
         return found
 

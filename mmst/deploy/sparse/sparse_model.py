@@ -64,7 +64,7 @@ class SparseModel(nn.Module):
         self.blocks: dict[str, int] = sparsify(self.model, self.settings, max_density)
         if self.channels is not None:
             self.model.float()
-        tell(self.blocks, self.channels is not None)
+        log_blocks(self.blocks, self.channels is not None)
         if int8 and not round_weights(self.model):
             raise config_error('int8', int8, 'no layer of the network runs by the sparse kernel',
                                'omit it')
@@ -128,7 +128,7 @@ class SparseModel(nn.Module):
         return super().train(False)
 
 
-def tell(blocks: dict[str, int], ours: bool) -> None:
+def log_blocks(blocks: dict[str, int], ours: bool) -> None:
     """Log how much of a network the kernel runs; a warning where that is nothing."""
     if blocks['sparse'] or kernel() is None:
         print_log('Sparse inference: {sparse} blocks by the kernel, {dense} dense ones.'.format(

@@ -33,9 +33,9 @@ class TransformerPlan:
         self.constant = torch.where(alive, 0., shift).numpy()
         self.structure, self.channels = None, np.zeros(0, np.int32)
         if bool(alive.any()):
-            self.structure = self._fill(module, output[alive], shift[alive], alive)
+            self.structure = self._lay_out(module, output[alive], shift[alive], alive)
 
-    def _fill(self, module: LightweightTransformer, output: Tensor, bias: Tensor,
+    def _lay_out(self, module: LightweightTransformer, output: Tensor, bias: Tensor,
               alive: Tensor) -> Transformer:
         weight, shift = fold_bn(module.input_proj.weight.flatten(1), module.input_bn)
         places = module.coordinates.double().flatten(2)[0]

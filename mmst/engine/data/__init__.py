@@ -52,7 +52,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             if dataset is None:
                 continue
             check_endings(key, dataset)
-            _fill(key, settings, dataset)
+            _read_list(key, settings, dataset)
             infos = list(_pick_entries(dataset))
         with explaining(places, key):
             check_outputs(cfg, key, dataset, infos)
@@ -90,7 +90,7 @@ def _build(settings: ConfigDict) -> BaseDataset | None:
     return None if getattr(dataset, 'download', False) else dataset
 
 
-def _fill(key: str, settings: ConfigDict, dataset: BaseDataset) -> None:
+def _read_list(key: str, settings: ConfigDict, dataset: BaseDataset) -> None:
     """Read the list of images; files that are not there are the system's to name.
 
     Raises:

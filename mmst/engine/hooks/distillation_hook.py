@@ -26,7 +26,7 @@ _MODULE = 'DistillationHook.module'
 
 @HOOKS.register_module()
 class DistillationHook(IntervalHook):
-    """Adds to the loss how far the pruned network's logits are from a teacher's.
+    """Adds the distance of the pruned network's logits from a teacher's to the loss.
 
     It does so only while a mask is in force. The teacher sees the same images, without dropout and
     auxiliary heads. By default it is the run's own dense network: the average of its weights over

@@ -20,8 +20,8 @@ from ..run.coverage import log_coverage
 from ..run.events import add_event
 from ..run.offered_units import accept_ticket
 from ..run.plan import RunPlan
-from ..run.rewrap import rewrap
-from ..run.runner_views import models, refresh_averaged, unwrap
+from ..run.rewrap import follow_loaded
+from ..run.runner_views import models, unwrap
 from ..run.stretched_schedulers import keep_progress, stretch_schedulers
 from ..run.ticket_source import TicketSource
 from .mask_hook import MaskHook
@@ -123,8 +123,7 @@ class FixedMaskHook(MaskHook):
         self.mask.check_fits({n: p.shape for n, p in unwrap(runner).named_parameters()})
         self.sparsity = self.mask.sparsity
         self.in_force(runner).put(self.mask)
-        refresh_averaged(runner)
-        rewrap(runner)
+        follow_loaded(runner)
         log_coverage(runner, self)
         if self._loaded is None:
             add_event(runner, 'prune', 0, ratio=self.sparsity, sparsity=self.sparsity,

@@ -17,13 +17,13 @@ from ...pruning.pruner import Pruner, PruneResult
 from ...registry import HOOKS
 from ...settings.checks import check_flag
 from ..run.coverage import log_coverage
-from ..run.events import add_event, follows, happened
+from ..run.events import add_event, is_lifted_at
 from ..run.invariant import check_pruned_are_zero
 from ..run.mask_state import MASK, RETURNED, restore
 from ..run.plan import RunPlan
-from ..run.pruning_context import RunnerContext, rehearse_draw
-from ..run.rewrap import rewrap
-from ..run.runner_views import find_hook, refresh_averaged, unwrap
+from ..run.pruning_context import RunnerContext, rehearse_draw, spread_schedule
+from ..run.rewrap import follow_loaded
+from ..run.runner_views import find_hook, unwrap
 from ..run.since_return import SinceReturn
 from ..run.steps import counts_iterations, has_ended, max_steps
 from .interval_hook import check_interval
@@ -122,15 +122,9 @@ class PruneHook(MaskHook):
 
     def before_train(self, runner: Runner) -> None:
         self.pruner.allocation.follow(unwrap(runner))
-        reached = self.pruner.begin(max_steps(runner) // self.interval)
-        if reached < self.sparsity:
-            runner.logger.warning(
-                f'PruneHook.interval = {self.interval}: the schedule ends at {reached:.0%} of the '
-                f'target {self.sparsity:.0%}; the last step draws the rest at once.')
+        spread_schedule(runner, self.pruner, self.interval)
         if find_hook(runner, SearchHook) is None:
-            # The file that was loaded may hold a searched network.
-            refresh_averaged(runner)
-            rewrap(runner)
+            follow_loaded(runner)
         ema = find_hook(runner, EMAHook) if self.pruner.revives else None
         self._averages = SinceReturn(ema) if ema is not None else None
         log_coverage(runner, self)
@@ -159,15 +153,14 @@ class PruneHook(MaskHook):
         result = self.pruner.step(
             self.in_force(runner), step // self.interval, due=step % self.interval == 0,
             searched=search is not None and search.last_search == step,
-            last=step == max_steps(runner), tell=lambda lifted: self._record(runner, step, lifted),
-            context=RunnerContext(runner, step))
+            last=step == max_steps(runner), context=RunnerContext(runner, step),
+            on_lift=lambda lifted: self._record(runner, step, lifted))
         self._record(runner, step, replace(result, revived=None))
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """End at the target sparsity, also a run that is stopped early."""
         self._record(runner, step, self.pruner.stop(
-            self.in_force(runner), follows(runner, 'reactivate', 'prune') and happened(
-                runner, step, 'reactivate'), RunnerContext(runner, step)))
+            self.in_force(runner), is_lifted_at(runner, step), RunnerContext(runner, step)))
 
     def after_run(self, runner: Runner) -> None:
         if has_ended(runner) and self.at_target(runner):

@@ -80,7 +80,7 @@ class SearchHook(IntervalHook):
             'use the size that the network is deployed at, e.g. (512, 1024)')
         self.warmup = check_number('SearchHook.warmup', warmup, low=0, whole=True,
                                    remedy='use the paper\'s 25')
-        self.costs = build_costs(self.input_shape, table, target_ms)
+        self.costs = build_costs(self.input_shape, table, target_ms, 'SearchHook')
         self.searcher = Searcher(
             self.costs, threshold, rho, resource_aware, target_flops, target_params, divisor,
             minimum, leave_alone, importance, target_ms, owner='SearchHook')

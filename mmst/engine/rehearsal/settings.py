@@ -218,7 +218,7 @@ def check_update(places: Places, before: list[Tensor], after: list[Tensor], sure
 
 
 def check_metrics(runner: Runner, places: Places, metrics: dict[str, Any]) -> None:
-    """Refuse names of metrics that the evaluator does not give, and loops that tell no hook."""
+    """Refuse names of metrics that the evaluator does not give, and loops that call no hook."""
     if isinstance(runner.val_loop, TestLoop):
         raise config_error('val_cfg.type', 'TestLoop', 'hooks that wait for an evaluation would '
                            'not be called', "use 'ValLoop'")

@@ -29,16 +29,16 @@ class SearchesUnits(Protocol):
     searcher: Searcher
 
 
-def log_coverage(runner: Runner, teller: Hook) -> None:
+def log_coverage(runner: Runner, caller: Hook) -> None:
     """Log one line: which share of all parameters is prunable, searched, or neither.
 
     Args:
         runner (Runner): With all its hooks, and its model as it begins to train.
-        teller (Hook): The caller. Of a ``PruneHook`` and a ``SearchHook`` the former tells.
+        caller (Hook): Of a ``PruneHook`` and a ``SearchHook`` the former's call logs it.
     """
     prune = next((hook for hook in runner.hooks if isinstance(hook, PrunesWeights)), None)
     search = next((hook for hook in runner.hooks if isinstance(hook, SearchesUnits)), None)
-    if teller is not (prune or search):
+    if caller is not (prune or search):
         return
     model = unwrap(runner)
     weights, parts = ({}, ()) if prune is None else (prune.weights(runner), prune.select['parts'])

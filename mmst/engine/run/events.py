@@ -33,6 +33,11 @@ def follows(runner: Runner, kind: str, *others: str) -> bool:
     return bool(kinds) and kinds[-1] == kind
 
 
+def is_lifted_at(runner: Runner, step: int) -> bool:
+    """Return whether the mask was lifted at ``step``, and none was drawn since."""
+    return follows(runner, 'reactivate', 'prune') and happened(runner, step, 'reactivate')
+
+
 def describe(event: Mapping[str, Any]) -> str:
     """Return an event as text for the log."""
     return _DESCRIBE[event['kind']](event)

@@ -43,7 +43,7 @@ def fingerprint(runner: Runner, statistics: bool = True) -> dict[str, Named]:
 
 
 def checksums(tensors: Iterable[tuple[str, Tensor]]) -> Named:
-    """Name to checksum of the tensor's bits; memory format does not matter."""
+    """Return name to checksum of the tensor's bits; memory format does not matter."""
     return {name: zlib.crc32(_bits(tensor)) for name, tensor in tensors}
 
 

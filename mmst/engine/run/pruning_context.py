@@ -11,6 +11,7 @@ from ...pruning.pruner import Pruner
 from .agreement import take_from_first_rank
 from .batches import criterion_gradients, show_inputs
 from .runner_views import averaged_model, evaluated_model
+from .steps import max_steps
 
 _KEY = 'PruneHook.criterion'
 
@@ -37,6 +38,15 @@ class RunnerContext(PruningContext):
 
     def agree(self, kept: Tensor) -> None:
         take_from_first_rank(kept)
+
+
+def spread_schedule(runner: Runner, pruner: Pruner, interval: int) -> None:
+    """Spread a pruner's schedule over the run; the log warns where it ends below its target."""
+    reached = pruner.begin(max_steps(runner) // interval)
+    if reached < pruner.sparsity:
+        runner.logger.warning(
+            f'{pruner.owner}.interval = {interval}: the schedule ends at {reached:.0%} of the '
+            f'target {pruner.sparsity:.0%}; the last step draws the rest at once.')
 
 
 def rehearse_draw(runner: Runner, pruner: Pruner, weights: Mapping[str, nn.Parameter],

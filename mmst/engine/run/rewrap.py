@@ -6,6 +6,13 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...openmmlab.internals import compile_step
+from .runner_views import refresh_averaged
+
+
+def follow_loaded(runner: Runner) -> None:
+    """Let averages and wrapper follow a file that was loaded: it may hold a searched network."""
+    refresh_averaged(runner)
+    rewrap(runner)
 
 
 def rewrap(runner: Runner) -> None:

@@ -1,5 +1,4 @@
-"""Averages of returned weights over the time since their return."""
-
+"""Averages returned weights over the time since their return."""
 from collections.abc import Mapping
 
 import torch

@@ -1,4 +1,4 @@
-"""Ends of runs that somebody else decides: SIGTERM and SIGINT (Ctrl-C).
+"""Ends runs at the wish of others: by SIGTERM and SIGINT (Ctrl-C).
 
 The first signal is noted only, so that the run can end where it loses nothing; a second one ends
 the process at once, by the system's own means, even where it hangs.

@@ -11,7 +11,7 @@ _PROGRESS = ('last_step', '_global_step', '_last_value')
 
 
 def keep_progress(checkpoint: dict[str, Any]) -> None:
-    """Leave of the schedulers' states their progress alone, before they are loaded."""
+    """Keep nothing but the progress of the schedulers' states, before they are loaded."""
     for state in _as_list(checkpoint.get('param_schedulers')):
         for key in set(state) - set(_PROGRESS):
             del state[key]

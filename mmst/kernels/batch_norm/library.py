@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..native.build import build_or_tell
+from ..native.build import build_or_log
 
 SOURCE = Path(__file__).parent / 'kernel' / 'batch_norm.cpp'
 #: Names of the types in the functions' names.
@@ -29,7 +29,7 @@ class Norm(Structure):
 @cache
 def kernel() -> ctypes.CDLL | None:
     """Return the compiled functions, or None where they cannot be had; the log says why."""
-    return build_or_tell(SOURCE, 'Training without the BN kernel, by torch\'s layers')
+    return build_or_log(SOURCE, 'Training without the BN kernel, by torch\'s layers')
 
 
 def forward(x: Tensor, bn: nn.BatchNorm2d, relu: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..native.build import build_or_tell
-from ..settled import mark_constant
+from ..constant_result import mark_constant
+from ..native.build import build_or_log
 from .maps import channels_last, empty_map
 
 SOURCE = Path(__file__).parent / 'kernel' / 'depthwise.cpp'
@@ -37,7 +37,7 @@ class Maps(Structure):
 @cache
 def kernel() -> ctypes.CDLL | None:
     """Return the compiled functions, or None where they cannot be had; the log says why."""
-    return build_or_tell(SOURCE, 'Training without the depthwise kernel, by torch\'s convolutions')
+    return build_or_log(SOURCE, 'Training without the depthwise kernel, by torch\'s convolutions')
 
 
 @mark_constant

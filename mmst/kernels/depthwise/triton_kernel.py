@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ..settled import mark_constant
+from ..constant_result import mark_constant
 from .library import out_shape
 from .maps import channels_last, empty_map
 

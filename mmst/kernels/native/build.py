@@ -119,8 +119,8 @@ def _load_any(folder: Path, name: str) -> ctypes.CDLL:
     raise BuildError('no C++ compiler found (set CXX, or install g++ or clang++)')
 
 
-def build_or_tell(source: Path, instead: str) -> ctypes.CDLL | None:
-    """Return the library of a kernel, or None: then the log tells ``instead`` and why."""
+def build_or_log(source: Path, instead: str) -> ctypes.CDLL | None:
+    """Return the library of a kernel, or None: then the log gives ``instead`` and the reason."""
     try:
         return build(source)
     except BuildError as error:

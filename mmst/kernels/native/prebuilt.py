@@ -67,7 +67,7 @@ def prebuild(package: Path, folder: Path) -> list[Path]:
         folder (Path): Gets the libraries.
 
     Returns:
-        list[Path]: What has been written.
+        list[Path]: The files that have been written.
     """
     made: list[Path] = []
     try:

@@ -27,7 +27,7 @@ class Row:
     """Describes one network.
 
     Args:
-        name (str): What stands in the table.
+        name (str): Its name in the table.
         params (float, optional): Parameters that are kept.
         megabytes (float, optional): As it is stored, weights in single precision.
         macs (float, optional): Multiply-adds of an image, of kept weights.
@@ -54,7 +54,7 @@ def compare(ticket: Ticket, summary: Mapping[str, Any], record: Mapping[str, Any
     Args:
         ticket (Ticket): The demo's.
         summary (Mapping): Its ``ticket.json``.
-        record (Mapping): What ``benchmarks/demo_baselines.py`` has written of this demo: the
+        record (Mapping): The record of this demo by ``benchmarks/demo_baselines.py``: the
             networks ``dense``, ``searched`` and ``pruned``; may be empty.
         cfg (Config): The demo's config; its validation data are read.
         metric (str): The score's name.

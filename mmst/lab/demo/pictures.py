@@ -50,7 +50,7 @@ def draw_samples(demo: Demo, cfg: Config, ticket: Ticket, summary: Mapping[str, 
         cfg (Config): The demo's.
         ticket (Ticket): Its ticket.
         summary (Mapping): The ticket's ``ticket.json``.
-        recorded (Path): File of what S+P has predicted, of :func:`save_drawn`.
+        recorded (Path): File of S+P's predictions, of :func:`save_drawn`.
         pruned (Mapping): Record of S+P, for the title.
         path (Path): PNG file to write.
     """
@@ -71,7 +71,7 @@ def draw_samples(demo: Demo, cfg: Config, ticket: Ticket, summary: Mapping[str, 
 
 
 def save_drawn(demo: Demo, cfg: Config, ticket: Ticket, path: Path) -> None:
-    """Write what a network predicts for the images that :func:`draw_samples` shows."""
+    """Write a network's predictions for the images that :func:`draw_samples` shows."""
     view = view_of(cfg)
     subjects = dict(zip(demo.shown, view.subjects(demo.shown), strict=True))
     save_samples(_predict(view, ticket, subjects), path)

@@ -1,4 +1,4 @@
-"""Keeps what a network predicts for images of a demo's picture in a JSON file."""
+"""Keeps a network's predictions for images of a demo's picture in a JSON file."""
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from mmengine.structures import InstanceData
 def save_samples(samples: Mapping[int, Any], path: Path) -> None:
     """Write predictions, data samples of mmpretrain or mmpose by the number of their image."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = {str(index): _plain(sample) for index, sample in samples.items()}
+    found = {str(index): _as_lists(sample) for index, sample in samples.items()}
     path.write_text(json.dumps(found, indent=1) + '\n')
 
 
@@ -29,7 +29,7 @@ def load_samples(path: Path, subjects: Mapping[int, Any]) -> dict[int, Any] | No
     return {index: _sample(found[str(index)], subject) for index, subject in subjects.items()}
 
 
-def _plain(sample: Any) -> dict[str, list]:
+def _as_lists(sample: Any) -> dict[str, list]:
     if 'pred_score' in sample:
         return dict(scores=_round(sample.pred_score))
     people = sample.pred_instances

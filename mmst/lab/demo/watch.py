@@ -1,6 +1,6 @@
 """Shows a training's progress: a bar with the time left, its events and its scores.
 
-All that the training prints goes to a file; the screen gets what a reader wants to know.
+All that the training prints goes to a file; the screen gets the few lines that a reader wants.
 """
 import os
 import re
@@ -73,7 +73,7 @@ def run_watched(command: Sequence[str], log: Path, watcher: Watcher, **settings:
     Args:
         command (Sequence[str]): The program and its arguments.
         log (Path): The file; it is added to.
-        watcher (Watcher): What shows the progress.
+        watcher (Watcher): Shows the progress.
         **settings: Of ``subprocess.Popen``.
 
     Returns:

@@ -43,7 +43,7 @@ class RunData:
         starts (List[str]): When processes began to work at it.
         weights (Path, optional): Ticket or checkpoint that the network can be taken from.
         notes (List[str]): Sentences about missing files.
-        baselines (List[Baseline]): What the run is compared with.
+        baselines (List[Baseline]): Networks that the run is compared with.
     """
     name: str
     run: Mapping[str, Any]
@@ -131,7 +131,7 @@ def collect(work_dir: str | Path) -> RunData:
     run, entries = timeline.read(folder)
     weights, checkpoint = _checkpoint(folder, run is None, notes)
     if run is None:
-        entries = _plain(_events(checkpoint))
+        entries = _through_json(_events(checkpoint))
     if not entries and weights is None and not (folder / 'ticket.json').is_file():
         raise config_error('WORK_DIR', str(work_dir), 'holds no run: neither timeline.jsonl nor a '
                            'checkpoint nor ticket.json', 'give the work directory of a training '
@@ -168,7 +168,7 @@ def _events(checkpoint: Mapping[str, Any]) -> list[Entry]:
     return list((hub.get('runtime_info') or {}).get(KEY, []))
 
 
-def _plain(value: Any) -> Any:
+def _through_json(value: Any) -> Any:
     """Return a value as it comes back from a JSON file."""
     return json.loads(json.dumps(value))
 

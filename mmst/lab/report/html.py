@@ -25,5 +25,5 @@ def fold(title: str, content: str) -> str:
 
 
 def _is_number(cell: Any) -> bool:
-    """Return a number or a number as text, with its unit or sign."""
+    """Return whether a cell is a number, or one as text with its unit or sign."""
     return str(cell).replace(',', '').replace('.', '').strip('%- ').isdigit()

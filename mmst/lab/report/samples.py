@@ -50,7 +50,7 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
         return [Sample(None, f'The run has no {missing} to draw samples with.')]
     try:
         with only_registered(data=True):
-            return _draw(copy.deepcopy(data.cfg), data, data.weights, count)
+            return _draw(data.cfg, data, data.weights, count)
     except Exception as error:  # Data sets and models of any toolbox: anything can come.
         line = ' '.join(str(error).split())[:300]
         return [Sample(None, f'Samples could not be drawn ({type(error).__name__}: {line}). '
@@ -60,13 +60,12 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
 
 def _draw(cfg: Config, data: RunData, weights: Path, count: int) -> list[Sample]:
     scope = cfg.get('default_scope', 'mmengine')
-    for part in (cfg.val_dataloader, cfg.model, cfg.get('visualizer')):
-        check_settings(part, scope)
+    loader, settings, visualizer = (check_settings(cfg.get(key), scope)
+                                    for key in ('val_dataloader', 'model', 'visualizer'))
     init_default_scope(scope)
-    _without_downloads(cfg.val_dataloader.dataset)
-    dataset = DATASETS.build(cfg.val_dataloader.dataset)
+    dataset = DATASETS.build(_without_downloads(loader.dataset))
     chosen = [i * len(dataset) // count for i in range(min(count, len(dataset)))]
-    model, name = _network(cfg, data, weights), weights.name
+    model, name = _network(settings, data, weights), weights.name
     if 'palette' in (getattr(dataset, 'metainfo', None) or {}) and hasattr(model, 'decode_head'):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, 'samples.png')
@@ -74,7 +73,7 @@ def _draw(cfg: Config, data: RunData, weights: Path, count: int) -> list[Sample]
             return [Sample(path.read_bytes(), f'image, labels and prediction of {name}, images '
                            f'{", ".join(map(str, chosen))} of the validation set')]
     with tempfile.TemporaryDirectory() as folder:
-        drawer = VISUALIZERS.build(dict(cfg.visualizer, vis_backends=[], save_dir=folder,
+        drawer = VISUALIZERS.build(dict(visualizer, vis_backends=[], save_dir=folder,
                                         name='mmst_report'))
         drawer.dataset_meta = dataset.metainfo
         if hasattr(drawer, 'set_dataset_meta'):
@@ -84,20 +83,24 @@ def _draw(cfg: Config, data: RunData, weights: Path, count: int) -> list[Sample]
             None, f'image {i} of the validation set, {name}: {how}', colours)) for i in chosen]
 
 
-def _without_downloads(dataset: Any) -> None:
-    """Let no data set, however deep in others, fetch its data, as some of mmpretrain's do."""
-    for _key, part in leaves(dataset):
+def _without_downloads(dataset: Any) -> Any:
+    """Return settings by which no data set, however deep in others, fetches its data, as some of
+    mmpretrain's do.
+    """
+    settings = copy.deepcopy(dataset)
+    for _key, part in leaves(settings):
         kind = resolve(DATASETS, part.get('type')) if isinstance(part, dict) else None
         if kind is not None and 'download' in inspect.signature(kind).parameters:
             part['download'] = False
+    return settings
 
 
-def _network(cfg: Config, data: RunData, weights: Path) -> nn.Module:
+def _network(settings: Any, data: RunData, weights: Path) -> nn.Module:
     """Return a ticket's network, or a checkpoint's: the averaged one where the run has averages."""
     if weights.name == 'ticket.pth':
         return data.ticket.build()
     content = safe_load(str(weights), 'cpu')
-    model = build_model(cfg.model, content)
+    model = build_model(settings, content)
     model.load_state_dict(content['state_dict'])
     model.eval()
     return model

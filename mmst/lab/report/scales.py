@@ -17,7 +17,7 @@ class Scale:
         return self.start + (value - self.low) / span * (self.end - self.start)
 
     def ticks(self, count: int = 5, whole: bool = False) -> list[float]:
-        """Round values, about ``count`` of them, within the range; ``whole`` numbers if asked."""
+        """Return about ``count`` round values within the range; ``whole`` numbers if asked."""
         from matplotlib.ticker import MaxNLocator
         steps = [1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10]
         found = MaxNLocator(count, steps=steps, integer=whole).tick_values(self.low, self.high)

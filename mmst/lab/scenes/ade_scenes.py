@@ -50,7 +50,7 @@ def finish(canvas, rng, dusk):
     """Return the image of a canvas with textures and light, and its annotation.
 
     Args:
-        canvas (Canvas): What is drawn; its labels are annotations.
+        canvas (Canvas): The drawing; its labels are annotations.
         rng (numpy.random.Generator): Source of chance.
         dusk (float): Share of images that are dark.
 
@@ -80,7 +80,7 @@ def write_ade20k(root, size, train, val, seed):
 
 
 def write_scenes(root, size, train, val, seed, draw):
-    """Write what ``draw(seed, index, height, width)`` draws, as :func:`write_ade20k` does."""
+    """Write the scenes of ``draw(seed, index, height, width)``, as :func:`write_ade20k` does."""
     root = root / 'ADEChallengeData2016'
     for number, (split, short, count) in enumerate((('training', 'train', train),
                                                     ('validation', 'val', val))):

@@ -67,7 +67,7 @@ class Canvas:
         self.label = np.full(shape, background, dtype)
 
     def _to_fixed_point(self, points):
-        """Return pixels (N, 2) to cv2's fixed-point numbers."""
+        """Turn pixels (N, 2) into cv2's fixed-point numbers."""
         points = np.asarray(points, np.float64) * (self.scale << SHIFT) - (1 << SHIFT) / 2
         return np.rint(points.clip(-LIMIT << SHIFT, LIMIT << SHIFT)).astype(np.int32)
 

@@ -1,6 +1,6 @@
 """Generates rooms and landscapes of ten of ADE20K's classes, in the folders of ADE20K.
 
-They are what a narrow network learns in minutes: few things, and most of them large. Colours do not
+A narrow network learns them in minutes: few things, and most of them large. Colours do not
 give the classes away: all in a room and the houses outside share one paint, trees and grass
 another.
 """
@@ -15,7 +15,7 @@ from .rooms import draw_window, enter_room
 from .space import Place
 from .street_sides import draw_tree
 
-#: What is drawn as a part of something else, and whose class it gets.
+#: Things that are drawn as parts of others, and the class that each gets.
 PARTS = {'cushion': 'sofa', 'curtain': 'windowpane'}
 
 

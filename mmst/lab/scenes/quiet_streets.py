@@ -1,6 +1,6 @@
 """Generates quiet street scenes by day, of seven of Cityscapes' classes, in Cityscapes' folders.
 
-They are what a narrow network learns in minutes: few things, and all of them large. Colours do not
+A narrow network learns them in minutes: few things, and all of them large. Colours do not
 give the classes away: houses, cars and clothes share one paint, roads and pavements another.
 """
 import itertools

@@ -1,4 +1,4 @@
-"""Draws persons, and those who ride bicycles and motorcycles."""
+"""Draws persons, cyclists and motorcyclists."""
 import numpy as np
 
 from .drawing import between, pick

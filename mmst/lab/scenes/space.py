@@ -41,7 +41,7 @@ class Camera:
         return seen[:, :2] * scale * (1, -1) + (self.centre, self.horizon)
 
     def outline(self, seen):
-        """Return a polygon in camera axes (N, 3) to pixels (M, 2), cut at the near plane.
+        """Project a polygon in camera axes (N, 3) to pixels (M, 2), cut at the near plane.
 
         M is 0 when all of it lies behind the camera.
         """
@@ -57,7 +57,7 @@ class Camera:
         return self.flat(np.array(kept)) if kept else np.zeros((0, 2))
 
     def project(self, points):
-        """Return a world polygon (N, 3) to pixels (M, 2), see :meth:`outline`."""
+        """Project a world polygon (N, 3) to pixels (M, 2), see :meth:`outline`."""
         return self.outline(self.to_camera(points))
 
     def depth(self, point):
@@ -82,7 +82,7 @@ class Place:
                                                            [sin, 0, cos]])
 
     def world(self, points):
-        """Return an object's own coordinates (N, 3) to world coordinates (N, 3)."""
+        """Turn an object's own coordinates (N, 3) into world coordinates (N, 3)."""
         return self.to_world(points) + np.array((self.x, 0.0, self.z))
 
 
@@ -115,7 +115,7 @@ class Stage:
         return [min(max(haze + (value * light - haze) * clear, 0), 255)
                 for haze, value in zip(self.haze, color, strict=True)]
 
-    def _fill(self, seen, color, label, normal):
+    def _draw_face(self, seen, color, label, normal):
         flat = self.camera.outline(seen)
         if len(flat) >= 3:
             if color is not None:
@@ -124,14 +124,14 @@ class Stage:
 
     def face(self, points, color, label=None, normal=None):
         """Fill a world polygon (N, 3)."""
-        self._fill(self.camera.to_camera(points), color, label, normal)
+        self._draw_face(self.camera.to_camera(points), color, label, normal)
 
     def faces(self, many, color, label=None, normal=None):
         """Fill several world polygons (N, 3)."""
         if len(many):
             cuts = np.cumsum([len(points) for points in many])[:-1]
             for seen in np.split(self.camera.to_camera(np.concatenate(many)), cuts):
-                self._fill(seen, color, label, normal)
+                self._draw_face(seen, color, label, normal)
 
     def line(self, points, width, color, label=None, closed=False):
         """Draw a line through world points (N, 3), ``width`` metres wide."""
@@ -185,11 +185,11 @@ class Stage:
         shown.sort(key=lambda index: -np.square(seen[index].mean(0)).sum())
         shown += [index for index in range(len(faces), len(parts)) if fronts[index]]
         for index in shown:
-            self._fill(seen[index], parts[index][2], label, normals[index])
+            self._draw_face(seen[index], parts[index][2], label, normals[index])
 
 
 class Things(list):
-    """Holds what stands in a scene: pairs of a distance and a function that draws it.
+    """Holds the things of a scene: pairs of a distance and a function that draws one.
 
     Args:
         stage (Stage): The scene.
@@ -201,5 +201,5 @@ class Things(list):
         self.stage, self.rng = stage, rng
 
     def add(self, z, draw, *args):
-        """Add what ``draw`` draws at a distance."""
+        """Add a thing at a distance, and the function that draws it."""
         self.append((z, lambda: draw(self.stage, self.rng, *args)))

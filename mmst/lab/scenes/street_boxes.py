@@ -23,7 +23,7 @@ def boxes(label):
         label (ndarray): (H, W), from :func:`~mmst.lab.scenes.street_scenes.draw_things`.
 
     Returns:
-        list[dict]: COCO's ``category_id``, ``bbox`` (x, y, width, height of what is visible, in
+        list[dict]: COCO's ``category_id``, ``bbox`` (x, y, width, height of the visible part, in
         pixels), ``area`` and ``iscrowd``.
     """
     found = []

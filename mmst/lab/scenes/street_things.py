@@ -1,4 +1,4 @@
-"""Sets what stands and moves on a street."""
+"""Places vehicles, walkers and furniture on a street."""
 import numpy as np
 
 from .drawing import between

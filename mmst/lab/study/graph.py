@@ -6,7 +6,7 @@ from .spec import Run
 
 
 def sort_runs(runs: Mapping[str, Run], wanted: Iterable[str]) -> list[str]:
-    """Return the runs that ``wanted`` are or need, each after those that it needs.
+    """Return the wanted runs and those that they need, each after its own needs.
 
     Raises:
         ConfigError: One of them does not exist, or runs need each other.

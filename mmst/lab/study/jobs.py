@@ -55,7 +55,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Name of run and seed in one."""
+        """Return the name of run and seed in one."""
         return f'{self.run.name}-seed{self.seed}'
 
     @property

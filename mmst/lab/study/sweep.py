@@ -18,7 +18,7 @@ METHODS = {
 
 def sweep_of(catalogue: Mapping[str, Any], method: str, data: str, ratios: Sequence[int],
              retrained: bool = False) -> tuple[str, dict[str, Any]]:
-    """Name and content of the study.
+    """Return name and content of the study.
 
     Args:
         catalogue (Mapping): ``runs``, ``metrics`` and ``seeds`` of the catalogue of runs; with

@@ -120,6 +120,6 @@ def _labels(columns: Sequence[Column], truth: bool) -> list[str]:
 
 
 def _align(rows, truth: bool, tickets: int):
-    """Return rows of images without annotations get an empty picture in that column."""
+    """Return the rows; those of images without annotations get an empty picture in that column."""
     return [row if not truth or len(row) == tickets + 2
             else [row[0], np.full_like(row[0], 255), *row[1:]] for row in rows]

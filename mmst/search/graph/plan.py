@@ -184,7 +184,7 @@ def _norm_weights(model: nn.Module) -> set[str]:
 
 
 def _makers(model: nn.Module) -> dict[str, tuple[int, int, bool]]:
-    """Name of a layer's weight to the dimension of its outputs, its kernel size, linear or not."""
+    """Return weights' names to the dimension of their outputs, kernel size, linear or not."""
     found = {}
     for path, m in model.named_modules():
         name = f'{path}.weight'.lstrip('.')

@@ -88,7 +88,7 @@ def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
 def test_a_table_of_this_machine_covers_the_supernet_and_is_read_back(supernet, drawn, engine,
                                                                       tmp_path):
     lines = []
-    table = profile(supernet, SHAPE, engine, networks=12, checked=2, rounds=2, tell=lines.append)
+    table = profile(supernet, SHAPE, engine, networks=12, checked=2, rounds=2, log=lines.append)
     assert list(table.modules) == list(timed_modules(supernet)) and len(lines) == 16
     table.save(tmp_path / 'table.json')
     table = LatencyTable.load(tmp_path / 'table.json')

@@ -32,14 +32,14 @@ def test_dense_and_sparse_blocks_work_together(make):
 
 
 @pytest.fixture
-def anew():
+def fresh():
     """The kernel is looked for again, in the test and after it."""
     library.kernel.cache_clear()
     yield
     library.kernel.cache_clear()
 
 
-def test_without_kernel_the_network_is_torchs_and_the_log_says_so(anew, monkeypatch, capsys):
+def test_without_kernel_the_network_is_torchs_and_the_log_says_so(fresh, monkeypatch, capsys):
     monkeypatch.setenv('MMST_KERNEL', 'none')
     model = pruned(NarrowModel)
     sparse = SparseModel(model)
@@ -52,7 +52,7 @@ def test_without_kernel_the_network_is_torchs_and_the_log_says_so(anew, monkeypa
 @needs_kernel
 @pytest.mark.skipif('avx2' not in processor(), reason='no AVX2')
 @pytest.mark.parametrize('target, lanes', [('-mavx2 -mfma -O1', 8), ('-msse2 -O1', 4)])
-def test_narrower_instructions_give_the_same(anew, monkeypatch, tmp_path, target, lanes):
+def test_narrower_instructions_give_the_same(fresh, monkeypatch, tmp_path, target, lanes):
     monkeypatch.setenv('MMST_KERNEL_TARGET', target)
     monkeypatch.setenv('MMST_KERNEL_CACHE', str(tmp_path))
     model = pruned(NarrowModel)

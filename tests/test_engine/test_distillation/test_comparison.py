@@ -1,10 +1,16 @@
-"""What the rehearsal says of networks that are to learn from others."""
+"""The loss of networks that learn from others, and what the rehearsal says of them."""
+import copy
+from types import SimpleNamespace
+
 import pytest
 import torch
 from short_runs import short_run
+from torch import nn
 
+from mmst.engine.distillation.comparison import Comparison
 from mmst.engine.rehearsal import rehearse
 from mmst.engine.run.command_line import complete
+from mmst.errors import ConfigError
 
 HOOK = dict(type='mmst.DistillationHook')
 
@@ -50,3 +56,52 @@ def test_logits_of_all_toolboxes_are_found(tmp_path, task):
     run = short_run(task, tmp_path)
     run.launcher, run.default_hooks.distill = 'none', HOOK
     rehearse(complete(run))
+
+
+class Net(nn.Module):
+    """A layer of logits under a path, called as OpenMMLab calls its models."""
+
+    def __init__(self, classes=3, name='last'):
+        super().__init__()
+        self.add_module(name, nn.Conv2d(2, classes, 1))
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        assert mode == 'tensor'
+        return next(iter(self.children()))(inputs)
+
+
+def compare(student, teacher, kind='kl', weight=1., labels=None, teacher_path='last'):
+    """Loss of one pass on the same images."""
+    comparison = Comparison('last', teacher_path, kind, weight, 1., 'teacher.pth')
+    images = torch.randn(2, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    data = {} if labels is None else dict(data_samples=[
+        SimpleNamespace(gt_sem_seg=SimpleNamespace(data=each[None])) for each in labels])
+    return comparison.loss(student, teacher, student(images), (images, ), data)
+
+
+@pytest.mark.parametrize('kind', ['kl', 'mse'])
+def test_the_loss_is_zero_of_equal_networks_and_grows_with_its_weight(kind):
+    torch.manual_seed(0)
+    student, other = Net(), Net()
+    assert compare(student, copy.deepcopy(student), kind).abs() < 1e-6
+    once = compare(student, other, kind)
+    assert once > 0
+    torch.testing.assert_close(compare(student, other, kind, weight=3.), 3 * once)
+
+
+def test_the_teachers_layer_may_lie_elsewhere_and_gets_no_gradient():
+    student, teacher = Net(), Net(name='first')
+    compare(student, teacher, teacher_path='first').backward()
+    assert student.last.weight.grad.any() and teacher.first.weight.grad is None
+
+
+def test_pixels_without_a_label_do_not_count():
+    labels = torch.full((2, 4, 4), 255)
+    assert compare(Net(), Net(), labels=labels) == 0
+    labels[0, 0, 0] = 1
+    assert compare(Net(), Net(), labels=labels) > 0
+
+
+def test_a_teacher_of_other_classes_is_refused_by_its_key():
+    with pytest.raises(ConfigError, match=r'^DistillationHook\.teacher = .*same classes'):
+        compare(Net(), Net(classes=4))

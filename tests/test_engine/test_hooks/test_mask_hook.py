@@ -54,7 +54,7 @@ def test_the_mask_in_force_at_each_event(tmp_path, reactivation, revive):
 @pytest.mark.parametrize('reactivation,revive', IN_FORCE)
 def test_the_mask_in_force_where_the_last_search_follows_the_last_prune(tmp_path, reactivation,
                                                                         revive):
-    """Prune at 2, searches at 3 and 4; the end is at 4, where IR-P and ``zero`` draw anew."""
+    """Prune at 2, searches at 3 and 4; the end is at 4, where IR-P and ``zero`` draw again."""
     _, found = train(tmp_path, 4, 1, dict(interval=3, reactivation=reactivation, revive=revive))
     start = [('search', 1, None), ('search', 2, None), ('search', 3, None), ('prune', 3, .4)]
     ends = {('search', 'zero'): [('search', 4, .4), ('reactivate', 4, None), ('prune', 4, .4)],

@@ -62,7 +62,7 @@ def test_known_by_name():
 
 @pytest.mark.parametrize('task, epochs', [('cityscapes', 430), ('ade20k', 200)])
 def test_rate_and_beta1_of_a_whole_run_are_torchs(task, epochs):
-    """Of 430 x 93 iterations: both ends, a step beside each, both halves, the turn and after it."""
+    """Of 430 x 93 steps: both ends, a step next to each, both halves, the turn and after it."""
     steps = epochs * ITERATIONS
     turn = round(0.3 * steps) - 1
     points = {0, 1, turn // 2, turn, turn + 1, (turn + steps) // 2, steps - 2, steps - 1}

@@ -86,6 +86,6 @@ def test_a_run_does_not_go_on_with_other_data_under_the_same_settings(tmp_path, 
                            match=r'8 training samples, and now 12.*Remedy: ') as error:
             train(True, 2)
         assert '\n' not in str(error.value)
-        train(False, 1)  # anew
+        train(False, 1)  # from the start
     with pytest.raises(TrainingError, match='12 training samples, and now 8'):
         train(True, 2)

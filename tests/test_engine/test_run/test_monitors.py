@@ -155,7 +155,7 @@ def test_a_resumed_run_forgets_names_of_before(tmp_path):
 
 
 def test_metrics_of_the_network_in_training_are_logged(tmp_path):
-    """mmpretrain's hook evaluates it beside the averaged one if asked to."""
+    """mmpretrain's hook evaluates it next to the averaged one if asked to."""
     runner = run(tmp_path, **settings(ema=dict(type='mmpretrain.EMAHook', evaluate_on_origin=True)))
     assert all('seg/mIoU_origin' in line for line in logged(tmp_path).values())
     assert [e for e in events(runner) if e['kind'] == 'evaluate']

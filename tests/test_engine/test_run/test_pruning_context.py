@@ -1,9 +1,13 @@
 """A criterion that is broken is refused before the run, not at its first prune."""
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from mmst.engine.rehearsal import rehearse
+from mmst.engine.run.pruning_context import spread_schedule
 from mmst.pruning.criteria.base import Criterion
+from mmst.pruning.pruner import Pruner
 
 
 class Failing(Criterion):
@@ -53,3 +57,17 @@ def test_a_broken_criterion_is_refused_before_the_run(cfg, refusal, kind, words)
 def test_criteria_that_work_are_let_through(cfg, criterion):
     cfg.default_hooks.prune.criterion = criterion
     rehearse(cfg)
+
+
+@pytest.mark.parametrize('interval, warned', [(1, False), (3, True)])
+def test_a_schedule_that_ends_below_its_target_is_warned_of(interval, warned):
+    """A prune adds 10%; of twelve steps."""
+    said: list[str] = []
+    runner = SimpleNamespace(train_loop=None, max_epochs=12, logger=SimpleNamespace(
+        warning=said.append))
+    pruner = Pruner(0.9, owner='PruneHook')
+    spread_schedule(runner, pruner, interval)
+    assert pruner.ratio(12 // interval) == (pytest.approx(0.4) if warned else 0.9)
+    assert bool(said) == warned
+    if warned:
+        assert said[0].startswith('PruneHook.interval = 3: the schedule ends at 40% of')

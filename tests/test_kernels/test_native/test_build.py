@@ -50,7 +50,7 @@ def test_failures_of_the_system_are_told_too(tmp_path, monkeypatch, capsys):
     other.write_bytes(b'\x7fELF')
     other.chmod(0o755)
     monkeypatch.setenv('CXX', str(other))
-    assert build.build_or_tell(source, 'Slowly') is None
+    assert build.build_or_log(source, 'Slowly') is None
     monkeypatch.setenv('CXX', fake_compiler(
         tmp_path, 'test "$1" = --version || for last; do :; done; echo > "${last-/dev/null}"'))
 
@@ -58,7 +58,7 @@ def test_failures_of_the_system_are_told_too(tmp_path, monkeypatch, capsys):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     monkeypatch.setattr(os, 'fsync', full)
-    assert build.build_or_tell(source, 'Slowly') is None
+    assert build.build_or_log(source, 'Slowly') is None
     monkeypatch.delenv(build.CACHE)
     monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
 
@@ -66,7 +66,7 @@ def test_failures_of_the_system_are_told_too(tmp_path, monkeypatch, capsys):
         raise RuntimeError('Could not determine home directory.')
 
     monkeypatch.setattr(build.Path, 'home', no_home)
-    assert build.build_or_tell(source, 'Slowly') is None
+    assert build.build_or_log(source, 'Slowly') is None
     printed = capsys.readouterr()
     for words in ('Exec format error', 'No space left', 'home directory'):
         assert f'{words}' in printed.out + printed.err
@@ -85,7 +85,7 @@ def test_fingerprint_changes_with_flags_source_and_headers(tmp_path, monkeypatch
     assert build.fingerprint(source) == found[0]
     source.write_text('int other;')
     found.append(build.fingerprint(source))
-    (source.parent / 'beside.h').write_text('int third;')
+    (source.parent / 'neighbour.h').write_text('int third;')
     found.append(build.fingerprint(source))
     monkeypatch.setattr(compiler, 'FLAGS', (*compiler.FLAGS, '-O1'))
     found.append(build.fingerprint(source))
@@ -179,7 +179,7 @@ def in_new_process(source):
     lambda path: path.with_suffix(build.DIGEST).unlink(),
     lambda path: path.with_suffix(build.DIGEST).write_bytes(b'\xff\xfe'),
     lambda path: (path.unlink(), path.write_bytes(path.with_suffix('.lock').read_bytes() or b'x'))])
-def test_what_is_damaged_in_the_cache_is_compiled_anew(tmp_path, lanes, damage):
+def test_what_is_damaged_in_the_cache_is_compiled_again(tmp_path, lanes, damage):
     source, built = lanes
     # Of another source, whose answer would be seen.
     other = source_file(tmp_path / 'other', 'extern "C" int lanes() { return 8; }')
@@ -196,7 +196,7 @@ def test_what_is_damaged_in_the_cache_is_compiled_anew(tmp_path, lanes, damage):
 
 
 @needs_compiler
-def test_a_library_of_another_machine_is_compiled_anew_though_its_digest_fits(lanes):
+def test_a_library_of_another_machine_is_compiled_again_though_its_digest_fits(lanes):
     source, built = lanes
     foreign = b'\x7fELF' + bytes(4096)
     built.unlink()

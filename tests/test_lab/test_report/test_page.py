@@ -174,18 +174,18 @@ def test_unit_names_and_counts_are_those_of_the_log(folder):
 
 
 def rows_of(text):
-    """Cells of the table beside the headline."""
+    """Cells of the table next to the headline."""
     head = text.partition('<section')[0]
     cells = [row.split('</td>') for row in head.partition('<tbody>')[2].split('</tr>')]
     return [[cell.rpartition('>')[2] for cell in row[:-1]] for row in cells if len(row) > 1]
 
 
-def test_the_supernet_stands_beside_the_headline_where_nobody_has_measured_others(text):
+def test_the_supernet_stands_next_to_the_headline_where_nobody_has_measured_others(text):
     assert rows_of(text) == [['supernet, before the search', '-', '0.040', '0.0090'],
                              ['this run, kept weights', '18.00', '0.015', '0.0020']]
 
 
-def test_networks_that_were_measured_stand_beside_the_headline(tmp_path):
+def test_networks_that_were_measured_stand_next_to_the_headline(tmp_path):
     write_baselines(write_run(tmp_path), [
         Baseline('dense <supernet>', 67.9, 4.5e6, 5.9e8), Baseline('a constant answer', 4.7)])
     assert rows_of(page(collect(tmp_path), [])) == [

@@ -11,7 +11,7 @@ MOST_INPUTS = 1 << 10
 
 
 class Shape(NamedTuple):
-    """Is what the architecture alone says of a map.
+    """Holds the facts of a map that follow from the architecture alone.
 
     Attributes:
         channels (int): Of the map.
@@ -22,7 +22,7 @@ class Shape(NamedTuple):
 
 
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
-    """Refuse what is no whole number between two bounds.
+    """Refuse anything but a whole number between two bounds.
 
     Raises:
         ValueError: With its name and the bounds.
@@ -32,7 +32,7 @@ def check_whole(name: str, value: Any, low: int, high: int) -> None:
 
 
 def check_places(name: str, value: Any, count: int) -> None:
-    """Refuse what is no list of at least one whole number in [0, ``count``).
+    """Refuse anything but a list of at least one whole number in [0, ``count``).
 
     Raises:
         ValueError: With its name and the number that lies outside.

@@ -29,7 +29,7 @@ class Conv(Operation):
         return before + (node.settings['stride'] == 2) if isinstance(before, int) else before
 
     def check(self, node, inputs) -> None:
-        """Refuse what levels do not describe: strides but 1 and 2, kernels that change the size."""
+        """Refuse strides other than 1 and 2, and kernels that change the size."""
         stride, groups = node.settings['stride'], node.settings['groups']
         outputs, depth, size, width = _kernel_shape(node)
         check_whole('stride', stride, 1, 2 if isinstance(inputs[0].level, int) else 1)

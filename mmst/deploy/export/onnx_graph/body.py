@@ -71,7 +71,7 @@ class Body(nn.Module):
 
 
 def find_body(model: nn.Module, compact: bool) -> Body | None:
-    """Return what stands for a model's backbone and neck; None where it is no network of ours.
+    """Return the stand-in for a model's backbone and neck; None for a network of others.
 
     Args:
         model (nn.Module): With a backbone and perhaps a neck.

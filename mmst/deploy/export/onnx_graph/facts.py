@@ -27,7 +27,7 @@ class Facts:
 
 
 def facts(graph: Graph) -> Facts:
-    """Return what the writing of a graph needs."""
+    """Return the shapes and constants of a graph, which its writing needs."""
     found = Facts({}, {}, {}, {})
     for node in graph:
         name, before = node.name, node.inputs

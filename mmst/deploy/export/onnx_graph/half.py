@@ -10,7 +10,7 @@ SINGLE = {'Resize': (1, 2)}
 
 
 def to_half(model: onnx.ModelProto) -> None:
-    """Turn all weights and what is computed of them into half precision, in place."""
+    """Turn all weights, and the values computed of them, into half precision, in place."""
     graph = model.graph
     single = {name for node in graph.node for i, name in enumerate(node.input)
               if i in SINGLE.get(node.op_type, ())}

@@ -36,7 +36,7 @@ def write_mixer(to: GraphBuilder, x: str, tensors: Mapping[str, Tensor], setting
 
 
 def _layer(to: GraphBuilder, x: str, read: str | None, weights: Mapping[str, Tensor]) -> str:
-    """Add what the attention has read, normalise, feed forward, normalise."""
+    """Add the output of the attention, normalise, feed forward, normalise."""
     if read is not None:
         x = to.add('Add', x, read)
     x = to.layer_norm(x, weights['norm1.weight'], weights['norm1.bias'])

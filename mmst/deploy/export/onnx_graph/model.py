@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def make_model(network: 'Deployed', image: Tensor, names: list[str], settings: 'OnnxSettings',
-               tell: Callable[[str], None]) -> onnx.ModelProto:
+               log: Callable[[str], None]) -> onnx.ModelProto:
     """Return a network as an ONNX model.
 
     Args:
@@ -28,19 +28,19 @@ def make_model(network: 'Deployed', image: Tensor, names: list[str], settings: '
         image (Tensor): Of the size that it is tried at.
         names (List[str]): Of its outputs.
         settings (OnnxSettings): How it is written.
-        tell (Callable): Is called with each step that begins.
+        log (Callable): Is called with each step that begins.
 
     Raises:
         Exception: It cannot be expressed; all kinds.
     """
     if settings.compact:
-        tell('removing dead parts')
+        log('removing dead parts')
     inner = getattr(network, 'model', None)
     body = find_body(inner, settings.compact) if inner is not None else None
-    tell('tracing the head' if body else 'tracing the network')
+    log('tracing the head' if body else 'tracing the network')
     with with_body(inner, body) if body and inner else contextlib.nullcontext():
         model = _trace(network, image, names, settings.fixed)
-    tell(f'writing opset {settings.opset}')
+    log(f'writing opset {settings.opset}')
     model = to_opset(model, settings.opset)
     if body is not None:
         size = (image.shape[2], image.shape[3]) if settings.fixed else None
@@ -58,7 +58,7 @@ def make_model(network: 'Deployed', image: Tensor, names: list[str], settings: '
 
 
 def _trace(network: 'Deployed', image: Tensor, names: list[str], fixed: bool) -> onnx.ModelProto:
-    """Return what torch's exporter writes; the size is fixed where it cannot be dynamic."""
+    """Return the model of torch's exporter; the size is fixed where it cannot be dynamic."""
     batch = {0: torch.export.Dim('batch')}
     sizes = {2: torch.export.Dim('height'), 3: torch.export.Dim('width')}
     if not fixed:

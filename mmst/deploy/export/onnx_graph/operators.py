@@ -28,7 +28,7 @@ class Known:
     inputs_shapes: Sequence[tuple]
 
 
-#: Takes the builder, the node, names of its inputs, and what is known; returns its output's name.
+#: Takes the builder, the node, names of its inputs, and the known facts; returns its output's name.
 Write = Callable[[GraphBuilder, Node, Sequence[str], Known], str]
 
 

@@ -1,4 +1,4 @@
-"""Stores the zeros of an ONNX model's weights as what they are."""
+"""Stores the weights of an ONNX model without their zeros."""
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper

@@ -5,7 +5,7 @@ import sys
 import torch
 from deploy_tickets import small_ticket
 
-from mmst.kernels.settled import mark_constant
+from mmst.kernels.constant_result import mark_constant
 
 #: A network is made, trained a step by kernels and evaluated; the command line is ready; a whole
 #: model of a toolbox that does not import torchvision (which imports the compiler) evaluates.

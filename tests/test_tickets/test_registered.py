@@ -1,0 +1,34 @@
+"""Configs that come with a file."""
+import copy
+
+import pytest
+from mmengine.config import ConfigDict
+
+from mmst.errors import TicketError
+from mmst.tickets.registered import check_settings
+
+CFG = dict(type='mmst.Net', pretrained='a.pth', backbone=dict(
+    type='ResNet', depth=18, checkpoint='b.pth', init_cfg=dict(type='Pretrained', checkpoint='c')),
+    heads=[dict(type='Head', ckpt_path='d', init_cfg=[
+        dict(type='Normal', std=1), dict(type='Pretrained', checkpoint='e')])], sizes=(1, 2))
+
+
+def test_files_are_left_out_of_a_copy_and_the_config_stays_as_it_is():
+    before = copy.deepcopy(CFG)
+    found = check_settings(CFG, 'mmst')
+    assert before == CFG
+    assert found == dict(type='mmst.Net', pretrained=None, backbone=dict(
+        type='ResNet', depth=18, checkpoint=None, init_cfg=None), heads=[dict(
+            type='Head', ckpt_path=None, init_cfg=[dict(type='Normal', std=1)])], sizes=(1, 2))
+
+
+def test_a_config_of_mmengine_keeps_its_attributes():
+    found = check_settings(ConfigDict(a=dict(b=[dict(c=1)]), pretrained='a.pth'), None)
+    assert found.a.b[0].c == 1 and found.pretrained is None
+
+
+@pytest.mark.parametrize('cfg', [dict(type='os.system'), dict(a=[dict(_scope_='os')]),
+                                 dict(a=dict(trust_remote_code=True))])
+def test_a_config_that_leads_out_of_the_toolboxes_is_refused(cfg):
+    with pytest.raises(TicketError):
+        check_settings(cfg, 'mmst')
