@@ -25,7 +25,7 @@ from ..search.adapters import accept_searched_states
 from ..search.recalibrate import recalibrate
 from ..settings.changes import change
 from ..settings.hooks import default_hooks, hook_settings
-from ..settings.sections import check_names, check_sections
+from ..settings.sections import check_registered, check_sections
 from ..settings.shape import first_shape, input_shape
 from ..tickets import Ticket, summarize
 from ..tickets.described import model_config
@@ -61,7 +61,7 @@ def check_test(cfg: Config, path: str,
     """
     check_sections(cfg, 'test_dataloader', 'test_evaluator')
     check_toolbox(cfg)
-    check_names(cfg)
+    check_registered(cfg)
     found = check_tested(path, build_model(cfg), content)
     check_data(cfg, ('test', ))
     with explaining(Places(cfg), 'test_evaluator'):

@@ -29,7 +29,7 @@ def is_resumed(runner: Runner) -> bool:
     return bool(runner._resume)
 
 
-def start_file(runner: Runner) -> str | None:
+def file_to_load(runner: Runner) -> str | None:
     """Return the file that the run starts or goes on from; None: one is looked for, or there is
     none.
     """

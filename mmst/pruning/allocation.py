@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from .draw import check_finite, count_to_prune, draw_mask
+from .draw import check_scores, count_to_prune, draw_mask
 from .mask import Mask
 
 #: Layer to its number of kept weights.
@@ -33,7 +33,7 @@ class Layers:
     def __init__(self, scores: Mapping[str, Tensor], previous: Mask | None = None):
         self.worths: dict[str, npt.NDArray[np.float64]] = {}
         for name, score in scores.items():
-            check_finite(score)
+            check_scores(score)
             values = score.detach().flatten()
             if previous is not None:
                 values = values[previous[name].flatten().to(values.device)]

@@ -32,7 +32,7 @@ def check_network(model: nn.Module, weights: Mapping[str, nn.Parameter], sparsit
                            'use 0.98 or less')
 
 
-def check_parts(model: nn.Module, parts: Sequence[str], owner: str = 'Pruner') -> None:
+def check_chosen_parts(model: nn.Module, parts: Sequence[str], owner: str = 'Pruner') -> None:
     """Refuse a part that the model lacks; backbone and neck may be missing.
 
     Raises:

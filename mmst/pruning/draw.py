@@ -56,7 +56,7 @@ def draw_in_groups(score: Tensor, ratio: float, size: int,
         previous (Tensor, optional): Weights kept so far. Defaults to None: all.
     """
     rows = score.detach().flatten(1).float()
-    check_finite(rows)
+    check_scores(rows)
     count = -(-rows.shape[1] // size)
     padding = (0, count * size - rows.shape[1])
     groups = F.pad(rows, padding, value=float('inf')).view(len(rows), count, size)
@@ -76,7 +76,7 @@ def _draw(scores: Mapping[str, Tensor], ratio: float,
     values = list(scores.values())
     alike = len({score.dtype for score in values}) == 1
     flat = join(values if alike else [score.float() for score in values]).detach().float()
-    check_finite(flat)
+    check_scores(flat)
     already = 0
     if previous is not None:
         gone = ~join([previous[name] for name in scores]).to(flat.device)
@@ -87,7 +87,7 @@ def _draw(scores: Mapping[str, Tensor], ratio: float,
     return dict(zip(scores, split_like(kept, list(scores.values())), strict=True))
 
 
-def check_finite(scores: Tensor) -> None:
+def check_scores(scores: Tensor) -> None:
     if not all_finite(scores):
         raise ConfigError('pruning scores are not finite: training has diverged or the criterion '
                           'saw no usable batch. Remedy: resume from the last good checkpoint.')

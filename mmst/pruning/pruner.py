@@ -9,7 +9,7 @@ from ..registry import CRITERIA, SCHEDULES
 from ..settings.checks import check_choice, check_flag, check_names, check_number
 from .asked_ratio import asked_ratio, begin_schedule
 from .build import build_registered, scores_of, update_kept
-from .check_network import check_network, check_parts
+from .check_network import check_chosen_parts, check_network
 from .context import PruningContext
 from .criteria import Magnitude
 from .large import join
@@ -218,7 +218,7 @@ class Pruner:
         Raises:
             ConfigError: Naming the key.
         """
-        check_parts(model, self.select['parts'], self.owner)
+        check_chosen_parts(model, self.select['parts'], self.owner)
         check_network(model, self.weights(model), self.sparsity, self.owner)
 
 

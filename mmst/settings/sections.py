@@ -80,7 +80,7 @@ def check_sections(cfg: Config, *required: str) -> None:
             raise config_error(key, value, 'must be a dict', f'write {key}=dict(type=…)')
 
 
-def check_names(cfg: Config) -> None:
+def check_registered(cfg: Config) -> None:
     """Refuse names that nothing is registered under, where mmengine would not say so.
 
     Raises:

@@ -21,7 +21,7 @@ _PARTS = (
     (r'test_dataloader(\.dataset)+\.pipeline\[\d+\]', registry.TRANSFORMS, None))
 
 
-def check_test(cfg: Config) -> None:
+def check_test_settings(cfg: Config) -> None:
     """Refuse settings from which no test after the run could be built, as far as signatures show.
 
     Raises:

@@ -52,11 +52,11 @@ def test_the_report_knows_the_supernet_of_a_config_of_classes(lazy):
 def test_hooks_given_as_classes_are_found_by_their_names(lazy):
     from mmengine.config import Config
 
-    from mmst.engine.run.run_record import describe
+    from mmst.engine.run.run_record import describe_config
     from mmst.settings.hooks import hook_settings
     cfg = Config.fromfile(lazy)
     assert hook_settings(cfg, 'PruneHook')['sparsity'] == 0.5
-    assert {'search', 'prune', 'ema'} <= set(describe(cfg)['default_hooks'])
+    assert {'search', 'prune', 'ema'} <= set(describe_config(cfg)['default_hooks'])
 
 
 def test_a_class_that_no_registry_holds_is_refused_before_training(lazy, train, refused, tmp_path):

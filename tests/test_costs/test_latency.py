@@ -11,7 +11,7 @@ from sparse_nets import NarrowClassifier, needs_kernel, pruned
 from mmst.costs.latency.build import build_costs
 from mmst.costs.latency.table import Entry, LatencyTable
 from mmst.costs.latency.timed_allocation import build_allocation
-from mmst.costs.latency.work import block_of, kind_of, timed_modules, works_of
+from mmst.costs.latency.work import kind_of, search_block_of, timed_modules, works_of
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.sparse_block import SparseSearchBlock
 from mmst.errors import ConfigError
@@ -135,7 +135,7 @@ def test_every_prunable_layer_of_a_network_lies_in_a_timed_module():
         left = [name for name, p in model.named_parameters()
                 if p.dim() > 1 and not name.startswith(inside)]
         assert left in ([], ['head.weight'])
-        assert sum(block_of(m) is not None for m in timed_modules(model).values()) > 5
+        assert sum(search_block_of(m) is not None for m in timed_modules(model).values()) > 5
 
 
 # -------------------------------------------------------------------------------- the table

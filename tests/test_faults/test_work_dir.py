@@ -13,7 +13,7 @@ from torch import nn
 
 from mmst.engine import PruneHook
 from mmst.engine.run import work_dir_lock
-from mmst.engine.run.run_record import RECORD, describe, differences, write_record
+from mmst.engine.run.run_record import RECORD, describe_config, differences, write_record
 from mmst.engine.run.warmup_ema import WarmupEMA
 from mmst.engine.run.work_dir import check, claim, run_id
 from mmst.engine.run.work_dir_lock import release
@@ -78,7 +78,7 @@ def test_a_record_of_a_former_version_tells_classes_in_other_words(tmp_path):
     model = dict(type="<class 'mmst.models.hrnas.hrnas_supernet.HRNASSupernet'>", necks=[
         dict(type="<class 'torch.nn.modules.conv.Conv2d'>", size=1),
         dict(type="<class 'torch.nn.modules.activation.ReLU'>")])
-    former = dict(describe(cfg), model=model)
+    former = dict(describe_config(cfg), model=model)
     former['default_hooks']['prune']['type'] = "<class 'mmst.engine.hooks.prune_hook.PruneHook'>"
     former['default_hooks']['ema']['ema_type'] = "<class 'mmst.engine.warmup_ema.WarmupEMA'>"
     write_record(tmp_path, dict(run='one', config=former))
@@ -121,15 +121,15 @@ def test_a_fresh_run_gets_a_name_of_its_own_and_a_resumed_one_keeps_it():
 
 
 def test_a_description_is_plain_data_and_the_same_each_time():
-    one, other = describe(kills.settings()), describe(kills.settings())
+    one, other = describe_config(kills.settings()), describe_config(kills.settings())
     assert json.loads(json.dumps(one)) == one and not list(differences(one, other))
 
 
 def test_where_weights_come_from_may_change():
     cfg = kills.settings()
-    before = describe(cfg)
+    before = describe_config(cfg)
     cfg.model.init_cfg = dict(type='Pretrained', checkpoint='somewhere.pth')
-    assert not list(differences(before, describe(cfg)))
+    assert not list(differences(before, describe_config(cfg)))
 
 
 # ----------------------------------------------------------------------------- two runs at once

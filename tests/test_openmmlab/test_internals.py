@@ -112,11 +112,11 @@ def test_the_names_of_the_file_say_what_a_runner_does(tmp_path):
     runner = Runner.from_cfg(config(tmp_path, 1, search=False,
                                     prune=dict(interval=1, reactivation=None)))
     assert not internals.is_training(runner) and internals.loader_of(runner) is not None
-    assert not internals.is_resumed(runner) and internals.start_file(runner) is None
+    assert not internals.is_resumed(runner) and internals.file_to_load(runner) is None
     internals.resume_from(runner, 'epoch_1.pth')
-    assert internals.is_resumed(runner) and internals.start_file(runner) == 'epoch_1.pth'
+    assert internals.is_resumed(runner) and internals.file_to_load(runner) == 'epoch_1.pth'
     internals.resume_from(runner, None)
-    assert not internals.is_resumed(runner) and internals.start_file(runner) is None
+    assert not internals.is_resumed(runner) and internals.file_to_load(runner) is None
     runner.train()
     assert internals.is_training(runner) and runner.epoch == 1
     internals.add_epoch(runner.train_loop)

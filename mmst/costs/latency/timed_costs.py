@@ -17,7 +17,7 @@ from ..cost import HW
 from ..network_costs import Forecast, NetworkCosts
 from .table import LatencyTable
 from .this_machine import this_machine
-from .work import Index, block_of, timed_modules
+from .work import Index, search_block_of, timed_modules
 
 
 class NetworkTimes:
@@ -181,7 +181,7 @@ def unit_places(model: nn.Module) -> dict[str, tuple[str, str]]:
     """Return the timed module of each group of units, and the meaning of its units there."""
     found = {}
     for path, module in timed_modules(model).items():
-        block = block_of(module)
+        block = search_block_of(module)
         prefix = path if block is module else f'{path}.block'
         if block is not None:
             found[f'{prefix}.mixconv.channels'] = path, 'channels'

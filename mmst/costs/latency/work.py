@@ -52,7 +52,7 @@ def _is_classifier(module: nn.Module) -> bool:
             and module.bias is not None)
 
 
-def block_of(module: nn.Module) -> SearchBlock | None:
+def search_block_of(module: nn.Module) -> SearchBlock | None:
     """Return the search block of a timed module, if it has one."""
     found = module.block if isinstance(module, DensePredictionNeck) else module
     return found if isinstance(found, SearchBlock) else None
@@ -63,7 +63,7 @@ def kind_of(module: nn.Module) -> str:
 
     No search and no prune changes it.
     """
-    block = block_of(module)
+    block = search_block_of(module)
     if block is None:
         convs = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
         return ', '.join(f'{c.in_channels} to {c.out_channels} by {c.kernel_size[0]} stride '
@@ -84,7 +84,7 @@ class SparseWork:
     """
 
     def __init__(self, module: nn.Module, pattern: Pattern):
-        self.block = block_of(module)
+        self.block = search_block_of(module)
         self._alone: Counts = {}
         if self.block is None:
             convs = [pattern(name, p) for name, p in module.named_parameters() if p.dim() > 1]
@@ -185,7 +185,7 @@ class DenseWork:
     """
 
     def __init__(self, module: nn.Module, pattern: Pattern):
-        self.block = block_of(module)
+        self.block = search_block_of(module)
         if self.block is not None:
             self._sizes = np.array([conv.kernel_size[0] for conv, width in zip(
                 self.block.mixconv.depthwise, self.block.mixconv.widths, strict=True)

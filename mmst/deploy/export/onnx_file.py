@@ -117,7 +117,7 @@ def check_onnx(path: str | Path, network: Deployed, images: Tensor,
         return [torch.from_numpy(y) for y in session.run(None, {'image': x.numpy()})]
 
     try:
-        return compare(path, network, images, run, HALF_TOLERANCE if half else TOLERANCE)
+        return largest_error(path, network, images, run, HALF_TOLERANCE if half else TOLERANCE)
     except TicketError:
         raise
     except Exception as error:  # onnxruntime has kinds of its own
@@ -127,7 +127,7 @@ def check_onnx(path: str | Path, network: Deployed, images: Tensor,
 
 
 @torch.no_grad()
-def compare(path: str | Path, network: Deployed, images: Tensor,
+def largest_error(path: str | Path, network: Deployed, images: Tensor,
             run: Callable[[Tensor], Sequence[Tensor]], tolerance: float = TOLERANCE) -> float:
     """Return the largest difference of any output of a file, relative to the largest of PyTorch's.
 

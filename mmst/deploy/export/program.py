@@ -9,7 +9,7 @@ from ... import files
 from ...costs.cost import image_channels
 from ...errors import TicketError
 from .deployed import Deployed
-from .onnx_file import compare, plain_words, silent, try_out
+from .onnx_file import largest_error, plain_words, silent, try_out
 
 
 def export_program(network: Deployed, path: str | Path) -> None:
@@ -38,5 +38,5 @@ def check_program(path: str | Path, network: Deployed, images: Tensor) -> float:
     """Run the file for batches of all images and of one; see ``check_onnx``."""
     with silent():
         program = torch.export.load(str(path)).module()
-    return compare(path, network, images, lambda x: (
+    return largest_error(path, network, images, lambda x: (
         [y] if isinstance(y := program(x), Tensor) else list(y)))

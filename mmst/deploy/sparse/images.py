@@ -13,7 +13,7 @@ from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
 from ..compact import CompactNetwork
 
 
-def channels_of(model: nn.Module) -> int | None:
+def image_channels(model: nn.Module) -> int | None:
     """Return channels of the images of a network of this project; None: of another one."""
     for module in model.modules():
         if isinstance(module, HRNASSupernet):

@@ -17,7 +17,7 @@ from ...tickets import Ticket
 from ..open import open_ticket
 from .call import call
 from .engine_settings import EngineSettings
-from .images import channels_of, check_images, uncompiled_method, untraceable
+from .images import check_images, image_channels, uncompiled_method, untraceable
 from .kernel_module import KernelModule
 from .library import free_scratch, kernel
 from .nan_pattern import NaNPattern
@@ -57,7 +57,7 @@ class SparseModel(nn.Module):
                                    remedy='give a share of the weights, e.g. 0.5')
         self.model = copy.deepcopy(copyable(model)).cpu()
         self.model.eval()  # not chained: some toolboxes' backbones return nothing from it
-        self.channels = channels_of(self.model)
+        self.channels = image_channels(self.model)
         self.pattern: NaNPattern | None = None
         if self.channels is not None:
             self.pattern = NaNPattern(self.model)

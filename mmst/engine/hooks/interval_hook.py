@@ -12,7 +12,7 @@ from ...openmmlab.internals import is_resumed
 from ...search.adapters import accept_searched_states
 from ...search.graph.described import attach_described
 from ...settings.checks import check_number
-from ..run.plan import RunPlan, plan_of
+from ..run.plan import RunPlan, run_plan_of
 from ..run.runner_views import models, unwrap
 from ..run.steps import counts_iterations, steps_done, stopped_early, trains
 
@@ -29,7 +29,7 @@ class IntervalHook(Hook):
         for model in models(runner):
             accept_searched_states(model)
         if trains(runner):
-            self.check_plan(plan_of(runner))
+            self.check_plan(run_plan_of(runner))
 
     def check_plan(self, plan: RunPlan) -> None:
         """Refuse settings that make no sense in this run; called before it starts.

@@ -35,7 +35,7 @@ class LabelsHook(Hook):
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         if self.without_label is None:
             for sample in outputs or ():
-                self._found.update(labels_of(sample))
+                self._found.update(classes_in(sample))
 
     after_test_iter = after_val_iter
 
@@ -67,7 +67,7 @@ def without_label(runner: Runner) -> dict[str, list[str]]:
     return {UNLABELLED: hook.without_label} if hook is not None and hook.without_label else {}
 
 
-def labels_of(sample: Any) -> list[int]:
+def classes_in(sample: Any) -> list[int]:
     """Return labels that a prediction of a toolbox carries with it; none where it has none."""
     for name, part in (('gt_sem_seg', 'data'), ('gt_label', None)):
         found = getattr(sample, name, None)

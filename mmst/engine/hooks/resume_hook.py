@@ -8,11 +8,11 @@ from mmengine.runner import Runner
 
 from ...errors import MMSTError, config_error
 from ...models.hrnas.coordinate_order import FORMAT, FORMAT_KEY
-from ...openmmlab.internals import is_resumed, resume_from, start_file
+from ...openmmlab.internals import file_to_load, is_resumed, resume_from
 from ...registry import HOOKS
 from ...tickets.digest import DIGESTS, part_digests
 from ..optim.gathered_gradients import GatheredGradients
-from ..run.data_record import check_data
+from ..run.data_record import check_same_data
 from ..run.elastic import adapt_to_epoch_length, note_epoch_length
 from ..run.events import events, happened
 from ..run.position import Position, finish_epoch_first, read
@@ -52,12 +52,12 @@ class ResumeHook(Hook):
             return
         check_gathering(runner)
         claim(runner.work_dir, runner.cfg, is_resumed(runner))
-        if is_resumed(runner) and start_file(runner) is None:
+        if is_resumed(runner) and file_to_load(runner) is None:
             # mmengine would look for itself otherwise, and take any file.
             resume_from(runner, _find(runner.work_dir))
 
     def before_train(self, runner: Runner) -> None:
-        check_data(runner)
+        check_same_data(runner)
         if not is_resumed(runner):
             return
         _seed_sampler(runner)

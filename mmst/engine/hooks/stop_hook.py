@@ -15,14 +15,14 @@ from ..run.position import (
     KEY,
     Position,
     can_stop_inside,
-    describe,
+    describe_position,
     finish_epoch_first,
     random_state,
     read,
 )
 from ..run.resume import STOPPED, remove_outdated
 from ..run.runner_views import find_hook
-from ..run.shared_signal import SharedSignal, smallest
+from ..run.shared_signal import SharedSignal, smallest_of_ranks
 from ..run.steps import counts_iterations, trains
 from ..run.stop import Stopped, StopSignals
 from .interval_hook import drop_functions
@@ -89,7 +89,7 @@ class StopHook(Hook):
         if number and counts_iterations(runner):
             self._stop(runner, number, runner.epoch, runner.iter + 1, dict(iter=runner.iter + 1))
         elif number and can_stop_inside(runner):
-            position = describe(runner, batch_idx + 1, self._begin)
+            position = describe_position(runner, batch_idx + 1, self._begin)
             self._stop(runner, number, runner.epoch, batch_idx + 1,
                        {'iter': runner.iter + 1, KEY: position})
 
@@ -102,7 +102,7 @@ class StopHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         if self.signals.deferring:
-            self._shared_batches = smallest(len(runner.val_dataloader))[0]
+            self._shared_batches = smallest_of_ranks(len(runner.val_dataloader))[0]
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None,
                        outputs=None) -> None:

@@ -7,8 +7,8 @@ from torch import nn
 
 from ...openmmlab.toolbox import check_toolbox
 from ...settings.length import run_length
-from ...settings.sections import check_names, check_sections
-from ...settings.unbuilt import check_test
+from ...settings.sections import check_registered, check_sections
+from ...settings.unbuilt import check_test_settings
 from ..build import build_model
 from ..explain import Places, explaining
 from ..run.processes import check_config
@@ -43,8 +43,8 @@ def check(cfg: Config) -> Checked:
     check_config(cfg)
     places = Places(cfg)
     with explaining(places):
-        check_names(cfg)
-        check_test(cfg)
+        check_registered(cfg)
+        check_test_settings(cfg)
         run_length(cfg)
     start = check_start(cfg)
     checked = Checked(places, build_model(cfg, places), start)

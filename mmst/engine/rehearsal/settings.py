@@ -36,7 +36,7 @@ _LIMITS = dict(lr=RATE, momentum=1., weight_decay=RATE)
 _NO_NUMBER = dict(interval=(-1, ), max_keep_ckpts=(-1, ), norm_type=(math.inf, 'inf'), lr=(None, ))
 
 
-def check_numbers(runner: Runner, places: Places) -> None:
+def check_bounds(runner: Runner, places: Places) -> None:
     """Refuse numbers that make no sense: intervals below 1, beginnings after the run's end, …"""
     epochs, iterations, hooks = runner.max_epochs, runner.max_iters, r'\w+_hooks\S*'
     end = r'(train_cfg|\w+_hooks\S*)'

@@ -25,7 +25,7 @@ from ..explain import Places
 from ..hooks.interval_hook import IntervalHook
 from ..hooks.mask_hook import MaskHook
 from ..hooks.search_hook import SearchHook
-from ..run.plan import plan_of
+from ..run.plan import run_plan_of
 from ..run.runner_views import unwrap
 from ..run.start_file import check_fits_start, start_file
 from . import settings
@@ -77,7 +77,7 @@ class Rehearsal:
     def build_optimizer(self) -> None:
         """Build the optimizer with its wrapper; the schedules come after its rate is scaled."""
         runner = self.runner
-        settings.check_numbers(runner, self.places)
+        settings.check_bounds(runner, self.places)
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         settings.check_rules(runner)
 
@@ -95,7 +95,7 @@ class Rehearsal:
                 hook.before_run(self.runner)
         for hook in self.runner.hooks:
             if isinstance(hook, IntervalHook):
-                hook.check_plan(plan_of(self.runner))
+                hook.check_plan(run_plan_of(self.runner))
 
     def evaluate_one_image(self) -> None:
         """Pass an image through test pipeline, model and evaluator; look at its metrics."""

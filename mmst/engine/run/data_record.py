@@ -23,7 +23,7 @@ NAMES, SIZES = 1000, 100
 KEY = 'data'
 
 
-def check_data(runner: Runner) -> None:
+def check_same_data(runner: Runner) -> None:
     """Note the training data in the run's record; refuse to go on with others.
 
     Other data set settings are the user's own choice: the record is updated. All ranks must call

@@ -19,7 +19,7 @@ def add_event(runner: Runner, kind: str, step: int, **details: Any) -> None:
     event = dict(kind=kind, step=step, **details)
     runner.message_hub.update_info(KEY, [*events(runner), event])
     if kind in _DESCRIBE:
-        runner.logger.info(describe(event))
+        runner.logger.info(describe_event(event))
 
 
 def happened(runner: Runner, step: int, *kinds: str) -> bool:
@@ -38,7 +38,7 @@ def is_lifted_at(runner: Runner, step: int) -> bool:
     return follows(runner, 'reactivate', 'prune') and happened(runner, step, 'reactivate')
 
 
-def describe(event: Mapping[str, Any]) -> str:
+def describe_event(event: Mapping[str, Any]) -> str:
     """Return an event as text for the log."""
     return _DESCRIBE[event['kind']](event)
 

@@ -61,7 +61,7 @@ def offer_units(plan: RunPlan, units: str, input_shape: Sequence[int]) -> None:
             'adapter (mmst.search.adapters)')
     if found.groups:
         attach_both(plan, found)
-        print_log(describe(plan.model, found), logger='current')
+        print_log(describe_units(plan.model, found), logger='current')
 
 
 def _resumed_channels(plan: RunPlan) -> Mapping[str, Any] | None:
@@ -107,7 +107,7 @@ def accept_ticket(plan: RunPlan, meta: Mapping[str, Any],
     attach_both(plan, found)
 
 
-def describe(model: nn.Module, found: Plan) -> str:
+def describe_units(model: nn.Module, found: Plan) -> str:
     """Describe the units that were found, and the parts left alone, for the log."""
     inside, total = count_covered(model, found)
     units = sum(group.units for group in found.groups.values())

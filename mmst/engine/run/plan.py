@@ -98,7 +98,7 @@ class RunPlan:
                                'evaluates both), or leave the hook out')
 
 
-def plan_of(runner: Runner) -> RunPlan:
+def run_plan_of(runner: Runner) -> RunPlan:
     """Return the plan of a runner that trains."""
     return RunPlan(
         steps=max_steps(runner), unit='iterations' if counts_iterations(runner) else 'epochs',

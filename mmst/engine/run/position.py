@@ -72,7 +72,7 @@ def can_stop_inside(runner: Runner) -> bool:
             and type(loop).run_epoch is EpochBasedTrainLoop.run_epoch)
 
 
-def describe(runner: Runner, done: int, begin: dict[str, Any]) -> dict[str, Any]:
+def describe_position(runner: Runner, done: int, begin: dict[str, Any]) -> dict[str, Any]:
     """Return the position as plain data for a checkpoint. All ranks must call this."""
     return dict(done=done, length=len(runner.train_dataloader),
                 begin=dist.all_gather_object(begin), now=dist.all_gather_object(random_state()))

@@ -36,7 +36,7 @@ def write_record(work_dir: Path, record: dict[str, Any]) -> None:
     files.write_bytes(work_dir / RECORD, json.dumps(record, indent=2).encode(), own=True)
 
 
-def describe(cfg: Config) -> dict[str, Any]:
+def describe_config(cfg: Config) -> dict[str, Any]:
     """Return settings that must not change within a run: model, hooks, kind of optimizer."""
     custom = [(kind_name(hook), hook) for hook in custom_hooks(cfg)]
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}

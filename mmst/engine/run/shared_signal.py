@@ -39,12 +39,12 @@ class SharedSignal:
             return None
         took = (time.monotonic() - self._moment) / self._steps
         steps = min(MOST, max(1, int(RATE / max(took, 1e-3))))
-        negative, self._until_exchange = smallest(-(signals.asked or 0), steps)
+        negative, self._until_exchange = smallest_of_ranks(-(signals.asked or 0), steps)
         self._steps, self._moment = 0, time.monotonic()
         return -negative or None
 
 
-def smallest(*numbers: int) -> list[int]:
+def smallest_of_ranks(*numbers: int) -> list[int]:
     """Return the smallest of each number over all processes."""
     if dist.get_world_size() == 1:
         return list(numbers)

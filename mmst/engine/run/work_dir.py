@@ -12,7 +12,7 @@ from mmengine import dist
 from mmengine.config import Config
 
 from ...errors import MMSTError, TrainingError
-from .run_record import describe, differences, read_record, write_record
+from .run_record import describe_config, differences, read_record, write_record
 from .work_dir_lock import lock
 
 
@@ -49,7 +49,7 @@ def check(work_dir: str | Path, cfg: Config) -> None:
         TrainingError: Naming the difference.
     """
     before = read_record(Path(work_dir))
-    changed = list(differences(before['config'], describe(cfg))) if before else []
+    changed = list(differences(before['config'], describe_config(cfg))) if before else []
     if changed and checkpoints(work_dir):
         listed = '; '.join(f'{key} was {_short(old)} and is {_short(new)}'
                            for key, old, new in changed[:3])
@@ -74,7 +74,7 @@ def _record(work_dir: Path, cfg: Config, resume: bool) -> None:
     if read_record(work_dir) is None or not resume:
         # Checkpoints that came without a record, say from another machine, are of any run.
         adopts = resume and checkpoints(work_dir)
-        record = dict(run='' if adopts else uuid.uuid4().hex, config=describe(cfg))
+        record = dict(run='' if adopts else uuid.uuid4().hex, config=describe_config(cfg))
         write_record(work_dir, record)
 
 

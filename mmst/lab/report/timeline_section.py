@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...costs.table import SHOWN
-from ...engine.run.events import describe
+from ...engine.run.events import describe_event
 from ..style import COLOURS, GREY
 from .charts import Mark, Series, line_chart
 from .collect import RunData
@@ -84,7 +84,7 @@ def _loss(data: RunData):
 
 
 def _describe(unit: str, event: Mapping[str, Any]) -> str:
-    return f'{unit} {event["step"]}: {describe(event)}'
+    return f'{unit} {event["step"]}: {describe_event(event)}'
 
 
 def _tables(data: RunData) -> str:
@@ -98,7 +98,7 @@ def _tables(data: RunData) -> str:
 
 def _sentence(event: Mapping[str, Any]) -> str:
     if event['kind'] != 'evaluate':
-        return describe(event)
+        return describe_event(event)
     described = ', '.join(f'{name} {value!r}' for name, value in event['metrics'].items())
     return (f'{described} at {event["sparsity"]:.4%} sparsity, '
             f'{"the target" if event["at_target"] else "interim"}')

@@ -9,7 +9,7 @@ from ...errors import TicketError
 from ..scales import Scale
 from ..surgery import Cut, resize
 from ..unit_group import UnitGroup
-from .layer_sizes import describe, tied_names
+from .layer_sizes import tied_names, update_sizes
 from .plan import Plan, Side
 
 #: Attributes: of a network, its channels; of modules with an adapter, their units before any
@@ -99,7 +99,7 @@ class Channels:
         """Update the attributes of layers that hold sizes of a group."""
         group, tied = self.plan.groups[name], tied_names(model)
         tensors = dict.fromkeys(side[0] for side in group.members)
-        describe(model, [*tensors, *(other for one in tensors for other in tied.get(one, ()))])
+        update_sizes(model, [*tensors, *(other for one in tensors for other in tied.get(one, ()))])
         for path, own, times in group.attributes:
             setattr(model.get_submodule(path), own, times * len(self._left[name]))
 

@@ -5,26 +5,26 @@ from typing import Any
 from torch import nn
 
 
-def describe(model: nn.Module, names: Iterable[str]) -> None:
+def update_sizes(model: nn.Module, names: Iterable[str]) -> None:
     """Update the sizes that the layers of the tensors ``names`` note of themselves."""
     paths = dict.fromkeys(name.rpartition('.')[0] for name in names)
     for path in paths:
-        _describe_layer(model.get_submodule(path))
+        _update_layer(model.get_submodule(path))
     for path in dict.fromkeys(path.rpartition('.')[0] for path in paths):
-        _describe_parent(model.get_submodule(path))
+        _update_parent(model.get_submodule(path))
 
 
-def _describe_parent(module: nn.Module) -> None:
+def _update_parent(module: nn.Module) -> None:
     """Update copies of a layer's settings: ``ConvModule``'s, and attention's number of heads."""
     inner = module._modules.get('conv')
     if isinstance(inner, nn.modules.conv._ConvNd):
         for name in ('in_channels', 'out_channels', 'groups'):
             if isinstance(vars(module).get(name), int):
                 setattr(module, name, getattr(inner, name))
-    _describe_attention(module)
+    _update_attention(module)
 
 
-def _describe_layer(m: Any) -> None:
+def _update_layer(m: Any) -> None:
     if isinstance(m, nn.modules.conv._ConvNd):
         into, out = m.weight.shape[:2] if m.transposed else m.weight.shape[1::-1]
         if m.groups > 1:
@@ -44,7 +44,7 @@ def _describe_layer(m: Any) -> None:
         m.num_parameters = len(m.weight)
 
 
-def _describe_attention(m: nn.Module) -> None:
+def _update_attention(m: nn.Module) -> None:
     """Update number and width of attention's heads, in layers that hold and join them."""
     known = vars(m)
     qkv = m._modules.get('qkv')

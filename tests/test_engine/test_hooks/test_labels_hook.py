@@ -8,7 +8,7 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement, PixelData
 
-from mmst.engine.hooks.labels_hook import LabelsHook, labels_of, missing
+from mmst.engine.hooks.labels_hook import LabelsHook, classes_in, missing
 
 
 @DATASETS.register_module()
@@ -52,6 +52,6 @@ def test_only_those_without_a_label(labels, names):
 
 
 def test_labels_come_from_maps_and_from_class_numbers():
-    assert labels_of(sample([2, 0, 2])) == [0, 2]
-    assert labels_of(BaseDataElement(gt_label=torch.tensor([7]))) == [7]
-    assert labels_of(torch.zeros(3)) == [] and missing(('a', ), set()) == []
+    assert classes_in(sample([2, 0, 2])) == [0, 2]
+    assert classes_in(BaseDataElement(gt_label=torch.tensor([7]))) == [7]
+    assert classes_in(torch.zeros(3)) == [] and missing(('a', ), set()) == []

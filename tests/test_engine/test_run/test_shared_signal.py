@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmst.engine.run import shared_signal
-from mmst.engine.run.shared_signal import MOST, SharedSignal, smallest
+from mmst.engine.run.shared_signal import MOST, SharedSignal, smallest_of_ranks
 
 
 class Ranks:
@@ -47,7 +47,7 @@ def test_a_process_alone_ends_at_once_when_training_has_begun():
     assert begun().agree(signals(signal.SIGTERM)) == signal.SIGTERM
     assert begun().agree(signals(signal.SIGTERM, deferring=False)) is None
     assert begun().agree(signals()) is None
-    assert smallest(3, 1) == [3, 1]
+    assert smallest_of_ranks(3, 1) == [3, 1]
 
 
 def test_a_signal_to_another_process_ends_this_one_too(monkeypatch):
