@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch._utils import _unflatten_dense_tensors
 
-#: Entries from which on :func:`kth_lowest` looks at a sample, and how many that has.
+#: Entries from which on :func:`_kth_lowest` looks at a sample, and how many that has.
 SAMPLED, SAMPLE = 1_000_000, 20_000
 
 

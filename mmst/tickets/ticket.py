@@ -167,7 +167,8 @@ class Ticket:
     @classmethod
     def from_content(cls, path: str | Path, content: Any,
                      unsealed: bool = False) -> 'Ticket':
-        """Check a ticket file's content, as :func:`~mmst.openmmlab.compat.safe_load` reads it.
+        """Check a ticket file's content, as
+        :func:`~mmst.openmmlab.safe_checkpoints.safe_load` reads it.
 
         Args:
             path (str | Path): For the message.

@@ -113,7 +113,8 @@ def load_sparse(path: str | Path) -> Ticket:
 
 
 def from_content(path: str | Path, content: Any) -> Ticket:
-    """Check the content of a sparse file that :func:`~mmst.openmmlab.compat.safe_load` has read.
+    """Check the content of a sparse file, as
+    :func:`~mmst.openmmlab.safe_checkpoints.safe_load` reads it.
 
     Raises:
         TicketError: It is damaged, of another kind, or claims more than it holds.

@@ -30,7 +30,7 @@ class ClassificationNeck(SearchedPart):
         pool (bool): Whether to average over the positions. Defaults to True.
         dropout (float): On the output, in training. Defaults to 0.2.
         kernel_sizes, expand_ratio, transformer, tokens, momentum, eps, widths, init_cfg: As in
-            :class:`HRNASSupernet`.
+            :class:`~mmst.models.hrnas.hrnas_supernet.HRNASSupernet`.
 
     Shape:
         Maps of strides 4, 8, 16, 32 to a tuple of one (N, out_channels); without ``pool``

@@ -21,7 +21,7 @@ class DensePredictionNeck(SearchedPart):
         in_channels (Sequence[int]): Channels of the branches. Defaults to (18, 36, 72, 144).
         out_channels (int): Defaults to 90 (Cityscapes and COCO; 180 for ADE20K).
         kernel_sizes, expand_ratio, transformer, tokens, momentum, eps, widths, init_cfg: As in
-            :class:`HRNASSupernet`.
+            :class:`~mmst.models.hrnas.hrnas_supernet.HRNASSupernet`.
 
     Shape:
         Maps of strides 4, 8, 16, 32 to a tuple of one (N, out_channels, H / 4, W / 4).

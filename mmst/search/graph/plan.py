@@ -105,7 +105,7 @@ class Plan:
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> 'Plan':
-        """Restore the result of :meth:`to_plain`; see :func:`check_plan` for files."""
+        """Restore the result of :meth:`to_plain`; see :func:`~.described.plan_for` for files."""
         groups = {name: Coupled(
             group['units'],
             {(member, dim): _long(short, group['units'])

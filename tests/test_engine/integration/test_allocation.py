@@ -168,4 +168,4 @@ def test_a_table_of_another_network_is_refused(supernet, table, tmp_path):
     path = tmp_path / 'other.json'
     path.write_text(Path(table).read_text().replace('backbone.stem', 'backbone.other', 1))
     with pytest.raises(ConfigError, match=r'PruneHook\.table'):
-        TimedAllocation('ms', str(path)).follow(supernet)
+        TimedAllocation('ms', str(path), 'PruneHook.table').follow(supernet)
