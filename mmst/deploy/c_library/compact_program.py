@@ -1,20 +1,20 @@
 """Lists the steps of a compacted network."""
 from collections.abc import Sequence
+from typing import cast
 
 from torch import nn
 
 from ...errors import TicketError
 from ..sparse.compact_steps import Step
 from ..sparse.nodes import Double, Gather, Mean, Mixer, Ones, Resize, Shift, Sum, Values
-from ..sparse.sparse_block import SparsePath
-from ..sparse.sparse_compact import SparseCompactNetwork
+from ..sparse.sparse_compact import SparseBlocks, SparseCompactNetwork
 from ..sparse.sparse_conv import SparseConv
+from ..sparse.sparse_neck import SparseDenseNeck
 from ..sparse.sparse_stem import SparseStem
 from .blob import Blob
-from .layers import write_block, write_conv, write_mixer, write_stem
+from .layers import write_conv, write_mixer, write_stem
 from .program import (
     ADD,
-    BLOCK,
     CONV,
     FINISH,
     GATHER,
@@ -74,14 +74,21 @@ class CompactProgram:
         if isinstance(part, SparseConv):
             return program.step(CONV, program.new(), self.places[step.source], write_conv,
                                 part)
-        if isinstance(part, SparsePath):
-            total = program.step(BLOCK, program.new(), self.places[step.source], write_block,
-                                 part)
+        if isinstance(part, SparseBlocks):
+            total = self._blocks(step, part)
             for name in step.terms:
                 total = self._add(total, self.places[name])
         else:
-            total = self._node(part, [self.places[name] for name in self.network.read(step)])
+            total = self._node(part, [self.places[name] for name in step.reads(self.network.graph)])
         return self._finish(step, total)
+
+    def _blocks(self, step: Step, part: SparseBlocks) -> int:
+        program, total = self.program, None
+        for parts, block in zip(step.blocks, part.blocks, strict=True):
+            maps = [self.places[name] for name in parts.inputs]
+            total = (program.neck(block, maps, total) if isinstance(block, SparseDenseNeck)
+                     else program.block(block, maps[0], total))
+        return cast(int, total)
 
     def _add(self, total: int, other: int) -> int:
         out = self.program.step(ADD, self.program.new(), total, Blob.numbers, other)

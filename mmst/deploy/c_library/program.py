@@ -35,12 +35,40 @@ class Program:
             branches = [self._row(blocks, x)
                         for blocks, x in zip(parallel, branches, strict=True)]
         if isinstance(neck, SparseDenseNeck):
-            return self._neck(neck, branches)
+            out = self.neck(neck, branches)
+            self.free(*branches)
+            return out
         return self._classification_neck(cast(SparseClassificationNeck, neck), branches)
 
     def classifier(self, layer: SparseConv, x: int) -> int:
         """Append the last layer; returns its map."""
         return self.step(CONV, self.new(), x, write_conv, layer)
+
+    def block(self, block: Any, x: int, out: int | None = None) -> int:
+        """Append a block; its result is added to ``out`` where that is given."""
+        if not isinstance(block, SparseSearchBlock):
+            raise refusal(block)
+        if block.overwrites:
+            out = x
+        return self.step(BLOCK, self.new() if out is None else out, x, write_block, block,
+                         out is not None)
+
+    def neck(self, neck: SparseDenseNeck, inputs: Sequence[int], out: int | None = None) -> int:
+        """Append a neck; its result is added to ``out`` where that is given."""
+        own = neck.sampled[neck.sampled < neck.counts[0]]
+        result = self.step(NECK, self.new() if out is None else out, inputs[0],
+                           flag=out is not None)
+        self.blob.numbers(len(neck.coarser), sum(neck.counts[1:]))
+        write_block(self.blob, neck.block)
+        self.blob.numbers(len(own))
+        self.blob.integers(own)
+        start = neck.counts[0]
+        for coarse, source, count in zip(neck.coarser, inputs[1:], neck.counts[1:], strict=True):
+            inside = (neck.sampled >= start) & (neck.sampled < start + count)
+            self.blob.numbers(source)
+            write_coarse(self.blob, coarse, count, neck.sampled[inside] - start)
+            start += count
+        return result
 
     def new(self) -> int:
         """Return a map that is not taken."""
@@ -68,18 +96,9 @@ class Program:
             self.step(FREE, number, -1)
             self.taken.remove(number)
 
-    def _block(self, block: Any, x: int, out: int | None = None) -> int:
-        """Append a block; its result is added to ``out`` where that is given."""
-        if not isinstance(block, SparseSearchBlock):
-            raise refusal(block)
-        if block.overwrites:
-            out = x
-        return self.step(BLOCK, self.new() if out is None else out, x, write_block, block,
-                         out is not None)
-
     def _row(self, blocks: Sequence[nn.Module], x: int) -> int:
         for block in blocks:
-            y = self._block(block, x)
+            y = self.block(block, x)
             if y != x:
                 self.free(x)
             x = y
@@ -91,43 +110,26 @@ class Program:
         outputs = [self._fuse(i, blocks, inputs) for i, blocks in enumerate(fusion.blocks)]
         self.free(*inputs)
         if fusion.new_branch is not None:
-            outputs.append(self._block(fusion.new_branch, outputs[-1]))
+            outputs.append(self.block(fusion.new_branch, outputs[-1]))
         return outputs
 
     def _fuse(self, i: int, blocks: Mapping[str, nn.Module], inputs: Sequence[int]) -> int:
-        total, lower = self._block(blocks[str(i)], inputs[i]), -1
+        total, lower = self.block(blocks[str(i)], inputs[i]), -1
         if str(i - 1) in blocks:
-            self._block(blocks[str(i - 1)], inputs[i - 1], total)
+            self.block(blocks[str(i - 1)], inputs[i - 1], total)
         if str(i + 1) in blocks:
-            lower = self._block(blocks[str(i + 1)], inputs[i + 1])
+            lower = self.block(blocks[str(i + 1)], inputs[i + 1])
         self.step(FINISH, total, lower, flag=True)
         if lower >= 0:
             self.free(lower)
         return total
 
-    def _neck(self, neck: SparseDenseNeck, inputs: Sequence[int]) -> int:
-        own = neck.sampled[neck.sampled < neck.counts[0]]
-        out = self.step(NECK, self.new(), inputs[0])
-        self.blob.numbers(len(neck.coarser), sum(neck.counts[1:]))
-        write_block(self.blob, neck.block)
-        self.blob.numbers(len(own))
-        self.blob.integers(own)
-        start = neck.counts[0]
-        for coarse, source, count in zip(neck.coarser, inputs[1:], neck.counts[1:], strict=True):
-            inside = (neck.sampled >= start) & (neck.sampled < start + count)
-            self.blob.numbers(source)
-            write_coarse(self.blob, coarse, count, neck.sampled[inside] - start)
-            start += count
-        self.free(*inputs)
-        return out
-
-
     def _classification_neck(self, neck: SparseClassificationNeck, inputs: Sequence[int]) -> int:
-        total = self._block(neck.widen[0], inputs[0])
+        total = self.block(neck.widen[0], inputs[0])
         for downsample, widen, x in zip(neck.downsample, neck.widen[1:], inputs[1:], strict=True):
-            below = self._block(downsample, total)
+            below = self.block(downsample, total)
             self.free(total)
-            total = self._block(widen, x, below)
+            total = self.block(widen, x, below)
         if not isinstance(neck.final, SparseConv):
             raise refusal(neck.final)
         final = self.step(CONV, self.new(), total, write_conv, neck.final)

@@ -1,14 +1,43 @@
 """Cuts a compacted network's graph into steps that the kernel runs in one call each."""
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..compact.graph import Graph, Node
-from ..compact.shapes import static
+from ..compact.shapes import levels, static, widths
 from .fold import FoldedMixConv
+from .joined_transformer import JoinedTransformer, find_transformer
+
+
+@dataclass
+class Parts:
+    """Names the nodes that one call of a block computes: all read one map.
+
+    Attributes:
+        source (str): The map.
+        stride (int): Of the output.
+        paths (List[List[str]]): MixConv paths: expansion, depthwise, projection each.
+        identity (bool): Whether the map itself is added, too.
+        residual (str, optional): A convolution of the map that is added, too.
+        transformer (JoinedTransformer, optional): One of the map that is added, too.
+        coarser (List[str]): The map is a concatenation: the first of its maps, then those that are
+            enlarged before; empty: it is not, or others read it as well.
+    """
+    source: str
+    stride: int
+    paths: list[list[str]] = field(default_factory=list)
+    identity: bool = False
+    residual: str | None = None
+    transformer: JoinedTransformer | None = None
+    coarser: list[str] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Return the maps that the call reads."""
+        return self.coarser or [self.source]
 
 
 @dataclass
@@ -17,11 +46,9 @@ class Step:
 
     Attributes:
         node (str): Name of the (last) node, which the result gets.
-        paths (List[List[str]]): MixConv paths of one input: expansion, depthwise, projection each.
-        source (str): Their input; ``''``: there are none, nor a convolution.
-        identity (bool): Whether the input itself is added, too.
-        residual (str, optional): A convolution of the input that is added, too.
-        conv (str, optional): A convolution instead of paths.
+        blocks (List[Parts]): Blocks that are added up.
+        source (str): Input of a convolution or a stem.
+        conv (str, optional): A convolution instead of blocks.
         stem (List[str]): Two convolutions of stride 2 instead.
         terms (List[str]): Nodes that are added to the sum.
         halves (List[str]): Nodes that are enlarged twice, then added.
@@ -29,10 +56,8 @@ class Step:
         static (bool): Whether it is the same for all images of a size.
     """
     node: str
-    paths: list[list[str]] = field(default_factory=list)
+    blocks: list[Parts] = field(default_factory=list)
     source: str = ''
-    identity: bool = False
-    residual: str | None = None
     conv: str | None = None
     stem: list[str] = field(default_factory=list)
     terms: list[str] = field(default_factory=list)
@@ -40,88 +65,142 @@ class Step:
     relu: bool = False
     static: bool = False
 
+    def reads(self, graph: Graph) -> list[str]:
+        """Return the maps that it reads."""
+        if self.conv or self.stem:
+            return [self.source]
+        found = [name for block in self.blocks for name in block.inputs] + self.terms
+        found += [graph.nodes[name].inputs[0] for name in self.halves]
+        return found or graph.nodes[self.node].inputs
 
-def find_steps(graph: Graph) -> list[Step]:
-    """Return all nodes but the image, in order; those that depend on it as few steps as can be."""
-    return _Finder(graph).find()
+
+def find_steps(graph: Graph, modules: nn.ModuleDict) -> list[Step]:
+    """Return the steps that compute a graph's outputs, in order, as few as can be.
+
+    Args:
+        graph (Graph): With its weights.
+        modules (nn.ModuleDict): Layers of its nodes, by name.
+    """
+    return _Finder(graph, modules).find()
 
 
 class _Finder:
 
-    def __init__(self, graph: Graph):
-        self.graph, self.nodes = graph, graph.nodes
+    def __init__(self, graph: Graph, modules: nn.ModuleDict):
+        self.graph, self.nodes, self.modules = graph, graph.nodes, modules
         self.readers, self.static = graph.consumers(), static(graph)
+        self.widths, self.levels = widths(graph), levels(graph)
 
     def find(self) -> list[Step]:
-        steps: dict[str, Step] = {}
+        steps: list[Step] = []
         for node in self.graph:
             if node.op == 'image':
                 continue
             if self.static[node.name]:
                 conv = node.op == 'conv'
-                steps[node.name] = Step(node.name, conv=node.name if conv else None,
-                                        source=node.inputs[0] if conv else '', static=True)
-                continue
-            step, inside = self._step(node)
-            for name in inside:
-                steps.pop(name, None)
-            steps[node.name] = step
-        return list(steps.values())
+                steps.append(Step(node.name, conv=node.name if conv else None,
+                                  source=node.inputs[0] if conv else '', static=True))
+            else:
+                steps.append(self._step(node))
+        needed, found = set(self.graph.outputs), list[Step]()
+        for step in reversed(steps):
+            if step.node in needed:
+                needed.update(step.reads(self.graph))
+                found.insert(0, step)
+        return found
 
-    def _step(self, node: Node):
-        """Return the step that ends in a node, and the nodes within it."""
+    def _step(self, node: Node) -> Step:
+        """Return the step that ends in a node."""
         if node.op == 'relu' and self._alone(node.inputs[0]) and (
                 self.nodes[node.inputs[0]].op in ('add', 'conv')):
             stem = self._stem(node)
             if stem:
-                first = self.nodes[stem[-1]]
-                return Step(node.name, source=first.inputs[0], stem=stem[::2][::-1]), stem
-            step, inside = self._step(self.nodes[node.inputs[0]])
+                return Step(node.name, source=self.nodes[stem[-1]].inputs[0], stem=stem[::-1])
+            step = self._step(self.nodes[node.inputs[0]])
             step.node, step.relu = node.name, True
-            return step, [*inside, node.inputs[0]]
+            return step
         if node.op == 'conv':
-            path = self._path(node)
-            if path:
-                return self._join_paths(Step(node.name), [node.name])
-            return Step(node.name, conv=node.name, source=node.inputs[0]), []
+            if self._path(node):
+                return self._join(Step(node.name), [node.name])
+            return Step(node.name, conv=node.name, source=node.inputs[0])
         if node.op == 'add':
-            return self._join_paths(Step(node.name), node.inputs)
-        return Step(node.name), []
+            return self._join(Step(node.name), node.inputs)
+        return Step(node.name)
 
-    def _join_paths(self, step: Step, terms: list[str]):
-        """Join paths of one input among the terms of a sum to one block."""
-        inside: list[str] = []
+    def _join(self, step: Step, terms: list[str]) -> Step:
+        """Join terms of a sum to a block for each of the maps that they read."""
+        blocks: dict[tuple[str, int], Parts] = {}
         for name in terms:
-            path = self._path(self.nodes[name]) if name == step.node or self._alone(name) else None
-            source = self.nodes[path[0]].inputs[0] if path else ''
-            if path and step.source in ('', source) and self._same_stride(step, path[1]):
-                step.source = source
-                step.paths.append([path[0], path[1], name])
-                inside += [path[0], *self.nodes[path[1]].inputs, path[1],
-                           *self.nodes[name].inputs, name]
-            else:
+            if not (self._add_path(blocks, name, name == step.node)
+                    or self._add_transformer(blocks, name)):
                 step.terms.append(name)
-        for name in list(step.terms) if step.paths else []:
-            self._add_residual(step, name, inside)
-        for name in step.terms[0 if step.paths else 1:]:  # something is added to
+        for block in blocks.values():
+            for name in list(step.terms):
+                if self._add_residual(block, name):
+                    step.terms.remove(name)
+            block.coarser = self._coarser(block)
+        step.blocks = list(blocks.values())
+        for name in step.terms[0 if blocks else 1:]:  # something is added to
             if self.nodes[name].op == 'upsample' and self._alone(name):
                 step.terms.remove(name)
                 step.halves.append(name)
-                inside.append(name)
-        return step, [name for name in inside if name != step.node]
+        return step
 
-    def _add_residual(self, step: Step, name: str, inside: list[str]) -> None:
-        node, stride = self.nodes[name], self._stride(step.paths[0][1])
-        if name == step.source and stride == 1 and not step.identity:
-            step.identity = True
-        elif (node.op == 'conv' and node.inputs == [step.source] and self._alone(name)
-              and step.residual is None and node.settings['stride'] == stride
+    def _add_path(self, blocks: dict[tuple[str, int], Parts], name: str, last: bool) -> bool:
+        path = self._path(self.nodes[name]) if last or self._alone(name) else None
+        if path is None:
+            return False
+        key = self.nodes[path[0]].inputs[0], self.nodes[path[1]].settings['stride']
+        blocks.setdefault(key, Parts(*key)).paths.append([*path, name])
+        return True
+
+    def _add_transformer(self, blocks: dict[tuple[str, int], Parts], name: str) -> bool:
+        found = find_transformer(self.graph, self.widths, self.levels, self.modules,
+                                 name) if self._alone(name) else None
+        if found is None or not self._alone(found.mixer) or self.static[found.source]:
+            return False
+        stride = 1 + found.level - cast(int, self.levels[found.source])
+        key = found.source, stride
+        if stride not in (1, 2) or (key in blocks and blocks[key].transformer):
+            return False
+        blocks.setdefault(key, Parts(*key)).transformer = found
+        return True
+
+    def _add_residual(self, block: Parts, name: str) -> bool:
+        node, stride = self.nodes[name], block.stride
+        if name == block.source and stride == 1 and not block.identity:
+            block.identity = True
+        elif (node.op == 'conv' and node.inputs == [block.source] and self._alone(name)
+              and block.residual is None and node.settings['stride'] == stride
               and node.settings['padding'] == 0 and _size(node) == 1):
-            step.residual = name
-            inside.append(name)
+            block.residual = name
         else:
-            return
-        step.terms.remove(name)
+            return False
+        return True
+
+    def _coarser(self, block: Parts) -> list[str]:
+        """Return maps of which a block's input is the concatenation, the others enlarged first."""
+        node = self.nodes[block.source]
+        first, rest = node.inputs[:1], [self.nodes[name] for name in node.inputs[1:]]
+        if node.op != 'concat' or block.stride != 1 or not all(
+                n.op == 'resize' and n.settings['size'] == self.levels[first[0]] for n in rest):
+            return []
+        maps = [*first, *(n.inputs[0] for n in rest)]
+        own = {path[0] for path in block.paths} | {block.residual}
+        if block.transformer:
+            own |= self._between(block.source, block.transformer.mixer)
+        level: Any = self.levels[first[0]]
+        alike = all(not self.static[name] and isinstance(self.levels[name], int)
+                    and cast(int, self.levels[name]) >= level for name in maps)
+        return maps if alike and set(self.readers[block.source]) <= own else []
+
+    def _between(self, source: str, last: str) -> set[str]:
+        """Return the nodes on the way to the last one that nothing beside it reads."""
+        found = {last}
+        for node in reversed(list(self.graph)):
+            if node.name != source and set(self.readers[node.name]) <= found:
+                found.add(node.name)
+        return found
 
     def _path(self, project: Node) -> list[str] | None:
         """Return the expansion and depthwise convolution before a projection, if it is one."""
@@ -137,7 +216,7 @@ class _Finder:
         if first is None or self.nodes[first.inputs[0]].op != 'image' or not all(
                 n.settings['stride'] == 2 for n in (first, second)):
             return None
-        return [second.name, *second.inputs, first.name]
+        return [second.name, first.name]
 
     def _behind_relu(self, node: Node) -> Node | None:
         """Return the convolution before a convolution, a ReLU between them, that nothing else
@@ -152,27 +231,22 @@ class _Finder:
     def _alone(self, name: str) -> bool:
         return len(self.readers[name]) == 1 and self.readers[name] != [''] and not self.static[name]
 
-    def _stride(self, depthwise: str) -> int:
-        return self.nodes[depthwise].settings['stride']
 
-    def _same_stride(self, step: Step, depthwise: str) -> bool:
-        return not step.paths or self._stride(step.paths[0][1]) == self._stride(depthwise)
-
-
-def joined_paths(graph: Graph, step: Step) -> FoldedMixConv:
-    """Return the paths of a step as one, hidden channels of all after another."""
-    size = max(_size(graph.nodes[path[1]]) for path in step.paths)
-    expand, depthwise, project = ([graph.nodes[path[i]].tensors for path in step.paths]
+def joined_paths(graph: Graph, block: Parts, inputs: int, outputs: int) -> FoldedMixConv:
+    """Return the paths of a block as one, hidden channels of all after another."""
+    size = max((_size(graph.nodes[path[1]]) for path in block.paths), default=1)
+    expand, depthwise, project = ([graph.nodes[path[i]].tensors for path in block.paths]
                                   for i in range(3))
+    none = torch.zeros(0, dtype=torch.float64, device='cpu')
     taps = [F.pad(t['weight'][:, 0].double(), [(size - t['weight'].shape[-1]) // 2] * 4)
             for t in depthwise]
     return FoldedMixConv(
-        _concatenate([t['weight'].flatten(1) for t in expand]),
-        _concatenate([t['bias'] for t in expand]),
-        torch.cat(taps), _concatenate([t['bias'] for t in depthwise]),
-        _concatenate([t['weight'].flatten(1) for t in project], 1),
-        cast(Tensor, sum(t['bias'].double() for t in project)),
-        graph.nodes[step.paths[0][1]].settings['stride'])
+        _concatenate([none.new_zeros(0, inputs), *(t['weight'].flatten(1) for t in expand)]),
+        _concatenate([none, *(t['bias'] for t in expand)]),
+        torch.cat([none.new_zeros(0, size, size), *taps]),
+        _concatenate([none, *(t['bias'] for t in depthwise)]),
+        _concatenate([none.new_zeros(outputs, 0), *(t['weight'].flatten(1) for t in project)], 1),
+        sum((t['bias'].double() for t in project), none.new_zeros(outputs)), block.stride)
 
 
 def _concatenate(parts: list[Tensor], dim: int = 0) -> Tensor:

@@ -13,7 +13,7 @@ from .constants import split_constant
 from .engine_settings import EngineSettings
 from .fold import FoldedMixConv, fold_conv, fold_mixconv
 from .kernel_module import KernelModule
-from .library import Coarse, functions
+from .library import Coarse, Transformer, functions
 from .planes import as_map, check_channels, in_planes, new_map, pointer
 from .recent import recent
 from .transformer_plan import TransformerPlan
@@ -103,20 +103,22 @@ class SparseSearchBlock(KernelModule):
 
 
 class SparsePath(SparseSearchBlock):
-    """Runs a folded MixConv path and a residual without a search block, e.g. of a compacted
-    network.
+    """Runs a folded MixConv path, a residual and a Transformer without a search block, e.g. of a
+    compacted network.
 
     Args:
         folded (FoldedMixConv): The path.
         residual (ndarray): (out_channels, in_channels).
         settings (EngineSettings): Shared by the modules of a network.
+        transformer (Transformer, optional): With its input's channels.
     """
 
-    def __init__(self, folded: FoldedMixConv, residual: np.ndarray, settings: EngineSettings):
+    def __init__(self, folded: FoldedMixConv, residual: np.ndarray, settings: EngineSettings,
+                 transformer: Transformer | None = None):
         KernelModule.__init__(self)
         self.settings, self.residual = settings, residual
         self.live, self.constant = split_constant(folded)
         self.out_channels, self.stride = len(folded.bias), folded.stride
         self.passes = self.overwrites = False
-        self.transformer: Any = None
-        self.sampled: Any = []
+        self.transformer: Any = transformer
+        self.sampled: Any = transformer.values['channels'] if transformer else []

@@ -1,34 +1,38 @@
 """Runs a compacted network by the kernel."""
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ...models.hrnas.fusion_module import upsample_to
 from ..compact import CompactNetwork
 from ..compact.graph import Graph, Node
 from ..compact.operations.conv import StaticConv
-from .compact_steps import Step, find_steps, joined_paths
+from ..compact.shapes import widths
+from ..compact.token_mixer import TokenMixer
+from .compact_steps import Parts, Step, find_steps, joined_paths
 from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import KernelModule
-from .late_select import select_late
 from .make_node import make_node
 from .modules import finish
-from .nodes import GraphNode, Sum, add
+from .nodes import Sum, add
 from .planes import with_rows
 from .recent import recent
 from .sparse_block import SparsePath
 from .sparse_conv import SparseConv
+from .sparse_neck import SparseDenseNeck
 from .sparse_stem import FoldedLayer, SparseStem
 
 
 class SparseCompactNetwork(KernelModule):
     """Runs a compacted network by the kernel.
 
-    A compact search block, with the paths of its kernel sizes, its residual and the
-    sum of both, is one call again. Maps that do not depend on the image are computed once for each
-    of the last few sizes.
+    A compact search block, with the paths of its kernel sizes, its residual, its Transformer and
+    the sum of these, is one call again, which enlarges the coarser maps of a neck late. Maps that
+    do not depend on the image are computed once for each of the last few sizes.
 
     Args:
         network (CompactNetwork): In eval mode.
@@ -46,10 +50,10 @@ class SparseCompactNetwork(KernelModule):
     def __init__(self, network: CompactNetwork, settings: EngineSettings, max_density: float = 1.):
         super().__init__()
         self.network, self.settings = network, settings
-        self.graph = graph = select_late(network.to_graph())
+        self.graph = graph = network.to_graph()
         self.inputs = {node.name: list(node.inputs) for node in graph}
         self.image = next((node.name for node in graph if node.op == 'image'), '')
-        self.steps: list[Step] = find_steps(graph)
+        self.steps: list[Step] = find_steps(graph, network.nodes)
         self.parts = nn.ModuleDict()
         for number, step in enumerate(self.steps):
             part = self._part(graph, step, max_density)
@@ -98,14 +102,14 @@ class SparseCompactNetwork(KernelModule):
         if part is None:
             with self.settings.torch_aside():
                 return self._by_torch(step, values, image)
-        if not step.paths and not isinstance(part, GraphNode):  # its ReLU is in it
+        if step.conv or step.stem:  # its ReLU is in it
             return part(values[step.source])
-        if step.paths:
-            total = part(values[step.source])
+        if isinstance(part, SparseBlocks):
+            total = part([[values[name] for name in block.inputs] for block in step.blocks])
             for name in step.terms:
                 total = add(total, values[name], self.settings, in_place=True)
         else:
-            total = part([values[name] for name in self.read(step)],
+            total = part([values[name] for name in step.terms or self.inputs[step.node]],
                          (image.shape[-2], image.shape[-1]))
         half = None
         for name in step.halves:
@@ -117,10 +121,6 @@ class SparseCompactNetwork(KernelModule):
                     x = upsample_to(x, total.shape[-2:])
                 total = add(total, x, self.settings)
         return finish(total, half, step.relu, self.settings) if step.relu or step.halves else total
-
-    def read(self, step: Step) -> list[str]:
-        """Return the maps that a step without paths or weights reads."""
-        return step.terms or self.inputs[step.node]
 
     def _by_torch(self, step: Step, values: dict[str, Tensor], image: Tensor) -> Tensor:
         """Return the nodes of a step one by one, as the compacted network computes them."""
@@ -146,22 +146,8 @@ class SparseCompactNetwork(KernelModule):
             layers = [FoldedLayer(cast(nn.Conv2d, modules[name])) for name in step.stem]
             if all(SparseConv.takes(layer.conv) for layer in layers):
                 return SparseStem(layers, self.settings)
-        if step.paths:
-            folded = joined_paths(graph, step)
-            weights: list[Any] = [folded.expand, folded.project,
-                                  *(modules[p[1]].weight for p in step.paths)]
-            kept = sum(int(w.count_nonzero()) for w in weights)
-            if kept > max_density * sum(w.numel() for w in weights):
-                return None
-            inputs, residual = folded.expand.shape[1], np.zeros((len(folded.bias),
-                                                                 folded.expand.shape[1]))
-            if step.identity:
-                residual = residual + np.eye(inputs)
-            if step.residual:
-                weight, bias = fold_conv(cast(nn.Conv2d, modules[step.residual]))
-                residual = residual + weight.flatten(1).numpy()
-                folded.bias.add_(bias)
-            return SparsePath(folded, residual, self.settings)
+        if step.blocks:
+            return self._blocks(graph, step.blocks, max_density)
         if step.conv:
             conv = as_conv(modules[step.conv])
             return SparseConv(conv, None, step.relu, self.settings) if SparseConv.takes(
@@ -174,6 +160,36 @@ class SparseCompactNetwork(KernelModule):
         module = modules[step.node] if step.node in modules else None  # noqa: SIM401
         return make_node(graph, node, module, self.settings)
 
+    def _blocks(self, graph: Graph, blocks: list[Parts],
+                max_density: float) -> 'SparseBlocks | None':
+        weights: list[Any] = [self.network.nodes[name].weight for block in blocks
+                              for path in block.paths for name in path]
+        kept = sum(int(w.count_nonzero()) for w in weights)
+        if kept > max_density * sum(w.numel() for w in weights):
+            return None
+        counts, found = widths(graph), list[nn.Module]()
+        for block in blocks:
+            path = self._path(graph, block, counts)
+            found.append(SparseDenseNeck(path, [counts[name] for name in block.coarser],
+                                         self.settings) if block.coarser else path)
+        return SparseBlocks(found)
+
+    def _path(self, graph: Graph, block: Parts, counts: dict[str, int]) -> SparsePath:
+        chain, inputs = block.transformer, counts[block.source]
+        outputs = len(chain.outputs.bias) if chain else counts[block.paths[0][2]]
+        folded = joined_paths(graph, block, inputs, outputs)
+        residual = np.eye(inputs) if block.identity else np.zeros((outputs, inputs))
+        if block.residual:
+            weight, bias = fold_conv(cast(nn.Conv2d, self.network.nodes[block.residual]))
+            residual = residual + weight.flatten(1).numpy()
+            folded.bias.add_(bias)
+        if chain is None:
+            return SparsePath(folded, residual, self.settings)
+        folded.bias.add_(torch.from_numpy(chain.constant()))
+        mixer = cast(TokenMixer, self.network.nodes[chain.mixer])
+        return SparsePath(folded, residual, self.settings,
+                          chain.structure(mixer, len(chain.tokens.bias)))
+
     def _last_uses(self) -> dict[str, list[str]]:
         """Return the maps that no later step reads, by step."""
         last: dict[str, str] = {}
@@ -185,6 +201,27 @@ class SparseCompactNetwork(KernelModule):
             if name not in self.network.output_names:
                 found.setdefault(reader, []).append(name)
         return found
+
+
+class SparseBlocks(nn.Module):
+    """Adds up blocks and necks of one output.
+
+    Args:
+        blocks (Sequence[nn.Module]): :class:`SparsePath` and :class:`SparseDenseNeck`.
+    """
+    blocks: Sequence[nn.Module]
+
+    def __init__(self, blocks: Sequence[nn.Module]):
+        super().__init__()
+        self.blocks = cast(Sequence[nn.Module], nn.ModuleList(blocks))
+
+    def forward(self, inputs: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Return the sum, a new map; ``inputs`` are those of each block."""
+        total = None
+        for block, maps in zip(self.blocks, inputs, strict=True):
+            total = (block(maps, total)[0] if isinstance(block, SparseDenseNeck)
+                     else block(maps[0], total))
+        return cast(Tensor, total)
 
 
 def as_conv(module: nn.Module) -> nn.Module:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from ...models.hrnas.coordinate_map import GRID
-from ...models.hrnas.dense_neck import DensePredictionNeck
 from .engine_settings import EngineSettings
 from .library import Coarse, functions
 from .planes import Layout, as_map, check_channels, in_planes, new_map
@@ -24,16 +23,16 @@ class SparseDenseNeck(nn.Module):
     pixels of the inputs.
 
     Args:
-        module (DensePredictionNeck): Its block is sparse already.
+        block (SparseSearchBlock): Of stride 1, which reads all inputs.
+        counts (Sequence[int]): Channels of each input, the finest first.
         settings (EngineSettings): Shared by the modules of a network.
     """
 
     coarser: Sequence['CoarseInput']
 
-    def __init__(self, module: DensePredictionNeck, settings: EngineSettings):
+    def __init__(self, block: SparseSearchBlock, counts: Sequence[int], settings: EngineSettings):
         super().__init__()
-        self.block = cast(SparseSearchBlock, module.block)
-        self.settings, self.counts = settings, module.in_channels
+        self.block, self.settings, self.counts = block, settings, counts
         expand, residual = self.block.split_off(self.counts[0])
         coarser, start = nn.ModuleList(), 0
         for count in self.counts[1:]:
@@ -43,7 +42,8 @@ class SparseDenseNeck(nn.Module):
         self.coarser = cast(Sequence[CoarseInput], coarser)
         self.sampled = np.array(self.block.sampled, np.int32)
 
-    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
+    def forward(self, inputs: Sequence[Tensor], out: Tensor | None = None) -> tuple[Tensor]:
+        """Return the output; with ``out``, a map in planes, it is added to that."""
         size = inputs[0].shape[-2:]
         for x, count in zip(inputs, self.counts, strict=True):
             check_channels(x, count)
@@ -53,7 +53,7 @@ class SparseDenseNeck(nn.Module):
             c.structure(y) for c, y in zip(self.coarser, coarser, strict=True) if y is not None
         ]
         sampled = self._sample(inputs) if len(self.sampled) else None
-        return (self.block(inputs[0], coarser=structures, sampled=sampled), )
+        return (self.block(inputs[0], out, coarser=structures, sampled=sampled), )
 
     def _sample(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the Transformer's view of all inputs: enlarged, then on its grid."""

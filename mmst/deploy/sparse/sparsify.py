@@ -74,7 +74,8 @@ def sparsify(model: nn.Module, settings: EngineSettings,
             block.overwrite()  # the maps between modules are nobody else's
     replace(model, FusionModule, lambda m: SparseFusion(m, settings)
             if is_as_written(m, FusionModule, inside=False) else m)
-    replace(model, DensePredictionNeck, lambda m: SparseDenseNeck(m, settings)
+    replace(model, DensePredictionNeck, lambda m: SparseDenseNeck(
+        cast(SparseSearchBlock, m.block), m.in_channels, settings)
             if isinstance(m.block, SparseSearchBlock)
             and is_as_written(m, DensePredictionNeck, inside=False) else m)
     replace(model, ClassificationNeck, lambda m: SparseClassificationNeck(

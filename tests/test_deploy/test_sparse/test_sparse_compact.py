@@ -15,6 +15,9 @@ from mmst.deploy.compact import CompactNetwork, compact
 from mmst.deploy.export import load_sparse, save_sparse
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.engine_settings import EngineSettings
+from mmst.deploy.sparse.nodes import GraphNode
+from mmst.deploy.sparse.sparse_block import SparseSearchBlock
+from mmst.deploy.sparse.sparse_neck import SparseDenseNeck
 from mmst.deploy.sparse.sparsify import sparsify
 
 pytestmark = needs_kernel
@@ -51,6 +54,18 @@ def test_all_paths_of_a_compact_ticket_run_by_the_kernel():
             for node in backbone.nodes[step.node] if node.op == 'conv']
     assert sparse.blocks['sparse'] == SparseModel(ticket.build()).blocks['sparse']
     assert not any('depthwise' in name or 'expand' in name for name in left)
+
+
+@pytest.mark.parametrize('multiple', [1, 8])
+def test_a_compact_ticket_has_the_blocks_of_its_ticket_and_resizes_no_map(multiple):
+    ticket = small_ticket('cityscapes', 0.1, cut=0)
+    models = [SparseModel(t.build()) for t in (ticket, compact(ticket, multiple))]
+    blocks = [[m for m in model.modules() if isinstance(m, SparseSearchBlock)] for model in models]
+    assert len(blocks[0]) == len(blocks[1])
+    assert sum(bool(b.transformer) for b in blocks[0]) == sum(bool(b.transformer)
+                                                              for b in blocks[1]) > 0
+    assert any(isinstance(m, SparseDenseNeck) for m in models[1].modules())
+    assert not any(isinstance(m, GraphNode) for m in models[1].modules())
 
 
 @pytest.mark.parametrize('changes', [dict(channels_last=False), dict(transformer='none'),
