@@ -1,23 +1,26 @@
 """Carries ``mmst profile`` out."""
 import argparse
+import logging
 import os.path as osp
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import nn
 
 from .. import files
 from ..costs.latency.table import LatencyTable
-from ..costs.latency.this_machine import this_machine
 from ..deploy.compact import is_compact
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.profile import measure_network, profile
+from ..deploy.profile.places import Describe, Place, choose_place, device_of
 from ..deploy.ticket_cost import config_network
 from ..engine.run.config_file import read_config
-from ..errors import config_error
+from ..errors import ConfigError, config_error
 from ..openmmlab.toolbox import check_toolbox
+from ..pruning.mask import Mask
 from ..settings.checks import check_number
 from ..settings.shape import first_shape, input_shape
 from ..tickets import Ticket
-from .arguments.profile import DEVICES
 from .waiting import waiting
 
 
@@ -26,24 +29,56 @@ def run(args: argparse.Namespace) -> None:
     shape, ticket = check_shape(args.shape), None
     if osp.splitext(args.file)[1] != '.py':
         ticket = open_checked(args.file)
-        own = ticket.meta.get('input_shape')
+        settings, meta = ticket.model, dict(ticket.meta)
     else:
         cfg = read_config(args.file)
         check_toolbox(cfg)
-        own = input_shape(cfg)
+        settings = cfg.model
+        meta = dict(default_scope=cfg.get('default_scope'), input_shape=input_shape(cfg))
+
+    def describe(network: nn.Module) -> Ticket:
+        return Ticket.from_model(network, settings, Mask({}), meta)
+
     if args.table is not None:
         table = read_table(args, ticket, shape)
+        device = args.device or device_of(table.engine, table.machine.get('device', 'cpu'))
+        place = here(device, describe, table)
     else:
-        shape = first_shape(shape, own)
-        out = args.out or f'latency_{args.device}_{shape[0]}x{shape[1]}.json'
+        check_counts(args)
+        shape = first_shape(shape, meta.get('input_shape'))
+        place = choose_place(args.device or 'cpu', describe, shape, args.threads)
+        kind = (args.device or 'cpu').partition(':')[0]
+        out = args.out or f'latency_{kind}_{shape[0]}x{shape[1]}.json'
         files.replaceable(out)
         supernet = (ticket.supernet() if ticket is not None
-                    else config_network(cfg.model, cfg.get('default_scope')))
-        table = measure_table(args, supernet, shape)
+                    else config_network(settings, meta['default_scope']))
+        table = measure_table(args, supernet, shape, place)
         table.save(out)
         print(description(out, table))
     if ticket is not None:
-        predict(args, ticket.build(), table)
+        predict(args, ticket.build(), table, place)
+
+
+def check_counts(args: argparse.Namespace) -> None:
+    """Refuse numbers of networks, calls and threads that make no sense.
+
+    Raises:
+        ConfigError: Naming the first.
+    """
+    for name, low in (('networks', 12), ('checked', 1), ('rounds', 1), ('threads', 1)):
+        check_number(f'--{name}', getattr(args, name), low=low, whole=True,
+                     remedy='leave it out')
+
+
+def here(device: str | None, describe: Describe, table: LatencyTable) -> Place | None:
+    """Return where a table was measured; None where this machine has no such place."""
+    if device is None:
+        return None
+    try:
+        return choose_place(device, describe, table.input_shape, table.threads)
+    except ConfigError as error:
+        print(f'the ticket is not measured: {error}')
+        return None
 
 
 def open_checked(path: str) -> Ticket:
@@ -73,27 +108,32 @@ def read_table(args: argparse.Namespace, ticket: Ticket | None,
         raise config_error('--out', args.out, 'no table is measured with --table', 'omit it')
     table = LatencyTable.load(args.table, '--table')
     table.check_covers(ticket.build(), '--table', args.table, shape)
-    other = table.differs_from(this_machine())
-    if other:
-        print(f'warning: --table {args.table}: {other}; the ticket is measured on this one')
     return table
 
 
-def measure_table(args: argparse.Namespace, supernet: nn.Module,
-             shape: tuple[int, int]) -> LatencyTable:
+def measure_table(args: argparse.Namespace, supernet: nn.Module, shape: tuple[int, int],
+                  place: Place) -> LatencyTable:
     """Return a new table.
 
     Raises:
         ConfigError, TicketError: As :func:`mmst.deploy.profile.measure.profile`.
     """
-    for name, low in (('networks', 12), ('checked', 1), ('rounds', 1), ('threads', 1)):
-        check_number(f'--{name}', getattr(args, name), low=low, whole=True,
-                     remedy='leave it out')
     lines: list[str] = []
     with waiting(f'timing {args.networks + args.checked} networks of {shape[0]}x{shape[1]}',
-                 progress=lambda: lines[-1] if lines else ''):
-        return profile(supernet, shape, DEVICES[args.device], args.threads, args.networks,
-                       args.checked, args.rounds, args.seed, lines.append)
+                 progress=lambda: lines[-1] if lines else ''), without_log():
+        return profile(supernet, shape, place, args.networks, args.checked, args.rounds,
+                       args.seed, lines.append)
+
+
+@contextmanager
+def without_log() -> Iterator[None]:
+    """Log warnings alone: the engine has a line for each network that it runs."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def description(path: str, table: LatencyTable) -> str:
@@ -102,16 +142,24 @@ def description(path: str, table: LatencyTable) -> str:
     height, width = table.input_shape
     return (f'{path}: {len(table.modules)} modules, {table.engine} engine, {table.threads} '
             f'thread{"s" * (table.threads > 1)}, {height}x{width}, '
-            f'{table.machine["processor"]}\n'
+            f'{table.machine["processor"]} ({table.machine["device"]})\n'
             f'a module is {spreads[len(spreads) // 2]:.1%} off in the median; '
             f'{table.check["networks"]:.0f} other networks: {table.check["mean_error"]:.1%} in the '
             f'mean, {table.check["largest_error"]:.1%} at most; two halves of their calls differ '
             f'by {table.check["repeat_error"]:.1%}')
 
 
-def predict(args: argparse.Namespace, network: nn.Module, table: LatencyTable) -> None:
-    """Print a ticket's time, measured and predicted."""
+def predict(args: argparse.Namespace, network: nn.Module, table: LatencyTable,
+            place: Place | None) -> None:
+    """Print a ticket's time, predicted and, where the table's place is at hand, measured."""
     predicted = table.predict(network)
-    found = measure_network(network, table, max(args.rounds, 1))
+    if place is None:
+        print(f'{args.file}: {predicted:.3g} ms predicted')
+        return
+    other = table.differs_from(place.machine())
+    if other:
+        print(f'warning: --table {args.table}: {other}; the ticket is measured on this one')
+    with without_log():
+        found = measure_network(network, table, max(args.rounds, 1), place)
     print(f'{args.file}: {predicted:.3g} ms predicted, {found:.3g} ms measured '
           f'({predicted / found - 1:+.1%})')

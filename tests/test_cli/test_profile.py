@@ -1,8 +1,10 @@
 """mmst profile: a table of a config or a ticket, and what it says of a ticket."""
 import json
 import re
+import sys
 
 import pytest
+import torch
 from sparse_nets import needs_kernel
 from tiny_street import load_tool
 
@@ -29,8 +31,14 @@ def test_a_ticket_is_timed_and_predicted_by_a_table_of_its_supernet(trained, tab
     assert content['engine'] == 'sparse' and content['check']['networks'] == 1
     assert content['machine']['processor'] and 'backbone.stem' in content['modules']
     assert tool(trained / 'ticket.pth', '--table', table, '--rounds', '1') == 0
-    line = capsys.readouterr().out.splitlines()[-1]
+    *_, line = capsys.readouterr().out.splitlines()
     assert re.search(r'ticket.pth: \S+ ms predicted, \S+ ms measured \([+-]\S+%\)$', line)
+
+
+@needs_kernel
+def test_the_networks_that_are_timed_have_no_line_of_the_log_each(trained, tmp_path, capsys):
+    assert tool(trained / 'ticket.pth', '-o', tmp_path / 'table.json', *FEW) == 0
+    assert 'Sparse inference' not in ''.join(capsys.readouterr())
 
 
 @needs_kernel
@@ -40,6 +48,30 @@ def test_a_table_of_another_machine_gives_a_warning(trained, table, tmp_path, ca
     (tmp_path / 'other.json').write_text(json.dumps(content))
     assert tool(trained / 'ticket.pth', '--table', tmp_path / 'other.json', '--rounds', '1') == 0
     assert "processor 'a pocket calculator' instead of" in capsys.readouterr().out
+
+
+@needs_kernel
+def test_a_table_of_the_c_library_predicts_and_measures_where_its_command_is_given(
+        trained, table, tmp_path, capsys):
+    content = json.loads(table.read_text())
+    content['machine'].update(device='c', processor='ssh pi ./timing')
+    (tmp_path / 'pi.json').write_text(json.dumps(content))
+    words = [trained / 'ticket.pth', '--table', tmp_path / 'pi.json', '--rounds', '2']
+    assert tool(*words) == 0
+    assert re.search(r'ticket.pth: \S+ ms predicted$', capsys.readouterr().out.splitlines()[-1])
+    timing = tmp_path / 'timing.py'  # two calls of 7 ms
+    timing.write_text('import sys\nassert sys.argv[1:] == ["32", "64", "1", "2"]\n'
+                      'assert sys.stdin.buffer.read(4)\nprint(7, 7)')
+    assert tool(*words, '--device', f'c:{sys.executable} {timing}') == 0
+    *_, warning, line = capsys.readouterr().out.splitlines()
+    assert "processor 'ssh pi ./timing' instead of" in warning and ' 7 ms measured' in line
+
+
+def test_a_place_that_is_not_here_is_refused_before_anything_is_measured(trained, capsys, tmp_path):
+    for device in ('tpu', 'c:', *(() if torch.cuda.is_available() else ('cuda',))):
+        assert tool(trained / 'ticket.pth', '-o', tmp_path / 'x.json', '--device', device) == 2
+        line, = capsys.readouterr().err.splitlines()
+        assert f"--device = '{device}'" in line and 'Remedy: ' in line
 
 
 @needs_kernel

@@ -7,19 +7,19 @@ import argparse
 
 from .common import add_import_argument
 
-DEVICES = dict(cpu='sparse', torch='torch')
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
     parser.add_argument('file', metavar='config_or_ticket', help='CONFIG.py or TICKET.pth')
     parser.add_argument('-o', '--out', metavar='FILE.json',
-                        help='the table; latency_CPU_HxW.json in the current folder by default')
+                        help='the table; latency_WHERE_HxW.json in the current folder by default')
     parser.add_argument('--table', metavar='FILE.json',
                         help='predict the ticket by this table, and measure no new one')
-    parser.add_argument('--device', choices=sorted(DEVICES), default='cpu',
+    parser.add_argument('--device', metavar='WHERE',
                         help='cpu: the sparse engine (default); torch: torch on the CPU, where '
-                        'zeros cost as much as other weights')
+                        'zeros cost as much as other weights; cuda: torch on a GPU; onnxruntime; '
+                        'c:COMMAND: the C library, run by a command that ends with its program '
+                        'timing, e.g. "c:ssh pi ./timing"')
     parser.add_argument('--threads', type=int, default=1, metavar='N', help='1 by default')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the image; the task\'s by default')

@@ -17,6 +17,9 @@ Counts = dict[str, float]
 Index = npt.NDArray[np.int64]
 #: Gives which weights of a module's parameter are not 0, as a bool array.
 Pattern = Callable[[str, nn.Parameter], npt.NDArray[np.bool_]]
+#: Counts that are 1 where a module has something to do at all, and counts of a Transformer's work.
+CALLS = ('once', 'active', 'attends')
+TOKENS = ('projected', 'mixed', 'pairs', 'outputs', 'tokens')
 #: Vectors of the sparse engine are so many tokens long.
 _TOKENS_AT_ONCE = 16
 

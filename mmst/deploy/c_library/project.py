@@ -69,5 +69,5 @@ def without_example(text: str, name: str) -> str:
     """Return a build file without the example."""
     if name == 'Makefile':
         start, end = text.index('label: label.c'), text.index('clean:')
-        return (text[:start] + text[end:]).replace('libticket.so label', 'libticket.so')
-    return text[:text.index('add_executable')]
+        return (text[:start] + text[end:]).replace('timing label', 'timing')
+    return text[:text.index('add_executable(label')]

@@ -8,7 +8,7 @@ _TEXT = '''# A ticket as a C library
 that are not 0 ({share:.2f} bytes each). The images have {channels} channels, the output has
 {outputs} {what}.
 
-    make                         # libticket.so{example}, for this processor
+    make                         # libticket.so, timing{example}, for this processor
     cmake -B build && cmake --build build
 
 Another processor: `make ARCH= CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++`. `ARCH` holds the
@@ -18,6 +18,8 @@ vectors of four floats. With `-DTICKET_NO_THREADS` in `CXXFLAGS` it needs no thr
 Heights and widths are any: with `TICKET_RESIZE` the library resizes the image to the next multiple
 of the divisor that `ticket_describe` tells. `ticket_scratch` tells the memory that a run needs;
 `ticket_run` takes it from the caller and allocates nothing.
+
+    ./timing 512 1024 1 20 < weights.bin     # milliseconds of 20 images of 512x1024 on one thread
 {usage}'''
 _USAGE = '''
     ./label weights.bin picture.ppm labels.pgm

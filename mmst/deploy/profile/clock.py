@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 #: The share of calls that are quicker than the one that counts: others had to share the machine.
 QUANTILE = 0.25
@@ -24,7 +24,7 @@ class Timed:
         whole (List[int]): Nanoseconds of each call.
         parts (Dict[str, List[int]]): Path to nanoseconds of each call.
     """
-    run: Callable[[Tensor], Any]
+    run: Callable[[Any], Any]
     modules: dict[str, nn.Module] = field(default_factory=dict)
     whole: list[int] = field(default_factory=list)
     parts: dict[str, list[int]] = field(default_factory=dict)
@@ -54,7 +54,8 @@ def clock_of(threads: int) -> Callable[[], int]:
 
 
 @torch.inference_mode()
-def take_times(networks: Sequence[Timed], image: Tensor, rounds: int, threads: int) -> None:
+def take_times(networks: Sequence[Timed], image: Any, rounds: int, threads: int,
+               clock: Callable[[], int]) -> None:
     """Add the times of some calls of each network.
 
     Networks take turns, so that other work of the machine hits all of them alike; the first
@@ -63,11 +64,12 @@ def take_times(networks: Sequence[Timed], image: Tensor, rounds: int, threads: i
 
     Args:
         networks (Sequence[Timed]): Times are added to them.
-        image (Tensor): (1, C, H, W) float32.
+        image (Tensor): (1, C, H, W) float32, or what else the networks take.
         rounds (int): Turns of each network.
         threads (int): With which the networks are computed.
+        clock (Callable): Gives nanoseconds.
     """
-    clock, before = clock_of(threads), torch.get_num_threads()
+    before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         for network in [network for _ in range(rounds) for network in networks]:
@@ -81,7 +83,7 @@ def take_times(networks: Sequence[Timed], image: Tensor, rounds: int, threads: i
         torch.set_num_threads(before)
 
 
-def _warm_up(network: Timed, image: Tensor, clock: Callable[[], int]) -> None:
+def _warm_up(network: Timed, image: Any, clock: Callable[[], int]) -> None:
     begin = clock()
     for _ in range(MOST):
         network.run(image)
@@ -89,7 +91,7 @@ def _warm_up(network: Timed, image: Tensor, clock: Callable[[], int]) -> None:
             break
 
 
-def _take_parts(network: Timed, image: Tensor, clock: Callable[[], int]) -> None:
+def _take_parts(network: Timed, image: Any, clock: Callable[[], int]) -> None:
     begun: dict[str, int] = {}
     hooks = []
     for path, module in network.modules.items():

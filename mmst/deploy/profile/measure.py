@@ -1,5 +1,5 @@
-"""Measures a table of a supernet's times on this machine."""
-from collections.abc import Callable, Sequence
+"""Measures a table of a supernet's times where they are to run."""
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,36 +8,35 @@ from torch import Tensor, nn
 
 from ...costs.cost import image_channels
 from ...costs.latency.table import LatencyTable
-from ...costs.latency.this_machine import this_machine
-from ...costs.latency.work import ENGINES, kind_of, timed_modules, works_of
-from ...errors import TicketError, config_error
-from ...settings.checks import check_choice, check_number
-from ..sparse import SparseModel
-from ..sparse.call import call
-from ..sparse.library import kernel
-from .clock import Timed, take_times
+from ...costs.latency.work import Counts, kind_of, timed_modules, works_of
+from ...errors import config_error
+from ...settings.checks import check_number
+from .clock import Timed
 from .draw import draw_network
-from .fit import fit_entry, fit_network
+from .fit import fit_entry, fit_network, transfer
+from .places import Place, SparseEngine, TorchEngine
 
 #: Networks whose modules are timed, others whose predictions are checked, and calls of each.
 NETWORKS, CHECKED, ROUNDS = 40, 10, 20
+#: Engine to where it runs in this process.
+ENGINES_HERE: dict[str, type[Place]] = dict(sparse=SparseEngine, torch=TorchEngine)
 
 
-def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sparse',
-            threads: int = 1, networks: int = NETWORKS, checked: int = CHECKED,
-            rounds: int = ROUNDS, seed: int = 0,
+def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | None = None,
+            networks: int = NETWORKS, checked: int = CHECKED, rounds: int = ROUNDS, seed: int = 0,
             log: Callable[[str], object] = lambda line: None) -> LatencyTable:
-    """Return the costs of a supernet's modules, measured on this machine.
+    """Return the costs of a supernet's modules, measured where its networks are to run.
 
     Networks of many widths, numbers of tokens and densities are drawn from it, and their modules
-    timed while the networks run. Its ``check`` holds the errors of predictions for other networks.
+    timed while the networks run. Where a place runs whole networks alone, modules are timed in this
+    process, and the costs made to fit the times of whole networks there. The table's ``check``
+    holds the errors of predictions for other networks.
 
     Args:
         supernet (nn.Module): A whole model with mmst.HRNASSupernet, before any search.
         input_shape (Tuple[int, int]): Height and width of the image.
-        engine (str): ``'sparse'`` or ``'torch'``, which computes zeros too. Defaults to
-            ``'sparse'``.
-        threads (int): Of the engine. Defaults to 1.
+        place (Place, optional): Where networks are timed. Defaults to the sparse engine on one
+            thread.
         networks, checked, rounds (int): Networks to learn from, others to check by, and calls of
             each that count.
         seed (int): Of the random networks. Defaults to 0.
@@ -45,46 +44,78 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], engine: str = 'sp
 
     Raises:
         ConfigError: The network has no search blocks, or a setting makes no sense.
-        TicketError: The sparse engine has no compiled kernel.
+        TicketError: The networks do not run there.
     """
-    check_choice('engine', engine, ENGINES)
-    check_number('threads', threads, low=1, whole=True, remedy='use the number of cores')
+    place = place or SparseEngine()
     check_number('networks', networks, low=12, whole=True, remedy='use 40')
     check_number('checked', checked, low=1, whole=True, remedy='use 10')
     check_number('rounds', rounds, low=1, whole=True, remedy='use 20')
     kinds = {path: kind_of(module) for path, module in timed_modules(supernet).items()}
-    empty = LatencyTable(engine, threads, input_shape, this_machine(), {})
     if not kinds:
         raise config_error('config', type(supernet).__name__, 'the network has no search blocks of '
                            'mmst.HRNASSupernet', 'profile a network with that backbone')
-    rng, image = np.random.default_rng(seed), image_for(supernet, input_shape)
-    works, timed = [], []
-    for number in range(networks + checked):
-        model = draw_network(supernet, rng)
-        works.append({path: work() for path, work in works_of(model, engine).items()})
-        paths = list(kinds) if number < networks else ()
-        timed.append(prepare_network(model, engine, threads, paths))
+    local = place if place.sees_modules else ENGINES_HERE[place.engine](place.threads)
+    image = image_for(supernet, input_shape)
+    works, timed, there = [], [], []
+    for number, model in enumerate(_draw_networks(supernet, networks + checked, seed)):
+        works.append({path: work() for path, work in works_of(model, place.engine).items()})
+        if not place.sees_modules:
+            there.append(place.prepare(model))
+        if place.sees_modules or number < networks:
+            timed.append(local.prepare(model, list(kinds) if number < networks else ()))
         log(f'network {number + 1} of {networks + checked} is drawn')
     for number in range(rounds):
-        take_times(timed, image, 1, threads)
+        local.take(timed, image, 1)
         log(f'round {number + 1} of {rounds} is timed')
     parts = [network.of_modules() for network in timed[:networks]]
-    table = replace(empty, modules={
+    table = LatencyTable(place.engine, place.threads, input_shape, place.machine(), {
         path: fit_entry(kind, [own[path] for own in works[:networks]], [t[path] for t in parts])
         for path, kind in kinds.items()})
-    wholes = [network.milliseconds() for network in timed]
-    sums = [table.milliseconds(own) for own in works[:networks]]
-    overhead, factor = fit_network(sums, wholes[:networks])
-    table = replace(table, overhead=overhead, factor=factor)
-    check = errors([table.milliseconds(own) for own in works[networks:]], wholes[networks:])
-    noise = float(np.mean([network.repetition_error() for network in timed[networks:]]))
-    return replace(table, check=dict(check, repeat_error=float(f'{noise:.3g}')))
+    if there:
+        _take_twice(place, there, image, rounds, log)
+    whole = there or timed
+    fit = transfer if there else fit_network
+    table = fit(table, works[:networks], [each.milliseconds() for each in whole[:networks]])
+    return replace(table, check=_check(table, works[networks:], whole[networks:]))
 
 
-def measure_network(model: nn.Module, table: LatencyTable, rounds: int = ROUNDS) -> float:
-    """Return the milliseconds of a network, measured now as the table's networks were."""
-    timed = prepare_network(model, table.engine, table.threads)
-    take_times([timed], image_for(model, table.input_shape), rounds, table.threads)
+def _draw_networks(supernet: nn.Module, count: int, seed: int) -> Iterator[nn.Module]:
+    rng = np.random.default_rng(seed)
+    return (draw_network(supernet, rng) for _ in range(count))
+
+
+def _check(table: LatencyTable, works: Sequence[Mapping[str, Counts]],
+           networks: Sequence[Timed]) -> dict[str, float]:
+    found = errors([table.milliseconds(own) for own in works],
+                   [network.milliseconds() for network in networks])
+    noise = float(np.mean([network.repetition_error() for network in networks]))
+    return dict(found, repeat_error=float(f'{noise:.3g}'))
+
+
+def _take_twice(place: Place, networks: Sequence[Timed], image: Tensor, rounds: int,
+                log: Callable[[str], object]) -> None:
+    """Time whole networks in two turns, so that a minute of other work hits no network alone."""
+    for turn, count in enumerate((rounds - rounds // 2, rounds // 2)):
+        for number, network in enumerate(networks):
+            if count:
+                place.take([network], image, count)
+                log(f'turn {turn + 1} of 2: network {number + 1} of {len(networks)} is timed')
+
+
+def measure_network(model: nn.Module, table: LatencyTable, rounds: int = ROUNDS,
+                    place: Place | None = None) -> float:
+    """Return the milliseconds of a network, measured now as the table's networks were.
+
+    Args:
+        model (nn.Module): In eval mode.
+        table (LatencyTable): Covers it.
+        rounds (int): Calls that count. Defaults to 20.
+        place (Place, optional): Where the table was measured. Defaults to its engine in this
+            process.
+    """
+    place = place or ENGINES_HERE[table.engine](table.threads)
+    timed = place.prepare(model)
+    place.take([timed], image_for(model, table.input_shape), rounds)
     return timed.milliseconds()
 
 
@@ -99,20 +130,3 @@ def image_for(model: nn.Module, input_shape: tuple[int, int]) -> Tensor:
     """Return an image of noise; the engines take as long for any other."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(1, image_channels(model), *input_shape, generator=generator)
-
-
-def prepare_network(model: nn.Module, engine: str, threads: int,
-                    paths: Sequence[str] = ()) -> Timed:
-    """Return a network as an engine runs it, with the modules of ``paths`` to be timed.
-
-    Raises:
-        TicketError: The sparse engine has no compiled kernel.
-    """
-    if engine == 'torch':
-        return Timed(lambda image: call(model, image),
-                     {path: model.get_submodule(path) for path in paths})
-    found = SparseModel(model, threads=threads)
-    if kernel() is None or not found.blocks['sparse']:
-        raise TicketError('the sparse engine has no compiled kernel for it. Remedy: install a C++ '
-                          'compiler, e.g. g++, or give --device torch.')
-    return Timed(found, {path: found.model.get_submodule(path) for path in paths})

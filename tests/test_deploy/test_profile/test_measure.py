@@ -7,13 +7,13 @@ import torch
 from small_nets import TwoBranches
 from sparse_nets import needs_kernel
 
-from mmst.costs.latency.table import LatencyTable
+from mmst.costs.latency.table import Entry, LatencyTable
 from mmst.costs.latency.work import timed_modules, works_of
 from mmst.deploy.profile import clock, measure_network, profile
-from mmst.deploy.profile import measure as module
-from mmst.deploy.profile.clock import Timed, take_times
+from mmst.deploy.profile.clock import Timed, clock_of, take_times
 from mmst.deploy.profile.draw import draw_network
-from mmst.deploy.profile.fit import fit_entry, fit_network
+from mmst.deploy.profile.fit import fit_entry, fit_network, transfer
+from mmst.deploy.profile.places import SparseEngine, TorchEngine
 from mmst.errors import ConfigError
 from mmst.search.units import find_units
 
@@ -53,12 +53,44 @@ def test_costs_are_found_again_from_times_that_they_make():
     assert 0.03 < noisy.spread < 0.1 and all(value > 0 for value in noisy.ms.values())
     falling = fit_entry('block', works, [1 / (1 + own['hidden']) for own in works])
     assert 'hidden' not in falling.ms, 'work never makes a module quicker'
-    assert fit_network([1., 2., 3.], [1.6, 2.7, 3.8]) == pytest.approx((0.5, 1.1))
+
+
+def whole_table(**modules):
+    return LatencyTable('sparse', 1, SHAPE, dict(device='cpu'), modules)
+
+
+def test_what_networks_take_beyond_their_modules_is_found_again():
+    table = whole_table(a=Entry('block', dict(once=1., hidden=2.)))
+    works = [dict(a=dict(hidden=hidden)) for hidden in (0., .5, 1.)]
+    table = fit_network(table, works, [1.6, 2.7, 3.8])
+    assert (table.overhead, table.factor) == pytest.approx((0.5, 1.1))
+
+
+def test_costs_of_calls_channels_and_tokens_get_a_factor_each_elsewhere():
+    table = whole_table(
+        a=Entry('block', dict(once=.1, hidden=.02, active=.3)),
+        b=Entry('block', dict(once=.2, hidden=.01, taps=.001, pairs=.002, attends=.1), .07))
+    rng = np.random.default_rng(2)
+    works = [dict(a=dict(hidden=float(h), active=float(h > 50)), b=dict(
+        hidden=float(g), taps=float(t), pairs=float(p), attends=float(p > 40)))
+        for h, g, t, p in rng.integers(0, 100, (30, 4))]
+
+    def there(own):  # calls take 5 times as long, channels 3 times, tokens half as long
+        return 2. + (5 * (.1 + .3 * own['a']['active'] + .2 + .1 * own['b']['attends'])
+                     + 3 * (.02 * own['a']['hidden'] + .01 * own['b']['hidden']
+                            + .001 * own['b']['taps']) + .5 * .002 * own['b']['pairs'])
+
+    moved = transfer(table, works, [there(own) for own in works])
+    for own in works:
+        assert moved.milliseconds(own) == pytest.approx(there(own), rel=1e-3)
+    assert moved.modules['a'].ms['hidden'] == pytest.approx(.06, rel=1e-3)
+    assert moved.modules['b'].ms['pairs'] == pytest.approx(.001, rel=1e-2)
+    assert moved.modules['b'].kind == 'block' and moved.modules['b'].spread == .07
 
 
 def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
     """Modules take a time that is known: the clock goes on by it, whatever the machine does."""
-    def take(timed, image, rounds, threads):
+    def take(place, timed, image, rounds):
         for network in timed:
             parts_of = {path: round(1e6 * cost(path, counts)) for path, counts
                         in network.counts.items()}
@@ -69,13 +101,13 @@ def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
     def cost(path, counts):
         return 0.01 * len(path) + sum(1e-4 * len(name) * value for name, value in counts.items())
 
-    def prepared(model, engine, threads, paths=()):
+    def prepared(place, model, paths=()):
         timed = Timed(None, dict.fromkeys(paths))
-        timed.counts = {path: work() for path, work in works_of(model, engine).items()}
+        timed.counts = {path: work() for path, work in works_of(model, 'sparse').items()}
         return timed
 
-    monkeypatch.setattr(module, 'take_times', take)
-    monkeypatch.setattr(module, 'prepare_network', prepared)
+    monkeypatch.setattr(SparseEngine, 'take', take)
+    monkeypatch.setattr(SparseEngine, 'prepare', prepared)
     table = profile(supernet, SHAPE, networks=20, checked=3, rounds=1)
     assert table.check['networks'] == 3 and table.check['largest_error'] < 0.02
     assert table.check['repeat_error'] == 0
@@ -84,11 +116,11 @@ def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
 
 
 @needs_kernel
-@pytest.mark.parametrize('engine', ['sparse', 'torch'])
-def test_a_table_of_this_machine_covers_the_supernet_and_is_read_back(supernet, drawn, engine,
+@pytest.mark.parametrize('place', [SparseEngine, TorchEngine])
+def test_a_table_of_this_machine_covers_the_supernet_and_is_read_back(supernet, drawn, place,
                                                                       tmp_path):
     lines = []
-    table = profile(supernet, SHAPE, engine, networks=12, checked=2, rounds=2, log=lines.append)
+    table = profile(supernet, SHAPE, place(), networks=12, checked=2, rounds=2, log=lines.append)
     assert list(table.modules) == list(timed_modules(supernet)) and len(lines) == 16
     table.save(tmp_path / 'table.json')
     table = LatencyTable.load(tmp_path / 'table.json')
@@ -101,7 +133,7 @@ def test_a_table_of_this_machine_covers_the_supernet_and_is_read_back(supernet, 
 def test_every_timed_module_is_called_and_times_add_up(supernet):
     modules = {path: supernet.get_submodule(path) for path in timed_modules(supernet)}
     timed = Timed(lambda image: supernet(image), modules)
-    take_times([timed, timed], torch.randn(1, 3, *SHAPE), 2, 1)
+    take_times([timed, timed], torch.randn(1, 3, *SHAPE), 2, 1, clock_of(1))
     assert len(timed.whole) == 4 and {len(times) for times in timed.parts.values()} == {4}
     assert 0.3 < sum(timed.of_modules().values()) / timed.milliseconds() < 1.5
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in supernet.modules())
@@ -114,20 +146,18 @@ def test_the_noise_of_a_machine_is_the_difference_of_two_halves_of_the_calls():
 
 
 @pytest.mark.parametrize(('tick', 'warm'), [(20_000_000, 1), (4_000_000, 4), (1, clock.MOST)])
-def test_networks_take_turns_and_a_turn_s_first_calls_do_not_count(monkeypatch, tick, warm):
+def test_networks_take_turns_and_a_turn_s_first_calls_do_not_count(tick, warm):
     calls, ticks = [], itertools.count(0, tick)
-    monkeypatch.setattr(clock, 'clock_of', lambda threads: lambda: next(ticks))
     first, second = (Timed(lambda image, n=n: calls.append(n)) for n in 'ab')
     before = torch.get_num_threads()
-    take_times([first, second], torch.zeros(1), 3, 1)
+    take_times([first, second], torch.zeros(1), 3, 1, lambda: next(ticks))
     turn = 'a' * (warm + 1) + 'b' * (warm + 1)
     assert ''.join(calls) == turn * 3 and first.whole == second.whole == [tick] * 3
     assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize('settings, key', [
-    (dict(engine='fast'), 'engine'), (dict(threads=0), 'threads'), (dict(networks=2), 'networks'),
-    (dict(checked=0), 'checked'), (dict(rounds=0), 'rounds')])
+    (dict(networks=2), 'networks'), (dict(checked=0), 'checked'), (dict(rounds=0), 'rounds')])
 def test_settings_that_make_no_sense_are_refused(supernet, settings, key):
     with pytest.raises(ConfigError, match=f'{key} = .*Remedy: '):
         profile(supernet, SHAPE, **settings)
