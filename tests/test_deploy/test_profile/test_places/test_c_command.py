@@ -71,13 +71,13 @@ def test_a_table_of_the_library_is_of_whole_networks_and_names_the_command(
     ('print("1 nan 3")', 'it printed 1 times'), ('print("1 2 3 4")', 'it printed 4 times')])
 def test_a_command_that_does_not_time_ends_with_one_error(ticket, script, problem):
     place = command(ticket, sys.executable, '-c', script)
-    with pytest.raises(ConfigError, match=f'--device = .*{problem}.*Remedy: '):
+    with pytest.raises(ConfigError, match=rf'--device = .*{problem}.*Remedy: '):
         place.take([place.prepare(ticket.build())], torch.zeros(1, 3, *SIZE), 3)
 
 
 def test_a_command_that_is_not_there_ends_with_one_error(ticket, tmp_path):
     place = command(ticket, str(tmp_path / 'none'))
-    with pytest.raises(ConfigError, match='--device = .*No such file'):
+    with pytest.raises(ConfigError, match=r'--device = .*No such file'):
         place.take([place.prepare(ticket.build())], torch.zeros(1, 3, *SIZE), 1)
 
 

@@ -2,7 +2,13 @@
 import pytest
 
 from mmst.deploy.profile.places import (
-    CCommand, OnnxRuntime, SparseEngine, TorchEngine, choose_place, device_of)
+    CCommand,
+    OnnxRuntime,
+    SparseEngine,
+    TorchEngine,
+    choose_place,
+    device_of,
+)
 from mmst.errors import ConfigError
 
 
@@ -22,7 +28,7 @@ def test_a_word_names_a_place_and_its_table_names_the_word(word, kind):
 
 @pytest.mark.parametrize('word', ['tpu', 'c', 'c:', 'c: ', 'c:"', 'CPU', ''])
 def test_other_words_are_refused(word):
-    with pytest.raises(ConfigError, match='--device = .*Remedy: '):
+    with pytest.raises(ConfigError, match=r'--device = .*Remedy: '):
         choose_place(word, None, (32, 64))
 
 

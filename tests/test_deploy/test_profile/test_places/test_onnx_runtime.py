@@ -23,7 +23,8 @@ def test_whole_networks_are_timed_and_their_modules_are_not():
     output, = network.run(place.image(image))
     with torch.no_grad():
         expected = ticket.build()(image, None)
-    assert torch.allclose(torch.from_numpy(output), expected, atol=1e-4 * float(expected.abs().max()))
+    tolerance = 1e-4 * float(expected.abs().max())
+    assert torch.allclose(torch.from_numpy(output), expected, atol=tolerance)
     assert place.engine == 'torch' and place.machine()['device'].startswith('onnxruntime 1.')
     with pytest.raises(TicketError, match='whole networks'):
         place.prepare(ticket.build(), ['backbone.stem'])

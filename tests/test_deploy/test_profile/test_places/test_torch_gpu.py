@@ -26,5 +26,5 @@ def test_the_clock_waits_for_the_gpu_and_the_table_names_it(monkeypatch):
 
 def test_without_a_gpu_there_is_one_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    with pytest.raises(ConfigError, match='--device = .*no GPU here.*Remedy: '):
+    with pytest.raises(ConfigError, match=r'--device = .*no GPU here.*Remedy: '):
         TorchGPU()
