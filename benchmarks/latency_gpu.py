@@ -24,6 +24,7 @@ import torch
 from machine import machine
 from networks import describe, load_networks, random_image
 from torch import Tensor, nn
+from training_tasks import DEVICE
 
 from mmst.deploy.export.semi_structured import semi_structured
 
@@ -104,11 +105,10 @@ def measured(networks: dict[str, nn.Module], batch: int, size: Sequence[int], pr
 def prepare(model: nn.Module, batch: int, size: Sequence[int], dtype: torch.dtype, form: str,
             compress: bool) -> Callable:
     """Return a call of the network on a fixed batch, warmed up, in one of ``FORMS``."""
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    model = copy.deepcopy(model).to(device, dtype).to(memory_format=torch.channels_last)
+    model = copy.deepcopy(model).to(DEVICE, dtype).to(memory_format=torch.channels_last)
     if compress:
         semi_structured(model)
-    image = random_image(size, batch).to(device, dtype).contiguous(
+    image = random_image(size, batch).to(DEVICE, dtype).contiguous(
         memory_format=torch.channels_last)
     if form == 'TorchScript':
         with warnings.catch_warnings():  # each size has a trace of its own
@@ -117,7 +117,7 @@ def prepare(model: nn.Module, batch: int, size: Sequence[int], dtype: torch.dtyp
     elif form == 'torch.compile':
         model = torch.compile(model)
     run = torch.inference_mode()(lambda: model(image))
-    if device == 'cpu':
+    if not torch.cuda.is_available():
         run()
         return run
     side = torch.cuda.Stream()

@@ -3,11 +3,13 @@ import json
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import captured
 import gpu
 import gpu_parts
 import gpu_runs
+import gpu_searches
 import pytest
 import torch
 from captured import Failed
@@ -16,6 +18,7 @@ from gpu_searches import ConvolutionPlans
 from graphs import stand_in
 from torch import nn
 
+from mmst.engine import FastTrainingHook
 from mmst.kernels import graphed
 from mmst.kernels.graph_group import IN_ORDER, OFF, WITHOUT
 from mmst.kernels.graphed import GraphedForward
@@ -177,6 +180,36 @@ def test_a_form_whose_paths_run_in_order_fails_where_they_should_not(monkeypatch
                  'branches and paths run in order. Remedy: set streams=False'):
         with pytest.raises(Failed):
             gpu_runs.check_log(0, line)
+
+
+@pytest.fixture
+def of_gpu(monkeypatch, tmp_path):
+    """A run without graphs, whose figures would count as a GPU's."""
+    run = SimpleNamespace(hooks=[FastTrainingHook()], work_dir=str(tmp_path / 'none'))
+    monkeypatch.setattr(captured, 'DEVICE', 'cuda')
+    monkeypatch.setattr(Case, 'runner', lambda *_, **__: run)
+    monkeypatch.setattr(gpu_parts, 'measure', lambda *_: {})
+    for name in ('step', 'weaken', 'weaken_one', 'pass_eagerly', 'find_hook'):
+        monkeypatch.setattr(gpu_searches, name, mock.MagicMock())
+    monkeypatch.setattr(gpu_searches, 'one_search', lambda *_: {})
+    return run
+
+
+@pytest.mark.parametrize('part', [
+    lambda case: gpu_parts.step_form(case, 'all', 35.), lambda case: gpu_parts.batch_form(
+        case, False), gpu_parts.overhead, gpu_searches.events, gpu_searches.flat_memory],
+    ids=['step', 'batch', 'overhead', 'search', 'memory'])
+def test_parts_of_training_fail_where_nothing_was_captured(of_gpu, part):
+    with pytest.raises(Failed, match='no part of the network was given to CUDA graphs'):
+        part(Case(True, 1))
+
+
+def test_steps_fail_where_paths_run_in_order(of_gpu, monkeypatch):
+    part = SimpleNamespace(group=SimpleNamespace(sides=None))
+    monkeypatch.setattr(gpu_parts, 'check_captured', lambda parts: None)
+    monkeypatch.setattr(gpu_parts, 'graphs', lambda run: [part])
+    with pytest.raises(Failed, match='paths ran in order'):
+        gpu_parts.step_form(Case(True, 1), 'all', 35.)
 
 
 def test_logs_of_runs_that_went_on_without_a_graph_fail():
