@@ -116,7 +116,7 @@ setup(
     name='mm-supertickets',
     version=read_version(),
     description='SuperTickets (ECCV 2022): architecture search and pruning in one training run, '
-    'for mmsegmentation, mmpose and mmpretrain',
+    'for mmsegmentation, mmpretrain, mmpose and mmdetection',
     long_description=read_readme(),
     long_description_content_type='text/markdown',
     author='mmst contributors',

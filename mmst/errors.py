@@ -68,7 +68,7 @@ def blaming(key: str, value: object, called: str, remedy: str) -> Iterator[None]
     Args:
         key (str): The setting that brought that code.
         value (object): Its value.
-        called (str): What of it is called, e.g. ``'score()'``.
+        called (str): The part of it that is called, e.g. ``'score()'``.
         remedy (str): Ends the line.
 
     Raises:

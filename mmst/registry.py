@@ -51,7 +51,7 @@ UNIT_ADAPTERS = Registry('unit adapter', scope='mmst', locations=['mmst.search.a
 CHECKPOINT_READERS = Registry(
     'checkpoint reader', scope='mmst', locations=['mmst.tickets.checkpoint_content'])
 #: How a network becomes ready for a state that mmengine is about to load: functions that take the
-#: network and what the file tells of its search. ``mmst/search/adapters``.
+#: network and the file's facts about its search. ``mmst/search/adapters``.
 STATE_RECEIVERS = Registry('state receiver', scope='mmst', locations=['mmst.search.adapters'])
 #: How predictions of a task are drawn, under its toolbox's scope (``mmseg``, …):
 #: ``mmst/lab/visualize``.

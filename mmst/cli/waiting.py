@@ -12,7 +12,7 @@ def waiting(task: str, every: float = 15.,
     """Print a line about a long task, and from time to time how long it has taken.
 
     Args:
-        task (str): What it is.
+        task (str): Its description, for the line.
         every (float): Seconds between two lines. Defaults to 15.
         progress (Callable): Says how far it is.
     """

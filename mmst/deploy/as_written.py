@@ -1,4 +1,4 @@
-"""Tells whether a module computes what its class in this project says."""
+"""Tells whether a module computes the pass of its class, as this project or torch has it."""
 from typing import Any, TypeGuard, TypeVar
 
 from torch import nn

@@ -49,7 +49,7 @@ def from_json(value: Any, tensors: dict[str, Tensor]) -> Any:
     """Return the plain data of :func:`to_json`.
 
     Args:
-        value: What ``json.loads`` gives.
+        value: A result of ``json.loads``.
         tensors (dict): As :func:`to_json` has left them; those inside are taken out of it.
 
     Raises:

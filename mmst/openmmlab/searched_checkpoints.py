@@ -1,7 +1,7 @@
 """Lets networks take on the shapes of searched states as mmengine loads them.
 
 Every toolbox's ``init_model``, test scripts and ``init_cfg=dict(type='Pretrained')`` end in two
-functions of mmengine, which look each other up by name. What a file tells of its search travels in
+functions of mmengine, which look each other up by name. A file's facts about its search travel in
 the state's ``_metadata``, where torch keeps the versions of modules.
 """
 import functools

@@ -149,7 +149,7 @@ class Searcher:
                 units = torch.from_numpy(np.array(index, np.int64))
                 groups[name].keep(units, cut)
                 if copies is not None:
-                    copies[name].keep(units, cut)  # which has no companions of the average's
+                    copies[name].keep(units, cut)  # nothing goes along with the average
                 self.survivors[name] = [self.survivors[name][i] for i in index]
         costs = self.costs(model)
         searched = (values for name, values in importance.items() if not self.leaves_alone(name))

@@ -11,6 +11,7 @@ from ..errors import TicketError
 from ..models.hrnas.coordinate_order import TICKET_COLUMNS_FIRST
 from ..openmmlab.safe_checkpoints import safe_load
 from ..openmmlab.safetensors_file import SUFFIX, to_bytes
+from ..settings.checks import as_whole
 from .digest import digest
 from .plain_data import as_plain_data
 
@@ -85,13 +86,13 @@ def check_format(path: str | Path, content: Any, unsealed: bool) -> None:
                               'Remedy: give the ticket.pth that a training run wrote.')
     version = content['version']
     newest = FAMILY_VERSION if FAMILY in content else VERSION
-    if content['format'] != FORMAT or version > newest or version < 1 or version is True:
+    if content['format'] != FORMAT or not 1 <= (as_whole(version) or 0) <= newest:
         raise TicketError(f'{path} has format {content["format"]!r} version {version}. Remedy: '
                           'update mmst to read it.')
     if version < SEALED and not unsealed:
         raise TicketError(
-            f'{path} has format 1, without a digest: nothing tells whether it is what '
-            'was written. Remedy: if you trust it, rewrite it with '
+            f'{path} has format 1, without a digest: nothing tells whether it '
+            'was changed since it was written. Remedy: if you trust it, rewrite it with '
             'mmst seal, or take the ticket from the training run again.')
 
 

@@ -17,7 +17,7 @@ FORMAT = 1
 LIMIT = 1 << 20
 #: The cost of a module by itself, without its units.
 ONCE = 'once'
-#: Entries that say what the times are those of.
+#: Entries that describe the machine of the times.
 MACHINE = ('processor', 'cores', 'device')
 
 

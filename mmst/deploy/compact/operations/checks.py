@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ....errors import shorten
+from ....settings.checks import as_whole
 
 #: Channels of a map, and halvings of its height and width, that no network of ours reaches.
 MOST_CHANNELS, MOST_LEVEL = 1 << 16, 16
@@ -27,7 +28,8 @@ def check_whole(name: str, value: Any, low: int, high: int) -> None:
     Raises:
         ValueError: With its name and the bounds.
     """
-    if type(value) is not int or not low <= value <= high:
+    number = as_whole(value)
+    if number is None or not low <= number <= high:
         raise ValueError(f'{name} is {_quote(value)}, no whole number from {low} to {high}')
 
 
