@@ -1,6 +1,7 @@
 """Train a config: two-in-one search and pruning, or anything else that mmengine trains.
 
-One tool for mmsegmentation, mmpose and mmpretrain. Settings are checked before anything is written.
+One tool for mmsegmentation, mmpretrain, mmpose and mmdetection. Settings are checked before
+anything is written.
 """
 import argparse
 
