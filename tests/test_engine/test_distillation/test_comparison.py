@@ -95,11 +95,12 @@ def test_the_teachers_layer_may_lie_elsewhere_and_gets_no_gradient():
     assert student.last.weight.grad.any() and teacher.first.weight.grad is None
 
 
-def test_pixels_without_a_label_do_not_count():
+@pytest.mark.parametrize('kind', ['kl', 'mse'])
+def test_pixels_without_a_label_do_not_count(kind):
     labels = torch.full((2, 4, 4), 255)
-    assert compare(Net(), Net(), labels=labels) == 0
+    assert compare(Net(), Net(), kind, labels=labels) == 0
     labels[0, 0, 0] = 1
-    assert compare(Net(), Net(), labels=labels) > 0
+    assert compare(Net(), Net(), kind, labels=labels) > 0
 
 
 def test_a_teacher_of_other_classes_is_refused_by_its_key():
