@@ -22,11 +22,11 @@ STATE = ('seed', 'getstate', 'setstate', 'get_state', 'set_state', 'spawn')
 
 @contextmanager
 def host_draws(default: bool) -> Iterator[Callable[[], bool]]:
-    """Watch the random numbers that no graph draws anew; the value tells whether some were drawn.
+    """Watch random numbers that no graph draws again; the value tells whether some were drawn.
 
     Generators that exist (Python's, NumPy's, torch's of any device, whoever holds them) are
     compared with themselves before; but not torch's own of a GPU, from which layers draw in graphs,
-    too. From others of a GPU graphs draw anew in some versions of torch only. Those that a pass
+    too. From others of a GPU graphs draw again in some versions of torch only. Those that a pass
     makes for itself, and the system's random numbers, are seen where Python calls them. Generators
     of other libraries, and those that a pass makes within compiled code, are not seen.
 

@@ -37,7 +37,7 @@ def fit_entry(kind: str, works: Sequence[Counts], times: Sequence[float]) -> Ent
 
 def fit_network(table: LatencyTable, works: Sequence[Mapping[str, Counts]],
                 wholes: Sequence[float]) -> LatencyTable:
-    """Return the table with what networks take beyond their modules.
+    """Return the table with the times of networks beyond their modules.
 
     Args:
         table (LatencyTable): Without it.

@@ -195,7 +195,7 @@ class _Finder:
         return maps if alike and set(self.readers[block.source]) <= own else []
 
     def _between(self, source: str, last: str) -> set[str]:
-        """Return the nodes on the way to the last one that nothing beside it reads."""
+        """Return the nodes on the way to the last one that nothing else reads."""
         found = {last}
         for node in reversed(list(self.graph)):
             if node.name != source and set(self.readers[node.name]) <= found:

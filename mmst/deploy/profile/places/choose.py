@@ -11,7 +11,7 @@ from .torch_gpu import TorchGPU
 
 #: How the C library's command begins.
 C_LIBRARY = 'c:'
-#: Word to what it means.
+#: Word to its meaning.
 DEVICES = {
     'cpu': 'the sparse engine', 'torch': 'torch on the CPU, where zeros cost as much as other '
     'weights', 'cuda': 'torch on a GPU', 'onnxruntime': 'onnxruntime on the CPU',

@@ -29,7 +29,7 @@ class TorchGPU(TorchEngine):
         return dict(this_machine(), device=torch.cuda.get_device_name())
 
     def prepare(self, model: nn.Module, paths: Sequence[str] = ()) -> Timed:
-        """Move the network to the GPU; see :meth:`Place.prepare`."""
+        """Move the network to the GPU; see :meth:`TorchEngine.prepare`."""
         return super().prepare(model.to('cuda'), paths)
 
     def image(self, image: Tensor) -> Tensor:
