@@ -1,4 +1,4 @@
-"""Adds up the operations between a small map and its reader: matrices of its sources, and a bias."""
+"""Joins the operations between a small map and its reader: matrices of its sources, and a bias."""
 from dataclasses import dataclass
 
 import torch
@@ -52,7 +52,7 @@ class Affine:
 
 
 def find_affine(graph: Graph, widths: dict[str, int], name: str) -> Affine:
-    """Return a node as a function of the maps that it reads through operations of channels alone."""
+    """Return a node as a function of maps that it reads through operations of channels alone."""
     node = graph.nodes[name]
     chosen = node.settings
     before = [find_affine(graph, widths, x) for x in node.inputs] if node.op in (
