@@ -37,6 +37,7 @@ from training_tasks import DEVICE, SIZES, TIME, clean, make_batch, runner, step
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.run import memory
 from mmst.engine.run.runner_views import averaged_model, find_hook, unwrap
+from mmst.kernels.graphed import PAYS
 from mmst.pruning.reactivation import mask_gradients, zero_pruned
 from mmst.search.units import find_units
 
@@ -131,13 +132,17 @@ def events(args: argparse.Namespace) -> dict:
             group.gamma.data[weak] = copy.gamma.data[weak] = 0.
 
     def prepare(name):
-        for _ in range(WARMUP if name == 'step' and DEVICE == 'cuda' else 0):
-            step(run, batch)  # the search has changed the network
+        # The search has changed the network. As many as a graph needs to be worth its capture: soon
+        # dropped ones make later ones wait.
+        for _ in range(WARMUP + PAYS if name == 'step' and DEVICE == 'cuda' else 0):
+            step(run, batch)
 
     candidates = dict(step=lambda: step(run, batch), prune=lambda: prune.draw(run, 1, 0.9),
                       lift=lambda: prune.lift(run, 1), weaken=weaken,
                       search=lambda: search.search(run, 10))
-    found = summary(measure(candidates, args.rounds, prepare=prepare), 'step', TIME)
+    times = measure(candidates, args.rounds, prepare=prepare)
+    check_captured(graphs(run))
+    found = summary(times, 'step', TIME)
     clean(dict(run=run))
     del found['weaken'], found['lift']
     return dict(steps=found)
@@ -181,6 +186,7 @@ def print_peak(args: argparse.Namespace) -> int:
         find_hook(run, PruneHook).draw(run, 1, 0.5)
     for _ in range(1 + WARMUP):
         step(run, make_batch(args.task, *args.size))
+    check_captured(graphs(run))
     clean(dict(run=run))
     if DEVICE == 'cuda':
         print(torch.cuda.max_memory_reserved() / 2**20)

@@ -6,12 +6,26 @@ import pytest
 import training
 from torch import nn
 
+from mmst.engine import FastTrainingHook, PruneHook, SearchHook
 
-def test_a_ladder_fails_where_its_rung_with_graphs_has_none(monkeypatch):
+ARGS = SimpleNamespace(rungs=['CUDA graphs'], task='', transformer='all', size=(), rounds=1,
+                       peak_of='plain')
+
+
+
+@pytest.fixture
+def of_gpu(monkeypatch):
+    """Trainings without graphs, whose figures would count as a GPU's."""
+    run = SimpleNamespace(hooks=[FastTrainingHook(), PruneHook(0.5), SearchHook((32, 64))])
     monkeypatch.setattr(captured, 'DEVICE', 'cuda')
-    monkeypatch.setattr(training, 'RUNGS', {'CUDA graphs': dict(graph=True)})
-    monkeypatch.setattr(training, 'make_batch', lambda *_: None)
-    monkeypatch.setattr(training, 'measure', lambda *_: {})
-    monkeypatch.setattr(training, 'form', lambda *_, **__: SimpleNamespace(model=nn.Sequential()))
+    for name, function in dict(
+            RUNGS={'CUDA graphs': dict(graph=True)}, make_batch=lambda *_: None,
+            measure=lambda *_, **__: {}, step=lambda *_: None, runner=lambda *_, **__: run,
+            form=lambda *_, **__: SimpleNamespace(model=nn.Sequential())).items():
+        monkeypatch.setattr(training, name, function)
+
+
+@pytest.mark.parametrize('section', [training.ladder, training.events, training.print_peak])
+def test_sections_fail_where_what_is_to_have_graphs_has_none(of_gpu, section):
     with pytest.raises(captured.Failed, match='no part'):
-        training.ladder(SimpleNamespace(rungs=['CUDA graphs'], task='', size=(), rounds=1))
+        section(ARGS)
