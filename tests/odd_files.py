@@ -31,6 +31,7 @@ def make_odd(folder, whole):
         null='/dev/null', zero='/dev/zero', pipe=folder / 'pipe.pth', loop=folder / 'loop.pth',
         folder=folder / 'folder.pth', hole=folder / 'hole.pth', bomb=folder / 'bomb.pth',
         unreadable='/proc/self/mem',  # a regular file, to root, too
+        full='/dev/full', system='/proc/self', unmade='/proc/self/new.pth',
         empty=write('empty.pth', b''), cut=write('cut.pth', whole[:len(whole) // 2]),
         text=write('text.pth', b'hello'), deep=write('deep.json', b'[' * 10**5),
         picture=write('picture.pth', b'\x89PNG\r\n\x1a\n' + bytes(100)),

@@ -3,6 +3,7 @@ import argparse
 import os
 import os.path as osp
 import stat
+import tempfile
 
 from ..errors import config_error
 
@@ -10,6 +11,8 @@ from ..errors import config_error
 OUTPUTS = ('out', 'work_dir', 'show_dir', 'records')
 _KINDS = {stat.S_IFIFO: 'pipe', stat.S_IFSOCK: 'socket', stat.S_IFDIR: 'folder',
           stat.S_IFREG: 'file'}
+#: Endings of the files that ``--name`` names.
+_DRAWN = ('.png', '.svg', '.csv')
 
 
 def check_given_outputs(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
@@ -20,12 +23,17 @@ def check_given_outputs(args: argparse.Namespace, parser: argparse.ArgumentParse
     """
     for action in parser._actions:
         value = getattr(args, action.dest, None)
-        if action.dest in OUTPUTS and value not in (None, ''):
+        only_read = action.dest == 'records' and args.table and osp.isdir(value or '')
+        if action.dest in OUTPUTS and value not in (None, '') and not only_read:
             key = action.option_strings[-1] if action.option_strings else action.dest
             _check(key, str(value), *_allowed_kinds(action, args))
     name = getattr(args, 'name', None)  # of files within a folder
     if isinstance(name, str) and osp.basename(name) != name:
         raise config_error('--name', name, 'is a path', 'give a name here, and the folder as --out')
+    if isinstance(name, str):
+        folder = args.out or osp.dirname(args.tables[0])
+        for ending in _DRAWN:
+            _check('--name', osp.join(folder, name + ending), 'file')
 
 
 def _allowed_kinds(action: argparse.Action, args: argparse.Namespace) -> tuple[str, ...]:
@@ -47,14 +55,21 @@ def _check(key: str, path: str, *wanted: str) -> None:
     else:
         if there not in wanted:
             raise config_error(key, path, f'is a {there}', f'give the path of a {wanted[-1]}')
+        _check_place(key, path if there == 'file' else osp.join(path, 'new'))
 
 
 def _check_place(key: str, path: str) -> None:
-    """Refuse a new path below a file, or in a folder that may not be written."""
+    """Refuse a path below a file, or in a folder where nothing can be written: files are written
+    under another name in their folder, and then renamed.
+    """
     folder = osp.dirname(osp.realpath(path))
     while not osp.lexists(folder):
         folder = osp.dirname(folder)
     if not osp.isdir(folder):
         raise config_error(key, path, f'{folder} is no folder', 'give another path')
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise config_error(key, path, f'nothing may be written in {folder}', 'give another path')
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:  # /proc lets root look as if all could be written there.
+        raise config_error(key, path, f'nothing can be written in {folder} ({error.strerror})',
+                           'give another path') from None

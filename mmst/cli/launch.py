@@ -2,13 +2,18 @@
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from typing import NoReturn
 
 from ..errors import one_line
+from ..files import read_text
 
 #: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have reported in one line.
 SAID = (2, 130, 143)
+#: Bytes of a script.
+LONGEST = 1 << 22
 HELP = """usage: mmst launch [--nproc-per-node N] [ARGUMENTS] -m mmst SUBCOMMAND ...
 
 Start several processes as torchrun does, but without its report on one-line errors.
@@ -42,9 +47,8 @@ def main(words: Sequence[str]) -> int:
         parser = get_args_parser()
         parser.error = _refuse  # type: ignore[method-assign]
         given = parser.parse_args(list(words))
-        script = given.training_script
-        if not (given.module or given.no_python or os.path.isfile(script)):
-            raise ValueError(f'{script} is no file; give a script, or -m mmst SUBCOMMAND')
+        if not given.no_python:
+            _check_script(given.training_script, given.module)
         torchrun(list(words))
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
@@ -59,6 +63,27 @@ def main(words: Sequence[str]) -> int:
         print(f'mmst launch: error: {one_line(said)} (mmst launch --help)', file=sys.stderr)
         return 2
     return 0
+
+
+def _check_script(script: str, module: bool) -> None:
+    """Refuse what Python cannot run, before a process is started for it.
+
+    Raises:
+        ValueError: With the reason.
+    """
+    if module:
+        if PathFinder.find_spec(script.partition('.')[0], [os.getcwd(), *sys.path]) is None:
+            raise ValueError(f'no module {script} is installed; give -m mmst SUBCOMMAND')
+        return
+    if not os.path.isfile(script):
+        raise ValueError(f'{script} is no file; give a script, or -m mmst SUBCOMMAND')
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # Each process will say them.
+            compile(read_text(script, LONGEST), script, 'exec', dont_inherit=True)
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(f'{script} is no Python script ({error}); give one, or --no-python for '
+                         'another program') from None
 
 
 def _refuse(message: str) -> NoReturn:

@@ -57,6 +57,7 @@ def draw_in_groups(score: Tensor, ratio: float, size: int,
     """
     rows = score.detach().flatten(1).float()
     check_scores(rows)
+    size = max(min(size, rows.shape[1]), 1)  # Longer groups would hold what is not there.
     count = -(-rows.shape[1] // size)
     padding = (0, count * size - rows.shape[1])
     groups = F.pad(rows, padding, value=float('inf')).view(len(rows), count, size)

@@ -9,7 +9,7 @@ SCOPES = ('global', 'layer')
 
 def group_of(scope: str) -> tuple[int, int] | None:
     """Return (n, m) of a scope ``'n:m'`` (n of every m weights stay), None of another."""
-    found = re.fullmatch(r'(\d+):(\d+)', scope) if isinstance(scope, str) else None
+    found = re.fullmatch(r'(\d{1,9}):(\d{1,9})', scope) if isinstance(scope, str) else None
     return (int(found[1]), int(found[2])) if found else None
 
 

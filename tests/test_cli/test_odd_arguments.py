@@ -35,7 +35,7 @@ WRITTEN = {
     'study': [['table1', '--table', f'--{name}', X] for name in ('records', 'out', 'work-dir')],
     'sweep': [['st', '--table', '--records', X]], 'curves': [[T, '--out', X], [T, '--name', X]],
     'demo': [['--work-dir', X]], 'generate_data': [['cityscapes', X]]}
-UNWRITABLE = ('null', 'pipe', 'loop', *NAMES)
+UNWRITABLE = ('null', 'full', 'pipe', 'loop', 'unreadable', 'system', 'unmade', *NAMES)
 
 
 @pytest.fixture(scope='session')
@@ -45,7 +45,10 @@ def odd(tmp_path_factory, trained):
 
 @pytest.fixture
 def attack(odd, config, trained, tmp_path, monkeypatch, capfd):
-    """``attack(name, words, kind)``: it must end in one line within 10 s and leave nothing."""
+    """``attack(name, words, kind)``: it must end in one line within 10 s and leave nothing.
+
+    Seconds of its own work are meant, as others may be at work, too.
+    """
     monkeypatch.chdir(tmp_path)
     files = {C: config, T: str(trained / 'ticket.pth')}
 
@@ -53,14 +56,17 @@ def attack(odd, config, trained, tmp_path, monkeypatch, capfd):
         words = [files.get(word, word.replace(X, odd[kind])) for word in words]
         before = dict.fromkeys(trained.rglob('*'))
         capfd.readouterr()
-        signal.signal(signal.SIGALRM, _late)
-        signal.alarm(10)
+        for number in (signal.SIGALRM, signal.SIGPROF):
+            signal.signal(number, _late)
+        signal.alarm(60)
+        signal.setitimer(signal.ITIMER_PROF, 10)
         try:
             code = main([name, *words])
         except SystemExit as ended:
             code = ended.code
         finally:
             signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         err = capfd.readouterr().err
         assert code == 2, (name, words, code)
         assert err.count('\n') == 1 and len(err) < 900 and '\x1b' not in err, (name, words, err)
@@ -90,12 +96,12 @@ def test_what_cannot_be_read_is_refused_in_one_line(attack, kind):
 
 
 #: An empty folder may become one of metafiles; a script may say what it likes.
-LEGITIMATE = {('metafiles', 'folder'), *(('launch', kind) for kind in (
-    'unreadable', 'hole', 'bomb', 'empty', 'cut', 'text', 'deep', 'picture', 'signs'))}
+LEGITIMATE = {('metafiles', 'folder'), *(('launch', kind) for kind in ('empty', 'text', 'signs'))}
 
 
 @pytest.mark.parametrize('kind', sorted({*UNWRITABLE} - {'lines'}))
 def test_where_nothing_can_be_written_is_refused_before_any_work(attack, kind):
     for name, places in WRITTEN.items():
         for words in places:
-            attack(name, words, kind)
+            if kind != 'system' or '--records' not in words:  # which are only read here
+                attack(name, words, kind)

@@ -1,7 +1,10 @@
 """A whole run through the tools: training, its files, and their evaluation."""
+import errno
 import json
+import os
 import pickle
 import shutil
+from functools import partial
 
 import pytest
 import torch
@@ -204,6 +207,17 @@ def test_an_interrupted_tool_says_so_in_one_line(capsys, raised, code, word):
 
     assert end_in_one_line('export.py', main) == code
     assert capsys.readouterr().err == f'export.py: ended by {word}\n'
+
+
+def test_what_the_system_refuses_ends_in_one_line_and_a_defect_does_not(capsys):
+    def main(number):
+        raise OSError(number, os.strerror(number), 'place')
+
+    assert end_in_one_line('study.py', partial(main, errno.EROFS)) == 2
+    line = capsys.readouterr().err
+    assert line.startswith('study.py: error: place: Read-only file system. Remedy: ')
+    with pytest.raises(FileNotFoundError):
+        end_in_one_line('study.py', partial(main, errno.ENOENT))
 
 
 def test_scores_are_told_once(test, config, trained, tmp_path, capfd):

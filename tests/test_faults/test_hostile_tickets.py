@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from mmst.deploy.export.sparse_file import with_index
 from mmst.deploy.ticket_cost import ticket_costs
 from mmst.errors import TicketError
 from mmst.openmmlab.safe_checkpoints import load_from_local, safe_load
+from mmst.pruning.draw import draw_mask
 from mmst.tickets import Ticket
 from mmst.tickets.build import build_network
 from mmst.tickets.digest import DIGESTS, digest, part_digests
@@ -169,6 +171,38 @@ def test_sparse_tensors_are_never_made_dense(tmp_path):
     checkpoint = dict(state_dict=dict(w=sparse), meta={})
     torch.save(dict(checkpoint, **{DIGESTS: part_digests(checkpoint)}), tmp_path / 'c.pth')
     assert limited(lambda path: list(load_from_local(path)), str(tmp_path / 'c.pth'))
+
+
+# ----------------------------------------------------------------------------- masks of a pattern
+
+
+def two_of_four_content(path):
+    """Content of a ticket file in which 2 of every 4 weights in a row stay, and a weight's name."""
+    ticket = small_ticket()
+    scores = {name: ticket.state_dict[name].abs() for name in ticket.mask}
+    ticket.with_mask(draw_mask(scores, 0.5, '2:4')).save(path)
+    content = safe_load(str(path))
+    return content, max(content['mask'], key=lambda name: content['mask'][name].numel())
+
+
+@pytest.mark.parametrize('attack', [
+    lambda kept: kept[:, :1], lambda kept: kept[..., None], lambda kept: kept.flatten(1).T,
+    lambda kept: kept.repeat(2, *[1] * (kept.dim() - 1)), lambda kept: ~kept,
+    lambda kept: kept.roll(1, -1), lambda kept: kept.float(), lambda kept: kept.to(torch.uint8),
+    lambda kept: kept.to_sparse(), lambda kept: kept.tolist(), lambda kept: None,
+    lambda kept: torch.ones(1, dtype=torch.bool).expand(3 * 10**8),
+    lambda kept: torch.zeros(0, dtype=torch.bool), lambda kept: '2:4'])
+def test_an_attacked_mask_of_a_pattern_is_refused(tmp_path, attack):
+    path = tmp_path / 'ticket.pth'
+    content, name = two_of_four_content(path)
+    Ticket.load(path)
+    content['mask'][name] = attack(content['mask'][name])
+    with suppress(Exception):  # as an attacker would, who can seal files, too
+        content['digest'] = digest(content)
+    torch.save(content, path)
+    with pytest.raises(TicketError, match='Remedy: ') as refused:
+        Ticket.load(path)
+    assert '\n' not in str(refused.value)
 
 
 # ---------------------------------------------------------------------------------- sparse files

@@ -76,3 +76,15 @@ def test_scopes_that_do_not_exist_are_refused(scope):
 def test_a_scope_of_another_sparsity_is_refused_with_the_one_that_fits():
     with pytest.raises(ConfigError, match=r'PruneHook.scope.*set PruneHook.sparsity=0.5'):
         check_scope('PruneHook.scope', '2:4', 0.9, 'PruneHook.sparsity')
+
+
+def test_a_group_longer_than_a_row_is_the_row_and_takes_no_memory_of_its_own():
+    score = torch.rand(4, 3, 2)
+    assert torch.equal(draw_in_groups(score, 0.5, 10**12), draw_in_groups(score, 0.5, 6))
+
+
+@pytest.mark.parametrize('scope', ['1:' + '9' * 5000, '9' * 30 + ':' + '9' * 31, '-2:4', '2:4:8'])
+def test_numbers_of_any_length_are_refused_in_one_line(scope):
+    with pytest.raises(ConfigError, match='Remedy: use one of') as refused:
+        check_scope('PruneHook.scope', scope, 0.5)
+    assert len(str(refused.value)) < 700

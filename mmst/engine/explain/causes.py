@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mmengine.registry import DefaultScope
+from torch.utils.data import DataLoader
 
 from ...errors import ConfigError, DataError, MMSTError, shorten
 from ...settings.checks import suggestion
@@ -110,7 +111,7 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
     if 'must contain the key "type"' in text:
         parent, _, name = place.key.rpartition('.')
         near = suggestion(name, set(whole.inner(parent).value or ()) - {name})
-        if near is None or name.endswith(']'):
+        if near is None or name.endswith(']') or name in arguments(DataLoader)[0]:
             return place, 'give its type'
         return place, near.replace("'", f"'{parent}.", 1)
     if 'is not in the' in text and place.registry is not None:

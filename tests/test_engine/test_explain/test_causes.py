@@ -53,6 +53,7 @@ VALUES = [
     (f'{LOADER}.num_workers', -1, None, f'correct {LOADER}.num_workers'),
     (f'{LOADER}.sampler.type', 'DefaultSamplr', None, "'DefaultSampler'"),
     (f'{LOADER}.sampler.shufle', True, None, "'shuffle'"),
+    (f'{LOADER}.batch_sampler', dict(drop_last=True), None, 'give its type'),
     (f'{LOADER}.collate_fn', dict(type='pseudo_colate'), f'{LOADER}.collate_fn.type',
      "'pseudo_collate'"),
     (f'{LOADER}.dataset.type', 'CityscapeDataset', None, "'CityscapesDataset'"),

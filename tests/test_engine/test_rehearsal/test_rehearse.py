@@ -1,9 +1,13 @@
 """A run that can work passes its rehearsal, which leaves nothing behind."""
+import gc
 import logging
 import multiprocessing
 import os
 import random
 import socket
+import weakref
+from collections import Counter
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -12,6 +16,7 @@ import rank_jobs
 import ranks
 import tiny
 import torch
+from mmengine.hooks import Hook
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner import Runner
@@ -89,6 +94,31 @@ def test_nothing_is_left_behind(cfg, tmp_path, capfd, wrong):
     assert state() == before and cfg.pretty_text == text
     assert MessageHub.get_current_instance() is hub
     assert not os.path.exists(cfg.work_dir) and capfd.readouterr() == ('', '')
+
+
+def alive():
+    """How many objects of a run there are in memory, by kind."""
+    gc.collect()
+    kinds = (torch.nn.Module, torch.optim.Optimizer, torch.utils.data.DataLoader, Runner, Hook,
+             torch.Tensor)
+    return Counter(kind.__name__ for thing in gc.get_objects() for kind in kinds
+                   if issubclass(type(thing), kind))
+
+
+@pytest.mark.parametrize('wrong', [False, True])
+def test_all_copies_are_freed(cfg, wrong):
+    if wrong:
+        cfg.val_evaluator.iou_metrics = ['mIou']
+
+    def one():
+        checked = check(cfg)
+        with suppress(ConfigError):
+            rehearse(cfg, checked)
+        return weakref.ref(checked.network)
+
+    one()  # what the first leaves in caches is there for good
+    before, network = alive(), one()
+    assert alive() == before and network() is None
 
 
 def test_sandbox_takes_back_what_is_done_in_it():
