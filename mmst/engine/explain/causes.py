@@ -28,7 +28,7 @@ _ELSEWHERE = (
      'end the pipeline with the transform that packs inputs for the model, e.g. PackSegInputs'),
     (r"no attribute '_?gt_|^'gt_\w+'$", '{split}_dataloader.dataset.pipeline',
      'let the pipeline load annotations before a transform or the model needs them'),
-    ("missing 1 .*: 'closure'", 'optim_wrapper.optimizer.type',
+    ("missing 1 .*: 'closure'|support per-parameter options", 'optim_wrapper.optimizer.type',
      'use an optimizer that steps without a closure, e.g. AdamW'),
     ('numpy array is negative|of equal size', '{split}_dataloader.dataset.pipeline', 'let it give '
      'all images one size, and end with the transform that packs them, e.g. PackSegInputs'),

@@ -33,6 +33,8 @@ VALUES = [
     (f'{OPTIM}.optimizer.lr', -0.04, None, f'correct {OPTIM}.optimizer.lr'),
     (f'{OPTIM}', dict(type='mmst.MaskedOptimWrapper', optimizer=dict(type='LBFGS', lr=0.1)),
      f'{OPTIM}.optimizer.type', 'AdamW'),
+    (OPTIM, dict(type='mmst.MaskedOptimWrapper', constructor='mmst.DecayGroupsConstructor',
+                 optimizer=dict(type='LBFGS', lr=0.1)), f'{OPTIM}.optimizer.type', 'AdamW'),
     (f'{OPTIM}.type', 'mmst.MaskedOptimWraper', None, "'mmst.MaskedOptimWrapper'"),
     (f'{OPTIM}.constructor', 'mmst.DecayGroupConstructor', None, "'mmst.DecayGroupsConstructor'"),
     (f'{OPTIM}.accumulative_counts', 0, None, 'use 1'),
