@@ -69,6 +69,15 @@ def read_text(path: str | Path, limit: int = SMALL) -> str:
         return file.read(limit).decode('utf-8')
 
 
+def may_never_end(path: str) -> bool:
+    """Return whether a pipe, a socket or a device lies there; to read it may be to wait for good.
+    """
+    with suppress(OSError, ValueError):  # Nothing is there, or it is no path.
+        kind = os.stat(path).st_mode
+        return path != os.devnull and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
+    return False
+
+
 def open_own(path: str | Path, flags: int) -> int:
     """Open a file that a run itself keeps, to be written in place; returns its descriptor.
 

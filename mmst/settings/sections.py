@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ..errors import config_error
+from ..files import may_never_end
 from .checks import suggestion
 from .kinds import kind_name
 from .parts import leaves
@@ -70,6 +71,8 @@ def check_sections(cfg: Config, *required: str) -> None:
     for key, value in leaves(cfg):
         if value != value and isinstance(value, float):
             raise config_error(key, value, 'it is no number', 'give a number, or leave it out')
+        if isinstance(value, str) and may_never_end(value):
+            raise config_error(key, value, 'is a pipe or a device', 'give the path of a file')
         if re.fullmatch(r'.*_dataloader\..*pipeline', key) and isinstance(value, (dict, str)):
             raise config_error(key, value, 'must be a list', f'write {key}=[dict(type=…)]')
         if key == 'optim_wrapper.optimizer' and isinstance(value, dict) and 'type' not in value:

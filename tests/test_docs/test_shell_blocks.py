@@ -69,3 +69,12 @@ def test_there_are_commands_to_check():
     assert {'mmst', 'tools/dist_train.sh', 'docs/figures.py'} <= tools
     called = {words[1] for _, words in COMMANDS if words[0] == 'mmst' and len(words) > 1}
     assert {'train', 'visualize', 'compact', 'study', 'report', 'export'} <= called
+
+
+@pytest.mark.parametrize('page', PAGES, ids=name_of)
+def test_what_a_command_needs_comes_before_it(page):
+    text = page.read_text()
+    if 'mim search' in text:
+        assert 'pip install openmim' in text[:text.index('mim search') + 200]
+    for call in re.finditer(r'^mmst curves \S*tables/(\w+)\.json', text, re.MULTILINE):
+        assert f'mmst study {call[1]} ' in text[:call.start()]

@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS
 
 from ...errors import DataError, config_error
+from ...files import may_never_end
 from ...settings.kinds import kind_name
 from ...settings.resolve import resolve
 from ..explain import Places, explaining
@@ -96,6 +97,8 @@ def _read_list(key: str, settings: ConfigDict, dataset: BaseDataset) -> None:
     Raises:
         DataError: The list is empty, or no list of this class.
     """
+    if isinstance(path := dataset.ann_file, str) and may_never_end(path):  # joined with the root
+        raise OSError(f'{path!r} is a pipe or a device. Remedy: copy the data again')
     MMLogger.get_current_instance()  # else one that is made meanwhile would print nowhere for good
     try:
         with redirect_stdout(io.StringIO()):

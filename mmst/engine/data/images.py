@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from PIL import Image
 
 from ...errors import DataError
+from ...files import may_never_end
 
 #: Endings of pictures, in small letters.
 ENDINGS = ('.bmp', '.gif', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
@@ -53,16 +54,23 @@ def check_endings(key: str, dataset: BaseDataset) -> None:
 def check_pictures(infos: Iterable[Mapping[str, Any]]) -> None:
     """Refuse images that are damaged from their beginning on; they would stop a run in its middle.
 
+    In the place of an image or a label map may lie a pipe, for which the run would wait for good.
+
     Raises:
         OSError: Naming the file.
     """
-    for path in (info.get('img_path') for info in infos):
+    for info in infos:
+        path, labels = info.get('img_path'), info.get('seg_map_path')
         if isinstance(path, str) and '://' not in path and not is_picture(path):
             raise OSError(f'{path!r} is damaged, or no picture. Remedy: copy it again')
+        if isinstance(labels, str) and may_never_end(labels):
+            raise OSError(f'{labels!r} is a pipe or a device. Remedy: copy it again')
 
 
 def is_picture(path: str) -> bool:
     """Return whether a file begins as pictures do; of unusual kinds only that it is not empty."""
+    if may_never_end(path):
+        return False
     if not path.lower().endswith(('.bmp', '.jpeg', '.jpg', '.png')):
         return os.path.getsize(path) > 0
     with suppress(OSError, ValueError, SyntaxError), Image.open(path):

@@ -25,12 +25,12 @@ def data(tmp_path):
     return tmp_path
 
 
-def check(root, suffix='.png', loader='LoadAnnotations', kind='BaseSegDataset'):
+def check(root, suffix='.png', loader='LoadAnnotations', kind='BaseSegDataset', **more):
     dataset = dict(type=kind, data_root=str(root), img_suffix=suffix, seg_map_suffix='.png',
                    data_prefix=dict(img_path='images', seg_map_path='labels'),
                    metainfo=dict(classes=('a', 'b')),
                    pipeline=[dict(type='LoadImageFromFile'),
-                             loader if isinstance(loader, dict) else dict(type=loader)])
+                             loader if isinstance(loader, dict) else dict(type=loader)], **more)
     check_data(Config(dict(default_scope='mmseg', model=dict(decode_head=dict(num_classes=2)),
                            train_dataloader=dict(dataset=dataset))), ('train', ))
 
@@ -73,6 +73,15 @@ def test_label_maps_that_do_not_fit_are_refused_by_name(data, picture, problem):
     picture.save(data / 'labels' / '3.png')
     with pytest.raises(DataError, match=rf'labels/3\.png.*{problem}.*Remedy: '):
         check(data)
+
+
+@pytest.mark.parametrize('place', ['labels/3.png', 'images/3.png', 'list.txt'])
+def test_pipes_in_the_place_of_files_are_not_waited_for(data, place):
+    (data / 'list.txt').write_text(''.join(f'{i}\n' for i in range(6)))
+    (data / place).unlink()
+    os.mkfifo(data / place)
+    with pytest.raises(DataError, match=rf'{place}.*Remedy: copy'):
+        check(data, ann_file='list.txt')
 
 
 def palette(data, colours):

@@ -27,6 +27,8 @@ VALUES = [
     ('model.backbone.init_cfg', dict(type='Kaimin'), 'model.backbone.init_cfg.type', "'Kaiming'"),
     ('model.backbone.init_cfg', dict(type='Pretrained', checkpoint='/nowhere/x.pth'),
      'model.backbone.init_cfg.checkpoint', 'init_cfg.checkpoint'),
+    ('model.backbone.init_cfg', dict(type='Pretrained', checkpoint='/dev/zero'),
+     'model.backbone.init_cfg.checkpoint', 'the path of a file'),
     (f'{OPTIM}.optimizer.type', 'AdmaW', None, "'AdamW'"),
     (f'{OPTIM}.optimizer.momentum', 0.9, None, 'weight_decay'),
     (f'{OPTIM}.optimizer.lr', '0.04', None, f'correct {OPTIM}.optimizer.lr'),

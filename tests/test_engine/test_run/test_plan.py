@@ -1,11 +1,17 @@
 """Settings that make no sense are refused in one line, before anything is trained."""
+from contextlib import nullcontext
+
 import pytest
 import torch
+from mmengine.hooks import EMAHook
+from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS
 from tiny import SIZE, make, timeline
 from torch import nn
 
+from mmst.engine import MaskedOptimWrapper
+from mmst.engine.run.plan import RunPlan
 from mmst.errors import ConfigError
 from mmst.registry import HOOKS
 
@@ -124,3 +130,12 @@ def test_scores_that_are_not_finite_stop_the_run(tmp_path):
     with pytest.raises(ConfigError, match=r'not finite.*Remedy'):
         runner.train()
     assert not runner.optim_wrapper.masks
+
+
+@pytest.mark.parametrize('norm, refused', [(nn.BatchNorm2d(4), True), (nn.GroupNorm(2, 4), False)])
+def test_averages_need_the_statistics_only_of_networks_that_have_some(norm, refused):
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), norm)
+    plan = RunPlan(2, 'epochs', MaskedOptimWrapper, [EMAHook()], model,
+                   ExponentialMovingAverage(model, update_buffers=False))
+    with pytest.raises(ConfigError, match='update_buffers') if refused else nullcontext():
+        plan.check_averaged()
