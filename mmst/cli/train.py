@@ -14,8 +14,10 @@ from ..engine.run.retrain import retraining_config
 from ..engine.training import train
 from ..errors import config_error
 from ..settings.changes import change, change_part, with_scaled_peaks
+from ..settings.checks import as_number
 from ..settings.kinds import kind_name
 from ..settings.resolve import resolve
+from ..settings.sections import check_sections
 
 AMP = {MaskedOptimWrapper: 'mmst.MaskedAmpOptimWrapper', OptimWrapper: 'AmpOptimWrapper'}
 
@@ -29,6 +31,7 @@ def build_config(args) -> Config:
         cfg = change(cfg, val_cfg=None, val_dataloader=None, val_evaluator=None)
     if args.resume is not None:
         cfg = change(cfg, resume=True, load_from=None if args.resume == 'auto' else args.resume)
+    check_sections(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
     if args.amp:
         cfg = in_mixed_precision(cfg)
     if args.auto_scale_lr:
@@ -37,6 +40,7 @@ def build_config(args) -> Config:
                                '--auto-scale-lr needs the batch size that the rate was chosen for',
                                'set it in the config')
         cfg = change_part(cfg, 'auto_scale_lr', enable=True)
+        check_sections(cfg)
     return with_scaled_one_cycle(cfg)
 
 
@@ -71,7 +75,8 @@ def with_scaled_one_cycle(cfg: Config) -> Config:
     scaling = cfg.get('auto_scale_lr') or {}
     if not scaling.get('enable'):
         return cfg
-    ratio = launcher.world_size(cfg) * cfg.train_dataloader.batch_size / scaling['base_batch_size']
+    batch = as_number(cfg.train_dataloader.get('batch_size'))  # None: the rehearsal will say so
+    ratio = launcher.world_size(cfg) * (batch or 1) / scaling['base_batch_size']
     return with_scaled_peaks(cfg, ratio)
 
 

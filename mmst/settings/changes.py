@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .checks import as_number
 from .hooks import RUNNER_HOOKS, custom_hooks, default_hooks, hook_settings
 from .kinds import kind_name
 from .parts import leaves
@@ -118,10 +119,13 @@ def with_scaled_peaks(cfg: Config, ratio: float) -> Config:
     cfg = copy.deepcopy(cfg)
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-        if 'OneCycle' in kind_name(scheduler):
-            peak = scheduler['eta_max']
-            scheduler['eta_max'] = ([p * ratio for p in peak]
-                                    if isinstance(peak, (list, tuple)) else peak * ratio)
+        peak = scheduler.get('eta_max') if isinstance(scheduler, dict) else None
+        peaks = list(peak) if isinstance(peak, (list, tuple)) else [peak]
+        numbers = [number for number in map(as_number, peaks) if number is not None]
+        # What is no number stays, for the checks to name.
+        if 'OneCycle' in kind_name(scheduler) and len(numbers) == len(peaks):
+            scaled = [number * ratio for number in numbers]
+            scheduler['eta_max'] = scaled if isinstance(peak, (list, tuple)) else scaled[0]
     return cfg
 
 

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from ..errors import config_error
 from ..files import may_never_end
-from .checks import suggestion
+from .checks import check_flag, check_number, suggestion
 from .kinds import kind_name
 from .parts import leaves
 from .resolve import other_name, resolve, toolbox_registry
@@ -33,6 +33,8 @@ _NAMES = {'runner_type': registry.RUNNERS, 'model_wrapper_cfg.type': registry.MO
 _LOOPS = ('None', 'ValLoop', 'TestLoop')
 #: Keys of ``env_cfg`` that mmengine reads.
 _ENVIRONMENT = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
+#: Keys of ``auto_scale_lr`` that mmengine reads.
+_SCALING = ('enable', 'base_batch_size')
 #: How alike a name must be to that of a section to be taken for a slip of the pen.
 _ALIKE = 0.9
 
@@ -68,6 +70,7 @@ def check_sections(cfg: Config, *required: str) -> None:
             continue  # A loop of the user's own may take several.
         if hints[name] is not str and name != 'experiment_name':  # whose numbers are taken, too
             _check_shape(name, cfg[name], hints[name])
+    _check_scaling(cfg.get('auto_scale_lr') or {})
     for key, value in leaves(cfg):
         if value != value and isinstance(value, float):
             raise config_error(key, value, 'it is no number', 'give a number, or leave it out')
@@ -95,6 +98,16 @@ def check_registered(cfg: Config) -> None:
             with toolbox_registry(tree) as registry_:
                 raise config_error(key, name, f'no {registry_.name} of this name',
                                    other_name(name, registry_))
+
+
+def _check_scaling(scaling: dict[str, Any]) -> None:
+    """Refuse a learning rate that is to be scaled without the batch size that it was chosen for."""
+    for name in set(scaling) - set(_SCALING):
+        raise config_error(f'auto_scale_lr.{name}', scaling[name], 'nothing reads it', suggestion(
+            name, _SCALING) or f'use one of {", ".join(_SCALING)}')
+    if check_flag('auto_scale_lr.enable', scaling.get('enable', False)):
+        check_number('auto_scale_lr.base_batch_size', scaling.get('base_batch_size'), low=1,
+                     whole=True, remedy='set it to the batch size that the rate was chosen for')
 
 
 def _check_shape(key: str, value: Any, hint: Any) -> None:

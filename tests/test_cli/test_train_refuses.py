@@ -86,6 +86,19 @@ def test_auto_scale_lr_without_a_batch_size_to_scale_from_is_refused(refused):
     assert 'auto_scale_lr.base_batch_size' in line
 
 
+@pytest.mark.parametrize('text, key', [
+    ('auto_scale_lr = dict(enable=True, base_batch_size=0)', 'auto_scale_lr.base_batch_size = 0'),
+    ('auto_scale_lr = 5', 'auto_scale_lr = 5'), ('optim_wrapper = 5', 'optim_wrapper = 5'),
+    ('train_dataloader = None', 'train_dataloader = None'),
+    ('param_scheduler[0]["eta_max"] = "0.02"', 'param_scheduler[0].eta_max'),
+    ('train_dataloader["batch_size"] = "4"', 'train_dataloader.batch_size')])
+def test_options_of_the_command_line_meet_wrong_settings_in_one_line(refused, config, tmp_path,
+                                                                     text, key):
+    (tmp_path / 'wrong.py').write_text(f'{Path(config).read_text()}\n{text}\n')
+    for option in ('--auto-scale-lr', '--amp'):
+        assert key in refused(option, config=str(tmp_path / 'wrong.py'))
+
+
 def test_launcher_argument_without_a_launcher_is_refused(refused, monkeypatch):
     monkeypatch.delenv('RANK', raising=False)
     monkeypatch.setenv('LOCAL_RANK', '0')

@@ -88,7 +88,13 @@ VALUES = [
     (f'{HOOKS}.checkpoint.save_best', 'mIOU', None, "'mIoU'"),
     ('custom_hooks', [dict(type='EarlyStoppingHook', monitor='mIou', rule='greater')],
      'custom_hooks[0].monitor', "'mIoU'"),
-    ('auto_scale_lr', dict(enable=True), None, 'correct auto_scale_lr'),
+    *(('auto_scale_lr', dict(enable=True, **own), f'auto_scale_lr.{name}', remedy)
+      for own, name, remedy in (
+        ({}, 'base_batch_size', 'the batch size that the rate'),
+        (dict(base_batch_size=0), 'base_batch_size', 'the batch size that the rate'),
+        (dict(base_batch_size='32'), 'base_batch_size', 'the batch size that the rate'),
+        (dict(base_batchsize=32), 'base_batchsize', "'base_batch_size'"))),
+    ('auto_scale_lr', dict(enable='no', base_batch_size=32), 'auto_scale_lr.enable', 'True or'),
     (f'{HOOKS}.prune.sparsity', 0.9999999, None, '0.98'),
     (f'{HOOKS}.search.target_flops', 0.5, None, 'between'),
     (f'{HOOKS}.search.target_flops', 1e15, None, 'leave it out'),
