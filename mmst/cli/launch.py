@@ -8,7 +8,6 @@ from importlib.machinery import PathFinder
 from typing import NoReturn
 
 from ..errors import one_line
-from ..files import read_text
 
 #: Exit codes of the tools after an error, SIGINT or SIGTERM, which they have reported in one line.
 SAID = (2, 130, 143)
@@ -77,6 +76,7 @@ def _check_script(script: str, module: bool) -> None:
         return
     if not os.path.isfile(script):
         raise ValueError(f'{script} is no file; give a script, or -m mmst SUBCOMMAND')
+    from ..files import read_text  # it brings mmengine
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # Each process will say them.
