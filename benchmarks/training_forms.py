@@ -8,7 +8,7 @@ from published_form import PublishedTraining, penalised_scales, published, separ
 from training_tasks import DEVICE, BenchmarkNetwork, network
 
 from mmst.costs.cost import feature_sizes
-from mmst.kernels.graphed import graph_parts
+from mmst.kernels.graph_parts import graph_parts
 from mmst.kernels.ops import KernelOps
 from mmst.kernels.side_streams import SideStreams
 from mmst.models.hrnas.ops import Ops, use_ops

@@ -17,6 +17,11 @@ class MMSTError(ValueError):
         super().__init__(one_line(message))
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message; its class where it says nothing."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def one_line(message: object, limit: int = LIMIT) -> str:
     """Return ``message`` without line breaks; if it is too long, it is cut before its remedy.
 

@@ -8,17 +8,15 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..errors import TrainingError
+from ..errors import TrainingError, first_line
 from ..models.unmodified import is_compiling
-from ..randomness import isolated_random_state
-from ..search.units import find_units
 from .autocast import cuda_autocast
-from .captured_pass import CapturedPass, Flat, lacks_memory, leaves_of
+from .capture import capture
+from .captured_pass import Flat, lacks_memory, leaves_of
 from .graph_group import GraphGroup, memory_is_short
 from .module_state import ModuleState
 from .pending import Pending, nothing, waiting
 from .replay_share import WINDOW, ReplayShare
-from .side_streams import SideStreams
 
 #: A graph that was replayed this often has paid for its capture.
 PAYS = 20
@@ -62,7 +60,7 @@ class GraphedForward:
         self.replay: Callable | None = None
         self.captures = 0
         self.reasons: list[str] = []
-        self._told: set[tuple[str, str]] = set()
+        self._warned: set[tuple[str, str]] = set()
         self._graphs: dict[tuple, Callable] = {}
         self._uses: dict[tuple, int] = {}
         self._wasted = self._equal = 0
@@ -130,7 +128,7 @@ class GraphedForward:
         self._wasted = 0 if any(n >= PAYS for n in uses) else self._wasted + len(uses)
         self._graphs, self._uses, self.replay = {}, {}, None
         if had == 2 < self.patience:
-            self._tell(f'its graphs were dropped soon after their capture {self._wasted} times, '
+            self._warn(f'its graphs were dropped soon after their capture {self._wasted} times, '
                        'and later ones wait for steadier passes')
 
     def forms(self) -> list[tuple]:
@@ -163,7 +161,7 @@ class GraphedForward:
         if reason is not None:
             if self._graphs:
                 self.group.drop()
-            self._tell(reason)
+            self._warn(reason)
             return False
         form, places = case = self._describe(leaves), self._module_state.fingerprint()
         self._equal = self._equal + 1 if case == self._last else 1
@@ -173,7 +171,7 @@ class GraphedForward:
         found = self._waits() is None and (
             form in self._graphs or self._capture(case, inputs, leaves))
         if not self.group.off and case != self._refused and self._share.small(found):
-            self._tell(RARE)
+            self._warn(RARE)
         if not found:
             return False
         self.replay = self._graphs[form]
@@ -196,7 +194,7 @@ class GraphedForward:
         except Exception as error:  # any that a module raises
             reason = first_line(error)
             if not lacks_memory(error):
-                self._tell(reason)
+                self._warn(reason)
                 self._refused, self._wasted = case, self._wasted + 1
                 return False
         else:
@@ -209,13 +207,13 @@ class GraphedForward:
 
     def _run_out(self, others: bool, reason: str) -> None:
         self.group.run_out(others, reason)
-        self._tell(reason, self.group.without)
+        self._warn(reason, self.group.without)
 
     _new_stream = staticmethod(lambda: torch.cuda.Stream())
 
-    def _tell(self, reason: str, without: str = 'a CUDA graph') -> None:
-        if (without, reason) not in self._told:
-            self._told.add((without, reason))
+    def _warn(self, reason: str, without: str = 'a CUDA graph') -> None:
+        if (without, reason) not in self._warned:
+            self._warned.add((without, reason))
             self.reasons.append(reason)
             print_log(f'Training {type(self.module).__name__} without {without}: {reason}',
                       'current', logging.WARNING)
@@ -234,39 +232,3 @@ class GraphedForward:
         """Return the key of a pass: its dependences besides the module."""
         return (tuple((t.shape, t.stride(), t.dtype, t.requires_grad) for t in leaves),
                 *cuda_autocast())
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error, for a line of the log."""
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def capture(module: nn.Module, leaves: Sequence[Tensor], stream: Any = None,
-            sides: SideStreams | None = None) -> Callable:
-    """Return ``CapturedPass``, of which nothing is left in buffers and random numbers."""
-    buffers = list(module.buffers())
-    before = [t.clone() for t in buffers]
-    on, dtype = cuda_autocast()
-    try:
-        with isolated_random_state(0), \
-                torch.autocast('cuda', dtype, enabled=on, cache_enabled=False):
-            return CapturedPass(module, leaves, stream, sides)
-    finally:
-        with torch.no_grad():
-            for buffer, value in zip(buffers, before, strict=True):
-                buffer.copy_(value)
-
-
-def graph_parts(model: nn.Module, sides: SideStreams | None = None) -> list[GraphedForward]:
-    """Let the searched parts of ``model`` replay their training passes; ``remove`` undoes it.
-
-    Args:
-        model (nn.Module): Whose children are the parts.
-        sides (SideStreams, optional): Those of the parts' paths that run side by side.
-    """
-    group = GraphGroup(sides)
-    found = [GraphedForward(part, group) for part in model.children()
-             if find_units(part) and 'forward' not in vars(part)]
-    for graphed in found:
-        graphed.module.forward = graphed
-    return found

@@ -16,7 +16,8 @@ from torch import nn
 
 from mmst.errors import TrainingError
 from mmst.kernels import captured_pass, graphed, module_state
-from mmst.kernels.graphed import GraphedForward, graph_parts
+from mmst.kernels.graph_parts import graph_parts
+from mmst.kernels.graphed import GraphedForward
 from mmst.kernels.side_streams import SideStreams
 
 

@@ -10,7 +10,7 @@ from graphs import stand_in
 from small_nets import NarrowModel, input_image
 
 from mmst.kernels import side_streams
-from mmst.kernels.graphed import graph_parts
+from mmst.kernels.graph_parts import graph_parts
 from mmst.kernels.ops import KernelOps
 from mmst.kernels.side_streams import MOST, SideStreams
 from mmst.models.hrnas.ops import use_ops

@@ -5,7 +5,7 @@ from typing import cast
 from torch import nn
 
 from ...errors import TicketError
-from ..sparse.compact_steps import Step
+from ..sparse.compact_step import Step
 from ..sparse.nodes import Double, Gather, Mean, Mixer, Ones, Resize, Shift, Sum, Values
 from ..sparse.sparse_compact import SparseBlocks, SparseCompactNetwork
 from ..sparse.sparse_conv import SparseConv

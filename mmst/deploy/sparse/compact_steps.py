@@ -1,5 +1,4 @@
 """Cuts a compacted network's graph into steps that the kernel runs in one call each."""
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -8,70 +7,9 @@ from torch import Tensor, nn
 
 from ..compact.graph import Graph, Node
 from ..compact.shapes import levels, static, widths
+from .compact_step import BlockNodes, Step
 from .fold import FoldedMixConv
-from .joined_transformer import JoinedTransformer, find_transformer
-
-
-@dataclass
-class Parts:
-    """Names the nodes that one call of a block computes: all read one map.
-
-    Attributes:
-        source (str): The map.
-        stride (int): Of the output.
-        paths (List[List[str]]): MixConv paths: expansion, depthwise, projection each.
-        identity (bool): Whether the map itself is added, too.
-        residual (str, optional): A convolution of the map that is added, too.
-        transformer (JoinedTransformer, optional): One of the map that is added, too.
-        coarser (List[str]): The map is a concatenation: the first of its maps, then those that are
-            enlarged before; empty: it is not, or others read it as well.
-    """
-    source: str
-    stride: int
-    paths: list[list[str]] = field(default_factory=list)
-    identity: bool = False
-    residual: str | None = None
-    transformer: JoinedTransformer | None = None
-    coarser: list[str] = field(default_factory=list)
-
-    @property
-    def inputs(self) -> list[str]:
-        """Return the maps that the call reads."""
-        return self.coarser or [self.source]
-
-
-@dataclass
-class Step:
-    """Joins a node of the graph with those before it that are computed along with it.
-
-    Attributes:
-        node (str): Name of the (last) node, which the result gets.
-        blocks (List[Parts]): Blocks that are added up.
-        source (str): Input of a convolution or a stem.
-        conv (str, optional): A convolution instead of blocks.
-        stem (List[str]): Two convolutions of stride 2 instead.
-        terms (List[str]): Nodes that are added to the sum.
-        halves (List[str]): Nodes that are enlarged twice, then added.
-        relu (bool): Whether a ReLU ends it.
-        static (bool): Whether it is the same for all images of a size.
-    """
-    node: str
-    blocks: list[Parts] = field(default_factory=list)
-    source: str = ''
-    conv: str | None = None
-    stem: list[str] = field(default_factory=list)
-    terms: list[str] = field(default_factory=list)
-    halves: list[str] = field(default_factory=list)
-    relu: bool = False
-    static: bool = False
-
-    def reads(self, graph: Graph) -> list[str]:
-        """Return the maps that it reads."""
-        if self.conv or self.stem:
-            return [self.source]
-        found = [name for block in self.blocks for name in block.inputs] + self.terms
-        found += [graph.nodes[name].inputs[0] for name in self.halves]
-        return found or graph.nodes[self.node].inputs
+from .joined_transformer import find_transformer
 
 
 def find_steps(graph: Graph, modules: nn.ModuleDict) -> list[Step]:
@@ -129,7 +67,7 @@ class _Finder:
 
     def _join(self, step: Step, terms: list[str]) -> Step:
         """Join terms of a sum to a block for each of the maps that they read."""
-        blocks: dict[tuple[str, int], Parts] = {}
+        blocks: dict[tuple[str, int], BlockNodes] = {}
         for name in terms:
             if not (self._add_path(blocks, name, name == step.node)
                     or self._add_transformer(blocks, name)):
@@ -146,15 +84,15 @@ class _Finder:
                 step.halves.append(name)
         return step
 
-    def _add_path(self, blocks: dict[tuple[str, int], Parts], name: str, last: bool) -> bool:
+    def _add_path(self, blocks: dict[tuple[str, int], BlockNodes], name: str, last: bool) -> bool:
         path = self._path(self.nodes[name]) if last or self._alone(name) else None
         if path is None:
             return False
         key = self.nodes[path[0]].inputs[0], self.nodes[path[1]].settings['stride']
-        blocks.setdefault(key, Parts(*key)).paths.append([*path, name])
+        blocks.setdefault(key, BlockNodes(*key)).paths.append([*path, name])
         return True
 
-    def _add_transformer(self, blocks: dict[tuple[str, int], Parts], name: str) -> bool:
+    def _add_transformer(self, blocks: dict[tuple[str, int], BlockNodes], name: str) -> bool:
         found = find_transformer(self.graph, self.widths, self.levels, self.modules,
                                  name) if self._alone(name) else None
         if found is None or not self._alone(found.mixer) or self.static[found.source]:
@@ -163,10 +101,10 @@ class _Finder:
         key = found.source, stride
         if stride not in (1, 2) or (key in blocks and blocks[key].transformer):
             return False
-        blocks.setdefault(key, Parts(*key)).transformer = found
+        blocks.setdefault(key, BlockNodes(*key)).transformer = found
         return True
 
-    def _add_residual(self, block: Parts, name: str) -> bool:
+    def _add_residual(self, block: BlockNodes, name: str) -> bool:
         node, stride = self.nodes[name], block.stride
         if name == block.source and stride == 1 and not block.identity:
             block.identity = True
@@ -178,7 +116,7 @@ class _Finder:
             return False
         return True
 
-    def _coarser(self, block: Parts) -> list[str]:
+    def _coarser(self, block: BlockNodes) -> list[str]:
         """Return maps of which a block's input is the concatenation, the others enlarged first."""
         node = self.nodes[block.source]
         first, rest = node.inputs[:1], [self.nodes[name] for name in node.inputs[1:]]
@@ -232,7 +170,7 @@ class _Finder:
         return len(self.readers[name]) == 1 and self.readers[name] != [''] and not self.static[name]
 
 
-def joined_paths(graph: Graph, block: Parts, inputs: int, outputs: int) -> FoldedMixConv:
+def joined_paths(graph: Graph, block: BlockNodes, inputs: int, outputs: int) -> FoldedMixConv:
     """Return the paths of a block as one, hidden channels of all after another."""
     size = max((_size(graph.nodes[path[1]]) for path in block.paths), default=1)
     expand, depthwise, project = ([graph.nodes[path[i]].tensors for path in block.paths]

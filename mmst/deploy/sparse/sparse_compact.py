@@ -12,7 +12,8 @@ from ..compact.graph import Graph, Node
 from ..compact.operations.conv import StaticConv
 from ..compact.shapes import widths
 from ..compact.token_mixer import TokenMixer
-from .compact_steps import Parts, Step, find_steps, joined_paths
+from .compact_step import BlockNodes, Step
+from .compact_steps import find_steps, joined_paths
 from .engine_settings import EngineSettings
 from .fold import fold_conv
 from .kernel_module import KernelModule
@@ -160,7 +161,7 @@ class SparseCompactNetwork(KernelModule):
         module = modules[step.node] if step.node in modules else None  # noqa: SIM401
         return make_node(graph, node, module, self.settings)
 
-    def _blocks(self, graph: Graph, blocks: list[Parts],
+    def _blocks(self, graph: Graph, blocks: list[BlockNodes],
                 max_density: float) -> 'SparseBlocks | None':
         weights: list[Any] = [self.network.nodes[name].weight for block in blocks
                               for path in block.paths for name in path]
@@ -174,7 +175,7 @@ class SparseCompactNetwork(KernelModule):
                                          self.settings) if block.coarser else path)
         return SparseBlocks(found)
 
-    def _path(self, graph: Graph, block: Parts, counts: dict[str, int]) -> SparsePath:
+    def _path(self, graph: Graph, block: BlockNodes, counts: dict[str, int]) -> SparsePath:
         chain, inputs = block.transformer, counts[block.source]
         outputs = len(chain.outputs.bias) if chain else counts[block.paths[0][2]]
         folded = joined_paths(graph, block, inputs, outputs)

@@ -5,7 +5,8 @@ from mmengine.runner import Runner
 
 from ...errors import config_error
 from ...kernels.compiled import BlockCompiler
-from ...kernels.graphed import GraphedForward, graph_parts
+from ...kernels.graph_parts import graph_parts
+from ...kernels.graphed import GraphedForward
 from ...kernels.ops import KernelOps
 from ...kernels.side_streams import SideStreams
 from ...models.hrnas.ops import Ops, use_ops

@@ -6,7 +6,7 @@ import torch
 from small_nets import NarrowModel, cut_at_random, input_image
 from torch import nn
 
-from mmst.kernels.graphed import graph_parts
+from mmst.kernels.graph_parts import graph_parts
 from mmst.kernels.ops import KernelOps
 from mmst.kernels.side_streams import SideStreams
 from mmst.models.hrnas.ops import use_ops
