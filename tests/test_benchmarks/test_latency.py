@@ -23,7 +23,7 @@ def test_candidates_run_twice_in_turn_after_two_rounds_of_warm_up():
     assert [len(rounds) for rounds in times.values()] == [3, 3]
 
 
-def test_the_second_call_counts_and_the_first_stands_beside_it(monkeypatch):
+def test_the_second_call_counts_and_the_first_stands_next_to_it(monkeypatch):
     given = iter([(9., 8.), (5., 4.)] * 3 + [(90., 80.), (50., 40.)] * 3)
     monkeypatch.setattr(latency, 'timed', lambda run, image: next(given))
     times = {name: latency.measure({name: None}, torch.zeros(1), 1)[name] for name in 'ab'}

@@ -17,7 +17,7 @@ def ticket(tmp_path_factory):
     return str(folder / 'ticket.pth')
 
 
-def test_ticket_stands_beside_its_dense_network(ticket, capsys):
+def test_ticket_stands_next_to_its_dense_network(ticket, capsys):
     load_tool('accelerator').main([ticket, '--shape', '32', '64', '--layers'])
     printed = capsys.readouterr().out
     assert all(word in printed

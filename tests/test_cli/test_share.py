@@ -38,7 +38,7 @@ def test_tools_take_the_ticket_of_the_folder(folder, capsys):
     assert 'params' in capsys.readouterr().out
 
 
-def test_a_damaged_summary_is_told(trained, tmp_path, capsys):
+def test_a_damaged_summary_is_reported(trained, tmp_path, capsys):
     Ticket.load(trained / 'ticket.pth').save(tmp_path / 'a.safetensors')
     (tmp_path / 'a.json').write_text('[1, 2')
     assert tool('share', tmp_path / 'a.safetensors', '-o', tmp_path / 'out', '--no-timing') == 2

@@ -220,7 +220,7 @@ def test_what_the_system_refuses_ends_in_one_line_and_a_defect_does_not(capsys):
         end_in_one_line('study.py', partial(main, errno.ENOENT))
 
 
-def test_scores_are_told_once(test, config, trained, tmp_path, capfd):
+def test_scores_are_reported_once(test, config, trained, tmp_path, capfd):
     for level in ('INFO', 'WARNING'):
         capfd.readouterr()
         assert test([config, str(trained / 'ticket.pth'), '--work-dir', str(tmp_path / level),

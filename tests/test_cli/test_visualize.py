@@ -74,7 +74,7 @@ def test_sparse_files_are_drawn_as_their_tickets(streets, tmp_path):
     assert (ticket[:48] != sparse[:48]).any(-1).mean() < 0.01
 
 
-def test_validation_images_have_their_labels_beside_them(people, tmp_path):
+def test_validation_images_have_their_labels_next_to_them(people, tmp_path):
     assert visualize(people.config, people.tickets[0], '--indices', 0, 1, '--threshold', 0, '-o',
                      tmp_path / 'x.png') == 0
     image, labels, ticket = columns_of(tmp_path / 'x.png', 3, 320)

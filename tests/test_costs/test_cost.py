@@ -182,7 +182,7 @@ def test_every_parameter_belongs_to_one_layer():
     assert len({cost.name for cost in costs}) == len(costs)
 
 
-def test_layers_are_told_apart_by_kind():
+def test_layers_are_distinguished_by_kind():
     kinds = {cost.name: cost.kind for cost in layer_costs(NarrowModel(), (32, 32))}
     assert kinds['classifier'] == kinds['neck.block.mixconv.depthwise.1'] == 'conv'
     assert kinds['neck.block.transformer.encoder.feedforward.0'] == 'linear'

@@ -204,7 +204,7 @@ def test_a_searched_network_is_covered_and_another_size_or_kind_is_not(supernet)
         table.check_covers(torch.nn.Sequential(torch.nn.Linear(2, 2)), 'table', 'x.json')
 
 
-def test_another_machine_is_told(supernet):
+def test_another_machine_is_reported(supernet):
     table = table_of(supernet, machine=dict(processor='a', cores='2', device='cpu'))
     assert table.differs_from(dict(processor='a', cores='2', device='cpu', mmst='9')) == ''
     printed = table.differs_from(dict(processor='b', cores='2', device='cpu'))

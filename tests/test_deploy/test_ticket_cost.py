@@ -84,7 +84,7 @@ def test_parts_and_blocks_have_the_names_of_the_network(report):
         and 'parallels.1.0' not in name and 'stem.1' not in name}
 
 
-def test_compacted_layers_are_told_by_the_blocks_that_they_come_from(ticket, report):
+def test_compacted_layers_are_recognised_by_the_blocks_that_they_come_from(ticket, report):
     costs = ticket_costs(compact(ticket))
     blocks = list(report.supernet.blocks())
     for name in costs.searched.blocks():  # what is left of a fusion may be a map of its biases

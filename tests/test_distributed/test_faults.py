@@ -55,7 +55,7 @@ def test_what_cannot_work_is_refused_before_training(tmp_path, job, settings, pr
     (dict(model_wrapper_cfg=dict(type='MMSeparateDistributedDataParallel')),
      "model_wrapper_cfg.type = 'MMSeparateDistributedDataParallel': the shapes of its parameters"),
 ])
-def test_what_cannot_wrap_anew_is_refused_before_anything_is_built(tmp_path, settings, problem):
+def test_what_cannot_wrap_again_is_refused_before_anything_is_built(tmp_path, settings, problem):
     with pytest.raises(ConfigError) as error:
         preflight.check(config(tmp_path, launcher='pytorch', **settings))
     assert str(error.value).startswith(problem) and 'Remedy: ' in str(error.value)

@@ -38,7 +38,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_an_emptied_branch_keeps_working_and_is_told():
+def test_an_emptied_branch_keeps_working_and_is_reported():
     names = find_units(unwrap(Runner.from_cfg(kills.settings(workers=0)))).keys()
     emptied = [name for name in names if 'neck' not in name][-2:]
     runner, warned = train(lambda name: name in emptied)

@@ -93,14 +93,14 @@ def test_a_ticket_that_finds_no_room_leaves_the_old_one(small_disk, monkeypatch)
     assert path.read_bytes() == before and not list(small_disk.rglob('*.tmp'))
 
 
-def test_a_disk_without_a_single_byte_is_told_too(small_disk, monkeypatch):
+def test_a_disk_without_a_single_byte_is_reported_too(small_disk, monkeypatch):
     monkeypatch.chdir(small_disk)
     stops('tickets/3.pth cannot be written .No space left on device.',
           before_train_epoch=at_epoch(3, lambda: fill(small_disk, 0)))
     assert find_checkpoint(kills.WORK).endswith('epoch_2.pth')
 
 
-def test_a_limit_on_the_size_of_files_is_told(limit, tmp_path, monkeypatch):
+def test_a_limit_on_the_size_of_files_is_reported(limit, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stops('epoch_3.pth cannot be written .File too large.',
           before_train_epoch=at_epoch(3, lambda: limit(3 * MIB)))
@@ -110,7 +110,7 @@ def test_a_limit_on_the_size_of_files_is_told(limit, tmp_path, monkeypatch):
     assert train(resume=True).epoch == 4
 
 
-def test_a_directory_that_may_not_be_written_is_told(tmp_path):
+def test_a_directory_that_may_not_be_written_is_reported(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(TrainingError, match=r'cannot be written .File exists.'):
         write_bytes(tmp_path / 'file' / 'ticket.pth', b'')

@@ -43,7 +43,7 @@ def test_each_part_is_looked_at(content, part):
     assert find_changed_part(dict(content, **{part: {}})) == part
 
 
-def test_two_moments_that_changed_places_are_told_before_anything_is_built(content, tmp_path):
+def test_two_moments_that_changed_places_are_reported_before_anything_is_built(content, tmp_path):
     """Named by --resume PATH: nothing is passed over then."""
     changed = copy.deepcopy(content)
     moments = changed['optimizer']['state'][0]

@@ -33,7 +33,7 @@ def test_a_damaged_ticket_is_whole_or_refused(ticket_file, damage):
 
 @cases(300)
 @given(st.integers(0, 10**6), st.integers(0, 7))
-def test_a_flipped_bit_of_a_weight_is_always_told(ticket_file, place, bit):
+def test_a_flipped_bit_of_a_weight_is_always_found(ticket_file, place, bit):
     data = bytearray(ticket_file.read_bytes())
     weights = small_ticket().state_dict['backbone.stem.0.conv.weight'].numpy().tobytes()
     data[data.index(weights) + place % len(weights)] ^= 1 << bit

@@ -70,7 +70,7 @@ def test_a_smaller_last_batch_runs_without_and_leaves_the_graph(part):
     assert found == [(0, None), (1, 1), (1, 1), (1, 2), (1, 3)]
 
 
-def test_another_size_that_stays_is_captured_beside_it(part):
+def test_another_size_that_stays_is_captured_next_to_it(part):
     found = [step(part, rows) for rows in (4, 4, 2, 2, 2, 4, 2)]
     assert found == [(0, None), (1, 1), (1, 1), (2, 1), (2, 2), (2, 2), (2, 3)]
 
@@ -124,7 +124,7 @@ def test_where_one_pass_in_an_epoch_of_three_differs_the_log_says_nothing(part, 
     assert part.forward.captures == 1
 
 
-def test_passes_that_wait_for_each_other_are_told_where_most_run_without(part):
+def test_passes_that_wait_for_each_other_are_reported_where_most_run_without(part):
     for _ in range(graphed.WINDOW):
         sum(part(torch.randn(4, 3)).sum() for _ in range(3)).backward()
     assert part.forward.captures == 1 and part.forward.reasons == [graphed.RARE]
@@ -373,7 +373,7 @@ def test_a_model_with_graphs_can_be_saved_whole_and_goes_on_without(part, tmp_pa
     assert torch.equal(other(x), part(x))
 
 
-def test_memory_is_given_back_and_the_next_passes_capture_anew(part):
+def test_memory_is_given_back_and_the_next_passes_capture_again(part):
     step(part), step(part)
     part.forward.release()
     assert part.forward.replay is None
@@ -548,7 +548,7 @@ def test_where_memory_runs_out_in_a_replay_the_pass_and_later_ones_run_without(m
     assert module.forward.group.off and len(module.forward.reasons) == 1
 
 
-def test_where_memory_runs_out_beside_graphs_of_another_size_one_is_kept_from_then_on(monkeypatch):
+def test_where_memory_runs_out_next_to_graphs_of_another_size_one_is_kept_from_then_on(monkeypatch):
     starts = []
 
     def once(*_):

@@ -30,7 +30,7 @@ def test_product_equals_the_convolution_in_output_and_gradients(shape, bias):
         assert a.shape == b.shape
 
 
-def test_what_a_product_cannot_take_is_told():
+def test_what_a_product_cannot_take_is_reported():
     x, conv = last(torch.randn(2, 5, 4, 6)), nn.Conv2d(5, 7, 1)
     assert can_run(x, conv) and can_run(x.double(), conv)
     assert not can_run(x.contiguous(), conv)
@@ -74,7 +74,7 @@ def test_precision_of_the_product_follows_autocast():
         assert plan_nothing(x, grouped).dtype == grouped(x).dtype == torch.bfloat16
 
 
-def test_what_needs_a_convolution_is_told():
+def test_what_needs_a_convolution_is_reported():
     x = torch.randn(2, 6, 5, 7)
     assert can_plan_nothing(x, nn.Conv2d(6, 4, 1, 2)) and not can_plan_nothing(x[:0], nn.Conv2d(
         6, 4, 1))

@@ -26,7 +26,7 @@ def test_levels_are_nested_have_their_sparsity_and_hold_the_mask_in_force(scope,
     assert all(torch.equal(counts[name] > LEVELS.index(ratio), mask[name]) for name in own)
 
 
-def test_looser_levels_keep_the_largest_weights_beside_the_mask():
+def test_looser_levels_keep_the_largest_weights_next_to_the_mask():
     own = {'a': torch.tensor([1., -4., 3., 2., 9., .5, 7., 8., 6., 5.])}
     mask = draw_mask({'a': own['a'].abs()}, 0.8)
     counts = kept_by_levels(own, mask, (0.5, 0.8, 0.9), 0.8, 'global')

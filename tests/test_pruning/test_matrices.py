@@ -73,7 +73,7 @@ COMPUTED = dict(
 @pytest.mark.parametrize('name', COMPUTED)
 @pytest.mark.parametrize('make', [lambda: nn.Conv2d(3, 4, 3), lambda: nn.Linear(3, 4)])
 @pytest.mark.filterwarnings('ignore:.*weight_norm.*:FutureWarning')
-def test_weights_that_are_computed_anew_are_refused_or_left_alone(name, make):
+def test_weights_that_are_computed_again_are_refused_or_left_alone(name, make):
     model = network(layer=COMPUTED[name](make()), other=COMPUTED[name](make()))
     with pytest.raises(ConfigError, match=r'backbone.layer.weight \(and 1 more\) is computed.*'
                                           r"Remedy: .*leave_alone=\['backbone.layer'\]"):

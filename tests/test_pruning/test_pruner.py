@@ -267,7 +267,7 @@ class Linear(Schedule):
         return self.sparsity * min(prune / self.prunes, 1.)
 
 
-def test_the_schedule_is_told_how_many_prunes_there_are():
+def test_the_schedule_knows_how_many_prunes_there_are():
     pruner = Pruner(0.6, schedule=Linear(0.6))
     assert pruner.begin(4) == 0.6 and pruner.schedule.at(1) == pytest.approx(0.15)
     assert pruner.begin(6) == 0.6 and pruner.schedule.at(1) == pytest.approx(0.1)

@@ -212,7 +212,7 @@ def test_an_optimizer_that_has_not_stepped_is_no_obstacle():
     assert not masks and not optimizer.state
 
 
-def test_a_state_in_whole_numbers_starts_anew():
+def test_a_state_in_whole_numbers_starts_again():
     optimizer, weight, masks = masked_training(OTHERS['sgd'])
     optimizer.state[weight] = dict(codes=torch.ones(6, 10, dtype=torch.uint8), scale=torch.ones(4))
     reactivate(masks, optimizer)

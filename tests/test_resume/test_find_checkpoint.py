@@ -83,7 +83,7 @@ def test_one_that_is_not_there_is_passed_over(work, warnings):
     assert found(work) == 'epoch_9.pth' and 'is not there' in warnings[0]
 
 
-def test_where_all_are_damaged_the_run_does_not_silently_begin_anew(work):
+def test_where_all_are_damaged_the_run_does_not_silently_begin_again(work):
     for path in work.glob('*.pth'):
         truncate(path)
     with pytest.raises(TicketError, match=r'epoch_10.pth.*no other checkpoint.*Remedy'):

@@ -168,7 +168,7 @@ def test_state_that_follows_the_parameter_is_cut_with_it(make_optimizer):
 
 
 @pytest.mark.parametrize('make_optimizer, entry', [(Shampoo, 'sums'), (EightBit, 'codes')])
-def test_state_that_cannot_be_cut_starts_anew_and_is_counted(make_optimizer, entry):
+def test_state_that_cannot_be_cut_starts_again_and_is_counted(make_optimizer, entry):
     block, optimizer, cut = searched(make_optimizer)
     mixconv = block.mixconv
     touched = [mixconv.expand.weight, mixconv.project.weight, mixconv.expand_bn.weight]
@@ -206,7 +206,7 @@ def test_matrices_of_square_weights_alone_are_not_taken_for_moments():
     assert layer.weight not in optimizer.state
 
 
-def test_an_optimizer_that_fills_its_state_as_it_is_made_fills_it_anew():
+def test_an_optimizer_that_fills_its_state_as_it_is_made_fills_it_again():
     p, other = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2))
     optimizer = torch.optim.Adagrad([dict(params=[other]), dict(
         params=[p], initial_accumulator_value=0.25)], lr=0.1)

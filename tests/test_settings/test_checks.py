@@ -85,7 +85,7 @@ def test_only_true_and_false_are_flags():
             check_flag('x', value)
 
 
-def test_a_choice_is_told_from_its_likes():
+def test_a_choice_is_distinguished_from_its_likes():
     choices = ('auto', True, False, None, 2)
     for choice in choices:
         assert check_choice('x', choice, choices) is choice

@@ -94,7 +94,7 @@ print(json.dumps([get('user/streets'), get('hf:user/streets'), get('user/streets
     assert 'the hub cannot be reached, and no copy was kept' in found[1]
 
 
-def test_what_cannot_be_had_is_told_in_one_line(clients, pushed):
+def test_what_cannot_be_had_is_reported_in_one_line(clients, pushed):
     clients.hub.repositories['user/empty'] = {}
     found = clients('''
 print(json.dumps([get('user/nothing'), get('user/streets@v9'), get('user/empty'), get('a/b/c/d'),
@@ -108,7 +108,7 @@ print(json.dumps([get('user/nothing'), get('user/streets@v9'), get('user/empty')
     assert 'user/new' not in clients.hub.repositories
 
 
-def test_a_hub_that_refuses_is_told_in_one_line(clients, pushed, tmp_path):
+def test_a_hub_that_refuses_is_reported_in_one_line(clients, pushed, tmp_path):
     clients.hub.closed = True
     try:
         found = clients("print(json.dumps(get('user/streets')))", HF_HUB_CACHE=str(tmp_path))

@@ -47,7 +47,7 @@ def test_reinitialisation_repeats_by_seed_and_leaves_the_random_state(path):
                for name, value in one.state_dict.items())
 
 
-def test_norms_start_anew(path):
+def test_norms_start_again(path):
     other = starting_point(path, 'reinitialize', 3)
     for name, value in other.state_dict.items():
         if name.endswith('running_mean'):

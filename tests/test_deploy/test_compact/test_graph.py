@@ -80,7 +80,7 @@ def test_names_that_are_taken_get_a_number():
     assert [graph.add('ones', 'a', level=0) for _ in range(3)] == ['a', 'a~2', 'a~3']
 
 
-def test_sizes_are_told_by_levels():
+def test_sizes_are_recognised_by_levels():
     graph = Graph()
     image = graph.add('image', 'image', channels=1)
     tensors = dict(weight=torch.zeros(2, 1, 3, 3), bias=torch.zeros(2))

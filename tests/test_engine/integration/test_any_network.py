@@ -129,7 +129,7 @@ def test_resumed_run_ends_bit_for_bit_like_the_run_itself(run, tmp_path, monkeyp
         assert all(torch.equal(value, expected[key]) for key, value in one.state_dict().items())
 
 
-def test_checkpoint_loads_into_a_network_that_is_told_of_it(run):
+def test_checkpoint_loads_into_a_network_that_knows_of_it(run):
     content = safe_load(f'{run.work_dir}/epoch_3.pth')
     model = any_nets.MODELS.build(any_nets.MODEL)
     with pytest.raises(RuntimeError, match='size mismatch'):

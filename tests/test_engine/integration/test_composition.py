@@ -98,7 +98,7 @@ def test_weights_in_channels_last_stay_so(tmp_path, maps):
 
 
 @torch._dynamo.config.patch({RECOMPILE_LIMIT: 1})
-def test_compiled_steps_are_compiled_anew_after_each_search(tmp_path):
+def test_compiled_steps_are_compiled_again_after_each_search(tmp_path):
     """And train as eager ones do. Torch gives a function up that has changed too often."""
     compiled_at, backend = [], torch._dynamo.lookup_backend('aot_eager')
 

@@ -109,8 +109,8 @@ def test_a_checkpoint_of_the_run_continues_with_its_optimizer_state(tmp_path, se
 
 
 @pytest.mark.parametrize('at, warned', [(1, True), (3, False)])
-def test_a_checkpoint_of_another_mask_than_the_tickets_is_told(tmp_path, searched, capfd, at,
-                                                              warned):
+def test_a_checkpoint_of_another_mask_than_the_tickets_is_reported(tmp_path, searched, capfd, at,
+                                                                  warned):
     runner = retrain(tmp_path, searched / 'ticket.pth', at + 1, resume=True, log_level='WARNING',
                      load_from=str(searched / f'epoch_{at}.pth'))
     mask = torch.load(searched / f'epoch_{at}.pth', weights_only=True)['mmst_mask']['kept']
@@ -176,13 +176,13 @@ def test_checkpoint_without_a_mask_in_force_is_refused(tmp_path):
         retrain(tmp_path / 'b', None, 3, load_from=str(tmp_path / 'a' / 'epoch_2.pth'), resume=True)
 
 
-def test_a_search_beside_a_fixed_architecture_is_refused(tmp_path, searched):
+def test_a_search_next_to_a_fixed_architecture_is_refused(tmp_path, searched):
     with pytest.raises(MMSTError, match=r'SearchHook.*Remedy'):
         run(tmp_path, 2, prune=False, custom_hooks=[
             dict(type='mmst.FixedMaskHook', ticket=str(searched / 'ticket.pth'))])
 
 
-def test_parts_that_are_told_are_those_of_the_mask():
+def test_parts_that_are_shown_are_those_of_the_mask():
     """A head that a ticket has pruned is no part that is left out, and there is nothing to set."""
     printed = []
     hook, model = FixedMaskHook(), torch.nn.Module()

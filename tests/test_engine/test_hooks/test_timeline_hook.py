@@ -191,7 +191,7 @@ def test_without_its_file_a_resumed_run_has_the_checkpoint_s_events(tmp_path):
     assert entries[-3:] == whole[-3:]
 
 
-def test_a_fresh_run_begins_anew(tmp_path):
+def test_a_fresh_run_begins_again(tmp_path):
     for epochs in (4, 2):
         train(tmp_path, epochs)
     run, entries = timeline.read(tmp_path)
@@ -243,7 +243,7 @@ class Look(Hook):
 # ----------------------------------------------------------------------------- other runs
 
 
-def test_iteration_based_runs_are_told_in_iterations(tmp_path):
+def test_iteration_based_runs_are_reported_in_iterations(tmp_path):
     runner = train(tmp_path, val=3, probes=[], search=dict(interval=4), prune=dict(interval=2),
                    train_cfg=dict(by_epoch=False, max_iters=6, val_interval=3))
     run, entries = timeline.read(tmp_path)

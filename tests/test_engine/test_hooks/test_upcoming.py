@@ -5,7 +5,7 @@ from tiny import make
 from mmst.engine.hooks.upcoming import due_sparsity, multiple_after, upcoming
 
 
-def test_the_next_search_prune_and_evaluation_are_told_until_the_end(tmp_path):
+def test_the_next_search_prune_and_evaluation_are_reported_until_the_end(tmp_path):
     runner = make(tmp_path, 7, val=3, search=dict(interval=3), prune=dict(interval=2, sparsity=0.9))
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner._val_loop = runner.build_val_loop(runner._val_loop)

@@ -25,7 +25,7 @@ print(before, int(kept), faults())
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs glibc')
-def test_freed_maps_are_reused_instead_of_cleared_anew():
+def test_freed_maps_are_reused_instead_of_cleared_again():
     """In a process of its own: one that has kept memory never asks for it again."""
     result = subprocess.run([sys.executable, '-W', 'ignore', '-c', FAULTS], capture_output=True,
                             text=True, check=True)

@@ -70,7 +70,7 @@ def test_a_misspelt_metric_is_found_at_the_first_evaluation(tmp_path, key):
     assert runner.epoch == 1
 
 
-def test_a_name_that_is_like_none_is_told_what_there_is(tmp_path):
+def test_a_name_that_is_like_none_is_answered_with_what_there_is(tmp_path):
     with pytest.raises(ConfigError, match=r'Remedy: use one of \'seg/mIoU\', \'seg/aAcc\'\.$'):
         run(tmp_path, **settings(**plateau('loss')))
 

@@ -36,7 +36,7 @@ def test_removed_and_left_units_stand_by_stage_and_kernel_size():
     assert row(text, 'all') == '38 (-12) 46 (-2) 1,500 (-1,000) 11 (-5)'
 
 
-def test_a_group_that_lost_all_its_units_is_still_told():
+def test_a_group_that_lost_all_its_units_is_still_reported():
     assert row(units_table(REMOVED[2:], {}), 'neck') == '0 (-2)'
 
 
@@ -47,12 +47,12 @@ def test_stages_come_in_their_order_before_the_neck():
     assert places == sorted(places)
 
 
-def test_paths_of_other_networks_are_told_by_their_first_layer():
+def test_paths_of_other_networks_are_recognised_by_their_first_layer():
     assert stage_of('backbone.layer3.0.conv.hidden') == 'backbone.layer3'
     assert stage_of('backbone.parallels.4.0.1.transformer.tokens') == 'stage 5'
 
 
-def test_costs_sparsity_reactivation_and_what_comes_next_are_told():
+def test_costs_sparsity_reactivation_and_what_comes_next_are_reported():
     text = progress().table()
     assert text.splitlines()[0] == 'epoch 30 of 430: search, reactivation'
     assert row(text, 'parameters (M)') == '13.8880 12.3457 9.0000'

@@ -129,7 +129,7 @@ def test_a_run_stopped_before_its_last_evaluation_makes_up_for_it(tmp_path):
     assert last['kind'] == 'evaluate' and last['at_target'] and last['step'] == 2
 
 
-def test_a_new_run_from_a_checkpoint_starts_anew(whole, tmp_path):
+def test_a_new_run_from_a_checkpoint_starts_again(whole, tmp_path):
     """``load_from`` without ``resume``: the searched network, no mask, no history."""
     runner, settings, folder = whole
 

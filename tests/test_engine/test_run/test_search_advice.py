@@ -61,7 +61,7 @@ def test_a_run_whose_searches_remove_units_ends_without_that_warning(tmp_path):
     assert not containing(warnings, 'removed nothing') and containing(infos, 'removed 1')
 
 
-def test_units_that_a_divisor_keeps_are_told_apart(tmp_path):
+def test_units_that_a_divisor_keeps_are_distinguished(tmp_path):
     _, _, warnings = train(tmp_path, search=dict(QUIET, divisor=48), probes=[WEAKEN])
     printed = containing(warnings, 'removed nothing')
     assert len(printed) == 1 and 'lower SearchHook.divisor or minimum' in printed[0]
@@ -88,7 +88,7 @@ class InMatrices(torch.optim.SGD):
                     assert len(self.state[p]['gram']) == len(p)
 
 
-def test_state_that_begins_anew_is_told_once_and_the_run_goes_on(tmp_path):
+def test_state_that_begins_again_is_warned_of_once_and_the_run_goes_on(tmp_path):
     _, infos, warnings = train(tmp_path, 3, search=QUIET, probes=[WEAKEN],
                                optimizer=dict(type='InMatrices', lr=0.01))
     assert len(containing(infos, 'removed')) >= 2

@@ -179,7 +179,7 @@ def test_saved_maps_may_come_back_in_another_layout():
 
 
 @needs_kernel
-def test_what_the_kernel_cannot_take_is_told():
+def test_what_the_kernel_cannot_take_is_reported():
     x, bn = inputs(), layer(21)
     assert can_run(x, bn)
     assert not can_run(x.contiguous(), bn)

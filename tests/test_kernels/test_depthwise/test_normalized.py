@@ -111,7 +111,7 @@ def test_the_normalised_map_is_not_kept():
     assert [t.data_ptr() for t in kept if t.dim() == 4 and t.shape[0] == 2] == [x.data_ptr()]
 
 
-def test_what_it_cannot_take_is_told():
+def test_what_it_cannot_take_is_reported():
     x, bn, weights = inputs()
     assert can_run(x, bn, weights, 1)
     assert not can_run(x, bn, weights, 3)

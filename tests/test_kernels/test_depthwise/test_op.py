@@ -130,7 +130,7 @@ def test_without_a_kernel_the_operator_uses_convolutions(monkeypatch, size, stri
 
 
 @needs_kernel
-def test_what_the_kernel_cannot_take_is_told():
+def test_what_the_kernel_cannot_take_is_reported():
     x, weights = inputs()
     assert can_run(x, weights, 1) and can_run(x, weights, 2)
     assert not can_run(x, weights, 3)

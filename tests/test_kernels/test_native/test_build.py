@@ -32,7 +32,7 @@ def test_without_compiler_the_error_says_so(tmp_path, monkeypatch):
         build.build(tmp_path / 'kernel.cpp')
 
 
-def test_compiler_that_fails_is_told_in_one_line(tmp_path, monkeypatch):
+def test_compiler_that_fails_is_reported_in_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv(build.SWITCH, raising=False)
     monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
     monkeypatch.setenv('CXX', fake_compiler(tmp_path, 'echo "bad flag" >&2; exit 1'))
@@ -42,7 +42,7 @@ def test_compiler_that_fails_is_told_in_one_line(tmp_path, monkeypatch):
     assert not list((tmp_path / 'cache').glob('*.so'))
 
 
-def test_failures_of_the_system_are_told_too(tmp_path, monkeypatch, capsys):
+def test_failures_of_the_system_are_reported_too(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv(build.SWITCH, raising=False)
     monkeypatch.setenv(build.CACHE, str(tmp_path / 'cache'))
     source = source_file(tmp_path / 'source', 'int one;')

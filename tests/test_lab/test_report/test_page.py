@@ -103,7 +103,7 @@ def test_events_tell_what_they_are_once(text):
     assert any(t.startswith('epoch 4: mIoU 14 at ') and t.endswith('interim') for t in tips)
 
 
-def test_status_seed_and_versions_are_told(text):
+def test_status_seed_and_versions_are_reported(text):
     words = ' '.join(Checked(text).words)
     assert 'Finished at epoch 8.' in words and '1.2.3' in words and 'mIoU' in words
 

@@ -28,7 +28,7 @@ def test_an_ordering_of_no_curve_is_refused():
         expand(dict(GRID, above=[('Ours', 'Others')]))
 
 
-def test_a_grid_stands_beside_sections_and_claims_of_ones_own():
+def test_a_grid_stands_next_to_sections_and_claims_of_ones_own():
     study = parse_study('s', dict(
         runs=[dict(name=f'{d}.{run}_p{r}', tool='train')
               for d in 'de' for run in ('st', 'sp') for r in (50, 90)],

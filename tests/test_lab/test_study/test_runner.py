@@ -116,7 +116,7 @@ def test_where_data_lie_and_how_many_workers_load_them_is_no_other_setting(folde
     assert study.calls('d.dense') == 1
 
 
-def test_what_fails_is_told_and_the_rest_is_done(folder, study):
+def test_what_fails_is_reported_and_the_rest_is_done(folder, study):
     text = Path('study.py').read_text().replace(
         'claims =', 'sections[0][\'rows\'] += [dict(label=\'n\', run=\'d.needs_it\')]\nclaims =')
     Path('study.py').write_text(text)

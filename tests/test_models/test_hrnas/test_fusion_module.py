@@ -73,7 +73,7 @@ def test_upsampling_is_nearest_and_bilinear_from_there():
     torch.testing.assert_close(upsample_to(x, torch.Size((5, 7))), expected)
 
 
-def test_parallel_module_runs_as_many_blocks_on_each_branch_as_told():
+def test_parallel_module_runs_as_many_blocks_on_each_branch_as_asked_for():
     parallel = ParallelModule((3, 4), (1, 3), make_conv)
     assert [len(branch) for branch in parallel] == [1, 3]
     inputs = branches((3, 4), (8, 8))

@@ -84,7 +84,7 @@ def test_it_is_built_by_its_registered_name():
 
 @pytest.mark.parametrize('channels_last, form', [
     (True, torch.channels_last), (False, torch.contiguous_format)])
-def test_feature_maps_are_in_the_format_told_and_equal_in_both(channels_last, form):
+def test_feature_maps_are_in_the_format_asked_for_and_equal_in_both(channels_last, form):
     model = narrow_backbone(channels_last=channels_last).double().eval()
     x = input_image(2, 64, 64, dtype=torch.float64)
     outputs = model(x)

@@ -190,13 +190,13 @@ def without_metadata(content):
     return content
 
 
-def test_an_old_checkpoint_without_metadata_is_told_by_its_format(old, outputs, model, tmp_path):
+def test_an_old_checkpoint_without_metadata_is_known_by_its_format(old, outputs, model, tmp_path):
     torch.save(without_metadata(safe_load(str(old / 'epoch_1.pth'))), tmp_path / 'plain.pth')
     load_checkpoint(model, str(tmp_path / 'plain.pth'))
     assert_same(output(model), outputs['checkpoint'])
 
 
-def test_a_new_checkpoint_without_metadata_is_told_by_its_format(tmp_path):
+def test_a_new_checkpoint_without_metadata_is_known_by_its_format(tmp_path):
     runner = make(tmp_path / 'run')
     runner.train()
     content = without_metadata(safe_load(str(tmp_path / 'run' / 'epoch_2.pth')))

@@ -176,7 +176,7 @@ def test_tracers_are_refused(sparse):
             trace()
 
 
-def test_a_network_of_another_kind_is_told_that_nothing_is_accelerated(capsys):
+def test_a_network_of_another_kind_is_warned_that_nothing_is_accelerated(capsys):
     from mmengine.logging import MMLogger
     MMLogger.get_instance('foreign', log_level='INFO')
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
@@ -189,7 +189,7 @@ def test_a_network_of_another_kind_is_told_that_nothing_is_accelerated(capsys):
     assert torch.equal(sparse(x), model(x))
 
 
-def test_a_network_whose_blocks_are_all_too_dense_is_told_of_max_density(capsys):
+def test_a_network_whose_blocks_are_all_too_dense_is_warned_of_max_density(capsys):
     SparseModel(NarrowModel(), max_density=0.)
     logged = capsys.readouterr()
     assert 'denser than max_density' in logged.out + logged.err

@@ -145,7 +145,7 @@ class Blocks(nn.Module):
         return self.last(y.flatten(2).mean(1)[..., None, None])
 
 
-def test_numbers_that_happen_to_be_equal_are_told_apart():
+def test_numbers_that_happen_to_be_equal_are_distinguished():
     model = Blocks().double().eval()
     plan = find_plan(model, SIZE)
     assert not any('parts' in a for group in plan.groups.values() for a in group.attributes)
