@@ -15,8 +15,9 @@ from mmst.tickets import Ticket
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER, CONFIG = ROOT / 'work_dirs/gpu', 'configs/demo/st_hrnas_cityscapes_p90_demo.py'
 SPARSITY = 'sparsity of the ticket'
-#: The log's words where training goes on without a graph, or with a slower one.
-FALLBACKS = (*(f'without {what}' for what in WITHOUT.values()), 'and paths run in order')
+#: The log's words where training goes on without a graph, a kernel, or with a slower one.
+FALLBACKS = (*(f'without {what}' for what in WITHOUT.values()), 'and paths run in order',
+             'as Triton cannot be used here')
 SKIPPED = dict(skipped=['a whole run is left out with --tiny'])
 
 

@@ -1,6 +1,7 @@
 """Training passes as CUDA graphs: what they give, and what they refuse."""
 import contextlib
 import gc
+import inspect
 import weakref
 from contextlib import nullcontext
 from unittest import mock
@@ -128,18 +129,26 @@ def captured(device, function):
 # ----------------------------------- how torch is asked, with its functions replaced
 
 
+#: What torch's own functions take: stand-ins take no more.
+CAPTURE = inspect.signature(torch.cuda.graph)
+
+
 @pytest.fixture
 def cuda(monkeypatch):
     """The calls of torch.cuda, in order."""
     asked = []
+
+    def capture(*args, **kwargs):
+        CAPTURE.bind(*args, **kwargs)
+        return nullcontext(asked.append(kwargs))
+
     monkeypatch.setattr(torch.cuda, 'Stream', mock.MagicMock())
     monkeypatch.setattr(torch.cuda, 'current_stream', mock.MagicMock())
     monkeypatch.setattr(torch.cuda, 'stream', lambda stream: nullcontext())
     monkeypatch.setattr(torch.cuda, 'get_sync_debug_mode', lambda: 0)
     monkeypatch.setattr(torch.cuda, 'set_sync_debug_mode', asked.append)
     monkeypatch.setattr(torch.cuda, 'CUDAGraph', mock.MagicMock())
-    monkeypatch.setattr(torch.cuda, 'graph', lambda graph, **kwargs: nullcontext(
-        asked.append(kwargs)))
+    monkeypatch.setattr(torch.cuda, 'graph', capture)
     return asked
 
 

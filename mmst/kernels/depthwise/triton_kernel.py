@@ -1,10 +1,12 @@
 """Launches the Triton kernels on tensors."""
+import logging
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from types import ModuleType
 from typing import Any, TypeVar
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 from ..constant_result import mark_constant
@@ -23,10 +25,21 @@ SIZES = (1, 3, 5, 7)
 @mark_constant
 @cache
 def available() -> bool:
-    """Return whether Triton is installed (on Linux it comes with torch for CUDA)."""
+    """Return whether Triton can be used; where it is installed and cannot, the log says why.
+
+    On Linux it comes with torch for CUDA. What starts its kernels it builds itself: that takes a C
+    compiler, Python's headers, and a folder that it may write to.
+    """
     try:
-        import triton  # noqa: F401
+        import triton
+        triton.runtime.driver.active.get_current_target()
     except ImportError:
+        return False
+    except Exception as error:  # of the compiler, the file system or the driver
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        print_log('Depthwise convolutions are computed by torch, as Triton cannot be used here '
+                  f'({reason}). Remedy: install gcc and Python\'s headers, or set '
+                  'default_hooks.fast.kernel=False.', 'current', logging.WARNING)
         return False
     return True
 

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 
 from mmst.kernels.depthwise import can_run, library, triton_kernel
 
-pytest.importorskip('triton')
+triton = pytest.importorskip('triton')
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 #: Read when Triton is imported, by torch among others: too early to be set in this process.
 INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
@@ -24,6 +25,20 @@ def test_interpreted_kernels_pass_the_tests_of_this_file():
         env=dict(os.environ, TRITON_INTERPRET='1'), text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT)
     assert result.returncode == 0 and ' passed' in result.stdout, result.stdout
+
+
+@pytest.mark.parametrize('error, words', [
+    (RuntimeError('Failed to find C compiler. Please specify'), 'Failed to find C compiler'),
+    (subprocess.CalledProcessError(1, 'gcc'), "'gcc' returned non-zero"),
+    (PermissionError('/.triton'), '/.triton'), (None, '')])
+def test_where_triton_cannot_build_what_it_needs_torch_computes_and_the_log_says_why(
+        monkeypatch, error, words):
+    active = mock.MagicMock(**{'get_current_target.side_effect': error})
+    monkeypatch.setattr(triton.runtime, 'driver', mock.MagicMock(active=active))
+    printed = []
+    monkeypatch.setattr(triton_kernel, 'print_log', lambda text, *_: printed.append(text))
+    assert triton_kernel.available.__wrapped__() is (error is None)
+    assert len(printed) == (error is not None) and all(words in text for text in printed)
 
 
 def reference(x, weights, stride, gradient):
