@@ -190,6 +190,18 @@ def step_through(key: str, schedule: Any, length: int) -> None:
         group[name] = value
 
 
+def check_loss(loss: Any) -> None:
+    """Refuse a loss of the first batch that is no number.
+
+    Raises:
+        ConfigError: Naming the model.
+    """
+    if isinstance(loss, Tensor) and not loss.isfinite().all():
+        raise config_error('model', 'its loss', f'is {float(loss.sum())} in the first step',
+                           'correct what it is computed from, e.g. model.data_preprocessor.std, '
+                           "the images, or the loss's settings")
+
+
 def check_update(places: Places, before: list[Tensor], after: list[Tensor], sure: bool) -> None:
     """Refuse a step at the highest rate that moves the weights far away, or not at all.
 

@@ -149,9 +149,11 @@ class Rehearsal:
         runner.optim_wrapper.initialize_count_status(runner.model, 0, 1)
         self.losses = runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper)
         # A scaled loss may overflow at first, and the step is left out; a run's end may rest.
-        scaled = getattr(runner.optim_wrapper, 'loss_scaler', None)
-        sure = (bool(self.losses.get('loss', 0)) and not (scaled and scaled.is_enabled())
-                and not is_resumed(runner))
+        loss, scaler = self.losses.get('loss', 0), getattr(runner.optim_wrapper, 'loss_scaler', 0)
+        scaled = bool(scaler and scaler.is_enabled())
+        if not scaled:
+            settings.check_loss(loss)
+        sure = bool(loss) and not scaled and not is_resumed(runner)
         settings.check_update(self.places, before, self._trained_weights(), sure)
         with torch.no_grad():
             for weight, old in zip(self._trained_weights(), before, strict=True):
