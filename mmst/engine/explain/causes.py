@@ -149,6 +149,10 @@ def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
     settings = dict(place.value) if isinstance(place.value, dict) else {}
     settings.pop('type', None)
     text, failed = _words_of(error), _line(error)
+    if told := re.search(r"argument '(\w+)' \(position", text):  # the part around gives it
+        for part in (place, whole.inner(place.key.rpartition('.')[0])):
+            if isinstance(part.value, dict) and told[1] in part.value:
+                return part.inner(told[1])
     small = {name.lower(): name for name in settings}
     named = [small[word] for word in _WORD.findall(text.lower()) if word in small][:1]  # the first
     by_value = [key for key, value in leaves(settings) if isinstance(value, str)

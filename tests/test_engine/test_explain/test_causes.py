@@ -20,6 +20,7 @@ VALUES = [
     ('model.backbone.token', 4, None, "'tokens'"),
     ('model.backbone.type', 'mmst.HRNASSupernt', None, "'mmst.HRNASSupernet'"),
     ('model.data_preprocessor.std', [0.] * 3, 'model', 'model.data_preprocessor.std'),
+    ('model.decode_head.ignore_index', '255', None, 'correct model.decode_head.ignore_index'),
     ('model.decode_head.type', 'FCNHaed', None, "'FCNHead'"),
     ('model.decode_head.in_channels', 9, None, 'model.decode_head.in_channels'),
     ('model.decode_head.input_transform', 'resize_concatenate', None, 'input_transform'),
