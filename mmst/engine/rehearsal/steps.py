@@ -149,7 +149,8 @@ class Rehearsal:
         runner.optim_wrapper.initialize_count_status(runner.model, 0, 1)
         self.losses = runner.model.train_step(self.batch, optim_wrapper=runner.optim_wrapper)
         # A scaled loss may overflow at first, and the step is left out; a run's end may rest.
-        loss, scaler = self.losses.get('loss', 0), getattr(runner.optim_wrapper, 'loss_scaler', 0)
+        loss: Any = self.losses.get('loss', 0)
+        scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
         scaled = bool(scaler and scaler.is_enabled())
         if not scaled:
             settings.check_loss(loss)
