@@ -34,6 +34,8 @@ def test_the_contracts_are_kept():
     ('cli/leaving.py', 'from ..lab import style', 'Only subcommands of their own import'),
     ('engine/run/steps.py', 'from ..hooks import seed_hook', 'A run rests on its hooks'),
     ('search/norms.py', 'from . import recalibrate', 'Packages and modules that lie next'),
+    ('pruning/criteria/obc.py', 'from .random import Random', 'Criteria do not know each other'),
+    ('pruning/schedules/cubic.py', 'from .one_shot import OneShot', 'Schedules do not know'),
     ('models/initialize.py', 'import typing\nif typing.TYPE_CHECKING:\n    from .. import kernels',
      'The network does not know')])
 def test_an_import_that_runs_back_breaks_them(tmp_path, file, line, contract):
@@ -61,13 +63,3 @@ def test_every_module_is_in_the_graph(graph):
     names = {'.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__')
              for path in (ROOT / 'mmst').rglob('*.py') if '.mim' not in path.parts}
     assert names <= graph.modules
-
-
-@pytest.mark.parametrize('folder', ['criteria', 'schedules'])
-def test_no_criterion_or_schedule_is_left_out_of_their_independence(folder):
-    tomllib = pytest.importorskip('tomllib', reason='Python 3.10 has none')
-    settings = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))
-    named = next(contract['modules'] for contract in settings['tool']['importlinter']['contracts']
-                 if contract['id'] == folder)
-    files = {path.stem for path in (ROOT / 'mmst/pruning' / folder).glob('*.py')}
-    assert set(named) == {f'mmst.pruning.{folder}.{name}' for name in files - {'__init__', 'base'}}

@@ -47,7 +47,7 @@ def stop_trials() -> str | None:
 
 
 def describe_nearness(event: Mapping[str, Any]) -> str:
-    """Return the same in words for the log; empty for events without it."""
+    """Say how far a search event's importance factors are from ε; empty where it has none."""
     if 'smallest' not in event:
         return ''
     epsilon = event['threshold']
@@ -58,7 +58,7 @@ def describe_nearness(event: Mapping[str, Any]) -> str:
 
 
 def advise_after_run(searches: Sequence[Mapping[str, Any]], rho: float, warmup: int,
-           target_met: bool = False) -> str | None:
+                     target_met: bool = False) -> str | None:
     """Return advice after a run whose searches removed nothing; None where one did.
 
     Args:
