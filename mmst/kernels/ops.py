@@ -55,17 +55,17 @@ class KernelOps(Ops):
 
     def residual(self, residual: nn.Module, x: Tensor) -> Tensor:
         if self._multiplies(residual, x):
-            return pointwise.plan_nothing(x, cast(nn.Conv2d, residual))
+            return pointwise.multiply(x, cast(nn.Conv2d, residual))
         return super().residual(residual, x)
 
     def project(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         if self._multiplies(conv, x):
-            return pointwise.plan_nothing(x, conv)
+            return pointwise.multiply(x, conv)
         return super().project(conv, x)
 
     def pointwise(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         if self._multiplies(conv, x):
-            return pointwise.plan_nothing(x, conv)
+            return pointwise.multiply(x, conv)
         if self._takes('pointwise', conv, x) and pointwise.can_run(x, conv):
             return pointwise.pointwise(x, conv)
         return super().pointwise(conv, x)
@@ -114,7 +114,7 @@ class KernelOps(Ops):
 
     def _multiplies(self, conv: nn.Module, x: Tensor) -> bool:
         return (x.device.type in self.products and self._takes('pointwise', conv, x)
-                and pointwise.can_plan_nothing(x, conv))
+                and pointwise.can_multiply(x, conv))
 
     def _takes(self, kernel: str, layer: nn.Module, x: Tensor) -> bool:
         # After a search torch plans every changed convolution again on a GPU, in evaluation too.

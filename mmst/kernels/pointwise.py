@@ -22,8 +22,8 @@ def can_run(x: Tensor, conv: nn.Module) -> bool:
             and x.is_contiguous(memory_format=torch.channels_last) and not _mixed_precision())
 
 
-def can_plan_nothing(x: Tensor, conv: nn.Module) -> bool:
-    """Return whether ``plan_nothing`` takes a plain 1x1 convolution of a map: any stride, groups.
+def can_multiply(x: Tensor, conv: nn.Module) -> bool:
+    """Return whether ``multiply`` takes a plain 1x1 convolution of a map: any stride, groups.
 
     Zero padding alone. Not where a dimension is empty.
     """
@@ -32,7 +32,7 @@ def can_plan_nothing(x: Tensor, conv: nn.Module) -> bool:
             and conv.weight.numel() > 0)
 
 
-def plan_nothing(x: Tensor, conv: nn.Conv2d) -> Tensor:
+def multiply(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """Return ``conv(x)`` of a 1x1 convolution without any convolution.
 
     Args:

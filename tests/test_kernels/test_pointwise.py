@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from mmst.kernels.ops import KernelOps
-from mmst.kernels.pointwise import can_plan_nothing, can_run, plan_nothing, pointwise
+from mmst.kernels.pointwise import can_multiply, can_run, multiply, pointwise
 from mmst.models.hrnas.ops import use_ops
 from mmst.models.hrnas.search_block import SearchBlock
 
@@ -55,31 +55,31 @@ def test_no_convolution_equals_the_convolution_in_output_and_gradients(sizes, bi
     conv = nn.Conv2d(inputs, outputs, 1, stride, groups=groups, bias=bias).double()
     x = torch.randn(2, inputs, 5, 7, dtype=torch.float64).contiguous(memory_format=layout)
     x.requires_grad_()
-    found, expected = plan_nothing(x, conv), conv(x)
+    found, expected = multiply(x, conv), conv(x)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
     gradient, wanted = torch.randn_like(expected), [x, *conv.parameters()]
     for a, b in zip(torch.autograd.grad(found, wanted, gradient),
                     torch.autograd.grad(expected, wanted, gradient), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
     with torch.no_grad():
-        found, expected = plan_nothing(x.float(), conv.float()), conv(x.float())
+        found, expected = multiply(x.float(), conv.float()), conv(x.float())
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_precision_of_the_product_follows_autocast():
     x, conv = torch.randn(2, 6, 5, 7), nn.Conv2d(6, 4, 1)
     with torch.autocast('cpu', torch.bfloat16):
-        assert plan_nothing(x, conv).dtype == conv(x).dtype == torch.bfloat16
+        assert multiply(x, conv).dtype == conv(x).dtype == torch.bfloat16
         grouped = nn.Conv2d(6, 6, 1, groups=6, bias=False)
-        assert plan_nothing(x, grouped).dtype == grouped(x).dtype == torch.bfloat16
+        assert multiply(x, grouped).dtype == grouped(x).dtype == torch.bfloat16
 
 
 def test_what_needs_a_convolution_is_reported():
     x = torch.randn(2, 6, 5, 7)
-    assert can_plan_nothing(x, nn.Conv2d(6, 4, 1, 2)) and not can_plan_nothing(x[:0], nn.Conv2d(
+    assert can_multiply(x, nn.Conv2d(6, 4, 1, 2)) and not can_multiply(x[:0], nn.Conv2d(
         6, 4, 1))
     for other in (nn.Conv2d(6, 4, 3), nn.Conv2d(6, 4, 1, padding=1), nn.Identity()):
-        assert not can_plan_nothing(x, other)
+        assert not can_multiply(x, other)
 
 
 def test_a_search_block_by_products_runs_no_1x1_convolution(monkeypatch):
