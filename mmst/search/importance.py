@@ -28,7 +28,7 @@ def importances(groups: Mapping[str, UnitGroup], averaged: Mapping[str, UnitGrou
 
     Returns:
         Dict[str, Tensor]: Group to the importance of its units, 1-D, on the CPU. They are views of
-        one tensor: a GPU is asked once.
+        one tensor: a GPU is asked once for each network.
 
     Raises:
         TrainingError: If one is not finite.

@@ -7,7 +7,9 @@ import scale
 import torch
 from kills import settings
 from mmengine.runner import Runner
+from tiny import run, timeline
 
+from mmst.engine.run.runner_views import models
 from mmst.openmmlab.safe_checkpoints import safe_load
 
 
@@ -21,6 +23,16 @@ def test_each_gpu_takes_its_share_of_an_epoch_in_whole_batches():
     run = dict(images=2975, batch=4, epochs=430)
     assert scale.steps(run, 8) == 430 * 93  # as the paper's schedule counts
     assert scale.steps(run, 64) == 430 * 12
+
+
+def test_network_and_average_are_recalibrated_as_often_as_a_run_does(tmp_path):
+    epochs, search, prune, evaluate = 7, 2, 3, 5
+    runner = run(tmp_path, epochs, length=2, search=dict(interval=search),
+                 prune=dict(interval=prune), val=evaluate, recalibrate=dict(batches=1))
+    happened = [step for kind, step in timeline(runner) if kind == 'recalibrate']
+    assert happened == [2, 3, 4, 5, 6, 7]
+    assert scale.recalibrations(search, prune, evaluate, epochs) == len(happened)
+    assert len(models(runner)) == scale.MODELS_HELD
 
 
 def test_the_computed_checkpoint_is_as_large_as_a_runs(tmp_path):

@@ -83,6 +83,29 @@ def test_gradients_are_computed_outside_of_autocast(device):
     torch.testing.assert_close(module.linear.weight.grad, given.t() @ x, rtol=1e-5, atol=1e-5)
 
 
+def test_the_backward_pass_knows_nothing_of_the_forward_passs_autocast(device):
+    states = dict(forward=set(), backward=set())
+
+    class Look(torch.autograd.Function):
+
+        @staticmethod
+        def forward(ctx, x):
+            states['forward'].add(torch.is_autocast_enabled())  # a GPU's, whether there is one
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            states['backward'].add(torch.is_autocast_enabled())
+            return gradient
+
+    torch.set_autocast_enabled(True)
+    try:
+        captured(device, lambda x, weight: Look.apply(x * weight))
+    finally:
+        torch.set_autocast_enabled(False)
+    assert states == dict(forward={True}, backward={False})
+
+
 @pytest.mark.parametrize('output', [lambda x: dict(x=x), lambda x: (x, None), lambda x: (x, [x])])
 def test_other_outputs_than_tensors_are_not_captured(device, output):
     with pytest.raises(RuntimeError, match='returns'):

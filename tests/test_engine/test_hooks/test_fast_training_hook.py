@@ -10,6 +10,7 @@ from mmst.engine.hooks import fast_training_hook
 from mmst.errors import ConfigError
 from mmst.kernels import batch_norm, depthwise, pointwise
 from mmst.kernels.depthwise import normalized
+from mmst.kernels.graph_group import GraphGroup
 from mmst.kernels.ops import KernelOps
 from mmst.kernels.side_streams import SideStreams
 from mmst.models import get_widths, search_blocks
@@ -139,6 +140,15 @@ def test_a_run_by_graphs_ends_like_one_without(tmp_path, graphs):
     assert get_widths(unwrap(plain)) == get_widths(unwrap(other))
     assert_close(unwrap(plain), unwrap(other))
     assert_close(averaged_model(plain).module, averaged_model(other).module)
+
+
+def test_ranks_agree_on_graphs_after_every_so_many_iterations(tmp_path, graphs, monkeypatch):
+    passed, agreed = [], []
+    monkeypatch.setattr(fast_training_hook, 'AGREE', 3)
+    monkeypatch.setattr(GraphGroup, 'agree', lambda group: agreed.append((group, len(passed))))
+    run(tmp_path, 4, search=False, prune=False, recalibrate=False, custom_hooks=fast(kernel=False),
+        probes=[(60, dict(after_train_iter=lambda runner: passed.append(runner.iter)))])
+    assert agreed == [(graphs[0].group, 3), (graphs[0].group, 6)] and len(passed) == 8
 
 
 def test_a_validation_keeps_graphs_and_the_end_of_training_removes_them(tmp_path, graphs):
