@@ -107,15 +107,15 @@ def find_worth(layers: Layers, total: int, prices: Mapping[str, float], aim: str
     measure = time or (lambda counts: price_of(counts, prices))
     even, highest = layers.even(total), _highest_worth(layers, prices)
 
-    def at(worth: float) -> Counts:
+    def counts_of(worth: float) -> Counts:
         return layers.counts(total, prices, worth)
 
     if aim == 'ms':
         most = layers.loss(even)
-        return _bisect(at, lambda counts: layers.loss(counts) <= most, True, highest)
+        return _bisect(counts_of, lambda counts: layers.loss(counts) <= most, True, highest)
     whole = max(sum(layers.sizes.values()), 1)
     most = time(even) if time else price_of(layers.sizes, prices) * total / whole
-    return _bisect(at, lambda counts: measure(counts) <= most * (1 + 1e-9), False, highest)
+    return _bisect(counts_of, lambda counts: measure(counts) <= most * (1 + 1e-9), False, highest)
 
 
 def allocate(layers: Layers, total: int, prices: Mapping[str, float], aim: str = 'ms',

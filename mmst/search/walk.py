@@ -40,14 +40,14 @@ def parameters_named(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Par
     """Return parameters of ``model`` by their names, without a look at the others."""
     modules = {'': model}
 
-    def at(path: str) -> nn.Module:
+    def find(path: str) -> nn.Module:
         if path not in modules:
             parent, _, own = path.rpartition('.')
-            modules[path] = at(parent)._modules[own]  # type: ignore[assignment]
+            modules[path] = find(parent)._modules[own]  # type: ignore[assignment]
         return modules[path]
 
     split = ((name, *name.rpartition('.')) for name in names)
-    return {name: at(path)._parameters[own]  # type: ignore[misc]
+    return {name: find(path)._parameters[own]  # type: ignore[misc]
             for name, path, _, own in split}
 
 

@@ -14,17 +14,13 @@ from ...search.searcher import Searcher
 from ...settings.checks import check_choice, check_number, check_size
 from ..run.agreement import decision_of_first_rank
 from ..run.coverage import log_coverage
+from ..run.cudnn_trials import stop_trials
 from ..run.events import add_event, events
 from ..run.offered_units import UNITS, offer_units
 from ..run.plan import RunPlan
 from ..run.rewrap import rewrap
 from ..run.runner_views import averaged_model, find_hook, refresh_averaged, unwrap
-from ..run.search_advice import (
-    Adviser,
-    advise_after_run,
-    stop_trials,
-    warn,
-)
+from ..run.search_advice import Adviser, advise_after_run, warn
 from ..run.steps import iterations_per_step, max_steps, steps_done
 from .interval_hook import IntervalHook, check_interval
 from .mask_hook import MaskHook

@@ -20,7 +20,9 @@ class EvaluatedNetwork:
         self._ticket = _sums(evaluated_model(runner))
 
     def check(self, runner: Runner) -> None:
-        """Compare; call it before an evaluation, after hooks have exchanged weights.
+        """Compare the network with the one that is claimed.
+
+        Call it before an evaluation, after hooks have exchanged weights.
 
         Raises:
             ConfigError: Evaluations see another network.

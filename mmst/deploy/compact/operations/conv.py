@@ -1,4 +1,4 @@
-"""Convolves."""
+"""Computes convolutions of compacted networks."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
