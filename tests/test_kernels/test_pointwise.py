@@ -1,8 +1,11 @@
 """1x1 convolutions as products of matrices."""
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
+from mmst.kernels import ops as kernel_ops
 from mmst.kernels.ops import KernelOps
 from mmst.kernels.pointwise import can_multiply, can_run, multiply, pointwise
 from mmst.models.hrnas.ops import use_ops
@@ -113,3 +116,14 @@ def test_where_products_are_not_asked_for_layers_convolve(monkeypatch, ops, trai
                         lambda conv, x: called.append(conv) or own(conv, x))
     block(torch.randn(2, 6, 9, 9))
     assert {block.residual, block.transformer.input_proj} < set(called)
+
+
+def test_on_a_gpu_evaluation_multiplies_too_and_export_convolves(monkeypatch):
+    """After a search torch would plan each changed convolution again in evaluation as well."""
+    monkeypatch.setattr(kernel_ops.pointwise, 'can_multiply', lambda *_: True)
+    monkeypatch.setattr(kernel_ops.pointwise, 'multiply', lambda *_: 'product')
+    conv, of_gpu = nn.Conv2d(2, 3, 1).eval(), SimpleNamespace(device=torch.device('cuda'))
+    monkeypatch.setattr(conv, 'forward', lambda x: 'convolution')
+    assert KernelOps(('cuda', )).project(conv, of_gpu) == 'product'
+    monkeypatch.setattr(torch.jit, 'is_tracing', lambda: True)
+    assert KernelOps(('cuda', )).project(conv, of_gpu) == 'convolution'
