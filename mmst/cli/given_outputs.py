@@ -23,6 +23,9 @@ def check_given_outputs(args: argparse.Namespace, parser: argparse.ArgumentParse
     """
     for action in parser._actions:
         value = getattr(args, action.dest, None)
+        if action.dest == 'work_dir' and value is None and not (
+                hasattr(args, 'config') or getattr(args, 'dry_run', False)):
+            _check('--work-dir', 'work_dirs', 'folder')  # of demos and studies
         only_read = action.dest == 'records' and args.table and osp.isdir(value or '')
         if action.dest in OUTPUTS and value not in (None, '') and not only_read:
             key = action.option_strings[-1] if action.option_strings else action.dest

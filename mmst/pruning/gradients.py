@@ -12,7 +12,8 @@ from ..errors import config_error
 
 
 def loss_gradients(model: BaseModel, weights: Mapping[str, nn.Parameter],
-                   batches: Iterable[dict[str, Any]]) -> dict[str, Tensor]:
+                   batches: Iterable[dict[str, Any]], key: str = 'criterion',
+                   name: str = 'gradient') -> dict[str, Tensor]:
     """Return the sum over batches of the gradients of the model's own loss, averaged over ranks.
 
     The model is in eval mode, as SNIP's scores are taken here (statistics fixed, no dropout). It is
@@ -23,6 +24,8 @@ def loss_gradients(model: BaseModel, weights: Mapping[str, nn.Parameter],
         model (BaseModel): An OpenMMLab model, unwrapped.
         weights (Mapping[str, nn.Parameter]): Parameters of the model by name.
         batches (Iterable[dict[str, Any]]): Batches as the training loader gives them.
+        key (str): Of the setting that names the criterion, for messages.
+        name (str): Of the criterion, for messages.
 
     Raises:
         ConfigError: If there is no batch.
@@ -39,7 +42,7 @@ def loss_gradients(model: BaseModel, weights: Mapping[str, nn.Parameter],
                 if gradient is not None:
                     total += gradient
     if not count:
-        raise config_error('criterion', 'gradient',
+        raise config_error(key, name,
                            'it needs training data, and there was no batch',
                            'check train_dataloader, or use the criterion \'magnitude\', which '
                            'needs no data')

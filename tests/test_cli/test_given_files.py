@@ -1,4 +1,5 @@
 """Files that the command line names are looked for before anything heavy is imported."""
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ import pytest
 
 from mmst.cli import main as command
 from mmst.cli.given_files import FILES, check_given_files
+from mmst.cli.given_outputs import check_given_outputs
 from mmst.cli.main import SUBCOMMANDS, make_parser
 from mmst.errors import ConfigError
 
@@ -114,3 +116,24 @@ def test_a_folder_that_is_none_is_refused_and_not_made(folder, light, capsys, wo
 
 def test_records_may_be_a_folder_that_is_to_be_made(folder):
     check_given_files(SimpleNamespace(records=folder / 'new', root=folder))
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='this system has no /proc')
+@pytest.mark.parametrize('name, words', [('demo', []), ('study', ['table1', '--size', 'demo'])])
+def test_where_no_folder_can_be_made_a_demo_and_a_study_are_refused(light, monkeypatch, capsys,
+                                                                   name, words):
+    monkeypatch.chdir('/proc/self')
+    assert command.main([name, *words]) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert 'nothing can be written in /proc/' in line and 'Remedy: ' in line
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='this system has no /proc')
+def test_a_study_writes_nothing_where_it_lists_its_runs(monkeypatch):
+    monkeypatch.chdir('/proc/self')
+    check_given_outputs(*_read('study', 'table1', '--dry-run'))
+
+
+def _read(name, *words):
+    parser = make_parser(name, f'mmst {name}')
+    return parser.parse_args(words), parser

@@ -83,6 +83,32 @@ def test_without_training_data_the_error_names_the_criterion(criterion, name):
         criterion_gradients(runner, criterion, WEIGHTS, 0)
 
 
+def _fail(self, weights, gradients):
+    raise RuntimeError('no idea')
+
+
+@pytest.mark.parametrize('score, problem', [
+    (_fail, r'score\(\) fails \(RuntimeError: no idea\)'),
+    (lambda self, weights, gradients: gradients['nothing'], r'score\(\) fails \(KeyError'),
+    (lambda self, weights, gradients: None, 'its score of '),
+    (lambda self, weights, gradients: {n: g * torch.nan for n, g in gradients.items()},
+     'its scores of .* are not finite'),
+    (lambda self, weights, gradients: Gradient.score(self, weights, {}), 'there is no gradient')])
+def test_what_a_criterion_with_gradients_does_wrong_is_told_by_its_name(
+        tmp_path, monkeypatch, score, problem):
+    kind = type('Wrong', (Gradient, ), dict(score=score))
+    monkeypatch.setitem(CRITERIA.module_dict, 'wrong', kind)
+    settings = dict(sparsity=0.5, criterion='wrong', schedule='one_shot', reactivation=None)
+    with pytest.raises(ConfigError, match=f"criterion = 'wrong': {problem}.*Remedy: "):
+        tiny.run(tmp_path, 1, search=False, prune=settings)
+
+
+def test_without_a_batch_the_error_names_the_criterion(tmp_path):
+    runner = tiny.run(tmp_path, 1, search=False, prune=False)
+    with pytest.raises(ConfigError, match=r"hook.criterion = 'sensitivity': .*there was no batch"):
+        criterion_gradients(runner, Sensitivity(), WEIGHTS, 0, [], 'hook.criterion')
+
+
 def test_several_optimizers_are_refused_by_what_the_config_says():
     from mmengine.optim import OptimWrapperDict
 

@@ -109,4 +109,4 @@ def criterion_gradients(runner: Runner, criterion: Criterion,
         return {}
     wanted = _batches(runner, criterion, seed, batches, key)
     with isolated_random_state(seed):
-        return loss_gradients(unwrap(runner), weights, wanted)
+        return loss_gradients(unwrap(runner), weights, wanted, key, criterion_name(criterion))

@@ -129,7 +129,11 @@ def generate(dataset, out, size=None, train=None, val=None, seed=0, replace=Fals
     """
     wanted = _parameters(dataset, size, train, val, seed)
     out = Path(out).absolute()
-    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # e.g. "no such file" in /proc, which reads like a defect
+        raise config_error('out', str(out), f'cannot be made ({error.strerror})',
+                           'name another folder, or work in another one') from None
     with _alone(out.parent):
         new = not _is_there(out, wanted)
         if new:

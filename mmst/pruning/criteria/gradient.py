@@ -6,6 +6,7 @@ from torch import Tensor
 from ...errors import config_error
 from ...registry import CRITERIA
 from ...settings.checks import check_number
+from ..build import criterion_name
 from .base import Criterion
 
 
@@ -28,7 +29,7 @@ class Gradient(Criterion):
         missing = [name for name in weights if name not in gradients]
         if missing:
             raise config_error(
-                'criterion', 'gradient', f'there is no gradient of {missing[0]}',
+                'criterion', criterion_name(self), f'there is no gradient of {missing[0]}',
                 'give it training batches, or use the criterion \'magnitude\', which '
                 'needs no data')
         return {name: (gradients[name] * weight.detach()).abs() for name, weight in weights.items()}

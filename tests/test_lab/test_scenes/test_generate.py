@@ -197,3 +197,9 @@ def test_a_folder_whose_marker_is_somebody_elses_stays(tmp_path, content):
     with pytest.raises(ConfigError, match='holds files that were not generated'):
         generate('cityscapes', out, **SMALL, replace=True)
     assert (out / 'thesis.txt').read_text() == 'mine'
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='this system has no /proc')
+def test_a_folder_that_cannot_be_made_is_named():
+    with pytest.raises(ConfigError, match=r'out = .*cannot be made \(No such file or directory\)'):
+        generate('cityscapes', '/proc/self/data/demo', **SMALL)

@@ -1,11 +1,15 @@
 """Times networks by the C library, where a command runs it."""
-import math
+import os
+import selectors
 import subprocess
+import tempfile
+import time
 from collections.abc import Sequence
+from subprocess import PIPE
 
 from torch import Tensor, nn
 
-from ....errors import TicketError, config_error
+from ....errors import TicketError, config_error, one_line
 from ....version import __version__
 from ...c_library.network import encode
 from ..clock import Timed
@@ -13,6 +17,8 @@ from .place import Describe, Place
 
 #: Seconds for one network; a full-width one takes a minute on the slowest processors.
 PATIENCE = 600
+#: Bytes that a call's time may take, and those that are kept of the errors that are printed.
+LINE, LAST = 64, 4096
 
 
 class CCommand(Place):
@@ -58,16 +64,16 @@ class CCommand(Place):
     def _call(self, data: bytes, numbers: Sequence[int]) -> list[int]:
         words = [*self.words, *map(str, numbers)]
         try:
-            done = subprocess.run(words, input=data, capture_output=True, timeout=PATIENCE)
+            status, printed, errors = _run(words, data, 1024 + LINE * numbers[-1])
         except OSError as error:
             raise self._error(error.strerror or str(error)) from None
         except subprocess.TimeoutExpired:
             raise self._error(f'it takes more than {PATIENCE} s for one network') from None
-        said = done.stderr.decode(errors='replace').strip().splitlines()
-        if done.returncode:
-            raise self._error(f'it ended with status {done.returncode}'
-                               + (f': {said[-1][:200]}' if said else ''))
-        times = _nanoseconds(done.stdout)
+        said = errors.decode(errors='replace').strip().splitlines()
+        if status:
+            raise self._error(f'it ended with status {status}'
+                               + (f': {one_line(said[-1], 200)}' if said else ''))
+        times = _nanoseconds(printed)
         if len(times) != numbers[-1]:
             raise self._error(f'it printed {len(times)} times for {numbers[-1]} calls')
         return times
@@ -75,6 +81,50 @@ class CCommand(Place):
     def _error(self, problem: str) -> Exception:
         return config_error('--device', f'c:{" ".join(self.words)}', problem, 'name a command that '
                             'runs the program timing of mmst export --format c')
+
+
+def _run(words: Sequence[str], data: bytes, limit: int) -> tuple[int, bytes, bytes]:
+    """Run a command on ``data``; both outputs are bounded, however much it prints.
+
+    Args:
+        words (Sequence[str]): The command.
+        data (bytes): Its standard input.
+        limit (int): Bytes of its output with which it is ended.
+
+    Returns:
+        Tuple[int, bytes, bytes]: Its status, 0 where it was ended; the beginning of its output; the
+        end of its errors.
+
+    Raises:
+        OSError: It cannot be started.
+        TimeoutExpired: It takes too long.
+    """
+    end = time.monotonic() + PATIENCE
+    printed, errors = b'', b''
+    with tempfile.TemporaryFile() as given, selectors.DefaultSelector() as waiting:
+        given.write(data)
+        given.seek(0)
+        with subprocess.Popen(words, stdin=given, stdout=PIPE, stderr=PIPE) as process:
+            try:
+                for stream in (process.stdout, process.stderr):
+                    waiting.register(stream, selectors.EVENT_READ)
+                while waiting.get_map() and len(printed) <= limit:
+                    found = waiting.select(max(0., end - time.monotonic()))
+                    if not found or time.monotonic() > end:
+                        raise subprocess.TimeoutExpired(words, PATIENCE)
+                    for key, _ in found:
+                        piece = os.read(key.fd, 1 << 16)
+                        if not piece:
+                            waiting.unregister(key.fileobj)
+                        elif key.fileobj is process.stdout:
+                            printed += piece
+                        else:
+                            errors = (errors + piece)[-LAST:]
+                if len(printed) > limit:
+                    return 0, printed, errors
+                return process.wait(max(0., end - time.monotonic())), printed, errors
+            finally:
+                process.kill()
 
 
 def _nanoseconds(printed: bytes) -> list[int]:
@@ -85,7 +135,7 @@ def _nanoseconds(printed: bytes) -> list[int]:
             value = float(line)
         except ValueError:
             break
-        if not (math.isfinite(value) and value >= 0):
+        if not 1e-6 <= value <= 1e3 * PATIENCE:  # nor is NaN
             break
         times.append(round(1e6 * value))
     return times

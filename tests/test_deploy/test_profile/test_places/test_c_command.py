@@ -1,5 +1,7 @@
 """Networks timed by an exported C library's own program, through a command."""
+import resource
 import sys
+import time
 
 import pytest
 import torch
@@ -68,10 +70,31 @@ def test_a_table_of_the_library_is_of_whole_networks_and_names_the_command(
 @pytest.mark.parametrize('script, problem', [
     ('import sys; sys.exit("no route to host")', 'status 1: no route to host'),
     ('print("1.5\\n2.5")', 'it printed 2 times for 3 calls'),
-    ('print("1 nan 3")', 'it printed 1 times'), ('print("1 2 3 4")', 'it printed 4 times')])
+    ('print("1 nan 3")', 'it printed 1 times'), ('print("1 1e308 3")', 'it printed 1 times'),
+    ('print("0 0 0")', 'it printed 0 times'), ('print("1 2 3 4")', 'it printed 4 times')])
 def test_a_command_that_does_not_time_ends_with_one_error(ticket, script, problem):
     place = command(ticket, sys.executable, '-c', script)
     with pytest.raises(ConfigError, match=rf'--device = .*{problem}.*Remedy: '):
+        place.take([place.prepare(ticket.build())], torch.zeros(1, 3, *SIZE), 3)
+
+
+@pytest.mark.parametrize('words', [
+    ('yes', '1'), ('sh', '-c', 'yes 1 & yes 1'),
+    ('sh', '-c', 'yes >&2 & head -c 1000000 /dev/zero')])
+def test_a_command_without_an_end_takes_neither_memory_nor_time(ticket, words, monkeypatch):
+    monkeypatch.setattr('mmst.deploy.profile.places.c_command.PATIENCE', 5)
+    place = command(ticket, *words)
+    begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ConfigError, match=r'--device = .*it printed .* times for 3 calls'):
+        place.take([place.prepare(ticket.build())], torch.zeros(1, 3, *SIZE), 3)
+    assert time.monotonic() - begin < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+
+
+def test_a_command_that_waits_is_ended(ticket, monkeypatch):
+    monkeypatch.setattr('mmst.deploy.profile.places.c_command.PATIENCE', 0.2)
+    place = command(ticket, 'sh', '-c', 'exec sleep 1000')
+    with pytest.raises(ConfigError, match=r'--device = .*it takes more than 0.2 s'):
         place.take([place.prepare(ticket.build())], torch.zeros(1, 3, *SIZE), 3)
 
 
