@@ -106,7 +106,7 @@ def _run(words: Sequence[str], data: bytes, limit: int) -> tuple[int, bytes, byt
         given.seek(0)
         with subprocess.Popen(words, stdin=given, stdout=PIPE, stderr=PIPE) as process:
             try:
-                for stream in (process.stdout, process.stderr):
+                for stream in filter(None, (process.stdout, process.stderr)):
                     waiting.register(stream, selectors.EVENT_READ)
                 while waiting.get_map() and len(printed) <= limit:
                     found = waiting.select(max(0., end - time.monotonic()))
