@@ -74,9 +74,16 @@ def main() -> None:
     record = dict(ticket=args.ticket, size=list(args.size), rounds=args.rounds, machine=machine(),
                   rows=rows)
     path = ROOT / 'results/eight_bits_{}x{}.json'.format(*args.size)
-    path.write_text(json.dumps(record, indent=2) + '\n')
+    path.write_text(as_json(record))
     path.with_suffix('.md').write_text(markdown(record))
     print(markdown(record))
+
+
+def as_json(record: dict[str, Any]) -> str:
+    """Return the record with a line for each block."""
+    head = json.dumps(dict(record, rows=[]), indent=2)
+    lines = ',\n'.join(f'    {json.dumps(row)}' for row in record['rows'])
+    return head.replace('"rows": []', f'"rows": [\n{lines}\n  ]') + '\n'
 
 
 def compile_study(folder: Path) -> ctypes.CDLL:
@@ -139,7 +146,7 @@ def measure_block(library: ctypes.CDLL, name: str, block: SparseSearchBlock, x: 
             run()
             start = time.process_time()
             run()
-            times[kind].append(1000 * (time.process_time() - start))
+            times[kind].append(round(1000 * (time.process_time() - start), 4))
     kept = {name: float((getattr(block.live, name) != 0).double().mean())
             for name in ('expand', 'taps', 'project')}
     return dict(name=name, shape=[*x.shape[1:], len(block.live.expand)], kept=kept, times=times,
