@@ -6,6 +6,18 @@ from mmst.kernels.graphed import GraphedForward
 from mmst.kernels.side_streams import SideStreams
 
 
+class CountedGraph:
+    """Stands for ``torch.cuda.CUDAGraph``: it counts its replays; a test empties ``made`` first."""
+    made: list['CountedGraph'] = []
+
+    def __init__(self):
+        self.replays = 0
+        self.made.append(self)
+
+    def replay(self):
+        self.replays += 1
+
+
 def stand_in(monkeypatch) -> None:
     """Let functions stand for graphs, whose tensors lie on the CPU."""
     monkeypatch.setattr(GraphedForward, '_on_gpu', staticmethod(lambda leaves: True))

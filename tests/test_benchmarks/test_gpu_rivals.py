@@ -10,7 +10,7 @@ import torch
 from captured import Failed
 from gpu_parts import Case
 from gpu_rivals import RIVALS, Body, check_compiled, graphed_callables, own_graphs
-from graphs import stand_in
+from graphs import CountedGraph, stand_in
 from torch import nn
 
 from mmst.kernels import graphed
@@ -20,18 +20,6 @@ CALLABLES, COMPILED = RIVALS
 FORMS = {'this project\'s graphs', 'without graphs'}
 
 
-class Graph:
-    """Stands for a CUDA graph: it counts its replays, and keeps what its capture has computed."""
-    made = []
-
-    def __init__(self):
-        self.replays = 0
-        self.made.append(self)
-
-    def replay(self):
-        self.replays += 1
-
-
 @pytest.fixture
 def gpu(monkeypatch):
     """A GPU for the benchmark: functions stand for graphs, and nothing is waited for."""
@@ -39,9 +27,10 @@ def gpu(monkeypatch):
     for module in (captured, gpu_parts, gpu_rivals):
         monkeypatch.setattr(module, 'DEVICE', 'cuda')
     monkeypatch.setattr(gpu_rivals, 'WARMUP', 2)
-    monkeypatch.setattr(Graph, 'made', [])
-    for name, function in dict(synchronize=lambda: None, stream=lambda stream: nullcontext(),
-                               CUDAGraph=Graph, graph=lambda *_, **__: nullcontext()).items():
+    monkeypatch.setattr(CountedGraph, 'made', [])
+    for name, function in dict(
+            synchronize=lambda: None, stream=lambda stream: nullcontext(),
+            CUDAGraph=CountedGraph, graph=lambda *_, **__: nullcontext()).items():
         monkeypatch.setattr(torch.cuda, name, function)
     monkeypatch.setattr(torch.cuda.graphs, 'graph_pool_handle', lambda: None)
 
@@ -62,7 +51,7 @@ def compiler(monkeypatch):
 def test_make_graphed_callables_trains_in_turn_with_this_projects_graphs(gpu):
     found = gpu_rivals.rivals(Case(True, 2), CALLABLES)
     assert set(found['steps']) == {*FORMS, CALLABLES} and not found['skipped']
-    forward, backward = Graph.made
+    forward, backward = CountedGraph.made
     assert forward.replays == backward.replays == 2 + 1 + 2  # first steps, warm-up, rounds
 
 

@@ -5,22 +5,11 @@ from unittest import mock
 import latency_gpu
 import pytest
 import torch
+from graphs import CountedGraph
 from latency_gpu import FORMS, measured, measured_compressed, prepare
 from torch import nn
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason='of machines without a GPU')
-
-
-class Graph:
-    """Stands for a CUDA graph: it counts its replays."""
-    made = []
-
-    def __init__(self):
-        self.replays = 0
-        self.made.append(self)
-
-    def replay(self):
-        self.replays += 1
 
 
 @pytest.fixture
@@ -36,11 +25,11 @@ def gpu(monkeypatch):
 
     event = mock.MagicMock(**{'return_value.elapsed_time.return_value': 2.})
     stream.wait_stream.side_effect = lambda other: asked.append('a side stream waits')
-    monkeypatch.setattr(Graph, 'made', [])
+    monkeypatch.setattr(CountedGraph, 'made', [])
     for name, function in dict(
             is_available=lambda: True, current_stream=lambda: 'current', Stream=lambda: stream,
             stream=lambda _: within('warm-up'), graph=lambda _: within('capture'), Event=event,
-            CUDAGraph=Graph, synchronize=lambda: asked.append('all ends')).items():
+            CUDAGraph=CountedGraph, synchronize=lambda: asked.append('all ends')).items():
         monkeypatch.setattr(torch.cuda, name, function)
     # inductor takes minutes
     monkeypatch.setattr(torch, 'compile', lambda model: asked.append('compiled') or model)
@@ -60,7 +49,7 @@ def test_each_form_gives_a_row_for_each_network(gpu, form, precision):
         assert row['form'] == form and row['size'] == [8, 16] and row['precision'] == precision
         assert row['milliseconds'] == 2. and row['images_a_second'] == 2000.
     assert gpu.count('compiled') == 2 * (form == 'torch.compile')
-    assert [graph.replays for graph in Graph.made] == [3, 3] * (form == 'CUDA graph')
+    assert [graph.replays for graph in CountedGraph.made] == [3, 3] * (form == 'CUDA graph')
 
 
 def test_a_warm_up_waits_for_the_conversion_and_ends_before_a_capture(gpu):

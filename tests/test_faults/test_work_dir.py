@@ -214,4 +214,3 @@ def test_the_same_process_may_claim_again_and_what_killed_runs_left_is_removed(t
     mine.write_bytes(b'being written')
     claim(kills.WORK, kills.settings(), True)
     assert not left.exists() and mine.exists()
-

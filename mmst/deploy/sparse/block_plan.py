@@ -126,4 +126,3 @@ def _constants(constant: FoldedMixConv, size: tuple[int, int], layout: Layout) -
     beyond = rows.new_full((layout.plane // layout.stride + 2 - len(rows), ), -1)
     return dict(found, rim=rim, rim_rows=values.shape[1], rim_values=values.numpy(),
                 rim_class=torch.cat([rows, beyond]).numpy())
-

@@ -90,4 +90,3 @@ def find_transformer(graph: Graph, widths: dict[str, int], levels: dict[str, int
         return None
     found = JoinedTransformer(source, level, mixer.name, tokens, outputs)
     return found if bool(found.alive().any()) else None
-

@@ -90,4 +90,3 @@ class SparseConv(LayerModule[Conv]):
             length=layout.plane, margin=margin, weights=rows.with_offsets(offset.ravel()),
             bias=self.bias, channels=channels)
         return conv, layout
-

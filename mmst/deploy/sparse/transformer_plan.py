@@ -75,4 +75,3 @@ def _layer(module: EncoderLayer, padded: int) -> Layer:
         Layer, attends=bool(len(rows['value']) and len(rows['out'])),
         feeds=bool(len(rows['widen']) and len(rows['narrow'])), feedforward=len(widen.weight),
         **{name: matrix.with_offsets(padded) for name, matrix in rows.items()}, **norms)
-

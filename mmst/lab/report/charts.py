@@ -140,5 +140,3 @@ def _key(series: Sequence[Series]) -> tuple[str, float]:
         parts.append(words(s.label, x + 25, y + 3.5))
         x += width
     return ''.join(parts), y + 8
-
-
