@@ -11,9 +11,8 @@ from .readme import readme
 
 #: The library's own files.
 FOLDER = Path(__file__).parent / 'source'
-#: Headers of the kernel that it includes, the same as SparseModel's.
-KERNEL = ('block.h', 'layers.h', 'maps.h', 'nodes.h', 'planes.h', 'sampled.h', 'sampling.h',
-          'stem.h', 'transformer.h', 'vectors.h')
+#: Headers of the engine that it includes: all that SparseModel's kernel has.
+ENGINE = SOURCE.parent
 WEIGHTS = 'weights.bin'
 
 
@@ -39,7 +38,7 @@ def write_project(ticket: Ticket, folder: str | Path, int8: bool = False) -> dic
     data, found = encode(ticket, int8)
     found['bytes'] = len(data)
     contents = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.is_file()}
-    contents.update({name: (SOURCE.parent / name).read_bytes() for name in KERNEL})
+    contents.update({path.name: path.read_bytes() for path in sorted(ENGINE.glob('*.h'))})
     if found['kind'] != SEGMENTATION:  # pictures of labels are for segmentation
         del contents['label.c']
         contents.update({name: without_example(contents[name].decode(), name).encode()

@@ -132,6 +132,10 @@ def kernel() -> ctypes.CDLL | None:
     if library is None:
         return None
     library.held.argtypes, library.held.restype = [], c_int64
+    library.open_steps.argtypes = [ctypes.c_char_p, c_int64, POINTER(c_int32)]
+    library.open_steps.restype = c_void_p
+    library.run_steps.argtypes = [c_void_p, POINTER(Map), POINTER(Map), c_int32]
+    library.run_steps.restype = c_int32
     signatures = dict(
         search_block=[POINTER(Block), c_void_p, POINTER(Map), POINTER(Map), c_void_p, c_int32,
                       c_void_p, c_int32, c_void_p, c_int32, c_int32],
@@ -145,7 +149,7 @@ def kernel() -> ctypes.CDLL | None:
         shift=[POINTER(Map), c_void_p, c_int32, POINTER(Map), c_int32],
         mixer=[POINTER(Transformer), POINTER(Map), POINTER(Map), c_int32],
         **{name: [POINTER(Map), POINTER(Map), c_int32] for name in ('resize', 'enlarge', 'mean')},
-        release=[])
+        close_steps=[c_void_p], release=[])
     for name, arguments in signatures.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, None

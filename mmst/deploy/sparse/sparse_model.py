@@ -23,6 +23,7 @@ from .library import free_scratch, kernel
 from .nan_pattern import NaNPattern
 from .round_weights import round_weights
 from .sparsify import MAX_DENSITY, sparsify
+from .whole_network import WholeNetwork
 
 
 class SparseModel(nn.Module):
@@ -68,6 +69,7 @@ class SparseModel(nn.Module):
         if int8 and not round_weights(self.model):
             raise config_error('int8', int8, 'no layer of the network runs by the sparse kernel',
                                'omit it')
+        self._whole = WholeNetwork(self.model, self.channels, self.settings)
         weakref.finalize(self, free_scratch).atexit = False
 
     @classmethod
@@ -102,7 +104,9 @@ class SparseModel(nn.Module):
         self.settings.stay_alone_after_fork()
         images = check_images(images, self.channels)
         with torch.autocast('cpu', enabled=False):
-            outputs = call(self.model, images)
+            outputs = self._whole(images)
+            if outputs is None:
+                outputs = call(self.model, images)
             # NaN and infinity survive any sum.
             if self.pattern is None or isfinite(float(images.sum())):
                 return outputs

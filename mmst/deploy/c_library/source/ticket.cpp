@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "execute.h"
+#include "host.h"
 #include "pixels.h"
 
 static_assert(sizeof(float) == 4, "floats have four bytes");
@@ -54,7 +55,8 @@ int sizes_of(const ticket &t, int height, int width, int options, Sizes &s) {
   s.height = up(height, divisor), s.width = up(width, divisor);
   if (!(options & TICKET_RESIZE) && (s.height != height || s.width != width)) return TICKET_BAD_SIZE;
   Arena arena;
-  Execution counting(t.network, t.workers, arena, nullptr);
+  Host host{t.workers};
+  Execution<Host> counting(t.network, host, arena, nullptr);
   Map image{nullptr, 0, 0, s.height, s.width, s.width, 1, t.network.header.channels};
   if (!counting.run(image)) return TICKET_BAD_IMAGE;
   s.input = up(4 * (int64_t(s.height) * s.width * t.network.header.channels +
@@ -156,7 +158,8 @@ int ticket_run(const ticket *t, const ticket_image *image, int options, const ti
   Arena arena(at + s.input + s.output + s.maps);
   const int64_t plane = int64_t(s.height) * s.width;
   fill_input(t->network, *image, options, s.height, s.width, input + plane * h.channels, input);
-  Execution run(t->network, t->workers, arena, maps);
+  Host host{t->workers};
+  Execution<Host> run(t->network, host, arena, maps);
   run.run({input, plane * h.channels, plane, s.height, s.width, s.width, 1, h.channels});
   if (output->scores) copy_scores(run.result(), *output);
   if (output->labels)

@@ -8,6 +8,7 @@
 #include <malloc.h>
 #endif
 
+#include "execute.h"
 #include "layers.h"
 #include "nodes.h"
 #include "pool.h"
@@ -19,10 +20,10 @@ namespace {
 struct State {
   std::mutex one_call;
   std::vector<std::vector<float>> scratch;  // by thread
-  std::vector<float> phases, grid;
+  std::vector<float> phases, grid, steps;
 
   int64_t floats() const {
-    int64_t sum = phases.capacity() + grid.capacity();
+    int64_t sum = phases.capacity() + grid.capacity() + steps.capacity();
     for (const auto &buffer : scratch) sum += buffer.capacity();
     return sum;
   }
@@ -54,6 +55,28 @@ struct Call {
     ready = std::vector<std::atomic<bool>>(count);
     return ready.data();
   }
+
+  // As a host of steps (execute.h): the memory of its layers grows as they ask for it.
+  int count() const { return threads; }
+  Call &context(Arena &, const Need &) { return *this; }
+};
+
+// A network that is run by one call, and what images of the last size took.
+struct Steps {
+  Network network;
+  int32_t height = 0, width = 0, threads = 0;
+  int64_t maps = 0, rest = 0;  // floats
+
+  // False: the images are too large.
+  bool fit(Call &call, const Map &x) {
+    if (x.height == height && x.width == width && call.threads == threads) return true;
+    Arena counting;
+    Execution<Call> counted(network, call, counting, nullptr);
+    if (!counted.run({nullptr, 0, 0, x.height, x.width, x.width, 1, x.channels})) return false;
+    height = x.height, width = x.width, threads = call.threads;
+    maps = up(counted.floats(), ALIGNMENT), rest = counting.most() / int64_t(sizeof(float));
+    return true;
+  }
 };
 
 }  // namespace
@@ -72,7 +95,8 @@ int64_t held() {
 void release() {
   Call call;
   call.state.scratch.clear(), call.state.scratch.shrink_to_fit();
-  std::vector<float>().swap(call.state.phases), std::vector<float>().swap(call.state.grid);
+  for (auto *buffer : {&call.state.phases, &call.state.grid, &call.state.steps})
+    std::vector<float>().swap(*buffer);
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
@@ -147,6 +171,39 @@ void sample_enlarged(const Map *x, const int32_t *channels, int32_t count, int32
   for (int i = 0; i < x->images; ++i)
     enlarged_on_grid(x->data + i * x->image, *x, channels, count, height, width,
                      out + i * out_image);
+}
+
+// A network of a list of steps (network.h), null where that is not whole; `found`: how often it halves
+// its images, and the pixels from one value of its output to the next, 0 where there is one an image.
+void *open_steps(const uint8_t *data, int64_t bytes, int32_t *found) {
+  auto *made = new Steps;
+  Reader reader(data, bytes, false);
+  made->network.read(reader);
+  if (!reader.ok()) return delete made, nullptr;
+  found[0] = made->network.levels, found[1] = made->network.stride;
+  return made;
+}
+
+void close_steps(void *opened) { delete static_cast<Steps *>(opened); }
+
+// All steps, image after image. 0: the images are too large.
+int32_t run_steps(void *opened, const Map *x, const Map *y, int32_t threads) {
+  Steps &s = *static_cast<Steps *>(opened);
+  Call call(threads);
+  if (!s.fit(call, *x)) return 0;
+  float *maps = room(call.state.steps, s.maps + s.rest);
+  Map image = *x;
+  image.images = 1;
+  for (int i = 0; i < x->images; ++i, image.data += x->image) {
+    Arena arena(reinterpret_cast<char *>(maps + s.maps));
+    Execution<Call> run(s.network, call, arena, maps);
+    run.run(image);
+    const Map &result = run.result();
+    for (int c = 0; c < y->channels; ++c)
+      for (int row = 0; row < y->height; ++row)
+        std::memcpy(row_of(*y, i, c, row), row_of(result, 0, c, row), sizeof(float) * y->width);
+  }
+  return 1;
 }
 
 }  // extern "C"

@@ -1,15 +1,15 @@
-"""Writes the layers of a sparse network, as ``source/layers_read.h`` reads them."""
+"""Writes the layers of a sparse network, as ``kernel/layers_read.h`` reads them."""
 from typing import Any
 
 import numpy as np
 
-from ..sparse.nodes import Mixer
-from ..sparse.rows import SparseRows
-from ..sparse.sparse_block import SparseSearchBlock
-from ..sparse.sparse_conv import SparseConv
-from ..sparse.sparse_neck import CoarseInput
-from ..sparse.sparse_stem import SparseStem
-from ..sparse.transformer_plan import DIM
+from ..nodes import Mixer
+from ..rows import SparseRows
+from ..sparse_block import SparseSearchBlock
+from ..sparse_conv import SparseConv
+from ..sparse_neck import CoarseInput
+from ..sparse_stem import SparseStem
+from ..transformer_plan import DIM
 from .blob import Blob, no_rows, rows_of
 
 

@@ -4,16 +4,16 @@ from typing import Any, cast
 
 from torch import nn
 
-from ...errors import TicketError
-from ..sparse.modules import SparseClassificationNeck, SparseFusion
-from ..sparse.sparse_block import SparseSearchBlock
-from ..sparse.sparse_conv import SparseConv
-from ..sparse.sparse_neck import SparseDenseNeck
-from ..sparse.sparse_stem import SparseStem
+from ....errors import TicketError
+from ..modules import SparseClassificationNeck, SparseFusion
+from ..sparse_block import SparseSearchBlock
+from ..sparse_conv import SparseConv
+from ..sparse_neck import SparseDenseNeck
+from ..sparse_stem import SparseStem
 from .blob import LAYERS, OPERATIONS, Blob
 from .layers import write_block, write_coarse, write_conv, write_stem
 
-#: Kinds of steps, as in ``source/shape.h``.
+#: Kinds of steps, as in ``kernel/shape.h``.
 (STEM, CONV, BLOCK, NECK, FINISH, FREE, MEAN, GATHER, ADD, SHIFT, RESIZE, VALUES, ONES, MIXER,
  IMAGE) = range(1, 16)
 #: Maps that may be there at once.

@@ -1,43 +1,19 @@
 // Runs the steps of a network on one image, or counts the memory that this takes.
+//
+// A `Host` has the threads: count() of them, and context(arena, need) for the call of a layer
+// (layers.h).
 #pragma once
 #include "network.h"
 #include "plan_block.h"
 #include "plan_conv.h"
 #include "sampled.h"
 #include "slots.h"
-#include "workers.h"
 
-// The context of a layer's call (layers.h): its memory is the run's.
-class Context {
- public:
-  Context(Workers &workers, Arena &arena, const Need &need)
-      : workers_(workers), planes_(arena.take<float>(need.planes)), grid_(arena.take<float>(need.grid)),
-        pitch_(up(need.scratch, ALIGNMENT)),
-        scratch_(arena.take<float>(pitch_ * workers.count())) {}
-
-  template <class Work>
-  void run(int count, const Work &work) {
-    workers_.run(count, [](const void *w, int task, int thread) {
-      (*static_cast<const Work *>(w))(task, thread);
-    }, &work);
-  }
-  float *planes(int64_t) { return planes_; }
-  float *grid(int64_t) { return grid_; }
-  float *scratch(int thread, int64_t) { return scratch_ + thread * pitch_; }
-  std::atomic<bool> *flags(int) { return &flag_; }
-
- private:
-  Workers &workers_;
-  float *planes_, *grid_;
-  int64_t pitch_;
-  float *scratch_;
-  std::atomic<bool> flag_{false};
-};
-
+template <class Host>
 class Execution {
  public:
-  Execution(const Network &n, Workers &w, Arena &arena, float *maps)
-      : network_(n), workers_(w), arena_(arena), slots_(maps) {}
+  Execution(const Network &n, Host &host, Arena &arena, float *maps)
+      : network_(n), host_(host), arena_(arena), slots_(maps) {}
 
   // False: the image is too large. `image`: planes of floats.
   bool run(const Map &image) {
@@ -73,7 +49,7 @@ class Execution {
       case IMAGE: return copy(image, s.out);
       case FINISH:
         if (!arena_.counts()) {
-          Context c(workers_, arena_, {0, 0, 0});
+          auto &&c = host_.context(arena_, {0, 0, 0});
           run_finish(c, s.in < 0 ? nullptr : &x, &slots_.maps[s.out], s.flag);
         }
         return true;
@@ -108,7 +84,7 @@ class Execution {
     const Layout out = layout(e.height, e.width, 1);
     if (out.plane() * channels > MOST) return false;
     slots_.make(s.out, out, channels);
-    Context c(workers_, arena_, need_of(s.kind, n, out.width));
+    auto &&c = host_.context(arena_, need_of(s.kind, n, out.width));
     if (!arena_.counts()) run_node(c, s.kind, s.flag, n, slots_.maps, x, slots_.maps[s.out]);
     return true;
   }
@@ -118,7 +94,7 @@ class Execution {
     Stem plan;
     if (!plan_stem(s.stem, x.height, x.width, out, arena_, plan)) return false;
     slots_.make(s.out, out, plan.outputs);
-    Context c(workers_, arena_, need_of(plan, x));
+    auto &&c = host_.context(arena_, need_of(plan, x));
     if (!arena_.counts()) run_stem(c, &plan, &x, &slots_.maps[s.out]);
     return true;
   }
@@ -132,7 +108,7 @@ class Execution {
   bool conv(const ConvLayer &l, const Map &x, const Layout &layout, const Map &y) {
     Conv plan;
     if (!plan_conv(l, layout, arena_, plan)) return false;
-    Context c(workers_, arena_, need_of(plan, x));
+    auto &&c = host_.context(arena_, need_of(plan, x));
     if (!arena_.counts()) run_conv(c, &plan, &x, &y);
     return true;
   }
@@ -150,11 +126,11 @@ class Execution {
       }
     const float *sampled = s.kind == NECK && t && t->inputs ? sample(s, x) : nullptr;
     Block plan;
-    if (!plan_block(l, x.height, x.width, out, workers_.count(), arena_, plan)) return false;
+    if (!plan_block(l, x.height, x.width, out, host_.count(), arena_, plan)) return false;
     if (!s.flag) slots_.make(s.out, out, l.outputs);
     const Map &y = slots_.maps[s.out];
     const Array<int32_t> &live = l.used.channels;
-    Context c(workers_, arena_, need_of(plan, t, x, y, live.size));
+    auto &&c = host_.context(arena_, need_of(plan, t, x, y, live.size));
     if (!arena_.counts())
       run_block(c, &plan, t, &x, &y, live.data, live.size, coarse, count, sampled, s.flag);
     return true;
@@ -168,7 +144,7 @@ class Execution {
     const int64_t mark = arena_.mark();
     const Map z = map_of(arena_.take<float>(narrow.plane() * l.conv.outputs), narrow, l.conv.outputs);
     if (!conv(l.conv, x, narrow, z)) return false;
-    Context context(workers_, arena_, {0, Samples::floats(out.width), 0});
+    auto &&context = host_.context(arena_, {0, Samples::floats(out.width), 0});
     if (!arena_.counts()) run_widen(context, &z, &y);
     arena_.back_to(mark);
     c = {y.data, y.image, y.plane, y.height, y.stride, l.hidden.data, l.outputs.data};
@@ -190,7 +166,7 @@ class Execution {
   }
 
   const Network &network_;
-  Workers &workers_;
+  Host &host_;
   Arena &arena_;
   Slots slots_;
 };

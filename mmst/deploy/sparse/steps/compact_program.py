@@ -4,13 +4,13 @@ from typing import cast
 
 from torch import nn
 
-from ...errors import TicketError
-from ..sparse.compact_step import Step
-from ..sparse.nodes import Double, Gather, Mean, Mixer, Ones, Resize, Shift, Sum, Values
-from ..sparse.sparse_compact import SparseBlocks, SparseCompactNetwork
-from ..sparse.sparse_conv import SparseConv
-from ..sparse.sparse_neck import SparseDenseNeck
-from ..sparse.sparse_stem import SparseStem
+from ....errors import TicketError
+from ..compact_step import Step
+from ..nodes import Double, Gather, Mean, Mixer, Ones, Resize, Shift, Sum, Values
+from ..sparse_compact import SparseBlocks, SparseCompactNetwork
+from ..sparse_conv import SparseConv
+from ..sparse_neck import SparseDenseNeck
+from ..sparse_stem import SparseStem
 from .blob import Blob
 from .layers import write_conv, write_mixer, write_stem
 from .program import (

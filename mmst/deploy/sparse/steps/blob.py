@@ -1,12 +1,12 @@
-"""Writes the weights' file of a C library; ``source/reader.h`` and ``layers_read.h`` read it."""
+"""Writes the weights' file of a C library; ``kernel/reader.h`` and ``layers_read.h`` read it."""
 import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..eight_bits import rows_in_eight_bits
-from ..sparse.rows import SparseRows
+from ...eight_bits import rows_in_eight_bits
+from ..rows import SparseRows
 
 MAGIC = b'MMSTCLIB'
 #: Versions of the files: the first has layers alone, the second operations between them, too, the
@@ -53,9 +53,13 @@ class Blob:
             self.floats(rows.value)
             self.parts.append(codes)
 
+    def body(self) -> bytes:
+        """Return all that was appended."""
+        return b''.join(self.parts)
+
     def file(self, version: int) -> bytes:
         """Return the whole file, with its head."""
-        body = b''.join(self.parts)
+        body = self.body()
         dtype = DTYPES['int8' if self.int8 else 'float32']
         return MAGIC + struct.pack('<IIQQ', EIGHT_BITS if self.int8 else version, dtype, len(body),
                                    checksum(body)) + body

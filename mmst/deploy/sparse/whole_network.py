@@ -1,0 +1,102 @@
+"""Runs a whole sparse network by one call of the kernel."""
+import ctypes
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+
+from .engine_settings import EngineSettings
+from .library import functions, kernel
+from .planes import as_map, with_rows
+from .steps import CLASSES, StepList, list_steps
+from .steps.program import Program
+
+
+class WholeNetwork:
+    """Runs a network's steps by one call: between its layers there is no Python then.
+
+    They are the steps of a C library, and compute what the network's modules do, bit for bit.
+
+    Args:
+        network (nn.Module): Sparse already.
+        channels (int, optional): Of its images.
+        settings (EngineSettings): The network's.
+    """
+
+    def __init__(self, network: nn.Module, channels: int | None, settings: EngineSettings):
+        self.network, self.channels, self.settings = network, channels, settings
+        self._steps: _OpenSteps | None = None
+        self._tried = False
+
+    def __call__(self, images: Tensor) -> Tensor | None:
+        """Return the network's output; None: its modules have to compute it.
+
+        So it is where steps do not cover all of it, where the size of the images is no multiple of
+        the network's divisor, and where a module within has a hook, a pass of its own, or is new.
+
+        Args:
+            images (Tensor): (N, channels, H, W) float32.
+        """
+        modules = _modules(self.network)
+        if self.channels is None or kernel() is None or not _pass_as_written(modules):
+            return None
+        if not self._tried:
+            self._steps, self._tried = _open(self.network, self.channels, self.settings), True
+        steps = self._steps
+        return None if steps is None or modules != steps.modules else steps.run(
+            images, self.settings.threads)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(self.__dict__, _steps=None, _tried=False)
+
+
+class _OpenSteps:
+    """Holds a network's steps as the kernel has read them."""
+
+    def __init__(self, network: nn.Module, steps: StepList, gap: int):
+        self.modules, self.kind, self.outputs = _modules(network), steps.kind, steps.outputs
+        self.kernel = functions()
+        data, found = steps.blob(gap).body(), (ctypes.c_int32 * 2)()
+        self.address = self.kernel.open_steps(data, len(data), found)
+        self.levels, self.stride = found
+        if self.address:
+            weakref.finalize(self, self.kernel.close_steps, self.address).atexit = False
+
+    def run(self, images: Tensor, threads: int) -> Tensor | None:
+        """Return the output, None where the kernel cannot run images of this size at once."""
+        count, (height, width) = len(images), images.shape[2:]
+        if not self.address or height % (1 << self.levels) or width % (1 << self.levels):
+            return None
+        size = (1, 1) if self.kind == CLASSES else (height // self.stride, width // self.stride)
+        out = torch.empty(count, self.outputs, *size, dtype=torch.float32, device='cpu')
+        images = with_rows(images)  # perhaps a copy, which has to outlive the call
+        if not self.kernel.run_steps(self.address, as_map(images), as_map(out), threads):
+            return None
+        return out[..., 0, 0] if self.kind == CLASSES else out
+
+
+def _open(network: nn.Module, channels: int, settings: EngineSettings) -> _OpenSteps | None:
+    """Return the steps of a network, None where they do not give what its modules do."""
+    try:
+        steps = list_steps(network, channels, Program())
+    except Exception:  # another network than ours may fail in any way on images of another size
+        return None
+    found = _OpenSteps(network, steps, settings.gap)
+    output = found.run(steps.image, settings.threads)
+    return found if output is not None and torch.equal(output, steps.output) else None
+
+
+def _modules(network: nn.Module) -> list[nn.Module]:
+    """Return all modules, sooner than ``network.modules()`` would: each call asks for them."""
+    found = [network]
+    for module in found:
+        found += filter(None, module._modules.values())
+    return found
+
+
+def _pass_as_written(modules: list[nn.Module]) -> bool:
+    """Return whether no hook and no other pass takes part."""
+    return not (torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks) and (
+        not any(m._forward_hooks or m._forward_pre_hooks or 'forward' in vars(m) for m in modules))

@@ -1,0 +1,101 @@
+"""One call of the kernel gives what a network's modules give, and leaves the rest to them."""
+import copy
+import pickle
+
+import pytest
+import torch
+from deploy_tickets import small_ticket
+from sparse_nets import needs_kernel
+from torch import nn
+
+from mmst.deploy.compact import compact
+from mmst.deploy.sparse import SparseModel
+
+pytestmark = needs_kernel
+
+
+@pytest.fixture(scope='module')
+def model():
+    torch.manual_seed(0)
+    return SparseModel.from_ticket(small_ticket('cityscapes', 0.5))
+
+
+def by_modules(model, images):
+    """What the modules give: a hook is there, so that they are called."""
+    hook = model.model.register_forward_hook(lambda *given: None)
+    try:
+        assert model._whole(images) is None
+        return model(images)
+    finally:
+        hook.remove()
+
+
+def assert_one_call(model, images):
+    output = model._whole(images)
+    assert output is not None and output.std() > 0
+    expected = by_modules(model, images)
+    assert output.is_contiguous() and torch.equal(output, expected)
+    assert torch.equal(model(images), expected)
+
+
+@pytest.mark.parametrize('task, compacted', [
+    ('cityscapes', True), ('coco', False), ('imagenet', False), ('imagenet', True)])
+def test_outputs_are_those_of_the_modules_bit_for_bit(task, compacted):
+    ticket = small_ticket(task, 0.5)
+    model = SparseModel.from_ticket(compact(ticket) if compacted else ticket, threads=2)
+    for size in ((64, 64), (96, 160)):
+        assert_one_call(model, torch.randn(2, 3, *size))
+
+
+@pytest.mark.parametrize('threads', [1, 3])
+def test_images_may_come_in_any_number_size_and_order_in_memory(model, threads):
+    model.threads = threads
+    for images in (torch.randn(1, 3, 64, 96), torch.randn(3, 3, 32, 32),
+                   torch.randn(2, 64, 96, 3).permute(0, 3, 1, 2), torch.randn(1, 3, 64, 96)):
+        assert_one_call(model, images)
+
+
+def test_sizes_that_are_no_multiple_are_left_to_the_modules(model):
+    images = torch.randn(1, 3, 70, 39)
+    assert model._whole(images) is None and model(images).std() > 0
+
+
+def test_hooks_within_see_what_passes(model):
+    images, seen = torch.randn(1, 3, 64, 64), []
+    expected = model(images)
+    hook = model.model.backbone.stem.register_forward_hook(lambda m, x, y: seen.append(y))
+    assert torch.equal(model(images), expected) and len(seen) == 1
+    hook.remove()
+    model(images)
+    assert len(seen) == 1
+
+
+def test_a_module_that_is_replaced_afterwards_takes_part(model):
+    images = torch.randn(1, 3, 64, 64)
+    other = copy.deepcopy(model)
+    expected = other(images)
+    head = other.model.decode_head
+    head.conv_seg = nn.Sequential(head.conv_seg, nn.Sigmoid())
+    assert torch.equal(other(images), expected.sigmoid())
+
+
+def test_numbers_that_are_none_pass(model):
+    images = torch.randn(1, 3, 64, 64)
+    images[0, 0, 5, 5] = torch.nan
+    found = model(images)
+    torch.testing.assert_close(found, by_modules(model, images), rtol=0, atol=0, equal_nan=True)
+    assert found.isnan().any()
+
+
+def test_copies_and_pickles_run_by_one_call(model):
+    images = torch.randn(1, 3, 64, 64)
+    expected = model(images)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other._whole(images), expected)
+
+
+def test_networks_of_torchs_blocks_are_left_to_the_modules():
+    model = SparseModel.from_ticket(small_ticket('cityscapes', 0.5), max_density=0.1)
+    assert model.blocks['dense']
+    images = torch.randn(1, 3, 64, 64)
+    assert model._whole(images) is None and model(images).std() > 0
