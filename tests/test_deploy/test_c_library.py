@@ -18,11 +18,12 @@ from sparse_nets import needs_kernel
 
 from mmst.cli.main import main
 from mmst.deploy.c_library import write_project
-from mmst.deploy.c_library.blob import Blob, rice_codes
 from mmst.deploy.compact import compact
-from mmst.deploy.eight_bits import rows_in_eight_bits
+from mmst.deploy.eight_bits import in_eight_bits, rows_in_eight_bits
+from mmst.deploy.export.sparse_file import load_sparse
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.rows import SparseRows
+from mmst.deploy.sparse.steps.blob import Blob, rice_codes
 from mmst.errors import ConfigError, TicketError
 from mmst.pruning.mask import Mask
 from mmst.registry import MODELS
@@ -158,6 +159,35 @@ def test_scales_of_eight_bits_lose_little():
         assert error[part].max() <= np.abs(value[part]).max() / 127 * 0.51
     nothing = SparseRows(np.zeros(3, int), np.zeros(0, int), np.zeros(0, np.float32))
     assert not len(rounded(nothing))
+
+
+def test_rows_that_eight_bits_have_held_keep_them_with_another_scale():
+    draw = np.random.default_rng(0)
+    units = draw.integers(-127, 128, (50, 30)).astype(np.int8)
+    held = units * draw.uniform(0.01, 1, (50, 1)).astype(np.float32)
+    factor = draw.uniform(0.5, 2, (50, 1))  # as of a norm that is folded in
+    scale, found = in_eight_bits((held.astype(np.float64) * factor).astype(np.float32))
+    np.testing.assert_array_equal(found, units)
+    np.testing.assert_allclose(scale[:, None] * found, held * factor, rtol=2**-8)
+
+
+def test_a_sparse_file_of_eight_bits_is_not_rounded_again(folder, tmp_path):
+    path = save(small_ticket('cityscapes', 0.5), tmp_path / 'ticket.pth')
+    small = str(tmp_path / 'small.sparse')
+    assert main(['export', path, '--format', 'sparse', '--int8', '-o', small]) == 0
+    image, errors = torch.randn(1, 3, 64, 96), []
+    expected = SparseModel.from_ticket(small)(image)[0].numpy()
+    for source in (small, path):
+        out = tmp_path / f'of_{Path(source).stem}'
+        assert main(['export', source, '--format', 'c', '--int8', '-o', str(out)]) == 0
+        scores = opened(folder, (out / 'weights.bin').read_bytes()).scores(image[0].numpy())
+        errors.append(np.abs(scores - expected).max() / np.abs(expected).max())
+    print(errors)
+    assert errors[0] < 0.5 * errors[1]
+    again = str(tmp_path / 'again.sparse')
+    assert main(['export', small, '--format', 'sparse', '--int8', '-o', again]) == 0
+    weights, others = (load_sparse(path).state_dict for path in (small, again))
+    assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
 
 
 def test_pictures_of_any_size_are_normalised_resized_and_labelled(folder, ticket):
