@@ -24,6 +24,11 @@ inline void fill_input(const Network &n, const ticket_image &image, int options,
       float share;
       sample_at(y, image.height, height, top, bottom, share);
       const int64_t above = plane + top * image.row, below = plane + bottom * image.row;
+      if (!resizes && !normalises && image.type == TICKET_FLOAT32 && image.column == 1) {
+        std::memcpy(out, static_cast<const float *>(image.data) + above, sizeof(float) * width);
+        out += width;
+        continue;
+      }
       for (int x = 0; x < width; ++x, ++out) {
         float value;
         if (!resizes)

@@ -56,22 +56,26 @@ INLINE int64_t scratch_floats(const Block &b) {
   return int64_t(b.chunk) * (int64_t(b.phases) * (b.tile + 2 * b.margin) + b.tile);
 }
 
-// Bias and residual; with `accumulate` they are added to y.
+// Bias and residual of an output in V vectors from `f` on; with `accumulate` they are added to y.
+template <int V>
+INLINE void start_output(vec (&sum)[V], const Block &b, const float *x, const float *y, int o, int f,
+                         bool accumulate) {
+  const int64_t at = int64_t(o) * b.length + f;
+  for (int v = 0; v < V; ++v) {
+    sum[v] = b.constants ? load(b.constants + at + v * LANES) : splat(b.bias[o]);
+    if (accumulate) sum[v] += load(y + at + v * LANES);
+  }
+  gather<V>(sum, x + f, b.residual, o);
+}
+
 INLINE void start_tile(const Block &b, const float *x, float *y, int from, int to, bool accumulate) {
-  for (int o = 0; o < b.outputs; ++o) {
-    float *out = y + int64_t(o) * b.length;
-    const float *constants = b.constants ? b.constants + int64_t(o) * b.length : nullptr;
+  for (int o = 0; o < b.outputs; ++o)
     in_blocks(from, to, [&](auto n, int f) {
       constexpr int V = decltype(n)::value;
       vec sum[V];
-      for (int v = 0; v < V; ++v) {
-        sum[v] = constants ? load(constants + f + v * LANES) : splat(b.bias[o]);
-        if (accumulate) sum[v] += load(out + f + v * LANES);
-      }
-      gather<V>(sum, x + f, b.residual, o);
-      for (int v = 0; v < V; ++v) store(out + f + v * LANES, sum[v]);
+      start_output<V>(sum, b, x, y, o, f, accumulate);
+      for (int v = 0; v < V; ++v) store(y + int64_t(o) * b.length + f + v * LANES, sum[v]);
     });
-  }
 }
 
 // Add a row between two others to places from..to of `out`, a flat plane, in its row `row`.
@@ -181,16 +185,21 @@ INLINE void depthwise_channel(const Block &b, const float *hidden, float *out, i
   });
 }
 
-INLINE void project_chunk(const Block &b, const float *channels, float *y, int chunk, int size) {
-  in_blocks(0, size, [&](auto n, int f) {
+// Add a chunk's share in the outputs. With `starts` nothing is there yet but what `accumulate` says.
+INLINE void project_chunk(const Block &b, const float *channels, const float *x, float *y, int chunk,
+                          int from, int to, bool starts, bool accumulate) {
+  in_blocks(from, to, [&](auto n, int f) {
     constexpr int V = decltype(n)::value;
     for (int o = 0; o < b.outputs; ++o) {
       const int row = chunk * b.outputs + o;
-      if (b.project.start[row] == b.project.start[row + 1]) continue;
+      if (!starts && b.project.start[row] == b.project.start[row + 1]) continue;
       float *out = y + int64_t(o) * b.length + f;
       vec sum[V];
-      for (int v = 0; v < V; ++v) sum[v] = load(out + v * LANES);
-      gather<V>(sum, channels + f, b.project, row);
+      if (starts)
+        start_output<V>(sum, b, x, y, o, f, accumulate);
+      else
+        for (int v = 0; v < V; ++v) sum[v] = load(out + v * LANES);
+      gather<V>(sum, channels + f - from, b.project, row);
       for (int v = 0; v < V; ++v) store(out + v * LANES, sum[v]);
     }
   });
@@ -215,7 +224,9 @@ static void run_tile(const Block &b, const Coarser &coarser, const Global &globa
                      float *y, int tile, bool accumulate, float *scratch) {
   const int from = tile * b.tile, to = std::min(b.length, from + b.tile), size = to - from;
   if (x == y) wait_for(global);  // it reads x
-  start_tile(b, x, y, from, to, accumulate);
+  // With the first chunk, unless something is added before that.
+  const bool late = b.chunks && !b.rim_values && !coarser.count;
+  if (!late) start_tile(b, x, y, from, to, accumulate);
   if (b.rim_values) add_rim(b, y, from, to);
   for (const Coarse *c = coarser.list; c < coarser.list + coarser.count; ++c)
     for (int o = 0; o < b.outputs; ++o)
@@ -231,7 +242,7 @@ static void run_tile(const Block &b, const Coarser &coarser, const Global &globa
     for (int h = first; h < last; ++h)
       depthwise_channel(b, hidden + (h - first) * room, channels + int64_t(h - first) * b.tile, h,
                         size);
-    project_chunk(b, channels, y + from, chunk, size);
+    project_chunk(b, channels, x, y, chunk, from, to, late && !chunk, accumulate);
   }
   wait_for(global);
   if (global.of) add_global(b, global, y, from, to);

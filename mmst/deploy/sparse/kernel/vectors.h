@@ -35,6 +35,28 @@ INLINE vec larger(vec a, vec b) { return a > b ? a : b; }
 #endif
 INLINE vec relu(vec v) { return larger(vec{}, v); }  // like torch's it lets NaN pass
 
+// Every second one of two vectors' floats, from the first on, and from the second on.
+struct Apart {
+  vec even, odd;
+};
+
+INLINE Apart apart(vec a, vec b) {
+#if defined(__AVX512F__)
+#define MMST_PLACES(i) i, i + 2, i + 4, i + 6, i + 8, i + 10, i + 12, i + 14, i + 16, i + 18, i + 20, \
+    i + 22, i + 24, i + 26, i + 28, i + 30
+#elif defined(__AVX__)
+#define MMST_PLACES(i) i, i + 2, i + 4, i + 6, i + 8, i + 10, i + 12, i + 14
+#else
+#define MMST_PLACES(i) i, i + 2, i + 4, i + 6
+#endif
+#if defined(__clang__)
+  return {__builtin_shufflevector(a, b, MMST_PLACES(0)), __builtin_shufflevector(a, b, MMST_PLACES(1))};
+#else
+  return {__builtin_shuffle(a, b, ivec{MMST_PLACES(0)}), __builtin_shuffle(a, b, ivec{MMST_PLACES(1)})};
+#endif
+#undef MMST_PLACES
+}
+
 // e^x for x <= 0, to about two units in the last place: 2^n times a polynomial on [-ln2/2, ln2/2].
 INLINE vec exponential(vec x) {
   x = larger(splat(-87.f), x);
