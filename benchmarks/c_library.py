@@ -3,8 +3,9 @@
     python benchmarks/c_library.py --size 512 1024
 
 The ticket (the shipped one by default) is exported and built as its README says, as it is and
-compacted. Each round runs every candidate twice, one candidate after another, and counts the second
-call; a ratio is the median of the rounds' ratios. onnxruntime runs the same network with its zeros.
+compacted; SparseModel runs its modules one by one, too, as it does where one has a hook. Each round
+runs every candidate twice, one candidate after another, and counts the second call; a ratio is the
+median of the rounds' ratios. onnxruntime runs the same network with its zeros.
 The record goes to ``benchmarks/results/c_library_HxW.json`` and ``.md``.
 """
 import argparse
@@ -64,11 +65,14 @@ def candidates(ticket: Ticket, image: torch.Tensor, threads: int,
     """Return calls that give the scores, and sizes in bytes of what was built."""
     small = compact(ticket)
     sparse, sparse_small = (SparseModel.from_ticket(t, threads=threads) for t in (ticket, small))
+    modules = SparseModel.from_ticket(ticket, threads=threads)
+    modules.model.register_forward_hook(lambda *passed: None)
     library = build(ticket, folder / 'whole', threads)
     library_small = build(small, folder / 'compact', threads)
     planes = image[0].numpy()
     runs: dict[str, Callable[[], Any]] = {
         REFERENCE: lambda: sparse(image)[0],
+        'SparseModel, module by module': lambda: modules(image)[0],
         'C library': lambda: library.scores(planes),
         'SparseModel, compacted': lambda: sparse_small(image)[0],
         'C library, compacted': lambda: library_small.scores(planes)}

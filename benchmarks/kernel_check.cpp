@@ -13,17 +13,17 @@ namespace {
 
 constexpr int IN = 6, OUT = 5, HIDDEN = 40, HEIGHT = 70, WIDTH = 50, GAP = 3, KERNEL = 7;
 constexpr int STRIDE = WIDTH + GAP, LENGTH = (HEIGHT * STRIDE + 15) / 16 * 16;
-constexpr int TILE = 1024, MARGIN = (3 * STRIDE + 3 + 15) / 16 * 16, CHUNK = 16;
+constexpr int TILE = 1024, MARGIN = (3 * STRIDE + 3 + 15) / 16 * 16, PART = 16;
 
 std::mt19937 draw(0);
 
-struct Matrix {  // dense in double, and its rows for the kernel
+struct Weights {  // dense in double, and its rows for the kernel
   int rows, columns;
   std::vector<double> dense;
   std::vector<int32_t> start{0}, offset;
   std::vector<float> value;
 
-  Matrix(int rows, int columns, double density) : rows(rows), columns(columns) {
+  Weights(int rows, int columns, double density) : rows(rows), columns(columns) {
     std::normal_distribution<float> normal;
     std::bernoulli_distribution kept(density);
     for (int i = 0; i < rows * columns; ++i) dense.push_back(kept(draw) ? normal(draw) * .3f : 0);
@@ -51,13 +51,13 @@ int main() {
   for (int c = 0; c < IN; ++c)
     for (int f = 0; f < LENGTH; ++f)
       x[c * LENGTH + f] = f % STRIDE < WIDTH && f < HEIGHT * STRIDE ? normal(draw) : 0;
-  Matrix residual(OUT, IN, .5), expand(HIDDEN, IN, .4), taps(HIDDEN, KERNEL * KERNEL, .3);
-  Matrix project(OUT, HIDDEN, .3);
-  const int chunks = (HIDDEN + CHUNK - 1) / CHUNK;
-  Matrix parts(chunks * OUT, CHUNK, 0);
+  Weights residual(OUT, IN, .5), expand(HIDDEN, IN, .4), taps(HIDDEN, KERNEL * KERNEL, .3);
+  Weights project(OUT, HIDDEN, .3);
+  const int chunks = (HIDDEN + PART - 1) / PART;
+  Weights parts(chunks * OUT, PART, 0);
   for (int o = 0; o < OUT; ++o)
     for (int h = 0; h < HIDDEN; ++h)
-      parts.dense[(h / CHUNK * OUT + o) * CHUNK + h % CHUNK] = project.dense[o * HIDDEN + h];
+      parts.dense[(h / PART * OUT + o) * PART + h % PART] = project.dense[o * HIDDEN + h];
   float expand_bias[HIDDEN], depthwise_bias[HIDDEN], bias[OUT];
   std::vector<int32_t> low(chunks, -3 * STRIDE - 3), high(chunks, 3 * STRIDE + 3);
   std::vector<int32_t> phases(HIDDEN, 1);
@@ -66,7 +66,7 @@ int main() {
   for (float &b : bias) b = normal(draw);
 
   Block b{};
-  b.hidden = HIDDEN, b.outputs = OUT, b.chunk = CHUNK, b.chunks = chunks, b.phases = 1;
+  b.hidden = HIDDEN, b.outputs = OUT, b.chunk = PART, b.chunks = chunks, b.phases = 1;
   b.length = LENGTH, b.tile = TILE, b.margin = MARGIN, b.width = WIDTH, b.stride = STRIDE;
   b.residual = residual.at([](int c) { return c * LENGTH; });
   b.expand = expand.at([](int c) { return c * LENGTH; });
