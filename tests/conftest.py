@@ -1,5 +1,6 @@
 """Shared by all tests: one thread, a seed, and no state of mmengine left from the test before."""
 import collections
+import gc
 import os
 import random
 import shutil
@@ -13,6 +14,17 @@ import numpy as np
 import pytest
 import torch
 from forget import forget_runners
+from mmengine.config import config
+
+import mmst  # noqa: F401
+
+
+@pytest.fixture(autouse=True, scope='session')
+def plain_code():
+    """Configs that runs write down are code but not laid out: that takes longer than tiny runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, 'FormatCode', lambda text, **_: (text, True))
+        yield
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -38,6 +50,12 @@ def fresh_mmengine():
     """Forget the runners, loggers and scopes that a test has left in mmengine."""
     yield
     forget_runners()
+
+
+def pytest_collection_finish():
+    """Let garbage collections, of which each data set makes one, pass over what was imported."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

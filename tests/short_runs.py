@@ -2,12 +2,14 @@
 from pathlib import Path
 
 from mmengine.config import Config
-from small_nets import CHANNELS, NARROW
 from tiny import PlainConfig
 
 from mmst.lab.scenes import generate
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
+#: Two branches, which search, pruning and each task's neck and head already treat like four.
+NARROW = dict(stem_channels=(6, 4), channels=((4, ), (4, 6)), depths=((1, ), (1, 1)),
+              expand_ratio=2, tokens=5)
 #: Size of a generated image, number of images for training and for validation.
 DATA = dict(imagenet=((48, 48), 20, 10), cityscapes=((64, 128), 8, 2), ade20k=((64, 64), 8, 2),
             coco=((128, 160), 4, 2))
@@ -27,9 +29,9 @@ TRANSFORMS = dict(
 def small_model(task, model):
     """Make ``model`` narrow, with the classes that the generated data have."""
     model['backbone'].update(NARROW)
-    model['neck'].update(in_channels=CHANNELS, expand_ratio=2, tokens=5)
+    model['neck'].update(in_channels=(4, 6), expand_ratio=2, tokens=5)
     if task == 'imagenet':
-        model['neck'].update(channels=(6, 8, 10, 12), out_channels=16)
+        model['neck'].update(channels=(6, 8), out_channels=16)
         model['head'].update(in_channels=16, num_classes=10)
         model['data_preprocessor']['num_classes'] = 10
     elif task == 'coco':

@@ -20,7 +20,7 @@ def write_config(task, folder):
     """A short run's config as a file: search only, with rewind points."""
     cfg = short_run(task, folder).to_dict()
     cfg['default_hooks'].update(prune=None, rewind=dict(type='mmst.RewindHook', epochs=[0, 1]))
-    cfg['default_hooks']['search'].update(threshold=0.98)
+    cfg['default_hooks']['search'].update(threshold=0.99)
     for key in ('work_dir', 'experiment_name'):
         cfg.pop(key)
     path = folder / f'{task}.py'

@@ -5,10 +5,15 @@ import pytest
 import rank_tickets
 import ranks
 import torch
+from mmengine.registry import init_default_scope
 from rank_jobs import digest
 from tiny_street import load_tool, make_streets, write_config
 
+from mmst.engine.build import build_model
+from mmst.engine.run.config_file import read_config
+from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
+from mmst.tickets.described import model_config
 
 
 @pytest.fixture(scope='module')
@@ -47,15 +52,16 @@ def test_ranks_train_alike_under_a_fixed_mask(source, tmp_path, start):
 
 
 def test_two_processes_prune_a_network_like_one(tmp_path):
+    """One that nobody has trained: what goes is what is smallest of it."""
     config = write_config(tmp_path / 'tiny.py', make_streets(tmp_path / 'streets'))
-    train = ['--cfg-options', 'default_hooks.prune=None', 'randomness.seed=0']
-    work = tmp_path / 'run'
-    assert call('train', config, '--work-dir', work, *train) == 0
-    codes = ranks.run(2, rank_tickets.call_tool, 'prune', config, work / 'ticket.pth',
+    cfg, network = read_config(config), tmp_path / 'network.pth'
+    init_default_scope(cfg.default_scope)
+    Ticket.from_model(build_model(cfg), model_config(cfg), Mask({}),
+                      dict(default_scope='mmseg', input_shape=[32, 64])).save(network)
+    codes = ranks.run(2, rank_tickets.call_tool, 'prune', config, network,
                       '--sparsity', 0.8, '--work-dir', tmp_path / 'two')
     assert codes == [0, 0]
-    assert call('prune', config, work / 'ticket.pth', '--sparsity', 0.8,
-                            '--work-dir', tmp_path / 'one') == 0
+    assert call('prune', config, network, '--sparsity', 0.8, '--work-dir', tmp_path / 'one') == 0
     two, one = (Ticket.load(tmp_path / name / 'ticket.pth') for name in ('two', 'one'))
     assert all(torch.equal(two.mask[name], one.mask[name]) for name in one.mask)
     metrics = json.loads((tmp_path / 'two' / 'ticket.json').read_text())['metrics']

@@ -52,8 +52,10 @@ def sandbox(device: int = 0) -> Iterator[str]:
             stack.callback(torch.cuda.reset_peak_memory_stats)
             stack.callback(torch.cuda.empty_cache)
         # Data sets of mmengine collect garbage when they are built, which passes over old objects.
-        gc.freeze()
-        stack.callback(gc.unfreeze)
+        # Where somebody has set some aside already, those stay so.
+        if not gc.get_freeze_count():
+            gc.freeze()
+            stack.callback(gc.unfreeze)
         stack.callback(gc.collect)
         yield folder
 

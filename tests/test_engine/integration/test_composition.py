@@ -125,9 +125,11 @@ def test_compiled_steps_are_compiled_again_after_each_search(tmp_path):
 
 @pytest.mark.skipif(not shutil.which('g++'), reason='inductor needs a C++ compiler')
 def test_steps_compiled_by_inductor_end_like_eager_ones(tmp_path):
+    """Before a search and after it. Passes without a step would be compiled as well, for long."""
     runners = []
     for folder, compile_cfg in (('eager', None), ('compiled', dict(backend='inductor'))):
-        cfg = config(tmp_path / folder, 2, length=2, search=dict(interval=1), compile=compile_cfg)
+        cfg = config(tmp_path / folder, 2, length=2, search=dict(interval=1), recalibrate=False,
+                     compile=compile_cfg)
         cfg.model.backbone.update(channels=((4, ), ), depths=((1, ), ), transformer='none')
         cfg.model.neck.update(in_channels=(4, ), transformer='none')
         runners.append(make_from(cfg))

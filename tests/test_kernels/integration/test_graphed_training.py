@@ -3,7 +3,7 @@ import copy
 
 import pytest
 import torch
-from small_nets import NarrowModel, cut_at_random, input_image
+from small_nets import TwoBranches, cut_at_random, input_image
 from torch import nn
 
 from mmst.kernels.graph_parts import graph_parts
@@ -17,7 +17,7 @@ on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 @pytest.fixture
 def pair(device):
     """Two equal networks in double precision, without dropout, the second with graphs."""
-    plain = NarrowModel(transformer='all').train()
+    plain = TwoBranches(transformer='all').train()
     for m in plain.modules():
         if isinstance(m, nn.Dropout):
             m.p = 0.
@@ -93,7 +93,7 @@ def test_a_capture_leaves_statistics_and_random_numbers_as_they_were(device):
     ends = []
     for graphs in (False, True):
         torch.manual_seed(3)
-        model = NarrowModel(transformer='all').train().to(device)
+        model = TwoBranches(transformer='all').train().to(device)
         if graphs:
             graph_parts(model)
         model.neck.eval()  # its dropout draws after the backbone's
@@ -131,7 +131,7 @@ def test_random_numbers_differ_from_step_to_step_and_follow_the_seed():
     ends = []
     for _ in range(2):
         torch.manual_seed(3)
-        model = NarrowModel(transformer='all').train().cuda()
+        model = TwoBranches(transformer='all').train().cuda()
         graph_parts(model)
         outs = []
         for _ in range(5):

@@ -1,4 +1,5 @@
 """ONNX and torch.export: the same outputs, any batch, and one error each where it cannot be."""
+import copy
 import json
 import sys
 
@@ -53,11 +54,18 @@ def test_networks_can_be_exported_as_they_are(tmp_path, ticket):
     assert check_onnx(tmp_path / 'x.onnx', network, sample_images(ticket, SIZE)) < 1e-4
 
 
-def test_programs_agree_with_pytorch_for_any_batch(tmp_path, ticket):
-    network = Deployed(smallest(ticket), SIZE)
-    export_program(network, tmp_path / 'x.pt2')
-    assert check_program(tmp_path / 'x.pt2', network, sample_images(ticket, SIZE)) < 1e-4
-    program = torch.export.load(tmp_path / 'x.pt2').module()
+@pytest.fixture(scope='module')
+def exported(ticket, tmp_path_factory):
+    """A network and the file of its program."""
+    network, path = Deployed(smallest(ticket), SIZE), tmp_path_factory.mktemp('program') / 'x.pt2'
+    export_program(network, path)
+    return network, path
+
+
+def test_programs_agree_with_pytorch_for_any_batch(exported, ticket):
+    network, path = exported
+    assert check_program(path, network, sample_images(ticket, SIZE)) < 1e-4
+    program = torch.export.load(path).module()
     image = torch.randn(3, 3, *SIZE)
     assert torch.allclose(program(image), network(image), atol=1e-4)
 
@@ -70,12 +78,11 @@ def test_what_is_exported_is_what_the_model_gives(ticket):
     assert float((found - expected).abs().max() / expected.abs().max()) < 1e-4
 
 
-def test_files_that_differ_are_refused(tmp_path, ticket):
-    network = Deployed(smallest(ticket), SIZE)
-    export_program(network, tmp_path / 'x.pt2')
+def test_files_that_differ_are_refused(exported):
+    network, path = copy.deepcopy(exported[0]), exported[1]
     network.model.decode_head.conv_seg.bias.data += 1
     with pytest.raises(TicketError, match=r'differs from PyTorch by .*Remedy: '):
-        check_program(tmp_path / 'x.pt2', network, torch.randn(2, 3, *SIZE))
+        check_program(path, network, torch.randn(2, 3, *SIZE))
 
 
 @pytest.mark.parametrize('opset', [1, 11, 99])
