@@ -1,6 +1,4 @@
 """Official networks of the toolboxes: units cover their BNs, and removing units is exact."""
-import datetime
-import os
 import sys
 from pathlib import Path
 
@@ -10,13 +8,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
 import any_network
 from any_network_configs import CONFIGS, EXCEPTIONS
 
-#: A third of them a day, a different one each day; all of them by MMST_SLOW=1.
-TURNS = 1 if os.environ.get('MMST_SLOW') == '1' else 3
-TODAY = [entry for i, entry in enumerate(any_network.names())
-         if i % TURNS == datetime.date.today().toordinal() % TURNS]
 
-
-@pytest.mark.parametrize('toolbox,path', TODAY, ids=lambda value: value.rpartition('/')[2])
+@pytest.mark.by_turns(8)
+@pytest.mark.parametrize('toolbox,path', any_network.names(),
+                         ids=lambda value: value.rpartition('/')[2])
 def test_units_cover_the_norms_and_their_removal_is_exact(toolbox, path):
     found = any_network.measure(toolbox, path)
     assert found['groups'] and found['difference'] < 1e-5

@@ -113,11 +113,13 @@ LOST = {
 }
 
 
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('lose', LOST.values(), ids=LOST)
 def test_without_one_part_the_run_ends_differently(uninterrupted, tmp_path, monkeypatch, lose):
     assert resume(uninterrupted, tmp_path, monkeypatch, lose=lose)
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('optimizer, key', [
     ('RMSprop', 'square_avg'), ('RMSprop', 'momentum_buffer'), ('SGD', 'momentum_buffer')])
 def test_without_another_optimizers_state_it_ends_differently(uninterrupted, tmp_path, monkeypatch,
@@ -133,6 +135,7 @@ GENERATORS = {
 }
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('get, put', GENERATORS.values(), ids=GENERATORS)
 def test_without_the_state_of_one_generator_the_run_ends_differently(uninterrupted, tmp_path,
                                                                      monkeypatch, get, put):

@@ -35,6 +35,7 @@ def stop(folder, point, number, name, **changes):
     assert last(folder) == name
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('number, point, name', STOPS.values(), ids=STOPS)
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(uninterrupted, tmp_path, number, point, name):
     stop(tmp_path, point, number, name)
