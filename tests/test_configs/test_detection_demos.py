@@ -58,6 +58,7 @@ def without_evaluation(cfg):
         cfg[f'val_{part}'] = cfg[f'test_{part}'] = None
 
 
+@pytest.mark.by_turns(2, 'cfg')
 def test_few_steps_end_with_a_searched_and_pruned_ticket_that_needs_no_config(cfg, tmp_path):
     without_evaluation(cfg)
     whole = NetworkCosts(SIZE)(build_model(cfg))['macs']
