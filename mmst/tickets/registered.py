@@ -15,10 +15,15 @@ from mmengine.registry import Registry
 from mmengine.registry import registry as mmengine_registry
 from mmengine.runner import CheckpointLoader
 
-from ..errors import TicketError
+from ..errors import TicketError, shorten
+from .doors import closed_doors
 
 #: Packages whose registries may be imported because a file names them.
 TOOLBOXES = ('mmengine', 'mmst', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
+#: A call in a text; mmcv's nms, for one, evaluates the name of its operator.
+_CALL = re.compile(r'[\w)\]}\'"]\s*\(')
+#: Entries with words for people, which nothing evaluates, as in ``person (sitting)``.
+_WORDS = ('classes', 'metainfo', 'dataset_meta')
 
 
 def check_settings(cfg: Any, scope: str | None) -> Any:
@@ -35,17 +40,37 @@ def check_settings(cfg: Any, scope: str | None) -> Any:
     return _without_files(cfg)
 
 
+def check_texts(cfg: Any) -> None:
+    """Refuse texts that read like a call of Python: toolboxes evaluate some when they predict.
+
+    Args:
+        cfg: Plain data of a model.
+
+    Raises:
+        TicketError: There is one.
+    """
+    if isinstance(cfg, Mapping):
+        cfg = [item for key, item in cfg.items() if key not in _WORDS]
+    if isinstance(cfg, (list, tuple)):
+        for item in cfg:
+            check_texts(item)
+    elif isinstance(cfg, str) and _CALL.search(cfg):
+        raise TicketError(f'the config has the text {shorten(cfg, 60)!r}, which reads like a call, '
+                          'and toolboxes evaluate such texts')
+
+
 @contextmanager
-def only_registered(data: bool = False) -> Iterator[None]:
+def only_registered(data: bool = False, folder: str | Path | None = None) -> Iterator[None]:
     """Build nothing but registered classes inside the block, and read no other files.
 
     mmengine takes ``type='os.system'`` literally, and calls it with the other settings; it
     imports the scopes that a config names. Some constructors read configs, pickles and checkpoints
-    that their settings name. A config that comes with a file must not do that.
+    that their settings name, or evaluate these. A config that comes with a file must not do that.
 
     Args:
         data (bool): Whether data sets are built: they may read annotations in JSON, and configs
             that lie in the toolboxes' own packages. Defaults to False.
+        folder (str | Path, optional): Where files may be written.
     """
     # Attributes of classes only: modules that are first imported inside may keep their imports.
     kinds = set(map(type, file_handlers.values())) - ({JsonHandler} if data else set())
@@ -60,6 +85,7 @@ def only_registered(data: bool = False) -> Iterator[None]:
             patch.object(mmengine_registry, 'get_object_from_string', lambda _: None))
         stack.enter_context(patch.object(mmengine_registry, 'import_module', _import))
         stack.enter_context(patch.object(Registry, 'get', _getter(Registry.get)))
+        stack.enter_context(closed_doors(folder))
         yield
 
 

@@ -5,7 +5,7 @@ import pytest
 from mmengine.config import ConfigDict
 
 from mmst.errors import TicketError
-from mmst.tickets.registered import check_settings
+from mmst.tickets.registered import check_settings, check_texts
 
 CFG = dict(type='mmst.Net', pretrained='a.pth', backbone=dict(
     type='ResNet', depth=18, checkpoint='b.pth', init_cfg=dict(type='Pretrained', checkpoint='c')),
@@ -32,3 +32,14 @@ def test_a_config_of_mmengine_keeps_its_attributes():
 def test_a_config_that_leads_out_of_the_toolboxes_is_refused(cfg):
     with pytest.raises(TicketError):
         check_settings(cfg, 'mmst')
+
+
+@pytest.mark.parametrize('text', ['torch.load("a")', "__import__('os').system('x')", '[].clear ()'])
+def test_a_text_that_reads_like_a_call_is_refused(text):
+    with pytest.raises(TicketError, match='reads like a call'):
+        check_texts(dict(type='Head', test_cfg=[dict(nms=dict(type=text))]))
+
+
+def test_words_for_people_and_names_are_no_calls():
+    check_texts(dict(type='mmst.Net', mode='bilinear (sharp)'.split()[0], act='torchvision/ReLU',
+                     metainfo=dict(classes=('person (sitting)', )), text='(optional) [a]'))

@@ -49,8 +49,8 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
                    if data.weights is None else 'validation set')
         return [Sample(None, f'The run has no {missing} to draw samples with.')]
     try:
-        with only_registered(data=True):
-            return _draw(data.cfg, data, data.weights, count)
+        with tempfile.TemporaryDirectory() as folder, only_registered(data=True, folder=folder):
+            return _draw(data.cfg, data, data.weights, count, Path(folder))
     except Exception as error:  # Data sets and models of any toolbox: anything can come.
         line = ' '.join(str(error).split())[:300]
         return [Sample(None, f'Samples could not be drawn ({type(error).__name__}: {line}). '
@@ -58,7 +58,7 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
                        'its data in place.')]
 
 
-def _draw(cfg: Config, data: RunData, weights: Path, count: int) -> list[Sample]:
+def _draw(cfg: Config, data: RunData, weights: Path, count: int, folder: Path) -> list[Sample]:
     scope = cfg.get('default_scope', 'mmengine')
     loader, settings, visualizer = (check_settings(cfg.get(key), scope)
                                     for key in ('val_dataloader', 'model', 'visualizer'))
@@ -67,20 +67,18 @@ def _draw(cfg: Config, data: RunData, weights: Path, count: int) -> list[Sample]
     chosen = [i * len(dataset) // count for i in range(min(count, len(dataset)))]
     model, name = _network(settings, data, weights), weights.name
     if 'palette' in (getattr(dataset, 'metainfo', None) or {}) and hasattr(model, 'decode_head'):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, 'samples.png')
-            segmentation_gallery([Column(name, prediction(model))], dataset, chosen, path)
-            return [Sample(path.read_bytes(), f'image, labels and prediction of {name}, images '
-                           f'{", ".join(map(str, chosen))} of the validation set')]
-    with tempfile.TemporaryDirectory() as folder:
-        drawer = VISUALIZERS.build(dict(visualizer, vis_backends=[], save_dir=folder,
-                                        name='mmst_report'))
-        drawer.dataset_meta = dataset.metainfo
-        if hasattr(drawer, 'set_dataset_meta'):
-            drawer.set_dataset_meta(dataset.metainfo)
-        how, colours = legend(drawer)
-        return [_sample(drawer, model, dataset[i], Sample(
-            None, f'image {i} of the validation set, {name}: {how}', colours)) for i in chosen]
+        path = folder / 'samples.png'
+        segmentation_gallery([Column(name, prediction(model))], dataset, chosen, path)
+        return [Sample(path.read_bytes(), f'image, labels and prediction of {name}, images '
+                       f'{", ".join(map(str, chosen))} of the validation set')]
+    drawer = VISUALIZERS.build(dict(visualizer, vis_backends=[], save_dir=str(folder),
+                                    name='mmst_report'))
+    drawer.dataset_meta = dataset.metainfo
+    if hasattr(drawer, 'set_dataset_meta'):
+        drawer.set_dataset_meta(dataset.metainfo)
+    how, colours = legend(drawer)
+    return [_sample(drawer, model, dataset[i], Sample(
+        None, f'image {i} of the validation set, {name}: {how}', colours)) for i in chosen]
 
 
 def _without_downloads(dataset: Any) -> Any:

@@ -1,0 +1,169 @@
+"""Refuses acts that a file's settings could lead to: execute, unpickle, change files, connect."""
+import builtins
+import dis
+import io
+import os
+import pickle
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from unittest.mock import patch
+
+from ..errors import TicketError
+
+#: Instructions of an expression that looks names up, as ``torch.float32`` does, and calls nothing.
+_LOOKUPS = frozenset(('RESUME', 'NOP', 'CACHE', 'LOAD_NAME', 'LOAD_ATTR', 'LOAD_CONST',
+                      'RETURN_VALUE', 'RETURN_CONST'))
+#: Of arrays, which data sets pickle themselves; none of them runs code.
+_PICKLED = frozenset(f'{module}.{name}' for modules, names in (
+    (('numpy', ), ('ndarray', 'dtype')), (('collections', ), ('OrderedDict', )),
+    (('numpy.core.multiarray', 'numpy._core.multiarray'), ('_reconstruct', 'scalar')),
+    (('numpy.core.numeric', 'numpy._core.numeric'), ('_frombuffer', )))
+    for module in modules for name in names)
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_ACTS = ((os, 'system'), (os, 'popen'), (subprocess.Popen, '__init__'), (socket, 'getaddrinfo'),
+         (socket, 'create_connection'), (socket.socket, 'connect'))
+#: Functions that change files. The arguments without names are their paths.
+_CHANGES = ((os, ('remove', 'unlink', 'rename', 'replace', 'rmdir', 'mkdir', 'link', 'symlink',
+                  'truncate', 'chmod', 'chown')), (shutil, ('rmtree', 'move', 'copyfile')))
+
+
+@contextmanager
+def closed_doors(folder: str | Path | None = None) -> Iterator[None]:
+    """Refuse such acts of this thread inside the block, but for those of modules on import.
+
+    Classes of the toolboxes evaluate texts, read pickles, empty folders and fetch models that their
+    settings name. Where the settings came with a file, they must not.
+
+    Args:
+        folder (str | Path, optional): Where files may be written.
+
+    Raises:
+        TicketError: From inside, at the act.
+    """
+    guard = _Guard(folder)
+    with ExitStack() as stack:
+
+        def close(owner: Any, name: str, how: Callable[[Any, str], Any]) -> None:
+            replaced = how(getattr(owner, name), f'{owner.__name__}.{name}')
+            stack.enter_context(patch.object(owner, name, replaced))
+
+        for owner, name in _ACTS:
+            close(owner, name, guard.act)
+        for owner, names in _CHANGES:
+            for name in names:
+                close(owner, name, guard.change)
+        for owner in (builtins, io, os):
+            close(owner, 'open', guard.opening)
+        for name in ('eval', 'exec'):
+            close(builtins, name, guard.evaluation)
+        close(pickle, 'Unpickler', guard.unpickler)
+        close(pickle, 'load', lambda *_: lambda file, **how: pickle.Unpickler(file, **how).load())
+        close(pickle, 'loads', lambda *_: lambda data, **how: pickle.Unpickler(
+            io.BytesIO(data), **how).load())
+        yield
+
+
+class _Guard:
+    """Makes functions that refuse what the originals do, and knows when they may."""
+
+    def __init__(self, folder: str | Path | None):
+        self.folder = None if folder is None else Path(folder).resolve()
+        self.thread = threading.get_ident()
+        self.imports = _imports(sys._getframe())
+
+    def act(self, original: Any, name: str) -> Any:
+
+        def refusing(*args: Any, **kwargs: Any) -> Any:
+            self.refuse(name)
+            return original(*args, **kwargs)
+
+        return refusing
+
+    def change(self, original: Any, name: str) -> Any:
+
+        def refusing(*args: Any, **kwargs: Any) -> Any:
+            paths = [arg for arg in args if isinstance(arg, (str, bytes, os.PathLike))]
+            if not paths or not all(map(self.ours, paths)):
+                self.refuse(name)
+            return original(*args, **kwargs)
+
+        return refusing
+
+    def opening(self, original: Any, name: str) -> Any:
+
+        def refusing(file: Any, mode: Any = 'r', *args: Any, **kwargs: Any) -> Any:
+            # The second argument of os.open is a number.
+            writes = mode & _WRITING if isinstance(mode, int) else set(mode) & set('wax+')
+            if writes and not isinstance(file, int) and not self.ours(file):
+                self.refuse('writing a file')
+            return original(file, mode, *args, **kwargs)
+
+        return refusing
+
+    def evaluation(self, original: Any, name: str) -> Any:
+
+        def refusing(source: Any, space: Any = None, names: Any = None, /, **how: Any) -> Any:
+            caller = sys._getframe(1)
+            if isinstance(source, (str, bytes)) and not _trusted(caller) and _calls(source):
+                self.refuse(name)
+            if space is None:
+                space, names = caller.f_globals, names or caller.f_locals
+            return original(source, space, space if names is None else names, **how)
+
+        return refusing
+
+    def unpickler(self, original: Any, name: str) -> Any:
+        guard = self
+
+        class Refusing(original):
+            """Finds no classes but those of arrays."""
+
+            def find_class(self, module: str, name: str) -> Any:
+                if f'{module}.{name}' not in _PICKLED:
+                    guard.refuse(f'unpickling {module}.{name}')
+                return super().find_class(module, name)
+
+        return Refusing
+
+    def ours(self, path: Any) -> bool:
+        """Whether a file may be changed."""
+        place = Path(os.fsdecode(path)).resolve()
+        return place == Path(os.devnull) or self.folder is not None and (
+            place == self.folder or self.folder in place.parents)
+
+    def refuse(self, what: str) -> None:
+        """Refuse an act of this thread, unless a module that is imported does it."""
+        if threading.get_ident() == self.thread and _imports(sys._getframe()) <= self.imports:
+            raise TicketError(f'its settings lead to {what}, and a file may not ask for that')
+
+
+def _imports(frame: FrameType | None) -> int:
+    """Return how many imports are under way."""
+    count = 0
+    while frame is not None:
+        count += frame.f_code.co_filename == '<frozen importlib._bootstrap>'
+        frame = frame.f_back
+    return count
+
+
+def _trusted(caller: FrameType) -> bool:
+    """Whether code is of those libraries that evaluate texts of their own: named tuples are."""
+    root = str(caller.f_globals.get('__name__')).partition('.')[0]
+    return root in sys.stdlib_module_names or root in ('torch', 'numpy')
+
+
+def _calls(source: str | bytes) -> bool:
+    """Whether a text does more than look a name up."""
+    try:
+        code = compile(source, '<text>', 'eval')
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    return any(part.opname not in _LOOKUPS for part in dis.get_instructions(code))
