@@ -40,6 +40,8 @@ def main(words: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import get_args_parser
     from torch.distributed.run import main as torchrun
+
+    from ..temporary import temporary_folder
     for name in ('agent.server.api', 'multiprocessing.api'):
         logging.getLogger(f'torch.distributed.elastic.{name}').addFilter(not_said)
     try:
@@ -48,7 +50,8 @@ def main(words: Sequence[str]) -> int:
         given = parser.parse_args(list(words))
         if not given.no_python:
             _check_script(given.training_script, given.module)
-        torchrun(list(words))
+        with temporary_folder('mmst_launch_'):  # torchrun leaves one for logs at every call
+            torchrun(list(words))
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
         if code not in SAID:

@@ -113,7 +113,11 @@ class Predictor:
             raise TicketError('the ticket has no colours for labels of pixels. Remedy: draw its '
                               'predictions with mmst visualize.')
         pixels = read_image(image)
-        mixed = (1 - opacity) * pixels + opacity * self.palette[self(pixels)]
+        labels = self(pixels)
+        if labels.max() >= len(self.palette):
+            raise TicketError(f'the ticket has {len(self.palette)} colours, and none for label '
+                              f'{labels.max()}. Remedy: set predictor.palette.')
+        mixed = (1 - opacity) * pixels + opacity * self.palette[labels]
         return np.rint(mixed).astype(np.uint8)
 
     def _compile(self, threads: int) -> None:
@@ -144,7 +148,10 @@ def read_image(image: 'str | PathLike[str] | NDArray[np.uint8]') -> NDArray[np.u
 def _normalisation(ticket: Ticket) -> tuple[Tensor, Tensor, bool]:
     """Return mean and deviation of colours, (3, 1, 1), and whether R comes first."""
     found = preprocessing(ticket)
-    mean, std = (torch.tensor(found.get(key) or (value, ) * 3).view(-1, 1, 1)
+    if any(len(found.get(key) or (0, )) not in (1, 3) for key in ('mean', 'std')):
+        raise TicketError(f'{ticket.source or "the ticket"} normalises other channels than three '
+                          'colours. Remedy: give predictor.network your images.')
+    mean, std = (torch.tensor(found.get(key) or (value, )).view(-1, 1, 1)
                  for key, value in (('mean', 0.), ('std', 1.)))
     # Pictures are read as B, G, R in training, and turned where the settings say so.
     return mean, std, bool(found.get('bgr_to_rgb') or found.get('to_rgb'))

@@ -98,12 +98,15 @@ def ticket_costs(ticket: Ticket, input_shape: Sequence[int] | None = None) -> Co
     Raises:
         ConfigError: The network cannot take images of that size.
     """
-    shape = first_shape(input_shape, ticket.meta.get('input_shape'))
+    own = ticket.meta.get('input_shape') if input_shape is None else None
+    shape = first_shape(input_shape, own)
+    key = '--shape' if own is None else f'input_shape of {ticket.source or "the ticket"}'
     network = ticket.build()
-    searched = network_cost(network, shape, kept_weights(ticket, network))
+    searched = network_cost(network, shape, kept_weights(ticket, network), key)
     if is_compact(ticket):
         return CostReport(shape, None, searched)
-    return CostReport(shape, network_cost(ticket.supernet(values=False), shape), searched)
+    whole = network_cost(ticket.supernet(values=False), shape, key=key)
+    return CostReport(shape, whole, searched)
 
 
 def config_cost(model: Mapping[str, Any], input_shape: tuple[int, int],
@@ -118,8 +121,9 @@ def config_network(model: Mapping[str, Any], scope: str | None = None) -> nn.Mod
         return build_model(without_widths(model))
 
 
-def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None) -> NetworkCost:
-    """Return costs of a network; ``mask`` as in ``layer_costs``.
+def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None,
+                 key: str = '--shape') -> NetworkCost:
+    """Return costs of a network; ``mask`` as in ``layer_costs``, ``key`` names the size's source.
 
     Raises:
         ConfigError: The network cannot take images of that size.
@@ -129,8 +133,8 @@ def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None) -> N
                            peak_activations(model, input_shape))
     except (RuntimeError, ValueError, IndexError) as error:
         line = ' '.join(str(error).split())[:150]
-        raise config_error('--shape', tuple(input_shape), f'the network cannot take it ({line})',
-                           'give height and width in pixels, e.g. 512 1024') from None
+        raise config_error(key, tuple(input_shape), f'the network cannot take it ({line})',
+                           'give --shape, height and width in pixels, e.g. 512 1024') from None
 
 
 def kept_weights(ticket: Ticket, network: nn.Module) -> dict[str, Any]:

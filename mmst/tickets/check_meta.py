@@ -7,7 +7,7 @@ from ..errors import TicketError
 from ..settings.checks import as_number, as_whole
 
 #: Steps, and sides of images in pixels, are below.
-_STEPS, _PIXELS = 2**53, 2**20
+_STEPS, _PIXELS = 2**53, 2**16
 
 
 def check_meta(meta: Mapping[Any, Any]) -> None:
@@ -54,8 +54,20 @@ def _are_costs(value: Any) -> bool:
 
 
 def _is_size(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and 0 < len(value) <= 3 and all(
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(
         _is_count(side) and 0 < side < _PIXELS for side in value)
+
+
+def _is_of_data(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    classes, palette = value.get('classes') or (), value.get('palette') or ()
+    return _are_names(classes) and isinstance(palette, (list, tuple)) and all(map(_is_colour, palette))
+
+
+def _is_colour(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 3 and all(
+        _is_count(part) and part < 256 for part in value)
 
 
 def _are_names(value: Any) -> bool:
@@ -67,10 +79,10 @@ _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = dict(
     epoch=(_is_count, 'a number of epochs'), iter=(_is_count, 'a number of iterations'),
     step=(_is_count, 'a number of steps'),
     survivors=(_are_survivors, 'ascending numbers of units by group'),
-    supernet=(_are_costs, 'costs by name'), input_shape=(_is_size, 'a size in pixels'),
+    supernet=(_are_costs, 'costs by name'), input_shape=(_is_size, 'a height and a width in pixels'),
     imports=(_are_names, 'a list of names of modules'),
     default_scope=(lambda value: isinstance(value, str), 'the name of a toolbox'),
     settings=(lambda value: isinstance(value, dict), 'settings by name'),
-    dataset_meta=(lambda value: isinstance(value, dict), 'facts of the data by name'),
+    dataset_meta=(_is_of_data, 'facts of the data: names of classes, colours of three numbers'),
     compacted=(lambda value: isinstance(value, dict) and _is_share(value.get('sparsity', 0)),
                'facts of a compaction by name'))

@@ -106,5 +106,8 @@ def reason(error: Exception) -> str:
     """Return the first sentence of the reason: registries go on with advice, networks with all
     shapes.
     """
-    text = one_line(error).strip('"\'').partition('. Please check')[0]
+    text = one_line(error)
+    if isinstance(error, KeyError):  # it quotes its words
+        text = text.strip('"\'')
+    text = text.partition('. Please check')[0]
     return shorten(text.partition(' Remedy:')[0], 300).rstrip('.')

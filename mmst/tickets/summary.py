@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from ..costs.cost import layer_costs, total
+from ..errors import TicketError, one_line
 from ..models.hrnas.widths import searched_parts
 from ..pruning.mask import Mask
 from ..search.graph.described import KEY as CHANNELS
@@ -37,9 +38,18 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
         input_shape (Sequence[int]): Height and width at which MACs are counted.
         supernet (Mapping, optional): ``params`` and ``macs`` before the search. Defaults to the
             searched network's.
+
+    Raises:
+        TicketError: The network cannot be built, or takes no images of that size.
     """
     height, width = input_shape
-    costs = total(layer_costs(ticket.build(), (height, width), ticket.mask))
+    network = ticket.build()
+    try:
+        costs = total(layer_costs(network, (height, width), ticket.mask))
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise TicketError(f'the network of the ticket takes no images of {height}x{width}: '
+                          f'{one_line(error, 150)}. Remedy: take the ticket from the training run '
+                          'again.') from error
     before = supernet or costs
     meta = dict(ticket.meta)
     channels = meta.pop(CHANNELS, None)  # too long to read; the units left of each group are not

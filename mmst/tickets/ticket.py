@@ -1,5 +1,6 @@
 """Holds the SuperTicket f(x; m ⊙ θ) as a value and as a file."""
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,12 +40,14 @@ class Ticket:
         meta (dict): Plain data: epoch, sparsity, settings, versions, the data set's classes.
         family (Family, optional): Nested masks of these weights; the ticket itself is the loosest
             level then, and :meth:`at` gives the others.
+        source (str): Its file, for messages; empty where it comes from none.
     """
     model: dict[str, Any]
     state_dict: Mapping[str, Tensor]
     mask: Mask
     meta: dict[str, Any] = field(default_factory=dict)
     family: Family | None = None
+    source: str = field(default='', compare=False, repr=False)
 
     @classmethod
     def from_model(cls, model: nn.Module, cfg: Mapping[str, Any], mask: Mask,
@@ -87,7 +90,8 @@ class Ticket:
         place = self.family.index(level)
         state = dict(self.state_dict, **self.family.statistics[place])
         state, kept = masked_copy(state, self.family.mask(place))
-        return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity))
+        return Ticket(self.model, state, kept, dict(self.meta, sparsity=kept.sparsity),
+                      source=self.source)
 
     def save(self, path: str | Path, own: bool = False) -> None:
         """Write the file whole or not at all: by safetensors where its name ends so, else by torch.
@@ -185,7 +189,7 @@ class Ticket:
             check_digest(content)
             # Converted in place: copies, as others may look at the content, too.
             return _parse_content(convert(dict(content, state_dict=dict(content['state_dict']),
-                                           mask=dict(content['mask']))))
+                                           mask=dict(content['mask']))), str(path))
         except TicketError as error:
             raise TicketError(f'{path}: {error}') from None
         except Exception as error:  # e.g. a tensor of another kind: it was changed
@@ -219,7 +223,8 @@ class Ticket:
         Raises:
             TicketError: If architecture and weights do not fit.
         """
-        return build_with_weights(self.model, self.state_dict, self.meta, part)
+        with self._naming_file():
+            return build_with_weights(self.model, self.state_dict, self.meta, part)
 
     def supernet(self, values: bool = True) -> nn.Module:
         """Return the network before any search, without the ticket's weights.
@@ -231,10 +236,21 @@ class Ticket:
         Raises:
             TicketError: It cannot be built.
         """
-        return build_supernet(self.model, self.state_dict, self.meta, values)
+        with self._naming_file():
+            return build_supernet(self.model, self.state_dict, self.meta, values)
+
+    @contextmanager
+    def _naming_file(self) -> Iterator[None]:
+        try:
+            yield
+        except TicketError as error:
+            if not self.source:
+                raise
+            raise TicketError(f'{self.source}: {error}') from error
 
 
-def _parse_content(content: Mapping[str, Any]) -> Ticket:
+def _parse_content(content: Mapping[str, Any], source: str = '') -> Ticket:
     state = content['state_dict']
     family = None if FAMILY not in content else Family.from_content(content[FAMILY], state)
-    return Ticket(content['model'], state, Mask(content['mask']), content['meta'], family)
+    return Ticket(content['model'], state, Mask(content['mask']), content['meta'], family,
+                  source)

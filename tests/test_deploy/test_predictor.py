@@ -85,6 +85,24 @@ def test_labels_are_drawn_in_their_colours(street, picture):
         Predictor(small_ticket(), 'torch').draw(picture)
 
 
+def test_a_label_without_a_colour_is_named(street, picture):
+    meta = dict(street.meta['dataset_meta'], palette=[[0, 0, 0]])
+    short = Ticket(street.model, street.state_dict, street.mask,
+                   dict(street.meta, dataset_meta=meta))
+    with pytest.raises(TicketError, match='1 colours, and none for label'):
+        Predictor(short, 'torch').draw(picture)
+
+
+@pytest.mark.parametrize('numbers', [
+    dict(mean=['a']), dict(mean=[1, 2]), dict(std=[0, 0, 0]), dict(std=7), dict(mean=[[0]] * 3)])
+def test_numbers_that_normalise_nothing_are_refused(street, numbers):
+    settings = dict(street.model['data_preprocessor'], **numbers)
+    odd = Ticket(dict(street.model, data_preprocessor=settings), street.state_dict, street.mask,
+                 street.meta)
+    with pytest.raises(TicketError, match='normalises'):
+        Predictor(odd, 'torch')
+
+
 def test_torch_predicts_until_the_kernel_is_compiled(street, picture, monkeypatch):
     built, go_on = [False], threading.Event()
 

@@ -73,6 +73,22 @@ NAMED = dict(
         bbox_head=dict(type='mmdet.LDHead', num_classes=1, in_channels=3))))
 
 
+PROGRAM = '__import__("pathlib").Path("evaluated").touch()'
+
+
+@pytest.mark.parametrize('model', [
+    dict(type='mmdet.AnchorHead', num_classes=1, in_channels=1, bbox_coder=dict(
+        type='mmdet.CameraMotionCompensation', warp_mode=PROGRAM)),
+    dict(MODEL, test_cfg=dict(nms=dict(type=PROGRAM)))], ids=['built', 'predicting'])
+def test_nothing_that_a_ticket_says_is_evaluated(evil, model):
+    ticket = small_ticket()
+    Ticket(model, ticket.state_dict, ticket.mask, dict(ticket.meta, default_scope='mmdet')).save(
+        evil / 'ticket.pth')
+    with pytest.raises(TicketError, match=r'ticket.pth: .*cannot be built.*Remedy: '):
+        Ticket.load(evil / 'ticket.pth').build()
+    assert not (evil / 'evaluated').exists()
+
+
 @pytest.mark.parametrize('name', NAMED)
 def test_nothing_that_a_ticket_names_is_imported_or_read(evil, name):
     ticket_with(NAMED[name]).save(evil / 'ticket.pth')

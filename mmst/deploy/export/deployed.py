@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ...errors import TicketError
 from ...models.hrnas.ops import Ops, use_ops
+from ...settings.checks import as_number
 from ...tickets import Ticket
 from ..compact import CompactNetwork, compact, is_compact
 from .outputs import named_outputs
@@ -83,7 +84,30 @@ def smallest(ticket: Ticket) -> Ticket:
 
 
 def preprocessing(ticket: Ticket) -> dict[str, Any]:
-    """Return mean, deviation and order of colours that make an image the network's input."""
-    settings: dict[str, Any] = ticket.model.get('data_preprocessor') or {}
+    """Return mean, deviation and order of colours that make an image the network's input.
+
+    Raises:
+        TicketError: The ticket's own are no such numbers.
+    """
+    settings: Any = ticket.model.get('data_preprocessor') or {}
+    if not isinstance(settings, dict):
+        raise _unsound(ticket, 'data_preprocessor', settings)
+    for key in ('mean', 'std'):
+        numbers = settings.get(key)
+        if numbers is not None and not _are_numbers(numbers, positive=key == 'std'):
+            raise _unsound(ticket, f'data_preprocessor.{key}', numbers)
     keys = ('mean', 'std', 'bgr_to_rgb', 'rgb_to_bgr', 'to_rgb')
     return {key: settings[key] for key in keys if key in settings}
+
+
+def _are_numbers(values: Any, positive: bool) -> bool:
+    """Whether there is one number for all channels, or one for each of several."""
+    if not isinstance(values, (list, tuple)) or not values:
+        return False
+    numbers = list(map(as_number, values))
+    return all(number is not None and (number > 0 or not positive) for number in numbers)
+
+
+def _unsound(ticket: Ticket, key: str, value: Any) -> TicketError:
+    return TicketError(f'{ticket.source or "the ticket"}: its {key} is {value!r:.60}, which '
+                       'normalises no image. Remedy: take the ticket from the training run again.')

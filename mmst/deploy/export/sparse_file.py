@@ -2,6 +2,7 @@
 import io
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def from_content(path: str | Path, content: Any) -> Ticket:
     except Exception as error:  # another content than save_sparse writes
         raise TicketError(f'{path} is damaged: {" ".join(str(error).split())}. Remedy: export the '
                           'ticket again.') from error
-    return ticket
+    return replace(ticket, source=str(path))
 
 
 def with_index(content: Mapping[str, Any]) -> Mapping[str, Any]:

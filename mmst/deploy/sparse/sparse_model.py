@@ -2,6 +2,8 @@
 import copy
 import logging
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 
 from ...errors import config_error
 from ...search.copyable import copyable
-from ...settings.checks import check_number
+from ...settings.checks import check_flag, check_number
 from ...tickets import Ticket
 from ..open import open_ticket
 from .call import call
@@ -56,15 +58,19 @@ class SparseModel(nn.Module):
         self.threads = threads
         max_density = check_number('max_density', max_density, low=0, high=1,
                                    remedy='give a share of the weights, e.g. 0.5')
-        self.model = copy.deepcopy(copyable(model)).cpu()
-        self.model.eval()  # not chained: some toolboxes' backbones return nothing from it
-        self.channels = image_channels(self.model)
-        self.pattern: NaNPattern | None = None
-        if self.channels is not None:
-            self.pattern = NaNPattern(self.model)
-        self.blocks: dict[str, int] = sparsify(self.model, self.settings, max_density)
-        if self.channels is not None:
-            self.model.float()
+        check_flag('int8', int8)
+        if isinstance(model, SparseModel):
+            raise config_error('model', 'SparseModel', 'is sparse already', 'give the network or '
+                               'the ticket that it was made of')
+        with plain_defaults():
+            self.model = copy.deepcopy(copyable(model)).cpu()
+            self.model.eval()  # not chained: some toolboxes' backbones return nothing from it
+            self.channels = image_channels(self.model)
+            self.pattern: NaNPattern | None = None
+            if self.channels is not None:
+                self.model.float()
+                self.pattern = NaNPattern(self.model)
+            self.blocks: dict[str, int] = sparsify(self.model, self.settings, max_density)
         log_blocks(self.blocks, self.channels is not None)
         if int8 and not round_weights(self.model):
             raise config_error('int8', int8, 'no layer of the network runs by the sparse kernel',
@@ -81,7 +87,9 @@ class SparseModel(nn.Module):
         """
         if not isinstance(ticket, Ticket):
             ticket = open_ticket(str(ticket))
-        return cls(ticket.build(), **settings)
+        with plain_defaults():
+            network = ticket.build()
+        return cls(network, **settings)
 
     @property
     def threads(self) -> int:
@@ -130,6 +138,18 @@ class SparseModel(nn.Module):
     def train(self, mode: bool = True) -> 'SparseModel':
         """Stay in eval mode: there is nothing to train."""
         return super().train(False)
+
+
+@contextmanager
+def plain_defaults() -> Iterator[None]:
+    """Make new tensors float32 on the CPU inside the block, whatever the caller's defaults are."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device('cpu'):
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def log_blocks(blocks: dict[str, int], ours: bool) -> None:

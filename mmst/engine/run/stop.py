@@ -75,6 +75,8 @@ class StopSignals:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
             self.active, self.raised = True, None
+            if LAUNCHED in os.environ:  # torchrun gives its processes sessions of their own
+                die_with_parent()
             self._report, sys.unraisablehook = sys.unraisablehook, self._report_others
         return self
 
@@ -167,7 +169,7 @@ def call(command: Sequence[str], **settings: Any) -> int:
 
 
 def die_with_parent() -> None:
-    """Have a process that was just forked killed when its parent's thread ends (Linux only)."""
+    """Have this process killed when the thread that started it ends (Linux only)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 

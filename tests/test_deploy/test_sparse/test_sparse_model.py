@@ -1,6 +1,7 @@
 """Whole networks by the kernel, and without it."""
 import pytest
 import torch
+from c_projects import four_branches
 from small_nets import NarrowModel, input_image
 from sparse_nets import NarrowClassifier, assert_nan_passes, assert_same, needs_kernel, pruned
 from tiny import run
@@ -98,3 +99,26 @@ def test_torchs_number_of_threads_is_as_it_was_after_a_call(threads):
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@needs_kernel
+def test_the_callers_defaults_for_new_tensors_change_nothing(tmp_path):
+    ticket, x = four_branches(), input_image(1)
+    expected = SparseModel.from_ticket(ticket)(x)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device('meta'):
+            sparse = SparseModel.from_ticket(ticket)
+            assert torch.get_default_dtype() == torch.bfloat16 and torch.ones(1).is_meta
+    finally:
+        torch.set_default_dtype(before)
+    assert torch.equal(sparse(x), expected)
+
+
+def test_a_sparse_model_and_odd_flags_are_refused():
+    model = SparseModel(nn.Sequential(nn.ReLU()))
+    with pytest.raises(ConfigError, match='sparse already'):
+        SparseModel(model)
+    with pytest.raises(ConfigError, match='int8'):
+        SparseModel(nn.Sequential(nn.ReLU()), int8='x')

@@ -27,3 +27,26 @@ def test_a_checkpoint_s_predictions_are_drawn_by_the_task_s_own_means(tmp_path, 
     for sample in samples:
         picture = cv2.imdecode(np.frombuffer(sample.png, np.uint8), cv2.IMREAD_COLOR)
         assert picture.std() > 1
+
+
+def test_a_work_directory_s_data_are_not_unpickled_and_its_texts_not_evaluated(tmp_path):
+    cfg = short_run('cityscapes', tmp_path)
+    init_default_scope(cfg.default_scope)
+    path, made = tmp_path / 'epoch_1.pth', tmp_path / 'made'
+    torch.save(dict(state_dict=build_model(cfg).state_dict()), path)
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    (folder / 'a.png').write_bytes(f'cbuiltins\nopen\n(V{made}\nVw\ntR.'.encode())
+    cfg.val_dataloader.dataset = dict(
+        type='BaseSegDataset', data_root=str(tmp_path), img_suffix='.png', seg_map_suffix='.png',
+        data_prefix=dict(img_path='images', seg_map_path='images'),
+        metainfo=dict(classes=['a'], palette=[[0, 0, 0]]))
+    run = collect(write_run(tmp_path / 'run'))
+    for transform in (dict(type='LoadBiomedicalImageFromFile', decode_backend='pickle'),
+                      dict(type='mmpretrain.torchvision/ConvertImageDtype',
+                           dtype=f'float32 if open({str(made)!r}, "w") else 0')):
+        cfg.val_dataloader.dataset['pipeline'] = [transform]
+        data = dataclasses.replace(run, cfg=cfg, weights=path)
+        sample, = draw_samples(data, 1)
+        assert sample.png is None and 'its settings lead to' in sample.text
+    assert not made.exists()

@@ -21,8 +21,11 @@ META = [
     ('survivors', dict(a=[0.5])), ('survivors', dict(a=3)), ('survivors', [0, 1]),
     ('survivors', {3: [0]}), ('survivors', dict(a=[0, 10**30])), ('supernet', dict(macs=math.nan)),
     ('supernet', dict(params=-1)), ('supernet', 3), ('input_shape', [0, 8]),
-    ('input_shape', [8, 10**9]), ('input_shape', 8), ('input_shape', 'ab'), ('imports', [3]),
+    ('input_shape', [8, 10**9]), ('input_shape', [8]), ('input_shape', 8), ('input_shape', 'ab'), ('imports', [3]),
     ('imports', 'os'), ('default_scope', 3), ('settings', [3]), ('dataset_meta', 'a'),
+    ('dataset_meta', dict(classes=5)), ('dataset_meta', dict(classes=[['a']])),
+    ('dataset_meta', dict(palette=7)), ('dataset_meta', dict(palette=[['a']])),
+    ('dataset_meta', dict(palette=[[0, 0]])), ('dataset_meta', dict(palette=[[0, 0, 256]])),
     ('compacted', 3), ('compacted', dict(sparsity=math.nan))]
 
 
