@@ -33,6 +33,9 @@ _NAMES = {'runner_type': registry.RUNNERS, 'model_wrapper_cfg.type': registry.MO
 _LOOPS = ('None', 'ValLoop', 'TestLoop')
 #: Keys of ``env_cfg`` that mmengine reads.
 _ENVIRONMENT = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
+#: Sections that are read before others, their kinds and examples.
+_FORMS = (('env_cfg', dict, 'write env_cfg=dict(cudnn_benchmark=True)'),
+          ('default_scope', str, 'name a toolbox: default_scope=\'mmseg\''))
 #: Keys of ``auto_scale_lr`` that mmengine reads.
 _SCALING = ('enable', 'base_batch_size')
 #: How alike a name must be to that of a section to be taken for a slip of the pen.
@@ -50,6 +53,9 @@ def check_sections(cfg: Config, *required: str) -> None:
         for other in (other for other in cfg if _is_slip(cfg, other, name)):
             raise config_error(other, cfg[other], 'nothing reads a section of this name',
                                f'did you mean {name!r}?')
+    for name, kind, remedy in _FORMS:
+        if not isinstance(cfg.get(name) or kind(), kind):
+            raise config_error(name, cfg[name], f'must be a {kind.__name__}', remedy)
     for name in set(cfg.get('env_cfg') or ()) - set(_ENVIRONMENT):
         raise config_error(f'env_cfg.{name}', cfg.env_cfg[name], 'nothing reads it', suggestion(
             name, _ENVIRONMENT) or f'use one of {", ".join(_ENVIRONMENT)}')

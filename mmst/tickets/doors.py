@@ -36,7 +36,7 @@ _CHANGES = ((os, ('remove', 'unlink', 'rename', 'replace', 'rmdir', 'mkdir', 'li
 
 
 @contextmanager
-def closed_doors(folder: str | Path | None = None) -> Iterator[None]:
+def closed_doors(folder: str | Path | None = None) -> Iterator['Guard']:
     """Refuse such acts of this thread inside the block, but for those of modules on import.
 
     Classes of the toolboxes evaluate texts, read pickles, empty folders and fetch models that their
@@ -48,7 +48,7 @@ def closed_doors(folder: str | Path | None = None) -> Iterator[None]:
     Raises:
         TicketError: From inside, at the act.
     """
-    guard = _Guard(folder)
+    guard = Guard(folder)
     with ExitStack() as stack:
 
         def close(owner: Any, name: str, how: Callable[[Any, str], Any]) -> None:
@@ -68,16 +68,21 @@ def closed_doors(folder: str | Path | None = None) -> Iterator[None]:
         close(pickle, 'load', lambda *_: lambda file, **how: pickle.Unpickler(file, **how).load())
         close(pickle, 'loads', lambda *_: lambda data, **how: pickle.Unpickler(
             io.BytesIO(data), **how).load())
-        yield
+        yield guard
 
 
-class _Guard:
-    """Makes functions that refuse what the originals do, and knows when they may."""
+class Guard:
+    """Makes functions that refuse what the originals do, and knows when they may.
+
+    Attributes:
+        paused (bool): Whether acts are allowed for a while: what leads to them was checked.
+    """
 
     def __init__(self, folder: str | Path | None):
         self.folder = None if folder is None else Path(folder).resolve()
         self.thread = threading.get_ident()
         self.imports = _imports(sys._getframe())
+        self.paused = False
 
     def act(self, original: Any, name: str) -> Any:
 
@@ -141,7 +146,9 @@ class _Guard:
 
     def refuse(self, what: str) -> None:
         """Refuse an act of this thread, unless a module that is imported does it."""
-        if threading.get_ident() == self.thread and _imports(sys._getframe()) <= self.imports:
+        if self.paused or threading.get_ident() != self.thread:
+            return
+        if _imports(sys._getframe()) <= self.imports:
             raise TicketError(f'its settings lead to {what}, and a file may not ask for that')
 
 

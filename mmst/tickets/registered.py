@@ -16,7 +16,7 @@ from mmengine.registry import registry as mmengine_registry
 from mmengine.runner import CheckpointLoader
 
 from ..errors import TicketError, shorten
-from .doors import closed_doors
+from .doors import Guard, closed_doors
 
 #: Packages whose registries may be imported because a file names them.
 TOOLBOXES = ('mmengine', 'mmst', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
@@ -76,8 +76,9 @@ def only_registered(data: bool = False, folder: str | Path | None = None) -> Ite
     kinds = set(map(type, file_handlers.values())) - ({JsonHandler} if data else set())
     doors = [(Config, 'fromstring'), (CheckpointLoader, 'load_checkpoint'),
              *((kind, 'load_from_fileobj') for kind in kinds)]
-    read = _of_packages(Config.fromfile) if data else _close('fromfile')
     with ExitStack() as stack:
+        guard = stack.enter_context(closed_doors(folder))
+        read = _of_packages(Config.fromfile, guard) if data else _close('fromfile')
         stack.enter_context(patch.object(Config, 'fromfile', read))
         for owner, name in doors:
             stack.enter_context(patch.object(owner, name, _close(name)))
@@ -85,7 +86,6 @@ def only_registered(data: bool = False, folder: str | Path | None = None) -> Ite
             patch.object(mmengine_registry, 'get_object_from_string', lambda _: None))
         stack.enter_context(patch.object(mmengine_registry, 'import_module', _import))
         stack.enter_context(patch.object(Registry, 'get', _getter(Registry.get)))
-        stack.enter_context(closed_doors(folder))
         yield
 
 
@@ -158,7 +158,7 @@ def _getter(original: Callable[..., Any]) -> Callable[..., Any]:
     return get
 
 
-def _of_packages(fromfile: Callable[..., Config]) -> Callable[..., Config]:
+def _of_packages(fromfile: Callable[..., Config], guard: Guard) -> Callable[..., Config]:
     """Let configs of the installed toolboxes be read: mmpose's data sets name theirs."""
 
     def read(filename: Any, *args: Any, **kwargs: Any) -> Any:
@@ -167,7 +167,11 @@ def _of_packages(fromfile: Callable[..., Config]) -> Callable[..., Config]:
                  if name in sys.modules]
         if not any(home in place.parents for home in homes):
             raise TicketError(f'it would run {place.name}, which is no file of a toolbox')
-        return fromfile(filename, *args, **kwargs)
+        guard.paused = True  # a config is a program, and is copied before it is run
+        try:
+            return fromfile(filename, *args, **kwargs)
+        finally:
+            guard.paused = False
 
     return read
 
