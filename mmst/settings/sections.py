@@ -35,7 +35,8 @@ _LOOPS = ('None', 'ValLoop', 'TestLoop')
 _ENVIRONMENT = ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')
 #: Sections that are read before others, their kinds and examples.
 _FORMS = (('env_cfg', dict, 'write env_cfg=dict(cudnn_benchmark=True)'),
-          ('default_scope', str, 'name a toolbox: default_scope=\'mmseg\''))
+          ('default_scope', str, 'name a toolbox: default_scope=\'mmseg\''),
+          ('rehearsal', bool, 'use True or False'))
 #: Keys of ``auto_scale_lr`` that mmengine reads.
 _SCALING = ('enable', 'base_batch_size')
 #: How alike a name must be to that of a section to be taken for a slip of the pen.
@@ -133,7 +134,10 @@ def _check_shape(key: str, value: Any, hint: Any) -> None:
 def _is_slip(cfg: Config, name: str, section: str) -> bool:
     """Return whether a name is almost that of a section, and nothing else holds its value."""
     value, known = cfg[name], get_type_hints(Runner.__init__)
-    return (name not in known and isinstance(value, (dict, list, tuple)) and name[-1].isalpha()
-            and difflib.SequenceMatcher(None, name, section).ratio() > _ALIKE
-            and not any(item == value for key, item in leaves(cfg)
-                        if isinstance(item, type(value)) and not re.match(rf'{name}\b', key)))
+    # Two letters that have changed places make a short name less alike than a letter too few.
+    alike = sorted(name) == sorted(section) or (
+        difflib.SequenceMatcher(None, name, section).ratio() > _ALIKE)
+    return (alike and name not in known and name[-1].isalpha()
+            and isinstance(value, (dict, list, tuple, str, bool))
+            and not any(item == value or (isinstance(item, str) and str(value) in item)
+                        for key, item in leaves(cfg) if not re.match(rf'{name}\b', key)))

@@ -62,7 +62,8 @@ def _is_of_data(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     classes, palette = value.get('classes') or (), value.get('palette') or ()
-    return _are_names(classes) and isinstance(palette, (list, tuple)) and all(map(_is_colour, palette))
+    return (_are_names(classes) and isinstance(palette, (list, tuple))
+            and all(map(_is_colour, palette)))
 
 
 def _is_colour(value: Any) -> bool:
@@ -79,10 +80,11 @@ _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = dict(
     epoch=(_is_count, 'a number of epochs'), iter=(_is_count, 'a number of iterations'),
     step=(_is_count, 'a number of steps'),
     survivors=(_are_survivors, 'ascending numbers of units by group'),
-    supernet=(_are_costs, 'costs by name'), input_shape=(_is_size, 'a height and a width in pixels'),
+    supernet=(_are_costs, 'costs by name'),
+    input_shape=(_is_size, 'a height and a width in pixels'),
     imports=(_are_names, 'a list of names of modules'),
     default_scope=(lambda value: isinstance(value, str), 'the name of a toolbox'),
     settings=(lambda value: isinstance(value, dict), 'settings by name'),
-    dataset_meta=(_is_of_data, 'facts of the data: names of classes, colours of three numbers'),
+    dataset_meta=(_is_of_data, 'names of classes and colours of three numbers each'),
     compacted=(lambda value: isinstance(value, dict) and _is_share(value.get('sparsity', 0)),
                'facts of a compaction by name'))

@@ -128,7 +128,7 @@ class Guard:
     def unpickler(self, original: Any, name: str) -> Any:
         guard = self
 
-        class Refusing(original):
+        class Refusing(original):  # type: ignore[misc]
             """Finds no classes but those of arrays."""
 
             def find_class(self, module: str, name: str) -> Any:
@@ -139,10 +139,10 @@ class Guard:
         return Refusing
 
     def ours(self, path: Any) -> bool:
-        """Whether a file may be changed."""
+        """Return whether a file may be changed."""
         place = Path(os.fsdecode(path)).resolve()
-        return place == Path(os.devnull) or self.folder is not None and (
-            place == self.folder or self.folder in place.parents)
+        return place == Path(os.devnull) or (self.folder is not None
+                                             and place.is_relative_to(self.folder))
 
     def refuse(self, what: str) -> None:
         """Refuse an act of this thread, unless a module that is imported does it."""
@@ -162,13 +162,13 @@ def _imports(frame: FrameType | None) -> int:
 
 
 def _trusted(caller: FrameType) -> bool:
-    """Whether code is of those libraries that evaluate texts of their own: named tuples are."""
+    """Return whether code is of those libraries that evaluate texts of their own: named tuples are."""
     root = str(caller.f_globals.get('__name__')).partition('.')[0]
     return root in sys.stdlib_module_names or root in ('torch', 'numpy')
 
 
 def _calls(source: str | bytes) -> bool:
-    """Whether a text does more than look a name up."""
+    """Return whether a text does more than look a name up."""
     try:
         code = compile(source, '<text>', 'eval')
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -101,7 +101,7 @@ def preprocessing(ticket: Ticket) -> dict[str, Any]:
 
 
 def _are_numbers(values: Any, positive: bool) -> bool:
-    """Whether there is one number for all channels, or one for each of several."""
+    """Return whether there is one number for all channels, or one for each of several."""
     if not isinstance(values, (list, tuple)) or not values:
         return False
     numbers = list(map(as_number, values))
