@@ -162,7 +162,7 @@ def _imports(frame: FrameType | None) -> int:
 
 
 def _trusted(caller: FrameType) -> bool:
-    """Return whether code is of those libraries that evaluate texts of their own: named tuples are."""
+    """Return whether code is of libraries that evaluate texts of their own, as named tuples do."""
     root = str(caller.f_globals.get('__name__')).partition('.')[0]
     return root in sys.stdlib_module_names or root in ('torch', 'numpy')
 
