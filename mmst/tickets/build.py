@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..models.build import build_model
 from .bounded import bounding
-from .registered import check_settings, check_texts, only_registered
+from .registered import check_network, check_settings, only_registered
 
 
 def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
@@ -29,7 +29,7 @@ def build_network(cfg: Any, scope: str | None, state: Mapping[str, Tensor],
         Exception: Of the constructors of all toolboxes anything can come.
     """
     settings = check_settings(cfg, scope)
-    check_texts(settings)
-    with only_registered(), DefaultScope.overwrite_default_scope(scope), \
-            bounding(sum(value.numel() for value in state.values()), len(state), light):
-        return build_model(settings)
+    with only_registered(), DefaultScope.overwrite_default_scope(scope):
+        check_network(settings)
+        with bounding(sum(value.numel() for value in state.values()), len(state), light):
+            return build_model(settings)

@@ -11,7 +11,23 @@ from unittest.mock import patch
 
 from mmengine.config import Config, ConfigDict
 from mmengine.fileio.handlers import JsonHandler, file_handlers
-from mmengine.registry import Registry
+from mmengine.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    EVALUATOR,
+    HOOKS,
+    INFERENCERS,
+    LOOPS,
+    METRICS,
+    MODELS,
+    RUNNERS,
+    STRATEGIES,
+    TRANSFORMS,
+    VISBACKENDS,
+    VISUALIZERS,
+    DefaultScope,
+    Registry,
+)
 from mmengine.registry import registry as mmengine_registry
 from mmengine.runner import CheckpointLoader
 
@@ -20,10 +36,11 @@ from .doors import Guard, closed_doors
 
 #: Packages whose registries may be imported because a file names them.
 TOOLBOXES = ('mmengine', 'mmst', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
-#: A call in a text; mmcv's nms, for one, evaluates the name of its operator.
-_CALL = re.compile(r'[\w)\]}\'"]\s*\(')
 #: Entries with words for people, which nothing evaluates, as in ``person (sitting)``.
 _WORDS = ('classes', 'metainfo', 'dataset_meta')
+#: Registries of classes that are no part of a network.
+_OTHERS = (DATASETS, TRANSFORMS, DATA_SAMPLERS, METRICS, EVALUATOR, VISUALIZERS, VISBACKENDS, HOOKS,
+           LOOPS, RUNNERS, STRATEGIES, INFERENCERS)
 
 
 def check_settings(cfg: Any, scope: str | None) -> Any:
@@ -40,21 +57,26 @@ def check_settings(cfg: Any, scope: str | None) -> Any:
     return _without_files(cfg)
 
 
-def check_texts(cfg: Any) -> None:
-    """Refuse texts that read like a call of Python: toolboxes evaluate some when they predict.
+def check_network(cfg: Any) -> None:
+    """Refuse settings with which a network would do more than compute when it predicts.
+
+    Some of the toolboxes' networks evaluate texts then, or build data sets, which read pickles and
+    fetch files; no context is left that would keep them from it.
 
     Args:
         cfg: Plain data of a model.
 
     Raises:
-        TicketError: There is one.
+        TicketError: A text could call something, or a part is none of a network.
     """
     if isinstance(cfg, Mapping):
+        if isinstance(cfg.get('type'), str) and _is_other(cfg['type']):
+            raise TicketError(f'{cfg["type"]} is no part of a network')
         cfg = [item for key, item in cfg.items() if key not in _WORDS]
     if isinstance(cfg, (list, tuple)):
         for item in cfg:
-            check_texts(item)
-    elif isinstance(cfg, str) and _CALL.search(cfg):
+            check_network(item)
+    elif isinstance(cfg, str) and '(' in cfg:
         raise TicketError(f'the config has the text {shorten(cfg, 60)!r}, which reads like a call, '
                           'and toolboxes evaluate such texts')
 
@@ -129,6 +151,31 @@ def _check_scope(key: str, scope: Any) -> None:
     if scope is None or scope in TOOLBOXES or scope in _imported_scopes():
         return
     raise TicketError(f'{key} = {scope!r} is no toolbox, and nothing that a file names is imported')
+
+
+def _is_other(kind: str) -> bool:
+    """Return whether a name is registered as something else than a part of a network.
+
+    No name of the toolboxes is both. Those of parts are looked for first: the others would bring
+    their modules along.
+    """
+    default = DefaultScope.get_current_instance()
+    scope = None if default is None else default.scope_name
+    module = importlib.import_module(f'{scope}.registry') if scope in TOOLBOXES else None
+    own = [found for found in vars(module).values() if isinstance(found, Registry)
+           and _root(found) not in _OTHERS] if module is not None else []
+    return not any(_of_scope(registry, scope).get(kind) for registry in (MODELS, *own)) and any(
+        _of_scope(registry, scope).get(kind) for registry in _OTHERS)
+
+
+def _of_scope(registry: Registry, scope: str | None) -> Registry:
+    return registry.children.get(scope, registry)
+
+
+def _root(registry: Registry) -> Registry:
+    while registry.parent is not None:
+        registry = registry.parent
+    return registry
 
 
 def _imported_scopes() -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Configs that come with a file."""
 import copy
+import importlib
 
 import pytest
 from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
 
 from mmst.errors import TicketError
-from mmst.tickets.registered import check_settings, check_texts
+from mmst.tickets.registered import check_network, check_settings
 
 CFG = dict(type='mmst.Net', pretrained='a.pth', backbone=dict(
     type='ResNet', depth=18, checkpoint='b.pth', init_cfg=dict(type='Pretrained', checkpoint='c')),
@@ -34,12 +36,31 @@ def test_a_config_that_leads_out_of_the_toolboxes_is_refused(cfg):
         check_settings(cfg, 'mmst')
 
 
-@pytest.mark.parametrize('text', ['torch.load("a")', "__import__('os').system('x')", '[].clear ()'])
+@pytest.mark.parametrize('text', ['torch.load("a")', "__import__('os').system('x')",
+                                  '[].clear\\\n()'])
 def test_a_text_that_reads_like_a_call_is_refused(text):
     with pytest.raises(TicketError, match='reads like a call'):
-        check_texts(dict(type='Head', test_cfg=[dict(nms=dict(type=text))]))
+        check_network(dict(type='Head', test_cfg=[dict(nms=dict(type=text))]))
 
 
 def test_words_for_people_and_names_are_no_calls():
-    check_texts(dict(type='mmst.Net', mode='bilinear', act='torchvision/ReLU',
-                     metainfo=dict(classes=('person (sitting)', )), text='(optional) [a]'))
+    check_network(dict(type='mmst.Net', mode='bilinear', init_cfg=dict(type='Normal'),
+                     metainfo=dict(classes=('person (sitting)', )), text='[a] {b}'))
+
+
+@pytest.mark.parametrize('part', [
+    dict(type='mmpretrain.MNIST', data_root='x'), dict(type='LoadImageFromFile'),
+    dict(type='mmseg.IoUMetric'), dict(type='EMAHook'), dict(type='mmpretrain.ImageClassifier',
+                                                             x=[dict(type='DefaultSampler')])])
+def test_what_is_no_part_of_a_network_is_refused(part):
+    with pytest.raises(TicketError, match='is no part of a network'):
+        check_network(dict(type='ImageClassifier', prototype=dict(dataset=part)))
+
+
+@pytest.mark.parametrize('scope, kind', [
+    ('mmpose', 'MSRAHeatmap'), ('mmpretrain', 'Mixup'), ('mmseg', 'BN'), ('mmseg', 'nms'),
+    ('mmseg', 'SegDataPreProcessor')])
+def test_parts_of_networks_and_unknown_names_are_left_to_the_toolbox(scope, kind):
+    importlib.import_module(f'{scope}.registry')
+    with DefaultScope.overwrite_default_scope(scope):
+        check_network(dict(part=dict(type=kind)))
