@@ -66,10 +66,12 @@ def pytest_collection_modifyitems(items):
         if item.get_closest_marker('slow'):
             item.add_marker(pytest.mark.timeout(0) if os.environ.get('MMST_SLOW') == '1' else slow)
         by_turns = item.get_closest_marker('by_turns')
-        if by_turns and turn is not None and hasattr(item, 'callspec'):
+        if by_turns and turn is not None:
             turns, parameter = (*by_turns.args, None)[:2]
-            test = item.nodeid.partition('[')[0]
-            own = item.callspec.indices.get(parameter, turn) if parameter else seen[test]
+            cases = getattr(item, 'callspec', None)
+            # Tests of one case come by turns with others of that kind.
+            test = item.nodeid.partition('[')[0] if cases else turns
+            own = cases.indices.get(parameter, turn) if cases and parameter else seen[test]
             seen[test] += 1
             if (own - turn) % turns:
                 item.add_marker(pytest.mark.skip(reason='by turns: MMST_TURN=all runs all'))

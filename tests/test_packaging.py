@@ -125,6 +125,7 @@ print(mmst.__file__)
 '''
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.skipif(not find_compiler() or not instructions() >= LEVELS['x86-64-v3'],
                     reason='no C++ compiler, or no AVX2')
 def test_the_engine_of_a_wheel_needs_no_compiler(source, tmp_path):

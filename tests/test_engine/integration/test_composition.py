@@ -123,6 +123,7 @@ def test_compiled_steps_are_compiled_again_after_each_search(tmp_path):
         assert torch.allclose(parameter, others[name], atol=1e-5), name
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.skipif(not shutil.which('g++'), reason='inductor needs a C++ compiler')
 def test_steps_compiled_by_inductor_end_like_eager_ones(tmp_path):
     """Before a search and after it. Passes without a step would be compiled as well, for long."""
