@@ -268,7 +268,8 @@ class StudyRecord(JsonFile):
         return json.dumps(dict(run='a', seed=0, digest='d', metrics=dict(a=0.5)))
 
     def load(self, seals):
-        return read_record(self.folder, SimpleNamespace(key='a-seed0', digest='d'))
+        return read_record(self.folder, SimpleNamespace(
+            key='a-seed0', digest='d', seed=0, run=SimpleNamespace(name='a')))
 
 
 class RunRecord(JsonFile):

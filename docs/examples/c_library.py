@@ -88,6 +88,8 @@ class CTicket:
         return out
 
     def run(self, image, options, output):
+        if len(image) != self.info.channels or image.dtype not in (np.uint8, np.float32):
+            raise ValueError(f'the library takes {self.info.channels} channels of uint8 or float32')
         size = self.scratch(*image.shape[1:], options)
         scratch = np.empty(size, np.uint8)
         step = image.dtype.itemsize

@@ -18,6 +18,10 @@ from .shapes import ShapesOnly
 HW = tuple[int, int]
 
 
+#: What networks of all toolboxes raise where they cannot run on an image alone.
+CANNOT_RUN = (RuntimeError, ValueError, IndexError, TypeError, AttributeError, KeyError)
+
+
 @dataclass(frozen=True)
 class LayerCost:
     """Holds the cost of one layer for one image.

@@ -35,7 +35,8 @@ def _is_count(value: Any) -> bool:
     return number is not None and 0 <= number < _STEPS
 
 
-def _are_survivors(value: Any) -> bool:
+def are_survivors(value: Any) -> bool:
+    """Return whether these are ascending numbers of units by group."""
     return isinstance(value, dict) and all(
         isinstance(name, str) and isinstance(units, list) and _ascend(units)
         for name, units in value.items())
@@ -79,7 +80,7 @@ _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = dict(
     sparsity=(_is_share, 'a share between 0 and 1'),
     epoch=(_is_count, 'a number of epochs'), iter=(_is_count, 'a number of iterations'),
     step=(_is_count, 'a number of steps'),
-    survivors=(_are_survivors, 'ascending numbers of units by group'),
+    survivors=(are_survivors, 'ascending numbers of units by group'),
     supernet=(_are_costs, 'costs by name'),
     input_shape=(_is_size, 'a height and a width in pixels'),
     imports=(_are_names, 'a list of names of modules'),

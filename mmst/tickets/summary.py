@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from ..costs.cost import layer_costs, total
+from ..costs.cost import CANNOT_RUN, layer_costs, total
 from ..errors import TicketError, one_line
 from ..models.hrnas.widths import searched_parts
 from ..pruning.mask import Mask
@@ -46,7 +46,7 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
     network = ticket.build()
     try:
         costs = total(layer_costs(network, (height, width), ticket.mask))
-    except (RuntimeError, ValueError, IndexError) as error:
+    except CANNOT_RUN as error:
         raise TicketError(f'the network of the ticket takes no images of {height}x{width}: '
                           f'{one_line(error, 150)}. Remedy: take the ticket from the training run '
                           'again.') from error

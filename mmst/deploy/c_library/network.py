@@ -1,6 +1,7 @@
 """Writes a ticket's network for the C library."""
 from typing import Any
 
+from ...errors import TicketError
 from ...tickets import Ticket
 from ..export.deployed import preprocessing
 from ..sparse import SparseModel
@@ -25,6 +26,11 @@ def encode(ticket: Ticket, int8: bool = False) -> tuple[bytes, dict[str, Any]]:
     model = SparseModel.from_ticket(ticket)
     steps = list_steps(model.model, model.channels, Program(int8))
     settings = preprocessing(ticket)
+    for key in ('mean', 'std'):
+        if len(settings.get(key) or [0.]) not in (1, steps.channels):
+            raise TicketError(f'its data_preprocessor.{key} has {len(settings[key])} numbers, and '
+                              f'the network takes {steps.channels} channels. Remedy: train with one for '
+                              'each channel, or with none.')
     blob = steps.blob(model.settings.gap, settings.get('mean') or [0.],
                       settings.get('std') or [1.], _wants_bgr(ticket, steps.channels))
     kept = sum(int(t.count_nonzero()) for t in ticket.state_dict.values() if t.is_floating_point())

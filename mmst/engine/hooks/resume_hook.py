@@ -19,7 +19,7 @@ from ..run.position import Position, finish_epoch_first, read
 from ..run.resume import find_checkpoint
 from ..run.runner_views import find_hook
 from ..run.steps import counts_iterations, trains, validation_due
-from ..run.training_state import check_state
+from ..run.training_state import check_groups, check_state
 from ..run.work_dir import claim, run_id
 from ..run.work_dir_lock import release
 from .interval_hook import convert_resumed, drop_functions
@@ -82,6 +82,7 @@ class ResumeHook(Hook):
         if is_resumed(runner) and trains(runner):
             # Before anything of it is loaded: mmengine would stop half-way.
             check_state(checkpoint)
+            check_groups(checkpoint, getattr(runner.optim_wrapper, 'optimizer', None))
             self._position = read(checkpoint)
             adapt_to_epoch_length(runner, checkpoint)
 

@@ -18,6 +18,7 @@ from ...tickets.checkpoint_content import check_digests
 from ...tickets.content import FORMAT, refuse_sparse
 from . import work_dir
 from .resume import find_checkpoint
+from .training_state import check_state
 
 #: Entries that a resumed run reads besides the weights.
 TRAINING_STATE = ('meta', 'message_hub', 'optimizer')
@@ -156,6 +157,10 @@ def _check_training_state(path: str, content: Mapping[str, Any]) -> None:
         raise TicketError(f'{path} holds {kind}, no {absent[0]} to resume a run from. Remedy: '
                           'resume from a checkpoint (epoch_N.pth); to start a new run from these '
                           'weights use --cfg-options load_from=PATH.')
+    try:
+        check_state(content)
+    except TicketError as error:
+        raise TicketError(f'{path}: {error}') from None
 
 
 def _first_mismatch(message: str) -> str:

@@ -21,9 +21,12 @@ from ...tickets.registered import check_settings, only_registered
 from ..gallery import Column, prediction, segmentation_gallery
 from .collect import RunData
 from .legend import legend
+from .memory import more_memory
 
 #: Shorter side of a classified image, in pixels: its label is written into it.
 _SIZE = 320
+#: Bytes that a page's samples may take: those of a full-width network on Cityscapes' images.
+MEMORY = 6 << 30
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
                    if data.weights is None else 'validation set')
         return [Sample(None, f'The run has no {missing} to draw samples with.')]
     try:
-        with tempfile.TemporaryDirectory() as folder, only_registered(data=True, folder=folder):
+        with tempfile.TemporaryDirectory() as folder, more_memory(MEMORY), \
+                only_registered(data=True, folder=folder):
             return _draw(data.cfg, data, data.weights, count, Path(folder))
     except Exception as error:  # Data sets and models of any toolbox: anything can come.
         line = ' '.join(str(error).split())[:300]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ... import files
 from ...errors import TrainingError, config_error
+from ...settings.checks import as_number
 from ...version import __version__
 from ..machine import machine
 from .jobs import Job
@@ -31,7 +32,7 @@ def read_record(folder: Path, job: Job) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     record = _read(path)
-    if record is None or any(not isinstance(record.get(k), t) for k, t in _FIELDS.items()):
+    if record is None or not _is_sound(record, job):
         raise config_error('--records', str(path), 'is no record of a run',
                            'remove it: the run is done again')
     if record['digest'] != job.digest:
@@ -40,6 +41,29 @@ def read_record(folder: Path, job: Job) -> dict[str, Any] | None:
             f'{job.digest})', 'go back to its settings, give another folder, or let the run be '
             'done again with --rerun-changed')
     return record
+
+
+def _is_sound(record: Mapping[str, Any], job: Job) -> bool:
+    """Return whether a file's content is what a run of this job could have written."""
+    if any(not isinstance(record.get(k), t) for k, t in _FIELDS.items()):
+        return False
+    if (record['run'], record['seed']) != (job.run.name, job.seed):
+        return False
+    sparsity = record.get('sparsity')
+    counts = [record.get('classes_without_label'), record.get('seconds')]
+    for costs in (record.get('params') or {}, record.get('macs') or {}):
+        if not isinstance(costs, dict):
+            return False
+        counts += costs.values()
+    return (all(as_number(value) is not None for value in record['metrics'].values())
+            and (sparsity is None or 0 <= _number(sparsity) <= 1)
+            and all(value is None or _number(value) >= 0 for value in counts))
+
+
+def _number(value: Any) -> float:
+    """Return a finite number; -1 for anything else."""
+    found = as_number(value)
+    return -1. if found is None else found
 
 
 def write_record(folder: Path, job: Job, size: str, words: list[str],

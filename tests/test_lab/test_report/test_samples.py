@@ -1,5 +1,6 @@
 """Predictions of each task's networks."""
 import dataclasses
+import sys
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from report_runs import write_run
 from short_runs import short_run
 
 from mmst.engine.build import build_model
+from mmst.lab.report import samples as samples_module
 from mmst.lab.report.collect import collect
 from mmst.lab.report.samples import draw_samples
 
@@ -50,3 +52,16 @@ def test_a_work_directory_s_data_are_not_unpickled_and_its_texts_not_evaluated(t
         sample, = draw_samples(data, 1)
         assert sample.png is None and 'its settings lead to' in sample.text
     assert not made.exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='Linux bounds the memory')
+def test_images_of_any_size_are_not_made_for_a_work_directory(tmp_path, monkeypatch):
+    cfg = short_run('cityscapes', tmp_path)
+    init_default_scope(cfg.default_scope)
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=build_model(cfg).state_dict()), path)
+    cfg.val_dataloader.dataset.pipeline.insert(1, dict(type='Resize', scale=(20000, 20000)))
+    monkeypatch.setattr(samples_module, 'MEMORY', 512 << 20)
+    data = dataclasses.replace(collect(write_run(tmp_path / 'run')), cfg=cfg, weights=path)
+    sample, = draw_samples(data, 1)
+    assert sample.png is None and 'could not be drawn' in sample.text, sample.text

@@ -26,11 +26,15 @@ static int fail(const char *what) {
 
 int main(int count, char **arguments) {
   ticket *opened = NULL;
+  ticket_info info;
   int height, width, code, done;
   size_t bytes;
   if (count != 4) return fail("usage: label WEIGHTS IN.ppm OUT.pgm");
   code = ticket_open_file(arguments[1], 1, &opened);
   if (code) return fail(ticket_error(code));
+  ticket_describe(opened, &info);
+  if (info.channels != 3) return fail("the weights are not for pictures of three colours");
+  if (info.kind != TICKET_SEGMENTATION) return fail("the weights give no class of each pixel");
   unsigned char *pixels = read_ppm(arguments[2], &height, &width);
   if (!pixels) return fail("the picture is no binary PPM of 8 bits");
   const int options = TICKET_NORMALISE | TICKET_RESIZE;

@@ -18,10 +18,13 @@ class SparseEngine(Place):
         """Compile the network; see :meth:`Place.prepare`.
 
         Raises:
-            TicketError: The sparse engine has no compiled kernel.
+            TicketError: The sparse engine has no compiled kernel, or runs none of its blocks.
         """
         found = SparseModel(model, threads=self.threads)
-        if kernel() is None or not found.blocks['sparse']:
+        if kernel() is None:
             raise TicketError('the sparse engine has no compiled kernel for it. Remedy: install a '
                               'C++ compiler, e.g. g++, or give --device torch.')
+        if not found.blocks['sparse']:
+            raise TicketError('the sparse engine runs no block of the network: it has no search '
+                              'blocks of mmst, or dense ones alone. Remedy: give --device torch.')
         return Timed(found, {path: found.model.get_submodule(path) for path in paths})

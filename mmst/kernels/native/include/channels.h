@@ -4,7 +4,7 @@
 
 #if defined(__AVX512F__)
 constexpr int BYTES = 64;
-#elif defined(__AVX__) || (defined(__riscv_v_min_vlen) && __riscv_v_min_vlen >= 256)
+#elif defined(__AVX__)
 constexpr int BYTES = 32;
 #else
 constexpr int BYTES = 16;

@@ -1,0 +1,29 @@
+"""Records of runs may come from anybody."""
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from mmst.errors import ConfigError
+from mmst.lab.study.records import read_record
+
+JOB = SimpleNamespace(key='a-seed0', digest='d', seed=0, run=SimpleNamespace(name='a'))
+RECORD = dict(run='a', seed=0, digest='d', metrics=dict(mIoU=0.5), sparsity=0.9,
+              params=dict(supernet=9, searched=8, sparse=4), macs=dict(supernet=9), seconds=1.5,
+              classes_without_label=0)
+
+
+def test_the_record_of_a_run_is_read(tmp_path):
+    (tmp_path / 'a-seed0.json').write_text(json.dumps(RECORD))
+    assert read_record(tmp_path, JOB) == RECORD
+
+
+@pytest.mark.parametrize('odd', [
+    dict(metrics=dict(mIoU='x')), dict(metrics=dict(mIoU=None)), dict(metrics=dict(mIoU=[1])),
+    dict(metrics=dict(mIoU=True)), dict(sparsity=5), dict(sparsity='x'), dict(params='x'),
+    dict(params=dict(sparse='x')), dict(macs=[1]), dict(macs=dict(sparse=-1)), dict(seed=1),
+    dict(run='b'), dict(classes_without_label='x'), dict(seconds='x')], ids=str)
+def test_a_record_that_no_run_has_written_is_refused(tmp_path, odd):
+    (tmp_path / 'a-seed0.json').write_text(json.dumps(dict(RECORD, **odd)))
+    with pytest.raises(ConfigError, match='is no record of a run'):
+        read_record(tmp_path, JOB)
