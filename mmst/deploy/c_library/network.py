@@ -29,8 +29,8 @@ def encode(ticket: Ticket, int8: bool = False) -> tuple[bytes, dict[str, Any]]:
     for key in ('mean', 'std'):
         if len(settings.get(key) or [0.]) not in (1, steps.channels):
             raise TicketError(f'its data_preprocessor.{key} has {len(settings[key])} numbers, and '
-                              f'the network takes {steps.channels} channels. Remedy: train with one for '
-                              'each channel, or with none.')
+                              f'the network takes {steps.channels} channels. Remedy: train with '
+                              'one for each channel, or with one for all.')
     blob = steps.blob(model.settings.gap, settings.get('mean') or [0.],
                       settings.get('std') or [1.], _wants_bgr(ticket, steps.channels))
     kept = sum(int(t.count_nonzero()) for t in ticket.state_dict.values() if t.is_floating_point())
