@@ -5,6 +5,7 @@ from typing import Any
 
 from ..errors import TicketError
 from ..settings.checks import as_number, as_whole
+from .plain_data import as_plain_data
 
 #: Steps, and sides of images in pixels, are below.
 _STEPS, _PIXELS = 2**53, 2**16
@@ -57,6 +58,25 @@ def _are_costs(value: Any) -> bool:
 def _is_size(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2 and all(
         _is_count(side) and 0 < side < _PIXELS for side in value)
+
+
+def facts_of_data(metainfo: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a data set's facts as a ticket holds them: names of classes, colours of three numbers.
+
+    mmdet takes the name of a palette, too, and data sets of users' own number their classes; the
+    former is left out, the latter become names.
+
+    Args:
+        metainfo (Mapping): Of a data set.
+    """
+    facts = dict(as_plain_data(metainfo))
+    names = facts.get('classes')
+    if isinstance(names, (list, tuple)) and not _are_names(names):
+        facts['classes'] = [str(name) for name in names]
+    for key in ('classes', 'palette'):
+        if not _is_of_data({key: facts.get(key)}):
+            del facts[key]
+    return facts
 
 
 def _is_of_data(value: Any) -> bool:

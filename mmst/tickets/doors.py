@@ -33,6 +33,8 @@ _ACTS = ((os, 'system'), (os, 'popen'), (subprocess.Popen, '__init__'), (socket,
 #: Functions that change files. The arguments without names are their paths.
 _CHANGES = ((os, ('remove', 'unlink', 'rename', 'replace', 'rmdir', 'mkdir', 'link', 'symlink',
                   'truncate', 'chmod', 'chown')), (shutil, ('rmtree', 'move', 'copyfile')))
+#: Arguments by which a path is one of an open folder, and not of the current one.
+_OF_FOLDERS = ('dir_fd', 'src_dir_fd', 'dst_dir_fd')
 
 
 @contextmanager
@@ -60,22 +62,27 @@ def closed_doors(folder: str | Path | None = None) -> Iterator['Guard']:
         for owner, names in _CHANGES:
             for name in names:
                 close(owner, name, guard.change)
-        for owner in (builtins, io, os):
+        for owner in (builtins, io):
             close(owner, 'open', guard.opening)
+        close(os, 'open', guard.descriptor)
         for name in ('eval', 'exec'):
             close(builtins, name, guard.evaluation)
         close(pickle, 'Unpickler', guard.unpickler)
         close(pickle, 'load', lambda *_: lambda file, **how: pickle.Unpickler(file, **how).load())
         close(pickle, 'loads', lambda *_: lambda data, **how: pickle.Unpickler(
             io.BytesIO(data), **how).load())
-        yield guard
+        try:
+            yield guard
+        finally:
+            guard.paused = True  # a module that was imported inside may have kept a function
 
 
 class Guard:
     """Makes functions that refuse what the originals do, and knows when they may.
 
     Attributes:
-        paused (bool): Whether acts are allowed for a while: what leads to them was checked.
+        paused (bool): Whether acts are allowed for a while, as what leads to them was checked; at
+            the end of the block for good.
     """
 
     def __init__(self, folder: str | Path | None):
@@ -96,29 +103,42 @@ class Guard:
 
         def refusing(*args: Any, **kwargs: Any) -> Any:
             paths = [arg for arg in args if isinstance(arg, (str, bytes, os.PathLike))]
-            if not paths or not all(map(self.ours, paths)):
+            relative = any(kwargs.get(key) is not None for key in _OF_FOLDERS)
+            if not paths or relative or not all(map(self.ours, paths)):
                 self.refuse(name)
-            return original(*args, **kwargs)
+            before, self.paused = self.paused, True  # a tree goes by many acts
+            try:
+                return original(*args, **kwargs)
+            finally:
+                self.paused = before
 
         return refusing
 
     def opening(self, original: Any, name: str) -> Any:
 
         def refusing(file: Any, mode: Any = 'r', *args: Any, **kwargs: Any) -> Any:
-            # The second argument of os.open is a number.
-            writes = mode & _WRITING if isinstance(mode, int) else set(mode) & set('wax+')
-            if writes and not isinstance(file, int) and not self.ours(file):
+            if set(str(mode)) & set('wax+') and not isinstance(file, int) and not self.ours(file):
                 self.refuse('writing a file')
             return original(file, mode, *args, **kwargs)
 
         return refusing
 
+    def descriptor(self, original: Any, name: str) -> Any:
+
+        def refusing(path: Any, flags: int, *args: Any, **kwargs: Any) -> Any:
+            if flags & _WRITING and (kwargs.get('dir_fd') is not None or not self.ours(path)):
+                self.refuse('writing a file')
+            return original(path, flags, *args, **kwargs)
+
+        return refusing
+
     def evaluation(self, original: Any, name: str) -> Any:
 
-        def refusing(source: Any, space: Any = None, names: Any = None, /, **how: Any) -> Any:
+        def refusing(source: Any, globals: Any = None, locals: Any = None, /, **how: Any) -> Any:
             caller = sys._getframe(1)
             if isinstance(source, (str, bytes)) and not _trusted(caller) and _calls(source):
                 self.refuse(name)
+            space, names = how.pop('globals', globals), how.pop('locals', locals)
             if space is None:
                 space, names = caller.f_globals, names or caller.f_locals
             return original(source, space, space if names is None else names, **how)
@@ -144,11 +164,13 @@ class Guard:
         return place == Path(os.devnull) or (self.folder is not None
                                              and place.is_relative_to(self.folder))
 
+    def watches(self) -> bool:
+        """Return whether this thread's acts are to be refused now."""
+        return not self.paused and threading.get_ident() == self.thread
+
     def refuse(self, what: str) -> None:
         """Refuse an act of this thread, unless a module that is imported does it."""
-        if self.paused or threading.get_ident() != self.thread:
-            return
-        if _imports(sys._getframe()) <= self.imports:
+        if self.watches() and _imports(sys._getframe()) <= self.imports:
             raise TicketError(f'its settings lead to {what}, and a file may not ask for that')
 
 

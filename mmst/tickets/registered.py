@@ -3,6 +3,7 @@ import importlib
 import inspect
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,6 +37,12 @@ from .doors import Guard, closed_doors
 
 #: Packages whose registries may be imported because a file names them.
 TOOLBOXES = ('mmengine', 'mmst', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
+#: One after the other: functions of the whole process are replaced meanwhile.
+_LOCK = threading.RLock()
+#: A class's, with or without its toolbox; mmcv evaluates some types.
+_NAME = re.compile(r'[\w./-]+')
+#: Keys of files with weights.
+_FILES = re.compile('checkpoint|ckpt|pretrained|prototype')
 #: Entries with words for people, which nothing evaluates, as in ``person (sitting)``.
 _WORDS = ('classes', 'metainfo', 'dataset_meta')
 #: Registries of classes that are no part of a network.
@@ -70,8 +77,10 @@ def check_network(cfg: Any) -> None:
         TicketError: A text could call something, or a part is none of a network.
     """
     if isinstance(cfg, Mapping):
-        if isinstance(cfg.get('type'), str) and _is_other(cfg['type']):
-            raise TicketError(f'{cfg["type"]} is no part of a network')
+        kind, scope = cfg.get('type'), cfg.get('_scope_')
+        if isinstance(kind, str) and (not _NAME.fullmatch(kind) or _is_other(kind) or (
+                scope is not None and _is_other(f'{scope}.{kind}'))):
+            raise TicketError(f'{shorten(kind, 60)!r} is no part of a network')
         cfg = [item for key, item in cfg.items() if key not in _WORDS]
     if isinstance(cfg, (list, tuple)):
         for item in cfg:
@@ -94,20 +103,27 @@ def only_registered(data: bool = False, folder: str | Path | None = None) -> Ite
             that lie in the toolboxes' own packages. Defaults to False.
         folder (str | Path, optional): Where files may be written.
     """
-    # Attributes of classes only: modules that are first imported inside may keep their imports.
     kinds = set(map(type, file_handlers.values())) - ({JsonHandler} if data else set())
     doors = [(Config, 'fromstring'), (CheckpointLoader, 'load_checkpoint'),
              *((kind, 'load_from_fileobj') for kind in kinds)]
-    with ExitStack() as stack:
+    # One build at a time: the second one would put back what the first one has replaced.
+    with _LOCK, ExitStack() as stack:
         guard = stack.enter_context(closed_doors(folder))
-        read = _of_packages(Config.fromfile, guard) if data else _close('fromfile')
-        stack.enter_context(patch.object(Config, 'fromfile', read))
+
+        def replace(owner: Any, name: str, by: Callable[..., Any]) -> None:
+            """Replace a function for this thread alone."""
+            original = getattr(owner, name)
+            stack.enter_context(patch.object(owner, name, lambda *args, **kwargs: (
+                by if guard.watches() else original)(*args, **kwargs)))
+
+        # Attributes of classes only: modules that are first imported inside may keep their imports.
+        replace(Config, 'fromfile',
+                _of_packages(Config.fromfile, guard) if data else _close('fromfile'))
         for owner, name in doors:
-            stack.enter_context(patch.object(owner, name, _close(name)))
-        stack.enter_context(
-            patch.object(mmengine_registry, 'get_object_from_string', lambda _: None))
-        stack.enter_context(patch.object(mmengine_registry, 'import_module', _import))
-        stack.enter_context(patch.object(Registry, 'get', _getter(Registry.get)))
+            replace(owner, name, _close(name))
+        replace(mmengine_registry, 'get_object_from_string', lambda _: None)
+        replace(mmengine_registry, 'import_module', _import)
+        replace(Registry, 'get', _getter(Registry.get))
         yield
 
 
@@ -134,9 +150,13 @@ def _check_names(settings: Mapping[Any, Any]) -> None:
 
 def _entry(key: Any, value: Any) -> Any:
     """Return an entry of a config, None where it names a file; initializers lose those of files."""
-    names_file = isinstance(value, str) and re.search('checkpoint|ckpt|pretrained', str(key))
+    names_file = isinstance(value, str) and _FILES.search(str(key))
     if (names_file and key != 'type') or key == 'pretrained':
         return None
+    backend = value.get('backend', 'local') if isinstance(value, dict) else 'local'
+    if key in ('backend_args', 'file_client_args') and backend != 'local':
+        raise TicketError(f'{key} has the backend {backend!r}, and only local files are read: '
+                          'others import and contact what they name')
     if key == 'init_cfg':
         return [item for item in value if not _reads_file(item)] if isinstance(value, list) else (
             None if _reads_file(value) else value)
@@ -210,9 +230,8 @@ def _of_packages(fromfile: Callable[..., Config], guard: Guard) -> Callable[...,
 
     def read(filename: Any, *args: Any, **kwargs: Any) -> Any:
         place = Path(filename).resolve()
-        homes = [Path(sys.modules[name].__file__ or '').resolve().parent for name in TOOLBOXES
-                 if name in sys.modules]
-        if not any(home in place.parents for home in homes):
+        files = [getattr(sys.modules.get(name), '__file__', None) for name in TOOLBOXES]
+        if not any(Path(file).resolve().parent in place.parents for file in files if file):
             raise TicketError(f'it would run {place.name}, which is no file of a toolbox')
         guard.paused = True  # a config is a program, and is copied before it is run
         try:

@@ -1,13 +1,14 @@
 """Configs that come with a file."""
 import copy
 import importlib
+import threading
 
 import pytest
-from mmengine.config import ConfigDict
-from mmengine.registry import DefaultScope
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope, Registry, registry
 
 from mmst.errors import TicketError
-from mmst.tickets.registered import check_network, check_settings
+from mmst.tickets.registered import check_network, check_settings, only_registered
 
 CFG = dict(type='mmst.Net', pretrained='a.pth', backbone=dict(
     type='ResNet', depth=18, checkpoint='b.pth', init_cfg=dict(type='Pretrained', checkpoint='c')),
@@ -40,7 +41,7 @@ def test_a_config_that_leads_out_of_the_toolboxes_is_refused(cfg):
                                   '[].clear\\\n()'])
 def test_a_text_that_reads_like_a_call_is_refused(text):
     with pytest.raises(TicketError, match='reads like a call'):
-        check_network(dict(type='Head', test_cfg=[dict(nms=dict(type=text))]))
+        check_network(dict(type='Head', test_cfg=[dict(nms=dict(name=text))]))
 
 
 def test_words_for_people_and_names_are_no_calls():
@@ -64,3 +65,55 @@ def test_parts_of_networks_and_unknown_names_are_left_to_the_toolbox(scope, kind
     importlib.import_module(f'{scope}.registry')
     with DefaultScope.overwrite_default_scope(scope):
         check_network(dict(part=dict(type=kind)))
+
+
+@pytest.mark.parametrize('part', [
+    dict(type='RefCocoDataset', _scope_='mmdet'),
+    dict(type='mmengine.x if 0 else [[0 for NMSop.__class_getitem__ in [torch.hub.os.system]]]')])
+def test_a_type_of_another_toolbox_or_no_name_is_no_part_either(part):
+    importlib.import_module('mmdet.registry')
+    with DefaultScope.overwrite_default_scope('mmpretrain'), \
+            pytest.raises(TicketError, match='is no part of a network'):
+        check_network(dict(type='ImageClassifier', prototype=dict(dataset=part)))
+
+
+@pytest.mark.parametrize('key', ['backend_args', 'file_client_args'])
+def test_backends_that_import_or_contact_what_they_name_are_refused(key):
+    with pytest.raises(TicketError, match=f"{key} has the backend 'memcached'"):
+        check_settings(dict(dataset=dict(pipeline=[{key: dict(
+            backend='memcached', server_list_cfg='', client_cfg='', sys_path='x')}])), None)
+    local = dict(dataset={key: dict(backend='local')}, other={key: None})
+    assert check_settings(local, None) == local
+
+
+def test_builds_in_several_threads_leave_everything_as_it_was():
+    before = [open, Registry.get, Config.fromfile, get_object_from_string()]
+
+    def build():
+        for _ in range(20):
+            with only_registered():
+                assert get_object_from_string()('torch.nn.Linear') is None
+
+    threads = [threading.Thread(target=build) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert before == [open, Registry.get, Config.fromfile, get_object_from_string()]
+
+
+def test_other_threads_read_configs_meanwhile(tmp_path):
+    (tmp_path / 'config.py').write_text('a = 1')
+    found = []
+    with only_registered():
+        thread = threading.Thread(target=lambda: found.append(
+            Config.fromfile(tmp_path / 'config.py').a))
+        thread.start()
+        thread.join()
+        with pytest.raises(TicketError):
+            Config.fromfile(tmp_path / 'config.py')
+    assert found == [1]
+
+
+def get_object_from_string():
+    return registry.get_object_from_string

@@ -16,6 +16,7 @@ from ...registry import HOOKS
 from ...settings.checks import check_flag, check_size
 from ...settings.shape import DEFAULT_SHAPE
 from ...tickets import Ticket, summarize
+from ...tickets.check_meta import facts_of_data
 from ...tickets.described import check_described, model_config
 from ...tickets.imports import listed_imports
 from ...tickets.plain_data import as_plain_data
@@ -159,7 +160,7 @@ class TicketHook(IntervalHook):
             survivors=search.survivors if search else {},
             supernet=search.supernet if search else None, input_shape=self.input_shape,
             default_scope=runner.default_scope.scope_name,
-            dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', {}),
+            dataset_meta=facts_of_data(getattr(runner.train_dataloader.dataset, 'metainfo', {})),
             seed=runner.seed, imports=listed_imports(runner.cfg),
             versions=dict(mmst=__version__, torch=torch.__version__, mmengine=mmengine.__version__))
         Ticket.from_model(evaluated_model(runner), described_model(runner), mask,

@@ -97,7 +97,7 @@ def _are_tensors(value: Any) -> bool:
 
 def _is_mask(value: Any) -> bool:
     return isinstance(value, Mapping) and all(
-        _are_tensors(value.get(part) or {}) for part in ('kept', 'values'))
+        _are_tensors(value.get(part)) for part in ('kept', 'values'))
 
 
 def _is_search(value: Any) -> bool:

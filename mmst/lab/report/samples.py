@@ -13,6 +13,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, VISUALIZERS, init_default_scope
 from torch import nn
 
+from ...errors import TicketError
 from ...models.build import build_model
 from ...openmmlab.safe_checkpoints import safe_load
 from ...settings.parts import leaves
@@ -57,9 +58,12 @@ def draw_samples(data: RunData, count: int) -> list[Sample]:
             return _draw(data.cfg, data, data.weights, count, Path(folder))
     except Exception as error:  # Data sets and models of any toolbox: anything can come.
         line = ' '.join(str(error).split())[:300]
+        remedy = ('draw them with mmst visualize, which trusts your config'
+                  if isinstance(error, TicketError) else
+                  'make the report from the folder that the run was started in, with its data in '
+                  'place')
         return [Sample(None, f'Samples could not be drawn ({type(error).__name__}: {line}). '
-                       'Remedy: make the report from the folder that the run was started in, with '
-                       'its data in place.')]
+                       f'Remedy: {remedy}.')]
 
 
 def _draw(cfg: Config, data: RunData, weights: Path, count: int, folder: Path) -> list[Sample]:

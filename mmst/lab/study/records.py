@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import files
 from ...errors import TrainingError, config_error
-from ...settings.checks import as_number
+from ...settings.checks import as_number, is_flag
 from ...version import __version__
 from ..machine import machine
 from .jobs import Job
@@ -55,7 +55,8 @@ def _is_sound(record: Mapping[str, Any], job: Job) -> bool:
         if not isinstance(costs, dict):
             return False
         counts += costs.values()
-    return (all(as_number(value) is not None for value in record['metrics'].values())
+    metrics = record['metrics'].values()  # NaN is a score, of a class without labels
+    return (all(isinstance(value, (int, float)) and not is_flag(value) for value in metrics)
             and (sparsity is None or 0 <= _number(sparsity) <= 1)
             and all(value is None or _number(value) >= 0 for value in counts))
 

@@ -18,6 +18,12 @@ def test_the_record_of_a_run_is_read(tmp_path):
     assert read_record(tmp_path, JOB) == RECORD
 
 
+def test_a_score_may_be_no_number(tmp_path):
+    odd = dict(RECORD, metrics=dict(mIoU=0.5, pole=float('nan')))
+    (tmp_path / 'a-seed0.json').write_text(json.dumps(odd))
+    assert read_record(tmp_path, JOB)['metrics']['mIoU'] == 0.5
+
+
 @pytest.mark.parametrize('odd', [
     dict(metrics=dict(mIoU='x')), dict(metrics=dict(mIoU=None)), dict(metrics=dict(mIoU=[1])),
     dict(metrics=dict(mIoU=True)), dict(sparsity=5), dict(sparsity='x'), dict(params='x'),
