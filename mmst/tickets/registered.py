@@ -23,9 +23,11 @@ from mmengine.registry import (
     MODELS,
     RUNNERS,
     STRATEGIES,
+    TASK_UTILS,
     TRANSFORMS,
     VISBACKENDS,
     VISUALIZERS,
+    WEIGHT_INITIALIZERS,
     DefaultScope,
     Registry,
 )
@@ -182,8 +184,12 @@ def _is_other(kind: str) -> bool:
     default = DefaultScope.get_current_instance()
     scope = None if default is None else default.scope_name
     module = importlib.import_module(f'{scope}.registry') if scope in TOOLBOXES else None
+    # Registries of other roots than mmengine's hold parts of networks, too, e.g. mmpose's codecs.
+    roots = [found for found in vars(sys.modules['mmengine.registry']).values()
+             if isinstance(found, Registry)
+             and found not in (MODELS, TASK_UTILS, WEIGHT_INITIALIZERS)]
     own = [found for found in vars(module).values() if isinstance(found, Registry)
-           and _root(found) not in _OTHERS] if module is not None else []
+           and _root(found) not in roots] if module is not None else []
     return not any(_of_scope(registry, scope).get(kind) for registry in (MODELS, *own)) and any(
         _of_scope(registry, scope).get(kind) for registry in _OTHERS)
 

@@ -18,7 +18,7 @@ SHORT = ('--epochs', '1')
 def write(path, data, more):
     """The tiny config with a few lines more."""
     write_config(path, data)
-    path.write_text(path.read_text() + more)
+    path.write_text(f'{path.read_text()}\n{more}')
     return str(path)
 
 

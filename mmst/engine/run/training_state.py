@@ -2,7 +2,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mmengine.optim import _ParamScheduler
+from mmengine.optim import ConstantParamScheduler
 from torch import Tensor
 
 from ...errors import TicketError
@@ -87,7 +87,7 @@ def _are_schedules(value: Any) -> bool:
         return all(map(_are_schedules, value.values()))
     return isinstance(value, list) and all(
         isinstance(state, Mapping) and not any(
-            callable(getattr(_ParamScheduler, str(name), None)) for name in state)
+            callable(getattr(ConstantParamScheduler, str(name), None)) for name in state)
         for state in value)
 
 
