@@ -150,11 +150,13 @@ def load(name: str) -> ModuleType:
     """Import the module of a subcommand, and with it torch and its other needs."""
     for text in NO_NEWS:
         warnings.filterwarnings('ignore', text)
-    gc.disable()  # What is imported stays: to pass over it a thousand times took a fifth of it.
+    collects = gc.isenabled()
+    gc.disable()  # What is imported stays: collections would pass over it time and again.
     try:
         return importlib.import_module(f'{__package__}.{name}')
     finally:
-        gc.enable()
+        if collects:
+            gc.enable()
 
 
 def make_parser(name: str, prog: str) -> Parser:

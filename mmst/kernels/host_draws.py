@@ -56,8 +56,11 @@ def host_draws(default: bool) -> Iterator[Callable[[], bool]]:
 
 
 def living_generators() -> list[Any]:
-    """Return all generators of the process that something refers to, each once."""
-    if gc.get_freeze_count():  # what somebody has frozen is in no list
+    """Return all generators of the process that something refers to, each once.
+
+    Objects that somebody has set aside by ``gc.freeze`` are in no list; they are taken back.
+    """
+    if gc.get_freeze_count():
         gc.unfreeze()
     # Of millions of objects: calls from C. By the objects that refer to them, as torch's are not
     # tracked.
