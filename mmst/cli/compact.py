@@ -12,8 +12,8 @@ from ..settings.shape import first_shape, input_shape
 
 def run(args: argparse.Namespace) -> None:
     """Compact, compare, save, print."""
-    stem, extension = osp.splitext(args.ticket)
-    out = args.out or f'{stem}_compact{extension}'
+    extension = osp.splitext(args.ticket)[1].replace('.sparse', '.pth')
+    out = args.out or f'{args.stem}_compact{extension}'
     ticket = open_ticket(args.ticket)
     files.replaceable(out)
     shape = check_shape(args.shape)

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
         other = next(path for path in args.tables if path.suffix != '.json')
         raise config_error('TABLE', str(other), 'is no table of a study, and others are',
                            'give tables alone, or tickets alone')
-    folder = args.out or args.tables[0].parent
+    folder = args.out or Path(args.stem).parent
     if not tables:
         paths = draw_tickets(args, folder)
     elif args.metric is None and args.shape is None:

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     """Write, check, say how well they agree."""
     check(args)
     ticket = at_level(open_ticket(args.ticket), args)
-    out = args.out or osp.splitext(args.ticket)[0] + ENDINGS[args.format]
+    out = args.out or args.stem + ENDINGS[args.format]
     if args.format == 'c':
         write_c(ticket, out, args.int8)
         return

@@ -6,12 +6,15 @@ import os.path as osp
 from glob import escape, glob
 
 from ..errors import config_error
+from ..settings.ticket_names import names_ticket, shipped_tickets
 from .places import STUDIES
 
 #: Arguments of all subcommands that name files to read, with the file that each asks for.
 FILES = dict(ticket='a ticket.pth', tickets='tickets', checkpoint='a ticket or a checkpoint',
              file='a ticket.pth', from_checkpoint='the last epoch_N.pth of the run',
              neck_ticket='the ticket.pth of the neck', tables='tables of studies')
+#: Those that tickets' names may stand for.
+NAMED = tuple(name for name in FILES if name != 'from_checkpoint')
 
 
 def check_given_files(args: argparse.Namespace) -> None:
@@ -23,7 +26,8 @@ def check_given_files(args: argparse.Namespace) -> None:
     for name, wanted in FILES.items():
         value = getattr(args, name, None)
         for path in value if isinstance(value, list) else [value]:
-            if path is not None and not osp.isfile(path) and not _is_found_elsewhere(str(path)):
+            if path is not None and not osp.isfile(path) and not (
+                    _is_found_elsewhere(str(path)) or (name in NAMED and names_ticket(str(path)))):
                 _refuse(name, str(path), wanted)
     study = getattr(args, 'study', None)
     if study is not None and not osp.isfile(study) and not osp.isfile(STUDIES / f'{study}.py'):
@@ -66,5 +70,8 @@ def _refuse(name: str, path: str, wanted: str) -> None:
                    if osp.isfile(file))
     near = difflib.get_close_matches(osp.basename(path), there, n=1, cutoff=0.7)
     near = near or [name for name in there if name == 'ticket.pth']
-    meant = f', e.g. {osp.join(folder, near[0])}' if near else ''
+    known = shipped_tickets() if name in NAMED else ()
+    named = difflib.get_close_matches(path, known, n=1, cutoff=0.7)
+    meant = (f', e.g. {osp.join(folder, near[0])}' if near else
+             f', or the name {named[0]!r} of one that comes with mmst' if named else '')
     raise config_error(name.replace('_', '-'), path, problem, f'give the path of {wanted}{meant}')

@@ -138,9 +138,11 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
         return module.main(words)
     from .complete_arguments import complete
     from .ending import end_in_one_line  # it brings all of mmengine
+    from .named_tickets import find_named
 
     def action() -> int | None:
         complete(args, parser)
+        find_named(args, name)
         return module.run(args)
 
     return end_in_one_line(prog, action)

@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import config_error
+from ..settings.ticket_names import HUB, shipped_tickets
 from ..tickets import Ticket, hub
 from .open import open_ticket
 from .predictor import Predictor
-
-#: Tickets that come with the package.
-SHIPPED = Path(__file__).parent / 'shipped'
 
 
 def load(name: str | Path, revision: str | None = None, engine: str = 'auto', threads: int = 1,
@@ -34,16 +32,21 @@ def load(name: str | Path, revision: str | None = None, engine: str = 'auto', th
 
 def find_ticket(name: str | Path, revision: str | None = None, **options: Any) -> Ticket:
     """Return the ticket of a name; arguments and errors as of :func:`load`."""
+    if str(name).startswith(HUB) or Path(name).is_dir():
+        return Ticket.from_pretrained(name, revision, **options)
+    return open_ticket(str(find_file(name)))
+
+
+def find_file(name: str | Path, revision: str | None = None, **options: Any) -> Path:
+    """Return the file of a ticket's name; arguments and errors as of :func:`load`."""
     text, path = str(name), Path(name)
-    if text.startswith(hub.SCHEME):
-        return Ticket.from_pretrained(text, revision, **options)
-    if path.is_dir():
-        return Ticket.from_pretrained(path)
+    if text.startswith(HUB) or path.is_dir():
+        return hub.find(text, revision, **options)
     if path.is_file():
-        return open_ticket(text)
-    shipped = {file.stem: file for file in sorted(SHIPPED.glob('*.sparse'))}
+        return path
+    shipped = shipped_tickets()
     if text in shipped:
-        return open_ticket(str(shipped[text]))
+        return shipped[text]
     near = difflib.get_close_matches(text, shipped, n=1)
     meant = f' (did you mean {near[0]!r}?)' if near else ''
     raise config_error('name', text, f'no ticket, file or folder of this name{meant}',

@@ -14,11 +14,10 @@ from typing import Any
 from .. import files
 from ..errors import TicketError
 from ..optional import need
+from ..settings.ticket_names import HUB, SHARED
 from .model_card import model_card
 
-TICKET, FACTS, CARD = 'ticket.safetensors', 'ticket.json', 'README.md'
-#: The beginning that names of the hub may have.
-SCHEME = 'hf:'
+FACTS, CARD = 'ticket.json', 'README.md'
 
 
 def write_facts(folder: str | Path, facts: Mapping[str, Any], name: str | None = None) -> None:
@@ -49,16 +48,16 @@ def find(source: str | Path, revision: str | None = None, **options: Any) -> Pat
         ConfigError: huggingface_hub is not installed.
     """
     text = str(source)
-    if not text.startswith(SCHEME) and Path(text).is_dir():
-        path = Path(text, TICKET)
+    if not text.startswith(HUB) and Path(text).is_dir():
+        path = Path(text, SHARED)
         if path.is_file():
             return path
-        raise TicketError(f'{text}: the folder has no {TICKET}. Remedy: give one that '
+        raise TicketError(f'{text}: the folder has no {SHARED}. Remedy: give one that '
                           'save_pretrained has written.')
-    name, at, given = text.removeprefix(SCHEME).partition('@')
+    name, at, given = text.removeprefix(HUB).partition('@')
     hub = _hub()
     with _one_line(text):
-        return Path(hub.hf_hub_download(name, TICKET, revision=revision or (given if at else None),
+        return Path(hub.hf_hub_download(name, SHARED, revision=revision or (given if at else None),
                                         **options))
 
 
@@ -78,12 +77,12 @@ def push(folder: str | Path, repository: str, private: bool | None = None,
         ConfigError: huggingface_hub is not installed.
     """
     hub = _hub()
-    name = repository.removeprefix(SCHEME)
+    name = repository.removeprefix(HUB)
     api = hub.HfApi(library_name='mmst', **options)
     with _one_line(repository):
         api.create_repo(name, private=private, exist_ok=True)
         found = api.upload_folder(repo_id=name, folder_path=folder, revision=revision,
-                                  allow_patterns=[TICKET, FACTS, CARD],
+                                  allow_patterns=[SHARED, FACTS, CARD],
                                   commit_message='A ticket of mmst')
         return str(found.repo_url if hasattr(found, 'repo_url') else found)
 
@@ -103,7 +102,7 @@ def _one_line(name: str) -> Iterator[None]:
          'check the name; for a private one: hf auth login'),
         (errors.RevisionNotFoundError, 'it has no such revision', 'give a branch, a tag or a '
          'commit of it'),
-        (errors.RemoteEntryNotFoundError, f'it has no {TICKET}', 'give a repository that '
+        (errors.RemoteEntryNotFoundError, f'it has no {SHARED}', 'give a repository that '
          'push_to_hub has written'),
         ((errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled), 'the hub cannot be '
          'reached, and no copy was kept', 'connect to the network once, or '

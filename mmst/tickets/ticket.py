@@ -14,6 +14,7 @@ from ..models.hrnas.coordinate_order import convert
 from ..pruning.mask import Mask
 from ..search.graph.described import describe_channels
 from ..settings.shape import DEFAULT_SHAPE
+from ..settings.ticket_names import HUB, SHARED
 from . import hub
 from .check_meta import check_meta
 from .content import FAMILY, check_digest, check_format, encode, read
@@ -121,7 +122,7 @@ class Ticket:
         if facts is None:
             facts = summarize(self, self.meta.get('input_shape') or DEFAULT_SHAPE,
                               self.meta.get('supernet'))
-        self.save(Path(folder, hub.TICKET))
+        self.save(Path(folder, SHARED))
         hub.write_facts(folder, facts, name)
 
     @classmethod
@@ -154,9 +155,9 @@ class Ticket:
             TicketError: The hub does not take it.
             ConfigError: safetensors or huggingface_hub is not installed.
         """
-        name = repository.removeprefix(hub.SCHEME)
+        name = repository.removeprefix(HUB)
         with TemporaryDirectory() as folder:
-            self.save_pretrained(folder, facts, f'{hub.SCHEME}{name}')
+            self.save_pretrained(folder, facts, f'{HUB}{name}')
             return hub.push(folder, name, **options)
 
     @classmethod

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import mmst
-from mmst.deploy.load import SHIPPED
 from mmst.errors import ConfigError
 from mmst.lab.scenes import generate
+from mmst.settings.ticket_names import SHIPPED
 
 #: Validation images of the card's second figure, generated alone.
 IMAGES = 8
