@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ...models.hrnas.attention import Attention
+from .take import take
 
 
 class TokenMixer(nn.Module):
@@ -34,9 +35,9 @@ class TokenMixer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         grid = x.shape[2:]
         tokens = x.flatten(2)
-        chosen = _rows(tokens, self.encoder_rows)
+        chosen = take(tokens, self.encoder_rows)
         memory = self.encoder(chosen, chosen, tokens)
-        return self.decoder(_rows(memory, self.decoder_rows), self.queries, memory).unflatten(
+        return self.decoder(take(memory, self.decoder_rows), self.queries, memory).unflatten(
             2, grid)
 
 
@@ -80,13 +81,6 @@ class CompactAttention(Attention):
         self.query, self.key = (nn.Linear(dim, inner, bias=False) for _ in range(2))
         self.value, self.out = nn.Linear(dim, values, False), nn.Linear(values, dim, False)
         self.scale = scale
-
-
-def _rows(x: Tensor, rows: Sequence[int]) -> Tensor:
-    if list(rows) == list(range(x.shape[1])):
-        return x
-    # Not x[:, rows], which ONNX writes as a GatherND.
-    return x.index_select(1, torch.tensor(rows, device=x.device))
 
 
 def _below(shapes: Mapping[str, Sequence[int]], prefix: str) -> dict[str, Sequence[int]]:

@@ -161,3 +161,15 @@ def test_the_whole_supernet_has_few_nodes(tmp_path, transformer, most):
     written = make_model(network, torch.zeros(2, 3, 64, 64), ['output'], OnnxSettings(17),
                          lambda step: None)
     assert len(written.graph.node) <= most
+
+
+@pytest.mark.parametrize('settings', [dict(opset=17, compact=True), dict(opset=17)], ids=str)
+def test_no_channels_are_gathered_and_below_opset_18_no_axes_are_resized(tmp_path, network,
+                                                                        settings):
+    """Which pnnx would read as something else."""
+    export_onnx(network, tmp_path / 'x.onnx', settings=OnnxSettings(**settings))
+    nodes = onnx.load(tmp_path / 'x.onnx').graph.node
+    kinds = {node.op_type for node in nodes}
+    assert 'Gather' not in kinds and {'Split', 'Resize'} <= kinds
+    assert not any(a.name == 'axes' for node in nodes if node.op_type == 'Resize'
+                   for a in node.attribute)

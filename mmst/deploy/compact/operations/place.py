@@ -2,6 +2,7 @@
 import torch
 
 from ..channels import Channels
+from ..take import put
 from ..writer import Part
 from .checks import MOST_CHANNELS, check_places, check_same, check_whole
 from .operation import Operation
@@ -37,9 +38,4 @@ class Place(Operation):
         return padded
 
     def run(self, inputs, settings, size):
-        x = inputs[0]
-        order = [len(settings['index'])] * settings['channels']
-        for j, channel in enumerate(settings['index']):
-            order[channel] = j
-        padded = torch.cat([x, x.new_zeros(x.shape[0], 1, *x.shape[2:])], dim=1)
-        return padded.index_select(1, torch.tensor(order, device=x.device))
+        return put(inputs[0], settings['index'], settings['channels'])

@@ -2,6 +2,7 @@
 import torch
 
 from ..channels import Channels
+from ..take import take
 from ..writer import Part
 from .checks import check_places
 from .operation import Operation
@@ -35,5 +36,4 @@ class Select(Operation):
         return padder.own_layout(node)
 
     def run(self, inputs, settings, size):
-        x = inputs[0]
-        return x.index_select(1, torch.tensor(settings['index'], device=x.device))
+        return take(inputs[0], settings['index'])

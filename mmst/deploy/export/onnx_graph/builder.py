@@ -1,5 +1,6 @@
 """Collects the nodes and constants of an ONNX graph."""
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 from torch import Tensor
+
+from ...compact.take import runs
 
 #: Opsets from which on an operator is there, or takes sizes of some axes alone.
 LAYER_NORM, ATTENTION, RESIZE_AXES = 17, 23, 18
@@ -108,6 +111,18 @@ class GraphBuilder:
         scales = self.constant(np.array([1, 1, 2, 2], np.float32))
         return self.add('Resize', x, '', scales, mode='nearest', nearest_mode='floor',
                         coordinate_transformation_mode='asymmetric')
+
+    def take(self, x: str, index: Sequence[int], width: int) -> str:
+        """Take entries of axis 1, of ``width``: they are split off as runs where none repeats."""
+        found = runs(index)
+        if found is None:
+            return self.add('Gather', x, self.constant(list(index)), axis=1)
+        bounds = sorted({0, *(bound for run in found for bound in run), width})
+        parts = dict(zip(bounds, self.node(
+            'Split', x, self.constant([b - a for a, b in pairwise(bounds)]), axis=1,
+            outputs=len(bounds) - 1), strict=False))
+        taken = [parts[begin] for begin, _ in found]
+        return taken[0] if len(taken) == 1 else self.add('Concat', *taken, axis=1)
 
     def matmul(self, x: str, weight: Tensor) -> str:
         """Multiply by the weight (out, in) of a linear layer."""

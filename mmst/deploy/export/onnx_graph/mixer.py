@@ -88,7 +88,7 @@ def _together(to: GraphBuilder, x: str, weights: Sequence[Tensor]) -> list[str]:
 
 
 def _rows(to: GraphBuilder, x: str, rows: Sequence[int], every: Sequence[int]) -> str:
-    return x if list(rows) == list(every) else to.add('Gather', x, to.constant(list(rows)), axis=1)
+    return x if list(rows) == list(every) else to.take(x, rows, len(every))
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -3,8 +3,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ...compact.graph import Node
+from ...compact.take import order_of_put
 from .builder import GraphBuilder
 from .joined import MIXCONV, SAME
 from .mixer import write_mixer
@@ -97,16 +99,16 @@ def _mean(to: GraphBuilder, node: Node, inputs: Sequence[str], known: Known) -> 
 
 
 def _place(to: GraphBuilder, node: Node, inputs: Sequence[str], known: Known) -> str:
-    index = node.settings['index']
-    order = [len(index)] * node.settings['channels']  # the channel of zeros
-    for j, channel in enumerate(index):
-        order[channel] = j
-    padded = to.add('Pad', inputs[0], to.constant([0, 0, 0, 0, 0, 1, 0, 0]))
-    return to.add('Gather', padded, to.constant(order), axis=1)
+    index, width = node.settings['index'], node.settings['channels']
+    if len(index) == width:
+        return to.take(inputs[0], order_of_put(index, width), width)
+    # Not Pad, which converters know of heights and widths alone.
+    zeros = to.conv(inputs[0], torch.zeros(width - len(index), len(index), 1, 1), None)
+    return to.take(to.add('Concat', zeros, inputs[0], axis=1), order_of_put(index, width), width)
 
 
 def _select(to: GraphBuilder, node: Node, inputs: Sequence[str], known: Known) -> str:
-    return to.add('Gather', inputs[0], to.constant(node.settings['index']), axis=1)
+    return to.take(inputs[0], node.settings['index'], known.inputs_shapes[0][0])
 
 
 def _bias(to: GraphBuilder, node: Node, inputs: Sequence[str], known: Known) -> str:

@@ -15,7 +15,8 @@ def to_sparse(model: onnx.ModelProto) -> int:
     for tensor in graph.initializer:
         value = numpy_helper.to_array(tensor)
         places = np.flatnonzero(value)
-        if value.dtype.kind != 'f' or value.size < SMALL or len(places) > DENSEST * value.size:
+        if value.dtype.kind != 'f' or value.size < SMALL or not (
+                0 < len(places) <= DENSEST * value.size):
             kept.append(tensor)
             continue
         values = numpy_helper.from_array(value.reshape(-1)[places], tensor.name)
