@@ -18,6 +18,7 @@ from .penalty import L1Penalty
 from .result import SearchResult, describe_removal
 from .scales import REDUCTIONS, penalty_terms
 from .surgery import Companions, Cut
+from .survivors import check_survivors
 from .target import TOLERANCE, SearchTarget, adapt_factor, check_target, limit_removal, round_counts
 from .unit_group import UnitGroup
 from .units import find_again, find_units, module_path
@@ -103,7 +104,11 @@ class Searcher:
         return self.base_rho * self.rho_factor
 
     def begin(self, model: nn.Module, state: Mapping[str, Any] | None = None) -> None:
-        """Note the units of ``model`` before the first search, or continue from ``state``."""
+        """Note the units of ``model`` before the first search, or continue from ``state``.
+
+        Raises:
+            TicketError: The state is of a network of other sizes.
+        """
         groups = find_units(model)
         if state is None or state.get('unit', 'macs') != self.costs.unit:
             self.mean_macs = mean_macs(self.costs.unit_costs(model, groups))
@@ -111,6 +116,7 @@ class Searcher:
             self.supernet = self.costs(model)
             self.survivors = {name: list(range(len(group))) for name, group in groups.items()}
             return
+        check_survivors(state['survivors'], groups)
         if state.get('unit', 'macs') == self.costs.unit:
             self.mean_macs = state['mean_macs']
         # The run may have got another kind of target since.

@@ -48,7 +48,8 @@ def _ascend(units: list[Any]) -> bool:
         before < after for before, after in itertools.pairwise(units))
 
 
-def _are_costs(value: Any) -> bool:
+def are_costs(value: Any) -> bool:
+    """Return whether these are numbers by name, none of them negative."""
     if not isinstance(value, dict):
         return False
     numbers = [as_number(cost) for cost in value.values() if cost is not None]
@@ -101,7 +102,7 @@ _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = dict(
     epoch=(_is_count, 'a number of epochs'), iter=(_is_count, 'a number of iterations'),
     step=(_is_count, 'a number of steps'),
     survivors=(are_survivors, 'ascending numbers of units by group'),
-    supernet=(_are_costs, 'costs by name'),
+    supernet=(are_costs, 'costs by name'),
     input_shape=(_is_size, 'a height and a width in pixels'),
     imports=(_are_names, 'a list of names of modules'),
     default_scope=(lambda value: isinstance(value, str), 'the name of a toolbox'),

@@ -7,6 +7,7 @@ from torch import nn
 
 from ..errors import TicketError
 from ..search.surgery import Cut
+from ..search.survivors import check_survivors
 from ..search.units import find_units
 from .ticket import Ticket
 
@@ -38,6 +39,8 @@ def rewind(ticket: Ticket, point: Ticket) -> Ticket:
 def shrink(network: nn.Module, before: Survivors, after: Survivors) -> None:
     """Remove, in place, the units of ``before`` that are not among those of ``after``."""
     groups = find_units(network)
+    if before:
+        check_survivors(before, groups)
     for name, index in positions(before, after).items():
         if name in groups and len(index) < len(groups[name]):
             groups[name].keep(torch.tensor(index, dtype=torch.long), Cut())

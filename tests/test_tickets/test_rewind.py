@@ -157,3 +157,12 @@ def test_a_point_that_was_not_saved_is_refused_with_those_that_were(searched):
 def test_epochs_that_make_no_sense_are_refused(tmp_path, epochs):
     with pytest.raises(MMSTError, match=r'RewindHook.epochs.*Remedy'):
         run(tmp_path, 2, custom_hooks=[dict(type='mmst.RewindHook', epochs=epochs)])
+
+
+def test_a_point_whose_survivors_are_not_its_networks_is_refused(searched):
+    ticket, point = files(searched, 1)
+    survivors = point.meta['survivors']
+    name = next(iter(survivors))
+    survivors[name] = [*survivors[name], survivors[name][-1] + 1]
+    with pytest.raises(TicketError, match='list of survivors has'):
+        rewind(ticket, point)

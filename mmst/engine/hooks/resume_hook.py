@@ -17,9 +17,10 @@ from ..run.elastic import adapt_to_epoch_length, note_epoch_length
 from ..run.events import events, happened
 from ..run.position import Position, finish_epoch_first, read
 from ..run.resume import find_checkpoint
-from ..run.runner_views import find_hook
+from ..run.runner_views import find_hook, unwrap
+from ..run.state_fits import check_groups, check_moments, check_schedules
 from ..run.steps import counts_iterations, trains, validation_due
-from ..run.training_state import check_groups, check_state
+from ..run.training_state import check_state
 from ..run.work_dir import claim, run_id
 from ..run.work_dir_lock import release
 from .interval_hook import convert_resumed, drop_functions
@@ -82,7 +83,10 @@ class ResumeHook(Hook):
         if is_resumed(runner) and trains(runner):
             # Before anything of it is loaded: mmengine would stop half-way.
             check_state(checkpoint)
-            check_groups(checkpoint, getattr(runner.optim_wrapper, 'optimizer', None))
+            optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
+            check_groups(checkpoint, optimizer)
+            check_moments(checkpoint, optimizer, unwrap(runner))
+            check_schedules(checkpoint, runner.param_schedulers)
             self._position = read(checkpoint)
             adapt_to_epoch_length(runner, checkpoint)
 

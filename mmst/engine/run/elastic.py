@@ -38,7 +38,7 @@ def adapt_to_epoch_length(runner: Runner, checkpoint: dict[str, Any]) -> None:
     states, schedulers = checkpoint.get('param_schedulers'), runner.param_schedulers
     if isinstance(states, list) and isinstance(schedulers, list):
         checkpoint['param_schedulers'] = [
-            state if state['by_epoch'] else _convert_state(scheduler, state, before, now)
+            state if scheduler.by_epoch else _convert_state(scheduler, state, before, now)
             for scheduler, state in zip(schedulers, states, strict=False)]
 
 

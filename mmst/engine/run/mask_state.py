@@ -2,7 +2,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ...errors import TicketError
 from ...pruning.mask import Mask
@@ -48,7 +48,7 @@ def restore(in_force: MaskInForce, model: nn.Module, averages: SinceReturn | Non
     if loaded.get(MASK) is not None:
         kept = with_new_kinds(loaded[MASK]['kept'], weights, model)
         in_force.put(check_mask(kept, weights))
-        for name, value in loaded[MASK]['values'].items():
+        for name, value in check_values(loaded[MASK]['values'], weights).items():
             in_force.holder.masks[weights[name]]['value'] = value.to(weights[name].device)
     if loaded.get(RETURNED) is not None:
         in_force.holder.returned = restore_returned(loaded[RETURNED], weights, averages)
@@ -69,6 +69,20 @@ def restore_returned(saved: Any, weights: Weights, averages: SinceReturn | None)
     if averages is not None:
         averages.begin(weights, returned, share)
     return returned
+
+
+def check_values(values: Mapping[str, Tensor], weights: Weights) -> Mapping[str, Tensor]:
+    """Return the values under a checkpoint's mask, which belong to the weights to prune.
+
+    Raises:
+        TicketError: Naming the first that belongs to none, or does not fit.
+    """
+    for name, value in values.items():
+        if name not in weights or value.shape != weights[name].shape:
+            raise TicketError(f'the checkpoint\'s {MASK} has values of {name}, which are those of no '
+                              'weight that is pruned. Remedy: resume from the checkpoint before '
+                              'it.')
+    return values
 
 
 def check_mask(tensors: Any, weights: Weights) -> Mask:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...errors import TicketError
 from ...settings.checks import as_number, as_whole
-from ...tickets.check_meta import are_survivors
+from ...tickets.check_meta import are_costs, are_survivors
 
 _HUB = ('log_scalars', 'runtime_info', 'resumed_keys')
 
@@ -35,24 +35,6 @@ def check_state(checkpoint: Mapping[str, Any]) -> None:
     for key, is_sound in _PARTS.items():
         if checkpoint.get(key) is not None and not is_sound(checkpoint[key]):
             raise _state_error(key)
-
-
-def check_groups(checkpoint: Mapping[str, Any], optimizer: Any) -> None:
-    """Refuse a checkpoint whose optimizer has more or fewer groups of parameters than the run's.
-
-    Args:
-        checkpoint (Mapping): As a run writes it.
-        optimizer (Optimizer, optional): Of the run; None where it has several.
-
-    Raises:
-        TicketError: It has.
-    """
-    found = (checkpoint.get('optimizer') or {}).get('param_groups')
-    if optimizer is not None and found is not None and len(found) != len(optimizer.param_groups):
-        raise TicketError(
-            f'the checkpoint cannot be resumed from: its optimizer has {len(found)} groups of '
-            f'parameters, and the config\'s has {len(optimizer.param_groups)}. Remedy: resume with '
-            'the run\'s own optim_wrapper, or take the weights alone, by load_from.')
 
 
 def _check_optimizer(key: str, content: Any) -> None:
@@ -104,8 +86,11 @@ def _is_search(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
     numbers = [value.get(name) for name in ('rho_factor', 'mean_macs')]
-    return are_survivors(value.get('survivors') or {}) and all(
-        number is None or as_number(number) is not None for number in numbers)
+    costs, last = value.get('supernet'), value.get('last_search')
+    return (are_survivors(value.get('survivors') or {})
+            and all(number is None or as_number(number) is not None for number in numbers)
+            and (costs is None or are_costs(costs))
+            and (last is None or (as_whole(last) or 0) >= 0 and as_whole(last) is not None))
 
 
 _PARTS: dict[str, Callable[[Any], bool]] = dict(

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from mmst.engine.run.training_state import check_groups, check_state
+from mmst.engine.run.training_state import check_state
 from mmst.errors import TicketError
 
 
@@ -11,11 +11,11 @@ def checkpoint(optimizer):
     return dict(meta=dict(epoch=1, iter=2, seed=0), message_hub=hub, optimizer=optimizer)
 
 
-def adam(groups=1):
+def adam():
     """An optimizer that has made a step."""
-    weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(groups)]
-    optimizer = torch.optim.Adam([dict(params=[weight]) for weight in weights])
-    sum(weight.sum() for weight in weights).backward()
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.Adam([weight])
+    weight.sum().backward()
     optimizer.step()
     return optimizer
 
@@ -44,16 +44,10 @@ def test_states_that_no_optimizer_writes_are_refused(key, change, several):
         check_state(checkpoint(dict(critic=state) if several else state))
 
 
-def test_another_number_of_groups_is_refused_by_name():
-    check_groups(checkpoint(adam(2).state_dict()), adam(2))
-    with pytest.raises(TicketError, match="2 groups of parameters, and the config's has 1"):
-        check_groups(checkpoint(adam(2).state_dict()), adam(1))
-    check_groups(checkpoint({}), None)
-
-
 @pytest.mark.parametrize('part', [
     dict(mmst_search=5), dict(mmst_search=dict(survivors=dict(a=[1, 0]))),
-    dict(mmst_search=dict(mean_macs='x')), dict(mmst_search=dict(rho_factor=float('nan'))),
+    dict(mmst_search=dict(mean_macs='x')), dict(mmst_search=dict(supernet=5)),
+    dict(mmst_search=dict(last_search='x')), dict(mmst_search=dict(last_search=-1)), dict(mmst_search=dict(rho_factor=float('nan'))),
     dict(mmst_mask=5), dict(mmst_mask=dict(values=dict(a=5))), dict(mmst_epoch_length='x'),
     dict(mmst_epoch_length=0), dict(param_schedulers=5), dict(param_schedulers=[5]),
     dict(param_schedulers=[dict(step=5)]), dict(param_schedulers=dict(critic=[dict(step=5)])),
