@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,20 +36,49 @@ def write_bytes(path: str | Path, data: bytes, own: bool = False) -> None:
         TrainingError: The disk is full or does not allow it, or ``path`` is a device, a pipe, a
             socket or a folder; it is as it was.
     """
-    path = Path(path) if own and os.path.islink(path) else replaceable(path)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    write_together({path: data}, own)
+
+
+def write_together(contents: Mapping[str | Path, bytes], own: bool = False) -> None:
+    """Write files that belong together: all of them, or none, nor folders for them.
+
+    Args:
+        contents (Mapping): Path to content; the first is named where none can be written.
+        own (bool): As in :func:`write_bytes`.
+
+    Raises:
+        TrainingError: As :func:`write_bytes`.
+    """
+    written: dict[Path, Path] = {}
+    made: list[Path] = []
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        for name, data in contents.items():
+            path = Path(name) if own and os.path.islink(name) else replaceable(name)
+            written[path] = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+            made += (folder for folder in (path.parent, *path.parent.parents)
+                     if not folder.exists())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(written[path], data)
+        for path, temporary in written.items():
+            os.replace(temporary, path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for temporary in written.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        # The deepest first; one that has got a file stays.
+        for folder in sorted(made, key=lambda found: -len(found.parts)):
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(path, 'wb') as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_text(path: str | Path, limit: int = SMALL) -> str:

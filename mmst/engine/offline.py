@@ -152,9 +152,9 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
     summary = dict(summarize(result, shape, ticket.meta.get('supernet')), metrics=metrics,
                    before_last_prune=None, zeros=_share_of_zeros(result), **without_label(runner))
     if is_main_process():
-        result.save(out)
         text = json.dumps(summary, indent=2, default=str)
-        files.write_bytes(Path(out).with_suffix('.json'), text.encode())
+        files.write_together({out: result.encoded(Path(out).suffix),
+                              Path(out).with_suffix('.json'): text.encode()})
         print(f'ticket: {out}\n{ticket_table(summary)}', flush=True)
     return summary
 

@@ -40,8 +40,7 @@ def write_curve(levels: Sequence[Level], metric: str, caption: str, name: str,
     written = {f'{name}.{ending}': data
                for ending, data in _pictures(found, metric, caption).items()}
     written[f'{name}.csv'] = _as_csv(found, metric)
-    for file, data in written.items():
-        files.write_bytes(folder / file, data)
+    files.write_together({folder / file: data for file, data in written.items()})
     return [folder / file for file in written]
 
 

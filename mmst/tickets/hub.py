@@ -20,18 +20,21 @@ from .model_card import model_card
 FACTS, CARD = 'ticket.json', 'README.md'
 
 
-def write_facts(folder: str | Path, facts: Mapping[str, Any], name: str | None = None) -> None:
-    """Write ``ticket.json`` and the model card.
+def write_folder(folder: str | Path, ticket: bytes, facts: Mapping[str, Any],
+                 name: str | None = None) -> None:
+    """Write the ticket, ``ticket.json`` and the model card: all three or none.
 
     Args:
-        folder (str | Path): It holds the ticket.
+        folder (str | Path): Made where there is none.
+        ticket (bytes): As safetensors.
         facts (Mapping): As :func:`~mmst.tickets.summary.summarize` gives them; ``metrics``, and
             ``milliseconds`` with ``machine``, where they are known.
         name (str, optional): That the card's snippet loads. Defaults to the folder.
     """
     text = json.dumps(facts, indent=2, default=str)
-    files.write_bytes(Path(folder, FACTS), text.encode())
-    files.write_bytes(Path(folder, CARD), model_card(facts, name or str(folder)).encode())
+    files.write_together({
+        Path(folder, SHARED): ticket, Path(folder, FACTS): text.encode(),
+        Path(folder, CARD): model_card(facts, name or str(folder)).encode()})
 
 
 def find(source: str | Path, revision: str | None = None, **options: Any) -> Path:

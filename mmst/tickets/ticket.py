@@ -101,9 +101,16 @@ class Ticket:
             path (str | Path): ``FILE.pth`` or ``FILE.safetensors``.
             own (bool): As in :func:`mmst.files.write_bytes`.
         """
+        files.write_bytes(path, self.encoded(Path(path).suffix), own)
+
+    def encoded(self, suffix: str) -> bytes:
+        """Return the bytes of its file.
+
+        Args:
+            suffix (str): ``'.safetensors'``, or of a file by torch.
+        """
         family = None if self.family is None else self.family.to_content()
-        data = encode(self.model, self.state_dict, self.mask, self.meta, Path(path).suffix, family)
-        files.write_bytes(path, data, own)
+        return encode(self.model, self.state_dict, self.mask, self.meta, suffix, family)
 
     def save_pretrained(self, folder: str | Path, facts: Mapping[str, Any] | None = None,
                         name: str | None = None) -> None:
@@ -118,12 +125,10 @@ class Ticket:
         Raises:
             ConfigError: safetensors is not installed.
         """
-        Path(folder).mkdir(parents=True, exist_ok=True)
         if facts is None:
             facts = summarize(self, self.meta.get('input_shape') or DEFAULT_SHAPE,
                               self.meta.get('supernet'))
-        self.save(Path(folder, SHARED))
-        hub.write_facts(folder, facts, name)
+        hub.write_folder(folder, self.encoded(Path(SHARED).suffix), facts, name)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, revision: str | None = None,

@@ -8,9 +8,13 @@ import pytest
 from mmengine.runner import Runner
 from tiny import Probe
 
+import mmst
+from mmst.deploy.c_library import write_project
 from mmst.engine.run.resume import find_checkpoint
 from mmst.errors import TrainingError
 from mmst.files import write_bytes
+from mmst.lab.scenes import generate
+from mmst.lab.study.write import write_results
 from mmst.tickets import Ticket
 
 MIB = 2**20
@@ -108,6 +112,31 @@ def test_a_limit_on_the_size_of_files_is_reported(limit, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob('*.tmp'))
     assert find_checkpoint(kills.WORK).endswith('epoch_2.pth')
     assert train(resume=True).epoch == 4
+
+
+def write_study(folder):
+    row = dict(run='d.a', label='a', seeds=[0], metrics=dict(mIoU=dict(
+        mean=50., min=50., max=50., values=[50.])), paper=dict(mIoU=None), costs=dict.fromkeys(
+            ('sparsity', 'params', 'macs_dense', 'macs_density', 'macs_layers')))
+    section = dict(title='S', curves={}, metrics=['mIoU'], rows=[row])
+    write_results(dict(study='t', title='T', size='demo', source=None, sections=[section],
+                       claims=[]), folder)
+
+
+@pytest.mark.parametrize('write, room', [
+    (lambda folder: write_project(mmst.load('street-p90').ticket, folder), 1000_000),
+    (lambda folder: mmst.load('street-p90').ticket.save_pretrained(folder), 1700_000),
+    (write_study, 10_000), (lambda folder: generate('ade20k', folder, train=200), 3000_000)],
+    ids=['C library', 'shared ticket', 'study', 'generated data'])
+def test_folders_of_files_come_whole_or_not_at_all(small_disk, write, room):
+    fill(small_disk, room)
+    with pytest.raises(TrainingError, match=r'/out.* cannot be written .No space left') as caught:
+        write(small_disk / 'new' / 'out')
+    assert 'Remedy: ' in str(caught.value)
+    assert [path.name for path in small_disk.rglob('*') if path.name != 'new'] == ['filler']
+    (small_disk / 'filler').unlink()
+    write(small_disk / 'new' / 'out')
+    assert len(list((small_disk / 'new' / 'out').rglob('*'))) > 2
 
 
 def test_a_directory_that_may_not_be_written_is_reported(tmp_path):

@@ -44,8 +44,7 @@ def write_project(ticket: Ticket, folder: str | Path, int8: bool = False) -> dic
         contents.update({name: without_example(contents[name].decode(), name).encode()
                          for name in ('Makefile', 'CMakeLists.txt')})
     contents.update({WEIGHTS: data, 'README.md': readme(found).encode()})
-    for name, content in contents.items():
-        files.write_bytes(folder / name, content)
+    files.write_together({folder / name: content for name, content in contents.items()})
     return found
 
 

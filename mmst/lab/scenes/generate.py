@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...data_in_use import MARKER, is_held
 from ...errors import config_error
-from ...files import parse_json, read_text
+from ...files import cannot_write, parse_json, read_text
 from ...optional import if_there
 from ...settings.checks import check_choice, check_number, check_size
 from .ade_scenes import write_ade20k
@@ -126,6 +126,7 @@ def generate(dataset, out, size=None, train=None, val=None, seed=0, replace=Fals
     Raises:
         ConfigError: A parameter makes no sense; ``out`` holds somebody's own files, data of other
             parameters, or data that a run reads.
+        TrainingError: There is no room for them; nothing is left of them.
     """
     wanted = _parameters(dataset, size, train, val, seed)
     out = Path(out).absolute()
@@ -190,5 +191,7 @@ def _write(out, wanted):
         if out.exists():
             out.rename(work / 'old')
         made.rename(out)
+    except OSError as error:
+        raise cannot_write(out, error) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

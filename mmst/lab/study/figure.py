@@ -10,14 +10,17 @@ from .points import OURS, PAPER, Point, as_csv, figure_points, is_reference, sec
 _ACROSS = dict(chance=':', dense='-', search='--')
 
 
+def figures(table: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the contents of ``STUDY.png``, ``.svg``, and of the points, ``STUDY_figure.csv``."""
+    return {**{f'{table["study"]}.{ending}': data for ending, data in _pictures(table).items()},
+            f'{table["study"]}_figure.csv': as_csv(figure_points(table)).encode()}
+
+
 def write_figures(table: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write ``STUDY.png``, ``.svg``, and the points as ``STUDY_figure.csv``; returns the paths."""
-    pictures = _pictures(table)
-    written = {f'{table["study"]}.{ending}': data for ending, data in pictures.items()}
-    written[f'{table["study"]}_figure.csv'] = as_csv(figure_points(table)).encode()
-    for name, data in written.items():
-        files.write_bytes(folder / name, data)
-    return [folder / name for name in written]
+    """Write them into a folder, all or none; returns the paths."""
+    contents = {folder / name: data for name, data in figures(table).items()}
+    files.write_together(contents)
+    return list(contents)
 
 
 def _pictures(table: Mapping[str, Any]) -> dict[str, bytes]:

@@ -11,7 +11,6 @@ from ...errors import TrainingError, config_error
 from ...settings.checks import check_number
 from ..scenes import generate
 from .devices import slots
-from .figure import write_figures
 from .graph import sort_runs
 from .jobs import Job, make_jobs
 from .plan import Plan, make_plan
@@ -20,7 +19,7 @@ from .runner import StudyRunner
 from .size import Size, load_size
 from .spec import Study
 from .table import fill_table
-from .write import write_tables
+from .write import write_results
 
 
 def conduct(study: Study, args: argparse.Namespace, tools: Path, configs: Path) -> None:
@@ -138,7 +137,7 @@ def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,
 def write(study: Study, plan: Plan, size: Size, out: Path) -> dict[str, Any]:
     """Write tables and figures of all records, and print their paths."""
     table = fill_table(at_size(study, size), plan.records, size.name)
-    paths: list[Path] = [*write_tables(table, out), *write_figures(table, out)]
+    paths = write_results(table, out)
     print((out / f'{study.name}.md').read_text())
     print('written: ' + ' '.join(str(path) for path in paths))
     return table

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import files
+from .figure import figures
 
 NOTES = '''\
 Scores are means over seeds, the smallest and the largest value in brackets. MACs in millions: of
@@ -25,15 +26,17 @@ another: until they are measured again with a head of the classes that occur, no
 resolved.'''
 
 
-def write_tables(table: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write ``STUDY.md``, ``.csv`` and ``.json`` into a folder; returns their paths."""
-    written = []
-    for ending, text in (('md', markdown(table)), ('csv', as_csv(table)),
-                         ('json', json.dumps(table, indent=2) + '\n')):
-        path = folder / f'{table["study"]}.{ending}'
-        files.write_bytes(path, text.encode())
-        written.append(path)
-    return written
+def write_results(table: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write the table and the figure into a folder, whole or not at all; returns the paths."""
+    contents = {folder / name: data for name, data in {**tables(table), **figures(table)}.items()}
+    files.write_together(contents)
+    return list(contents)
+
+
+def tables(table: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the contents of ``STUDY.md``, ``.csv`` and ``.json``."""
+    texts = dict(md=markdown(table), csv=as_csv(table), json=json.dumps(table, indent=2) + '\n')
+    return {f'{table["study"]}.{ending}': text.encode() for ending, text in texts.items()}
 
 
 def markdown(table: Mapping[str, Any]) -> str:

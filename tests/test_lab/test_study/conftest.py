@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr('mmst.lab.study.runner.PATIENCE', 0.02)
     _base.cache_clear()
     monkeypatch.setattr('mmst.lab.study.devices.gpus', lambda: [])
-    monkeypatch.setattr('mmst.lab.study.main.write_figures', lambda table, out: [])  # seconds each
+    monkeypatch.setattr('mmst.lab.study.write.figures', lambda table: {})  # seconds each
     return fake_tools.write(tmp_path)
 
 
