@@ -1,6 +1,7 @@
 """Checks the names in a file's config: registered classes, and the toolboxes that register them."""
 import importlib
 import inspect
+import os
 import re
 import sys
 import threading
@@ -41,6 +42,11 @@ from .doors import Guard, closed_doors
 TOOLBOXES = ('mmengine', 'mmst', 'mmseg', 'mmpretrain', 'mmpose', 'mmdet')
 #: One after the other: functions of the whole process are replaced meanwhile.
 _LOCK = threading.RLock()
+if hasattr(os, 'register_at_fork'):
+    # A process that is forked while another thread builds waits for the end of the build: nobody
+    # would release the lock in the child, nor put the functions back.
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release,
+                        after_in_child=_LOCK.release)
 #: A class's, with or without its toolbox; mmcv evaluates some types.
 _NAME = re.compile(r'[\w./-]+')
 #: Keys of files with weights.

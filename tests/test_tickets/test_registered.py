@@ -1,6 +1,8 @@
 """Configs that come with a file."""
 import copy
 import importlib
+import os
+import signal
 import threading
 
 import pytest
@@ -117,3 +119,26 @@ def test_other_threads_read_configs_meanwhile(tmp_path):
 
 def get_object_from_string():
     return registry.get_object_from_string
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system has no forks')
+def test_a_process_forked_while_another_thread_builds_can_build_itself():
+    inside, leave, before = threading.Event(), threading.Event(), Config.fromstring
+
+    def build():
+        with only_registered():
+            inside.set()
+            leave.wait(20)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    inside.wait(20)
+    threading.Timer(0.3, leave.set).start()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # where the lock is never released
+        with only_registered():
+            pass
+        os._exit(0 if Config.fromstring == before else 1)
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
