@@ -79,6 +79,9 @@ def _draw(cfg: Config, data: RunData, weights: Path, count: int, folder: Path) -
         segmentation_gallery([Column(name, prediction(model))], dataset, chosen, path)
         return [Sample(path.read_bytes(), f'image, labels and prediction of {name}, images '
                        f'{", ".join(map(str, chosen))} of the validation set')]
+    if not visualizer:
+        return [Sample(None, 'The run\'s config has no visualizer to draw samples with. Remedy: '
+                       'inherit the toolbox\'s default_runtime.py, or set visualizer.')]
     drawer = VISUALIZERS.build(dict(visualizer, vis_backends=[], save_dir=str(folder),
                                     name='mmst_report'))
     drawer.dataset_meta = dataset.metainfo
@@ -112,13 +115,25 @@ def _network(settings: Any, data: RunData, weights: Path) -> nn.Module:
     return model
 
 
+def _image(sample: Any, path: str | None) -> Any:
+    """Return the (H, W, 3) RGB image of a sample; data sets such as CIFAR's have no files."""
+    import cv2
+    # Key points are given in the file's pixels, not in those of the network's input.
+    image = None if path is None else cv2.imread(path)
+    if image is None:
+        image = torch.as_tensor(sample['inputs']).permute(1, 2, 0).numpy()
+        if image.dtype.name != 'uint8':
+            raise ValueError('images without a file are drawn as the pipeline leaves them, and it '
+                             f'leaves {image.dtype.name} rather than uint8')
+    return image[..., ::-1].copy()
+
+
 @torch.no_grad()
 def _sample(drawer: Any, model: BaseModel, sample: Any, empty: Sample) -> Sample:
     """Return the sample with the drawing of the toolbox's own visualizer."""
     import cv2
     result = model.test_step(pseudo_collate([sample]))[0]
-    # Key points are given in the file's pixels, not in those of the network's input.
-    image = cv2.imread(result.metainfo['img_path'])[..., ::-1].copy()
+    image = _image(sample, result.metainfo.get('img_path'))
     if hasattr(drawer, 'visualize_cls'):
         classes = drawer.dataset_meta.get('classes')
         drawer.visualize_cls(image, result, classes=classes, resize=_SIZE)

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
+from mmpretrain.registry import DATASETS
 from report_runs import write_run
 from short_runs import short_run
 
@@ -29,6 +31,46 @@ def test_a_checkpoint_s_predictions_are_drawn_by_the_task_s_own_means(tmp_path, 
     for sample in samples:
         picture = cv2.imdecode(np.frombuffer(sample.png, np.uint8), cv2.IMREAD_COLOR)
         assert picture.std() > 1
+
+
+def drawn(tmp_path, cfg, count=1):
+    """Samples of a checkpoint that was not trained."""
+    init_default_scope(cfg.default_scope)
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=build_model(cfg).state_dict()), path)
+    run = collect(write_run(tmp_path / 'run'))
+    return draw_samples(dataclasses.replace(run, cfg=cfg, weights=path), count)
+
+
+@DATASETS.register_module(force=True)
+class NoFiles(BaseDataset):
+    """Images that lie in no files of their own, like CIFAR's."""
+
+    def load_data_list(self):
+        image = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+        return [dict(img=image, gt_label=0)]
+
+
+@pytest.mark.parametrize('to_float', [False, True])
+def test_images_without_files_are_drawn_where_the_pipeline_leaves_them_images(tmp_path, to_float):
+    cfg = short_run('imagenet', tmp_path)
+    pipeline = [dict(type='PackInputs', meta_keys=())]
+    if to_float:
+        pipeline.insert(0, dict(type='torchvision/ToTensor'))
+    cfg.val_dataloader.dataset = dict(type='NoFiles', metainfo=dict(
+        classes=[str(i) for i in range(cfg.model.head.num_classes)]), pipeline=pipeline)
+    sample, = drawn(tmp_path, cfg)
+    if to_float:
+        assert sample.png is None and 'leaves float32 rather than uint8' in sample.text
+    else:
+        assert cv2.imdecode(np.frombuffer(sample.png, np.uint8), cv2.IMREAD_COLOR).std() > 1
+
+
+def test_a_run_without_a_visualizer_says_so(tmp_path):
+    cfg = short_run('imagenet', tmp_path)
+    cfg.visualizer = None
+    sample, = drawn(tmp_path, cfg)
+    assert sample.png is None and 'has no visualizer' in sample.text
 
 
 def test_a_work_directory_s_data_are_not_unpickled_and_its_texts_not_evaluated(tmp_path):
