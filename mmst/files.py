@@ -36,10 +36,10 @@ def write_bytes(path: str | Path, data: bytes, own: bool = False) -> None:
         TrainingError: The disk is full or does not allow it, or ``path`` is a device, a pipe, a
             socket or a folder; it is as it was.
     """
-    write_together({path: data}, own)
+    write_together({Path(path): data}, own)
 
 
-def write_together(contents: Mapping[str | Path, bytes], own: bool = False) -> None:
+def write_together(contents: Mapping[Path, bytes], own: bool = False) -> None:
     """Write files that belong together: all of them, or none, nor folders for them.
 
     Args:
@@ -54,7 +54,7 @@ def write_together(contents: Mapping[str | Path, bytes], own: bool = False) -> N
     path = Path()
     try:
         for name, data in contents.items():
-            path = Path(name) if own and os.path.islink(name) else replaceable(name)
+            path = name if own and os.path.islink(name) else replaceable(name)
             written[path] = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
             made += (folder for folder in (path.parent, *path.parent.parents)
                      if not folder.exists())

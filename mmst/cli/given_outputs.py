@@ -51,21 +51,20 @@ def _check(key: str, path: str, *wanted: str) -> None:
     try:
         there = _KINDS.get(stat.S_IFMT(os.stat(path).st_mode), 'device')
     except FileNotFoundError:
-        _check_place(key, path)
+        _check_place(key, path, osp.dirname(osp.realpath(path)))
     except OSError as error:
         raise config_error(key, path, f'cannot be written ({error.strerror})',
                            'give another path') from None
     else:
         if there not in wanted:
             raise config_error(key, path, f'is a {there}', f'give the path of a {wanted[-1]}')
-        _check_place(key, path if there == 'file' else osp.join(path, 'new'))
+        _check_place(key, path, osp.dirname(osp.realpath(path)) if there == 'file' else path)
 
 
-def _check_place(key: str, path: str) -> None:
+def _check_place(key: str, path: str, folder: str) -> None:
     """Refuse a path below a file, or in a folder where nothing can be written: files are written
     under another name in their folder, and then renamed.
     """
-    folder = osp.dirname(osp.realpath(path))
     while not osp.lexists(folder):
         folder = osp.dirname(folder)
     if not osp.isdir(folder):

@@ -153,7 +153,7 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
                    before_last_prune=None, zeros=_share_of_zeros(result), **without_label(runner))
     if is_main_process():
         text = json.dumps(summary, indent=2, default=str)
-        files.write_together({out: result.encoded(Path(out).suffix),
+        files.write_together({Path(out): result.to_bytes(Path(out).suffix),
                               Path(out).with_suffix('.json'): text.encode()})
         print(f'ticket: {out}\n{ticket_table(summary)}', flush=True)
     return summary

@@ -8,6 +8,7 @@ from ..randomness import isolated_random_state
 from .build import build_runner
 from .data import check_data
 from .hooks.labels_hook import LabelsHook
+from .hooks.schedules_hook import SchedulesHook
 from .hooks.stop_hook import StopHook
 from .hooks.ticket_hook import TicketHook
 from .rehearsal import checks, rehearse
@@ -46,6 +47,7 @@ def train(cfg: Config) -> Runner:
         claim(cfg.work_dir, cfg, bool(cfg.get('resume')))
         runner = build_runner(cfg)
         runner.register_hook(LabelsHook())
+        runner.register_hook(SchedulesHook())
         _listen(runner, signals)
         if (ticket := find_hook(runner, TicketHook)) is not None:
             ticket.rehearsed = cfg.get('rehearsal', True)

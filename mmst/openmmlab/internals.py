@@ -235,3 +235,8 @@ def set_operations(mmcv: ModuleType, operations: ModuleType) -> None:
 def set_inference_config(network: nn.Module, cfg: Config) -> None:
     """Give a network the config in which mmpretrain's inferencers look for its pipeline."""
     network._config = cfg
+
+
+def raw_settings(cfg: Config) -> Any:
+    """Return the settings that a config wraps; parts of the lazy style are not built."""
+    return cfg._cfg_dict

@@ -39,6 +39,8 @@ _FORMS = (('env_cfg', dict, 'write env_cfg=dict(cudnn_benchmark=True)'),
           ('rehearsal', bool, 'use True or False'))
 #: Keys of ``auto_scale_lr`` that mmengine reads.
 _SCALING = ('enable', 'base_batch_size')
+#: Sections that no runner takes.
+_OTHERS = ('custom_imports', 'rehearsal')
 #: How alike a name must be to that of a section to be taken for a slip of the pen.
 _ALIKE = 0.9
 
@@ -50,7 +52,7 @@ def check_sections(cfg: Config, *required: str) -> None:
         ConfigError: Naming the key.
     """
     hints = get_type_hints(Runner.__init__)
-    for name in set(hints) - {'cfg'} if 'runner_type' not in cfg else ():
+    for name in {*hints, *_OTHERS} - {'cfg'} if 'runner_type' not in cfg else ():
         for other in (other for other in cfg if _is_slip(cfg, other, name)):
             raise config_error(other, cfg[other], 'nothing reads a section of this name',
                                f'did you mean {name!r}?')
@@ -133,7 +135,7 @@ def _check_shape(key: str, value: Any, hint: Any) -> None:
 
 def _is_slip(cfg: Config, name: str, section: str) -> bool:
     """Return whether a name is almost that of a section, and nothing else holds its value."""
-    value, known = cfg[name], get_type_hints(Runner.__init__)
+    value, known = cfg[name], {*get_type_hints(Runner.__init__), *_OTHERS}
     # Two letters that have changed places make a short name less alike than a letter too few.
     alike = sorted(name) == sorted(section) or (
         difflib.SequenceMatcher(None, name, section).ratio() > _ALIKE)

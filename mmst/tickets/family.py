@@ -1,4 +1,5 @@
 """Holds nested masks of one network: for each weight the levels that keep it."""
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,10 @@ from ..settings.checks import as_number
 
 #: Two weights share a byte of the file.
 MOST_LEVELS = 15
+#: Levels that are nearer to each other are one: :meth:`Family.index` rounds.
+_APART = 1e-6
+#: Of a level's share: layers are pruned by whole weights, and blocks of them.
+_ROUNDING = 0.02
 _REMEDY = 'Remedy: take the family from the training run again.'
 
 
@@ -87,12 +92,18 @@ class Family:
         if not 0 < len(shares) == len(numbers) <= MOST_LEVELS or shares != sorted(set(shares)):
             raise TicketError(f'its levels {self.levels!r:.80} are no {MOST_LEVELS} ascending '
                               f'shares or fewer. {_REMEDY}')
+        if any(after - before < _APART for before, after in itertools.pairwise(shares)):
+            raise TicketError(f'two of its levels {self.levels!r:.80} are the same. {_REMEDY}')
         if set(self.kept_by) != set(mask):
             raise TicketError(f'its family and its mask are of other weights. {_REMEDY}')
         for name, count in self.kept_by.items():
             if int(count.max() if count.numel() else 0) > len(shares) or not torch.equal(
                     count > 0, mask[name]):
                 raise TicketError(f'its family contradicts its mask of {name}. {_REMEDY}')
+        for place, share in enumerate(shares):
+            if abs((found := self.mask(place).sparsity) - share) > _ROUNDING:
+                raise TicketError(f'its level {share:g} prunes {found:.1%} of the weights. '
+                                  f'{_REMEDY}')
         if len(self.statistics) != len(shares):
             raise TicketError(f'not every level has its statistics. {_REMEDY}')
         for own in self.statistics:
@@ -104,7 +115,8 @@ def _check_statistics(own: Any, state_dict: Mapping[str, Tensor], mask: Mask) ->
         wanted = state_dict.get(name)
         if (wanted is None or name in mask or not torch.is_tensor(value)
                 or value.layout != torch.strided or value.shape != wanted.shape
-                or value.dtype != wanted.dtype
+                or value.dtype != wanted.dtype or name.endswith(('.weight', '.bias'))
+                or (name.endswith('.running_var') and bool((value < 0).any()))
                 or (value.is_floating_point() and not bool(value.isfinite().all()))):
             raise TicketError(f'{name!r:.80} of a level is no finite buffer of the network. '
                               f'{_REMEDY}')

@@ -101,9 +101,9 @@ class Ticket:
             path (str | Path): ``FILE.pth`` or ``FILE.safetensors``.
             own (bool): As in :func:`mmst.files.write_bytes`.
         """
-        files.write_bytes(path, self.encoded(Path(path).suffix), own)
+        files.write_bytes(path, self.to_bytes(Path(path).suffix), own)
 
-    def encoded(self, suffix: str) -> bytes:
+    def to_bytes(self, suffix: str) -> bytes:
         """Return the bytes of its file.
 
         Args:
@@ -128,7 +128,7 @@ class Ticket:
         if facts is None:
             facts = summarize(self, self.meta.get('input_shape') or DEFAULT_SHAPE,
                               self.meta.get('supernet'))
-        hub.write_folder(folder, self.encoded(Path(SHARED).suffix), facts, name)
+        hub.write_folder(folder, self.to_bytes(Path(SHARED).suffix), facts, name)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, revision: str | None = None,

@@ -15,12 +15,17 @@ def network():
                                torch.nn.Linear(7, 3))
 
 
+def levels_of(weight):
+    """For each weight the number of levels that keep it: a quarter of them each."""
+    order = torch.randperm(weight.numel())
+    return (order * 4 // weight.numel()).to(torch.uint8).view(weight.shape)
+
+
 @pytest.fixture
 def ticket():
     torch.manual_seed(0)
     state = network().state_dict()
-    counts = {name: torch.randint(0, 4, state[name].shape, dtype=torch.uint8)
-              for name in ('0.weight', '2.weight')}
+    counts = {name: levels_of(state[name]) for name in ('0.weight', '2.weight')}
     statistics = [{'1.running_var': torch.full((5, ), 1. + i)} for i in range(3)]
     family = Family(LEVELS, counts, statistics)
     mask = family.mask(0)
@@ -55,7 +60,7 @@ def test_ticket_without_levels_has_the_format_of_before(ticket, tmp_path):
 
 def test_file_is_little_larger_than_that_of_one_level():
     state = torch.nn.Sequential(*(torch.nn.Conv2d(64, 64, 3) for _ in range(4))).state_dict()
-    counts = {name: torch.randint(0, 4, value.shape, dtype=torch.uint8)
+    counts = {name: levels_of(value)
               for name, value in state.items() if value.dim() > 1}
     family = Family(LEVELS, counts, [{}, {}, {}])
     mask = family.mask(0)
@@ -115,6 +120,10 @@ ATTACKS = {
     'statistics of another shape': set_statistics([{'1.running_var': torch.zeros(4)}] * 3),
     'statistics without numbers': set_statistics([{'1.running_var': torch.full(
         (5, ), float('nan'))}] * 3),
+    'a negative variance': set_statistics([{'1.running_var': -torch.ones(5)}] * 3),
+    'a parameter': set_statistics([{'1.weight': torch.zeros(5)}] * 3),
+    'of another share': set_levels([0.25, 0.5, 0.999]), 'of less': set_levels([0.1, 0.5, 0.75]),
+    'all but the same': set_levels([0.5, 0.5 + 1e-12, 0.75]),
     'infinite': set_statistics([{'1.running_var': torch.full((5, ), float('inf'))}] * 3),
 }
 

@@ -101,6 +101,13 @@ class SparseModel(nn.Module):
         self.settings.threads = check_number('threads', number, low=1, whole=True,
                                             remedy='use the number of cores')
 
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what torch blocks hold, with a warning: packed weights are no entries of it."""
+        print_log('SparseModel packs its weights for the kernel, so its state_dict lacks them. '
+                  'Remedy: save the ticket or a sparse file, or pickle the model.', 'current',
+                  logging.WARNING)
+        return super().state_dict(*args, **kwargs)
+
     @uncompiled_method
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Any:

@@ -1,4 +1,5 @@
 """Explains any exception in one line: key, value, the error's own words, a remedy."""
+import inspect
 import linecache
 import os
 import re
@@ -6,13 +7,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mmengine.registry import DefaultScope
+from mmengine.registry import TRANSFORMS, DefaultScope
 from torch.utils.data import DataLoader
 
 from ...errors import ConfigError, DataError, MMSTError, shorten
-from ...settings.checks import suggestion
+from ...settings.checks import as_number, suggestion
 from ...settings.parts import leaves
-from ...settings.resolve import other_name
+from ...settings.resolve import other_name, resolve
 from ...settings.words import arguments
 from ..run.stop import Stopped
 from .places import Place, Places, frames
@@ -25,7 +26,8 @@ _ELSEWHERE = (
      'let each batch have 2 images or more: a larger batch_size, or drop_last=True where the last '
      'batch has one image'),
     (r"^'inputs'$", '{split}_dataloader.dataset.pipeline',
-     'end the pipeline with the transform that packs inputs for the model, e.g. PackSegInputs'),
+     'end the pipeline with the transform that packs inputs for the model, e.g. PackSegInputs or '
+     'PackInputs, under a name that an earlier one gives (input_key=\'img\')'),
     (r"no attribute '_?gt_|^'gt_\w+'$", '{split}_dataloader.dataset.pipeline',
      'let the pipeline load annotations before a transform or the model needs them'),
     ("missing 1 .*: 'closure'|support per-parameter options", 'optim_wrapper.optimizer.type',
@@ -39,6 +41,8 @@ _ELSEWHERE = (
      "for another set of classes use type='CustomDataset', with_label=True"),
     ('vis_backend name .* already exists', 'visualizer.vis_backends', 'remove one of the two, or '
      'give one a name of its own'),
+    ('Only Tensors created explicitly by the user', 'model', 'normalise weights by torch.nn.utils.'
+     'parametrizations.weight_norm: networks with torch.nn.utils.weight_norm cannot be copied'),
     ('cannot pickle', '{place}', 'give settings of which it is built, dict(type=…)'),
     ('each item mush be an optimizer object', 'optim_wrapper', 'give one optimizer for all '
      'parameters, which search and prune need: optim_wrapper=dict(optimizer=dict(type=…))'))
@@ -86,6 +90,16 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
         if re.search(pattern, text):
             return whole.inner(key.format(
                 split=split, section=places.section, place=place.key)), remedy
+    if isinstance(error, KeyError) and (packer := _packer_without(str(error.args[0]), split,
+                                                                 places)):
+        return whole.inner(f'{packer}.meta_keys'), f'add {text}: the model or a metric reads it'
+    if isinstance(error, ZeroDivisionError):
+        used = re.findall('[a-z]+', _line(error))
+        zeros = {key.partition('[')[0] for key, value in leaves(place.value)
+                 if as_number(value) == 0}
+        zeros = {key for key in zeros if key.rpartition('.')[2] in used}
+        if len(zeros) == 1:
+            return (found := place.inner(zeros.pop())), f'correct {found.key}, e.g. to 1'
     if isinstance(error, ImportError):
         name = str(getattr(error, 'name', None) or 'the package').partition('.')[0]
         return place, f'pip install {name}, or omit it'
@@ -128,6 +142,19 @@ def _cause(error: BaseException, places: Places, hint: str) -> tuple[Place, str]
             return unset, f'set {unset.key}, or correct {place.key}'
     place = _guilty(error, place, whole)
     return place, f'correct {place.key or "the config"}{hint}'
+
+
+def _packer_without(name: str, split: str, places: Places) -> str | None:
+    """Return the transform that packs inputs, where its own ``meta_keys`` leave a usual one out."""
+    for key, part in places.parts.items():
+        if key.startswith(f'{split}_dataloader.') and isinstance(part, dict) and (
+                name not in part.get('meta_keys', (name, ))):
+            with DefaultScope.overwrite_default_scope(places.cfg.get('default_scope')):
+                packer = resolve(TRANSFORMS, part.get('type'))
+            usual = callable(packer) and inspect.signature(packer).parameters.get('meta_keys')
+            if usual and name in usual.default:
+                return key
+    return None
 
 
 def _elsewhere(key: str, places: Places) -> str | None:

@@ -10,6 +10,7 @@ from .prune_hook import PruneHook  # 71
 from .recalibrate_hook import RecalibrateHook  # 72
 from .resume_hook import ResumeHook  # 100
 from .rewind_hook import RewindHook  # 74
+from .schedules_hook import SchedulesHook  # before training
 from .search_hook import SearchHook  # 70
 from .seed_hook import SeedHook  # before an epoch
 from .stop_hook import StopHook  # 100, after all others
@@ -20,5 +21,6 @@ from .timeline_hook import TimelineHook  # 75
 __all__ = [
     'DistillationHook', 'FastTrainingHook', 'FingerprintHook', 'FiniteHook', 'FixedMaskHook',
     'InterimMetricsHook', 'LabelsHook', 'PruneHook', 'RecalibrateHook', 'ResumeHook', 'RewindHook',
-    'SearchHook', 'SeedHook', 'StopHook', 'TicketCheckpointHook', 'TicketHook', 'TimelineHook'
+    'SchedulesHook', 'SearchHook', 'SeedHook', 'StopHook', 'TicketCheckpointHook', 'TicketHook',
+    'TimelineHook'
 ]

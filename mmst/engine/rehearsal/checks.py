@@ -7,6 +7,7 @@ from torch import nn
 
 from ...openmmlab.toolbox import check_toolbox
 from ...settings.length import run_length
+from ...settings.prefixes import check_prefixes
 from ...settings.sections import check_registered, check_sections
 from ...settings.unbuilt import check_test_settings
 from ..build import build_model
@@ -45,6 +46,7 @@ def check(cfg: Config) -> Checked:
     with explaining(places):
         check_registered(cfg)
         check_test_settings(cfg)
+        check_prefixes(places.parts)
         run_length(cfg)
     start = check_start(cfg)
     checked = Checked(places, build_model(cfg, places), start)

@@ -3,14 +3,14 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
 import torch
 from mmengine.dataset import InfiniteSampler
-from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.hooks import CheckpointHook, EMAHook, Hook, ParamSchedulerHook
 from mmengine.optim import OptimWrapperDict
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.runner import Runner, TestLoop
@@ -76,9 +76,7 @@ def check_hooks(runner: Runner, places: Places) -> None:
     """Refuse hooks that never act, act twice, count other steps than the run, or cannot write."""
     found: dict[Any, str] = {}
     for key, hook in _with_keys(runner.hooks, places):
-        if isinstance(hook, IntervalHook) and hook.priority != type(hook).priority:
-            raise config_error(f'{key}.priority', hook.priority, 'search, pruning and hooks after '
-                               'them act in an order of their own', 'remove it')
+        _check_order(key, hook, runner.hooks)
         kind = EMAHook if isinstance(hook, EMAHook) else type(hook)
         if kind in found and issubclass(kind, (EMAHook, IntervalHook)):
             raise config_error(f'{key}.type', kind.__name__, f'{found[kind]} is one already, and '
@@ -90,12 +88,38 @@ def check_hooks(runner: Runner, places: Places) -> None:
             check_can_be_made(f'{key}.out_dir', folder)
 
 
+def _check_order(key: str, hook: Hook, hooks: Sequence[Hook]) -> None:
+    """Refuse priorities by which hooks would act before what they need."""
+    steps = [i for i, other in enumerate(hooks) if isinstance(other, IntervalHook)]
+    place = next(i for i, other in enumerate(hooks) if other is hook)
+    own = any(kind.__module__.startswith('mmst.') for kind in type(hook).__mro__)
+    if hook.priority == type(hook).priority:
+        return
+    if own:
+        problem = 'search, pruning and hooks after them act in an order of their own'
+    elif isinstance(hook, EMAHook) and steps and place > steps[0]:
+        problem = 'it would act after search and pruning, which need its average'
+    elif isinstance(hook, CheckpointHook) and steps and place < steps[-1]:
+        problem = ('it would save before search and pruning of the step, and a resumed run would '
+                   'pass them over')
+    elif isinstance(hook, ParamSchedulerHook) and any(
+            isinstance(other, CheckpointHook) for other in hooks[:place]):
+        problem = 'it would act after a checkpoint, and a resumed run would be a step behind'
+    else:
+        return
+    raise config_error(f'{key}.priority', hook.priority, problem, 'remove it')
+
+
 def _check_checkpoints(runner: Runner, key: str, hook: CheckpointHook) -> None:
     """Refuse checkpoints that are never written, or overwrite each other."""
     if hook.by_epoch and counts_iterations(runner):
         raise config_error(f'{key}.by_epoch', True, 'the run counts iterations, so there would '
                            'be nothing to resume from until its end',
                            f'set {key}.by_epoch=False; its interval then counts iterations')
+    for name in ('save_optimizer', 'save_param_scheduler'):
+        if not check_flag(f'{key}.{name}', getattr(hook, name)):
+            raise config_error(f'{key}.{name}', False, 'no run could go on from such checkpoints',
+                               'remove it; mmst share and ticket.pth have the weights alone')
     check_number(f'{key}.save_begin', hook.save_begin, low=0, whole=True, remedy='use 0',
                  below=runner.max_epochs if hook.by_epoch else runner.max_iters)
     try:

@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from ...errors import config_error
 from ...settings.changes import change, with_defaults, without_switched_off
+from ...settings.checks import as_whole
 from ...settings.config_path import config_name
 from .config_file import read_config
 from .launcher import check_launcher, with_wrapper
@@ -63,7 +64,7 @@ def complete(cfg: Config) -> Config:
             cfg = with_defaults(
                 cfg, name, collate_fn=dict(type='default_collate'),
                 pin_memory=torch.cuda.is_available(),
-                persistent_workers=cfg[name].get('num_workers', 0) > 0)
+                persistent_workers=(as_whole(cfg[name].get('num_workers')) or 0) > 0)
     return cfg
 
 

@@ -12,6 +12,7 @@ from ...openmmlab.config_bases import read_with_bases
 from ...openmmlab.toolbox import missing_toolbox
 from ...settings.changes import with_options
 from ...settings.config_path import find_config
+from .class_names import name_classes
 
 
 def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
@@ -25,7 +26,7 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     if folder not in sys.path:  # custom_imports may name files next to the config
         sys.path.append(folder)
     try:
-        cfg = read_with_bases(path)
+        cfg = name_classes(read_with_bases(path))
     except MMSTError:
         raise
     except (Exception, SystemExit) as error:  # Reading runs the file: anything can be wrong.

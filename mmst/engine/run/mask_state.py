@@ -79,9 +79,8 @@ def check_values(values: Mapping[str, Tensor], weights: Weights) -> Mapping[str,
     """
     for name, value in values.items():
         if name not in weights or value.shape != weights[name].shape:
-            raise TicketError(f'the checkpoint\'s {MASK} has values of {name}, which are those of no '
-                              'weight that is pruned. Remedy: resume from the checkpoint before '
-                              'it.')
+            raise TicketError(f'the checkpoint\'s {MASK} has values of {name}, and no weight that '
+                              'is pruned has such. Remedy: resume from the checkpoint before it.')
     return values
 
 

@@ -90,7 +90,7 @@ def _is_search(value: Any) -> bool:
     return (are_survivors(value.get('survivors') or {})
             and all(number is None or as_number(number) is not None for number in numbers)
             and (costs is None or are_costs(costs))
-            and (last is None or (as_whole(last) or 0) >= 0 and as_whole(last) is not None))
+            and (last is None or (as_whole(last) is not None and last >= 0)))
 
 
 _PARTS: dict[str, Callable[[Any], bool]] = dict(

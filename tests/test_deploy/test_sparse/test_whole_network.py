@@ -99,3 +99,11 @@ def test_networks_of_torchs_blocks_are_left_to_the_modules():
     assert model.blocks['dense']
     images = torch.randn(1, 3, 64, 64)
     assert model._whole(images) is None and model(images).std() > 0
+
+
+def test_whoever_asks_for_the_state_is_told_that_packed_weights_are_none_of_it(model, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmst.deploy.sparse.sparse_model.print_log',
+                        lambda text, *_: said.append(text))
+    assert not model.state_dict()
+    assert 'its state_dict lacks them. Remedy: save the ticket' in said[0]

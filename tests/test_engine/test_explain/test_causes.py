@@ -3,8 +3,11 @@ import signal
 import sys
 
 import pytest
+import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS as HOOKS_REGISTRY
+from mmseg.models import FCNHead
+from mmseg.registry import MODELS
 from short_runs import short_run
 
 from mmst.engine.rehearsal import rehearse
@@ -64,6 +67,7 @@ VALUES = [
      "'pseudo_collate'"),
     (f'{LOADER}.dataset.type', 'CityscapeDataset', None, "'CityscapesDataset'"),
     (f'{LOADER}.dataset.img_sufix', '.png', None, "'img_suffix'"),
+    (f'{LOADER}.num_workers', '2', None, 'num_workers=2'),
     (f'{PIPELINE}.2.type', 'PackSegInput', f'{PIPELINE}[2].type', "'PackSegInputs'"),
     (f'{PIPELINE}.0.imdecode', 'cv2', f'{PIPELINE}[0].imdecode', "'imdecode_backend'"),
     ('val_evaluator.type', 'IoUMetrc', None, "'IoUMetric'"),
@@ -80,6 +84,13 @@ VALUES = [
     ('train_cfg.type', 'EpochTrainLoop', None, "'EpochBasedTrainLoop'"),
     ('train_cfg.max_epoch', 3, None, "'max_epochs'"),
     ('train_cfg.val_interval', 0, None, 'use 1'),
+    (f'{HOOKS}.ema.priority', 'LOWEST', None, 'remove it'),
+    (f'{HOOKS}.checkpoint.priority', 'HIGH', None, 'remove it'),
+    (f'{HOOKS}.checkpoint', dict(type='CheckpointHook', interval=1, priority='NORMAL'),
+     f'{HOOKS}.checkpoint.priority', 'remove it'),
+    (f'{HOOKS}.param_scheduler.priority', 'LOWEST', None, 'remove it'),
+    (f'{HOOKS}.interim_metrics.priority', 'LOWEST', None, 'remove it'),
+    ('custom_import', dict(imports=['x']), None, "'custom_imports'"),
     (f'{HOOKS}.ema.momentum', 2, None, 'use e.g. 1e-4'),
     (f'{HOOKS}.ema.ema_type', 'mmst.WarmpEMA', None, "'mmst.WarmupEMA'"),
     (f'{HOOKS}.logger.interval', 0, None, f'correct {HOOKS}.logger.interval'),
@@ -148,7 +159,12 @@ VALUES = [
     (f'{LOADER}.pin_memory', 'yes', None, 'pin_memory=True'),
     (PIPELINE, dict(type='LoadImageFromFile'), None, f'write {PIPELINE}=['),
     (f'{LOADER}.dataset.indices', 0, None, 'copy it again'),
-    (f'{LOADER}.dataset.data_prefix', dict(img='x', seg_map_path='y'), None, 'copy it again'),
+    (f'{LOADER}.dataset.data_prefix.img', 'x', None, 'use one of img_path, seg_map_path'),
+    ('val_dataloader.dataset.data_prefix.sg_map_path', 'x', None, "'seg_map_path'"),
+    ('val_dataloader.dataset.pipeline.2.meta_keys', ('img_path', ),
+     'val_dataloader.dataset.pipeline[2].meta_keys', "add 'ori_shape'"),
+    ('model.test_cfg', dict(mode='slide', crop_size=(64, 64), stride=(0, 0)),
+     'model.test_cfg.stride', 'e.g. to 1'),
     ('model.pretrained', '/nowhere/x.pth', None, 'remove it'),
     ('model.backbone.depths', ((1, ), (1, )), None, 'one number of blocks'),
     ('model.decode_head.loss_decode.class_weight', [1., 2.], 'model.decode_head.loss_decode',
@@ -190,6 +206,8 @@ VALUES = [
     (f'{HOOKS}.checkpoint.filename_tmpl', 'model.pth', None, "'epoch_{}.pth'"),
     (f'{HOOKS}.checkpoint.filename_tmpl', '../epoch_{}.pth', None, "'epoch_{}.pth'"),
     (f'{HOOKS}.checkpoint.filename_tmpl', 'model_{}_{}.pth', None, "'epoch_{}.pth'"),
+    (f'{HOOKS}.checkpoint.save_optimizer', False, None, 'remove it'),
+    (f'{HOOKS}.checkpoint.save_param_scheduler', False, None, 'remove it'),
     (f'{HOOKS}.checkpoint.save_begin', 99, None, 'use 0'),
     (f'{HOOKS}.checkpoint.max_keep_ckpt', 3, None, "'max_keep_ckpts'"),
     (f'{OPTIM}.accumulative_counts', 10**9, None, 'use 1'),
@@ -266,6 +284,21 @@ def test_setting_that_another_part_reads_is_named_by_its_value(tmp_path):
     cfg.model.test_cfg.flip_mode = 'heatmp'
     with pytest.raises(ConfigError, match=r"^model.test_cfg.flip_mode = 'heatmp': "):
         rehearse(cfg)
+
+
+def test_a_network_that_cannot_be_copied_is_named_and_not_the_average_that_copies_it(cfg, refusal):
+    class OldNormHead(FCNHead):
+        """Its weight is computed before each call, and so is no leaf."""
+
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            torch.nn.utils.weight_norm(self.conv_seg)
+            self.conv_seg(torch.zeros(1, self.channels, 4, 4))
+
+    MODELS.register_module(name='OldNormHead', force=True, module=OldNormHead)
+    cfg.model.decode_head.type = 'OldNormHead'
+    line = refusal(cfg)
+    assert line.startswith('model = ') and 'parametrizations.weight_norm' in line
 
 
 def use_camera_hook(cfg, **methods):

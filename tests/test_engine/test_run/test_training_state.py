@@ -47,7 +47,8 @@ def test_states_that_no_optimizer_writes_are_refused(key, change, several):
 @pytest.mark.parametrize('part', [
     dict(mmst_search=5), dict(mmst_search=dict(survivors=dict(a=[1, 0]))),
     dict(mmst_search=dict(mean_macs='x')), dict(mmst_search=dict(supernet=5)),
-    dict(mmst_search=dict(last_search='x')), dict(mmst_search=dict(last_search=-1)), dict(mmst_search=dict(rho_factor=float('nan'))),
+    dict(mmst_search=dict(last_search='x')), dict(mmst_search=dict(last_search=-1)),
+    dict(mmst_search=dict(rho_factor=float('nan'))),
     dict(mmst_mask=5), dict(mmst_mask=dict(values=dict(a=5))), dict(mmst_epoch_length='x'),
     dict(mmst_epoch_length=0), dict(param_schedulers=5), dict(param_schedulers=[5]),
     dict(param_schedulers=[dict(step=5)]), dict(param_schedulers=dict(critic=[dict(step=5)])),
