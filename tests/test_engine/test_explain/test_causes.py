@@ -297,6 +297,7 @@ def test_a_network_that_cannot_be_copied_is_named_and_not_the_average_that_copie
 
     MODELS.register_module(name='OldNormHead', force=True, module=OldNormHead)
     cfg.model.decode_head.type = 'OldNormHead'
+    cfg.default_hooks.ema = dict(type='EMAHook', ema_type='MomentumAnnealingEMA', update_buffers=True)
     line = refusal(cfg)
     assert line.startswith('model = ') and 'parametrizations.weight_norm' in line
 
