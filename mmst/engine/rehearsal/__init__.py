@@ -11,7 +11,7 @@ from mmengine.config import Config
 from ...openmmlab.internals import compile_step, initialize_weights
 from ...randomness import isolated_random_state
 from ..explain import explaining
-from . import settings
+from . import pairs, settings
 from .checks import Checked, check
 from .runner import build
 from .sandbox import sandbox
@@ -67,6 +67,8 @@ def _steps(run: Rehearsal) -> Iterator[tuple[str, Callable[[], Any]]]:
     # for a step, finds no boxes, and so does not reach the code that handles them.
     yield 'val_dataloader', lambda: run.build_loader('val')
     yield 'val_cfg', lambda: runner.val_loop
+    yield 'val_evaluator', lambda: pairs.check_classes(runner)
+    yield 'model', lambda: pairs.check_codecs(run.places)
     yield 'val_evaluator', run.evaluate_one_image
     yield 'param_scheduler', lambda: settings.check_schedules(runner, run.places)
     yield 'model', run.train_one_batch

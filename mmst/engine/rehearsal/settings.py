@@ -3,7 +3,7 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
@@ -23,6 +23,7 @@ from ...settings.resolve import resolve
 from ..explain import Places
 from ..hooks.interval_hook import IntervalHook
 from ..run.steps import counts_iterations, max_steps
+from ..run.stretched_schedulers import as_list
 from ..run.writable import check_can_be_made
 
 #: Steps of a schedule that are tried: seconds; and of a longer one's end.
@@ -76,7 +77,7 @@ def check_hooks(runner: Runner, places: Places) -> None:
     """Refuse hooks that never act, act twice, count other steps than the run, or cannot write."""
     found: dict[Any, str] = {}
     for key, hook in _with_keys(runner.hooks, places):
-        _check_order(key, hook, runner.hooks)
+        _check_order(key, hook, runner)
         kind = EMAHook if isinstance(hook, EMAHook) else type(hook)
         if kind in found and issubclass(kind, (EMAHook, IntervalHook)):
             raise config_error(f'{key}.type', kind.__name__, f'{found[kind]} is one already, and '
@@ -88,8 +89,9 @@ def check_hooks(runner: Runner, places: Places) -> None:
             check_can_be_made(f'{key}.out_dir', folder)
 
 
-def _check_order(key: str, hook: Hook, hooks: Sequence[Hook]) -> None:
+def _check_order(key: str, hook: Hook, runner: Runner) -> None:
     """Refuse priorities by which hooks would act before what they need."""
+    hooks = runner.hooks
     steps = [i for i, other in enumerate(hooks) if isinstance(other, IntervalHook)]
     place = next(i for i, other in enumerate(hooks) if other is hook)
     own = any(kind.__module__.startswith('mmst.') for kind in type(hook).__mro__)
@@ -103,7 +105,8 @@ def _check_order(key: str, hook: Hook, hooks: Sequence[Hook]) -> None:
         problem = ('it would save before search and pruning of the step, and a resumed run would '
                    'pass them over')
     elif isinstance(hook, ParamSchedulerHook) and any(
-            isinstance(other, CheckpointHook) for other in hooks[:place]):
+            isinstance(other, CheckpointHook) for other in hooks[:place]) and any(
+                schedule.by_epoch for schedule in as_list(runner.param_schedulers)):
         problem = 'it would act after a checkpoint, and a resumed run would be a step behind'
     else:
         return

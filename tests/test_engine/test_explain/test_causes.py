@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS as HOOKS_REGISTRY
+from mmseg.datasets import CityscapesDataset
 from mmseg.models import FCNHead
 from mmseg.registry import MODELS
 from short_runs import short_run
@@ -88,7 +89,6 @@ VALUES = [
     (f'{HOOKS}.checkpoint.priority', 'HIGH', None, 'remove it'),
     (f'{HOOKS}.checkpoint', dict(type='CheckpointHook', interval=1, priority='NORMAL'),
      f'{HOOKS}.checkpoint.priority', 'remove it'),
-    (f'{HOOKS}.param_scheduler.priority', 'LOWEST', None, 'remove it'),
     (f'{HOOKS}.interim_metrics.priority', 'LOWEST', None, 'remove it'),
     ('custom_import', dict(imports=['x']), None, "'custom_imports'"),
     (f'{HOOKS}.ema.momentum', 2, None, 'use e.g. 1e-4'),
@@ -297,9 +297,31 @@ def test_a_network_that_cannot_be_copied_is_named_and_not_the_average_that_copie
 
     MODELS.register_module(name='OldNormHead', force=True, module=OldNormHead)
     cfg.model.decode_head.type = 'OldNormHead'
-    cfg.default_hooks.ema = dict(type='EMAHook', ema_type='MomentumAnnealingEMA', update_buffers=True)
+    cfg.default_hooks.ema = dict(type='EMAHook', ema_type='MomentumAnnealingEMA',
+                                 update_buffers=True)
     line = refusal(cfg)
     assert line.startswith('model = ') and 'parametrizations.weight_norm' in line
+
+
+def test_a_schedule_of_epochs_that_steps_after_the_checkpoint_is_refused(cfg, refusal):
+    cfg.default_hooks.param_scheduler.priority = 'LOWEST'
+    cfg.param_scheduler = dict(type='MultiStepLR', milestones=[1], by_epoch=True)
+    assert refusal(cfg).startswith("default_hooks.param_scheduler.priority = 'LOWEST': ")
+
+
+def test_classes_in_another_order_than_training_s_are_refused(cfg, refusal):
+    classes = list(CityscapesDataset.METAINFO['classes'])
+    cfg.val_dataloader.dataset.metainfo = dict(classes=classes[1:2] + classes[:1] + classes[2:])
+    line = refusal(cfg)
+    assert line.startswith('val_dataloader.dataset.metainfo.classes = ') and 'one order' in line
+
+
+def test_a_head_that_decodes_at_another_size_than_training_encodes_is_refused(tmp_path):
+    cfg = short_run('coco', tmp_path)
+    cfg.launcher = 'none'
+    cfg.model.head.decoder.heatmap_size = tuple(cfg.model.head.decoder.heatmap_size)[::-1]
+    with pytest.raises(ConfigError, match=r'^model.head.decoder.heatmap_size = .*one codec'):
+        rehearse(cfg)
 
 
 def use_camera_hook(cfg, **methods):
