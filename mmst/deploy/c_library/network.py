@@ -1,6 +1,8 @@
 """Writes a ticket's network for the C library."""
 from typing import Any
 
+from torch import nn
+
 from ...errors import TicketError
 from ...tickets import Ticket
 from ..export.deployed import preprocessing
@@ -22,6 +24,13 @@ def encode(ticket: Ticket, int8: bool = False) -> tuple[bytes, dict[str, Any]]:
     Raises:
         TicketError: The C library cannot run its network.
     """
+    data, found, _, _ = encode_with_layers(ticket, int8)
+    return data, found
+
+
+def encode_with_layers(ticket: Ticket, int8: bool = False) -> tuple[
+        bytes, dict[str, Any], nn.Module, list[Any]]:
+    """Return what :func:`encode` does; the network, and the layer of it that each step computes."""
     functions()  # there is a compiler, or one error says so
     model = SparseModel.from_ticket(ticket)
     steps = list_steps(model.model, model.channels, Program(int8))
@@ -34,8 +43,8 @@ def encode(ticket: Ticket, int8: bool = False) -> tuple[bytes, dict[str, Any]]:
     blob = steps.blob(model.settings.gap, settings.get('mean') or [0.],
                       settings.get('std') or [1.], _wants_bgr(ticket, steps.channels))
     kept = sum(int(t.count_nonzero()) for t in ticket.state_dict.values() if t.is_floating_point())
-    return blob.file(steps.program.version), dict(
-        kind=steps.kind, channels=steps.channels, outputs=steps.outputs, kept=kept)
+    found = dict(kind=steps.kind, channels=steps.channels, outputs=steps.outputs, kept=kept)
+    return blob.file(steps.program.version), found, model.model, steps.program.layers
 
 
 def _wants_bgr(ticket: Ticket, channels: int) -> bool:

@@ -64,7 +64,9 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
         if place.sees_modules or number < networks:
             timed.append(local.prepare(model, list(kinds) if number < networks else ()))
         log(f'network {number + 1} of {networks + checked} is drawn')
-    for number in range(rounds):
+    if local.two_turns:
+        _take_in_turns(local, timed, image, rounds, log)
+    for number in range(0 if local.two_turns else rounds):
         local.take(timed, image, 1)
         log(f'round {number + 1} of {rounds} is timed')
     parts = [network.of_modules() for network in timed[:networks]]
@@ -72,7 +74,7 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
         path: fit_entry(kind, [own[path] for own in works[:networks]], [t[path] for t in parts])
         for path, kind in kinds.items()})
     if there:
-        _take_twice(place, there, image, rounds, log)
+        _take_in_turns(place, there, image, rounds, log)
     whole = there or timed
     fit = transfer if there else fit_network
     table = fit(table, works[:networks], [each.milliseconds() for each in whole[:networks]])
@@ -92,9 +94,9 @@ def _check(table: LatencyTable, works: Sequence[Mapping[str, Counts]],
     return dict(found, repeat_error=float(f'{noise:.3g}'))
 
 
-def _take_twice(place: Place, networks: Sequence[Timed], image: Tensor, rounds: int,
-                log: Callable[[str], object]) -> None:
-    """Time whole networks in two turns, so that a minute of other work hits no network alone."""
+def _take_in_turns(place: Place, networks: Sequence[Timed], image: Tensor, rounds: int,
+                   log: Callable[[str], object]) -> None:
+    """Time networks in two turns, so that a minute of other work hits no network alone."""
     for turn, count in enumerate((rounds - rounds // 2, rounds // 2)):
         for number, network in enumerate(networks):
             if count:

@@ -134,7 +134,7 @@ def kernel() -> ctypes.CDLL | None:
     library.held.argtypes, library.held.restype = [], c_int64
     library.open_steps.argtypes = [ctypes.c_char_p, c_int64, POINTER(c_int32)]
     library.open_steps.restype = c_void_p
-    library.run_steps.argtypes = [c_void_p, POINTER(Map), POINTER(Map), c_int32]
+    library.run_steps.argtypes = [c_void_p, POINTER(Map), POINTER(Map), c_int32, c_void_p]
     library.run_steps.restype = c_int32
     signatures = dict(
         search_block=[POINTER(Block), c_void_p, POINTER(Map), POINTER(Map), c_void_p, c_int32,

@@ -2,6 +2,7 @@
 import copy
 import logging
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
@@ -100,6 +101,20 @@ class SparseModel(nn.Module):
     def threads(self, number: int) -> None:
         self.settings.threads = check_number('threads', number, low=1, whole=True,
                                             remedy='use the number of cores')
+
+    @torch.inference_mode()
+    def time_layers(self, images: Tensor) -> Counter[nn.Module] | None:
+        """Return the nanoseconds of each layer of ``model`` in one call of the kernel.
+
+        Args:
+            images (Tensor): (N, channels, H, W) float32 on the CPU, of a size that the network
+                takes as it is.
+
+        Returns:
+            Counter, optional: None where modules run one by one, see ``docs/performance.md``.
+        """
+        self.settings.stay_alone_after_fork()
+        return self._whole.time_layers(check_images(images, self.channels))
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Return what torch blocks hold, with a warning: packed weights are no entries of it."""

@@ -1,6 +1,7 @@
 """Runs a whole sparse network by one call of the kernel."""
 import ctypes
 import weakref
+from collections import Counter
 from typing import Any
 
 import torch
@@ -39,14 +40,37 @@ class WholeNetwork:
         Args:
             images (Tensor): (N, channels, H, W) float32.
         """
+        steps = self._ready()
+        return None if steps is None else steps.run(images, self.settings.threads)
+
+    def time_layers(self, images: Tensor) -> Counter[nn.Module] | None:
+        """Return the nanoseconds of each layer in a call; None where this computes no output.
+
+        Of one thread they are its own time, else that of the wall.
+
+        Args:
+            images (Tensor): (N, channels, H, W) float32.
+        """
+        steps, found = self._ready(), Counter[nn.Module]()
+        if steps is None:
+            return None
+        times = (ctypes.c_int64 * steps.count)()
+        if steps.run(images, self.settings.threads, times) is None:
+            return None
+        for layer, time in zip(steps.layers, times, strict=True):
+            if isinstance(layer, nn.Module):
+                found[layer] += time
+        return found
+
+    def _ready(self) -> '_OpenSteps | None':
+        """Return the steps where they compute what the modules would."""
         modules = _modules(self.network)
         if self.channels is None or kernel() is None or not _pass_as_written(modules):
             return None
         if not self._tried:
             self._steps, self._tried = _open(self.network, self.channels, self.settings), True
         steps = self._steps
-        return None if steps is None or modules != steps.modules else steps.run(
-            images, self.settings.threads)
+        return None if steps is None or modules != steps.modules else steps
 
     def __getstate__(self) -> dict[str, Any]:
         return dict(self.__dict__, _steps=None, _tried=False)
@@ -58,21 +82,26 @@ class _OpenSteps:
     def __init__(self, network: nn.Module, steps: StepList, gap: int):
         self.modules, self.kind, self.outputs = _modules(network), steps.kind, steps.outputs
         self.kernel = functions()
-        data, found = steps.blob(gap).body(), (ctypes.c_int32 * 2)()
+        self.layers = steps.program.layers
+        data, found = steps.blob(gap).body(), (ctypes.c_int32 * 3)()
         self.address = self.kernel.open_steps(data, len(data), found)
-        self.levels, self.stride = found
+        self.levels, self.stride, self.count = found
         if self.address:
             weakref.finalize(self, self.kernel.close_steps, self.address).atexit = False
 
-    def run(self, images: Tensor, threads: int) -> Tensor | None:
-        """Return the output, None where the kernel cannot run images of this size at once."""
+    def run(self, images: Tensor, threads: int, times: Any = None) -> Tensor | None:
+        """Return the output, None where the kernel cannot run images of this size at once.
+
+        ``times``, a place for each step, gets nanoseconds.
+        """
         count, (height, width) = len(images), images.shape[2:]
         if not self.address or height % (1 << self.levels) or width % (1 << self.levels):
             return None
         size = (1, 1) if self.kind == CLASSES else (height // self.stride, width // self.stride)
         out = torch.empty(count, self.outputs, *size, dtype=torch.float32, device='cpu')
         images = with_rows(images)  # perhaps a copy, which has to outlive the call
-        if not self.kernel.run_steps(self.address, as_map(images), as_map(out), threads):
+        if not self.kernel.run_steps(self.address, as_map(images), as_map(out), threads,
+                                     times):
             return None
         return out[..., 0, 0] if self.kind == CLASSES else out
 

@@ -107,3 +107,20 @@ def test_whoever_asks_for_the_state_is_told_that_packed_weights_are_none_of_it(m
                         lambda text, *_: said.append(text))
     assert not model.state_dict()
     assert 'its state_dict lacks them. Remedy: save the ticket' in said[0]
+
+
+def test_layers_are_timed_in_the_call_that_computes_them(model):
+    images = torch.randn(1, 3, 64, 64)
+    expected, times = model(images), model.time_layers(images)
+    blocks = [m for m in model.model.modules() if type(m).__name__ == 'SparseSearchBlock']
+    outside = [block for block in blocks if block is not model.model.neck.block]
+    assert set(outside) < set(times) and model.model.neck in times
+    assert min(times[block] for block in outside) > 0 and sum(times.values()) < 10**9
+    assert torch.equal(model(images), expected)
+    model.threads = 2
+    assert model.time_layers(images)[model.model.neck] > 0
+    model.threads = 1
+    assert model.time_layers(torch.randn(1, 3, 70, 39)) is None
+    hook = model.model.neck.register_forward_hook(lambda *given: None)
+    assert model.time_layers(images) is None
+    hook.remove()

@@ -141,7 +141,15 @@ int ticket_scratch(const ticket *t, int height, int width, int options, size_t *
 
 int ticket_run(const ticket *t, const ticket_image *image, int options, const ticket_output *output,
                void *scratch, size_t bytes) {
-  if (!t || !scratch) return TICKET_BAD_ARGUMENT;
+  return ticket_run_timed(t, image, options, output, scratch, bytes, nullptr, nullptr);
+}
+
+int ticket_steps(const ticket *t) { return int(t->network.steps.size); }
+
+int ticket_run_timed(const ticket *t, const ticket_image *image, int options,
+                     const ticket_output *output, void *scratch, size_t bytes, int64_t (*clock)(void),
+                     int64_t *times) {
+  if (!t || !scratch || (times && !clock)) return TICKET_BAD_ARGUMENT;
   if (!is_image(image)) return TICKET_BAD_IMAGE;
   const Header &h = t->network.header;
   if (!output || (!output->scores && !output->labels)) return TICKET_BAD_OUTPUT;
@@ -160,7 +168,7 @@ int ticket_run(const ticket *t, const ticket_image *image, int options, const ti
   fill_input(t->network, *image, options, s.height, s.width, input + plane * h.channels, input);
   Host host{t->workers};
   Execution<Host> run(t->network, host, arena, maps);
-  run.run({input, plane * h.channels, plane, s.height, s.width, s.width, 1, h.channels});
+  run.run({input, plane * h.channels, plane, s.height, s.width, s.width, 1, h.channels}, times, clock);
   if (output->scores) copy_scores(run.result(), *output);
   if (output->labels)
     write_labels(run.result(), image->height, image->width, rows, output->labels, output->label_row);

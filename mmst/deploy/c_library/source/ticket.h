@@ -78,6 +78,13 @@ int ticket_scratch(const ticket *opened, int height, int width, int options, siz
 int ticket_run(const ticket *opened, const ticket_image *image, int options,
                const ticket_output *output, void *scratch, size_t bytes);
 
+/* The same, to find where the time goes: what each of the network's steps takes by `clock` is added to
+ * its place in `times`, which has room for ticket_steps(). */
+int ticket_steps(const ticket *opened);
+int ticket_run_timed(const ticket *opened, const ticket_image *image, int options,
+                     const ticket_output *output, void *scratch, size_t bytes,
+                     int64_t (*clock)(void), int64_t *times);
+
 const char *ticket_error(int code);
 void ticket_close(ticket *opened);
 

@@ -4,14 +4,14 @@ import selectors
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from subprocess import PIPE
 
 from torch import Tensor, nn
 
-from ....errors import TicketError, config_error, one_line
+from ....errors import config_error, one_line
 from ....version import __version__
-from ...c_library.network import encode
+from ...c_library.network import encode_with_layers
 from ..clock import Timed
 from .place import Describe, Place
 
@@ -24,15 +24,16 @@ LINE, LAST = 64, 4096
 class CCommand(Place):
     """Times networks by the program ``timing`` of an exported C library, here or elsewhere.
 
-    The command gets height, width, threads and number of calls as its last arguments and the
-    weights on its standard input, and prints the milliseconds of each call, a line each.
+    The command gets height, width, threads and number of calls as its last arguments, and perhaps
+    the word ``steps``, and the weights on its standard input. It prints a line for each call: its
+    milliseconds and, with that word, those of each step of the network.
 
     Args:
         describe (Callable): Gives the ticket of a network.
         words (Sequence[str]): The command, e.g. ``['ssh', 'pi', './timing']``.
         threads (int): Of the library. Defaults to 1.
     """
-    engine, sees_modules = 'sparse', False
+    engine, two_turns = 'sparse', True
 
     def __init__(self, describe: Describe, words: Sequence[str], threads: int = 1):
         super().__init__(threads)
@@ -49,22 +50,37 @@ class CCommand(Place):
         Raises:
             TicketError: The C library does not run it.
         """
-        if paths:
-            raise TicketError('the C library runs whole networks. Remedy: time modules by the '
-                              'sparse engine.')
-        data, _ = encode(self.describe(model))
-        return Timed(lambda numbers: self._call(data, numbers))
+        data, _, network, layers = encode_with_layers(self.describe(model))
+        modules = {path: network.get_submodule(path) for path in paths}
+        steps = {path: [i for i, layer in enumerate(layers) if layer in own]
+                 for path, own in ((path, set(m.modules())) for path, m in modules.items())}
+        return Timed(lambda numbers: self._times(data, numbers, steps, len(layers)), modules)
 
     def take(self, networks: Sequence[Timed], image: Tensor, rounds: int) -> None:
         """Add the times of ``rounds`` calls of each network; one command makes all of a turn's."""
         numbers = (*image.shape[-2:], self.threads, rounds)
         for network in networks:
-            network.whole += network.run(numbers)
+            whole, parts = network.run(numbers)
+            network.whole += whole
+            for path, times in parts.items():
+                network.parts.setdefault(path, []).extend(times)
 
-    def _call(self, data: bytes, numbers: Sequence[int]) -> list[int]:
-        words = [*self.words, *map(str, numbers)]
+    def _times(self, data: bytes, numbers: Sequence[int], steps: Mapping[str, Sequence[int]],
+               count: int) -> tuple[list[int], dict[str, list[int]]]:
+        """Return the nanoseconds of each call, and of modules in it; ``steps``: of each module."""
+        if not steps:
+            return self._call(data, numbers), {}
+        found = self._call(data, numbers, count)
+        calls = [found[i:i + 1 + count] for i in range(0, len(found), 1 + count)]
+        return [call[0] for call in calls], {
+            path: [sum(call[1 + i] for i in own) for call in calls]
+            for path, own in steps.items() if own}
+
+    def _call(self, data: bytes, numbers: Sequence[int], steps: int = 0) -> list[int]:
+        words = [*self.words, *map(str, numbers), *(['steps'] if steps else [])]
+        wanted = numbers[-1] * (1 + steps)
         try:
-            status, printed, errors = _run(words, data, 1024 + LINE * numbers[-1])
+            status, printed, errors = _run(words, data, 1024 + LINE * wanted)
         except OSError as error:
             raise self._error(error.strerror or str(error)) from None
         except subprocess.TimeoutExpired:
@@ -73,14 +89,16 @@ class CCommand(Place):
         if status:
             raise self._error(f'it ended with status {status}'
                                + (f': {one_line(said[-1], 200)}' if said else ''))
-        times = _nanoseconds(printed)
-        if len(times) != numbers[-1]:
-            raise self._error(f'it printed {len(times)} times for {numbers[-1]} calls')
+        times = _nanoseconds(printed, 1 + steps)
+        if len(times) != wanted:
+            of_steps = f' of {steps} steps' if steps else ''
+            raise self._error(f'it printed {len(times)} times for {numbers[-1]} calls{of_steps}')
         return times
 
     def _error(self, problem: str) -> Exception:
         return config_error('--device', f'c:{" ".join(self.words)}', problem, 'name a command that '
-                            'runs the program timing of mmst export --format c')
+                            'runs the program timing of mmst export --format c, as this '
+                            'version writes it')
 
 
 def _run(words: Sequence[str], data: bytes, limit: int) -> tuple[int, bytes, bytes]:
@@ -127,15 +145,16 @@ def _run(words: Sequence[str], data: bytes, limit: int) -> tuple[int, bytes, byt
                 process.kill()
 
 
-def _nanoseconds(printed: bytes) -> list[int]:
-    """Return the times that were printed, up to the first line that is none."""
-    times = []
+def _nanoseconds(printed: bytes, a_line: int = 1) -> list[int]:
+    """Return the times that were printed, up to the first that is none; a call takes some."""
+    times: list[int] = []
     for line in printed.split():
         try:
             value = float(line)
         except ValueError:
             break
-        if not 1e-6 <= value <= 1e3 * PATIENCE:  # nor is NaN
+        least = 0 if len(times) % a_line else 1e-6
+        if not least <= value <= 1e3 * PATIENCE:  # nor is NaN
             break
         times.append(round(1e6 * value))
     return times

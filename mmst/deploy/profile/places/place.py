@@ -22,12 +22,15 @@ class Place(ABC):
             much as other weights; one of :data:`mmst.costs.latency.work.ENGINES`.
         threads (int): With which networks are computed.
         sees_modules (bool): Whether modules can be timed one by one, or whole networks alone.
+        two_turns (bool): Whether each network is timed in two turns of many calls, since to begin
+            with one costs more than a call; else each call is a turn.
 
     Raises:
         ConfigError: ``threads`` is no whole number above 0.
     """
     engine: ClassVar[str]
     sees_modules: ClassVar[bool] = True
+    two_turns: ClassVar[bool] = False
 
     def __init__(self, threads: int = 1):
         self.threads = check_number('threads', threads, low=1, whole=True,

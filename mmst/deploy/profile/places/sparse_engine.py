@@ -27,4 +27,5 @@ class SparseEngine(Place):
         if not found.blocks['sparse']:
             raise TicketError('the sparse engine runs no block of the network: it has no search '
                               'blocks of mmst, or dense ones alone. Remedy: give --device torch.')
-        return Timed(found, {path: found.model.get_submodule(path) for path in paths})
+        return Timed(found, {path: found.model.get_submodule(path) for path in paths},
+                     layers=found.time_layers)

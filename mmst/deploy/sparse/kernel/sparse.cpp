@@ -2,6 +2,8 @@
 //
 // Feature maps are float32 planes: `plane` floats a channel, rows of `stride` floats whose last few
 // are a gap. Calls run one after another, from all threads: they share scratch.
+#include <chrono>
+#include <ctime>
 #include <vector>
 
 #ifdef __GLIBC__
@@ -15,6 +17,19 @@
 #include "sampled.h"
 
 namespace {
+
+// Nanoseconds: of this thread's own work, where the system tells, and of the wall.
+int64_t wall_time() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+int64_t own_time() {
+#ifdef CLOCK_THREAD_CPUTIME_ID
+  timespec now;
+  if (!clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)) return now.tv_sec * 1000000000LL + now.tv_nsec;
+#endif
+  return wall_time();
+}
 
 // State that calls share.
 struct State {
@@ -174,20 +189,23 @@ void sample_enlarged(const Map *x, const int32_t *channels, int32_t count, int32
 }
 
 // A network of a list of steps (network.h), null where that is not whole; `found`: how often it halves
-// its images, and the pixels from one value of its output to the next, 0 where there is one an image.
+// its images, the pixels from one value of its output to the next, 0 where there is one an image, and
+// the number of steps.
 void *open_steps(const uint8_t *data, int64_t bytes, int32_t *found) {
   auto *made = new Steps;
   Reader reader(data, bytes, false);
   made->network.read(reader);
   if (!reader.ok()) return delete made, nullptr;
   found[0] = made->network.levels, found[1] = made->network.stride;
+  found[2] = int32_t(made->network.steps.size);
   return made;
 }
 
 void close_steps(void *opened) { delete static_cast<Steps *>(opened); }
 
-// All steps, image after image. 0: the images are too large.
-int32_t run_steps(void *opened, const Map *x, const Map *y, int32_t threads) {
+// All steps, image after image. 0: the images are too large. `times`, if given, gets the nanoseconds
+// of each step.
+int32_t run_steps(void *opened, const Map *x, const Map *y, int32_t threads, int64_t *times) {
   Steps &s = *static_cast<Steps *>(opened);
   Call call(threads);
   if (!s.fit(call, *x)) return 0;
@@ -197,7 +215,7 @@ int32_t run_steps(void *opened, const Map *x, const Map *y, int32_t threads) {
   for (int i = 0; i < x->images; ++i, image.data += x->image) {
     Arena arena(reinterpret_cast<char *>(maps + s.maps));
     Execution<Call> run(s.network, call, arena, maps);
-    run.run(image);
+    run.run(image, times, threads == 1 ? own_time : wall_time);
     const Map &result = run.result();
     for (int c = 0; c < y->channels; ++c)
       for (int row = 0; row < y->height; ++row)

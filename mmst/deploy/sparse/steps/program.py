@@ -26,6 +26,8 @@ class Program:
     def __init__(self, int8: bool = False):
         self.blob, self.count, self.taken = Blob(int8), 0, set[int]()
         self.version = LAYERS
+        #: The layer of each step; None of one that has none.
+        self.layers: list[Any] = []
 
     def network(self, backbone: Any, neck: nn.Module) -> int:
         """Append a backbone and a neck; returns the last map."""
@@ -57,7 +59,7 @@ class Program:
         """Append a neck; its result is added to ``out`` where that is given."""
         own = neck.sampled[neck.sampled < neck.counts[0]]
         result = self.step(NECK, self.new() if out is None else out, inputs[0],
-                           flag=out is not None)
+                           layer=neck, flag=out is not None)
         self.blob.numbers(len(neck.coarser), sum(neck.counts[1:]))
         write_block(self.blob, neck.block)
         self.blob.numbers(len(own))
@@ -86,6 +88,7 @@ class Program:
             self.version = OPERATIONS
         self.blob.numbers(kind, out, read, flag)
         self.count += 1
+        self.layers.append(layer)
         if write:
             write(self.blob, layer)
         return out

@@ -12,7 +12,7 @@ from mmst.costs.latency.table import LatencyTable
 from mmst.deploy.c_library import write_project
 from mmst.deploy.profile import measure_network, profile
 from mmst.deploy.profile.places import CCommand
-from mmst.errors import ConfigError, TicketError
+from mmst.errors import ConfigError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
 
@@ -52,7 +52,7 @@ def test_each_call_of_each_network_has_its_time(timing, ticket, threads):
     assert all(1_000 < time < 10**9 for network in networks for time in network.whole)
 
 
-def test_a_table_of_the_library_is_of_whole_networks_and_names_the_command(
+def test_a_table_of_the_library_is_measured_there_and_names_the_command(
         timing, ticket, tmp_path):
     place, said = command(ticket, timing), []
     table = profile(ticket.supernet(), (64, 64), place, 12, 2, 2, log=said.append)
@@ -99,6 +99,21 @@ def test_a_command_that_is_not_there_ends_with_one_error(ticket, tmp_path):
         place.take([place.prepare(ticket.build())], torch.zeros(1, 3, *SIZE), 1)
 
 
-def test_modules_are_not_timed_by_the_library(ticket):
-    with pytest.raises(TicketError, match='whole networks'):
-        command(ticket, 'x').prepare(ticket.build(), ['backbone.stem'])
+@pytest.mark.parametrize('threads', [1, 2])
+def test_modules_are_timed_where_the_library_runs(timing, ticket, threads):
+    place, paths = command(ticket, timing, threads=threads), ['backbone.stem', 'neck']
+    network = place.prepare(ticket.build(), paths)
+    for rounds in (3, 2):
+        place.take([network], torch.zeros(1, 3, 64, 64), rounds)
+    assert len(network.whole) == 5
+    assert {path: len(times) for path, times in network.parts.items()} == dict.fromkeys(paths, 5)
+    assert 0 < sum(network.of_modules().values()) < 3 * network.milliseconds()
+
+
+@pytest.mark.parametrize('printed, problem', [
+    ('1 0.5 0\\n1 0.5', 'it printed 5 times for 2 calls of 2 steps'),
+    ('1 0.5 -1', 'it printed 2 times'), ('0 0 0', 'it printed 0 times')])
+def test_a_command_that_times_other_steps_ends_with_one_error(ticket, printed, problem):
+    place = command(ticket, sys.executable, '-c', f'print("{printed}")')
+    with pytest.raises(ConfigError, match=rf'--device = .*{problem}.*as this version writes it'):
+        place._call(b'weights', (*SIZE, 1, 2), 2)
