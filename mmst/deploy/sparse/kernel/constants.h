@@ -20,31 +20,47 @@ struct Axis {
   }
 };
 
-// Every output at every place that stands for others, (outputs, rows.known, columns.known).
+// The places of an axis, from `first` to before `end`, where a tap that lies `off` from the middle falls
+// inside the image.
+struct Inside {
+  int first, end;
+
+  Inside(const Axis &axis, int stride, int off)
+      : first(off < 0 ? (stride - 1 - off) / stride : 0),
+        end(std::min(axis.known, off < axis.proxy ? (axis.proxy - off + stride - 1) / stride : 0)) {}
+};
+
+// A constant hidden channel at every place.
+inline void constant_hidden(const BlockLayer &l, const Axis &rows, const Axis &columns, int32_t h,
+                            double *out) {
+  const int64_t places = int64_t(rows.known) * columns.known;
+  const double value = std::max(double(l.constant_value[h]), 0.);
+  std::fill(out, out + places, double(l.constant_bias[h]));
+  for (int32_t j = l.constant_taps.start[h]; j < l.constant_taps.start[h + 1]; ++j) {
+    const int tap = l.constant_taps.column[j];
+    const Inside y(rows, l.stride, tap / l.size - l.size / 2), x(columns, l.stride, tap % l.size - l.size / 2);
+    const double share = double(l.constant_taps.value[j]) * value;
+    for (int row = y.first; row < y.end; ++row)
+      for (int column = x.first; column < x.end; ++column) out[row * columns.known + column] += share;
+  }
+  for (int64_t i = 0; i < places; ++i) out[i] = std::max(out[i], 0.);
+}
+
+// Every output at every place that stands for others, (outputs, rows.known, columns.known). All places of
+// a channel at once: such loops are vectors.
 inline void constant_share(const BlockLayer &l, const Axis &rows, const Axis &columns, double *hidden,
                            double *out) {
   const int64_t places = int64_t(rows.known) * columns.known;
-  for (int32_t h = 0; h < l.constants; ++h)
-    for (int y = 0; y < rows.known; ++y)
-      for (int x = 0; x < columns.known; ++x) {
-        const double value = std::max(double(l.constant_value[h]), 0.);
-        double sum = l.constant_bias[h];
-        for (int32_t j = l.constant_taps.start[h]; j < l.constant_taps.start[h + 1]; ++j) {
-          const int tap = l.constant_taps.column[j];
-          const int row = y * l.stride + tap / l.size - l.size / 2;
-          const int column = x * l.stride + tap % l.size - l.size / 2;
-          if (row >= 0 && row < rows.proxy && column >= 0 && column < columns.proxy)
-            sum += double(l.constant_taps.value[j]) * value;
-        }
-        hidden[h * places + int64_t(y) * columns.known + x] = std::max(sum, 0.);
-      }
-  for (int32_t o = 0; o < l.outputs; ++o)
-    for (int64_t i = 0; i < places; ++i) {
-      double sum = 0;
-      for (int32_t j = l.constant_project.start[o]; j < l.constant_project.start[o + 1]; ++j)
-        sum += double(l.constant_project.value[j]) * hidden[l.constant_project.column[j] * places + i];
-      out[o * places + i] = sum + l.bias[o];
+  for (int32_t h = 0; h < l.constants; ++h) constant_hidden(l, rows, columns, h, hidden + h * places);
+  for (int32_t o = 0; o < l.outputs; ++o, out += places) {
+    std::fill(out, out + places, 0.);
+    for (int32_t j = l.constant_project.start[o]; j < l.constant_project.start[o + 1]; ++j) {
+      const double weight = l.constant_project.value[j];
+      const double *from = hidden + l.constant_project.column[j] * places;
+      for (int64_t i = 0; i < places; ++i) out[i] += weight * from[i];
     }
+    for (int64_t i = 0; i < places; ++i) out[i] += l.bias[o];
+  }
 }
 
 // Fills a plan's constants in.
