@@ -57,6 +57,9 @@ def test_the_work_is_what_the_engine_plans(make):
         residual, *rest = plan.nonzeros
         assert rest == [counts[name] for name in ('expand', 'taps', 'project')]
         assert plan.block.hidden == counts['hidden']
+        constant = block.constant.project
+        assert constant.shape[1] == counts['still'] and counts['rims'] == bool(counts['still'])
+        assert int((constant != 0).sum()) == counts['fixed']
         assert counts['residual'] in (residual, 0)  # of an identity none is counted
         if block.transformer:
             assert block.transformer.outputs == counts['outputs']

@@ -18,7 +18,7 @@ Index = npt.NDArray[np.int64]
 #: Gives which weights of a module's parameter are not 0, as a bool array.
 Pattern = Callable[[str, nn.Parameter], npt.NDArray[np.bool_]]
 #: Counts that are 1 where a module has something to do at all, and counts of a Transformer's work.
-CALLS = ('once', 'active', 'attends')
+CALLS = ('once', 'active', 'attends', 'rims')
 TOKENS = ('projected', 'mixed', 'pairs', 'outputs', 'tokens')
 #: Vectors of the sparse engine are so many tokens long.
 _TOKENS_AT_ONCE = 16
@@ -117,7 +117,8 @@ class SparseWork:
         chosen = {name: values if channels is None else values[channels]
                   for name, values in self._units.items()}
         counts = {name: float(values.sum()) for name, values in chosen.items()}
-        counts.update(active=float(counts['hidden'] > 0), residual=self._residual)
+        counts.update(active=float(counts['hidden'] > 0), rims=float(counts['still'] > 0),
+                      residual=self._residual)
         if self._tokens is not None:
             counts.update(self._tokens(tokens))
         if self._coarse is not None:
@@ -137,13 +138,17 @@ def _coarse_inputs(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bool
 
 def _hidden_channels(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bool_]],
                      first: int | None) -> dict[str, npt.NDArray[np.float64]]:
-    """Return the counts of each hidden channel; of one that nothing enters or leaves, 0.
+    """Return the counts of each hidden channel; of one that nothing leaves, 0.
+
+    One that nothing enters is constant but near the border of the image (``still``, with ``fixed``
+    weights after it).
 
     Of a neck, weights of inputs after the ``first`` belong to coarser maps.
     """
     mix = block.mixconv
     if not mix:
-        names = ('hidden', 'expand', 'taps', 'project', *(('coarse', 'widened') if first else ()))
+        names = ('hidden', 'expand', 'taps', 'project', 'still', 'fixed',
+                 *(('coarse', 'widened') if first else ()))
         return {name: np.zeros(0) for name in names}
     expand = kept('mixconv.expand.weight')[..., 0, 0]
     taps = np.concatenate([kept(f'mixconv.depthwise.{i}.weight').sum((1, 2, 3))
@@ -152,6 +157,8 @@ def _hidden_channels(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bo
     live = expand.any(1) & (taps > 0) & (project > 0)
     counts = dict(hidden=live, expand=expand[:, :first].sum(1) * live, taps=taps * live,
                   project=project * live)
+    still = (project > 0) & ~live
+    counts.update(still=still, fixed=project * still)
     if first is not None:
         coarse = expand[:, first:]
         counts.update(coarse=coarse.sum(1) * live, widened=coarse.any(1) & live)
