@@ -22,6 +22,8 @@ from .supernet import supernet_widths, widths_of_survivors
 from .undescribed import describe_run
 
 Entry = dict[str, Any]
+#: More steps, weights or multiply-adds has no run.
+MOST = 1e18
 
 
 @dataclass(frozen=True)
@@ -192,10 +194,11 @@ def _summary(folder: Path, entries: list[Entry], notes: list[str]) -> Mapping[st
 
 def _check_summary(summary: Mapping[str, Any]) -> None:
     """Raise where an entry that the page reads is missing or of another kind."""
-    numbers = [summary['step'], summary['sparsity'], *summary['layer_sparsity'].values()]
-    for costs in (summary['params'], summary['macs']):
-        numbers += [costs[name] for name in ('supernet', 'searched', 'sparse')]
-    wrong = [value for value in numbers if type(value) not in (int, float)]
+    shares = [summary['sparsity'], *summary['layer_sparsity'].values()]
+    counts = [summary['step'], *(costs[name] for costs in (summary['params'], summary['macs'])
+                                 for name in ('supernet', 'searched', 'sparse'))]
+    wrong = [value for values, most in ((shares, 1), (counts, MOST)) for value in values
+             if type(value) not in (int, float) or not 0 <= value <= most]
     wrong += [part for part in summary['widths'].values() if not isinstance(part, dict)]
     if wrong:
         raise ValueError(f'{wrong[0]!r} is no entry that a run writes there')

@@ -57,6 +57,22 @@ def test_a_damaged_summary_is_refused_by_name(tmp_path, content):
         collect(tmp_path)
 
 
+@pytest.mark.parametrize('path, value', [
+    (('step', ), -1e300), (('sparsity', ), 1.5), (('params', 'sparse'), -1),
+    (('macs', 'sparse'), 1e300), (('macs', 'searched'), float('nan'))])
+def test_numbers_that_no_run_has_are_refused(tmp_path, path, value):
+    write_run(tmp_path)
+    file = tmp_path / 'ticket.json'
+    content = json.loads(file.read_text())
+    part = content
+    for name in path[:-1]:
+        part = part[name]
+    part[path[-1]] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(TicketError, match=r'ticket.json cannot be read.*no entry that a run'):
+        collect(tmp_path)
+
+
 def test_what_is_missing_is_said(tmp_path):
     write_run(tmp_path)
     (tmp_path / 'narrow.py').unlink()
