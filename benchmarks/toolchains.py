@@ -1,7 +1,7 @@
 """Try the toolchains of others on an exported ticket, each in an environment of its own.
 
     python benchmarks/toolchains.py street-p90 --size 128 256
-    python benchmarks/toolchains.py TICKET --only ncnn executorch --environments /tmp/environments
+    python benchmarks/toolchains.py TICKET --only ncnn executorch --environments environments
 
 It exports the ticket, installs each toolchain, lets it read the file and run it on noise, and
 compares with onnxruntime. The record is kept in ``benchmarks/results/toolchains.json`` and ``.md``;

@@ -21,7 +21,7 @@ class SchedulesHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         warn(runner, *find_unfinished(as_list(runner.param_schedulers), runner.max_epochs,
-                                 runner.max_iters))
+                                      runner.max_iters))
 
 
 def find_unfinished(schedulers: Sequence[Any], epochs: int, iterations: int) -> list[str]:
