@@ -1,4 +1,5 @@
 """Runs a compacted network by the kernel."""
+import copy
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -61,6 +62,7 @@ class SparseCompactNetwork(KernelModule):
             if part is not None:
                 self.parts[str(number)] = part
         self.nodes = {step.node: self._within(step) for step in self.steps}
+        self.network = self._left_to_torch(network)
         self.last_use = self._last_uses()
         for node in graph:
             node.tensors = {}
@@ -129,6 +131,16 @@ class SparseCompactNetwork(KernelModule):
         for node in self.nodes[step.node]:
             found[node.name] = self.network.compute(node, found, size, image)
         return found[step.node]
+
+    def _left_to_torch(self, network: CompactNetwork) -> CompactNetwork:
+        """Return the network with modules of those nodes alone that no part computes."""
+        steps = [s for number, s in enumerate(self.steps) if str(number) not in self.parts]
+        left = {node.name for step in steps for node in self.nodes[step.node]}
+        found = copy.copy(network)
+        found._modules = dict(network._modules)  # else the two share it
+        found.nodes = nn.ModuleDict({name: module for name, module in network.nodes.items()
+                                     if name in left})
+        return found
 
     def _within(self, step: Step) -> list[Node]:
         """Return all nodes of a step, in order."""

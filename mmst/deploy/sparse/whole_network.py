@@ -2,6 +2,8 @@
 import ctypes
 import weakref
 from collections import Counter
+from itertools import repeat
+from operator import contains, itemgetter
 from typing import Any
 
 import torch
@@ -64,13 +66,12 @@ class WholeNetwork:
 
     def _ready(self) -> '_OpenSteps | None':
         """Return the steps where they compute what the modules would."""
-        modules = _modules(self.network)
-        if self.channels is None or kernel() is None or not _pass_as_written(modules):
+        if self.channels is None or kernel() is None or _has_global_hooks():
             return None
         if not self._tried:
             self._steps, self._tried = _open(self.network, self.channels, self.settings), True
         steps = self._steps
-        return None if steps is None or modules != steps.modules else steps
+        return None if steps is None or not steps.modules.pass_as_opened() else steps
 
     def __getstate__(self) -> dict[str, Any]:
         return dict(self.__dict__, _steps=None, _tried=False)
@@ -80,7 +81,7 @@ class _OpenSteps:
     """Holds a network's steps as the kernel has read them."""
 
     def __init__(self, network: nn.Module, steps: StepList, gap: int):
-        self.modules, self.kind, self.outputs = _modules(network), steps.kind, steps.outputs
+        self.modules, self.kind, self.outputs = _Modules(network), steps.kind, steps.outputs
         self.kernel = functions()
         self.layers = steps.program.layers
         data, found = steps.blob(gap).body(), (ctypes.c_int32 * 3)()
@@ -117,15 +118,25 @@ def _open(network: nn.Module, channels: int, settings: EngineSettings) -> _OpenS
     return found if output is not None and torch.equal(output, steps.output) else None
 
 
-def _modules(network: nn.Module) -> list[nn.Module]:
-    """Return all modules, sooner than ``network.modules()`` would: each call asks for them."""
-    found = [network]
-    for module in found:
-        found += filter(None, module._modules.values())
-    return found
+class _Modules:
+    """Tells whether all modules of a network pass as they were written.
+
+    Each call asks, and a compacted network has thousands: what walks over them is C alone.
+    """
+
+    def __init__(self, network: nn.Module):
+        self.states = [module.__dict__ for module in network.modules()]
+        self.children = [dict(state['_modules']) for state in self.states]
+
+    def pass_as_opened(self) -> bool:
+        """Return whether there is no hook, no other pass and no other module."""
+        states = self.states
+        return not (any(map(itemgetter('_forward_hooks'), states))
+                    or any(map(itemgetter('_forward_pre_hooks'), states))
+                    or any(map(contains, states, repeat('forward')))) and (
+                        list(map(itemgetter('_modules'), states)) == self.children)
 
 
-def _pass_as_written(modules: list[nn.Module]) -> bool:
-    """Return whether no hook and no other pass takes part."""
-    return not (torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks) and (
-        not any(m._forward_hooks or m._forward_pre_hooks or 'forward' in vars(m) for m in modules))
+def _has_global_hooks() -> bool:
+    """Return whether torch calls a hook for all modules."""
+    return bool(torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks)

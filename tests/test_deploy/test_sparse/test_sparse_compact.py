@@ -56,6 +56,20 @@ def test_all_paths_of_a_compact_ticket_run_by_the_kernel():
     assert not any('depthwise' in name or 'expand' in name for name in left)
 
 
+def test_networks_keep_no_module_of_torch_that_the_kernel_stands_for():
+    ticket = compact(small_ticket('cityscapes', 0.9))
+    network = ticket.build().backbone
+    before = len(network.nodes)
+    backbone = SparseModel(ticket.build()).model.backbone
+    steps = {step.node: str(number) in backbone.parts for number, step in enumerate(backbone.steps)}
+    by_torch = {node.name for step, part in steps.items() if not part
+                for node in backbone.nodes[step]}
+    assert set(backbone.network.nodes) <= by_torch
+    assert len(list(backbone.modules())) < before
+    sparsify(model := torch.nn.Sequential(network), EngineSettings())
+    assert len(network.nodes) == before and model[0] is not network
+
+
 @pytest.mark.parametrize('multiple', [1, 8])
 def test_a_compact_ticket_has_the_blocks_of_its_ticket_and_resizes_no_map(multiple):
     ticket = small_ticket('cityscapes', 0.1, cut=0)

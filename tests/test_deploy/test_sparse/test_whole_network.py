@@ -79,6 +79,23 @@ def test_a_module_that_is_replaced_afterwards_takes_part(model):
     assert torch.equal(other(images), expected.sigmoid())
 
 
+def test_a_pass_of_a_modules_own_takes_part_and_leaves_with_it(model):
+    images = torch.randn(1, 3, 64, 64)
+    expected, stem = model(images), model.model.backbone.stem
+    stem.forward = lambda x, passed=stem.forward: passed(x) * 0
+    assert model._whole(images) is None and not torch.equal(model(images), expected)
+    del stem.forward
+    assert torch.equal(model._whole(images), expected)
+
+
+def test_hooks_of_all_modules_see_each(model):
+    images, seen = torch.randn(1, 3, 64, 64), set()
+    with torch.nn.modules.module.register_module_forward_hook(
+            lambda module, *passed: seen.add(module)):
+        model(images)
+    assert model.model.backbone.stem in seen and model._whole(images) is not None
+
+
 def test_numbers_that_are_none_pass(model):
     images = torch.randn(1, 3, 64, 64)
     images[0, 0, 5, 5] = torch.nan
