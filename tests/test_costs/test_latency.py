@@ -14,6 +14,7 @@ from mmst.costs.latency.timed_allocation import build_allocation
 from mmst.costs.latency.work import kind_of, search_block_of, timed_modules, works_of
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.sparse_block import SparseSearchBlock
+from mmst.deploy.sparse.transformer_plan import DIM
 from mmst.errors import ConfigError
 from mmst.pruning.pruner import Pruner
 from mmst.search.surgery import Cut
@@ -55,19 +56,59 @@ def test_the_work_is_what_the_engine_plans(make):
             continue
         counts, plan = works[path](), next(iter(block._plans.values()))
         residual, *rest = plan.nonzeros
-        assert rest == [counts[name] for name in ('expand', 'taps', 'project')]
+        starts, phases = (ctypes.cast(field, ctypes.POINTER(ctypes.c_int32))
+                          for field in (plan.block.expand.start, plan.block.live_phases))
+        assert counts['expand'] == sum((starts[h + 1] - starts[h]) * phases[h].bit_count()
+                                       for h in range(plan.block.hidden))
+        assert rest[0] <= counts['expand'] and rest[1:] == [counts['taps'], counts['project']]
         assert plan.block.hidden == counts['hidden']
         constant = block.constant.project
         assert constant.shape[1] == counts['still'] and counts['rims'] == bool(counts['still'])
         assert int((constant != 0).sum()) == counts['fixed']
+        assert int((block.constant.taps != 0).sum()) == counts['still_taps']
         assert counts['residual'] in (residual, 0)  # of an identity none is counted
         if block.transformer:
             assert block.transformer.outputs == counts['outputs']
-            assert block.transformer.padded**2 == counts['pairs']
+            assert_counts_attention(block.transformer, counts)
         else:
             assert not counts.get('attends')
         compared += bool(counts['hidden'])
     assert compared > 3
+
+
+def assert_counts_attention(transformer, counts):
+    """They are those of the parts that the kernel runs (``run_layer``)."""
+    attentions = weights = 0
+    for layer, queries in ((transformer.encoder, True), (transformer.decoder, False)):
+        if layer.attends:
+            attentions += 1
+            weights += sum(entries(getattr(layer, name), DIM)
+                           for name in ('key', 'value', 'out', *(['query'] if queries else [])))
+        if layer.feeds:
+            weights += entries(layer.widen, layer.feedforward) + entries(layer.narrow, DIM)
+    assert counts['mixed'] == weights * transformer.padded
+    assert counts['pairs'] == attentions * transformer.tokens * transformer.padded
+
+
+def entries(rows, count):
+    return ctypes.cast(rows.start, ctypes.POINTER(ctypes.c_int32))[count]
+
+
+@needs_kernel
+@pytest.mark.parametrize('dead', ['encoder.attention.value', 'decoder.attention.out',
+                                  'encoder.feedforward.0', 'decoder.attention.query'])
+def test_parts_of_a_transformer_without_weights_cost_nothing(dead):
+    model = pruned(TwoBranches, 0.5)
+    path, block = next((path, module) for path, module in timed_modules(model).items()
+                       if works_of(model, 'sparse')[path]().get('attends'))
+    before = works_of(model, 'sparse')[path]()
+    with torch.no_grad():
+        block.transformer.get_submodule(dead).weight.zero_()
+    counts = works_of(model, 'sparse')[path]()
+    assert_counts_attention(SparseModel(model).model.get_submodule(path).transformer, counts)
+    assert counts['mixed'] == before['mixed'] if dead.endswith('query') else (
+        counts['mixed'] < before['mixed'])
+    assert (counts['pairs'] < before['pairs']) == (dead.endswith(('value', 'out')))
 
 
 def test_a_neck_counts_weights_of_coarser_maps_by_themselves():

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--threads', type=int, default=1, metavar='N', help='1 by default')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the image; the task\'s by default')
-    parser.add_argument('--networks', type=int, default=40, metavar='N',
-                        help='networks to learn from (default: 40)')
+    parser.add_argument('--networks', type=int, default=60, metavar='N',
+                        help='networks to learn from (default: 60)')
     parser.add_argument('--checked', type=int, default=10, metavar='N',
                         help='other networks, by which predictions are checked (default: 10)')
     parser.add_argument('--rounds', type=int, default=20, metavar='N',

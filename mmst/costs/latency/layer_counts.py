@@ -8,6 +8,20 @@ import numpy.typing as npt
 Kept = npt.NDArray[np.bool_]
 
 
+def live_phases(kernels: Kept, stride: int) -> npt.NDArray[np.int64]:
+    """Return how many phases, even or odd rows and columns, the taps of each channel read.
+
+    Args:
+        kernels (ndarray): (channels, k, k) bool.
+        stride (int): 1, with a single phase, or 2.
+    """
+    size = kernels.shape[-1]
+    phase = (np.arange(size) - size // 2) % stride
+    read = [kernels[:, phase == i][:, :, phase == j].any((1, 2))
+            for i in range(stride) for j in range(stride)]
+    return np.stack(read, 1).sum(1, dtype=np.int64)
+
+
 def stem_counts(first: Kept, second: Kept) -> dict[str, float]:
     """Return the counts of two convolutions of stride 2 that are computed in one pass.
 
@@ -18,11 +32,7 @@ def stem_counts(first: Kept, second: Kept) -> dict[str, float]:
         first (ndarray): (between, inputs, k, k) bool.
         second (ndarray): (outputs, between, k, k) bool.
     """
-    size = second.shape[-1]
-    phase = (np.arange(size) - size // 2) % 2
-    read = second.any(0)  # (between, k, k)
-    phases = np.stack([read[:, phase == i][:, :, phase == j].any((1, 2))
-                       for i in range(2) for j in range(2)], 1).sum(1)
+    phases = live_phases(second.any(0), 2)
     weights = first.sum((1, 2, 3))
     live = weights > 0
     return dict(inner=float(phases[live].sum()), first=float((phases * weights).sum()),

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from ...models.hrnas.dense_neck import DensePredictionNeck
 from ...models.hrnas.hrnas_supernet import ConvBNReLU, HRNASSupernet
-from ...models.hrnas.lightweight_transformer import LightweightTransformer
 from ...models.hrnas.search_block import SearchBlock
-from .layer_counts import CoarseInputs, stem_counts
+from .layer_counts import CoarseInputs, live_phases, stem_counts
+from .transformer_counts import TransformerCounts
 
 Counts = dict[str, float]
 #: Which channels and which tokens of a block count; None: all.
@@ -20,8 +20,6 @@ Pattern = Callable[[str, nn.Parameter], npt.NDArray[np.bool_]]
 #: Counts that are 1 where a module has something to do at all, and counts of a Transformer's work.
 CALLS = ('once', 'active', 'attends', 'rims')
 TOKENS = ('projected', 'mixed', 'pairs', 'outputs', 'tokens')
-#: Vectors of the sparse engine are so many tokens long.
-_TOKENS_AT_ONCE = 16
 
 
 def timed_modules(model: nn.Module) -> dict[str, nn.Module]:
@@ -106,9 +104,17 @@ class SparseWork:
         self._residual = (float(mask_of('residual.weight').sum())
                           if isinstance(self.block.residual, nn.Conv2d) else 0.)
         transformer = self.block.transformer
-        self._tokens = None if transformer is None else _Tokens(transformer, mask_of)
+        self._tokens = None if transformer is None else TransformerCounts(transformer, mask_of)
         self._coarse = (_coarse_inputs(self.block, mask_of, self._units, module.in_channels)
                         if isinstance(module, DensePredictionNeck) else None)
+
+    @staticmethod
+    def layer_of(module: nn.Module) -> str:
+        """Return what the cost of a thing depends on, besides the size of the map."""
+        block = search_block_of(module)
+        if block is None:
+            return kind_of(module)
+        return f'{"neck" if module is not block else "block"} stride {block.mixconv.stride}'
 
     def __call__(self, channels: Index | None = None, tokens: Index | None = None) -> Counts:
         """Return the counts with the hidden channels and tokens of two indices alone."""
@@ -140,50 +146,31 @@ def _hidden_channels(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bo
                      first: int | None) -> dict[str, npt.NDArray[np.float64]]:
     """Return the counts of each hidden channel; of one that nothing leaves, 0.
 
-    One that nothing enters is constant but near the border of the image (``still``, with ``fixed``
-    weights after it).
+    One that nothing enters is constant but near the border of the image (``still``, with
+    ``still_taps`` in it and ``fixed`` weights after it). Under a stride a channel is expanded once
+    for each phase of rows and columns that its taps read.
 
     Of a neck, weights of inputs after the ``first`` belong to coarser maps.
     """
     mix = block.mixconv
     if not mix:
-        names = ('hidden', 'expand', 'taps', 'project', 'still', 'fixed',
+        names = ('hidden', 'expand', 'taps', 'project', 'still', 'fixed', 'still_taps',
                  *(('coarse', 'widened') if first else ()))
         return {name: np.zeros(0) for name in names}
     expand = kept('mixconv.expand.weight')[..., 0, 0]
-    taps = np.concatenate([kept(f'mixconv.depthwise.{i}.weight').sum((1, 2, 3))
-                           for i in range(len(mix.widths))])
+    kernels = [kept(f'mixconv.depthwise.{i}.weight')[:, 0] for i in range(len(mix.widths))]
+    taps = np.concatenate([kernel.sum((1, 2)) for kernel in kernels])
+    phases = np.concatenate([live_phases(kernel, mix.stride) for kernel in kernels])
     project = kept('mixconv.project.weight')[..., 0, 0].sum(0)
     live = expand.any(1) & (taps > 0) & (project > 0)
-    counts = dict(hidden=live, expand=expand[:, :first].sum(1) * live, taps=taps * live,
+    counts = dict(hidden=live, expand=expand[:, :first].sum(1) * phases * live, taps=taps * live,
                   project=project * live)
     still = (project > 0) & ~live
-    counts.update(still=still, fixed=project * still)
+    counts.update(still=still, fixed=project * still, still_taps=taps * still)
     if first is not None:
         coarse = expand[:, first:]
         counts.update(coarse=coarse.sum(1) * live, widened=coarse.any(1) & live)
     return {name: values.astype(np.float64) for name, values in counts.items()}
-
-
-class _Tokens:
-    """Counts the engine's work for a Transformer path."""
-
-    def __init__(self, transformer: LightweightTransformer,
-                 kept: Callable[[str], npt.NDArray[np.bool_]]):
-        into = kept('transformer.input_proj.weight')[..., 0, 0]
-        self.out = kept('transformer.output_proj.weight')[..., 0, 0]
-        self.projected = into.sum(1) + self.out.sum(0)
-        self.linears = float(sum(
-            int(kept(f'transformer.{name}').sum()) for name, p in transformer.named_parameters()
-            if name.startswith(('encoder', 'decoder')) and p.dim() > 1))
-
-    def __call__(self, index: Index | None) -> Counts:
-        out = self.out if index is None else self.out[:, index]
-        projected = self.projected if index is None else self.projected[index]
-        outputs = float(out.any(1).sum()) if out.shape[1] else 0.
-        count = -(-out.shape[1] // _TOKENS_AT_ONCE) * _TOKENS_AT_ONCE if outputs else 0
-        return dict(attends=float(outputs > 0), projected=float(projected.sum()) * (outputs > 0),
-                    mixed=self.linears * count, pairs=float(count**2), outputs=outputs)
 
 
 class DenseWork:
@@ -201,6 +188,9 @@ class DenseWork:
                 self.block.mixconv.depthwise, self.block.mixconv.widths, strict=True)
                 for _ in range(width)], np.int64)
             self._kinds = [conv.kernel_size[0] for conv in self.block.mixconv.depthwise]
+
+    #: What the cost of a thing depends on, besides the size of the map.
+    layer_of = staticmethod(kind_of)
 
     def __call__(self, channels: Index | None = None, tokens: Index | None = None) -> Counts:
         """Return the counts with the hidden channels and tokens of two indices alone."""

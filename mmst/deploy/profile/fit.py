@@ -14,7 +14,33 @@ LEAST = 1e-3
 PARTS = ('once', 'tokens', 'channels')
 
 
-def fit_entry(kind: str, works: Sequence[Counts], times: Sequence[float]) -> Entry:
+def fit_modules(kinds: Mapping[str, str], alike: Sequence[Sequence[str]],
+                works: Sequence[Mapping[str, Counts]],
+                times: Sequence[Mapping[str, float]]) -> dict[str, Entry]:
+    """Return the costs of all modules, each near to those of the modules that are like it.
+
+    A few networks tell little of one module's many costs; the same code on maps of the same size
+    costs about the same in other modules.
+
+    Args:
+        kinds (Mapping[str, str]): Path of each module to its kind.
+        alike (Sequence[Sequence[str]]): Paths of modules that share their costs, in groups.
+        works (Sequence[Mapping[str, Counts]]): Path to work, of each network.
+        times (Sequence[Mapping[str, float]]): Path to milliseconds, of each network.
+    """
+    found: dict[str, Entry] = {}
+    for group in alike:
+        pairs = {path: ([own[path] for own in works], [own[path] for own in times])
+                 for path in group}
+        shared = fit_entry('', [counts for own, _ in pairs.values() for counts in own],
+                           [ms for _, own in pairs.values() for ms in own])
+        found.update((path, fit_entry(kinds[path], *pair, shared.ms if len(group) > 1 else None))
+                     for path, pair in pairs.items())
+    return {path: found[path] for path in kinds}
+
+
+def fit_entry(kind: str, works: Sequence[Counts], times: Sequence[float],
+              near: Mapping[str, float] | None = None) -> Entry:
     """Return the costs with which a module's times come nearest to those that were measured.
 
     No cost is negative. Squares of differences count in relation to the time itself.
@@ -23,11 +49,19 @@ def fit_entry(kind: str, works: Sequence[Counts], times: Sequence[float]) -> Ent
         kind (str): Of the module.
         works (Sequence[Counts]): Its work in several networks.
         times (Sequence[float]): Its milliseconds in them.
+        near (Mapping[str, float], optional): Costs to stay near to: what a difference to one of
+            them adds to the times counts as much as the error of a time.
     """
     names = [name for name in names_of(works) if any(counts.get(name) for counts in works)]
     rows = np.array([[1., *(counts.get(name, 0.) for name in names)] for counts in works])
     y = np.array(times, float)
-    found = _not_negative(rows, y, 1 / np.sqrt(np.maximum(y, LEAST)))
+    weights = 1 / np.sqrt(np.maximum(y, LEAST))
+    a, b = rows * weights[:, None], y * weights
+    if near is not None:
+        sizes = np.sqrt(np.square(a).sum(0))
+        a = np.concatenate([a, np.diag(sizes)])
+        b = np.concatenate([b, sizes * [near.get(name, 0.) for name in (ONCE, *names)]])
+    found = _not_negative(a, b)
     entry = Entry(kind, {name: float(f'{value:.5g}') for name, value in
                          zip([ONCE, *names], found, strict=True) if value > 0})
     wrong = [entry.milliseconds(counts) / max(time, LEAST) - 1
@@ -45,7 +79,7 @@ def fit_network(table: LatencyTable, works: Sequence[Mapping[str, Counts]],
         wholes (Sequence[float]): Milliseconds of each network.
     """
     y, sums = np.array(wholes), np.array([table.milliseconds(own) for own in works])
-    overhead, factor = _not_negative(np.stack([np.ones(len(y)), sums], 1), y, 1 / y)
+    overhead, factor = _not_negative(np.stack([np.ones(len(y)), sums], 1) / y[:, None], y / y)
     return replace(table, overhead=float(f'{overhead:.5g}'), factor=float(f'{factor:.5g}'))
 
 
@@ -63,7 +97,8 @@ def transfer(table: LatencyTable, works: Sequence[Mapping[str, Counts]],
     """
     sums = np.array([[_share(table, own, part) for part in PARTS] for own in works])
     y = np.array(wholes)
-    overhead, *factors = _not_negative(np.column_stack([np.ones(len(y)), sums]), y, 1 / y)
+    rows = np.column_stack([np.ones(len(y)), sums])
+    overhead, *factors = _not_negative(rows / y[:, None], y / y)
     by_part = dict(zip(PARTS, factors, strict=True))
     modules = {path: replace(entry, ms={
         name: float(f'{ms * by_part[_part_of(name)]:.5g}') for name, ms in entry.ms.items()
@@ -82,18 +117,17 @@ def _share(table: LatencyTable, works: Mapping[str, Counts], part: str) -> float
                for name, ms in table.modules[path].ms.items() if _part_of(name) == part)
 
 
-def _not_negative(rows: npt.NDArray[np.float64], y: npt.NDArray[np.float64],
-                  weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the weighted least squares without negative entries.
+def _not_negative(a: npt.NDArray[np.float64],
+                  b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the least squares of ``a x - b`` without negative entries.
 
     Columns with a negative entry leave one by one, the most negative first.
     """
-    scale = np.abs(rows).max(0)
+    scale = np.abs(a).max(0)
     scale[scale == 0] = 1
-    a, b = rows / scale * weights[:, None], y * weights
-    used, found = list(range(rows.shape[1])), np.zeros(rows.shape[1])
+    used, found = list(range(a.shape[1])), np.zeros(a.shape[1])
     while used:
-        values = np.linalg.lstsq(a[:, used], b, rcond=None)[0]
+        values = np.linalg.lstsq(a[:, used] / scale[used], b, rcond=None)[0]
         if values.min() >= 0:
             found[used] = values
             break

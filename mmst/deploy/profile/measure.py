@@ -11,13 +11,14 @@ from ...costs.latency.table import LatencyTable
 from ...costs.latency.work import Counts, kind_of, timed_modules, works_of
 from ...errors import config_error
 from ...settings.checks import check_number
+from .alike import alike_modules
 from .clock import Timed
 from .draw import draw_network
-from .fit import fit_entry, fit_network, transfer
+from .fit import fit_modules, fit_network, transfer
 from .places import Place, SparseEngine, TorchEngine
 
 #: Networks whose modules are timed, others whose predictions are checked, and calls of each.
-NETWORKS, CHECKED, ROUNDS = 40, 10, 20
+NETWORKS, CHECKED, ROUNDS = 60, 10, 20
 #: Engine to where it runs in this process.
 ENGINES_HERE: dict[str, type[Place]] = dict(sparse=SparseEngine, torch=TorchEngine)
 
@@ -47,7 +48,7 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
         TicketError: The networks do not run there.
     """
     place = place or SparseEngine()
-    check_number('networks', networks, low=12, whole=True, remedy='use 40')
+    check_number('networks', networks, low=12, whole=True, remedy='use 60')
     check_number('checked', checked, low=1, whole=True, remedy='use 10')
     check_number('rounds', rounds, low=1, whole=True, remedy='use 20')
     kinds = {path: kind_of(module) for path, module in timed_modules(supernet).items()}
@@ -70,9 +71,9 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
         local.take(timed, image, 1)
         log(f'round {number + 1} of {rounds} is timed')
     parts = [network.of_modules() for network in timed[:networks]]
-    table = LatencyTable(place.engine, place.threads, input_shape, place.machine(), {
-        path: fit_entry(kind, [own[path] for own in works[:networks]], [t[path] for t in parts])
-        for path, kind in kinds.items()})
+    table = LatencyTable(
+        place.engine, place.threads, input_shape, place.machine(), fit_modules(
+            kinds, alike_modules(supernet, place.engine, image), works[:networks], parts))
     if there:
         _take_in_turns(place, there, image, rounds, log)
     whole = there or timed

@@ -12,7 +12,7 @@ from mmst.costs.latency.work import timed_modules, works_of
 from mmst.deploy.profile import clock, measure_network, profile
 from mmst.deploy.profile.clock import Timed, clock_of, take_times
 from mmst.deploy.profile.draw import draw_network
-from mmst.deploy.profile.fit import fit_entry, fit_network, transfer
+from mmst.deploy.profile.fit import fit_entry, fit_modules, fit_network, transfer
 from mmst.deploy.profile.places import SparseEngine, TorchEngine
 from mmst.errors import ConfigError
 from mmst.search.units import find_units
@@ -53,6 +53,41 @@ def test_costs_are_found_again_from_times_that_they_make():
     assert 0.03 < noisy.spread < 0.1 and all(value > 0 for value in noisy.ms.values())
     falling = fit_entry('block', works, [1 / (1 + own['hidden']) for own in works])
     assert 'hidden' not in falling.ms, 'work never makes a module quicker'
+
+
+def test_modules_that_are_alike_learn_from_each_other():
+    """Of few noisy times, more costs than these can tell: those of others say the rest."""
+    rng = np.random.default_rng(3)
+    true = dict(once=.05, hidden=.004, taps=.0003, project=.0002, expand=.0005)
+
+    def draw(count):
+        return [{path: {name: float(rng.integers(0, 300)) for name in true if name != 'once'}
+                 for path in 'abcdef'} for _ in range(count)]
+
+    def time_of(counts):
+        return true['once'] + sum(true[name] * count for name, count in counts.items())
+
+    def mean_error(table):
+        return np.mean([abs(table[path].milliseconds(own[path]) / time_of(own[path]) - 1)
+                        for own in others for path in own])
+
+    works, others = draw(6), draw(50)
+    times = [{path: time_of(counts) * rng.uniform(.8, 1.2) for path, counts in own.items()}
+             for own in works]
+    kinds = dict.fromkeys('abcdef', 'block')
+    alone = fit_modules(kinds, list('abcdef'), works, times)
+    together = fit_modules(kinds, ['abc', 'def'], works, times)
+    assert list(together) == list(kinds)
+    assert mean_error(together) < 0.6 * mean_error(alone)
+
+
+def test_a_module_that_differs_from_those_like_it_keeps_its_own_costs():
+    rng = np.random.default_rng(4)
+    works = [{path: dict(hidden=float(rng.integers(1, 300))) for path in 'ab'} for _ in range(40)]
+    times = [dict(a=.1 + .003 * own['a']['hidden'], b=.1 + .006 * own['b']['hidden'])
+             for own in works]
+    found = fit_modules(dict(a='block', b='block'), ['ab'], works, times)
+    assert found['a'].ms['hidden'] < .0042 and found['b'].ms['hidden'] > .0048
 
 
 def whole_table(**modules):
