@@ -17,9 +17,11 @@ def live_phases(kernels: Kept, stride: int) -> npt.NDArray[np.int64]:
     """
     size = kernels.shape[-1]
     phase = (np.arange(size) - size // 2) % stride
-    read = [kernels[:, phase == i][:, :, phase == j].any((1, 2))
-            for i in range(stride) for j in range(stride)]
-    return np.stack(read, 1).sum(1, dtype=np.int64)
+    phases = np.zeros(len(kernels), np.int64)
+    for i in range(stride):
+        for j in range(stride):
+            phases += kernels[:, phase == i][:, :, phase == j].any((1, 2))
+    return phases
 
 
 def stem_counts(first: Kept, second: Kept) -> dict[str, float]:
