@@ -22,6 +22,9 @@ from mmst.search.recalibrate import average_statistics
 #: As ``tools/train.py`` sets it where there is no GPU.
 ON_CPU = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
 
+#: Between recalibrations each process has the BN statistics of its own batches.
+LOCAL = ('statistics', 'averaged statistics')
+
 
 def train(*args, probes=(), rank_probes=None, wrap=None, keep=None, **kwargs) -> list:
     """A tiny run; what each epoch ended with.
@@ -36,6 +39,15 @@ def train(*args, probes=(), rank_probes=None, wrap=None, keep=None, **kwargs) ->
     runner = make(*args, probes=probes, **distributed(wrap), **kwargs)
     runner.train()
     return (found, keep(runner)) if keep else found
+
+
+def differences(states):
+    """Return the differences between ranks at an epoch's end, local statistics left out."""
+    recalibrated = states[0]['recalibrated']
+    assert {s['step'] for s in states} == {states[0]['step']}
+    assert all(s['events'] == states[0]['events'] for s in states)
+    names = {key for s in states for key in s['digests'] if recalibrated or key[0] not in LOCAL}
+    return {key for key in names if len({s['digests'].get(key) for s in states}) > 1}
 
 
 def refused(folder, wrong, **settings):

@@ -10,24 +10,14 @@ import tiny
 
 WEAKEN = (60, dict(after_train_epoch=rank_jobs.weaken))
 ADAMW = dict(type='AdamW', lr=0.01, weight_decay=0.01)
-#: Between recalibrations each process has the BN statistics of its own batches.
-LOCAL = ('statistics', 'averaged statistics')
 
 
-def differences(states):
-    """Return the differences between ranks at an epoch's end, local statistics left out."""
-    recalibrated = states[0]['recalibrated']
-    assert {s['step'] for s in states} == {states[0]['step']}
-    assert all(s['events'] == states[0]['events'] for s in states)
-    names = {key for s in states for key in s['digests'] if recalibrated or key[0] not in LOCAL}
-    return {key for key in names if len({s['digests'].get(key) for s in states}) > 1}
-
-
-def check(answers, epochs, parts=('parameters', 'masks', 'optimizer', 'averaged', *LOCAL)):
+def check(answers, epochs,
+          parts=('parameters', 'masks', 'optimizer', 'averaged', *rank_jobs.LOCAL)):
     """All ranks agree at every epoch's end, and everything has happened."""
     assert all(len(states) == epochs for states in answers)
     for states in zip(*answers, strict=True):
-        assert not differences(states), states[0]['step']
+        assert not rank_jobs.differences(states), states[0]['step']
     seen = {part for state in answers[0] for part, _ in state['digests']}
     assert seen == set(parts)
     events = answers[0][-1]['events']
@@ -86,7 +76,7 @@ def test_paths_that_die_need_no_search_for_unused_parameters(tmp_path):
     all_gone = (60, dict(after_train_epoch=rank_jobs.weaken_all))
     answers = ranks.run(2, rank_jobs.train, tmp_path, 4, probes=[all_gone],
                         model=dict(transformer='all'))
-    assert not any(differences(states) for states in zip(*answers, strict=True))
+    assert not any(rank_jobs.differences(states) for states in zip(*answers, strict=True))
     removed = [r for e in answers[0][-1]['events'] if e['kind'] == 'search' for r in e['removed']]
     assert removed and {r['left'] for r in removed} == {0}
     empty = [text for (part, _), text in answers[0][-1]['digests'].items()
@@ -101,7 +91,7 @@ def test_buffers_are_averaged_by_mmpose_s_hook_with_masks_and_empty_buffers_arou
         answers = ranks.run(
             2, rank_jobs.train, tmp_path, 4, probes=[probe, rank_jobs.BOOL_BUFFER],
             custom_hooks=[dict(type='SyncBuffersHook')], val=1)
-        assert not any(differences(states) for states in zip(*answers, strict=True))
+        assert not any(rank_jobs.differences(states) for states in zip(*answers, strict=True))
     flags = {state['digests']['statistics', 'flags'] for states in answers for state in states}
     assert flags == {rank_jobs.digest(rank_jobs.FLAGS)}
 

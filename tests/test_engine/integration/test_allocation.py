@@ -3,14 +3,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from tables import save_table
 from tiny import BACKBONE, NECK, SIZE, TinySegmentor, find_hook, run, unwrap
 
-from mmst.costs.latency.table import Entry, LatencyTable
-from mmst.costs.latency.this_machine import this_machine
+from mmst.costs.latency.table import LatencyTable
 from mmst.costs.latency.timed_allocation import TimedAllocation
 from mmst.costs.latency.timed_costs import TimedCosts
 from mmst.costs.latency.weight_prices import WeightPrices
-from mmst.costs.latency.work import kind_of, timed_modules
 from mmst.engine import PruneHook
 from mmst.errors import ConfigError
 from mmst.pruning.allocation import AIMS, Layers
@@ -29,14 +28,7 @@ def supernet():
 @pytest.fixture(scope='module')
 def table(supernet, tmp_path_factory):
     """The path of a table in which the modules that come first cost most."""
-    path = tmp_path_factory.mktemp('table') / 'table.json'
-    modules = timed_modules(supernet)
-    LatencyTable('sparse', 1, SIZE, this_machine(), {
-        name: Entry(kind_of(module), {kind: cost / (1 + place) for kind, cost in dict(
-            once=0.01, hidden=0.02, expand=0.001, taps=0.0005, project=0.001, coarse=0.001,
-            weights=0.002).items()})
-        for place, (name, module) in enumerate(modules.items())}, overhead=0.1).save(path)
-    return str(path)
+    return save_table(supernet, SIZE, tmp_path_factory.mktemp('table') / 'table.json')
 
 
 def scores_of(model):
