@@ -136,7 +136,7 @@ def check(args: argparse.Namespace) -> None:
     if args.opset is not None:
         check_opset(args.opset)
     if args.format == 'onnx' and args.attention and (args.opset or 0) < ATTENTION_OPSET:
-        raise config_error('--attention', args.opset, 'needs an opset that has the operator',
+        raise config_error('--opset', args.opset, '--attention needs one that has the operator',
                            f'add --opset {ATTENTION_OPSET}')
 
 

@@ -107,6 +107,9 @@ def read_table(args: argparse.Namespace, ticket: Ticket | None,
     if args.out is not None:
         raise config_error('--out', args.out, 'no table is measured with --table', 'omit it')
     table = LatencyTable.load(args.table, '--table')
+    if args.threads not in (1, table.threads):
+        raise config_error('--threads', args.threads, f'the table is of {table.threads}',
+                           'omit it, or measure a table of so many')
     table.check_covers(ticket.build(), '--table', args.table, shape)
     return table
 

@@ -78,6 +78,7 @@ def test_a_place_that_is_not_here_is_refused_before_anything_is_measured(trained
 @pytest.mark.parametrize('words, printed', [
     (['--shape', '8', '8'], '--table = .*8x8 is asked for'),
     (['--out', 'x.json'], '--out = .*omit it'),
+    (['--threads', '5'], '--threads = 5: the table is of 1'),
     (['--table', 'none.json'], '--table = .*no such file')])
 def test_what_cannot_be_is_refused_in_one_line(trained, table, capsys, words, printed):
     assert tool(trained / 'ticket.pth', '--table', table, *words) == 2

@@ -201,7 +201,9 @@ def test_the_time_of_a_network_is_the_sum_of_its_modules_work():
 
 @pytest.mark.parametrize('damage', [
     lambda t: t.update(engine='fast'), lambda t: t.update(threads=0), lambda t: t.pop('modules'),
-    lambda t: t.update(modules={}), lambda t: t.update(modules=[1]), lambda t: t.update(format=2),
+    lambda t: t.update(modules={}), lambda t: t.update(modules=[1]), lambda t: t.update(format=1),
+    lambda t: t.update(factor=0), lambda t: t.update(threads=999999),
+    lambda t: [entry.update(ms={}) for entry in t['modules'].values()],
     lambda t: t.update(kind='x'), lambda t: t.update(input_shape=[1]), lambda t: t.clear(),
     lambda t: t.update(overhead=-1.), lambda t: t.update(factor=float('nan')),
     lambda t: t.update(factor=None), lambda t: t.update(machine=dict(processor=3)),

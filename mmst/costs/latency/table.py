@@ -12,7 +12,10 @@ from ...errors import ConfigError, config_error
 from ...settings.checks import as_number, as_whole, check_choice, check_number, check_size
 from .work import ENGINES, Counts, Work, kind_of, timed_modules, works_of
 
-FORMAT = 1
+#: Changes where counts get another meaning: the times of an older table would be wrong.
+FORMAT = 2
+#: Threads of an engine; more would end the process.
+MOST_THREADS = 1024
 #: Bytes of a file; a full-width supernet's has some 40,000.
 LIMIT = 1 << 20
 #: The cost of a module by itself, without its units.
@@ -170,15 +173,19 @@ def _check_content(content: Any) -> LatencyTable:
         ConfigError, LookupError, TypeError, AttributeError: It describes none.
     """
     if content['kind'] != 'mmst latency table' or as_whole(content['format']) != FORMAT:
-        raise TypeError('it says that it is something else, or of another version')
+        raise TypeError('it says that it is something else, or was written by another version')
     modules = {_word(path): Entry(_word(entry['kind']), _numbers(entry['ms']),
                                   _amount('spread', entry['spread']))
                for path, entry in content['modules'].items()}
     if not modules:
         raise TypeError('it has no module')
+    if not _amount('factor', content['factor']) or not any(
+            cost for entry in modules.values() for cost in entry.ms.values()):
+        raise TypeError('no module costs anything')
     return LatencyTable(
         check_choice('engine', content['engine'], ENGINES),
-        check_number('threads', content['threads'], low=1, whole=True, remedy='give 1'),
+        check_number('threads', content['threads'], low=1, high=MOST_THREADS, whole=True,
+                     remedy='give 1'),
         check_size('input_shape', content['input_shape'], 'give 512 1024'),
         {_word(name): _word(value) for name, value in content['machine'].items()}, modules,
         _amount('overhead', content['overhead']), _amount('factor', content['factor']),

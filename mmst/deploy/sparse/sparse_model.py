@@ -114,7 +114,7 @@ class SparseModel(nn.Module):
             Counter, optional: None where modules run one by one, see ``docs/performance.md``.
         """
         self.settings.stay_alone_after_fork()
-        return self._whole.time_layers(check_images(images, self.channels))
+        return self._by_one_call().time_layers(check_images(images, self.channels))
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Return what torch blocks hold, with a warning: packed weights are no entries of it."""
@@ -134,13 +134,19 @@ class SparseModel(nn.Module):
         self.settings.stay_alone_after_fork()
         images = check_images(images, self.channels)
         with torch.autocast('cpu', enabled=False):
-            outputs = self._whole(images)
+            outputs = self._by_one_call()(images)
             if outputs is None:
                 outputs = call(self.model, images)
             # NaN and infinity survive any sum.
             if self.pattern is None or isfinite(float(images.sum())):
                 return outputs
             return self.pattern.onto(outputs, images)
+
+    def _by_one_call(self) -> WholeNetwork:
+        """Return what runs ``model``, which may have been replaced, by one call."""
+        if self._whole.network is not self.model:
+            self._whole = WholeNetwork(self.model, self.channels, self.settings)
+        return self._whole
 
     def release(self) -> None:
         """Give back the memory that grows with the images; the next call allocates its own."""

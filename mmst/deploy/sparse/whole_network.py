@@ -31,7 +31,7 @@ class WholeNetwork:
     def __init__(self, network: nn.Module, channels: int | None, settings: EngineSettings):
         self.network, self.channels, self.settings = network, channels, settings
         self._steps: _OpenSteps | None = None
-        self._tried = False
+        self._modules: _Modules | None = None
 
     def __call__(self, images: Tensor) -> Tensor | None:
         """Return the network's output; None: its modules have to compute it.
@@ -65,23 +65,31 @@ class WholeNetwork:
         return found
 
     def _ready(self) -> '_OpenSteps | None':
-        """Return the steps where they compute what the modules would."""
+        """Return the steps where they compute what the modules would.
+
+        Nothing is computed here while a hook is there: it would see images that are not the user's.
+        """
         if self.channels is None or kernel() is None or _has_global_hooks():
             return None
-        if not self._tried:
-            self._steps, self._tried = _open(self.network, self.channels, self.settings), True
-        steps = self._steps
-        return None if steps is None or not steps.modules.pass_as_opened() else steps
+        modules = self._modules
+        if modules is None or modules.changed():
+            modules = _Modules(self.network)
+        if modules.hooked():
+            return None
+        if modules is not self._modules:
+            self._steps = _open(self.network, self.channels, self.settings)
+            self._modules = _Modules(self.network)  # a first pass may leave something in them
+        return self._steps
 
     def __getstate__(self) -> dict[str, Any]:
-        return dict(self.__dict__, _steps=None, _tried=False)
+        return dict(self.__dict__, _steps=None, _modules=None)
 
 
 class _OpenSteps:
     """Holds a network's steps as the kernel has read them."""
 
-    def __init__(self, network: nn.Module, steps: StepList, gap: int):
-        self.modules, self.kind, self.outputs = _Modules(network), steps.kind, steps.outputs
+    def __init__(self, steps: StepList, gap: int):
+        self.kind, self.outputs = steps.kind, steps.outputs
         self.kernel = functions()
         self.layers = steps.program.layers
         data, found = steps.blob(gap).body(), (ctypes.c_int32 * 3)()
@@ -113,28 +121,44 @@ def _open(network: nn.Module, channels: int, settings: EngineSettings) -> _OpenS
         steps = list_steps(network, channels, Program())
     except Exception:  # another network than ours may fail in any way on images of another size
         return None
-    found = _OpenSteps(network, steps, settings.gap)
+    found = _OpenSteps(steps, settings.gap)
     output = found.run(steps.image, settings.threads)
     return found if output is not None and torch.equal(output, steps.output) else None
 
 
 class _Modules:
-    """Tells whether all modules of a network pass as they were written.
+    """Tells whether all modules of a network pass as they did when this was made.
 
-    Each call asks, and a compacted network has thousands: what walks over them is C alone.
+    Each call asks, and a network has hundreds: what walks over them is C alone. A module is the
+    same while it has the same class, the same children and as many attributes: a method that is set
+    on it is one more.
     """
 
     def __init__(self, network: nn.Module):
-        self.states = [module.__dict__ for module in network.modules()]
-        self.children = [dict(state['_modules']) for state in self.states]
+        self.modules = list(network.modules())
+        self.children = [dict(module._modules) for module in self.modules]
+        self.sizes, self.classes = list(map(len, map(vars, self.modules))), self._classes()
+        self.passes = self._passes()
 
-    def pass_as_opened(self) -> bool:
-        """Return whether there is no hook, no other pass and no other module."""
-        states = self.states
-        return not (any(map(itemgetter('_forward_hooks'), states))
-                    or any(map(itemgetter('_forward_pre_hooks'), states))
-                    or any(map(contains, states, repeat('forward')))) and (
-                        list(map(itemgetter('_modules'), states)) == self.children)
+    def changed(self) -> bool:
+        """Return whether a module was added, removed, replaced or given a method of its own."""
+        states = list(map(vars, self.modules))
+        return (list(map(itemgetter('_modules'), states)) != self.children
+                or list(map(len, states)) != self.sizes
+                or self._classes() != self.classes or self._passes() != self.passes)
+
+    def hooked(self) -> bool:
+        """Return whether a module has a hook, or a pass that is not its class's."""
+        states = list(map(vars, self.modules))
+        return (any(map(itemgetter('_forward_hooks'), states))
+                or any(map(itemgetter('_forward_pre_hooks'), states))
+                or any(map(contains, states, repeat('forward'))))
+
+    def _classes(self) -> list[type]:
+        return list(map(type, self.modules))
+
+    def _passes(self) -> list[Any]:
+        return [vars(kind).get('forward') for kind in dict.fromkeys(self.classes)]
 
 
 def _has_global_hooks() -> bool:

@@ -128,7 +128,7 @@ def test_the_command_writes_preprocessing_into_graph_and_metadata(tmp_path, tick
 @pytest.mark.parametrize('opset', [None, 22])
 def test_attention_needs_an_opset_that_has_it(opset):
     args = argparse.Namespace(format='onnx', opset=opset, attention=True, int8=False)
-    with pytest.raises(ConfigError, match=r'--attention = .*Remedy: add --opset 23'):
+    with pytest.raises(ConfigError, match=r'--opset = .*Remedy: add --opset 23'):
         check(args)
 
 

@@ -30,6 +30,10 @@ def test_torchs_modules_are_alike_where_their_channels_are_too(supernet):
         assert len({kind_of(modules[path]) for path in group}) == 1
 
 
-def test_the_network_has_no_hooks_afterwards(supernet):
-    alike_modules(supernet, 'sparse', torch.randn(1, 3, 32, 64))
+def test_the_network_stays_as_it_is():
+    supernet = TwoBranches().train()
+    before = {name: value.clone() for name, value in supernet.state_dict().items()}
+    alike_modules(supernet, 'sparse', torch.randn(1, 3, 8, 8))
+    assert all(torch.equal(value, before[name]) for name, value in supernet.state_dict().items())
+    assert supernet.training
     assert not any(module._forward_hooks for module in supernet.modules())

@@ -88,6 +88,45 @@ def test_a_pass_of_a_modules_own_takes_part_and_leaves_with_it(model):
     assert torch.equal(model._whole(images), expected)
 
 
+def test_hooks_of_a_first_call_see_the_users_images_alone(model):
+    sparse, shapes = copy.deepcopy(model), []
+    hook = sparse.model.backbone.stem.register_forward_hook(
+        lambda module, given, output: shapes.append(tuple(given[0].shape)))
+    images = torch.randn(1, 3, 64, 96)
+    expected = sparse(images)
+    assert shapes == [(1, 3, 64, 96)]
+    hook.remove()
+    assert torch.equal(sparse._whole(images), expected), 'one call runs it, once nobody looks'
+
+
+def head_of(model):
+    return model.model.decode_head
+
+
+@pytest.mark.parametrize('change', [
+    lambda m: setattr(head_of(m), 'cls_seg', lambda x: x[:, :2]),
+    lambda m: setattr(m.model, '_forward', lambda x, samples=None: x[:, :2]),
+    lambda m: setattr(head_of(m), 'conv_seg', nn.Identity()),
+    lambda m: setattr(head_of(m), '__class__', type('Other', (type(head_of(m)), ), dict(
+        cls_seg=lambda self, x: x[:, :3]))),
+    lambda m: setattr(m, 'model', nn.Sequential(m.model, nn.Sigmoid()))])
+def test_what_is_set_after_the_first_call_counts_as_if_it_were_set_before(model, change):
+    images = torch.randn(1, 3, 64, 64)
+    before, after = copy.deepcopy(model), copy.deepcopy(model)
+    expected = after(images)
+    change(before), change(after)
+    found = after(images)
+    assert torch.equal(found, before(images))
+    assert found.shape != expected.shape or not torch.equal(found, expected)
+
+
+def test_a_module_whose_attributes_change_still_runs_by_one_call(model):
+    images, sparse = torch.randn(1, 3, 64, 64), copy.deepcopy(model)
+    expected = sparse(images)
+    sparse.model.note = 'mine'
+    assert torch.equal(sparse._whole(images), expected)
+
+
 def test_hooks_of_all_modules_see_each(model):
     images, seen = torch.randn(1, 3, 64, 64), set()
     with torch.nn.modules.module.register_module_forward_hook(

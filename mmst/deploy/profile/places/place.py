@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from ....costs.latency.table import MOST_THREADS
 from ....costs.latency.this_machine import this_machine
 from ....settings.checks import check_number
 from ....tickets import Ticket
@@ -33,7 +34,7 @@ class Place(ABC):
     two_turns: ClassVar[bool] = False
 
     def __init__(self, threads: int = 1):
-        self.threads = check_number('threads', threads, low=1, whole=True,
+        self.threads = check_number('threads', threads, low=1, high=MOST_THREADS, whole=True,
                                     remedy='use the number of cores')
 
     @abstractmethod
