@@ -35,8 +35,14 @@ claims = [
         ('IR-S with values helps', 'st_value', 'two_in_one_pp'),
         ('the ticket, not retrained, above retrained S+P', 'st', 'sp_magnitude_rt'),
         ('retraining helps the ticket', 'st_rt', 'st'),
+        ('the ticket above S+P', 'st', 'sp_magnitude'),
+        ('S+P by magnitude above S+P by gradients', 'sp_magnitude', 'sp_gradient'),
+        ('the ticket above S+P by gradients', 'st', 'sp_gradient'),
+        ('PP and IR-S help two-in-one', 'st', 'two_in_one'),
         ('the ticket above GMP', 'st', 'gmp'),
         ('the ticket above AC/DC', 'st', 'acdc'))]
+claims += [dict(text='the dense supernet above the ticket', higher=f'{DATA}.dense',
+                lower=NAMES['st'])]
 claims += [
     dict(text=f'{text} at {ratio}%', higher=f'{DATA}.{higher}_p{ratio}',
          lower=f'{DATA}.{lower}_p{ratio}')
