@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils._pytree import tree_leaves
 
 from ..errors import TicketError, config_error
 from ..settings.checks import check_choice
 from ..tickets import Ticket
+from .answers import find_answer, labels_pixels
 from .export.deployed import preprocessing
+from .export.images import swaps_colours
 from .sparse import SparseModel
 from .sparse.library import kernel_is_built
 
@@ -25,7 +26,7 @@ class Predictor:
     """Predicts by a ticket, one picture at a time.
 
     ``predictor(image)`` gives the label map of a segmentation ticket, whole numbers (H, W), and the
-    scores of a classification ticket, (classes, ). Of key points, which need the boxes of people,
+    scores of a classification ticket, (classes, ), as the toolbox predicts them. Of key points, which need the boxes of people,
     and of detectors it gives none: ``predictor.network`` works with their toolboxes' inferencers.
 
     Args:
@@ -50,9 +51,6 @@ class Predictor:
         self.palette = np.array(meta['palette'], np.uint8) if meta.get('palette') else None
         self._mean, self._std, self._rgb = _normalisation(ticket)
         model = ticket.build()
-        head = getattr(model, 'decode_head', None)
-        self._align: bool | None = getattr(head, 'align_corners', None)
-        self._classifies = ticket.meta.get('default_scope') == 'mmpretrain'
         self._compiling: threading.Thread | None = None
         self.network: nn.Module = model
         if engine == 'sparse' or (engine == 'auto' and kernel_is_built()):
@@ -65,6 +63,12 @@ class Predictor:
     def engine(self) -> str:
         """Return ``'sparse'`` or ``'torch'``: who computes the next prediction."""
         return 'sparse' if isinstance(self.network, SparseModel) else 'torch'
+
+    @property
+    def _model(self) -> nn.Module:
+        """Return the toolbox's model."""
+        network = self.network
+        return network.model if isinstance(network, SparseModel) else network
 
     def wait(self) -> 'Predictor':
         """Return when no compiler is at work in the background any more."""
@@ -84,16 +88,8 @@ class Predictor:
             TicketError: The task needs more than a picture.
         """
         pixels = read_image(image)
-        if self._align is None and not self._classifies:
-            scope = self.ticket.meta.get('default_scope')
-            raise TicketError(f'tickets of {scope} need more than a picture. Remedy: give '
-                              'predictor.network to the toolbox\'s inferencer.')
-        scores = self.scores(pixels)
-        if self._classifies:
-            return scores[0].softmax(-1).numpy()
-        full = functional.interpolate(scores, pixels.shape[:2], mode='bilinear',
-                                      align_corners=self._align)
-        return full[0].argmax(0).numpy()
+        answer = find_answer(self._model, self.ticket.meta.get('default_scope'))
+        return answer(self.scores(pixels), pixels.shape[:2])
 
     @torch.inference_mode()
     def scores(self, pixels: NDArray[np.uint8]) -> Tensor:
@@ -109,7 +105,7 @@ class Predictor:
         Raises:
             TicketError: The ticket has no colours for its labels.
         """
-        if self.palette is None or self._align is None:
+        if self.palette is None or not labels_pixels(self._model):
             raise TicketError('the ticket has no colours for labels of pixels. Remedy: draw its '
                               'predictions with mmst visualize.')
         pixels = read_image(image)
@@ -154,4 +150,4 @@ def _normalisation(ticket: Ticket) -> tuple[Tensor, Tensor, bool]:
     mean, std = (torch.tensor(found.get(key) or (value, )).view(-1, 1, 1)
                  for key, value in (('mean', 0.), ('std', 1.)))
     # Pictures are read as B, G, R in training, and turned where the settings say so.
-    return mean, std, bool(found.get('bgr_to_rgb') or found.get('to_rgb'))
+    return mean, std, swaps_colours(found)

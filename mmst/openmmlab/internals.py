@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mmengine.utils import ManagerMixin
     from mmengine.visualization import Visualizer
     from mmengine.visualization.vis_backend import BaseVisBackend
-    from torch import nn
+    from torch import Tensor, nn
     from torch.utils.data import DataLoader
 
 
@@ -240,3 +240,15 @@ def set_inference_config(network: nn.Module, cfg: Config) -> None:
 def raw_settings(cfg: Config) -> Any:
     """Return the settings that a config wraps; parts of the lazy style are not built."""
     return cfg._cfg_dict
+
+
+def classifier_of(model: nn.Module) -> Callable[[Tensor], Tensor] | None:
+    """Return what mmpretrain makes of the output (1, classes) of a classifier's head: scores
+    (classes, ), which are shares of one, or of multi-label heads a chance of each class.
+
+    None: the network has no such head.
+    """
+    for part in (getattr(model, 'head', None), model):
+        if hasattr(part, '_get_predictions'):
+            return lambda outputs: part._get_predictions(outputs, None)[0].pred_score
+    return None
