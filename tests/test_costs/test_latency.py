@@ -63,12 +63,14 @@ def test_the_work_is_what_the_engine_plans(make):
         assert rest[0] <= counts['expand'] and rest[1:] == [counts['taps'], counts['project']]
         assert plan.block.hidden == counts['hidden']
         constant = block.constant.project
+        assert len(outputs_with_sums(plan.block)) == counts['summed']
         assert constant.shape[1] == counts['still'] and counts['rims'] == bool(counts['still'])
         assert int((constant != 0).sum()) == counts['fixed']
         assert int((block.constant.taps != 0).sum()) == counts['still_taps']
         assert counts['residual'] in (residual, 0)  # of an identity none is counted
         if block.transformer:
             assert block.transformer.outputs == counts['outputs']
+            assert block.transformer.inputs == counts['sampled']
             assert_counts_attention(block.transformer, counts)
         else:
             assert not counts.get('attends')
@@ -76,18 +78,29 @@ def test_the_work_is_what_the_engine_plans(make):
     assert compared > 3
 
 
+def outputs_with_sums(block):
+    """The project's rows are there once for each chunk of hidden channels."""
+    starts = ctypes.cast(block.project.start, ctypes.POINTER(ctypes.c_int32))
+    return {row % block.outputs for row in range(block.chunks * block.outputs)
+            if starts[row + 1] > starts[row]}
+
+
 def assert_counts_attention(transformer, counts):
     """They are those of the parts that the kernel runs (``run_layer``)."""
-    attentions = weights = 0
+    attentions = feedforwards = weights = 0
     for layer, queries in ((transformer.encoder, True), (transformer.decoder, False)):
         if layer.attends:
             attentions += 1
             weights += sum(entries(getattr(layer, name), DIM)
                            for name in ('key', 'value', 'out', *(['query'] if queries else [])))
         if layer.feeds:
+            feedforwards += 1
             weights += entries(layer.widen, layer.feedforward) + entries(layer.narrow, DIM)
     assert counts['mixed'] == weights * transformer.padded
     assert counts['pairs'] == attentions * transformer.tokens * transformer.padded
+    assert counts['attended'] == attentions * transformer.padded
+    assert counts['fed'] == feedforwards * transformer.padded
+    assert counts['normed'] == transformer.padded
 
 
 def entries(rows, count):

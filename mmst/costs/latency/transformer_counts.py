@@ -13,13 +13,18 @@ TOKENS_AT_ONCE = 16
 #: The linear layers of an attention, and of a feedforward path.
 ATTENTION = tuple(f'attention.{name}.weight' for name in ('query', 'key', 'value', 'out'))
 FEEDFORWARD = ('feedforward.0.weight', 'feedforward.3.weight')
+#: Of a pass: each call, weights of projections, input channels, weights of linear layers, pairs of
+#: tokens, tokens by themselves, of each attention and of each feedforward path, output channels.
+NAMES = ('attends', 'projected', 'sampled', 'mixed', 'pairs', 'normed', 'attended', 'fed',
+         'outputs')
 
 
 class TransformerCounts:
     """Counts the work of a Transformer path, where any of its outputs is left.
 
     The engine leaves out an attention without values or outputs, and a feedforward path that lacks
-    one of its layers. The decoder's queries do not depend on the image, and cost nothing.
+    one of its layers. The decoder's queries do not depend on the image, and cost nothing. Input
+    channels that a token reads are each resized to the grid, however many tokens read them.
 
     Args:
         transformer (LightweightTransformer): The path.
@@ -30,7 +35,8 @@ class TransformerCounts:
         into = kept('transformer.input_proj.weight')[..., 0, 0]
         self.out = kept('transformer.output_proj.weight')[..., 0, 0]
         self.projected = into.sum(1) + self.out.sum(0)
-        self.linears = self.attentions = 0.
+        self.read = into[:, :transformer.in_channels]  # the rest are coordinates
+        self.linears = self.attentions = self.feedforwards = 0.
         for layer in ('encoder', 'decoder'):
             weights = {name: int(kept(f'transformer.{layer}.{name}').sum())
                        for name in (*ATTENTION, *FEEDFORWARD)}
@@ -40,6 +46,7 @@ class TransformerCounts:
                 self.attentions += 1
                 self.linears += key + value + out + (query if layer == 'encoder' else 0)
             if widen and narrow:
+                self.feedforwards += 1
                 self.linears += widen + narrow
 
     def __call__(self, index: npt.NDArray[np.int64] | None) -> dict[str, float]:
@@ -48,7 +55,10 @@ class TransformerCounts:
         projected = self.projected if index is None else self.projected[index]
         outputs, tokens = float(out.any(1).sum()) if out.shape[1] else 0., out.shape[1]
         if not outputs:
-            return dict(attends=0., projected=0., mixed=0., pairs=0., outputs=0.)
+            return dict.fromkeys(NAMES, 0.)
         vectors = -(-tokens // TOKENS_AT_ONCE) * TOKENS_AT_ONCE
-        return dict(attends=1., projected=float(projected.sum()), mixed=self.linears * vectors,
-                    pairs=self.attentions * tokens * vectors, outputs=outputs)
+        read = self.read if index is None else self.read[index]
+        return dict(zip(NAMES, (
+            1., float(projected.sum()), float(read.any(0).sum()), self.linears * vectors,
+            self.attentions * tokens * vectors, float(vectors), self.attentions * vectors,
+            self.feedforwards * vectors, outputs), strict=True))

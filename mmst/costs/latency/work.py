@@ -18,8 +18,10 @@ Index = npt.NDArray[np.int64]
 #: Gives which weights of a module's parameter are not 0, as a bool array.
 Pattern = Callable[[str, nn.Parameter], npt.NDArray[np.bool_]]
 #: Counts that are 1 where a module has something to do at all, and counts of a Transformer's work.
-CALLS = ('once', 'active', 'attends', 'rims')
-TOKENS = ('projected', 'mixed', 'pairs', 'outputs', 'tokens')
+ACTIVE = 'active'
+CALLS = ('once', ACTIVE, 'attends', 'rims')
+TOKENS = ('projected', 'sampled', 'mixed', 'pairs', 'normed', 'attended', 'fed', 'outputs',
+          'tokens')
 
 
 def timed_modules(model: nn.Module) -> dict[str, nn.Module]:
@@ -101,6 +103,7 @@ class SparseWork:
 
         first = module.in_channels[0] if isinstance(module, DensePredictionNeck) else None
         self._units = _hidden_channels(self.block, mask_of, first)
+        self._sums = _sums(self.block, mask_of, self._units)
         self._residual = (float(mask_of('residual.weight').sum())
                           if isinstance(self.block.residual, nn.Conv2d) else 0.)
         transformer = self.block.transformer
@@ -123,13 +126,22 @@ class SparseWork:
         chosen = {name: values if channels is None else values[channels]
                   for name, values in self._units.items()}
         counts = {name: float(values.sum()) for name, values in chosen.items()}
+        sums = self._sums if channels is None else self._sums[:, channels]
         counts.update(active=float(counts['hidden'] > 0), rims=float(counts['still'] > 0),
-                      residual=self._residual)
+                      summed=float(sums.any(1).sum()), residual=self._residual)
         if self._tokens is not None:
             counts.update(self._tokens(tokens))
         if self._coarse is not None:
             counts.update(self._coarse(channels))
         return counts
+
+
+def _sums(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bool_]],
+          units: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
+    """Return which output channel sums up which hidden one, (outputs, hidden)."""
+    if not block.mixconv:
+        return np.zeros((0, 0), bool)
+    return kept('mixconv.project.weight')[..., 0, 0] & (units['hidden'] > 0)
 
 
 def _coarse_inputs(block: SearchBlock, kept: Callable[[str], npt.NDArray[np.bool_]],

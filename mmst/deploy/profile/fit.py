@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...costs.latency.table import ONCE, Entry, LatencyTable
-from ...costs.latency.work import CALLS, TOKENS, Counts, names_of
+from ...costs.latency.work import ACTIVE, CALLS, TOKENS, Counts, names_of
 
 #: Milliseconds below which a module's time matters to nobody.
 LEAST = 1e-3
@@ -73,14 +73,28 @@ def fit_network(table: LatencyTable, works: Sequence[Mapping[str, Counts]],
                 wholes: Sequence[float]) -> LatencyTable:
     """Return the table with the times of networks beyond their modules.
 
+    Between the modules a network takes the longer the more blocks are left: each of them, and what
+    calls it, has to come into the processor's caches again.
+
     Args:
         table (LatencyTable): Without it.
         works (Sequence[Mapping[str, Counts]]): Path to work, of each network.
         wholes (Sequence[float]): Milliseconds of each network.
     """
     y, sums = np.array(wholes), np.array([table.milliseconds(own) for own in works])
-    overhead, factor = _not_negative(np.stack([np.ones(len(y)), sums], 1) / y[:, None], y / y)
-    return replace(table, overhead=float(f'{overhead:.5g}'), factor=float(f'{factor:.5g}'))
+    active = np.array([sum(counts.get(ACTIVE, 0.) for counts in own.values()) for own in works])
+    overhead, factor, block = _not_negative(
+        np.stack([np.ones(len(y)), sums, active], 1) / y[:, None], y / y)
+    modules = dict(table.modules)
+    for path in {path for own in works for path, counts in own.items() if counts.get(ACTIVE)}:
+        modules[path] = _with_more(modules[path], block / factor if factor else 0.)
+    return replace(table, modules=modules, overhead=float(f'{overhead:.5g}'),
+                   factor=float(f'{factor:.5g}'))
+
+
+def _with_more(entry: Entry, ms: float) -> Entry:
+    """Return the costs of a module that takes so much longer where it has any channel."""
+    return replace(entry, ms={**entry.ms, ACTIVE: float(f'{entry.ms.get(ACTIVE, 0.) + ms:.5g}')})
 
 
 def transfer(table: LatencyTable, works: Sequence[Mapping[str, Counts]],

@@ -1,5 +1,5 @@
 """Measures a table of a supernet's times where they are to run."""
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from ...errors import config_error
 from ...settings.checks import check_number
 from .alike import alike_modules
 from .clock import Timed
-from .draw import draw_network
+from .draw import draw_networks
 from .fit import fit_modules, fit_network, transfer
 from .places import Place, SparseEngine, TorchEngine
 
@@ -58,7 +58,7 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
     local = place if place.sees_modules else ENGINES_HERE[place.engine](place.threads)
     image = image_for(supernet, input_shape)
     works, timed, there = [], [], []
-    for number, model in enumerate(_draw_networks(supernet, networks + checked, seed)):
+    for number, model in enumerate(draw_networks(supernet, networks + checked, seed)):
         works.append({path: work() for path, work in works_of(model, place.engine).items()})
         if not place.sees_modules:
             there.append(place.prepare(model))
@@ -80,11 +80,6 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
     fit = transfer if there else fit_network
     table = fit(table, works[:networks], [each.milliseconds() for each in whole[:networks]])
     return replace(table, check=_check(table, works[networks:], whole[networks:]))
-
-
-def _draw_networks(supernet: nn.Module, count: int, seed: int) -> Iterator[nn.Module]:
-    rng = np.random.default_rng(seed)
-    return (draw_network(supernet, rng) for _ in range(count))
 
 
 def _check(table: LatencyTable, works: Sequence[Mapping[str, Counts]],

@@ -11,7 +11,7 @@ from mmst.costs.latency.table import Entry, LatencyTable
 from mmst.costs.latency.work import timed_modules, works_of
 from mmst.deploy.profile import clock, measure_network, profile
 from mmst.deploy.profile.clock import Timed, clock_of, take_times
-from mmst.deploy.profile.draw import draw_network
+from mmst.deploy.profile.draw import draw_ended, draw_networks
 from mmst.deploy.profile.fit import fit_entry, fit_modules, fit_network, transfer
 from mmst.deploy.profile.places import SparseEngine, TorchEngine
 from mmst.errors import ConfigError
@@ -27,8 +27,7 @@ def supernet():
 
 @pytest.fixture(scope='module')
 def drawn(supernet):
-    rng = np.random.default_rng(0)
-    return [draw_network(supernet, rng) for _ in range(8)]
+    return list(draw_networks(supernet, 8, 0))
 
 
 def test_networks_are_drawn_of_many_widths_and_densities(supernet, drawn):
@@ -38,6 +37,20 @@ def test_networks_are_drawn_of_many_widths_and_densities(supernet, drawn):
     kept = [int(model.backbone.stem[0].conv.weight.count_nonzero()) for model in drawn]
     assert min(kept) < 0.3 * supernet.backbone.stem[0].conv.weight.numel() < max(kept)
     assert len(find_units(supernet)['neck.block.mixconv.channels']) == 60, 'it is copied'
+
+
+@pytest.mark.parametrize(('scope', 'even'), [('global', False), ('layer', True)])
+def test_half_of_the_networks_are_as_runs_end_with_them(supernet, monkeypatch, scope, even):
+    monkeypatch.setattr('mmst.deploy.profile.draw.SCOPES', (scope, ))
+    monkeypatch.setattr('mmst.deploy.profile.draw.SPARSITIES', (0.5, ))
+    monkeypatch.setattr('mmst.deploy.profile.draw.ENDED_SPREADS', (0., ))
+    model = draw_ended(supernet, np.random.default_rng(1))
+    before = find_units(supernet)
+    shares = [len(group) / len(before[name]) for name, group in find_units(model).items()]
+    assert max(shares) - min(shares) < 0.1 and min(shares) >= 0.25
+    kept = [float((m.weight != 0).float().mean()) for m in model.modules()
+            if isinstance(m, torch.nn.Conv2d) and m.weight.numel() > 100]
+    assert (max(kept) - min(kept) < 0.1) == even
 
 
 def test_costs_are_found_again_from_times_that_they_make():
@@ -99,6 +112,19 @@ def test_what_networks_take_beyond_their_modules_is_found_again():
     works = [dict(a=dict(hidden=hidden)) for hidden in (0., .5, 1.)]
     table = fit_network(table, works, [1.6, 2.7, 3.8])
     assert (table.overhead, table.factor) == pytest.approx((0.5, 1.1))
+    assert table.modules['a'].ms == dict(once=1., hidden=2.)
+
+
+def test_networks_take_longer_between_modules_the_more_blocks_are_left():
+    table = whole_table(a=Entry('block', dict(once=1., hidden=2.)), b=Entry('stem', dict(once=3.)))
+    rng = np.random.default_rng(0)
+    works = [dict(a=dict(hidden=h, active=float(h > 0.3)), b={}) for h in rng.uniform(0, 1, 12)]
+    wholes = [0.5 + 1.1 * table.milliseconds(own) + 0.2 * own['a']['active'] for own in works]
+    found = fit_network(table, works, wholes)
+    for own, whole in zip(works, wholes, strict=True):
+        assert found.milliseconds(own) == pytest.approx(whole, rel=1e-3)
+    assert found.factor * found.modules['a'].ms['active'] == pytest.approx(0.2, rel=1e-2)
+    assert found.modules['b'].ms == dict(once=3.), 'no block'
 
 
 def test_costs_of_calls_channels_and_tokens_get_a_factor_each_elsewhere():
