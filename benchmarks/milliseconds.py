@@ -3,9 +3,10 @@
     python benchmarks/milliseconds.py      # six minutes of one core
 
 It measures a table of the supernet of the shipped ticket; predicts networks that are drawn alike,
-searched and pruned at random, layer by layer; then searches with ``target_ms`` for a ticket of 90%
+searched and pruned at random; then searches with ``target_ms`` for a ticket of 90%
 sparsity, from random importances and weights, and measures that ticket; and draws masks of new
-weights with and without the table. The record goes to
+weights with and without the table. Some networks are timed before, between and after all this, and
+tell how much the machine itself has changed its pace. The record goes to
 ``benchmarks/results/milliseconds.json`` and ``.md``.
 """
 import argparse
@@ -14,10 +15,12 @@ import json
 import os
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # before torch is loaded
 
+import numpy as np
 import torch
 from machine import machine
 from torch import nn
@@ -27,6 +30,9 @@ from mmst.costs.latency.table import LatencyTable
 from mmst.costs.latency.timed_allocation import TimedAllocation
 from mmst.costs.latency.timed_costs import TimedCosts
 from mmst.deploy.profile import measure_network, profile
+from mmst.deploy.profile.draw import draw_networks
+from mmst.deploy.profile.measure import image_for
+from mmst.deploy.profile.places import SparseEngine
 from mmst.deploy.ticket_cost import config_network
 from mmst.engine.run.config_file import read_config
 from mmst.pruning.pruner import Pruner
@@ -36,6 +42,8 @@ from mmst.search.units import find_units
 RESULTS = Path(__file__).resolve().parent / 'results' / 'milliseconds.json'
 CONFIG = 'configs/demo/street_p90.py'
 SPARSITY, SHARES = 0.9, (0.85, 0.75, 0.65)
+#: Networks that show the machine's pace, and the rounds of all that is timed but the table.
+PACERS, ROUNDS = 6, 40
 
 
 def main() -> int:
@@ -51,21 +59,48 @@ def main() -> int:
     torch.manual_seed(0)
     supernet = config_network(cfg.model, cfg.get('default_scope')).eval()
     supernet.init_weights()
+    pace = Pace(supernet, size)
     table = profile(supernet, size, networks=args.networks, checked=args.checked,
                     rounds=args.rounds, seed=1)
+    pace.take()
     with tempfile.TemporaryDirectory() as folder:
         path = f'{folder}/table.json'
         table.save(path)
         rows = [land(supernet, path, size, scope, share) for scope in ('global', 'layer')
                 for share in SHARES]
         draws = draw_masks(supernet, path)
+    pace.take()
     record = dict(config=args.config, size=list(size), sparsity=SPARSITY, machine=machine(),
                   load=os.getloadavg()[0], networks=args.networks, check=table.check,
-                  overhead=table.overhead, factor=table.factor, rows=rows, draws=draws)
+                  overhead=table.overhead, factor=table.factor, rows=rows, draws=draws,
+                  pace=pace.ratios())
     RESULTS.write_text(json.dumps(record, indent=2) + '\n')
     RESULTS.with_suffix('.md').write_text(markdown(record))
     print(markdown(record))
     return 0
+
+
+class Pace:
+    """Times the same networks again and again: what differs is the machine."""
+
+    def __init__(self, supernet: nn.Module, size: tuple[int, int]):
+        self.place, self.image = SparseEngine(), image_for(supernet, size)
+        self.networks = [self.place.prepare(model)
+                         for model in draw_networks(supernet, PACERS, seed=2)]
+        self.times: list[list[float]] = []
+        self.take()
+
+    def take(self) -> None:
+        """Time them now."""
+        for network in self.networks:
+            network.whole.clear()
+        self.place.take(self.networks, self.image, ROUNDS)
+        self.times.append([network.milliseconds() for network in self.networks])
+
+    def ratios(self) -> list[float]:
+        """Return the mean ratio of each time but the first to the one before it."""
+        return [float(np.mean(np.divide(after, before)))
+                for before, after in pairwise(self.times)]
 
 
 def land(supernet: nn.Module, path: str, size: tuple[int, int], scope: str,
@@ -88,7 +123,7 @@ def land(supernet: nn.Module, path: str, size: tuple[int, int], scope: str,
             model.get_parameter(name).mul_(kept)
     table = LatencyTable.load(path)
     return dict(scope=scope, target=target, predicted=table.predict(model),
-                measured=measure_network(model, table, 40), macs=costs(model)['macs'])
+                measured=measure_network(model, table, ROUNDS), macs=costs(model)['macs'])
 
 
 def draw_masks(supernet: nn.Module, path: str) -> list[dict[str, float | str]]:
@@ -108,7 +143,7 @@ def draw_masks(supernet: nn.Module, path: str) -> list[dict[str, float | str]]:
                 model.get_parameter(key).mul_(kept)
         rows.append(dict(mask=name, kept=mask.total - mask.pruned, loss=lost / whole,
                          predicted=table.predict(model),
-                         measured=measure_network(model, table, 40)))
+                         measured=measure_network(model, table, ROUNDS)))
     return rows
 
 
@@ -127,7 +162,9 @@ def markdown(record: dict) -> str:
         f'A table learnt from {record["networks"]} networks predicts {check["networks"]:.0f} '
         f'others, searched and pruned at random, with an error of {check["mean_error"]:.1%} in '
         f'the mean and {check["largest_error"]:.1%} at most; two halves of their calls differ by '
-        f'{check["repeat_error"]:.1%}.', '',
+        f'{check["repeat_error"]:.1%}. {PACERS} networks took {record["pace"][0] - 1:+.1%} longer '
+        f'after the table than before it, and {record["pace"][1] - 1:+.1%} longer at the end than '
+        'then: so much the machine itself has changed.', '',
         f'Searches with `target_ms` for a ticket of {record["sparsity"]:.0%}, its mask drawn over '
         'the whole network or in each layer; weights and importances are random:', '',
         *as_table(['mask', 'target (ms)', 'predicted', 'off', 'measured', 'off',

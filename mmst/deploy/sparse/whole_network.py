@@ -72,9 +72,11 @@ class WholeNetwork:
         if self.channels is None or kernel() is None or _has_global_hooks():
             return None
         modules = self._modules
-        if modules is None or modules.changed():
+        states = modules.states() if modules is not None else []
+        if modules is None or modules.changed(states):
             modules = _Modules(self.network)
-        if modules.hooked():
+            states = modules.states()
+        if _hooked(states):
             return None
         if modules is not self._modules:
             self._steps = _open(self.network, self.channels, self.settings)
@@ -137,28 +139,31 @@ class _Modules:
     def __init__(self, network: nn.Module):
         self.modules = list(network.modules())
         self.children = [dict(module._modules) for module in self.modules]
-        self.sizes, self.classes = list(map(len, map(vars, self.modules))), self._classes()
+        self.sizes, self.classes = list(map(len, self.states())), self._classes()
         self.passes = self._passes()
 
-    def changed(self) -> bool:
+    def states(self) -> list[dict[str, Any]]:
+        """Return what each module holds now; to fetch it takes most of the time of a check."""
+        return list(map(vars, self.modules))
+
+    def changed(self, states: list[dict[str, Any]]) -> bool:
         """Return whether a module was added, removed, replaced or given a method of its own."""
-        states = list(map(vars, self.modules))
         return (list(map(itemgetter('_modules'), states)) != self.children
                 or list(map(len, states)) != self.sizes
                 or self._classes() != self.classes or self._passes() != self.passes)
-
-    def hooked(self) -> bool:
-        """Return whether a module has a hook, or a pass that is not its class's."""
-        states = list(map(vars, self.modules))
-        return (any(map(itemgetter('_forward_hooks'), states))
-                or any(map(itemgetter('_forward_pre_hooks'), states))
-                or any(map(contains, states, repeat('forward'))))
 
     def _classes(self) -> list[type]:
         return list(map(type, self.modules))
 
     def _passes(self) -> list[Any]:
         return [vars(kind).get('forward') for kind in dict.fromkeys(self.classes)]
+
+
+def _hooked(states: list[dict[str, Any]]) -> bool:
+    """Return whether a module has a hook, or a pass that is not its class's."""
+    return (any(map(itemgetter('_forward_hooks'), states))
+            or any(map(itemgetter('_forward_pre_hooks'), states))
+            or any(map(contains, states, repeat('forward'))))
 
 
 def _has_global_hooks() -> bool:
