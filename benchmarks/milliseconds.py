@@ -5,8 +5,9 @@
 It measures a table of the supernet of the shipped ticket; predicts networks that are drawn alike,
 searched and pruned at random; then searches with ``target_ms`` for a ticket of 90%
 sparsity, from random importances and weights, and measures that ticket; and draws masks of new
-weights with and without the table. Some networks are timed before, between and after all this, and
-tell how much the machine itself has changed its pace. The record goes to
+weights with and without the table. All of these take turns; some networks are timed before the
+table, after it and among them, and tell how much the machine itself has changed its pace. The
+record goes to
 ``benchmarks/results/milliseconds.json`` and ``.md``.
 """
 import argparse
@@ -29,7 +30,7 @@ from training_report import table as as_table
 from mmst.costs.latency.table import LatencyTable
 from mmst.costs.latency.timed_allocation import TimedAllocation
 from mmst.costs.latency.timed_costs import TimedCosts
-from mmst.deploy.profile import measure_network, profile
+from mmst.deploy.profile import profile
 from mmst.deploy.profile.draw import draw_networks
 from mmst.deploy.profile.measure import image_for
 from mmst.deploy.profile.places import SparseEngine
@@ -69,7 +70,7 @@ def main() -> int:
         rows = [land(supernet, path, size, scope, share) for scope in ('global', 'layer')
                 for share in SHARES]
         draws = draw_masks(supernet, path)
-    pace.take()
+    pace.take(*rows, *draws)
     record = dict(config=args.config, size=list(size), sparsity=SPARSITY, machine=machine(),
                   load=os.getloadavg()[0], networks=args.networks, check=table.check,
                   overhead=table.overhead, factor=table.factor, rows=rows, draws=draws,
@@ -90,12 +91,15 @@ class Pace:
         self.times: list[list[float]] = []
         self.take()
 
-    def take(self) -> None:
-        """Time them now."""
+    def take(self, *rows: dict) -> None:
+        """Time them now, in turns with those of some rows, which get their times."""
+        others = [self.place.prepare(row.pop('model')) for row in rows]
         for network in self.networks:
             network.whole.clear()
-        self.place.take(self.networks, self.image, ROUNDS)
+        self.place.take([*self.networks, *others], self.image, ROUNDS)
         self.times.append([network.milliseconds() for network in self.networks])
+        for row, network in zip(rows, others, strict=True):
+            row['measured'] = network.milliseconds()
 
     def ratios(self) -> list[float]:
         """Return the mean ratio of each time but the first to the one before it."""
@@ -104,8 +108,8 @@ class Pace:
 
 
 def land(supernet: nn.Module, path: str, size: tuple[int, int], scope: str,
-         share: float) -> dict[str, float | str]:
-    """Return target, prediction and measured time of the ticket that a search ends with."""
+         share: float) -> dict:
+    """Return target and prediction of the ticket that a search ends with, and the ticket."""
     torch.manual_seed(0)
     model = copy.deepcopy(supernet)
     with torch.no_grad():
@@ -123,11 +127,11 @@ def land(supernet: nn.Module, path: str, size: tuple[int, int], scope: str,
             model.get_parameter(name).mul_(kept)
     table = LatencyTable.load(path)
     return dict(scope=scope, target=target, predicted=table.predict(model),
-                measured=measure_network(model, table, ROUNDS), macs=costs(model)['macs'])
+                macs=costs(model)['macs'], model=model)
 
 
-def draw_masks(supernet: nn.Module, path: str) -> list[dict[str, float | str]]:
-    """Return time and loss of magnitude of masks of one sparsity, drawn in several ways."""
+def draw_masks(supernet: nn.Module, path: str) -> list[dict]:
+    """Return networks under masks of one sparsity, drawn in several ways; what they lost."""
     rows, table = [], LatencyTable.load(path)
     for name, scope, aim in (('over the network', 'global', None), ('evenly', 'layer', None),
                              ("allocation='magnitude'", 'global', 'magnitude'),
@@ -142,8 +146,7 @@ def draw_masks(supernet: nn.Module, path: str) -> list[dict[str, float | str]]:
                 lost, whole = lost + float(squares[~kept].sum()), whole + float(squares.sum())
                 model.get_parameter(key).mul_(kept)
         rows.append(dict(mask=name, kept=mask.total - mask.pruned, loss=lost / whole,
-                         predicted=table.predict(model),
-                         measured=measure_network(model, table, ROUNDS)))
+                         predicted=table.predict(model), model=model))
     return rows
 
 
