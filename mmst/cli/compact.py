@@ -7,6 +7,7 @@ from ..deploy.compact import compact
 from ..deploy.comparison import compare, comparison_table
 from ..deploy.open import check_shape, open_ticket
 from ..engine.run.config_file import read_config
+from ..settings.kept_inputs import keep_inputs
 from ..settings.shape import first_shape, input_shape
 
 
@@ -14,6 +15,7 @@ def run(args: argparse.Namespace) -> None:
     """Compact, compare, save, print."""
     extension = osp.splitext(args.ticket)[1].replace('.sparse', '.pth')
     out = args.out or f'{args.stem}_compact{extension}'
+    keep_inputs('--out', out, args.ticket)
     ticket = open_ticket(args.ticket)
     files.replaceable(out)
     shape = check_shape(args.shape)

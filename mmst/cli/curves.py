@@ -17,7 +17,7 @@ from ..lab.study.figure import write_figures
 from ..lab.ticket_curve import Level, write_curve
 from ..settings.shape import first_shape
 from ..tickets import Ticket
-from .share import known_facts
+from .share import known_facts, summary_of
 
 
 def run(args: argparse.Namespace) -> None:
@@ -79,7 +79,7 @@ def level_metrics(path: str) -> dict[float, dict[str, float]]:
     Raises:
         TicketError: The file is damaged.
     """
-    summary = Path(path).with_suffix('.json')
+    summary = summary_of(path)
     if not summary.is_file():
         return {}
     try:

@@ -23,6 +23,7 @@ from ..deploy.export.onnx_settings import OnnxSettings
 from ..deploy.export.program import check_program, export_program
 from ..deploy.open import check_shape, open_ticket
 from ..errors import TicketError, config_error
+from ..settings.kept_inputs import keep_inputs
 from ..settings.shape import first_shape
 from ..tickets import Ticket
 from ..tickets.digest import digest
@@ -35,7 +36,8 @@ def run(args: argparse.Namespace) -> None:
     """Write, check, say how well they agree."""
     check(args)
     ticket = at_level(open_ticket(args.ticket), args)
-    out = args.out or args.stem + ENDINGS[args.format]
+    out = args.out or default_name(args)
+    keep_inputs('--out', out, args.ticket)
     if args.format == 'c':
         write_c(ticket, out, args.int8)
         return
@@ -55,6 +57,12 @@ def run(args: argparse.Namespace) -> None:
             difference = check_program(out, network, images)
     print(f'{out}: {osp.getsize(out):,} bytes; differs from PyTorch by {difference:.1e} of the '
           f'largest output, {len(images)} images of {shape[0]}x{shape[1]}')
+
+
+def default_name(args: argparse.Namespace) -> str:
+    """Return the path beside the ticket, which names the level that is asked for."""
+    level = '' if args.level is None else f'_{args.level:.9g}'  # apart by more than that
+    return f'{args.stem}{level}{ENDINGS[args.format]}'
 
 
 def at_level(ticket: Ticket, args: argparse.Namespace) -> Ticket:

@@ -6,11 +6,15 @@ import stat
 import tempfile
 
 from ..errors import config_error
+from ..settings.kept_inputs import keep_inputs
+from .given_files import FILES
 
 #: Arguments of all subcommands that name what they write.
 OUTPUTS = ('out', 'work_dir', 'show_dir', 'records')
 _KINDS = {stat.S_IFIFO: 'pipe', stat.S_IFSOCK: 'socket', stat.S_IFDIR: 'folder',
           stat.S_IFREG: 'file'}
+#: Arguments besides ``FILES`` that name what is read.
+_OTHER_INPUTS = ('config', 'images', 'boxes', 'table')
 #: Endings of the files that ``--name`` names.
 _DRAWN = ('.png', '.svg', '.csv')
 
@@ -37,6 +41,27 @@ def check_given_outputs(args: argparse.Namespace, parser: argparse.ArgumentParse
         folder = args.out or osp.dirname(args.tables[0])
         for ending in _DRAWN:
             _check('--name', osp.join(folder, name + ending), 'file')
+
+
+def check_kept_inputs(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse an ``--out`` that is a file which the subcommand reads; called once names of tickets
+    are paths.
+
+    Raises:
+        ConfigError: Naming the argument.
+    """
+    for action in parser._actions:
+        value = getattr(args, action.dest, None)
+        if action.dest == 'out' and value is not None:
+            key = action.option_strings[-1] if action.option_strings else action.dest
+            keep_inputs(key, value, *given_inputs(args))
+
+
+def given_inputs(args: argparse.Namespace) -> list[str]:
+    """Return the paths of what a subcommand reads."""
+    values = [getattr(args, name, None) for name in (*FILES, *_OTHER_INPUTS)]
+    return [str(path) for value in values for path in (
+        value if isinstance(value, list) else [value]) if path is not None]
 
 
 def _allowed_kinds(action: argparse.Action, args: argparse.Namespace) -> tuple[str, ...]:

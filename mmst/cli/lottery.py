@@ -8,6 +8,7 @@ from ..engine.run.command_line import configure, resume_here
 from ..engine.run.retrain import retraining_config
 from ..engine.training import train
 from ..settings.checks import check_number
+from ..settings.kept_inputs import keep_inputs
 from ..tickets.reinitialize import prune_at_random
 from ..tickets.rewind import load_point, saved_points
 
@@ -32,12 +33,14 @@ def start_of(args) -> str:
 def prune_randomly(args) -> None:
     """Draw a random mask (RP), recalibrate, evaluate, save."""
     cfg = configure(args, 'rp')
+    out = osp.join(cfg.work_dir, 'ticket.pth')
+    keep_inputs('--work-dir', out, args.ticket)
     ticket = offline.open_file(cfg, args.ticket)
     launcher.start_processes(cfg)
     drawn = prune_at_random(ticket, args.seed)
     runner = offline.open_runner(cfg, drawn)
-    offline.finish(runner, cfg, drawn, drawn.mask, osp.join(cfg.work_dir, 'ticket.pth'),
-                   pruned=args.ticket, setting='rp', seed=args.seed)
+    offline.finish(runner, cfg, drawn, drawn.mask, out, pruned=args.ticket, setting='rp',
+                   seed=args.seed)
     launcher.stop_processes()
 
 

@@ -9,6 +9,7 @@ from ..pruning.build import build_registered, criterion_name, read_kind
 from ..pruning.scope import check_scope
 from ..registry import CRITERIA
 from ..settings.checks import check_number
+from ..settings.kept_inputs import keep_inputs
 
 
 def run(args: argparse.Namespace) -> None:
@@ -25,6 +26,7 @@ def run(args: argparse.Namespace) -> None:
         CRITERIA, '--criterion', {**named, **(args.criterion_options or {})},
         seed=args.seed, batches=args.batches)
     out = args.out or osp.join(cfg.work_dir, 'ticket.pth')
+    keep_inputs('--out' if args.out else '--work-dir', out, args.file)
     ticket = offline.open_file(cfg, args.file)
     launcher.start_processes(cfg)
     runner = offline.open_runner(cfg, ticket)

@@ -11,8 +11,10 @@ from ..deploy.open import open_ticket
 from ..errors import TicketError, config_error
 from ..lab.demo.speed import attempt, milliseconds, sparse_engine
 from ..lab.machine import machine
+from ..settings.kept_inputs import keep_inputs
 from ..settings.shape import first_shape
 from ..tickets import Ticket, summarize
+from ..tickets.hub import FILES as FOLDER_FILES
 from .waiting import waiting
 
 
@@ -22,6 +24,9 @@ def run(args: argparse.Namespace) -> None:
         if args.out and getattr(args, name):
             raise config_error(f'--{name}', getattr(args, name), 'has no effect with --out',
                                'omit it')
+    if args.out:
+        for name in FOLDER_FILES:
+            keep_inputs('--out', Path(args.out, name), args.ticket, summary_of(args.ticket))
     ticket = open_ticket(args.ticket)
     facts = known_facts(args.ticket, ticket)
     if not args.no_timing:
@@ -37,6 +42,11 @@ def run(args: argparse.Namespace) -> None:
     print(f'{address}; to load it:\n  mmst.load({"hf:" + args.to.removeprefix("hf:")!r})')
 
 
+def summary_of(path: str | Path) -> Path:
+    """Return where a run, or a shared folder, keeps the summary of a ticket."""
+    return Path(path).with_suffix('.json')
+
+
 def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:
     """Return the facts of a ticket, with the metrics that its run has written.
 
@@ -45,7 +55,7 @@ def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:
     """
     facts = summarize(ticket, first_shape(None, ticket.meta.get('input_shape')),
                       ticket.meta.get('supernet'))
-    summary = Path(path).with_suffix('.json')
+    summary = summary_of(path)
     if summary.is_file():
         try:
             metrics = files.parse_json(files.read_text(summary))['metrics']

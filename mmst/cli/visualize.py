@@ -1,5 +1,6 @@
 """Carries ``mmst visualize`` out."""
 import argparse
+from pathlib import Path
 
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
@@ -13,6 +14,7 @@ from ..lab.visualize.compare import compare_images, compare_video
 from ..lab.visualize.sources import IMAGES, find_sources, read_image
 from ..openmmlab.toolbox import check_toolbox
 from ..settings.checks import check_number
+from ..settings.kept_inputs import keep_inputs
 
 
 def check(args) -> None:
@@ -33,6 +35,8 @@ def run(args: argparse.Namespace) -> None:
     check_toolbox(cfg)
     images, videos = find_sources(args.images or [])
     single = output_is_file(args, images, videos)
+    for place in [args.out] if single else output_paths(args.out, videos):
+        keep_inputs('--out', place, *videos)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         view = view_of(cfg, threshold=args.threshold, opacity=args.opacity)
         boxes = read_boxes(args, cfg)
@@ -47,11 +51,17 @@ def run(args: argparse.Namespace) -> None:
             for path in compare_images(view, columns, subjects, out, args.width, args.rows):
                 print(path)
         for i, source in enumerate(videos):
-            again = [video.stem for video in videos[:i]].count(source.stem)
-            name = f'{source.stem}_{again + 1}' if again else source.stem
-            out = args.out if single else args.out / f'{name}.mp4'
+            out = args.out if single else output_paths(args.out, videos)[i]
             frames = compare_video(view, columns, source, out, args.width, boxes)
             print(f'\n{out}: {frames} frames')
+
+
+def output_paths(folder, videos) -> list[Path]:
+    """Return the file for each video's drawing; those of one name are numbered."""
+    stems = [video.stem for video in videos]
+    again = [stems[:i].count(stem) for i, stem in enumerate(stems)]
+    return [folder / (f'{stem}_{count + 1}.mp4' if count else f'{stem}.mp4')
+            for stem, count in zip(stems, again, strict=True)]
 
 
 def read_boxes(args, cfg):

@@ -18,6 +18,8 @@ from ..settings.ticket_names import HUB, SHARED
 from .model_card import model_card
 
 FACTS, CARD = 'ticket.json', 'README.md'
+#: Of a folder.
+FILES = (SHARED, FACTS, CARD)
 
 
 def write_folder(folder: str | Path, ticket: bytes, facts: Mapping[str, Any],
@@ -85,7 +87,7 @@ def push(folder: str | Path, repository: str, private: bool | None = None,
     with _one_line(repository):
         api.create_repo(name, private=private, exist_ok=True)
         found = api.upload_folder(repo_id=name, folder_path=folder, revision=revision,
-                                  allow_patterns=[SHARED, FACTS, CARD],
+                                  allow_patterns=list(FILES),
                                   commit_message='A ticket of mmst')
         return str(found.repo_url if hasattr(found, 'repo_url') else found)
 

@@ -89,6 +89,21 @@ def test_retraining_keeps_the_mask(pruned, tmp_path):
     assert 'metrics' in json.loads((tmp_path / 'ticket.json').read_text())
 
 
+@pytest.mark.parametrize('words', [
+    'prune CONFIG TICKET', 'lottery CONFIG TICKET rp',
+    'lottery CONFIG TICKET rr-init', 'retrain CONFIG TICKET', 'transfer CONFIG TICKET'])
+def test_a_work_directory_whose_ticket_is_read_is_refused(pruned, tmp_path, capfd, words):
+    config, path = pruned
+    ticket = tmp_path / 'ticket.pth'
+    ticket.write_bytes(path.read_bytes())
+    name, *rest = words.replace('CONFIG', config).replace('TICKET', str(ticket)).split()
+    assert tool(name, *rest, '--work-dir', tmp_path) == 2
+    error = capfd.readouterr().err
+    assert f"work_dir = {str(ticket)!r}: is the file that is read" in error.replace(
+        '--work-dir', 'work_dir') and 'Remedy: ' in error
+    assert ticket.read_bytes() == path.read_bytes() and list(tmp_path.iterdir()) == [ticket]
+
+
 def test_retraining_from_a_checkpoint_goes_on_with_its_epochs(config, trained, tmp_path):
     assert tool('retrain', config, '--from-checkpoint', trained / 'epoch_2.pth', '--work-dir',
                 tmp_path, *SHORT) == 0

@@ -15,6 +15,7 @@ from ...settings.changes import (
     without_hooks,
 )
 from ...settings.checks import check_number
+from ...settings.kept_inputs import keep_inputs
 from ...settings.kinds import kind_name
 from ...settings.length import run_length
 from ...settings.shape import input_shape
@@ -39,11 +40,14 @@ def retraining_config(cfg: Config, **given: Any) -> Config:
             Those that are None count as not given.
 
     Raises:
-        ConfigError: There is neither ticket nor checkpoint, or the checkpoint is no file.
+        ConfigError: There is neither ticket nor checkpoint, the checkpoint is no file, or the run
+            would write its own ticket over the one that it reads.
     """
     settings = _settings(cfg.get('retrain') or {}, given)
     epochs, checkpoint = settings.pop('epochs', 50), settings.pop('checkpoint', None)
     _check(settings.get('ticket'), checkpoint, epochs)
+    keep_inputs('work_dir', osp.join(cfg.get('work_dir') or '', 'ticket.pth'),
+                settings.get('ticket'), settings.get('neck_ticket'))
     before, unit = run_length(cfg)
     length, fresh = before + epochs if checkpoint else epochs, checkpoint is None
     cfg = _with_fixed_mask(without(cfg, 'retrain'), settings)

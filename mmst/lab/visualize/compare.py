@@ -10,6 +10,7 @@ from mmengine.utils import track_iter_progress
 
 from ... import files
 from ...errors import DataError, TrainingError
+from ...settings.kept_inputs import keep_inputs
 from .boxes import Boxes
 from .column import Column
 from .grid import grid
@@ -35,6 +36,8 @@ def compare_images(view: View, columns: Sequence[Column], subjects: Sequence[Sub
     pages = [subjects[i:i + rows] for i in range(0, len(subjects), rows)]
     paths = [path if len(pages) == 1 else path.with_name(f'{path.stem}_{i + 1}{path.suffix}')
              for i in range(len(pages))]
+    for file in paths:
+        keep_inputs('--out', file, *(subject.name for subject in subjects))
     for page, file in zip(pages, paths, strict=True):
         drawn, shown = zip(*(picture_row(view, columns, subject) for subject in page), strict=True)
         truth = any(subject.truth is not None for subject in page)
