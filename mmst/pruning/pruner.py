@@ -34,10 +34,13 @@ class PruneResult:
         revived (int, optional): Pruned weights that train again; None where no mask was lifted.
         mask (Mask, optional): The mask that was drawn; None where none was due.
         ratio (float, optional): The sparsity that was asked for; None where no mask was drawn.
+        early (bool): Whether a run was stopped before the prune that a criterion for the last one
+            alone was to draw, so that its mask is by magnitude. Defaults to False.
     """
     revived: int | None = None
     mask: Mask | None = None
     ratio: float | None = None
+    early: bool = False
 
     def details(self) -> dict[str, Any]:
         """Return the prune's entries in the run's timeline."""
@@ -114,7 +117,7 @@ class Pruner:
         return PruneResult(in_force.lift() if self.reactivation == 'prune' else None)
 
     def step(self, in_force: MaskInForce, prune: int, due: bool, searched: bool = False,
-             last: bool = False, context: PruningContext = ALONE,
+             last: bool = False, context: PruningContext = ALONE, stays: bool = False,
              on_lift: Callable[[PruneResult], Any] = lambda result: None) -> PruneResult:
         """Lift and draw the masks that are due at the end of a step of the run.
 
@@ -125,6 +128,8 @@ class Pruner:
             searched (bool): Whether a search was at the end of this step. Defaults to False.
             last (bool): Whether this is the run's last step, which ends at the target sparsity.
             context (PruningContext): Offers the run's data and processes. Defaults to none.
+            stays (bool): Whether nothing is trained after a later lift of masks (``stays_after``).
+                Defaults to False.
             on_lift (Callable): Is called with a mask that is lifted before the next one is drawn.
         """
         revived = None
@@ -143,44 +148,97 @@ class Pruner:
             ratio = self.sparsity if last else ratio
         elif not (searched and _is_below(in_force.mask, ratio)):
             return PruneResult(revived)
-        mask = self.draw(in_force, ratio, context, last)
+        mask = self.draw(in_force, ratio, context, last, stays)
         return PruneResult(revived, mask, ratio)
 
-    def stop(self, in_force: MaskInForce, lifted: bool,
-             context: PruningContext = ALONE) -> PruneResult:
+    def stays_after(self, step: int, steps: int, interval: int, search: int | None = None) -> bool:
+        """Say whether a mask that is drawn at the end of a step is that of the run's end.
+
+        Where a lift follows, and training after it, it is not.
+
+        Args:
+            step (int): Counted from 1.
+            steps (int): Of the whole run.
+            interval (int): Steps from one prune to the next.
+            search (int, optional): Steps from one search to the next; None without a search.
+        """
+        if self.reactivation == 'prune':
+            return step >= steps
+        if self.reactivation == 'search' and search and step + search - step % search < steps:
+            return False
+        return not any(self._falls(prune) and prune * interval < steps
+                       for prune in range(step // interval + 1, steps // interval + 1))
+
+    def stop(self, in_force: MaskInForce, lifted: bool, context: PruningContext = ALONE,
+             stays: bool = True) -> PruneResult:
         """End a run that is stopped early at the target sparsity too.
 
         Args:
             in_force (MaskInForce): Of the network as it is now.
             lifted (bool): Whether nothing was trained since masks were lifted.
             context (PruningContext): As of :meth:`step`.
+            stays (bool): As of :meth:`step`, had the run gone on. Defaults to True.
         """
-        if self.revive == 'value' and lifted:
-            # The last prune's mask holds, for the weights that are left.
-            in_force.put(in_force.returned_mask())
+        early = False
+        if lifted and (self.revive == 'value' or self._differs):
+            returned = in_force.returned_mask()
+            early = self._differs and returned.reaches(self.sparsity)
+            if self.revive == 'value':
+                # The last prune's mask holds, for the weights that are left.
+                in_force.put(returned)
         if self.at_target(in_force.mask):
-            return PruneResult()
+            return PruneResult(early=early or (self._differs and not lifted and not stays))
         mask = self.draw(in_force, self.sparsity, context, last=True)
-        return PruneResult(mask=mask, ratio=self.sparsity)
+        return PruneResult(None, mask, self.sparsity, early)
 
     def draw(self, in_force: MaskInForce, ratio: float, context: PruningContext = ALONE,
-             last: bool = False) -> Mask:
-        """Draw the mask of sparsity ``ratio`` and put it in force; arguments as of :meth:`step`."""
+             last: bool = False, stays: bool = False) -> Mask:
+        """Draw the mask of sparsity ``ratio`` and put it in force; arguments as of :meth:`step`.
+
+        A criterion for the last prune alone draws the mask that brings a network to its end: the
+        first that reaches the target and stays. Later ones have nothing left to choose.
+        """
+        mask = None
+        if self._differs and (last or stays):
+            # As many weights go by any scores.
+            sizes = {name: weight.detach().abs() for name, weight in in_force.weights.items()}
+            before = in_force.mask
+            mask = self._allocate(sizes, ratio, before, context)
+            last = last or mask.reaches(self.sparsity)
+            if before is None or mask.pruned > before.pruned:
+                mask = None
+        if mask is None:
+            mask = self._draw_by(self.criterion if last else self._earlier, in_force, ratio,
+                                 context)
+        in_force.put(mask)
+        self.drawn = mask
+        return mask
+
+    def _draw_by(self, criterion: Any, in_force: MaskInForce, ratio: float,
+                 context: PruningContext) -> Mask:
+        """Return the mask that a criterion's scores give, once it has updated what stays."""
         weights = in_force.weights
-        criterion = self.criterion if last else self._earlier
         copies: dict[str, Tensor] = {}
         if getattr(criterion, 'needs_inputs', False):  # of the network that becomes the ticket
             copies = {name: copy for name, copy in in_force.copies.items() if name in weights}
             context.show_inputs(criterion, copies or weights)
         scores = scores_of(criterion, copies or weights, context.gradients(criterion, weights),
                            f'{self.owner}.criterion')
-        mask = self.allocation(scores, ratio, in_force.mask)
-        agree_on(mask, context.agree)
+        mask = self._allocate(scores, ratio, in_force.mask, context)
         for tensors in (weights, copies):
             update_kept(criterion, tensors, mask, f'{self.owner}.criterion')
-        in_force.put(mask)
-        self.drawn = mask
         return mask
+
+    def _allocate(self, scores: Mapping[str, Tensor], ratio: float, previous: Mask | None,
+                context: PruningContext) -> Mask:
+        mask = self.allocation(scores, ratio, previous)
+        agree_on(mask, context.agree)
+        return mask
+
+    @property
+    def _differs(self) -> bool:
+        """Say whether the end of a run has another criterion than the prunes before."""
+        return self._earlier is not self.criterion
 
     def _falls(self, prune: int) -> bool:
         """Say whether the schedule asks for less than before: masks alone only grow."""

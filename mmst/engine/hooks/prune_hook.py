@@ -11,6 +11,7 @@ from ...costs.latency.timed_allocation import build_allocation
 from ...costs.network_costs import Select
 from ...errors import config_error
 from ...openmmlab.internals import is_resumed
+from ...pruning.build import criterion_name
 from ...pruning.mask import Mask
 from ...pruning.prunable import PARTS
 from ...pruning.pruner import Pruner, PruneResult
@@ -46,7 +47,8 @@ class PruneHook(MaskHook):
         schedule (str): ``'progressive'`` (PP), ``'one_shot'``, ``'cubic'`` (GMP), ``'alternating'``
             (AC/DC), or another registered schedule.
         criterion (str): ``'magnitude'`` or another registered criterion; by ``'obc'`` the last
-            prune alone is drawn.
+            prune alone is drawn: the first that reaches ``sparsity`` with no reactivation to come,
+            since later ones have no weight left to choose.
         scope (str): ``'global'``; ``'layer'``; or ``'n:m'``, e.g. ``'2:4'``: n of every m weights
             in a row stay, and ``sparsity`` must be 1 - n / m. Before the schedule's end each group
             loses the share that it asks for, rounded up to whole weights. Defaults to ``'global'``.
@@ -154,13 +156,25 @@ class PruneHook(MaskHook):
             self.in_force(runner), step // self.interval, due=step % self.interval == 0,
             searched=search is not None and search.last_search == step,
             last=step == max_steps(runner), context=RunnerContext(runner, step),
+            stays=self._stays(runner, step),
             on_lift=lambda lifted: self._record(runner, step, lifted))
         self._record(runner, step, replace(result, revived=None))
 
     def on_stop(self, runner: Runner, step: int) -> None:
         """End at the target sparsity, also a run that is stopped early."""
-        self._record(runner, step, self.pruner.stop(
-            self.in_force(runner), is_lifted_at(runner, step), RunnerContext(runner, step)))
+        result = self.pruner.stop(self.in_force(runner), is_lifted_at(runner, step),
+                                  RunnerContext(runner, step), self._stays(runner, step))
+        self._record(runner, step, result)
+        if result.early:
+            runner.logger.warning(
+                f'PruneHook.criterion = {criterion_name(self.criterion)!r}: the run was stopped '
+                'before the prune that it was to draw, and the mask is by magnitude. Train to '
+                'the end, or prune its dense checkpoint with mmst prune.')
+
+    def _stays(self, runner: Runner, step: int) -> bool:
+        search = find_hook(runner, SearchHook)
+        return self.pruner.stays_after(step, max_steps(runner), self.interval,
+                                       search and search.interval)
 
     def after_run(self, runner: Runner) -> None:
         if has_ended(runner) and self.at_target(runner):
@@ -172,7 +186,8 @@ class PruneHook(MaskHook):
 
     def draw(self, runner: Runner, step: int, ratio: float) -> None:
         """Draw the mask of sparsity ``ratio`` now and put it in force."""
-        mask = self.pruner.draw(self.in_force(runner), ratio, RunnerContext(runner, step))
+        mask = self.pruner.draw(self.in_force(runner), ratio, RunnerContext(runner, step),
+                                stays=self._stays(runner, step))
         self._record(runner, step, PruneResult(mask=mask, ratio=ratio))
 
     def lift(self, runner: Runner, step: int) -> None:

@@ -19,8 +19,8 @@ class Criterion(ABC):
         needs_gradients (bool): Whether ``score`` wants gradients of training losses. Defaults to
             False. Set in the class or by the constructor, as the others.
         needs_inputs (bool): Whether ``observe`` is to be called first. Defaults to False.
-        only_last (bool): Whether only the last prune of a run is by this criterion, and those
-            before by magnitude. Defaults to False.
+        only_last (bool): Whether only the last prune of a run that has weights left to choose is
+            by this criterion, and those before by magnitude. Defaults to False.
         batches (int): Number of training batches on each rank for either. Defaults to 100.
     """
     needs_gradients: bool = False
