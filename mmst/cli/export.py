@@ -84,7 +84,11 @@ def at_level(ticket: Ticket, args: argparse.Namespace) -> Ticket:
     if not any(abs(level - args.level) <= 1e-9 for level in known):  # nan is none of them
         raise config_error('--level', args.level, 'there is no such level',
                            f'use one of {", ".join(f"{level:g}" for level in known)}')
-    return ticket.at(args.level)
+    found = ticket.at(args.level)
+    if abs(found.sparsity - args.level) > 0.005:
+        print(f'the level {args.level:g} prunes {found.sparsity:.1%} of the weights that the last '
+              'search has left')
+    return found
 
 
 class Steps:

@@ -15,8 +15,6 @@ from ..settings.checks import as_number
 MOST_LEVELS = 15
 #: Levels that are nearer to each other are one: :meth:`Family.index` rounds.
 _APART = 1e-6
-#: Of a level's share: layers are pruned by whole weights, and blocks of them.
-_ROUNDING = 0.02
 _REMEDY = 'Remedy: take the family from the training run again.'
 
 
@@ -25,7 +23,9 @@ class Family:
     """Holds levels of sparsity of one set of weights, each of which keeps a part of the one before.
 
     Attributes:
-        levels (tuple[float]): Shares of the prunable weights that are pruned, ascending.
+        levels (tuple[float]): Shares of the prunable weights that the run was asked to prune,
+            ascending; they name the levels. A search that cuts units after the last prune moves
+            what a level prunes: that is its mask's sparsity.
         kept_by (Mapping[str, Tensor]): Parameter name to uint8 of its shape: how many levels keep a
             weight. They are the first ones, as masks are nested; 0 where none does.
         statistics (Sequence[Mapping[str, Tensor]]): Of each level, the buffers that differ from the
@@ -100,10 +100,6 @@ class Family:
             if int(count.max() if count.numel() else 0) > len(shares) or not torch.equal(
                     count > 0, mask[name]):
                 raise TicketError(f'its family contradicts its mask of {name}. {_REMEDY}')
-        for place, share in enumerate(shares):
-            if abs((found := self.mask(place).sparsity) - share) > _ROUNDING:
-                raise TicketError(f'its level {share:g} prunes {found:.1%} of the weights. '
-                                  f'{_REMEDY}')
         if len(self.statistics) != len(shares):
             raise TicketError(f'not every level has its statistics. {_REMEDY}')
         for own in self.statistics:

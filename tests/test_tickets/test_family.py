@@ -122,7 +122,6 @@ ATTACKS = {
         (5, ), float('nan'))}] * 3),
     'a negative variance': set_statistics([{'1.running_var': -torch.ones(5)}] * 3),
     'a parameter': set_statistics([{'1.weight': torch.zeros(5)}] * 3),
-    'of another share': set_levels([0.25, 0.5, 0.999]), 'of less': set_levels([0.1, 0.5, 0.75]),
     'all but the same': set_levels([0.5, 0.5 + 1e-12, 0.75]),
     'infinite': set_statistics([{'1.running_var': torch.full((5, ), float('inf'))}] * 3),
 }
@@ -140,6 +139,16 @@ def test_hostile_family_is_refused_in_one_line(ticket, tmp_path, attack):
     with pytest.raises(TicketError) as error:
         Ticket.load(path)
     assert '\n' not in str(error.value) and 'Remedy' in str(error.value)
+
+
+def test_levels_are_names_and_masks_say_what_they_prune(ticket, tmp_path):
+    """A search that cuts units after the last prune moves what levels prune."""
+    family = Family((0.1, 0.5, 0.9), ticket.family.kept_by, ticket.family.statistics)
+    Ticket(ticket.model, ticket.state_dict, ticket.mask, ticket.meta, family).save(
+        tmp_path / 'family.pth')
+    again = Ticket.load(tmp_path / 'family.pth')
+    assert [again.at(level).meta['sparsity'] for level in (0.1, 0.5, 0.9)] == pytest.approx(
+        LEVELS, abs=0.02)
 
 
 def test_changed_family_is_noticed(ticket, tmp_path):

@@ -11,6 +11,7 @@ from mmengine.runner import Runner, autocast
 from torch import Tensor, nn
 
 from ... import files
+from ...errors import TicketError, TrainingError
 from ...pruning.levels import KEPT_BY, whole
 from ...pruning.mask import Mask
 from ...pruning.mask_in_force import MaskInForce
@@ -35,6 +36,9 @@ def write_family(runner: Runner, in_force: MaskInForce, levels: Sequence[float],
         in_force (MaskInForce): Its last mask, of the target sparsity.
         levels (Sequence[float]): Sparsities, ascending.
         target (int): The place of the ticket's own among them.
+
+    Raises:
+        TrainingError: A level's statistics are not finite.
     """
     model = evaluated_model(runner)
     masks, weights = in_force.holder.masks, in_force.weights
@@ -69,11 +73,23 @@ def write_family(runner: Runner, in_force: MaskInForce, levels: Sequence[float],
         state.update((name, torch.where(loosest[name], value.cpu(), 0.))
                      for name, value in full.items())
         meta = dict(ticket.meta, sparsity=loosest.sparsity)
-        Ticket(ticket.model, state, loosest, meta, family).save(path.with_name(NAME), own=True)
+        whole_family = Ticket(ticket.model, state, loosest, meta, family)
+        _check(whole_family)
+        whole_family.save(path.with_name(NAME), own=True)
         text = json.dumps(dict(metrics=rows[0]['metrics'], levels=rows), indent=2)
         files.write_bytes(path.with_name('family.json'), text.encode(), own=True)
         runner.logger.info(f'levels: {path.with_name(NAME)}\n' + '\n'.join(
-            f'{row["level"]:.0%}: {row["metrics"]}' for row in rows))
+            f'{row["level"]:.0%}: {row["sparsity"]:.1%} sparse, {row["metrics"]}' for row in rows))
+
+
+def _check(family: Ticket) -> None:
+    """Refuse to write what nothing would open."""
+    try:
+        family.check()
+    except TicketError as error:
+        problem = str(error).partition(' Remedy:')[0].rstrip('.')
+        raise TrainingError(f'{NAME} is not written: {problem}; ticket.pth is whole. Remedy: train '
+                            'again with levels that are nearer to each other.') from error
 
 
 def _recalibrate(runner: Runner, model: nn.Module) -> None:

@@ -6,11 +6,12 @@ import pytest
 import rank_jobs
 import ranks
 import torch
-from tiny import WEAKEN, find_hook, make, unwrap
+from tiny import WEAKEN, averaged_model, find_hook, find_units, make, unwrap
 
 from mmst.engine import PruneHook
+from mmst.engine.hooks import family_file
 from mmst.engine.hooks.level_training import LEVELS, drawn_place
-from mmst.errors import ConfigError, TicketError
+from mmst.errors import ConfigError, TicketError, TrainingError
 from mmst.pruning.levels import KEPT_BY
 from mmst.tickets import Ticket
 
@@ -50,6 +51,36 @@ def test_file_has_all_levels_each_of_its_sparsity_and_nested(trained):
         masks.append(ticket.mask)
     for looser, sparser in itertools.pairwise(masks):
         assert all(bool((looser[name] | ~sparser[name]).all()) for name in looser)
+
+
+@torch.no_grad()
+def weaken_what_is_kept(runner):
+    """Before the last search the first units of each group become unimportant."""
+    if runner.epoch + 1 != 4:
+        return
+    copies = find_units(averaged_model(runner).module)
+    for name, group in find_units(unwrap(runner)).items():
+        for bn in (group.bn, copies[name].bn):
+            bn.weight[:len(group) * 2 // 3] = bn.bias[:len(group) * 2 // 3] = 0
+
+
+def test_family_opens_however_many_units_the_last_search_cuts_under_its_masks(tmp_path):
+    levels_run(tmp_path, probes=[(60, dict(after_train_epoch=weaken_what_is_kept))]).train()
+    family, ticket = (Ticket.load(tmp_path / f'{name}.pth') for name in ('family', 'ticket'))
+    assert ticket.sparsity > 0.62  # a unit of many kept weights has left: the others are sparser
+    assert family.at(0.6).meta['sparsity'] == family.at(0.6).sparsity == ticket.sparsity
+    rows = json.loads((tmp_path / 'family.json').read_text())['levels']
+    assert [row['sparsity'] for row in rows] == [family.at(level).sparsity for level in FAMILY]
+
+
+def test_family_that_nothing_would_open_is_not_written(tmp_path, monkeypatch):
+    def overflow(runner, model):
+        next(iter(family_file._statistics(model).values())).fill_(float('inf'))
+
+    monkeypatch.setattr(family_file, '_recalibrate', overflow)
+    with pytest.raises(TrainingError, match=r'family\.pth is not written: .*finite.* Remedy: '):
+        levels_run(tmp_path, 2, val=0).train()
+    assert Ticket.load(tmp_path / 'ticket.pth') and not (tmp_path / 'family.pth').exists()
 
 
 def test_level_of_the_target_is_the_ticket_of_the_run(trained):
