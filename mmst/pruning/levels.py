@@ -1,4 +1,5 @@
 """Draws nested masks of several sparsities, of which one is in force."""
+import itertools
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -10,6 +11,10 @@ from .draw import draw_mask
 from .mask import Mask
 from .reactivation import PruneState
 
+#: Two weights share a byte of a family's file.
+MOST_LEVELS = 15
+#: Levels that are nearer to each other are one, which files and their readers would mix up.
+_APART = 1e-6
 #: Of a parameter's entry in ``PruneState``: how many levels keep a weight, the first ones.
 KEPT_BY = 'kept_by'
 
@@ -24,18 +29,29 @@ def check_levels(levels: object, sparsity: float, key: str = 'family') -> tuple[
     """
     if levels is None:
         return ()
-    remedy = f'give e.g. family=(0.5, 0.8, {sparsity:g})'
+    remedy = f'give e.g. family={_example(sparsity)}'
     listed = list(levels) if isinstance(levels, (list, tuple)) else []
     numbers = [number for number in map(as_number, listed) if number is not None]
-    if not 1 < len(numbers) == len(listed) <= 15 or not all(0 < n < 1 for n in numbers):
+    if not 1 < len(numbers) == len(listed) <= MOST_LEVELS or not all(0 < n < 1 for n in numbers):
         raise config_error(key, levels, 'must be two to fifteen shares between 0 and 1', remedy)
-    found = tuple(sorted(set(numbers)))
-    if len(found) < len(numbers):
-        raise config_error(key, levels, 'names a level twice', remedy)
+    found = tuple(sorted(numbers))
+    if are_one(found):
+        raise config_error(key, levels, 'names a level twice, to six decimals', remedy)
     if not any(abs(n - sparsity) < 1e-9 for n in found):
-        raise config_error(key, levels, f'the target sparsity {sparsity:g} is no level of it',
-                           f'add {sparsity:g}, or set sparsity to a level')
+        fits = len(found) < MOST_LEVELS and not are_one(sorted([*found, sparsity]))
+        raise config_error(key, levels, f'the target sparsity {sparsity!r} is no level of it',
+                           (f'add {sparsity!r}, or ' if fits else '') + 'set sparsity to a level')
     return found
+
+
+def are_one(levels: Sequence[float]) -> bool:
+    """Return whether two of the levels, which ascend, cannot be told apart."""
+    return any(after - before < _APART for before, after in itertools.pairwise(levels))
+
+
+def _example(sparsity: float) -> tuple[float, ...]:
+    """Return levels that a run with that target takes."""
+    return tuple(sorted([sparsity, *(n for n in (0.5, 0.8) if abs(n - sparsity) >= _APART)]))
 
 
 def levels_at(levels: Sequence[float], ratio: float, target: float) -> tuple[float, ...]:

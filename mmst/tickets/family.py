@@ -1,5 +1,4 @@
 """Holds nested masks of one network: for each weight the levels that keep it."""
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +7,10 @@ import torch
 from torch import Tensor
 
 from ..errors import TicketError
+from ..pruning.levels import MOST_LEVELS, are_one
 from ..pruning.mask import Mask
 from ..settings.checks import as_number
 
-#: Two weights share a byte of the file.
-MOST_LEVELS = 15
-#: Levels that are nearer to each other are one: :meth:`Family.index` rounds.
-_APART = 1e-6
 _REMEDY = 'Remedy: take the family from the training run again.'
 
 
@@ -92,7 +88,7 @@ class Family:
         if not 0 < len(shares) == len(numbers) <= MOST_LEVELS or shares != sorted(set(shares)):
             raise TicketError(f'its levels {self.levels!r:.80} are no {MOST_LEVELS} ascending '
                               f'shares or fewer. {_REMEDY}')
-        if any(after - before < _APART for before, after in itertools.pairwise(shares)):
+        if are_one(shares):
             raise TicketError(f'two of its levels {self.levels!r:.80} are the same. {_REMEDY}')
         if set(self.kept_by) != set(mask):
             raise TicketError(f'its family and its mask are of other weights. {_REMEDY}')
