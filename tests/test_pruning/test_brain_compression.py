@@ -11,7 +11,6 @@ from mmst.pruning import brain_compression
 from mmst.pruning.brain_compression import dampen
 from mmst.pruning.criteria import OptimalBrainCompression
 from mmst.pruning.draw import draw_mask
-from mmst.pruning.input_hessians import BLOCK, EXACT, InputHessian, watch_inputs
 
 
 @pytest.fixture(autouse=True)
@@ -109,39 +108,6 @@ def test_inputs_that_never_act_are_no_division_by_zero():
     assert torch.isfinite(removal_losses(weights, found)).all()
 
 
-LAYERS = dict(
-    pointwise=nn.Conv2d(6, 4, 1), strided=nn.Conv2d(6, 4, 1, 2), depthwise=nn.Conv2d(6, 6, 5, 1, 2,
-                                                                                  groups=6),
-    grouped=nn.Conv2d(6, 4, 3, 2, 1, groups=2), whole=nn.Conv2d(6, 4, 3, padding='same'),
-    dilated=nn.Conv2d(6, 4, 3, padding=2, dilation=2),
-    reflected=nn.Conv2d(6, 4, 3, padding=1, padding_mode='reflect'), linear=nn.Linear(6, 4))
-
-
-@pytest.mark.parametrize('kind', LAYERS)
-def test_a_layer_s_output_energy_is_that_of_its_hessian(kind):
-    """Σ y² over all outputs is Σ wᵀ H w over rows: the windows are those that the layer sees."""
-    layer = LAYERS[kind]
-    nn.init.zeros_(layer.bias)
-    x = torch.randn(2, 7, 6) if kind == 'linear' else torch.randn(2, 6, 9, 11)
-    hessian = InputHessian(layer)
-    hessian.add(x)
-    rows = layer.weight.detach().view(hessian.groups, -1, hessian.length)
-    energy = torch.einsum('gri,gij,grj->', rows, hessian.blocks[0], rows)
-    assert energy == pytest.approx(float(layer(x).square().sum()), rel=1e-4)
-
-
-def test_long_rows_are_cut_into_blocks():
-    whole, cut = InputHessian(nn.Linear(EXACT, 2)), InputHessian(nn.Linear(EXACT + 1, 2))
-    assert [b.shape[-1] for b in whole.blocks] == [EXACT]
-    assert [b.shape[-1] for b in cut.blocks] == [BLOCK, BLOCK, 1]
-
-
-def test_large_maps_are_looked_at_in_a_grid():
-    hessian = InputHessian(nn.Conv2d(1, 1, 3, padding=1))
-    hessian.add(torch.randn(1, 1, 100, 200))
-    assert 200 < hessian.seen <= 1100
-
-
 class Net(nn.Module):
 
     def __init__(self):
@@ -190,11 +156,17 @@ def test_weights_whose_inputs_were_not_seen_are_scored_by_magnitude_and_stay():
     assert torch.equal(net.loose, before)
 
 
-def test_the_network_is_left_without_hooks():
-    net = Net()
-    with pytest.raises(RuntimeError), watch_inputs(net, dict(net.named_parameters())):
-        raise RuntimeError
-    assert not any(m._forward_pre_hooks for m in net.modules())
+def test_the_order_of_a_weight_in_memory_changes_nothing():
+    x, results = torch.randn(4, 3, 12, 12), []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(1)
+        net = Net().to(memory_format=layout)
+        mask = pruned(net, OptimalBrainCompression(), x, 0.6)
+        assert net.first.weight.is_contiguous(memory_format=layout)
+        results.append((mask, net.state_dict()))
+    (mask, state), (other, same) = results
+    assert all(torch.equal(mask[name], other[name]) for name in mask)
+    assert all(torch.allclose(state[name], same[name], atol=1e-5) for name in state)
 
 
 @pytest.mark.parametrize('settings', [dict(batches=0), dict(damping=0), dict(damping='much')])

@@ -43,9 +43,11 @@ class OptimalBrainCompression(Criterion):
                 run: Callable[[], Any]) -> None:
         with watch_inputs(model, weights) as self._inputs:
             run()
-        for inputs in self._inputs.values():
-            for block in inputs.blocks:
+        for name, inputs in self._inputs.items():
+            seen = torch.tensor(inputs.seen, device=weights[name].device)
+            for block in (seen, *inputs.blocks):
                 dist.all_reduce(block)
+            inputs.seen = int(seen)
 
     @torch.no_grad()
     def score(self, weights: Mapping[str, Tensor],
@@ -55,11 +57,15 @@ class OptimalBrainCompression(Criterion):
     @torch.no_grad()
     def update(self, weights: Mapping[str, Tensor], kept: Mapping[str, Tensor]) -> None:
         for name, weight in weights.items():
-            for part, mask, hessian in self._parts(name, weight.detach(), kept[name]):
-                part.copy_(compensate(part.float(), hessian, mask))  # a view of the weight
+            # In rows: a weight may lie in memory in another order (channels_last).
+            rows = weight.detach().contiguous()
+            for part, mask, hessian in self._parts(name, rows, kept[name].contiguous()):
+                part.copy_(compensate(part.float(), hessian, mask))
+            weight.copy_(rows)
 
     def _losses(self, name: str, weight: Tensor) -> Tensor:
         """Return the loss of each weight, as a share of the energy of the layer's outputs."""
+        weight = weight.contiguous()
         found, energy = weight.float().square(), 0.
         if name not in self._inputs or not self._inputs[name].seen:
             return found / found.sum().clamp_min(1e-30)
@@ -69,9 +75,9 @@ class OptimalBrainCompression(Criterion):
         return found / max(energy, 1e-30)
 
     def _parts(self, name: str, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Yield views (groups, rows, d) of tensors of a weight's shape, and the Hessian (groups, d,
-        d) of their inputs, of one block of inputs after the other; nothing of a weight whose inputs
-        were not seen.
+        """Yield views (groups, rows, d) of contiguous tensors of a weight's shape, and the Hessian
+        (groups, d, d) of their inputs, of one block of inputs after the other; nothing of a weight
+        whose inputs were not seen.
         """
         inputs = self._inputs.get(name)
         if inputs is None or not inputs.seen:
