@@ -26,8 +26,9 @@ class Predictor:
     """Predicts by a ticket, one picture at a time.
 
     ``predictor(image)`` gives the label map of a segmentation ticket, whole numbers (H, W), and the
-    scores of a classification ticket, (classes, ), as the toolbox predicts them. Of key points, which need the boxes of people,
-    and of detectors it gives none: ``predictor.network`` works with their toolboxes' inferencers.
+    scores of a classification ticket, (classes, ), as the toolbox predicts them. Of key
+    points, which need the boxes of people, and of detectors it gives none: ``predictor.network``
+    works with their toolboxes' inferencers.
 
     Args:
         ticket (Ticket): Compact or not.
@@ -89,7 +90,7 @@ class Predictor:
         """
         pixels = read_image(image)
         answer = find_answer(self._model, self.ticket.meta.get('default_scope'))
-        return answer(self.scores(pixels), pixels.shape[:2])
+        return answer(self.scores(pixels), (len(pixels), len(pixels[0])))
 
     @torch.inference_mode()
     def scores(self, pixels: NDArray[np.uint8]) -> Tensor:

@@ -248,7 +248,8 @@ def classifier_of(model: nn.Module) -> Callable[[Tensor], Tensor] | None:
 
     None: the network has no such head.
     """
-    for part in (getattr(model, 'head', None), model):
+    parts: tuple[Any, ...] = (getattr(model, 'head', None), model)
+    for part in parts:
         if hasattr(part, '_get_predictions'):
             return lambda outputs: part._get_predictions(outputs, None)[0].pred_score
     return None
