@@ -23,10 +23,15 @@ TASKS = ('cityscapes', 'imagenet', 'coco')
 NARROW = dict(stem_channels=(4, 4), channels=((4, ), (4, 6)), depths=((1, ), (1, 1)), tokens=4)
 
 
-def small_ticket(task='cityscapes', sparsity=0.9, cut=0.3, scope='layer', **backbone):
-    """A ticket of a narrow network: random weights, random units gone, magnitude pruning."""
+def small_ticket(task='cityscapes', sparsity=0.9, cut=0.3, scope='layer', change=None, **backbone):
+    """A ticket of a narrow network: random weights, random units gone, magnitude pruning.
+
+    ``change(model)`` changes the settings of the model first.
+    """
     cfg = small_config(task)
     cfg.model.backbone.update(backbone)
+    if change:
+        change(cfg.model)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         model = MODELS.build(cfg.model)
     for part in (model.backbone, model.neck):

@@ -23,9 +23,10 @@ int main(int count, char **arguments) {
     const ticket_image image = {pixels.data(), TICKET_UINT8, height, width, plane, width, 1};
     const ticket_output output = {nullptr, 0, 0, labels.data(), width};
     code = ticket_run(opened, &image, options, &output, scratch.data(), scratch.size());
-    std::vector<long> found(info.outputs);
+    const int classes = info.outputs == 1 ? 2 : info.outputs;  // one score tells two apart
+    std::vector<long> found(classes);
     for (const uint8_t label : labels) ++found[label];
-    for (int c = 0; c < info.outputs; ++c) std::printf("%d: %ld\n", c, found[c]);
+    for (int c = 0; c < classes; ++c) std::printf("%d: %ld\n", c, found[c]);
   }
   if (code) std::fprintf(stderr, "%s\n", ticket_error(code));
   ticket_close(opened);

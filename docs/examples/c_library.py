@@ -107,7 +107,7 @@ if __name__ == '__main__':
     ticket = CTicket(library, weights)
     image = np.random.default_rng(0).integers(0, 256, (ticket.info.channels, *map(int, size)),
                                               np.uint8)
-    if ticket.info.kind == SEGMENTATION:
+    if ticket.info.kind == SEGMENTATION and ticket.info.outputs <= 256:
         print(ticket.labels(image, NORMALISE | RESIZE))
     else:
         print(ticket.scores(image, NORMALISE | RESIZE))

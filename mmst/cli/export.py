@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .. import files
 from ..deploy.c_library import write_project
+from ..deploy.c_library.network import MOST_LABELS, SEGMENTATION
 from ..deploy.export import Deployed, load_sparse, save_sparse
 from ..deploy.export.deployed import preprocessing, smallest
 from ..deploy.export.images import sample_images
@@ -136,6 +137,9 @@ def write_c(ticket: Ticket, out: str, int8: bool) -> None:
         found = write_project(ticket, out, int8)
     print(f'{out}: weights of {found["bytes"]:,} bytes for {found["kept"]:,} parameters that are '
           f'not 0, {found["bytes"] / max(found["kept"], 1):.2f} bytes each; build it with make')
+    if found['kind'] == SEGMENTATION and not found['labels']:
+        print(f'it gives scores and no labels, which have eight bits each: {found["outputs"]} '
+              f'classes are more than {MOST_LABELS}')
 
 
 def check(args: argparse.Namespace) -> None:

@@ -18,12 +18,14 @@ from sparse_nets import needs_kernel
 
 from mmst.cli.main import main
 from mmst.deploy.c_library import write_project
+from mmst.deploy.c_library.network import score_of
 from mmst.deploy.compact import compact
 from mmst.deploy.eight_bits import in_eight_bits, rows_in_eight_bits
 from mmst.deploy.export.sparse_file import load_sparse
+from mmst.deploy.predictor import Predictor
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.rows import SparseRows
-from mmst.deploy.sparse.steps.blob import Blob, rice_codes
+from mmst.deploy.sparse.steps.blob import LABELS, Blob, rice_codes
 from mmst.errors import ConfigError, TicketError
 from mmst.pruning.mask import Mask
 from mmst.registry import MODELS
@@ -207,6 +209,66 @@ def test_pictures_of_any_size_are_normalised_resized_and_labelled(folder, ticket
         library.labels(planes)
 
 
+@pytest.mark.parametrize('int8', [False, True])
+@pytest.mark.parametrize('head', [
+    dict(align_corners=True), dict(num_classes=2, out_channels=1, threshold=0.3),
+    dict(num_classes=2, out_channels=1, threshold=0.6, align_corners=True)])
+def test_labels_are_made_as_the_head_makes_them(folder, tmp_path, head, int8):
+    ticket = small_ticket(sparsity=0.5, change=lambda model: model.decode_head.update(head))
+    write_project(ticket, tmp_path, int8)
+    data = (tmp_path / 'weights.bin').read_bytes()
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    found = opened(folder, data).labels(picture.transpose(2, 0, 1), example.NORMALISE)
+    predictor = Predictor(ticket, 'torch')
+    predictor.network = SparseModel.from_ticket(ticket, int8=int8)
+    assert (found == predictor(picture)).mean() > 0.999 and len(np.unique(found)) > 1
+    assert data[8] == LABELS  # earlier libraries, which would label otherwise, refuse it
+
+
+def test_weights_whose_labels_need_no_new_rule_open_in_earlier_libraries(tmp_path):
+    for name, int8, version in (('whole', False, 1), ('small', True, 3)):
+        write_project(small_ticket(), tmp_path / name, int8)
+        assert (tmp_path / name / 'weights.bin').read_bytes()[8] == version
+
+
+@pytest.mark.parametrize('share, score', [(0.5, 0.), (0.3, -0.8473), (0, -1e30), (1, 1e30)])
+def test_thresholds_become_scores(share, score):
+    assert score_of(share) == pytest.approx(score, rel=1e-3)
+
+
+def test_a_threshold_that_is_no_number_is_refused():
+    with pytest.raises(TicketError, match="threshold is 'high'"):
+        score_of('high')
+
+
+def test_more_classes_than_labels_of_eight_bits_give_scores_alone(folder, tmp_path, capsys):
+    ticket = small_ticket(change=lambda model: model.decode_head.update(num_classes=257))
+    assert main(['export', save(ticket, tmp_path / 'ticket.pth'), '--format', 'c', '-o',
+                 str(tmp_path / 'lib')]) == 0
+    assert 'scores and no labels' in capsys.readouterr().out
+    assert not (tmp_path / 'lib/label.c').exists()
+    for name in ('Makefile', 'README.md'):
+        assert 'label.c' not in (tmp_path / 'lib' / name).read_text()
+    library = opened(folder, (tmp_path / 'lib/weights.bin').read_bytes())
+    assert library.scores(np.zeros((3, 64, 64), np.float32)).shape[0] == 257
+    with pytest.raises(example.TicketLibraryError, match='at most 256 classes'):
+        library.labels(np.zeros((3, 64, 64), np.float32))
+
+
+def test_options_that_there_are_not_are_refused(folder):
+    library = opened(folder)
+    for options in (8, 255, -1):
+        with pytest.raises(example.TicketLibraryError, match='out of range'):
+            library.scratch(64, 64, options)
+    image = np.zeros(3 * 64 * 64, np.uint8)
+    described = example.Image(image.ctypes.data, 0, 64, 64, 4096, 64, 1)
+    labels = np.empty((64, 64), np.uint8)
+    output = example.Output(None, 0, 0, labels.ctypes.data_as(example.POINTER(example.c_uint8)), 64)
+    scratch = np.empty(library.scratch(64, 64), np.uint8)
+    assert library.lib.ticket_run(library.opened, example.byref(described), 255,
+                                  example.byref(output), scratch.ctypes.data, scratch.size) == 9
+
+
 def test_the_example_labels_a_picture(folder, tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (40, 33, 3), np.uint8)
     (tmp_path / 'in.ppm').write_bytes(b'P6\n33 40\n255\n' + picture.tobytes())
@@ -285,7 +347,7 @@ def test_library_and_weights_are_small_and_need_the_c_library_alone(folder, tick
 
 def test_weights_that_are_damaged_or_newer_are_refused(folder):
     whole = (folder / 'weights.bin').read_bytes()
-    newer = whole[:8] + bytes([4]) + whole[9:]
+    newer = whole[:8] + bytes([LABELS + 1]) + whole[9:]
     for data, text in ((whole[:-1], 'damaged'), (whole[:40] + b'x' + whole[41:], 'damaged'),
                        (b'', 'damaged'), (newer, 'later version')):
         with pytest.raises(example.TicketLibraryError, match=text):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from damage import content_of
-from deploy_tickets import small_config, small_ticket
+from deploy_tickets import small_ticket
 from kills import differences
 from mmengine.registry import DefaultScope
 
@@ -54,23 +54,10 @@ def test_labels_are_those_of_the_toolbox(street, picture):
     assert len(np.unique(found)) > 1
 
 
-def changed(monkeypatch, task, change):
-    """A ticket of a network whose settings are changed before it is built."""
-
-    def config(task):
-        cfg = small_config(task)
-        change(cfg.model)
-        return cfg
-
-    monkeypatch.setattr('deploy_tickets.small_config', config)
-    return small_ticket(task, 0.5)
-
-
 @pytest.mark.parametrize('engine', ['torch', 'sparse'])
 @pytest.mark.parametrize('threshold', [0.3, 0.5, 0.6])
-def test_heads_of_one_channel_are_compared_with_their_threshold(picture, monkeypatch, engine,
-                                                                threshold):
-    ticket = changed(monkeypatch, 'cityscapes', lambda model: model.decode_head.update(
+def test_heads_of_one_channel_are_compared_with_their_threshold(picture, engine, threshold):
+    ticket = small_ticket(sparsity=0.5, change=lambda model: model.decode_head.update(
         num_classes=2, out_channels=1, threshold=threshold))
     found, expected = Predictor(ticket, engine)(picture), toolbox_labels(ticket, picture)
     assert found.dtype == np.int64 and (found == expected).mean() > 0.999
@@ -78,27 +65,27 @@ def test_heads_of_one_channel_are_compared_with_their_threshold(picture, monkeyp
     assert scores.shape[1] == 1 and set(np.unique(expected)) <= {0, 1} and expected.any()
 
 
-def test_corners_are_aligned_as_the_head_says(picture, monkeypatch):
-    ticket = changed(monkeypatch, 'cityscapes',
-                     lambda model: model.decode_head.update(align_corners=True))
+def test_corners_are_aligned_as_the_head_says(picture):
+    ticket = small_ticket(sparsity=0.5,
+                          change=lambda model: model.decode_head.update(align_corners=True))
     found = Predictor(ticket, 'torch')(picture)
     assert (found == toolbox_labels(ticket, picture)).all()
 
 
-def test_colours_are_turned_whichever_way_the_settings_call_it(picture, monkeypatch):
-    ticket = changed(monkeypatch, 'cityscapes', lambda model: model.data_preprocessor.update(
+def test_colours_are_turned_whichever_way_the_settings_call_it(picture):
+    ticket = small_ticket(sparsity=0.5, change=lambda model: model.data_preprocessor.update(
         bgr_to_rgb=False, rgb_to_bgr=True))
     found = Predictor(ticket, 'torch')(picture)
     assert (found == toolbox_labels(ticket, picture)).all()
 
 
 @pytest.mark.parametrize('engine', ['torch', 'sparse'])
-def test_multi_label_heads_give_each_class_a_chance_of_its_own(picture, monkeypatch, engine):
+def test_multi_label_heads_give_each_class_a_chance_of_its_own(picture, engine):
 
     def change(model):
         model.head = dict(type='MultiLabelLinearClsHead', num_classes=1000, in_channels=8)
 
-    predictor = Predictor(changed(monkeypatch, 'imagenet', change), engine)
+    predictor = Predictor(small_ticket('imagenet', change=change), engine)
     found, scores = predictor(picture), predictor.scores(picture)[0]
     np.testing.assert_allclose(found, scores.sigmoid().numpy(), rtol=1e-5)
     assert found.sum() > 10  # not shares of one

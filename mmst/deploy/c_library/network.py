@@ -1,9 +1,11 @@
 """Writes a ticket's network for the C library."""
+import math
 from typing import Any
 
 from torch import nn
 
 from ...errors import TicketError
+from ...settings.checks import as_number
 from ...tickets import Ticket
 from ..export.deployed import preprocessing
 from ..sparse import SparseModel
@@ -11,7 +13,8 @@ from ..sparse.library import functions
 from ..sparse.steps import SEGMENTATION, list_steps
 from ..sparse.steps.program import Program
 
-__all__ = ['SEGMENTATION', 'encode']
+#: Classes that labels of eight bits tell from one another.
+MOST_LABELS = 256
 
 
 def encode(ticket: Ticket, int8: bool = False) -> tuple[bytes, dict[str, Any]]:
@@ -41,10 +44,38 @@ def encode_with_layers(ticket: Ticket, int8: bool = False) -> tuple[
                               f'the network takes {steps.channels} channels. Remedy: train with '
                               'one for each channel, or with one for all.')
     blob = steps.blob(model.settings.gap, settings.get('mean') or [0.],
-                      settings.get('std') or [1.], _wants_bgr(ticket, steps.channels))
+                      settings.get('std') or [1.], _wants_bgr(ticket, steps.channels),
+                      **_label_rules(steps.kind, model.model))
     kept = sum(int(t.count_nonzero()) for t in ticket.state_dict.values() if t.is_floating_point())
-    found = dict(kind=steps.kind, channels=steps.channels, outputs=steps.outputs, kept=kept)
+    found = dict(kind=steps.kind, channels=steps.channels, outputs=steps.outputs, kept=kept,
+                 labels=steps.kind == SEGMENTATION and steps.outputs <= MOST_LABELS)
     return blob.file(steps.program.version), found, model.model, steps.program.layers
+
+
+def _label_rules(kind: int, network: Any) -> dict[str, Any]:
+    """Return how the toolbox makes labels of scores, for ``StepList.blob``."""
+    if kind != SEGMENTATION:
+        return {}
+    head = getattr(network, 'decode_head', None)
+    rules: dict[str, Any] = dict(aligned=bool(getattr(head, 'align_corners', False)))
+    if getattr(head, 'out_channels', None) == 1:
+        rules.update(threshold=score_of(getattr(head, 'threshold', None)))
+    return rules
+
+
+def score_of(share: Any) -> float:
+    """Return the score whose sigmoid is a share.
+
+    Raises:
+        TicketError: It is no number.
+    """
+    number = as_number(share)
+    if number is None:
+        raise TicketError(f'its decode_head.threshold is {share!r:.60}, which no sigmoid can be '
+                          'compared with. Remedy: train with a number, e.g. 0.3.')
+    if not 0 < number < 1:
+        return math.copysign(1e30, number - 0.5)
+    return math.log(number / (1 - number))
 
 
 def _wants_bgr(ticket: Ticket, channels: int) -> bool:

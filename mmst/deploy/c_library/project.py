@@ -6,7 +6,7 @@ from ... import files
 from ...errors import config_error
 from ...tickets import Ticket
 from ..sparse.library import SOURCE
-from .network import SEGMENTATION, encode
+from .network import encode
 from .readme import readme
 
 #: The library's own files.
@@ -27,7 +27,8 @@ def write_project(ticket: Ticket, folder: str | Path, int8: bool = False) -> dic
 
     Returns:
         Dict[str, Any]: ``bytes``: of the weights' file; ``kept``: weights that are not 0;
-        ``kind``, ``channels``, ``outputs``: of the network.
+        ``kind``, ``channels``, ``outputs``: of the network; ``labels``: whether the library gives a
+        class of each pixel.
 
     Raises:
         ConfigError: There are other files in ``folder``, or it is a file.
@@ -39,7 +40,7 @@ def write_project(ticket: Ticket, folder: str | Path, int8: bool = False) -> dic
     found['bytes'] = len(data)
     contents = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.is_file()}
     contents.update({path.name: path.read_bytes() for path in sorted(ENGINE.glob('*.h'))})
-    if found['kind'] != SEGMENTATION:  # pictures of labels are for segmentation
+    if not found['labels']:  # pictures of labels are for segmentation
         del contents['label.c']
         contents.update({name: without_example(contents[name].decode(), name).encode()
                          for name in ('Makefile', 'CMakeLists.txt')})

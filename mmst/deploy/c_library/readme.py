@@ -28,7 +28,7 @@ _USAGE = '''
 
 def readme(found: Mapping[str, Any]) -> str:
     """Return the README for the result of :func:`~mmst.deploy.c_library.network.encode`."""
-    labels = found['kind'] == 0
+    labels = found['labels']
     what = ('classes', 'heat maps', 'classes, a score of the whole image each')[found['kind']]
     return _TEXT.format(
         **found, share=found['bytes'] / max(found['kept'], 1),

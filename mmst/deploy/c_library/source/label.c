@@ -35,6 +35,7 @@ int main(int count, char **arguments) {
   ticket_describe(opened, &info);
   if (info.channels != 3) return fail("the weights are not for pictures of three colours");
   if (info.kind != TICKET_SEGMENTATION) return fail("the weights give no class of each pixel");
+  if (info.outputs > 256) return fail("the weights have more classes than the 256 of a PGM");
   unsigned char *pixels = read_ppm(arguments[2], &height, &width);
   if (!pixels) return fail("the picture is no binary PPM of 8 bits");
   const int options = TICKET_NORMALISE | TICKET_RESIZE;

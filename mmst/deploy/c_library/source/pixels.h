@@ -47,16 +47,16 @@ inline void fill_input(const Network &n, const ticket_image &image, int options,
   }
 }
 
-// The class of each pixel: the largest of the scores, resized to the image's size (bilinear).
-// `room`: Samples of its width and three rows of it.
-inline void write_labels(const Map &scores, int height, int width, float *room, uint8_t *labels,
+// The class of each pixel: the largest of the scores, resized to the image's size (bilinear), or
+// whether the only one is above the threshold. `room`: Samples of its width and three rows of it.
+inline void write_labels(const Header &h, const Map &scores, int height, int width, float *room, uint8_t *labels,
                          int64_t label_row) {
-  const Samples across(scores.width, width, room);
+  const Samples across(scores.width, width, room, h.aligned);
   float *above = room + Samples::floats(width), *under = above + width, *best = under + width;
   for (int y = 0; y < height; ++y) {
     int top, bottom;
     float share;
-    sample_at(y, scores.height, height, top, bottom, share);
+    (h.aligned ? sample_aligned : sample_at)(y, scores.height, height, top, bottom, share);
     uint8_t *row = labels + y * label_row;
     for (int c = 0; c < scores.channels; ++c) {
       const float *plane = scores.data + c * scores.plane;
@@ -67,5 +67,6 @@ inline void write_labels(const Map &scores, int height, int width, float *room, 
         if (!c || value > best[x]) best[x] = value, row[x] = c;
       }
     }
+    for (int x = 0; h.thresholds && x < width; ++x) row[x] = best[x] > h.threshold;
   }
 }

@@ -16,9 +16,10 @@ namespace {
 
 // The head of a file: magic, version, type of the weights, bytes after the head, their checksum.
 constexpr char MAGIC[8] = {'M', 'M', 'S', 'T', 'C', 'L', 'I', 'B'};
-constexpr uint32_t VERSION = 3, INT8 = 1;
+constexpr uint32_t VERSION = 4, INT8 = 1;
 constexpr int64_t HEAD = 32;
 constexpr int MOST_PIXELS = 1 << 16;  // of an axis
+constexpr int MOST_LABELS = 256;
 
 uint64_t checksum(const uint8_t *data, int64_t bytes) {  // FNV-1a
   uint64_t found = 14695981039346656037u;
@@ -50,6 +51,7 @@ struct Sizes {
 };
 
 int sizes_of(const ticket &t, int height, int width, int options, Sizes &s) {
+  if (options & ~(TICKET_NORMALISE | TICKET_RESIZE | TICKET_BGR)) return TICKET_BAD_ARGUMENT;
   if (height < 1 || width < 1 || height > MOST_PIXELS || width > MOST_PIXELS) return TICKET_BAD_IMAGE;
   const int64_t divisor = int64_t(1) << t.network.levels;
   s.height = up(height, divisor), s.width = up(width, divisor);
@@ -81,7 +83,7 @@ void copy_scores(const Map &from, const ticket_output &to) {
 
 extern "C" {
 
-const char *ticket_version(void) { return "1.1.0"; }
+const char *ticket_version(void) { return "1.2.0"; }
 
 int ticket_open(const void *data, size_t bytes, int threads, ticket **opened) {
   if (!data || !opened || threads < 1 || threads > MOST_THREADS) return TICKET_BAD_ARGUMENT;
@@ -153,7 +155,7 @@ int ticket_run_timed(const ticket *t, const ticket_image *image, int options,
   if (!is_image(image)) return TICKET_BAD_IMAGE;
   const Header &h = t->network.header;
   if (!output || (!output->scores && !output->labels)) return TICKET_BAD_OUTPUT;
-  if (output->labels && (h.kind != TICKET_SEGMENTATION || h.outputs > 256)) return TICKET_BAD_OUTPUT;
+  if (output->labels && (h.kind != TICKET_SEGMENTATION || h.outputs > MOST_LABELS)) return TICKET_BAD_OUTPUT;
   Sizes s;
   const int code = sizes_of(*t, image->height, image->width, options, s);
   if (code) return code;
@@ -171,7 +173,8 @@ int ticket_run_timed(const ticket *t, const ticket_image *image, int options,
   run.run({input, plane * h.channels, plane, s.height, s.width, s.width, 1, h.channels}, times, clock);
   if (output->scores) copy_scores(run.result(), *output);
   if (output->labels)
-    write_labels(run.result(), image->height, image->width, rows, output->labels, output->label_row);
+    write_labels(h, run.result(), image->height, image->width, rows, output->labels,
+                 output->label_row);
   return TICKET_OK;
 }
 
@@ -185,7 +188,8 @@ const char *ticket_error(int code) {
       "the image cannot be: check its type, and that it is at most 65536 pixels high and wide",
       "height or width is no multiple of the divisor: ask for TICKET_RESIZE",
       "the scratch is too small: ask ticket_scratch for this size of image",
-      "the output cannot be had: give room for scores; labels are for segmentation",
+      "the output cannot be had: give room for scores; labels are for segmentation "
+      "into at most 256 classes",
       "an argument is null or out of range"};
   return code >= 0 && code <= 9 ? TEXTS[code] : "no such error";
 }

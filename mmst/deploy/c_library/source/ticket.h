@@ -25,7 +25,8 @@ enum {
   TICKET_BAD_IMAGE = 5,    /* its type, size or strides cannot be */
   TICKET_BAD_SIZE = 6,     /* no multiple of the divisor, and TICKET_RESIZE was not asked for */
   TICKET_SMALL_SCRATCH = 7,
-  TICKET_BAD_OUTPUT = 8,   /* labels of a network without classes of pixels, or no output */
+  TICKET_BAD_OUTPUT = 8,   /* labels of a network without classes of pixels, or with more
+                            * than 256 of them; or no output */
   TICKET_BAD_ARGUMENT = 9
 };
 
@@ -41,7 +42,7 @@ enum {
 typedef struct {
   int32_t kind;     /* TICKET_SEGMENTATION, TICKET_HEATMAPS or, of the whole image, TICKET_CLASSES */
   int32_t channels; /* of the image */
-  int32_t outputs;  /* classes, or key points */
+  int32_t outputs;  /* scores: of classes (one tells 0 from 1), or key points */
   int32_t divisor;  /* height and width that the network takes are multiples of it */
   int32_t stride;   /* pixels from one value of the output to the next; 0 where there is one a class */
   int32_t threads;
@@ -55,7 +56,9 @@ typedef struct {
 } ticket_image;
 
 /* Either may be null. Scores are (outputs, network's height / stride, network's width / stride), or
- * (outputs, 1, 1) of TICKET_CLASSES; labels (height, width) of the image. Their columns are neighbours. */
+ * (outputs, 1, 1) of TICKET_CLASSES; labels (height, width) of the image, of at most 256
+ * classes: the largest score, or with one output 1 where it is above the threshold of training. Their
+ * columns are neighbours. */
 typedef struct {
   float *scores;
   int64_t score_channel, score_row;

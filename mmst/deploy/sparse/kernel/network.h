@@ -14,7 +14,11 @@ struct Step {
 };
 
 struct Header {
+  void flags(int32_t bits) { swaps = bits & 1, aligned = bits >> 1 & 1, thresholds = bits >> 2; }
+
   int32_t kind, channels, outputs, gap, swaps, result;
+  int32_t aligned, thresholds;  // labels: of scores resized with align_corners; of one channel
+  float threshold;              // above which a score is label 1
 };
 
 class Network {
@@ -28,7 +32,9 @@ class Network {
   void read(Reader &r) {
     Header &h = header;
     h.kind = r.number(0, 2), h.channels = r.number(1, 1024), h.outputs = r.number(1, MOST_CHANNELS);
-    h.gap = r.number(1, 64), h.swaps = r.number(0, 1), h.result = r.number(0, MOST_SLOTS - 1);
+    h.gap = r.number(1, 64), h.flags(r.number(0, 7)), h.result = r.number(0, MOST_SLOTS - 1);
+    if (h.thresholds) h.threshold = r.real();
+    if (h.thresholds && (h.kind || h.outputs != 1)) r.fail();
     r.floats(mean, h.channels), r.floats(deviation, h.channels);
     const int32_t count = r.number(1, 1 << 16);
     if (!r.ok() || !r.make(steps, count)) return;

@@ -10,8 +10,8 @@ from ..rows import SparseRows
 
 MAGIC = b'MMSTCLIB'
 #: Versions of the files: the first has layers alone, the second operations between them, too, the
-#: third weights of eight bits.
-LAYERS, OPERATIONS, EIGHT_BITS = 1, 2, 3
+#: third weights of eight bits, the fourth rules for labels.
+LAYERS, OPERATIONS, EIGHT_BITS, LABELS = 1, 2, 3, 4
 #: Types of the weights, by number.
 DTYPES = dict(float32=0, int8=1)
 #: Largest parameter of a Rice code, and so of the zeros that it tells with few bits.
@@ -61,8 +61,8 @@ class Blob:
         """Return the whole file, with its head."""
         body = self.body()
         dtype = DTYPES['int8' if self.int8 else 'float32']
-        return MAGIC + struct.pack('<IIQQ', EIGHT_BITS if self.int8 else version, dtype, len(body),
-                                   checksum(body)) + body
+        version = max(version, EIGHT_BITS) if self.int8 else version
+        return MAGIC + struct.pack('<IIQQ', version, dtype, len(body), checksum(body)) + body
 
 
 def halves_of(scale: np.ndarray) -> bytes:

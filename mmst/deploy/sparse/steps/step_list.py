@@ -15,7 +15,7 @@ from ..sparse_compact import SparseCompactNetwork
 from ..sparse_conv import SparseConv
 from ..sparse_linear import SparseLinear
 from ..sparse_neck import SparseDenseNeck
-from .blob import Blob, dense
+from .blob import LABELS, Blob, dense
 from .compact_program import CompactProgram
 from .program import Program
 
@@ -45,16 +45,23 @@ class StepList:
     output: Tensor
 
     def blob(self, gap: int, mean: Sequence[float] = (0., ), std: Sequence[float] = (1., ),
-             swaps: bool = False) -> Blob:
+             swaps: bool = False, aligned: bool = False, threshold: float | None = None) -> Blob:
         """Return what ``kernel/network.h`` reads.
 
         Args:
             gap (int): Floats after each row of a map.
             mean, std (Sequence[float]): Of the images' channels, or of all.
             swaps (bool): Whether the network reads blue first.
+            aligned (bool): Whether labels are of scores resized with align_corners.
+            threshold (float, optional): Of the only score, above which the label is 1.
         """
+        flags = swaps | aligned << 1 | (threshold is not None) << 2
+        if flags > 1:
+            self.program.version = LABELS
         blob = Blob(self.program.blob.int8)
-        blob.numbers(self.kind, self.channels, self.outputs, gap, swaps, self.result)
+        blob.numbers(self.kind, self.channels, self.outputs, gap, flags, self.result)
+        if threshold is not None:
+            blob.floats([threshold])
         blob.floats(dense(mean, self.channels))
         blob.floats(dense(std, self.channels))
         blob.numbers(self.program.count)
