@@ -51,6 +51,12 @@ class InputHessian:
             block += part @ part.transpose(1, 2)
             start += block.shape[-1]
 
+    @property
+    def mean_square(self) -> float:
+        """Return the mean of all squared inputs, times their number."""
+        squares = [block.diagonal(dim1=-2, dim2=-1).double().flatten() for block in self.blocks]
+        return float(torch.cat(squares).mean())
+
 
 def linear_windows(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the inputs (1, weights of a row, positions) of a linear map; arguments as of torch's.

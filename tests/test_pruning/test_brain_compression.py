@@ -169,6 +169,70 @@ def test_the_order_of_a_weight_in_memory_changes_nothing():
     assert all(torch.allclose(state[name], same[name], atol=1e-5) for name in state)
 
 
+def channelwise(scale):
+    """A net of depthwise layers, of which a channel's input is always 0, and the mask at half."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False),
+                        nn.Conv2d(4, 3, 1, bias=False))
+    x = torch.randn(1, 4, 16, 16) * scale
+    x[:, 0] = 0
+    return net, pruned(net, OptimalBrainCompression(), x, 0.5)
+
+
+@pytest.mark.parametrize('scale', [2**20, 1e-2, 1e-4, 2**-40])
+def test_the_scale_of_a_network_s_inputs_changes_nothing(scale):
+    (net, mask), (other, same) = channelwise(1), channelwise(scale)
+    for name, weight in net.named_parameters():
+        assert torch.equal(mask[name], same[name])
+        assert torch.allclose(weight, other.get_parameter(name), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize('scale', [2.**30, 2.**-80])
+def test_the_scale_of_a_layer_s_weights_changes_no_score(scale):
+    net, criterion, scores = Net(), OptimalBrainCompression(), []
+    x = torch.randn(2, 3, 8, 8)
+    for factor in (1, scale):
+        with torch.no_grad():
+            net.first.weight.mul_(factor)
+        criterion.observe(net, dict(w=net.first.weight), lambda: net.first(x))
+        scores.append(criterion.score(dict(w=net.first.weight), {})['w'])
+    assert torch.equal(*scores)
+    assert torch.equal(*(OptimalBrainCompression().score(dict(w=w), {})['w']
+                         for w in (net.loose, net.loose * scale))), 'nor of one that is not seen'
+
+
+def test_scores_of_one_row_tell_its_weights_apart():
+    """Where a later removal costs less than one before, by the least that a number can be more."""
+    net, criterion = nn.Linear(40, 30, bias=False), OptimalBrainCompression()
+    x = torch.randn(50, 3) @ torch.randn(3, 40) * 37
+    criterion.observe(net, dict(w=net.weight), lambda: net(x))
+    scores = criterion.score(dict(w=net.weight), {})['w']
+    assert all(len(row.unique()) == 40 for row in scores)
+
+
+def test_weights_whose_inputs_are_always_0_go_first():
+    _, mask = channelwise(1)
+    assert mask['0.weight'].flatten(1).sum(1)[0] == 0 and not mask['1.weight'][:, 0].any()
+    assert mask['1.weight'][:, 1:].any()
+
+
+@pytest.mark.parametrize('width', [3, 300])
+def test_a_layer_whose_input_is_always_0_goes_whole_and_first_by_position(width):
+    net = nn.ModuleDict(dict(dead=nn.Linear(width, 4), alive=nn.Linear(width, 4)))
+    net.forward = lambda x: net['alive'](x) + net['dead'](x * 0)
+    mask = pruned(net, OptimalBrainCompression(), torch.randn(40, width), 0.5)
+    assert not mask['dead.weight'].any() and mask['alive.weight'].all()
+    mask = pruned(net, OptimalBrainCompression(), torch.randn(40, width), 0.25)
+    assert not mask['dead.weight'][:2].any() and mask['dead.weight'][2:].all()
+
+
+def test_inputs_that_are_no_numbers_give_no_scores():
+    net, criterion = Net(), OptimalBrainCompression()
+    weights = dict(first=net.first.weight)
+    criterion.observe(net, weights, lambda: net(torch.full((1, 3, 8, 8), float('inf'))))
+    assert not torch.isfinite(criterion.score(weights, {})['first']).any()
+
+
 @pytest.mark.parametrize('settings', [dict(batches=0), dict(damping=0), dict(damping='much')])
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(ConfigError, match='criterion'):

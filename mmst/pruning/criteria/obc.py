@@ -59,33 +59,40 @@ class OptimalBrainCompression(Criterion):
         for name, weight in weights.items():
             # In rows: a weight may lie in memory in another order (channels_last).
             rows = weight.detach().contiguous()
-            for part, mask, hessian in self._parts(name, rows, kept[name].contiguous()):
+            for (part, mask), hessian, _ in self._parts(name, rows, kept[name].contiguous()):
                 part.copy_(compensate(part.float(), hessian, mask))
             weight.copy_(rows)
 
     def _losses(self, name: str, weight: Tensor) -> Tensor:
         """Return the loss of each weight, as a share of the energy of the layer's outputs."""
-        weight = weight.contiguous()
-        found, energy = weight.float().square(), 0.
+        weight = weight.float().contiguous()
+        weight = weight / (float(weight.abs().max()) or 1.)  # no square is too small for a number
         if name not in self._inputs or not self._inputs[name].seen:
-            return found / found.sum().clamp_min(1e-30)
-        for part, scores, hessian in self._parts(name, weight, found):
-            energy += float(((part.float() @ hessian) * part).sum())
-            scores.copy_(removal_losses(part.float(), hessian))
-        return found / max(energy, 1e-30)
+            return weight.square() / (float(weight.square().sum()) or 1.)
+        found = torch.zeros_like(weight)
+        # Weights whose inputs are always 0 change nothing, with or without damping.
+        energy = sum(float(((part * acts @ hessian) * part * acts).sum())
+                     for (part, ), hessian, acts in self._parts(name, weight))
+        for (part, scores), hessian, acts in self._parts(name, weight, found):
+            # Losses divided afterwards would be equal where they follow one another closely.
+            scores.copy_(removal_losses(part * acts / (energy or 1.)**0.5, hessian) * acts)
+        return found
 
-    def _parts(self, name: str, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Yield views (groups, rows, d) of contiguous tensors of a weight's shape, and the Hessian
-        (groups, d, d) of their inputs, of one block of inputs after the other; nothing of a weight
-        whose inputs were not seen.
+    def _parts(self, name: str, *tensors: Tensor) -> Iterator[tuple[list[Tensor], Tensor, Tensor]]:
+        """Yield views (groups, rows, d) of contiguous tensors of a weight's shape, the Hessian
+        (groups, d, d) of their inputs, and which inputs (groups, 1, d) ever acted, of one block of
+        inputs after the other; nothing of a weight whose inputs were not seen.
+
+        A layer's Hessians have the mean 1 on their diagonals, whatever its inputs' scale.
         """
         inputs = self._inputs.get(name)
         if inputs is None or not inputs.seen:
             return
         views = [tensor.view(inputs.groups, -1, inputs.length) for tensor in tensors]
-        start = 0
+        start, mean = 0, inputs.mean_square or 1.
         for block in inputs.blocks:
             width = block.shape[-1]
-            yield (*(view[..., start:start + width] for view in views),
-                   dampen(block, self.damping))
+            acts = block.diagonal(dim1=-2, dim2=-1)[:, None] != 0
+            yield ([view[..., start:start + width] for view in views],
+                   dampen(block / mean, self.damping), acts)
             start += width
