@@ -10,6 +10,7 @@ from torch import Tensor
 from .. import files
 from ..deploy.c_library import write_project
 from ..deploy.c_library.network import MOST_LABELS, SEGMENTATION
+from ..deploy.channels import channels_of
 from ..deploy.export import Deployed, load_sparse, save_sparse
 from ..deploy.export.deployed import preprocessing, smallest
 from ..deploy.export.images import sample_images
@@ -53,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
             network, images, difference = write_onnx(ticket, out, shape, args, steps)
         else:
             network = Deployed(ticket if args.as_is else smallest(ticket), shape)
-            images = sample_images(ticket, shape, args.images)
+            images = sample_images(ticket, shape, args.images,
+                                   channels=channels_of(ticket, network))
             export_program(network, out)
             difference = check_program(out, network, images)
     print(f'{out}: {osp.getsize(out):,} bytes; differs from PyTorch by {difference:.1e} of the '
@@ -117,7 +119,7 @@ def write_onnx(ticket: Ticket, out: str, shape: tuple[int, int], args: argparse.
     # A network of this project is compacted while it is written, without maps for its borders.
     own = args.as_is or ticket.model.get('backbone', {}).get('type') == 'mmst.HRNASSupernet'
     network = Deployed(ticket if own else smallest(ticket), shape)
-    images = sample_images(ticket, shape, args.images)
+    images = sample_images(ticket, shape, args.images, channels=channels_of(ticket, network))
     steps = preprocessing(ticket)
     settings = OnnxSettings(
         opset=18 if args.opset is None else args.opset, compact=own and not args.as_is,

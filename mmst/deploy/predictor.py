@@ -14,6 +14,7 @@ from ..errors import TicketError, config_error
 from ..settings.checks import check_choice
 from ..tickets import Ticket
 from .answers import find_answer, labels_pixels
+from .channels import channels_of
 from .export.deployed import preprocessing
 from .export.images import swaps_colours
 from .sparse import SparseModel
@@ -50,8 +51,13 @@ class Predictor:
         meta = ticket.meta.get('dataset_meta') or {}
         self.classes = tuple(meta.get('classes') or ())
         self.palette = np.array(meta['palette'], np.uint8) if meta.get('palette') else None
-        self._mean, self._std, self._rgb = _normalisation(ticket)
+        settings = preprocessing(ticket)
+        self._mean = _numbers(settings.get('mean'), 0.)
+        self._std = _numbers(settings.get('std'), 1.)
         model = ticket.build()
+        self._channels = channels_of(ticket, model)
+        # Pictures are read as B, G, R in training, and turned where the settings say so.
+        self._blue_first = self._channels == 3 and not swaps_colours(settings)
         self._compiling: threading.Thread | None = None
         self.network: nn.Module = model
         if engine == 'sparse' or (engine == 'auto' and kernel_is_built()):
@@ -83,19 +89,23 @@ class Predictor:
         Args:
             image: Path of a picture, or (H, W, 3) uint8 in the order R, G, B. The size is the
                 network's: pictures much larger than in training are to be made smaller before.
+                A network of one channel takes (H, W), too, and makes colours grey; one of other
+                channels takes (H, W, channels) in their order in training, uint8.
 
         Raises:
             ConfigError: It is no picture.
             TicketError: The task needs more than a picture.
         """
-        pixels = read_image(image)
+        pixels = read_image(image, self._channels)
         answer = find_answer(self._model, self.ticket.meta.get('default_scope'))
         return answer(self.scores(pixels), (len(pixels), len(pixels[0])))
 
     @torch.inference_mode()
     def scores(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Return the head's output (1, classes, …) of a picture (H, W, 3) in R, G, B."""
-        image = torch.from_numpy(pixels if self._rgb else pixels[..., ::-1].copy())
+        """Return the head's output (1, classes, …) of a picture (H, W, channels), three of them
+        R, G, B.
+        """
+        image = torch.from_numpy(pixels[..., ::-1].copy() if self._blue_first else pixels)
         image = (image.permute(2, 0, 1)[None].float() - self._mean) / self._std
         return next(leaf for leaf in tree_leaves(self.network(image)) if isinstance(leaf, Tensor))
 
@@ -109,7 +119,10 @@ class Predictor:
         if self.palette is None or not labels_pixels(self._model):
             raise TicketError('the ticket has no colours for labels of pixels. Remedy: draw its '
                               'predictions with mmst visualize.')
-        pixels = read_image(image)
+        pixels = read_image(image, self._channels)
+        if pixels.shape[2] not in (1, 3):
+            raise TicketError(f'pictures of {pixels.shape[2]} channels have no colours to draw on. '
+                              'Remedy: draw predictor.palette[predictor(image)].')
         labels = self(pixels)
         if labels.max() >= len(self.palette):
             raise TicketError(f'the ticket has {len(self.palette)} colours, and none for label '
@@ -124,31 +137,47 @@ class Predictor:
             self.network = found
 
 
-def read_image(image: 'str | PathLike[str] | NDArray[np.uint8]') -> NDArray[np.uint8]:
-    """Return a picture as (H, W, 3) uint8 in the order R, G, B.
+def read_image(image: 'str | PathLike[str] | NDArray[np.uint8]',
+               channels: int = 3) -> NDArray[np.uint8]:
+    """Return a picture as (H, W, channels) uint8, three of them in the order R, G, B.
+
+    For one channel colours become grey. Files have no other channels.
 
     Raises:
         ConfigError: It is none.
     """
     if isinstance(image, (str, PathLike)):
-        pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise config_error('image', str(image), 'cannot be read', 'give the path of a picture')
-        return np.ascontiguousarray(pixels[..., ::-1], np.uint8)
+        return _read_file(str(image), channels)
     array = np.asarray(image)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise config_error('image', f'{array.dtype} {array.shape}', 'is no picture', 'give '
-                           'height, width and three colours, R, G, B, as uint8')
-    return array.astype(np.uint8, copy=False)
+    if channels == 1 and array.ndim == 2:
+        array = array[..., None]
+    fits = array.ndim == 3 and array.shape[2] in ((1, 3) if channels == 1 else (channels, ))
+    if array.dtype != np.uint8 or not fits or not array.size:
+        raise config_error('image', f'{array.dtype} {array.shape}', 'is no picture for the network',
+                           f'give {_WANTED.get(channels, f"(height, width, {channels})")} as uint8')
+    array = np.ascontiguousarray(array)
+    if array.shape[2] != channels:
+        return np.asarray(cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)[..., None], np.uint8)
+    return array
 
 
-def _normalisation(ticket: Ticket) -> tuple[Tensor, Tensor, bool]:
-    """Return mean and deviation of colours, (3, 1, 1), and whether R comes first."""
-    found = preprocessing(ticket)
-    if any(len(found.get(key) or (0, )) not in (1, 3) for key in ('mean', 'std')):
-        raise TicketError(f'{ticket.source or "the ticket"} normalises other channels than three '
-                          'colours. Remedy: give predictor.network your images.')
-    mean, std = (torch.tensor(found.get(key) or (value, )).view(-1, 1, 1)
-                 for key, value in (('mean', 0.), ('std', 1.)))
-    # Pictures are read as B, G, R in training, and turned where the settings say so.
-    return mean, std, swaps_colours(found)
+#: Pictures by the network's channels.
+_WANTED = {1: '(height, width), or colours (height, width, 3), R, G, B,',
+           3: 'height, width and three colours, R, G, B,'}
+
+
+def _read_file(path: str, channels: int) -> NDArray[np.uint8]:
+    if channels not in (1, 3):
+        raise config_error('image', path, f'files have colours, and the network takes {channels} '
+                           'channels', f'give an array (height, width, {channels}) of uint8')
+    pixels = cv2.imread(path, cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
+    if pixels is None:
+        raise config_error('image', path, 'cannot be read', 'give the path of a picture')
+    if channels == 1:
+        return np.asarray(pixels[..., None], np.uint8)
+    return np.ascontiguousarray(pixels[..., ::-1], np.uint8)
+
+
+def _numbers(values: Any, default: float) -> Tensor:
+    """Return one number a channel, or one for all, (numbers, 1, 1)."""
+    return torch.tensor(values or (default, )).view(-1, 1, 1)

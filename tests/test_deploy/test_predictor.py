@@ -41,7 +41,7 @@ def toolbox_labels(ticket, picture):
     from mmseg.structures import SegDataSample
     sample = SegDataSample(metainfo=dict(ori_shape=picture.shape[:2], img_shape=picture.shape[:2],
                                          pad_shape=picture.shape[:2], padding_size=[0] * 4))
-    image = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)
+    image = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)  # B, G, R
     with DefaultScope.overwrite_default_scope('mmseg'):
         found = model.test_step(dict(inputs=[image], data_samples=[sample]))
     return found[0].pred_sem_seg.data[0].numpy()
@@ -131,13 +131,63 @@ def test_a_label_without_a_colour_is_named(street, picture):
 
 
 @pytest.mark.parametrize('numbers', [
-    dict(mean=['a']), dict(mean=[1, 2]), dict(std=[0, 0, 0]), dict(std=7), dict(mean=[[0]] * 3)])
+    dict(mean=['a']), dict(std=[0, 0, 0]), dict(std=7), dict(mean=[[0]] * 3)])
 def test_numbers_that_normalise_nothing_are_refused(street, numbers):
     settings = dict(street.model['data_preprocessor'], **numbers)
     odd = Ticket(dict(street.model, data_preprocessor=settings), street.state_dict, street.mask,
                  street.meta)
     with pytest.raises(TicketError, match='normalises'):
         Predictor(odd, 'torch')
+
+
+def of_channels(count, task='cityscapes', **settings):
+    settings = dict(dict(mean=[100.] * count, std=[50.] * count, bgr_to_rgb=True), **settings)
+    return small_ticket(task, 0.5, in_channels=count,
+                        change=lambda model: model.data_preprocessor.update(settings))
+
+
+@pytest.mark.parametrize('engine', ['torch', 'sparse'])
+def test_networks_of_one_channel_take_grey_pictures_and_make_colours_grey(picture, tmp_path,
+                                                                          engine):
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    cv2.imwrite(str(tmp_path / 'a.png'), grey)
+    ticket = of_channels(1)
+    predictor = Predictor(ticket, engine)
+    expected = toolbox_labels(ticket, grey[..., None])
+    for image in (grey, grey[..., None], picture, tmp_path / 'a.png'):
+        assert (predictor(image) == expected).mean() > 0.999
+    predictor.palette = np.array(COLOURS, np.uint8)
+    assert predictor.draw(picture).shape == picture.shape
+
+
+@pytest.mark.parametrize('channels', [2, 4])
+def test_networks_of_other_channels_take_arrays_of_so_many(tmp_path, channels):
+    image = np.random.default_rng(0).integers(0, 256, (40, 56, channels), np.uint8)
+    ticket = of_channels(channels)
+    ticket.save(tmp_path / 'a.pth')
+    predictor = mmst.load(tmp_path / 'a.pth', engine='torch')
+    model = ticket.build()
+    scores = model((torch.from_numpy(image).permute(2, 0, 1)[None].float() - 100) / 50)
+    assert torch.equal(predictor.scores(image), scores)
+    assert predictor(image).shape == (40, 56)
+    for other in (image[..., :1], 'street.png'):
+        with pytest.raises(ConfigError, match=rf'\(height, width, {channels}\)'):
+            predictor(other)
+    predictor.palette = np.array(COLOURS, np.uint8)
+    with pytest.raises(TicketError, match='no colours to draw on'):
+        predictor.draw(image)
+
+
+@pytest.mark.parametrize('settings', [dict(mean=[1., 2., 3.]), dict(std=[1., 2., 3.])])
+def test_numbers_of_other_channels_are_refused(settings):
+    with pytest.raises(TicketError, match='has 3 numbers, and the network takes 2 channels'):
+        Predictor(of_channels(2, **settings), 'torch')
+
+
+def test_arrays_may_be_views(street, picture):
+    predictor = Predictor(street, 'torch')
+    turned = np.ascontiguousarray(picture[..., ::-1])
+    assert (predictor(turned[..., ::-1]) == predictor(picture)).all()
 
 
 def test_torch_predicts_until_the_kernel_is_compiled(street, picture, monkeypatch):

@@ -7,6 +7,7 @@ from torch import nn
 from ...errors import TicketError
 from ...settings.checks import as_number
 from ...tickets import Ticket
+from ..channels import check_channels
 from ..export.deployed import preprocessing
 from ..sparse import SparseModel
 from ..sparse.library import functions
@@ -38,11 +39,7 @@ def encode_with_layers(ticket: Ticket, int8: bool = False) -> tuple[
     model = SparseModel.from_ticket(ticket)
     steps = list_steps(model.model, model.channels, Program(int8))
     settings = preprocessing(ticket)
-    for key in ('mean', 'std'):
-        if len(settings.get(key) or [0.]) not in (1, steps.channels):
-            raise TicketError(f'its data_preprocessor.{key} has {len(settings[key])} numbers, and '
-                              f'the network takes {steps.channels} channels. Remedy: train with '
-                              'one for each channel, or with one for all.')
+    check_channels(ticket, steps.channels)
     blob = steps.blob(model.settings.gap, settings.get('mean') or [0.],
                       settings.get('std') or [1.], _wants_bgr(ticket, steps.channels),
                       **_label_rules(steps.kind, model.model))

@@ -15,16 +15,17 @@ ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 
 
 def sample_images(ticket: Ticket, input_shape: tuple[int, int], folder: str | None = None,
-                  count: int = 2) -> Tensor:
-    """Return images (count, 3, height, width): a folder's first, or noise, the same each time.
+                  count: int = 2, channels: int = 3) -> Tensor:
+    """Return images (count, channels, height, width): a folder's first, or noise, each time the
+    same.
 
     They are resized and normalised as the ticket's network takes them.
 
     Raises:
-        DataError: The folder has no images.
+        DataError: The folder has no images, or images have other channels than the network's.
     """
-    pixels = (_noise(count, *input_shape) if folder is None else
-              _read(folder, count, *input_shape))
+    pixels = (_noise(count, channels, *input_shape) if folder is None else
+              _read(folder, count, channels, *input_shape))
     return normalise(pixels, preprocessing(ticket))
 
 
@@ -33,7 +34,7 @@ def normalise(batch: Tensor, settings, mean: float = 127.5, std: float = 64.) ->
 
     ``mean`` and ``std`` are those of networks whose settings name none.
     """
-    if swaps_colours(settings):
+    if swaps_colours(settings, batch.shape[1]):
         batch = batch.flip(1)
     shift, scale = _shift_and_scale(batch, settings, mean, std)
     return ((batch - shift) / scale).contiguous()
@@ -43,12 +44,13 @@ def pixels_of(images: Tensor, settings) -> Tensor:
     """Return the uint8 pixels, blue first, that are closest to normalised images (N, C, H, W)."""
     shift, scale = _shift_and_scale(images, settings, 0., 1.)
     pixels = (images * scale + shift).round().clamp(0, 255).to(torch.uint8)
-    return (pixels.flip(1) if swaps_colours(settings) else pixels).contiguous()
+    return (pixels.flip(1) if swaps_colours(settings, pixels.shape[1]) else pixels).contiguous()
 
 
-def swaps_colours(settings) -> bool:
-    """Return whether a network takes red first."""
-    return any(settings.get(key) for key in ('bgr_to_rgb', 'rgb_to_bgr', 'to_rgb'))
+def swaps_colours(settings, channels: int = 3) -> bool:
+    """Return whether a network takes red first; only three channels are colours to be turned."""
+    keys = ('bgr_to_rgb', 'rgb_to_bgr', 'to_rgb')
+    return channels == 3 and any(settings.get(key) for key in keys)
 
 
 def _shift_and_scale(batch: Tensor, settings, *defaults: float) -> list[Tensor]:
@@ -56,22 +58,27 @@ def _shift_and_scale(batch: Tensor, settings, *defaults: float) -> list[Tensor]:
             for key, default in zip(('mean', 'std'), defaults, strict=True)]
 
 
-def _noise(count: int, height: int, width: int) -> Tensor:
+def _noise(count: int, channels: int, height: int, width: int) -> Tensor:
     """Return pixels of any value, each by itself: they reach more of a network than a picture does.
     """
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(256, (count, 3, height, width), generator=generator).float()
+    return torch.randint(256, (count, channels, height, width), generator=generator).float()
 
 
-def _read(folder: str, count: int, height: int, width: int) -> Tensor:
+def _read(folder: str, count: int, channels: int, height: int, width: int) -> Tensor:
     import cv2
+    if channels not in (1, 3):
+        raise DataError(f'--images = {folder!r}: pictures are grey or of three colours, and the '
+                        f'network takes {channels} channels. Remedy: omit --images.')
     paths = _find(folder)
-    pictures = [cv2.imread(str(paths[i % len(paths)])) for i in range(count)]
+    form = cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE
+    pictures = [cv2.imread(str(paths[i % len(paths)]), form) for i in range(count)]
     if any(picture is None for picture in pictures):
         raise DataError(f'--images = {folder!r}: an image cannot be read. Remedy: give a folder of '
                         'whole images.')
     small = [cv2.resize(p, (width, height), interpolation=cv2.INTER_AREA) for p in pictures]
-    return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float()
+    stacked = np.stack(small).reshape(count, height, width, channels)
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float()
 
 
 def _find(folder: str) -> list[Path]:

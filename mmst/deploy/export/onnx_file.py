@@ -117,7 +117,10 @@ def check_onnx(path: str | Path, network: Deployed, images: Tensor,
         return [torch.from_numpy(y) for y in session.run(None, {'image': x.numpy()})]
 
     try:
-        return largest_error(path, network, images, run, HALF_TOLERANCE if half else TOLERANCE)
+        if half:
+            return largest_error(path, network, images, run, HALF_TOLERANCE,
+                                 'export it without --half')
+        return largest_error(path, network, images, run, remedy='try another opset')
     except TicketError:
         raise
     except Exception as error:  # onnxruntime has kinds of its own
@@ -128,7 +131,8 @@ def check_onnx(path: str | Path, network: Deployed, images: Tensor,
 
 @torch.no_grad()
 def largest_error(path: str | Path, network: Deployed, images: Tensor,
-            run: Callable[[Tensor], Sequence[Tensor]], tolerance: float = TOLERANCE) -> float:
+            run: Callable[[Tensor], Sequence[Tensor]], tolerance: float = TOLERANCE,
+            remedy: str = 'export it as another format') -> float:
     """Return the largest difference of any output of a file, relative to the largest of PyTorch's.
 
     Args:
@@ -137,6 +141,7 @@ def largest_error(path: str | Path, network: Deployed, images: Tensor,
         images (Tensor): Compared are the batch of all of them, and one alone.
         run (Callable): Returns the file's outputs for images.
         tolerance (float): The largest difference that is accepted.
+        remedy (str): What to do where it is larger.
 
     Raises:
         TicketError: They differ by more than rounding, or in number.
@@ -152,7 +157,7 @@ def largest_error(path: str | Path, network: Deployed, images: Tensor,
         for one, other in zip(results, expected, strict=True):
             difference = float((one - other[:len(one)]).abs().max())
             found = max(found, difference / max(float(other.abs().max()), 1e-30), key=_or_nan)
-    return accept(found, path, tolerance)
+    return accept(found, path, tolerance, remedy)
 
 
 def _or_nan(value: float) -> float:
@@ -186,11 +191,11 @@ def plain_words(error: Exception) -> str:
     return re.sub(r'\x1b\[[0-9;]*m', '', ' '.join(str(error).split()))[:200]
 
 
-def accept(difference: float, path: str | Path, tolerance: float = TOLERANCE) -> float:
+def accept(difference: float, path: str | Path, tolerance: float, remedy: str) -> float:
     """Refuse a file whose outputs differ by more than rounding."""
     if not difference <= tolerance:
         raise TicketError(f'{path} differs from PyTorch by {difference:.1e} of the largest output. '
-                          'Remedy: do not use the file; try another opset.')
+                          f'Remedy: do not use the file; {remedy}.')
     return difference
 
 

@@ -28,7 +28,7 @@ def take_pixels(model: onnx.ModelProto, settings: Mapping[str, Any]) -> None:
                 node.input[i] = normal
     steps: list[tuple[str, list[str], dict[str, Any]]] = [
         ('Cast', [], dict(to=TensorProto.FLOAT))]
-    if swaps_colours(settings):
+    if swaps_colours(settings, channels):
         steps.append(('Gather', [_constant(graph, f'{name}/order', np.arange(channels)[::-1])],
                       dict(axis=1)))
     for op, key, default in (('Sub', 'mean', 0.), ('Div', 'std', 1.)):

@@ -9,7 +9,8 @@ from deploy_tickets import TASKS, small_ticket
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from mmst.deploy.compact import is_compact
+from mmst.cli.main import main
+from mmst.deploy.compact import compact, is_compact
 from mmst.deploy.compact.token_mixer import TokenMixer
 from mmst.deploy.export import Deployed
 from mmst.deploy.export.deployed import ExportOps, preprocessing, smallest
@@ -237,3 +238,59 @@ def test_without_a_folder_the_images_are_noise_the_same_each_time(ticket):
     images = sample_images(ticket, SIZE)
     assert images.shape == (2, 3, *SIZE) and torch.equal(images, sample_images(ticket, SIZE))
     assert len(images.unique()) > 500 and not torch.equal(images[0], images[1])
+
+
+def of_channels(count, **settings):
+    settings = dict(dict(mean=[100.] * count, std=[50.] * count), **settings)
+    return small_ticket(sparsity=0.8, in_channels=count,
+                        change=lambda model: model.data_preprocessor.update(settings))
+
+
+@pytest.mark.parametrize('channels, form, settings', [
+    (2, 'onnx', []), (2, 'onnx', ['--half']), (2, 'onnx', ['--with-preprocessing']),
+    (2, 'torch', []), (1, 'onnx', ['--with-preprocessing'])])
+@pytest.mark.parametrize('compacted', [False, True])
+def test_networks_of_other_channels_than_three_are_exported(tmp_path, capsys, channels, form,
+                                                            settings, compacted):
+    pytest.importorskip('onnxruntime')
+    ticket = of_channels(channels)
+    (compact(ticket) if compacted else ticket).save(tmp_path / 'a.pth')
+    out = tmp_path / 'out'
+    assert main(['export', str(tmp_path / 'a.pth'), '--format', form, '-o', str(out),
+                 *settings]) == 0
+    assert 'differs from PyTorch by' in capsys.readouterr().out and out.stat().st_size
+
+
+@pytest.mark.parametrize('form', ['onnx', 'torch'])
+def test_numbers_that_normalise_other_channels_are_named(tmp_path, capsys, form):
+    of_channels(2, mean=[1., 2., 3.], std=[1., 1., 1.]).save(tmp_path / 'a.pth')
+    out = tmp_path / 'out'
+    assert main(['export', str(tmp_path / 'a.pth'), '--format', form, '-o', str(out)]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert 'data_preprocessor.mean has 3 numbers, and the network takes 2 channels' in said
+    assert not out.exists()
+
+
+def test_images_of_a_folder_are_grey_for_one_channel_and_refused_for_others(tmp_path):
+    import cv2
+    import numpy as np
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((30, 50), 120, np.uint8))
+    images = sample_images(of_channels(1), SIZE, str(tmp_path), channels=1)
+    assert images.shape == (2, 1, *SIZE) and torch.allclose(images, torch.tensor(0.4))
+    with pytest.raises(DataError, match=r'takes 2 channels\. Remedy: omit --images'):
+        sample_images(of_channels(2), SIZE, str(tmp_path), channels=2)
+
+
+def test_a_file_that_differs_has_a_remedy_that_fits(tmp_path, ticket):
+    pytest.importorskip('onnxruntime')
+    network, other = (Deployed(ticket, SIZE) for _ in range(2))
+    for parameter in other.model.decode_head.parameters():
+        parameter.data.mul_(2)
+    export_onnx(network, tmp_path / 'x.onnx')
+    export_program(network, tmp_path / 'x.pt2')
+    images = sample_images(ticket, SIZE)
+    for half, remedy in ((False, 'try another opset'), (True, 'export it without --half')):
+        with pytest.raises(TicketError, match=f'; {remedy}'):
+            check_onnx(tmp_path / 'x.onnx', other, images, half=half)
+    with pytest.raises(TicketError, match='; export it as another format'):
+        check_program(tmp_path / 'x.pt2', other, images)
