@@ -29,7 +29,7 @@ from machine import machine
 
 from mmst.deploy.c_library import write_project
 from mmst.deploy.compact import compact
-from mmst.deploy.load import find_ticket
+from mmst.deploy.find import find_ticket
 from mmst.deploy.sparse import SparseModel
 from mmst.tickets import Ticket
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 from mmst.deploy.export import save_sparse
 from mmst.deploy.export.int8 import in_int8
-from mmst.deploy.load import find_ticket
+from mmst.deploy.find import find_ticket
 
 NORMALISE, RESIZE = 1, 2
 

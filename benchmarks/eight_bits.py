@@ -30,7 +30,7 @@ import torch
 from machine import machine
 
 from mmst.deploy.eight_bits import in_eight_bits
-from mmst.deploy.load import find_ticket
+from mmst.deploy.find import find_ticket
 from mmst.deploy.sparse import SparseModel
 from mmst.deploy.sparse.block_plan import BlockPlan
 from mmst.deploy.sparse.library import SOURCE, Rows, Structure, functions, make_structure

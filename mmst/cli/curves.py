@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 
-from .. import files
 from ..costs.cost import image_channels
 from ..deploy.open import check_shape, open_ticket
-from ..errors import TicketError, config_error
+from ..errors import config_error
 from ..lab.demo.speed import Run, milliseconds, sparse_engine
 from ..lab.machine import machine
 from ..lab.study.curves import merge, read_table
@@ -17,7 +16,7 @@ from ..lab.study.figure import write_figures
 from ..lab.ticket_curve import Level, write_curve
 from ..settings.shape import first_shape
 from ..tickets import Ticket
-from .share import known_facts, summary_of
+from .run_summary import known_facts, level_metrics
 
 
 def run(args: argparse.Namespace) -> None:
@@ -66,29 +65,10 @@ def open_tickets(paths: Sequence[Path]) -> tuple[dict[str, Ticket], dict[str, Ma
             continue
         metrics = level_metrics(path)
         for level in ticket.family.levels:
-            name = f'{path} at {level:g}'
+            name = f'{path} at {level:.9g}'
             tickets[name] = ticket.at(level)
             facts[name] = dict(sparsity=tickets[name].sparsity, metrics=metrics.get(level))
     return tickets, facts
-
-
-def level_metrics(path: str) -> dict[float, dict[str, float]]:
-    """Return the metrics of each level that a run has written next to a family; none where it has
-    not.
-
-    Raises:
-        TicketError: The file is damaged.
-    """
-    summary = summary_of(path)
-    if not summary.is_file():
-        return {}
-    try:
-        return {float(row['level']): {str(name): float(value)
-                                      for name, value in row['metrics'].items()}
-                for row in files.parse_json(files.read_text(summary))['levels']}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise TicketError(f'{summary} is no summary of a family ({error}). Remedy: take it from '
-                          'the run again, or move it away.') from None
 
 
 def common_metric(facts: Mapping[str, Mapping[str, Any]], asked: str | None) -> str:

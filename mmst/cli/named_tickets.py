@@ -4,7 +4,7 @@ import hashlib
 import os.path as osp
 from pathlib import Path
 
-from ..deploy.load import find_file
+from ..deploy.find import find_file
 from ..deploy.open import open_ticket
 from ..kernels.native.build import cache_folder
 from ..settings.ticket_names import HUB, SHARED, names_ticket

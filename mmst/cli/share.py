@@ -5,16 +5,15 @@ from typing import Any
 
 import torch
 
-from .. import files
 from ..costs.cost import image_channels
 from ..deploy.open import open_ticket
-from ..errors import TicketError, config_error
+from ..errors import config_error
 from ..lab.demo.speed import attempt, milliseconds, sparse_engine
 from ..lab.machine import machine
 from ..settings.kept_inputs import keep_inputs
-from ..settings.shape import first_shape
-from ..tickets import Ticket, summarize
+from ..tickets import Ticket
 from ..tickets.hub import FILES as FOLDER_FILES
+from .run_summary import known_facts, summary_of
 from .waiting import waiting
 
 
@@ -40,30 +39,6 @@ def run(args: argparse.Namespace) -> None:
         address = ticket.push_to_hub(args.to, facts, private=args.private or None,
                                      revision=args.revision)
     print(f'{address}; to load it:\n  mmst.load({"hf:" + args.to.removeprefix("hf:")!r})')
-
-
-def summary_of(path: str | Path) -> Path:
-    """Return where a run, or a shared folder, keeps the summary of a ticket."""
-    return Path(path).with_suffix('.json')
-
-
-def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:
-    """Return the facts of a ticket, with the metrics that its run has written.
-
-    Raises:
-        TicketError: The file next to it is damaged.
-    """
-    facts = summarize(ticket, first_shape(None, ticket.meta.get('input_shape')),
-                      ticket.meta.get('supernet'))
-    summary = summary_of(path)
-    if summary.is_file():
-        try:
-            metrics = files.parse_json(files.read_text(summary))['metrics']
-            facts['metrics'] = {str(name): float(value) for name, value in metrics.items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise TicketError(f'{summary} is no summary of a run ({error}). Remedy: take it from '
-                              'the run again, or move it away.') from None
-    return facts
 
 
 def measure_speed(ticket: Ticket, shape: tuple[int, int]) -> dict[str, Any]:

@@ -1,17 +1,18 @@
-"""Finds a ticket by its name and makes it ready to predict."""
+"""Makes the ticket of a name ready to predict."""
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import config_error
-from ..settings.ticket_names import HUB, shipped_tickets
-from ..tickets import Ticket, hub
-from .open import open_ticket
+from .find import find_ticket
 from .predictor import Predictor
+
+_OWN = ('revision', 'engine', 'threads', 'level')
 
 
 def load(name: str | Path, revision: str | None = None, engine: str = 'auto', threads: int = 1,
-         **options: Any) -> Predictor:
+         level: float | None = None, **options: Any) -> Predictor:
     """Return a ticket that predicts: ``mmst.load('street-p90')('street.png')``.
 
     Args:
@@ -21,34 +22,21 @@ def load(name: str | Path, revision: str | None = None, engine: str = 'auto', th
         revision (str, optional): Of the hub.
         engine (str): As of :class:`~mmst.deploy.predictor.Predictor`.
         threads (int): Of the CPU engine. Defaults to 1.
+        level (float, optional): Of a family: the sparsity to predict at. Defaults to the loosest.
         options: Of the hub, as ``force_download=True``.
 
     Raises:
-        ConfigError: There is nothing of this name.
-        TicketError: It cannot be had, or is damaged.
+        ConfigError: There is nothing of this name, or no such option.
+        TicketError: It cannot be had, is damaged, or has no such level.
     """
-    return Predictor(find_ticket(name, revision, **options), engine, threads)
+    _check_options(options)
+    ticket = find_ticket(name, revision, **options)
+    return Predictor(ticket if level is None else ticket.at(level), engine, threads)
 
 
-def find_ticket(name: str | Path, revision: str | None = None, **options: Any) -> Ticket:
-    """Return the ticket of a name; arguments and errors as of :func:`load`."""
-    if str(name).startswith(HUB) or Path(name).is_dir():
-        return Ticket.from_pretrained(name, revision, **options)
-    return open_ticket(str(find_file(name)))
-
-
-def find_file(name: str | Path, revision: str | None = None, **options: Any) -> Path:
-    """Return the file of a ticket's name; arguments and errors as of :func:`load`."""
-    text, path = str(name), Path(name)
-    if text.startswith(HUB) or path.is_dir():
-        return hub.find(text, revision, **options)
-    if path.is_file():
-        return path
-    shipped = shipped_tickets()
-    if text in shipped:
-        return shipped[text]
-    near = difflib.get_close_matches(text, shipped, n=1)
-    meant = f' (did you mean {near[0]!r}?)' if near else ''
-    raise config_error('name', text, f'no ticket, file or folder of this name{meant}',
-                       f'give one of {", ".join(map(repr, shipped))}, a file, a folder, or '
-                       '\'hf:user/name\'')
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse an option that is written almost as one of :func:`load`'s own."""
+    for key, value in options.items():
+        near = difflib.get_close_matches(key, _OWN, n=1, cutoff=0.75)
+        if near:
+            raise config_error(key, value, 'there is no such option', f'use {near[0]}')

@@ -50,9 +50,31 @@ def encode(model: Mapping[str, Any], state_dict: Mapping[str, Tensor], mask: Map
 
 def read(path: str | Path) -> Any:
     """Return the content of a file; nothing in it is executed."""
+    if Path(path).is_dir():
+        raise TicketError(f'{path} is a folder. Remedy: give the ticket.pth in it, or a folder of '
+                          'mmst share to Ticket.from_pretrained.')
     if not Path(path).is_file():
         raise TicketError(f'{path}: no such file. Remedy: give the path of a ticket.pth.')
     return safe_load(str(path), 'cpu')
+
+
+def is_damaged(path: str | Path) -> bool:
+    """Return whether a file that cannot be opened is another one than was written: its bytes are
+    no content, or not that of its digest.
+    """
+    try:
+        content = read(path)
+    except TicketError:
+        return True
+    try:
+        check_format(path, content, unsealed=False)
+    except TicketError:  # another kind of file, or of a later mmst
+        return False
+    try:
+        check_digest(content)
+    except Exception:  # a part of it may be anything
+        return True
+    return False
 
 
 def seal(version: int, content: Mapping[str, Any]) -> str:

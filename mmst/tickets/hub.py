@@ -3,16 +3,18 @@
 A folder has ``ticket.safetensors``, ``ticket.json`` (its costs and metrics) and ``README.md`` (its
 model card).
 """
+import difflib
+import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .. import files
-from ..errors import TicketError
+from ..errors import TicketError, config_error
 from ..optional import need
 from ..settings.ticket_names import HUB, SHARED
 from .model_card import model_card
@@ -39,6 +41,11 @@ def write_folder(folder: str | Path, ticket: bytes, facts: Mapping[str, Any],
         Path(folder, CARD): model_card(facts, name or str(folder)).encode()})
 
 
+def is_folder(source: str | Path) -> bool:
+    """Return whether a name is that of a folder on this machine."""
+    return not str(source).startswith(HUB) and Path(source).is_dir()
+
+
 def find(source: str | Path, revision: str | None = None, **options: Any) -> Path:
     """Return the ticket file of a folder, or of the hub: it is downloaded once and kept.
 
@@ -50,20 +57,46 @@ def find(source: str | Path, revision: str | None = None, **options: Any) -> Pat
 
     Raises:
         TicketError: There is none, or it cannot be had.
-        ConfigError: huggingface_hub is not installed.
+        ConfigError: huggingface_hub is not installed, or has no such option.
     """
     text = str(source)
-    if not text.startswith(HUB) and Path(text).is_dir():
+    if is_folder(source):
+        refuse_options(text, revision, options)
         path = Path(text, SHARED)
         if path.is_file():
             return path
         raise TicketError(f'{text}: the folder has no {SHARED}. Remedy: give one that '
                           'save_pretrained has written.')
     name, at, given = text.removeprefix(HUB).partition('@')
+    if at and revision not in (None, given):
+        raise config_error('revision', revision, f'the name asks for {given!r}', 'give one of them')
     hub = _hub()
+    _check_options(hub.hf_hub_download, options)
     with _one_line(text):
         return Path(hub.hf_hub_download(name, SHARED, revision=revision or (given if at else None),
                                         **options))
+
+
+def refuse_options(name: str, revision: str | None, options: Mapping[str, Any]) -> None:
+    """Refuse options of the hub for a ticket on this machine.
+
+    Raises:
+        ConfigError: Naming the first one.
+    """
+    given = dict(options) if revision is None else dict(revision=revision, **options)
+    for key, value in given.items():
+        raise config_error(key, value, f'{name} is on this machine, and takes no such option',
+                           'omit it')
+
+
+def _check_options(called: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Refuse options that a function of the hub's client does not have."""
+    known = inspect.signature(called).parameters
+    for key, value in options.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            raise config_error(key, value, 'the hub has no such option',
+                               f'use {near[0]}' if near else 'omit it')
 
 
 def push(folder: str | Path, repository: str, private: bool | None = None,
@@ -79,9 +112,10 @@ def push(folder: str | Path, repository: str, private: bool | None = None,
 
     Raises:
         TicketError: The hub does not take it.
-        ConfigError: huggingface_hub is not installed.
+        ConfigError: huggingface_hub is not installed, or has no such option.
     """
     hub = _hub()
+    _check_options(hub.HfApi, options)
     name = repository.removeprefix(HUB)
     api = hub.HfApi(library_name='mmst', **options)
     with _one_line(repository):

@@ -23,8 +23,9 @@ def model_card(facts: Mapping[str, Any], name: str) -> str:
     """
     tag, task = _TASKS.get(str(facts.get('default_scope')), ('', 'a task of OpenMMLab'))
     parts = [_front_matter(tag), _headline(facts, task), _table('Metrics', _metrics(facts)),
-             _table('Costs', _costs(facts)), _table('Speed', _speed(facts)), _data(facts),
-             _table('How it was found', _settings(facts)), _usage(name)]
+             _table('Levels', _levels(facts)), _table('Costs', _costs(facts)),
+             _table('Speed', _speed(facts)), _data(facts),
+             _table('How it was found', _settings(facts)), _usage(name, facts)]
     return '\n\n'.join(part for part in parts if part) + '\n'
 
 
@@ -44,6 +45,13 @@ def _metrics(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = facts.get('metrics') or {}
     return [(name, f'{value:.4g}') for name, value in found.items()
             if as_number(value) is not None]
+
+
+def _levels(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(f'{row["level"]:.9g}', ', '.join([
+        f'{row["sparsity"]:.1%} of the weights pruned',
+        *(f'{name} {value}' for name, value in _metrics(row))]))
+        for row in facts.get('levels') or ()]
 
 
 def _costs(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -79,15 +87,17 @@ def _settings(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             if key != 'type']
 
 
-def _usage(name: str) -> str:
+def _usage(name: str, facts: Mapping[str, Any]) -> str:
+    levels = [f'{row["level"]:.9g}' for row in facts.get('levels') or ()]
+    sparser = f'\nsparser = mmst.load({name!r}, level={levels[-1]})' if levels else ''
     return f'''## Use
 
 ```python
 import mmst
 
-predictor = mmst.load('{name}')  # on a CPU, zero weights cost nothing
+predictor = mmst.load({name!r})  # on a CPU, zero weights cost nothing
 prediction = predictor('image.png')
-network = predictor.ticket.build()  # of torch
+network = predictor.ticket.build()  # of torch{sparser}
 ```
 
 The same with the file `ticket.safetensors` on the command line:

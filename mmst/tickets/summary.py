@@ -9,6 +9,7 @@ from ..errors import TicketError, one_line
 from ..models.hrnas.widths import searched_parts
 from ..pruning.mask import Mask
 from ..search.graph.described import KEY as CHANNELS
+from .family import Family
 
 
 class Summarized(Protocol):
@@ -21,6 +22,9 @@ class Summarized(Protocol):
     def mask(self) -> Mask: ...
 
     @property
+    def family(self) -> Family | None: ...
+
+    @property
     def meta(self) -> dict[str, Any]: ...
 
     @property
@@ -31,7 +35,8 @@ class Summarized(Protocol):
 
 def summarize(ticket: Summarized, input_shape: Sequence[int],
               supernet: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """Return the sparsity, cost and architecture of a ticket as plain data.
+    """Return the sparsity, cost and architecture of a ticket as plain data, and its levels' where
+    it has some.
 
     Args:
         ticket (Ticket): The ticket.
@@ -53,7 +58,10 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
     before = supernet or costs
     meta = dict(ticket.meta)
     channels = meta.pop(CHANNELS, None)  # too long to read; the units left of each group are not
-    found = dict(channels=dict(channels['widths'])) if channels else {}
+    found: dict[str, Any] = dict(channels=dict(channels['widths'])) if channels else {}
+    if ticket.family is not None:
+        found['levels'] = [dict(level=level, sparsity=ticket.family.mask(place).sparsity)
+                           for place, level in enumerate(ticket.family.levels)]
     return dict(
         meta,
         **found,

@@ -17,7 +17,7 @@ from ..settings.shape import DEFAULT_SHAPE
 from ..settings.ticket_names import HUB, SHARED
 from . import hub
 from .check_meta import check_meta
-from .content import FAMILY, check_digest, check_format, encode, read
+from .content import FAMILY, check_digest, check_format, encode, is_damaged, read
 from .family import Family
 from .imports import needed_imports
 from .model_settings import model_settings
@@ -143,6 +143,8 @@ class Ticket:
         try:
             return cls.load(path)
         except TicketError as error:
+            if hub.is_folder(source) or not is_damaged(path):
+                raise
             problem = str(error).partition(' Remedy:')[0]
             raise TicketError(f'{source}: {problem} Remedy: download it again, with '
                               'force_download=True.') from error

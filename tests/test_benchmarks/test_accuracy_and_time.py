@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from study_tables import row, section, table
 
-from mmst.deploy.load import find_ticket
+from mmst.deploy.find import find_ticket
 
 
 def filled():

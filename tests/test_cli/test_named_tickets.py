@@ -10,7 +10,7 @@ from tiny_street import load_tool
 from mmst.cli import main as command
 from mmst.cli import named_tickets
 from mmst.cli.named_tickets import NEED_TICKET, find_named
-from mmst.deploy.load import find_ticket
+from mmst.deploy.find import find_ticket
 from mmst.lab.scenes import generate
 from mmst.settings.ticket_names import SHIPPED
 from mmst.tickets import Ticket

@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     for name in ('family', 'broken'):
         family.save(folder / f'{name}.pth')
     rows = [dict(level=0.5, metrics=METRICS['a']), dict(level=0.9, metrics=METRICS['b'])]
-    (folder / 'family.json').write_text(json.dumps(dict(levels=rows)))
+    (folder / 'family.json').write_text(json.dumps(dict(metrics=METRICS['a'], levels=rows)))
     (folder / 'broken.json').write_text(json.dumps(dict(levels=[dict(level='a')])))
     (folder / 'table.json').write_text(json.dumps(curves_table()))
     return folder
@@ -56,6 +56,25 @@ def test_all_levels_of_a_family_are_drawn(folder, tmp_path):
     assert {row['ticket'].rpartition(' at ')[2]: float(row['mIoU']) for row in rows} == {
         '0.5': 40., '0.9': 35.5}
     assert sorted(round(float(row['sparsity']), 1) for row in rows) == [0.5, 0.9]
+
+
+@needs_kernel
+def test_a_shared_family_keeps_the_metrics_of_its_levels(folder, tmp_path):
+    shared = tmp_path / 'shared'
+    words = [str(folder / 'family.pth'), '-o', str(shared), '--no-timing']
+    assert load_tool('share').main(words) == 0
+    levels = json.loads((shared / 'ticket.json').read_text())['levels']
+    assert [(row['level'], row['metrics']) for row in levels] == [
+        (0.5, METRICS['a']), (0.9, METRICS['b'])]
+    assert [round(row['sparsity'], 1) for row in levels] == [0.5, 0.9]
+    card = (shared / 'README.md').read_text()
+    assert '| 0.9 | 90.0% of the weights pruned, mIoU 35.5, aAcc 60 |' in card
+    again = tmp_path / 'again'  # also from the folder
+    assert load_tool('share').main([str(shared), '-o', str(again), '--no-timing']) == 0
+    assert json.loads((again / 'ticket.json').read_text())['levels'] == levels
+    assert load_tool('curves').main([str(again), '--out', str(tmp_path)]) == 0
+    rows = list(csv.DictReader((tmp_path / 'curves.csv').open()))
+    assert sorted(float(row['mIoU']) for row in rows) == [35.5, 40.]
 
 
 @pytest.mark.parametrize('words, printed', [

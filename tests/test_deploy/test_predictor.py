@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope
 import mmst
 from mmst.deploy import predictor as module
 from mmst.deploy.export import save_sparse
-from mmst.deploy.load import find_ticket
+from mmst.deploy.find import find_ticket
 from mmst.deploy.predictor import Predictor, read_image
 from mmst.errors import ConfigError, TicketError
 from mmst.tickets import Ticket

@@ -11,7 +11,11 @@ from damage import content_of, small_ticket
 from model_hub import COMMIT, serve
 
 from mmst.errors import ConfigError, TicketError
+from mmst.openmmlab.safe_checkpoints import safe_load
+from mmst.openmmlab.safetensors_file import to_bytes
+from mmst.settings.ticket_names import SHARED
 from mmst.tickets import Ticket
+from mmst.tickets.content import seal
 from mmst.tickets.model_card import model_card
 
 #: The first lines of each client's process: ``tried(act)`` is the result of ``act``, or its error.
@@ -154,10 +158,69 @@ def test_a_folder_on_disk_has_the_same_form(tmp_path):
         Ticket.from_pretrained(folder)
 
 
+def write_content(folder, change):
+    """A shared folder whose ticket's content was changed, and sealed again."""
+    small_ticket().save_pretrained(folder, {})
+    content = safe_load(str(folder / SHARED), 'cpu')
+    change(content)
+    content['digest'] = seal(content['version'], content)
+    (folder / SHARED).write_bytes(to_bytes(content))
+
+
+@pytest.mark.parametrize('change, remedy', [
+    (lambda content: content.update(version=99), 'Remedy: update mmst'),
+    (lambda content: content.update(format='mmst.sparse'), 'Remedy: mmst export'),
+    (lambda content: next(iter(content['state_dict'].values())).fill_(float('nan')), None)])
+def test_what_no_download_mends_keeps_its_remedy(clients, pushed, tmp_path, change, remedy):
+    write_content(tmp_path / 'folder', change)
+    with pytest.raises(TicketError) as error:
+        Ticket.from_pretrained(tmp_path / 'folder')
+    assert 'force_download' not in str(error.value) and (remedy or 'Remedy: ') in str(error.value)
+    clients.hub.repositories['user/other'] = {
+        SHARED: (tmp_path / 'folder' / SHARED).read_bytes()}
+    found = clients("print(json.dumps(get('user/other')))", HF_HUB_CACHE=str(tmp_path / 'cache'))
+    assert 'download it again' not in found and (remedy or 'Remedy: ') in found
+
+
+def test_a_damaged_folder_is_not_to_be_downloaded(tmp_path):
+    small_ticket().save_pretrained(tmp_path, {})
+    data = bytearray((tmp_path / SHARED).read_bytes())
+    data[-9] ^= 1
+    (tmp_path / SHARED).write_bytes(data)
+    with pytest.raises(TicketError, match='Remedy: ') as error:
+        Ticket.from_pretrained(tmp_path)
+    assert 'force_download' not in str(error.value)
+
+
+def test_options_that_have_no_effect_are_refused(clients, pushed, tmp_path):
+    small_ticket().save_pretrained(tmp_path, {})
+    for options in (dict(revision='v1'), dict(force_download=True)):
+        key, = options
+        with pytest.raises(ConfigError, match=f'^{key} = .* is on this machine.* Remedy: omit it'):
+            Ticket.from_pretrained(tmp_path, **options)
+    found = clients('''
+print(json.dumps([get('user/streets', force_dowload=True), get('user/streets@main', 'v1'),
+                  tried(lambda: small_ticket().push_to_hub('user/streets', tokn='hf_test'))]))''')
+    for message, words in zip(found, [
+            'force_dowload = True: the hub has no such option. Remedy: use force_download.',
+            "revision = 'v1': the name asks for 'main'", 'Remedy: use token.'], strict=True):
+        assert words in message
+
+
 def test_without_the_package_one_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
     with pytest.raises(ConfigError, match='pip install huggingface_hub'):
         Ticket.from_pretrained('user/streets')
+
+
+def test_the_card_lists_levels_and_how_one_is_loaded():
+    levels = [dict(level=0.5, sparsity=0.512, metrics=dict(mIoU=61.25)),
+              dict(level=0.9, sparsity=0.9)]
+    card = model_card(dict(levels=levels), 'folder')
+    for line in ('| 0.5 | 51.2% of the weights pruned, mIoU 61.25 |',
+                 '| 0.9 | 90.0% of the weights pruned |', "mmst.load('folder', level=0.9)"):
+        assert line in card, line
+    assert 'level' not in model_card({}, 'folder')
 
 
 def test_the_card_tells_what_is_known_and_nothing_more():

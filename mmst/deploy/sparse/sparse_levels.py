@@ -4,7 +4,7 @@ from typing import Any
 
 from ...errors import TicketError
 from ...tickets import Ticket
-from ..open import open_ticket
+from ..find import find_ticket
 from .sparse_model import SparseModel
 
 
@@ -15,18 +15,20 @@ class SparseLevels:
     going back to it costs nothing. Each holds the packed weights that it keeps.
 
     Args:
-        family (str | Path | Ticket): A ``family.pth``, or the ticket that was loaded of it.
+        family (str | Path | Ticket): A ``family.pth``, a folder or a name as of
+            :func:`mmst.deploy.load.load`, or the ticket that was loaded of it.
         settings: Of :class:`SparseModel`, the same for all levels.
 
     Attributes:
         levels (tuple[float]): Sparsities, ascending.
 
     Raises:
-        TicketError: The file is missing, damaged, or has one level alone.
+        ConfigError: There is nothing of this name.
+        TicketError: The file is damaged, or has one level alone.
     """
 
     def __init__(self, family: str | Path | Ticket, **settings: Any):
-        self.ticket = family if isinstance(family, Ticket) else open_ticket(str(family))
+        self.ticket = family if isinstance(family, Ticket) else find_ticket(family)
         if self.ticket.family is None:
             raise TicketError('the ticket has one level. Remedy: give the family.pth that a run '
                               'with PruneHook(family=...) wrote, or use SparseModel.')

@@ -5,6 +5,7 @@ from deploy_tickets import small_ticket, with_levels
 
 from mmst.deploy.sparse.sparse_levels import SparseLevels
 from mmst.errors import TicketError
+from mmst.tickets import Ticket
 
 
 @pytest.fixture(scope='module')
@@ -29,6 +30,11 @@ def test_levels_are_switched_without_the_file_and_give_what_their_tickets_give(p
         outputs[level] = found.clone()
     assert levels.at(0.9) is levels.at(0.9)
     assert not torch.equal(outputs[0.9], outputs[0.5])
+
+
+def test_a_shared_folder_stands_for_its_family(path, tmp_path):
+    Ticket.load(path).save_pretrained(tmp_path / 'shared')
+    assert SparseLevels(tmp_path / 'shared').levels == (0.5, 0.8, 0.9)
 
 
 def test_level_that_is_not_there_is_refused(path):
