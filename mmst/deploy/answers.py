@@ -41,6 +41,12 @@ def labels_pixels(model: nn.Module) -> bool:
     return hasattr(getattr(model, 'decode_head', None), 'align_corners')
 
 
+def slides(model: nn.Module) -> bool:
+    """Return whether mmseg moves a window over pictures (``test_cfg.mode='slide'``)."""
+    settings = getattr(model, 'test_cfg', None) or {}
+    return labels_pixels(model) and settings.get('mode') == 'slide'
+
+
 def _label(model: Any, scores: Tensor, size: HW) -> NDArray[Any]:
     full = functional.interpolate(scores, size, mode='bilinear',
                                   align_corners=model.decode_head.align_corners)

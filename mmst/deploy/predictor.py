@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from ..errors import TicketError, config_error
 from ..settings.checks import check_choice
 from ..tickets import Ticket
-from .answers import find_answer, labels_pixels
+from .answers import find_answer, labels_pixels, slides
 from .channels import channels_of
 from .export.deployed import preprocessing
 from .export.images import swaps_colours
@@ -98,16 +98,26 @@ class Predictor:
         """
         pixels = read_image(image, self._channels)
         answer = find_answer(self._model, self.ticket.meta.get('default_scope'))
-        return answer(self.scores(pixels), (len(pixels), len(pixels[0])))
+        scores = self._slide(pixels) if slides(self._model) else self.scores(pixels)
+        return answer(scores, (len(pixels), len(pixels[0])))
 
     @torch.inference_mode()
     def scores(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Return the head's output (1, classes, …) of a picture (H, W, channels), three of them
         R, G, B.
         """
+        output = self.network(self._normalise(pixels))
+        return next(leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
+
+    @torch.inference_mode()
+    def _slide(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Return scores (1, classes, H, W) of windows, as the toolbox joins them."""
+        model: Any = self._model
+        return model.slide_inference(self._normalise(pixels), [dict(img_shape=pixels.shape[:2])])
+
+    def _normalise(self, pixels: NDArray[np.uint8]) -> Tensor:
         image = torch.from_numpy(pixels[..., ::-1].copy() if self._blue_first else pixels)
-        image = (image.permute(2, 0, 1)[None].float() - self._mean) / self._std
-        return next(leaf for leaf in tree_leaves(self.network(image)) if isinstance(leaf, Tensor))
+        return (image.permute(2, 0, 1)[None].float() - self._mean) / self._std
 
     def draw(self, image: 'str | PathLike[str] | NDArray[np.uint8]',
              opacity: float = 0.5) -> NDArray[np.uint8]:

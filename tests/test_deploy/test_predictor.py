@@ -72,6 +72,14 @@ def test_corners_are_aligned_as_the_head_says(picture):
     assert (found == toolbox_labels(ticket, picture)).all()
 
 
+@pytest.mark.parametrize('engine', ['torch', 'sparse'])
+def test_a_window_slides_where_the_settings_say_so(picture, engine):
+    window = dict(mode='slide', crop_size=(24, 32), stride=(16, 20))
+    ticket = small_ticket(sparsity=0.5, change=lambda model: model.update(test_cfg=window))
+    found, expected = Predictor(ticket, engine)(picture), toolbox_labels(ticket, picture)
+    assert (found == expected).mean() > 0.999
+
+
 def test_colours_are_turned_whichever_way_the_settings_call_it(picture):
     ticket = small_ticket(sparsity=0.5, change=lambda model: model.data_preprocessor.update(
         bgr_to_rgb=False, rgb_to_bgr=True))
