@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ...errors import config_error
 from ...pruning.allocation import AIMS, Layers, draw_counts, find_worth, kept_in_all
+from ...pruning.build import criterion_name
 from ...pruning.criteria import Magnitude
 from ...pruning.mask import Mask
 from ...pruning.pruner import Pruner
@@ -114,7 +115,7 @@ def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,
                            f'measure a table with mmst profile, and set {table_key} to it')
     for name, value, wrong, remedy in (
             ('scope', pruner.scope, pruner.scope != 'global', "set scope='global'"),
-            ('criterion', type(pruner.criterion).__name__.lower(),
+            ('criterion', criterion_name(pruner.criterion),
              type(pruner.criterion) is not Magnitude, "set criterion='magnitude'"),
             ('family', family, family is not None, 'set family=None')):
         if wrong:

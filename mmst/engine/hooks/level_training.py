@@ -7,6 +7,7 @@ import torch
 from mmengine.runner import Runner
 
 from ...errors import TicketError, config_error
+from ...pruning.build import criterion_name
 from ...pruning.levels import KEPT_BY, begin_levels, check_levels, kept_by_levels, levels_at, whole
 from ...pruning.mask_in_force import MaskInForce
 from ...pruning.pruner import Pruner
@@ -42,11 +43,11 @@ def build_levels(family: Sequence[float] | None, every: int, pruner: Pruner) -> 
     if not levels:
         return OneLevel()
     for key, value, wanted in (('revive', pruner.revive, 'value'),
-                               ('criterion', type(pruner.criterion).__name__, 'Magnitude')):
+                               ('criterion', criterion_name(pruner.criterion), 'magnitude')):
         if value != wanted:
-            raise config_error(f'PruneHook.{key}', value.lower(), 'the looser levels of a '
-                               'family need the values of pruned weights, by magnitude',
-                               f'set {key}={wanted.lower()!r}, or family=None')
+            raise config_error(f'PruneHook.{key}', value, 'the looser levels of a family need the '
+                               'values of pruned weights, by magnitude',
+                               f'set {key}={wanted!r}, or family=None')
     if ':' in pruner.scope:
         raise config_error('PruneHook.scope', pruner.scope, 'a pattern has one sparsity',
                            "use scope='global' or 'layer', or family=None")

@@ -138,6 +138,7 @@ def test_a_resumed_run_draws_the_same_masks(tmp_path, table):
     (dict(allocation=None), ['PruneHook.table', 'PruneHook.allocation']),
     (dict(scope='layer'), ['PruneHook.scope', "scope='global'"]),
     (dict(criterion='random'), ['PruneHook.criterion', "criterion='magnitude'"]),
+    (dict(criterion=dict(type='obc')), ["PruneHook.criterion = 'obc'", "criterion='magnitude'"]),
     (dict(family=(0.5, 0.9), revive='value'), ['PruneHook.family', 'family=None'])])
 def test_settings_that_contradict_it_are_refused_in_one_line(settings, words):
     with pytest.raises(ConfigError) as error:

@@ -213,6 +213,7 @@ def test_level_of_a_step_is_that_of_seed_and_step():
 
 @pytest.mark.parametrize('change,key', [
     (dict(revive='zero'), 'PruneHook.revive'), (dict(criterion='random'), 'PruneHook.criterion'),
+    (dict(criterion=dict(type='obc')), "^PruneHook.criterion = 'obc'"),
     (dict(scope='2:4', sparsity=0.5, family=(0.5, 0.6)), 'PruneHook.scope'),
     (dict(family=(0.3, 0.5)), 'PruneHook.family'), (dict(family_every=0), 'family_every')])
 def test_setting_that_cannot_be_is_refused(tmp_path, change, key):
