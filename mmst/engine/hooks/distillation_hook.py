@@ -14,11 +14,12 @@ from ..distillation.logits import LAYERS, Logits, find_layer
 from ..distillation.teacher_file import check_teacher, load_teacher
 from ..run.events import events
 from ..run.plan import RunPlan
-from ..run.runner_views import unwrap
+from ..run.runner_views import find_hook, unwrap
 from ..run.steps import counts_iterations, trains
 from .fixed_mask_hook import FixedMaskHook
 from .interval_hook import IntervalHook
 from .mask_hook import MaskHook
+from .prune_hook import PruneHook
 
 _LOSSES = ('auto', 'kl', 'mse')
 _MODULE = 'DistillationHook.module'
@@ -89,6 +90,13 @@ class DistillationHook(IntervalHook):
         kind = LAYERS.get(self.path, 'kl') if self.loss == 'auto' else self.loss
         self.comparison = Comparison(self.path, teacher_path, kind, self.weight, self.temperature,
                                      self.settings or 'own')
+        prune = find_hook(plan, PruneHook)
+        if prune is not None:
+            if prune.interval >= plan.steps:
+                raise config_error('PruneHook.interval', prune.interval, 'no mask is in force '
+                                   'before the last step, and DistillationHook would never act',
+                                   f'set it below {plan.steps}, or leave DistillationHook out')
+            prune.check_trains_under_masks(plan, 'DistillationHook.every', self.every)
 
     def before_run(self, runner: Runner) -> None:
         super().before_run(runner)

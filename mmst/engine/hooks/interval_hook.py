@@ -29,7 +29,9 @@ class IntervalHook(Hook):
         for model in models(runner):
             accept_searched_states(model)
         if trains(runner):
-            self.check_plan(run_plan_of(runner))
+            plan = run_plan_of(runner)
+            plan.check_once(self)
+            self.check_plan(plan)
 
     def check_plan(self, plan: RunPlan) -> None:
         """Refuse settings that make no sense in this run; called before it starts.

@@ -11,7 +11,11 @@ class OneLevel:
     """Is the family of a run that has none: its mask in force is the only level.
 
     ``PruneHook`` calls a family at each point of a run; here nothing happens there.
+
+    Attributes:
+        every (int, optional): Iterations between two steps with a second pass; None without any.
     """
+    every: int | None = None
 
     def check_plan(self, plan: RunPlan) -> None:
         """Refuse runs that cannot train several levels."""

@@ -117,10 +117,29 @@ class PruneHook(MaskHook):
         if self.pruner.reactivation == 'search' and not plan.has(SearchHook):
             raise config_error('PruneHook.reactivation', 'search', 'there is no SearchHook',
                                'add a SearchHook or set reactivation=None')
+        if self.levels.every is not None:
+            self.check_trains_under_masks(plan, 'PruneHook.family_every', self.levels.every)
         self.levels.check_plan(plan)
         self.pruner.check(plan.model)
         self.pruner.allocation.follow(plan.model)
         self.pruner.begin(plan.steps // self.interval)
+
+    def check_trains_under_masks(self, plan: RunPlan, key: str, every: int) -> None:
+        """Refuse what acts in every n-th iteration under a mask, where none of these has one.
+
+        Args:
+            plan (RunPlan): Of the run.
+            key (str): Of the setting.
+            every (int): n.
+
+        Raises:
+            ConfigError: Naming the key.
+        """
+        if self.pruner.reactivation == 'prune':
+            raise config_error(key, every, 'PruneHook.reactivation=\'prune\' lifts masks before '
+                               'anything is trained under them, so it would never act',
+                               'set reactivation to \'search\' or None, or leave it out')
+        plan.check_every(key, every, self.interval)
 
     def before_train(self, runner: Runner) -> None:
         self.pruner.allocation.follow(unwrap(runner))

@@ -29,6 +29,7 @@ class RunPlan:
         model (nn.Module): The model, unwrapped.
         averaged (BaseAveragedModel, optional): Its moving average.
         cfg (Mapping, optional): The whole config; empty for a runner that was built without one.
+        iterations (int): Of the whole run. Defaults to ``steps``.
     """
     steps: int
     unit: str
@@ -37,6 +38,7 @@ class RunPlan:
     model: nn.Module
     averaged: BaseAveragedModel | None = None
     cfg: Mapping[str, Any] | None = None
+    iterations: int | None = None
 
     def has(self, kind: type[Hook]) -> bool:
         """Return whether the run has a hook of a class."""
@@ -52,6 +54,34 @@ class RunPlan:
             raise config_error(key, value,
                                f'the run has only {self.steps} {self.unit}, so {consequence}',
                                f'set it to {self.steps} or less, or train longer')
+
+    def check_every(self, key: str, every: int, first: int) -> None:
+        """Refuse to act in every n-th iteration where masks are in force in other ones only.
+
+        Args:
+            key (str): Of the setting.
+            every (int): n; iterations count from 0.
+            first (int): Steps before the first mask.
+
+        Raises:
+            ConfigError: Naming the key.
+        """
+        total = self.steps if self.iterations is None else self.iterations
+        begin = first * total // self.steps
+        if begin < total <= -(-begin // every) * every:
+            raise config_error(key, every, f'masks can be in force in iterations {begin} to '
+                               f'{total - 1}, of which none is a multiple, so it would never act',
+                               'set it to 2')
+
+    def check_once(self, hook: Hook) -> None:
+        """Refuse a second hook of the same class: both would act, on the same things.
+
+        Raises:
+            ConfigError: Naming the class.
+        """
+        if sum(type(other) is type(hook) for other in self.hooks) > 1:
+            raise config_error('custom_hooks', type(hook).__name__, 'there are two of this class, '
+                               'and both would act', 'remove one of them')
 
     def check_wrapper(self, need: str) -> None:
         """Refuse an optimizer wrapper that knows nothing of masks and penalty.
@@ -103,4 +133,4 @@ def run_plan_of(runner: Runner) -> RunPlan:
     return RunPlan(
         steps=max_steps(runner), unit='iterations' if counts_iterations(runner) else 'epochs',
         wrapper=type(runner.optim_wrapper), hooks=runner.hooks, model=unwrap(runner),
-        averaged=averaged_model(runner), cfg=runner.cfg)
+        averaged=averaged_model(runner), cfg=runner.cfg, iterations=runner.max_iters)

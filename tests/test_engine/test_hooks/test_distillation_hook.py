@@ -184,6 +184,25 @@ def test_setting_that_cannot_be_is_refused_before_training(tmp_path, change, wor
     assert all(word in str(error.value) for word in words) and '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize('change, prune, words', [
+    (dict(every=10**6), {}, ('DistillationHook.every = 1000000', 'never act')),
+    (dict(every=6), {}, ('DistillationHook.every = 6', '4 to 5')),
+    (dict(every=1), dict(interval=3), ('PruneHook.interval = 3', 'last step')),
+    (dict(every=1), dict(reactivation='prune'), ('DistillationHook.every', "'prune'"))])
+def test_hook_that_never_has_a_mask_to_act_under_is_refused(tmp_path, change, prune, words):
+    """Three epochs of two iterations, and a prune at the end of the second."""
+    changed = settings(tmp_path, **change)
+    changed['prune'] = dict(changed['prune'], **prune)
+    with pytest.raises(ConfigError) as error:
+        make(tmp_path, 3, **changed).train()
+    assert all(word in str(error.value) for word in words) and '\n' not in str(error.value)
+
+
+def test_second_hook_is_refused_as_both_would_write_one_loss(tmp_path):
+    with pytest.raises(ConfigError, match=r'DistillationHook.*two of this class'):
+        make(tmp_path, 4, **dict(settings(tmp_path), custom_hooks=[DISTILL, DISTILL])).train()
+
+
 def test_teacher_of_other_classes_is_refused(tmp_path, trained):
     """Three, of a checkpoint with its config, against two."""
     hook = dict(DISTILL, teacher=dict(checkpoint=str(trained / 'epoch_2.pth'),

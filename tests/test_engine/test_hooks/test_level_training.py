@@ -221,6 +221,14 @@ def test_setting_that_cannot_be_is_refused(tmp_path, change, key):
         levels_run(tmp_path, prune=change)
 
 
+@pytest.mark.parametrize('change, words', [
+    (dict(family_every=10**6), 'family_every = 1000000: .* 2 to 7, .* never act'),
+    (dict(reactivation='prune'), "family_every.*'prune'.*never act")])
+def test_second_pass_that_would_never_be_is_refused(tmp_path, change, words):
+    with pytest.raises(ConfigError, match=words):
+        levels_run(tmp_path, prune=change).train()
+
+
 def test_second_pass_works_in_lower_precision_too(tmp_path):
     runner = levels_run(tmp_path, 2, search=False, val=0, checkpoint=None, ticket=True,
                         wrapper=dict(type='mmst.MaskedAmpOptimWrapper'),
