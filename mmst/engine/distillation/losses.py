@@ -13,7 +13,8 @@ def divergence(student: Tensor, teacher: Tensor, temperature: float,
     network", Sec. 2).
 
     Args:
-        student, teacher (Tensor): Logits of shape (N, classes) or (N, classes, H, W).
+        student, teacher (Tensor): Logits of shape (N, classes) or (N, classes, H, W). A single
+            one is that of a sigmoid, which tells two classes apart.
         temperature (float): Divides both logits.
         counted (Tensor, optional): Weight of each position, of shape (N, H, W); the mean is over
             these weights. Defaults to 1 everywhere.
@@ -21,8 +22,8 @@ def divergence(student: Tensor, teacher: Tensor, temperature: float,
     Returns:
         Tensor: A number in float32; 0 where no position counts.
     """
-    likely = F.log_softmax(student.float() / temperature, 1)
-    wanted = F.log_softmax(teacher.float() / temperature, 1)
+    likely, wanted = (F.log_softmax(_of_classes(logits.float()) / temperature, 1)
+                      for logits in (student, teacher))
     each = F.kl_div(likely, wanted, reduction='none', log_target=True).sum(1)
     return temperature**2 * _mean(each, counted)
 
@@ -56,6 +57,13 @@ def resize(teacher: Tensor, student: Tensor) -> Tensor:
     if teacher.dim() < 4 or teacher.shape[2:] == student.shape[2:]:
         return teacher
     return F.interpolate(teacher, student.shape[2:], mode='bilinear', align_corners=False)
+
+
+def _of_classes(logits: Tensor) -> Tensor:
+    """Return logits of at least two classes; those of one alone would always be equal."""
+    if logits.shape[1] > 1:
+        return logits
+    return torch.cat([torch.zeros_like(logits), logits], 1)
 
 
 def _mean(values: Tensor, weights: Tensor | None) -> Tensor:

@@ -19,6 +19,16 @@ def test_divergence_is_the_sum_over_classes_of_p_log_p_over_q(shape):
                                atol=1e-6)
 
 
+@pytest.mark.parametrize('shape', [(3, 1), (2, 1, 4, 5)])
+def test_a_single_logit_is_that_of_a_sigmoid(shape):
+    student, teacher = torch.randn(shape), torch.randn(shape)
+    p, q = (x / 2 for x in (teacher, student))
+    expected = (p.sigmoid() * (p.sigmoid() / q.sigmoid()).log()
+                + (-p).sigmoid() * ((-p).sigmoid() / (-q).sigmoid()).log()).mean()
+    assert expected > 0.001
+    torch.testing.assert_close(divergence(student, teacher, 2.), 4 * expected)
+
+
 def test_pixels_without_a_label_change_nothing():
     student, teacher = logits(1, 3, 2, 2), logits(1, 3, 2, 2, seed=1)
     counted = torch.tensor([[[1., 0.], [1., 1.]]])
