@@ -28,7 +28,9 @@ def check(answers, epochs,
 
 @pytest.mark.parametrize('settings', [
     dict(optimizer=ADAMW), dict(model=dict(transformer='all')),
-    dict(prune=dict(revive='value', sparsity=0.4), val=1)], ids=['AdamW', 'tokens', 'revive_value'])
+    dict(prune=dict(revive='value', sparsity=0.4), val=1),
+    dict(prune=dict(schedule='one_shot', criterion=dict(type='obc', batches=2)))],
+                         ids=['AdamW', 'tokens', 'revive_value', 'obc_before_the_last_step'])
 def test_two_processes_agree_to_the_bit_at_every_epoch_end(tmp_path, settings):
     check(ranks.run(2, rank_jobs.train, tmp_path, 5, probes=[WEAKEN], **settings), 5)
 
