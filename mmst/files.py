@@ -1,6 +1,7 @@
 """Writes files whole or not at all, and reads small ones."""
 import errno
 import json
+import math
 import os
 import stat
 from collections.abc import Mapping
@@ -147,6 +148,23 @@ def parse_json(text: str) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError('it is nested too deeply') from None
+
+
+def to_json(content: Any) -> str:
+    """Return content as JSON that every reader takes: numbers that are not finite become null, and
+    what JSON has no form for becomes its text.
+    """
+    return json.dumps(_without_infinite(content), indent=2, default=str, allow_nan=False)
+
+
+def _without_infinite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: _without_infinite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_without_infinite(value) for value in content]
+    return content
 
 
 def read_json_lines(path: str | Path) -> list[str]:

@@ -1,4 +1,5 @@
 """Reads what a run, or a shared folder, says of a ticket in the ``.json`` of its name."""
+import math
 from pathlib import Path
 from typing import Any
 
@@ -55,4 +56,6 @@ def level_metrics(path: str) -> dict[float, dict[str, float]]:
 
 
 def _numbers(metrics: Any) -> dict[str, float]:
-    return {str(name): float(value) for name, value in metrics.items()}
+    """Return the metrics that are finite: one over classes without a label is none."""
+    found = {str(name): float(value) for name, value in metrics.items() if value is not None}
+    return {name: value for name, value in found.items() if math.isfinite(value)}

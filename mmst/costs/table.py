@@ -45,8 +45,8 @@ def ticket_table(summary: Mapping[str, Any]) -> str:
     return render(
         f'MACs at {height}x{width}; sparse rows count kept weights only',
         ['network', 'params (M)', 'GMACs', 'sparsity', *shown],
-        [[name, cell(params[key] if 'before' not in name else None, 1e6, 3),
-          cell(macs[key] if 'before' not in name else None, 1e9, 4), sparsity,
+        [[name, cell(params.get(key) if 'before' not in name else None, 1e6, 3),
+          cell(macs.get(key) if 'before' not in name else None, 1e9, 4), sparsity,
           *(cell(values.get(k)) for k in shown)] for name, key, sparsity, values in rows])
 
 

@@ -1,6 +1,5 @@
 """Prunes and evaluates a network without training it."""
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +151,8 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
     summary = dict(summarize(result, shape, ticket.meta.get('supernet')), metrics=metrics,
                    before_last_prune=None, zeros=_share_of_zeros(result), **without_label(runner))
     if is_main_process():
-        text = json.dumps(summary, indent=2, default=str)
         files.write_together({Path(out): result.to_bytes(Path(out).suffix),
-                              Path(out).with_suffix('.json'): text.encode()})
+                              Path(out).with_suffix('.json'): files.to_json(summary).encode()})
         print(f'ticket: {out}\n{ticket_table(summary)}', flush=True)
     return summary
 

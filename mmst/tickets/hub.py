@@ -5,7 +5,6 @@ model card).
 """
 import difflib
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,9 +34,8 @@ def write_folder(folder: str | Path, ticket: bytes, facts: Mapping[str, Any],
             ``milliseconds`` with ``machine``, where they are known.
         name (str, optional): That the card's snippet loads. Defaults to the folder.
     """
-    text = json.dumps(facts, indent=2, default=str)
     files.write_together({
-        Path(folder, SHARED): ticket, Path(folder, FACTS): text.encode(),
+        Path(folder, SHARED): ticket, Path(folder, FACTS): files.to_json(facts).encode(),
         Path(folder, CARD): model_card(facts, name or str(folder)).encode()})
 
 

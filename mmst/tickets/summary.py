@@ -41,8 +41,9 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
     Args:
         ticket (Ticket): The ticket.
         input_shape (Sequence[int]): Height and width at which MACs are counted.
-        supernet (Mapping, optional): ``params`` and ``macs`` before the search. Defaults to the
-            searched network's.
+        supernet (Mapping, optional): ``params`` and ``macs`` before the search. Defaults to those
+            that the ticket knows: the searched network's, where its run has searched nothing. The
+            supernet is left out where it knows none.
 
     Raises:
         TicketError: The network cannot be built, or takes no images of that size.
@@ -55,7 +56,7 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
         raise TicketError(f'the network of the ticket takes no images of {height}x{width}: '
                           f'{one_line(error, 150)}. Remedy: take the ticket from the training run '
                           'again.') from error
-    before = supernet or costs
+    before = supernet or (ticket.meta['supernet'] or costs if 'supernet' in ticket.meta else {})
     meta = dict(ticket.meta)
     channels = meta.pop(CHANNELS, None)  # too long to read; the units left of each group are not
     found: dict[str, Any] = dict(channels=dict(channels['widths'])) if channels else {}
@@ -66,8 +67,14 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
         meta,
         **found,
         sparsity=ticket.sparsity,
-        params=dict(supernet=before['params'], searched=costs['params'], sparse=costs['nonzero']),
-        macs=dict(supernet=before['macs'], searched=costs['macs'], sparse=costs['sparse_macs']),
+        params=dict(_of_supernet(before, 'params'), searched=costs['params'],
+                    sparse=costs['nonzero']),
+        macs=dict(_of_supernet(before, 'macs'), searched=costs['macs'],
+                  sparse=costs['sparse_macs']),
         input_shape=list(input_shape),
         layer_sparsity=ticket.mask.layer_sparsity(),
         widths={name: settings['widths'] for name, settings in searched_parts(ticket.model)})
+
+
+def _of_supernet(before: Mapping[str, float], key: str) -> dict[str, float]:
+    return dict(supernet=before[key]) if before.get(key) is not None else {}

@@ -26,6 +26,9 @@ def folder(tmp_path_factory):
     rows = [dict(level=0.5, metrics=METRICS['a']), dict(level=0.9, metrics=METRICS['b'])]
     (folder / 'family.json').write_text(json.dumps(dict(metrics=METRICS['a'], levels=rows)))
     (folder / 'broken.json').write_text(json.dumps(dict(levels=[dict(level='a')])))
+    shutil.copy(folder / 'a.pth', folder / 'odd.pth')
+    odd = dict(mIoU=float('inf'), aAcc=50., mAcc=None)
+    (folder / 'odd.json').write_text(json.dumps(dict(metrics=odd)))
     (folder / 'table.json').write_text(json.dumps(curves_table()))
     return folder
 
@@ -80,6 +83,8 @@ def test_a_shared_family_keeps_the_metrics_of_its_levels(folder, tmp_path):
 @pytest.mark.parametrize('words, printed', [
     (['broken.pth'], 'is no summary of a family'),
     (['a.pth', 'table.json'], 'is no table of a study, and others are'),
+    (['odd.pth', '--metric', 'mIoU'], "--metric = 'mIoU': the tickets do not all have it"),
+    (['odd.pth', '--metric', 'mAcc'], 'Remedy: give one of aAcc'),
     (['a.pth', 'bare.pth'], 'its metrics are not known'),
     (['a.pth', 'b.pth', '--metric', 'AP'], "--metric = 'AP': the tickets do not all have it"),
     (['table.json', '--metric', 'AP'], '--metric = '), (['table.json', '--shape', '8'], '--shape'),

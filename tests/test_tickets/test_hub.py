@@ -1,4 +1,5 @@
 """Sharing tickets: folders, and a hub of which a server on this machine speaks the protocol."""
+import ast
 import json
 import os
 import subprocess
@@ -211,6 +212,27 @@ def test_without_the_package_one_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, 'huggingface_hub', None)
     with pytest.raises(ConfigError, match='pip install huggingface_hub'):
         Ticket.from_pretrained('user/streets')
+
+
+def test_facts_without_a_number_are_plain_json_and_not_on_the_card(tmp_path):
+    def refuse(name):
+        raise ValueError(name)
+
+    metrics = dict(mIoU=61.5, pole=float('nan'), loss=float('inf'))
+    small_ticket().save_pretrained(tmp_path, dict(metrics=metrics))
+    facts = json.loads((tmp_path / 'ticket.json').read_text(), parse_constant=refuse)
+    assert facts['metrics'] == dict(mIoU=61.5, pole=None, loss=None)
+    card = (tmp_path / 'README.md').read_text()
+    assert '| mIoU | 61.5 |' in card and 'pole' not in card and 'loss' not in card
+
+
+@pytest.mark.parametrize('name', ["it's", 'a "b"', "'", 'back\\slash', 'two\nlines'])
+def test_the_card_s_snippet_is_python_whatever_the_folder_is_called(name):
+    card = model_card(dict(levels=[dict(level=0.5, sparsity=0.5)]), name)
+    code = card.partition('```python\n')[2].partition('```')[0]
+    names = [node.args[0].value for node in ast.walk(ast.parse(code))
+             if isinstance(node, ast.Call) and getattr(node.func, 'attr', '') == 'load']
+    assert names == [name, name]
 
 
 def test_the_card_lists_levels_and_how_one_is_loaded():

@@ -1,14 +1,17 @@
 """``ticket.json`` against counts of its own."""
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from tiny import SIZE, WEAKEN, TinySegmentor, events, run, unwrap
 from torch import nn
 
+from mmst.costs.table import ticket_table
 from mmst.models import get_widths
 from mmst.models.hrnas.attention import Attention
 from mmst.tickets import Ticket, summarize
+from mmst.tickets.model_card import model_card
 
 
 @pytest.fixture(scope='module')
@@ -122,6 +125,17 @@ def test_the_timeline_agrees_with_it(trained):
 
 def test_without_a_search_the_supernet_is_the_network_itself(trained):
     _, ticket, _ = trained
-    summary = summarize(ticket, SIZE)
+    summary = summarize(replace(ticket, meta=dict(ticket.meta, supernet=None)), SIZE)
     assert summary['params']['supernet'] == summary['params']['searched']
     assert summary['macs']['supernet'] == summary['macs']['searched']
+
+
+def test_a_supernet_that_nobody_knows_is_not_named(trained):
+    _, ticket, known = trained
+    assert summarize(ticket, SIZE)['params'] == known['params']
+    meta = {key: value for key, value in ticket.meta.items() if key != 'supernet'}
+    summary = summarize(replace(ticket, meta=meta), SIZE)
+    assert {*summary['params']} == {*summary['macs']} == {'searched', 'sparse'}
+    assert 'supernet' not in model_card(summary, 'folder')
+    row, = [line for line in ticket_table(summary).splitlines() if 'supernet' in line]
+    assert row.split() == ['supernet', '-', '-', '-']

@@ -1,5 +1,4 @@
 """Writes the levels of a finished run as one file."""
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +75,7 @@ def write_family(runner: Runner, in_force: MaskInForce, levels: Sequence[float],
         whole_family = Ticket(ticket.model, state, loosest, meta, family)
         _check(whole_family)
         whole_family.save(path.with_name(NAME), own=True)
-        text = json.dumps(dict(metrics=rows[0]['metrics'], levels=rows), indent=2)
+        text = files.to_json(dict(metrics=rows[0]['metrics'], levels=rows))
         files.write_bytes(path.with_name('family.json'), text.encode(), own=True)
         runner.logger.info(f'levels: {path.with_name(NAME)}\n' + '\n'.join(
             f'{row["level"]:.0%}: {row["sparsity"]:.1%} sparse, {row["metrics"]}' for row in rows))

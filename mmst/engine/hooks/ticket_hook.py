@@ -1,5 +1,4 @@
 """Saves tickets."""
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -143,8 +142,7 @@ class TicketHook(IntervalHook):
             })
             summary['before_last_prune'] = next(
                 (e for e in evaluations[::-1] if not e['at_target']), None)
-            text = json.dumps(summary, indent=2, default=str)
-            files.write_bytes(path.with_suffix('.json'), text.encode(), own=True)
+            files.write_bytes(path.with_suffix('.json'), files.to_json(summary).encode(), own=True)
             runner.logger.info(f'ticket: {path}\n{ticket_table(summary)}')
             figures = figures_of(self.paper, _epochs(runner), summary['sparsity'])
             if figures is not None:

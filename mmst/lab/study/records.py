@@ -1,5 +1,6 @@
 """Stores results of finished runs as small files, enough to continue a study elsewhere."""
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,7 +89,8 @@ def write_record(folder: Path, job: Job, size: str, words: list[str],
                   size=size,
                   digest=job.digest,
                   tool=job.run.tool,
-                  metrics=summary['metrics'],
+                  metrics={name: math.nan if score is None else score  # JSON has no NaN
+                           for name, score in summary['metrics'].items()},
                   classes_without_label=len(summary.get('classes_without_label') or ()),
                   sparsity=summary.get('sparsity'),
                   params=summary.get('params'),

@@ -68,7 +68,7 @@ def costs(records: Records) -> dict[str, Any]:
         macs_dense=mean([r['macs']['searched'] for r in whole]),
         macs_density=mean([r['macs']['searched'] * d for r, d in zip(whole, density, strict=True)]),
         macs_layers=mean([r['macs']['sparse'] for r in whole]),
-        supernet_macs=mean([r['macs']['supernet'] for r in whole]))
+        supernet_macs=mean([r['macs']['supernet'] for r in whole if 'supernet' in r['macs']]))
 
 
 def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

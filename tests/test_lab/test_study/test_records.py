@@ -1,11 +1,12 @@
 """Records of runs may come from anybody."""
 import json
+import math
 from types import SimpleNamespace
 
 import pytest
 
 from mmst.errors import ConfigError
-from mmst.lab.study.records import read_record
+from mmst.lab.study.records import read_record, write_record
 
 JOB = SimpleNamespace(key='a-seed0', digest='d', seed=0, run=SimpleNamespace(name='a'))
 RECORD = dict(run='a', seed=0, digest='d', metrics=dict(mIoU=0.5), sparsity=0.9,
@@ -16,6 +17,16 @@ RECORD = dict(run='a', seed=0, digest='d', metrics=dict(mIoU=0.5), sparsity=0.9,
 def test_the_record_of_a_run_is_read(tmp_path):
     (tmp_path / 'a-seed0.json').write_text(json.dumps(RECORD))
     assert read_record(tmp_path, JOB) == RECORD
+
+
+def test_a_score_that_a_run_s_summary_has_no_number_for_is_kept_as_such(tmp_path):
+    result = tmp_path / 'ticket.json'
+    result.write_text(json.dumps(dict(metrics=dict(mIoU=0.5, pole=None))))
+    job = SimpleNamespace(**dict(vars(JOB), run=SimpleNamespace(name='a', tool='train')),
+                          result=result, folder=tmp_path)
+    write_record(tmp_path, job, 'small', ['mmst', 'train'], seconds=1.)
+    metrics = read_record(tmp_path, job)['metrics']
+    assert metrics['mIoU'] == 0.5 and math.isnan(metrics['pole'])
 
 
 def test_a_score_may_be_no_number(tmp_path):
