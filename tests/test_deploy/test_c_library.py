@@ -225,6 +225,22 @@ def test_labels_are_made_as_the_head_makes_them(folder, tmp_path, head, int8):
     assert data[8] == LABELS  # earlier libraries, which would label otherwise, refuse it
 
 
+def test_a_network_without_a_preprocessor_reads_pictures_as_the_toolboxes_load_them(folder,
+                                                                                    tmp_path):
+    ticket = small_ticket(sparsity=0.5, change=lambda model: model.pop('data_preprocessor'))
+    write_project(ticket, tmp_path)
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    scores = opened(folder, (tmp_path / 'weights.bin').read_bytes()).scores(
+        picture.transpose(2, 0, 1), example.NORMALISE)
+    predictor = Predictor(ticket, 'sparse')
+    np.testing.assert_array_equal(scores, predictor.scores(picture)[0].numpy())
+    model = ticket.build()
+    inputs = [torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)]
+    loaded = model.data_preprocessor(dict(inputs=inputs))['inputs'][0]
+    expected = model(loaded[None].float())[0].detach().numpy()
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
 def test_weights_whose_labels_need_no_new_rule_open_in_earlier_libraries(tmp_path):
     for name, int8, version in (('whole', False, 1), ('small', True, 3)):
         write_project(small_ticket(), tmp_path / name, int8)

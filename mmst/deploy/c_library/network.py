@@ -9,6 +9,7 @@ from ...settings.checks import as_number
 from ...tickets import Ticket
 from ..channels import check_channels
 from ..export.deployed import preprocessing
+from ..export.images import swaps_colours
 from ..sparse import SparseModel
 from ..sparse.library import functions
 from ..sparse.steps import SEGMENTATION, list_steps
@@ -40,9 +41,11 @@ def encode_with_layers(ticket: Ticket, int8: bool = False) -> tuple[
     steps = list_steps(model.model, model.channels, Program(int8))
     settings = preprocessing(ticket)
     check_channels(ticket, steps.channels)
+    # The toolboxes load images so.
+    blue_first = steps.channels == 3 and not swaps_colours(settings)
     blob = steps.blob(model.settings.gap, settings.get('mean') or [0.],
-                      settings.get('std') or [1.], _wants_bgr(ticket, steps.channels),
-                      **_label_rules(steps.kind, model.model))
+                      settings.get('std') or [1.],
+                      blue_first, **_label_rules(steps.kind, model.model))
     kept = sum(int(t.count_nonzero()) for t in ticket.state_dict.values() if t.is_floating_point())
     found = dict(kind=steps.kind, channels=steps.channels, outputs=steps.outputs, kept=kept,
                  labels=steps.kind == SEGMENTATION and steps.outputs <= MOST_LABELS)
@@ -73,10 +76,3 @@ def score_of(share: Any) -> float:
     if not 0 < number < 1:
         return math.copysign(1e30, number - 0.5)
     return math.log(number / (1 - number))
-
-
-def _wants_bgr(ticket: Ticket, channels: int) -> bool:
-    """Return whether the network reads blue first: the toolboxes load images so."""
-    settings = ticket.model.get('data_preprocessor') or {}
-    turned = ('bgr_to_rgb', 'to_rgb', 'rgb_to_bgr')
-    return channels == 3 and bool(settings) and not any(settings.get(key) for key in turned)
