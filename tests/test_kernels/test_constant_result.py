@@ -84,10 +84,10 @@ assert ('torchvision' in sys.modules) == (task == 'cityscapes')
 print('torch._dynamo' in sys.modules)
 '''
 #: Files of the package that name torch's compiler, or what imports it: the setting ``compile``,
-#: exports to ONNX and ``torch.export``, and two that look whether it is there already.
+#: exports to ONNX and ``torch.export``, and three that look whether it is there already.
 NAMING = {'kernels/compiled.py', 'engine/hooks/fast_training_hook.py', 'engine/run/rewrap.py',
           'deploy/export/program.py', 'deploy/export/onnx_graph/model.py',
-          'deploy/sparse/images.py', 'models/unmodified.py'}
+          'deploy/sparse/images.py', 'models/unmodified.py', 'pruning/input_hessians.py'}
 COMPILER = ('torch._dynamo', 'torch._inductor', 'torch.compile', 'torch.export',
             'torch.onnx.export')
 

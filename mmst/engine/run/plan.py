@@ -58,6 +58,8 @@ class RunPlan:
     def check_every(self, key: str, every: int, first: int) -> None:
         """Refuse to act in every n-th iteration where masks are in force in other ones only.
 
+        A run with a mask in one iteration alone is a try-out, and is let through.
+
         Args:
             key (str): Of the setting.
             every (int): n; iterations count from 0.
@@ -68,7 +70,7 @@ class RunPlan:
         """
         total = self.steps if self.iterations is None else self.iterations
         begin = first * total // self.steps
-        if begin < total <= -(-begin // every) * every:
+        if begin + 1 < total <= -(-begin // every) * every:
             raise config_error(key, every, f'masks can be in force in iterations {begin} to '
                                f'{total - 1}, of which none is a multiple, so it would never act',
                                'set it to 2')
