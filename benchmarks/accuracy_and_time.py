@@ -136,6 +136,7 @@ def draw(rows: Sequence[Mapping[str, Any]], table: Mapping[str, Any]) -> bytes:
                 if where(row) is not None:
                     mark(axis, where(row), row, labels.index(row['kind']))
             axis.set_xscale('log')
+            label_with_numbers(axis.xaxis)
             axis.set_xlabel(title)
         axes[0].set_ylabel(f'{metric} (bars: range over seeds)')
         handles = [plt.Line2D([], [], linestyle='', marker=MARKERS[i], label=label,
@@ -145,6 +146,14 @@ def draw(rows: Sequence[Mapping[str, Any]], table: Mapping[str, Any]) -> bytes:
         picture = as_pictures(figure)['png']
         plt.close(figure)
     return picture
+
+
+def label_with_numbers(axis: Any) -> None:
+    """Label 1, 2 and 5 of each power of ten, as plain numbers: powers would overlap."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def mark(axis: Any, place: float, row: Mapping[str, Any], number: int) -> None:
