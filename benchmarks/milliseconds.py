@@ -1,6 +1,6 @@
 """Measures the errors of a table of times, and of searches for a target in milliseconds.
 
-    python benchmarks/milliseconds.py      # six minutes of one core
+    python benchmarks/milliseconds.py      # seven minutes of one core
 
 It measures a table of the supernet of the shipped ticket; predicts networks that are drawn alike,
 searched and pruned at random; then searches with ``target_ms`` for a ticket of 90%
@@ -45,7 +45,7 @@ CONFIG = 'configs/demo/street_p90.py'
 SPARSITY, SHARES = 0.9, (0.85, 0.75, 0.65)
 #: Networks that show the machine's pace, and the rounds of all that is timed but the table.
 PACERS, ROUNDS = 6, 40
-#: Each ticket is laid out in memory so many times; one place can be 3% slower than another.
+#: Each ticket is laid out in memory so many times: the place may matter.
 COPIES = 3
 
 
@@ -168,9 +168,10 @@ def markdown(record: dict) -> str:
         f'A table learnt from {record["networks"]} networks predicts {check["networks"]:.0f} '
         f'others, searched and pruned at random, with an error of {check["mean_error"]:.1%} in '
         f'the mean and {check["largest_error"]:.1%} at most; two halves of their calls differ by '
-        f'{check["repeat_error"]:.1%}. {PACERS} networks took {record["pace"][0] - 1:+.1%} longer '
-        f'after the table than before it, and {record["pace"][1] - 1:+.1%} longer at the end than '
-        'then: so much the machine itself has changed.', '',
+        f'{check["repeat_error"]:.1%}. The times of {PACERS} networks changed by '
+        f'{record["pace"][0] - 1:+.1%} while the table was measured, and by '
+        f'{record["pace"][1] - 1:+.1%} from then to the end: so much the machine itself has '
+        'changed.', '',
         f'Searches with `target_ms` for a ticket of {record["sparsity"]:.0%}, its mask drawn over '
         'the whole network or in each layer; weights and importances are random:', '',
         *as_table(['mask', 'target (ms)', 'predicted', 'off', 'measured', 'off',

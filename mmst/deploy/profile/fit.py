@@ -73,8 +73,7 @@ def fit_network(table: LatencyTable, works: Sequence[Mapping[str, Counts]],
                 wholes: Sequence[float]) -> LatencyTable:
     """Return the table with the times of networks beyond their modules.
 
-    Between the modules a network takes the longer the more blocks are left: each of them, and what
-    calls it, has to come into the processor's caches again.
+    Between the modules a network takes the longer the more blocks are left; each adds as much.
 
     Args:
         table (LatencyTable): Without it.

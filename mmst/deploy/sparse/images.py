@@ -93,7 +93,7 @@ def uncompiled_method(forward: Callable) -> Callable:
     """Return a method that torch.compile leaves alone, with its inner calls.
 
     torch.compiler.disable would import the compiler, which takes longer than loading a ticket. What
-    it makes is kept: to make it takes some 0.1 milliseconds.
+    it makes is kept for the next call.
     """
 
     @cache

@@ -143,7 +143,7 @@ class _Modules:
         self.passes = self._passes()
 
     def states(self) -> list[dict[str, Any]]:
-        """Return what each module holds now; to fetch it takes most of the time of a check."""
+        """Return what each module holds now; one call looks at it several times."""
         return list(map(vars, self.modules))
 
     def changed(self, states: list[dict[str, Any]]) -> bool:
