@@ -109,5 +109,5 @@ def test_the_task_of_the_snippet_can_be_built(base, tmp_path):
         assert type(METRICS.build(cfg.val_evaluator)).__name__ == 'MeanDistanceError'
 
 
-def test_a_criterion_of_the_page_is_a_criterion():
+def test_a_criterion_of_the_page_is_a_criterion(trained):
     assert issubclass(CRITERIA.get('relative_magnitude'), Criterion)
