@@ -42,8 +42,16 @@ def fill_row(row: Row, section: Section, records: Records) -> dict[str, Any]:
               for key, name, scale in section.metrics}
     return dict(label=row.label, run=row.run, seeds=[record['seed'] for record in records],
                 paper=dict(row.paper), metrics=scores, costs=costs(records),
+                processors={record['seed']: processor(record) for record in records},
                 classes_without_label=max(
                     (record.get('classes_without_label') or 0 for record in records), default=0))
+
+
+def processor(record: Mapping[str, Any]) -> str | None:
+    """Return the name of the GPU or else CPU that a run was computed by; None of an old record."""
+    found = record.get('machine') or {}
+    gpu = found.get('gpu', 'none')
+    return found.get('cpu') if gpu == 'none' else gpu
 
 
 def over_seeds(scores: Scores) -> dict[str, Any]:
@@ -74,7 +82,8 @@ def costs(records: Records) -> dict[str, Any]:
 def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a claim with its verdict, by the first metric of the table's section.
 
-    Scores over classes without a label do not compare: nothing is resolved by them.
+    Scores over classes without a label do not compare: nothing is resolved by them. ``unpaired``
+    are the seeds whose two runs are of different processors.
     """
     higher, lower = _row(sections, claim.higher), _row(sections, claim.lower)
     metric = next(iter(higher['metrics']))
@@ -87,7 +96,14 @@ def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str,
     return dict(text=claim.text, higher=claim.higher, lower=claim.lower, metric=metric,
                 verdict=found if sure or found == MISSING else OPEN,
                 ours=[row['metrics'][metric]['mean'] for row in (higher, lower)], paper=reported,
-                differences=paired)
+                differences=paired, unpaired=_unpaired(higher, lower))
+
+
+def _unpaired(higher: Any, lower: Any) -> list[int]:
+    """Return the seeds whose two runs are known to be of different processors."""
+    both = (row['processors'] for row in (higher, lower))
+    first, second = ({seed: name for seed, name in found.items() if name} for found in both)
+    return sorted(seed for seed in set(first) & set(second) if first[seed] != second[seed])
 
 
 def _by_seed(row: Any, metric: str) -> Scores:

@@ -25,6 +25,11 @@ counts with an IoU of 0, so the means over classes (mIoU) are too low, by more i
 another: until they are measured again with a head of the classes that occur, no ordering of them is
 resolved.'''
 
+UNPAIRED = '''\
+A star marks orderings in which the two runs of a seed were computed by different processors.
+Rounding differs between them, and with it the run after some steps, as by another seed: such
+differences vary like those of runs that have nothing in common.'''
+
 
 def write_results(table: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write the table and the figure into a folder, whole or not at all; returns the paths."""
@@ -53,8 +58,11 @@ def markdown(table: Mapping[str, Any]) -> str:
     for section in table['sections']:
         lines += ['', f'## {section["title"]}', '', *_section(section)]
     if table['claims']:
+        lines += ['', '## Orderings', '']
+        if any(claim['unpaired'] for claim in table['claims']):
+            lines += [UNPAIRED, '']
         header = ['ordering in the paper', 'metric', 'paper', 'ours', 'difference', 'verdict']
-        lines += ['', '## Orderings', '', *pipes(header, map(_claim, table['claims']))]
+        lines += pipes(header, map(_claim, table['claims']))
     return '\n'.join(lines) + '\n'
 
 
@@ -78,8 +86,8 @@ def _section(section: Mapping[str, Any]) -> list[str]:
 
 def _claim(claim: Mapping[str, Any]) -> list[str]:
     return [claim['text'], claim['metric'], ' > '.join(map(number, claim['paper'])),
-            ' vs '.join(map(number, claim['ours'])), difference(claim['differences']),
-            claim['verdict']]
+            ' vs '.join(map(number, claim['ours'])),
+            difference(claim['differences']) + ' \\*' * bool(claim['unpaired']), claim['verdict']]
 
 
 def pipes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

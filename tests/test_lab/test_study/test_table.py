@@ -8,7 +8,7 @@ import pytest
 from mmst.lab.study.claims import differences, verdict
 from mmst.lab.study.figure import write_figures
 from mmst.lab.study.spec import parse_study
-from mmst.lab.study.table import fill_claim, fill_table, over_seeds
+from mmst.lab.study.table import fill_claim, fill_table, over_seeds, processor
 from mmst.lab.study.write import markdown, tables
 
 
@@ -108,10 +108,30 @@ def test_figures_are_drawn_of_curves_rows_and_of_nothing(tmp_path):
 
 def test_scores_over_classes_without_a_label_resolve_nothing():
     rows = [dict(run=f'd.{run}', metrics=dict(m=over_seeds(by_seed([n] * 3))), paper={},
-                 classes_without_label=0) for run, n in (('dense', 9.), ('a', 9.), ('b', 1.))]
+                 classes_without_label=0, processors={})
+            for run, n in (('dense', 9.), ('a', 9.), ('b', 1.))]
     claim = SimpleNamespace(text='a above b', higher='d.a', lower='d.b')
     assert fill_claim(claim, [dict(rows=rows)])['verdict'] == 'holds'
     rows[2]['classes_without_label'] = 8
     assert fill_claim(claim, [dict(rows=rows)])['verdict'] == 'not resolved'
     rows[2]['metrics']['m'] = over_seeds({})
     assert fill_claim(claim, [dict(rows=rows)])['verdict'] == 'not run'
+
+
+def test_orderings_of_runs_by_different_processors_are_marked():
+    records = {key: dict(found, machine=dict(cpu='one', gpu='none')) for key, found
+               in RECORDS.items()}
+    assert '\\*' not in markdown(fill_table(study(), records, 'demo'))
+    records['0'] = dict(records['0'], machine=dict(cpu='two', gpu='none'))
+    records['2'] = dict(RECORDS['2'])  # an old record names none
+    table = fill_table(study(), records, 'demo')
+    assert [claim['unpaired'] for claim in table['claims']] == [[1], [1], []]
+    text = markdown(table)
+    assert '+25.00 (+20.00 to +30.00) \\* | holds |' in text
+    assert 'different processors' in text
+
+
+def test_a_run_on_a_gpu_is_the_gpus():
+    assert processor(dict(machine=dict(cpu='c', gpu='g'))) == 'g'
+    assert processor(dict(machine=dict(cpu='c', gpu='none'))) == 'c'
+    assert processor({}) is None
