@@ -96,10 +96,10 @@ def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str,
     return dict(text=claim.text, higher=claim.higher, lower=claim.lower, metric=metric,
                 verdict=found if sure or found == MISSING else OPEN,
                 ours=[row['metrics'][metric]['mean'] for row in (higher, lower)], paper=reported,
-                differences=paired, unpaired=_unpaired(higher, lower))
+                differences=paired, unpaired=_mixed_seeds(higher, lower))
 
 
-def _unpaired(higher: Any, lower: Any) -> list[int]:
+def _mixed_seeds(higher: Any, lower: Any) -> list[int]:
     """Return the seeds whose two runs are known to be of different processors."""
     both = (row['processors'] for row in (higher, lower))
     first, second = ({seed: name for seed, name in found.items() if name} for found in both)
