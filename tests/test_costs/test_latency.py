@@ -10,6 +10,7 @@ from sparse_nets import NarrowClassifier, needs_kernel, pruned
 
 from mmst.costs.latency.build import build_costs
 from mmst.costs.latency.table import Entry, LatencyTable
+from mmst.costs.latency.this_machine import processor_name
 from mmst.costs.latency.timed_allocation import build_allocation
 from mmst.costs.latency.work import kind_of, search_block_of, timed_modules, works_of
 from mmst.deploy.sparse import SparseModel
@@ -290,3 +291,18 @@ def test_errors_name_the_settings_of_the_class_that_asks():
                                    ('ms', 'none.json', 'scope')):
         with pytest.raises(ConfigError, match=rf'^Prune\.{key} = '):
             build_allocation(allocation, table, pruner)
+
+
+EPYC = 'processor\t: 0\ncpu family\t: 25\nmodel\t\t: {}\nmodel name\t: AMD EPYC\nstepping\t: 1\n\n'
+
+
+def test_two_generations_of_processors_behind_one_name_have_two_names():
+    names = [processor_name(EPYC.format(model) * 2) for model in (1, 17)]
+    assert names == ['AMD EPYC (family 25, model 1)', 'AMD EPYC (family 25, model 17)']
+
+
+@pytest.mark.parametrize('cpuinfo, name', [
+    ('', ''), ('processor\t: 0\nCPU implementer\t: 0x41\n', ''),
+    ('model name\t: ARMv7 Processor rev 4: x\n', 'ARMv7 Processor rev 4: x')])
+def test_a_processor_without_family_has_its_name_alone(cpuinfo, name):
+    assert processor_name(cpuinfo) == name
