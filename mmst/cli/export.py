@@ -24,6 +24,7 @@ from ..deploy.export.onnx_file import (
 from ..deploy.export.onnx_settings import OnnxSettings
 from ..deploy.export.program import check_program, export_program
 from ..deploy.open import check_shape, open_ticket
+from ..deploy.windows import warn_of_windows
 from ..errors import TicketError, config_error
 from ..settings.kept_inputs import keep_inputs
 from ..settings.shape import first_shape
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> None:
             difference = check_program(out, network, images)
     print(f'{out}: {osp.getsize(out):,} bytes; differs from PyTorch by {difference:.1e} of the '
           f'largest output, {len(images)} images of {shape[0]}x{shape[1]}')
+    warn_of_windows(network.model)
 
 
 def default_name(args: argparse.Namespace) -> str:

@@ -1,5 +1,5 @@
 """Makes of a head's scores what its toolbox predicts from them."""
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -43,8 +43,9 @@ def labels_pixels(model: nn.Module) -> bool:
 
 def slides(model: nn.Module) -> bool:
     """Return whether mmseg moves a window over pictures (``test_cfg.mode='slide'``)."""
-    settings = getattr(model, 'test_cfg', None) or {}
-    return labels_pixels(model) and settings.get('mode') == 'slide'
+    settings = getattr(model, 'test_cfg', None)
+    return (labels_pixels(model) and isinstance(settings, Mapping)
+            and settings.get('mode') == 'slide')
 
 
 def _label(model: Any, scores: Tensor, size: HW) -> NDArray[Any]:

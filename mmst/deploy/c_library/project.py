@@ -6,7 +6,8 @@ from ... import files
 from ...errors import config_error
 from ...tickets import Ticket
 from ..sparse.library import SOURCE
-from .network import encode
+from ..windows import warn_of_windows
+from .network import encode_with_layers
 from .readme import readme
 
 #: The library's own files.
@@ -18,6 +19,8 @@ WEIGHTS = 'weights.bin'
 
 def write_project(ticket: Ticket, folder: str | Path, int8: bool = False) -> dict[str, Any]:
     """Write sources, weights, build files, an example and a README.
+
+    A warning says so where the toolbox slides a window, which the library does not.
 
     Args:
         ticket (Ticket): Of a network for segmentation, key points or classification.
@@ -36,7 +39,7 @@ def write_project(ticket: Ticket, folder: str | Path, int8: bool = False) -> dic
     """
     folder = Path(folder)
     check_folder(folder)
-    data, found = encode(ticket, int8)
+    data, found, network, _ = encode_with_layers(ticket, int8)
     found['bytes'] = len(data)
     contents = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.is_file()}
     contents.update({path.name: path.read_bytes() for path in sorted(ENGINE.glob('*.h'))})
@@ -46,6 +49,7 @@ def write_project(ticket: Ticket, folder: str | Path, int8: bool = False) -> dic
                          for name in ('Makefile', 'CMakeLists.txt')})
     contents.update({WEIGHTS: data, 'README.md': readme(found).encode()})
     files.write_together({folder / name: content for name, content in contents.items()})
+    warn_of_windows(network)
     return found
 
 
