@@ -9,6 +9,9 @@ from torch import Tensor
 from .channels import COMPUTED, LIVE, Channels
 from .graph import Graph, Node, positions
 
+#: The size that pooling gives.
+POOLED = [1, 1]
+
 
 @dataclass
 class Part:
@@ -76,9 +79,15 @@ class Writer:
         return self.make('conv', name, x, tensors=dict(weight=weight, bias=zeros), **settings)
 
     def ones(self, level: int | list[int]) -> str:
-        """Return the one map of ones of a level's size."""
-        name = f'ones/{level}'
-        return name if name in self.new.nodes else self.make('ones', name, level=level)
+        """Return the one map of ones of a level's size, or of a fixed size."""
+        name = f'ones/{level}' if isinstance(level, int) else f'ones/{"x".join(map(str, level))}'
+        if name in self.new.nodes:
+            return name
+        if isinstance(level, int):
+            return self.make('ones', name, level=level)
+        if level == POOLED:  # no other operation makes a map of one pixel
+            return self.make('mean', name, self.ones(0))
+        return self.make('resize', name, self.ones(0), size=level)
 
     def keep_as_it_is(self, part: Part) -> None:
         """Let nothing be added to a part: several nodes read it."""
@@ -162,10 +171,7 @@ class Writer:
 
     def _zeros(self, name: str, index: list[int], label: str) -> Part:
         """Return zeros of the size of an old node."""
-        level = self.known.levels[name]
-        ones = self.ones(level if isinstance(level, int) else 0)
-        if not isinstance(level, int):
-            ones = self.make('resize', f'{label}/ones', ones, size=level)
+        ones = self.ones(self.known.levels[name])
         weight = torch.zeros(len(index), 1, 1, 1, dtype=self.dtype)
         return Part(self.conv(label, ones, weight), index)
 

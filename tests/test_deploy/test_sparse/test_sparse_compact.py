@@ -45,6 +45,10 @@ def test_compact_tickets_run_by_the_kernel(task, sparsity, multiple):
     assert sparse.blocks['sparse'] > 0 and not sparse.blocks['dense']
 
 
+def test_a_compact_ticket_without_a_live_channel_gives_its_constants():
+    assert_runs(compact(small_ticket('imagenet', 1.)))
+
+
 def test_all_paths_of_a_compact_ticket_run_by_the_kernel():
     ticket = small_ticket('cityscapes', 0.3, cut=0)
     sparse = assert_runs(compact(ticket))

@@ -1,4 +1,5 @@
 """Pools by global averages."""
+from ..writer import POOLED
 from .operation import Operation
 
 
@@ -7,7 +8,7 @@ class Mean(Operation):
     keeps_channels = passes_bias = True
 
     def level(self, node, before):
-        return [1, 1]
+        return list(POOLED)
 
     def run(self, inputs, settings, size):
         return inputs[0].mean((2, 3), keepdim=True)

@@ -134,6 +134,23 @@ def test_the_classification_neck(pool):
     assert difference(Chain(backbone, neck), network, 33, 21) < 1e-9
 
 
+@pytest.mark.parametrize('multiple', [1, 8])
+@pytest.mark.parametrize('live', [0, 1])
+def test_a_pool_of_one_live_channel_or_of_none(live, multiple):
+    backbone, _ = narrow_pair(neck=False, **SMALL)
+    neck = initialised(ClassificationNeck((4, 6), (6, 8), 10, expand_ratio=2, tokens=4))
+    neck = neck.double().eval()
+    neck.final.conv.weight.data[live:].zero_()
+    neck.final.bn.bias.data[:5] = 1.  # some of the others are positive constants
+    graph = compact_graph(backbone, neck, multiple)
+    assert any(node.op == 'image' for node in graph) == bool(live)
+    network = CompactNetwork.of(graph)
+    for size in ((33, 21), (64, 64), (5, 7)):
+        assert difference(Chain(backbone, neck), network, *size) < 1e-9
+    again = CompactNetwork.of(compact_graph(network, None, multiple))
+    assert again.architecture == network.architecture
+
+
 @pytest.mark.parametrize('multiple', [0, -1, 1.5, True, '8'])
 def test_multiples_that_are_none_are_refused(multiple):
     with pytest.raises(ConfigError, match=r'multiple = .* whole number'):
