@@ -33,7 +33,7 @@ runs += [dict(name=f'{d}.search', tool='train', options={'default_hooks.prune': 
 # S+P: one search is pruned at all ratios by all criteria.
 runs += [dict(name=f'{d}.sp_{c}_p{r}', tool='prune', ticket=f'{d}.search',
               arguments=dict(criterion=c, sparsity=r / 100))
-         for d in DATA for c in ('random', 'magnitude', 'gradient') for r in RATIOS]
+         for d in DATA for c in ('random', 'magnitude', 'gradient', 'obc') for r in RATIOS]
 # Two-in-one training.
 runs += [dict(name=f'{d}.{name}_p{r}', tool='train', options={
     'default_hooks.prune.sparsity': r / 100, 'default_hooks.prune.schedule': schedule,

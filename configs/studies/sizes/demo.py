@@ -38,6 +38,7 @@ options = {
         'model.neck.out_channels': 24, 'model.decode_head.in_channels': 24,
         'model.decode_head.channels': 24}}
 arguments = {
-    '*.sp_gradient_p??': dict(batches=10), '*_rt': dict(epochs=4), '*_init': dict(epochs=4),
+    '*.sp_gradient_p??': dict(batches=10), '*.sp_obc_p??': dict(batches=10),
+    '*_rt': dict(epochs=4), '*_init': dict(epochs=4),
     '*_lt': dict(epochs=4), '*_elt': dict(epochs=4), '*_llt': dict(epochs=4),
     '*.from_*': dict(epochs=6)}
