@@ -23,9 +23,10 @@ class Comparison:
     Attributes:
         path (str): The network's layer of logits.
         teacher_path (str): The teacher's.
-        kind (str): ``'kl'``: divergence of classes; ``'mse'``: squared error of heat maps.
+        kind (str): ``'kl'``: divergence of classes, of which one is right; ``'binary'``: of each
+            class by itself; ``'mse'``: squared error of heat maps.
         weight (float): Factor of the loss.
-        temperature (float): Of the softmax over classes.
+        temperature (float): Divides the logits.
         setting (Any): The user's teacher, for messages.
     """
     path: str
@@ -59,7 +60,8 @@ class Comparison:
             labels, ignored_class(model), student.shape[2:])
         if self.kind == 'mse':
             return self.weight * heat_map_error(student, wanted, counted)
-        return self.weight * divergence(student, wanted, self.temperature, counted)
+        return self.weight * divergence(student, wanted, self.temperature, counted,
+                                        binary=self.kind == 'binary')
 
 
 def rehearse_comparison(runner: Runner, comparison: Comparison, teacher: nn.Module,
@@ -89,12 +91,11 @@ def check_logits(student: Any, teacher: Any, path: str, kind: str) -> None:
         ConfigError: Naming the layer.
     """
     dims = (4, ) if kind == 'mse' else (2, 4)
-    least = 1 if kind == 'mse' else 2
     for output in (student, teacher):
-        if not isinstance(output, Tensor) or output.dim() not in dims or output.shape[1] < least:
+        if not isinstance(output, Tensor) or output.dim() not in dims or not output.shape[1]:
             found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             wanted = '(N, key points, H, W)' if kind == 'mse' else (
-                '(N, classes) or (N, classes, H, W) with two classes or more')
+                '(N, classes) or (N, classes, H, W)')
             raise config_error(_MODULE, path, f'its output is {found}, and the loss compares '
                                f'{wanted}', 'name the layer that gives the logits')
     if student.shape[:2] != teacher.shape[:2] or student.dim() != teacher.dim():

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from ...errors import config_error
 
+#: mmpretrain's base of heads that give an image several classes, or none.
+_MULTI_LABEL = 'MultiLabelClsHead'
 #: Layers of the toolboxes' heads, and the loss that compares their outputs.
 LAYERS = {'decode_head.conv_seg': 'kl', 'head.fc': 'kl', 'head.final_layer': 'mse'}
 
@@ -32,6 +34,16 @@ def find_layer(model: nn.Module, path: str | None, key: str) -> str:
                f'{type(model).__name__} has none of {", ".join(LAYERS)}')
     raise config_error(key, path, problem, 'name the layer that gives the logits, as '
                        'model.named_modules() does')
+
+
+def loss_of_logits(model: nn.Module, path: str) -> str:
+    """Return the kind of :class:`~mmst.engine.distillation.comparison.Comparison` that suits a
+    network's layer of logits.
+    """
+    head = getattr(model, 'head', None)
+    if any(kind.__name__ == _MULTI_LABEL for kind in type(head).__mro__):
+        return 'binary'
+    return LAYERS.get(path, 'kl')
 
 
 class Logits:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def divergence(student: Tensor, teacher: Tensor, temperature: float,
-               counted: Tensor | None = None) -> Tensor:
+               counted: Tensor | None = None, binary: bool = False) -> Tensor:
     """Return the mean Kullback-Leibler divergence of the student's classes from the teacher's.
 
     It is multiplied by the temperature's square, so that its gradients keep their size whatever
@@ -18,11 +18,13 @@ def divergence(student: Tensor, teacher: Tensor, temperature: float,
         temperature (float): Divides both logits.
         counted (Tensor, optional): Weight of each position, of shape (N, H, W); the mean is over
             these weights. Defaults to 1 everywhere.
+        binary (bool): Whether each class is there or not whatever the others are, as of multi-label
+            heads: the divergences of their sigmoids are summed. Defaults to False.
 
     Returns:
         Tensor: A number in float32; 0 where no position counts.
     """
-    likely, wanted = (F.log_softmax(_of_classes(logits.float()) / temperature, 1)
+    likely, wanted = (_log_shares(logits.float() / temperature, binary)
                       for logits in (student, teacher))
     each = F.kl_div(likely, wanted, reduction='none', log_target=True).sum(1)
     return temperature**2 * _mean(each, counted)
@@ -59,11 +61,14 @@ def resize(teacher: Tensor, student: Tensor) -> Tensor:
     return F.interpolate(teacher, student.shape[2:], mode='bilinear', align_corners=False)
 
 
-def _of_classes(logits: Tensor) -> Tensor:
-    """Return logits of at least two classes; those of one alone would always be equal."""
-    if logits.shape[1] > 1:
-        return logits
-    return torch.cat([torch.zeros_like(logits), logits], 1)
+def _log_shares(logits: Tensor, binary: bool) -> Tensor:
+    """Return logarithms of what classes share among them or, of each by itself, of yes and no.
+
+    The softmax of one class alone would always be 1.
+    """
+    if binary or logits.shape[1] == 1:
+        return F.logsigmoid(torch.cat([logits, -logits], 1))
+    return F.log_softmax(logits, 1)
 
 
 def _mean(values: Tensor, weights: Tensor | None) -> Tensor:

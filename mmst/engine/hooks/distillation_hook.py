@@ -10,7 +10,7 @@ from ...registry import HOOKS
 from ...settings.checks import check_choice, check_number
 from ..distillation.comparison import Comparison, check_layers, rehearse_comparison
 from ..distillation.dense_average import TEACHER, DenseAverage
-from ..distillation.logits import LAYERS, Logits, find_layer
+from ..distillation.logits import Logits, find_layer, loss_of_logits
 from ..distillation.teacher_file import check_teacher, load_teacher
 from ..run.events import events
 from ..run.plan import RunPlan
@@ -21,7 +21,7 @@ from .interval_hook import IntervalHook
 from .mask_hook import MaskHook
 from .prune_hook import PruneHook
 
-_LOSSES = ('auto', 'kl', 'mse')
+_LOSSES = ('auto', 'kl', 'binary', 'mse')
 _MODULE = 'DistillationHook.module'
 
 
@@ -42,13 +42,15 @@ class DistillationHook(IntervalHook):
             of which a ticket needs no ``config``; ``module`` in it names its layer of logits where
             that differs. Defaults to ``'own'``.
         weight (float): Factor of the loss. Defaults to 1.
-        temperature (float): Of the softmax over classes. Defaults to 2.
+        temperature (float): Of the softmax over classes, or of their sigmoids. Defaults to 2.
         every (int): The teacher looks at every second, third, … iteration. Defaults to 2.
         module (str, optional): Path of the layer that gives the logits. Defaults to the last one
             of the heads of mmsegmentation, mmpretrain and mmpose.
         loss (str): ``'kl'``: the Kullback-Leibler divergence of classes, of each pixel that has a
-            label; ``'mse'``: the mean squared error of heat maps; ``'auto'``: the second for
-            mmpose's heat maps, else the first. Defaults to ``'auto'``.
+            label; ``'binary'``: the sum of each class's own divergence, where an image may have
+            several classes; ``'mse'``: the mean squared error of heat maps; ``'auto'``: the second
+            for mmpretrain's multi-label heads, the third for mmpose's heat maps, else the first.
+            Defaults to ``'auto'``.
     """
     priority = 68  # before a search changes the network that is averaged
 
@@ -87,7 +89,7 @@ class DistillationHook(IntervalHook):
             teacher_path = find_layer(self.given, named, 'DistillationHook.teacher.module')
             check_layers(plan.model.get_submodule(self.path),
                          self.given.get_submodule(teacher_path))
-        kind = LAYERS.get(self.path, 'kl') if self.loss == 'auto' else self.loss
+        kind = loss_of_logits(plan.model, self.path) if self.loss == 'auto' else self.loss
         self.comparison = Comparison(self.path, teacher_path, kind, self.weight, self.temperature,
                                      self.settings or 'own')
         prune = find_hook(plan, PruneHook)

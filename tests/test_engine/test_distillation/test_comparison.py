@@ -106,3 +106,16 @@ def test_pixels_without_a_label_do_not_count(kind):
 def test_a_teacher_of_other_classes_is_refused_by_its_key():
     with pytest.raises(ConfigError, match=r'^DistillationHook\.teacher = .*same classes'):
         compare(Net(), Net(classes=4))
+
+
+def test_heads_of_one_channel_are_compared():
+    torch.manual_seed(0)
+    assert compare(Net(classes=1), Net(classes=1)) > 0
+
+
+def test_each_class_of_a_binary_comparison_counts_by_itself():
+    student = Net()
+    teacher = copy.deepcopy(student)
+    with torch.no_grad():
+        teacher.last.bias += 1
+    assert compare(student, teacher) < 1e-6 < compare(student, teacher, 'binary')

@@ -29,6 +29,16 @@ def test_a_single_logit_is_that_of_a_sigmoid(shape):
     torch.testing.assert_close(divergence(student, teacher, 2.), 4 * expected)
 
 
+@pytest.mark.parametrize('shape', [(3, 4), (2, 3, 4, 5)])
+def test_binary_divergence_is_the_sum_over_classes_of_that_of_each_alone(shape):
+    student, teacher = logits(*shape), logits(*shape, seed=1)
+    alone = sum(divergence(student[:, [i]], teacher[:, [i]], 2) for i in range(shape[1]))
+    torch.testing.assert_close(divergence(student, teacher, 2, binary=True), alone)
+    # Logits that all move alike are other sigmoids, though the same softmax.
+    assert divergence(student, student + 1, 2) < 1e-6
+    assert divergence(student, student + 1, 2, binary=True) > 0.1
+
+
 def test_pixels_without_a_label_change_nothing():
     student, teacher = logits(1, 3, 2, 2), logits(1, 3, 2, 2, seed=1)
     counted = torch.tensor([[[1., 0.], [1., 1.]]])
