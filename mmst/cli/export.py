@@ -26,29 +26,32 @@ from ..deploy.export.program import check_program, export_program
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.windows import warn_of_windows
 from ..errors import TicketError, config_error
-from ..settings.kept_inputs import keep_inputs
 from ..settings.shape import first_shape
 from ..tickets import Ticket
 from ..tickets.digest import digest
 from ..tickets.plain_data import as_plain_data
 from .arguments.export import ENDINGS, UNUSED
+from .levels import named_by_level, ticket_at
+from .run_summary import Summary
 from .waiting import waiting
+
+#: Formats of tickets that hold all levels of a family, and of all tickets.
+HOLD_LEVELS = ('safetensors', 'pth')
+TICKETS = (*HOLD_LEVELS, 'sparse')
 
 
 def run(args: argparse.Namespace) -> None:
     """Write, check, say how well they agree."""
     check(args)
-    ticket = at_level(open_ticket(args.ticket), args)
-    out = args.out or default_name(args)
-    keep_inputs('--out', out, args.ticket)
+    ticket, out = open_ticket(args.ticket), args.out
+    if args.level is not None or args.format not in HOLD_LEVELS:
+        ticket = ticket_at(ticket, args.ticket, args.level)
     if args.format == 'c':
         write_c(ticket, out, args.int8)
         return
     files.replaceable(out)
-    if args.format == 'sparse':
-        return write_sparse(ticket, out, args.int8)
-    if args.format in ('safetensors', 'pth'):
-        return write_ticket(ticket, args.format, out)
+    if args.format in TICKETS:
+        return write_with_summary(ticket, args)
     shape = first_shape(check_shape(args.shape), ticket.meta.get('input_shape'))
     with waiting(f'writing {out}; a whole network takes minutes', progress=(steps := Steps()).last):
         if args.format == 'onnx':
@@ -64,36 +67,9 @@ def run(args: argparse.Namespace) -> None:
     warn_of_windows(network.model)
 
 
-def default_name(args: argparse.Namespace) -> str:
+def default_out(args: argparse.Namespace) -> str:
     """Return the path beside the ticket, which names the level that is asked for."""
-    level = '' if args.level is None else f'_{args.level:.9g}'  # apart by more than that
-    return f'{args.stem}{level}{ENDINGS[args.format]}'
-
-
-def at_level(ticket: Ticket, args: argparse.Namespace) -> Ticket:
-    """Return the ticket of ``--level``; a family itself where the format holds all levels.
-
-    Raises:
-        ConfigError: There is no such level.
-    """
-    if args.level is None and (ticket.family is None or args.format in ('safetensors', 'pth')):
-        return ticket
-    if ticket.family is None:
-        raise config_error('--level', args.level, 'the ticket has one level', 'omit it, or give '
-                           'the family.pth of a run with PruneHook(family=...)')
-    known = ticket.family.levels
-    if args.level is None:
-        print(f'{args.ticket} has the levels {", ".join(f"{level:g}" for level in known)}: '
-              f'{known[0]:g} is written; --level gives another')
-        return ticket.at(known[0])
-    if not any(abs(level - args.level) <= 1e-9 for level in known):  # nan is none of them
-        raise config_error('--level', args.level, 'there is no such level',
-                           f'use one of {", ".join(f"{level:g}" for level in known)}')
-    found = ticket.at(args.level)
-    if abs(found.sparsity - args.level) > 0.005:
-        print(f'the level {args.level:g} prunes {found.sparsity:.1%} of the weights that the last '
-              'search has left')
-    return found
+    return named_by_level(args.stem, args.level) + ENDINGS[args.format]
 
 
 class Steps:
@@ -160,6 +136,18 @@ def check(args: argparse.Namespace) -> None:
                            f'add --opset {ATTENTION_OPSET}')
 
 
+def write_with_summary(ticket: Ticket, args: argparse.Namespace) -> None:
+    """Write a ticket and, next to it, what its run has told of it."""
+    # Weights of eight bits have metrics of their own, which nobody has measured.
+    summary = None if args.int8 else Summary.for_output(args.ticket, args.out, args.level)
+    if args.format == 'sparse':
+        write_sparse(ticket, args.out, args.int8)
+    else:
+        write_ticket(ticket, args.format, args.out)
+    if summary is not None:
+        summary.write(ticket)
+
+
 def write_ticket(ticket: Ticket, form: str, out: str) -> None:
     """Write the ticket itself, and make sure that the file gives all of it.
 
@@ -171,12 +159,15 @@ def write_ticket(ticket: Ticket, form: str, out: str) -> None:
         raise config_error('--out', out, f'--format {form} writes files of that ending only',
                            f'give a name that ends in {ending}')
     ticket.save(out)
-    again = Ticket.load(out)
-    if digest([again.model, dict(again.state_dict), dict(again.mask), again.meta]) != digest(
-            [as_plain_data(ticket.model), dict(ticket.state_dict), dict(ticket.mask),
-             as_plain_data(ticket.meta)]):
+    if _digest(Ticket.load(out)) != _digest(ticket):
         raise TicketError(f'{out} does not give the same ticket. Remedy: report this.')
     print(f'{out}: {osp.getsize(out):,} bytes; the same ticket')
+
+
+def _digest(ticket: Ticket) -> str:
+    family = None if ticket.family is None else ticket.family.to_content()
+    return digest([as_plain_data(ticket.model), dict(ticket.state_dict), dict(ticket.mask),
+                   as_plain_data(ticket.meta), family])
 
 
 def write_sparse(ticket: Ticket, out: str, int8: bool) -> None:

@@ -4,6 +4,7 @@ import os
 import os.path as osp
 import stat
 import tempfile
+from types import ModuleType
 
 from ..errors import config_error
 from ..settings.kept_inputs import keep_inputs
@@ -43,9 +44,20 @@ def check_given_outputs(args: argparse.Namespace, parser: argparse.ArgumentParse
             _check('--name', osp.join(folder, name + ending), 'file')
 
 
+def name_output(args: argparse.Namespace, module: ModuleType) -> None:
+    """Give ``--out`` the default of a subcommand that has one (``default_out``); called once names
+    of tickets are paths.
+    """
+    find = getattr(module, 'default_out', None)
+    if find is not None and not args.out:
+        args.out = find(args)
+
+
 def check_kept_inputs(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse an ``--out`` that is a file which the subcommand reads; called once names of tickets
-    are paths.
+    are paths, and outputs have theirs.
+
+    Subcommands themselves look after outputs that a config names, and after folders.
 
     Raises:
         ConfigError: Naming the argument.

@@ -20,7 +20,7 @@ from ..settings.config_path import find_config
 from ..version import __version__
 from .given_files import check_given_files
 from .given_numbers import check_given_numbers
-from .given_outputs import check_given_outputs, check_kept_inputs
+from .given_outputs import check_given_outputs, check_kept_inputs, name_output
 from .given_words import check_given_words
 from .parser import Parser
 
@@ -143,6 +143,7 @@ def call(name: str, words: Sequence[str], prog: str) -> int:
     def action() -> int | None:
         complete(args, parser)
         find_named(args, name)
+        name_output(args, module)
         check_kept_inputs(args, parser)
         return module.run(args)
 

@@ -25,8 +25,10 @@ def run(args: argparse.Namespace) -> None:
     criterion = build_registered(
         CRITERIA, '--criterion', {**named, **(args.criterion_options or {})},
         seed=args.seed, batches=args.batches)
-    out = args.out or osp.join(cfg.work_dir, 'ticket.pth')
-    keep_inputs('--out' if args.out else '--work-dir', out, args.file)
+    out = args.out
+    if not out:
+        out = osp.join(cfg.work_dir, 'ticket.pth')
+        keep_inputs('--work-dir', out, args.file)
     ticket = offline.open_file(cfg, args.file)
     launcher.start_processes(cfg)
     runner = offline.open_runner(cfg, ticket)

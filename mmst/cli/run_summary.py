@@ -1,10 +1,14 @@
-"""Reads what a run, or a shared folder, says of a ticket in the ``.json`` of its name."""
+"""Reads what a run, or a shared folder, says of a ticket in the ``.json`` of its name, and hands it
+on to tickets that are made of it.
+"""
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import files
 from ..errors import TicketError
+from ..settings.kept_inputs import is_same, keep_inputs
 from ..settings.shape import first_shape
 from ..tickets import Ticket, summarize
 
@@ -12,6 +16,42 @@ from ..tickets import Ticket, summarize
 def summary_of(path: str | Path) -> Path:
     """Return where a run, or a shared folder, keeps the summary of a ticket."""
     return Path(path).with_suffix('.json')
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Holds where the facts of a ticket come from that is made of another, and where they go to.
+
+    Attributes:
+        source (str): The ticket that it is made of, which has a summary.
+        path (Path): The ``.json`` to write.
+        level (float, optional): Of a family: the level that it is.
+    """
+    source: str
+    path: Path
+    level: float | None = None
+
+    @classmethod
+    def for_output(cls, source: str, out: str, level: float | None = None) -> 'Summary | None':
+        """Return the summary that goes with a file; None where no run has told anything, or the
+        one that is there holds for it as well. To be called before work.
+
+        Raises:
+            ConfigError: It would take the place of the summary of all levels.
+        """
+        own, path = summary_of(source), summary_of(out)
+        if level is not None:
+            keep_inputs('--out', path, own)
+        wanted = own.is_file() and not is_same(own, path)
+        return cls(source, path, level) if wanted else None
+
+    def write(self, ticket: Ticket) -> None:
+        """Write the costs of the ticket, and the metrics that its run has measured."""
+        facts = known_facts(self.source, ticket)
+        if self.level is not None:
+            facts['metrics'] = level_metrics(self.source).get(self.level, {})
+        files.write_bytes(self.path, files.to_json(facts).encode())
+        print(f'{self.path}: its costs and metrics')
 
 
 def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:

@@ -16,12 +16,13 @@ def keep_inputs(key: str, out: str | Path, *inputs: str | Path | None) -> None:
     Raises:
         ConfigError: ``out`` is one of them.
     """
-    if any(path is not None and _same(out, path) for path in inputs):
+    if any(path is not None and is_same(out, path) for path in inputs):
         raise config_error(key, str(out), 'is the file that is read, and would be lost',
                            f'give another path as {key}')
 
 
-def _same(one: str | Path, other: str | Path) -> bool:
+def is_same(one: str | Path, other: str | Path) -> bool:
+    """Return whether two paths lead to one file, which is there."""
     try:
         return os.path.isfile(one) and os.path.samefile(one, other)
     except (OSError, ValueError):  # One of them is not there, or is no path.

@@ -1,4 +1,6 @@
-"""mmst export of one level of a family."""
+"""mmst export and mmst compact of one level of a family."""
+import json
+
 import pytest
 import torch
 from deploy_tickets import small_ticket, with_levels
@@ -27,6 +29,66 @@ def test_a_level_is_written_as_an_ordinary_ticket(path, tmp_path, form, ending):
     assert found.family is None and found.sparsity == pytest.approx(0.8, abs=0.01)
     assert all(torch.equal(found.state_dict[name], value)
                for name, value in wanted.state_dict.items())
+
+
+@pytest.fixture
+def told(path, tmp_path, monkeypatch):
+    """A copy with what its run has told, in the current folder."""
+    rows = [dict(level=level, sparsity=level, metrics=dict(mIoU=metric))
+            for level, metric in ((0.5, 40.), (0.8, 30.), (0.9, None))]
+    (tmp_path / 'family.json').write_text(json.dumps(dict(metrics=rows[0]['metrics'], levels=rows)))
+    (tmp_path / 'family.pth').write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(words):
+    name, *rest = words.split()
+    return load_tool(name).main(rest)
+
+
+@pytest.mark.parametrize('form', ['pth', 'safetensors', 'sparse'])
+def test_a_level_has_its_costs_and_metrics_next_to_it(told, form, capsys):
+    assert run(f'export family.pth --format {form} --level 0.8') == 0
+    assert 'family_0.8.json' in capsys.readouterr().out
+    facts = json.loads((told / 'family_0.8.json').read_text())
+    assert facts['metrics'] == dict(mIoU=30.) and 'levels' not in facts
+    assert facts['sparsity'] == pytest.approx(0.8, abs=0.01)
+    assert facts['params']['sparse'] < 0.5 * facts['params']['searched']
+    assert run(f'share family_0.8.{form} -o shared --no-timing') == 0
+    assert '| mIoU | 30 |' in (told / 'shared' / 'README.md').read_text()
+
+
+def test_a_ticket_keeps_its_metrics_under_another_name(told):
+    assert run('export family.pth --format safetensors -o all.safetensors') == 0
+    facts = json.loads((told / 'all.json').read_text())
+    assert facts['metrics'] == dict(mIoU=40.)
+    assert [row['metrics'] for row in facts['levels']] == [dict(mIoU=40.), dict(mIoU=30.), {}]
+
+
+def test_the_summary_of_all_levels_stays_that_of_all(told, capsys):
+    before = (told / 'family.json').read_bytes()
+    assert run('export family.pth --format safetensors') == 0
+    assert run('export family.pth --format safetensors --level 0.8 -o family.safetensors') == 2
+    assert "--out = 'family.json': is the file that is read" in capsys.readouterr().err
+    assert (told / 'family.json').read_bytes() == before
+    assert open_ticket('family.safetensors').family is not None
+
+
+def test_weights_of_eight_bits_have_no_metrics_of_others(told):
+    assert run('export family.pth --format sparse --level 0.8 --int8') == 0
+    assert not (told / 'family_0.8.json').exists()
+
+
+def test_one_level_is_compacted_under_its_name(told, capsys):
+    assert run('compact family.pth --level 0.8') == 0
+    kept = [sum(int(value.count_nonzero()) for value in ticket.state_dict.values())
+            for ticket in (open_ticket('family_0.8_compact.pth'), open_ticket('family.pth').at(0.8))]
+    assert kept[0] <= kept[1]
+    facts = json.loads((told / 'family_0.8_compact.json').read_text())
+    assert facts['metrics'] == dict(mIoU=30.)
+    assert run('compact family.pth') == 0
+    assert 'the levels 0.5, 0.8, 0.9: 0.5 is written' in capsys.readouterr().out
 
 
 def test_without_a_level_all_are_written_where_the_format_holds_them(path, tmp_path, capsys):
