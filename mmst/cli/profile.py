@@ -9,6 +9,7 @@ from torch import nn
 
 from .. import files
 from ..costs.latency.table import LatencyTable
+from ..deploy.channels import channels_of
 from ..deploy.compact import is_compact
 from ..deploy.open import check_shape, open_ticket
 from ..deploy.profile import measure_network, profile
@@ -86,11 +87,13 @@ def open_checked(path: str) -> Ticket:
 
     Raises:
         ConfigError: It is a compact one.
+        TicketError: Its images cannot be normalised.
     """
     ticket = open_ticket(path)
     if is_compact(ticket):
         raise config_error('TICKET', path, 'it is compact, and its search blocks are taken apart',
                            'give the ticket that it was made of')
+    channels_of(ticket, ticket.build())
     return ticket
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ..costs.cost import image_channels
+from ..deploy.channels import channels_of
 from ..deploy.open import open_ticket
 from ..errors import config_error
 from ..lab.demo.speed import attempt, milliseconds, sparse_engine
@@ -27,9 +27,10 @@ def run(args: argparse.Namespace) -> None:
         for name in FOLDER_FILES:
             keep_inputs('--out', Path(args.out, name), args.ticket, summary_of(args.ticket))
     ticket = open_ticket(args.ticket)
+    channels = channels_of(ticket, ticket.build())  # nobody could use one that contradicts itself
     facts = known_facts(args.ticket, ticket)
     if not args.no_timing:
-        facts.update(measure_speed(ticket, facts['input_shape']))
+        facts.update(measure_speed(ticket, facts['input_shape'], channels))
     if args.out:
         ticket.save_pretrained(args.out, facts)
         print(f'{args.out}: ticket.safetensors, ticket.json and README.md; to load it:\n  '
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     print(f'{address}; to load it:\n  mmst.load({"hf:" + args.to.removeprefix("hf:")!r})')
 
 
-def measure_speed(ticket: Ticket, shape: tuple[int, int]) -> dict[str, Any]:
+def measure_speed(ticket: Ticket, shape: tuple[int, int], channels: int) -> dict[str, Any]:
     """Return milliseconds of the sparse engine and of torch, and the machine; none where the engine
     has no use for the network.
     """
@@ -50,7 +51,7 @@ def measure_speed(ticket: Ticket, shape: tuple[int, int]) -> dict[str, Any]:
         print(f'no milliseconds: {problem}')
         return {}
     network = ticket.build()
-    image = torch.zeros(1, image_channels(network), *shape)
+    image = torch.zeros(1, channels, *shape)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

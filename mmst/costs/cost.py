@@ -10,6 +10,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from ..errors import config_error
 from ..models.hrnas.attention import Attention
 from ..search.units import offers_units
 from .mac_counter import MacCounter
@@ -159,12 +160,35 @@ def image_channels(model: nn.Module) -> int:
     mean = getattr(getattr(model, 'data_preprocessor', None), 'mean', None)
     if isinstance(mean, Tensor) and mean.numel() > 1:
         return mean.numel()
+    return _channels_of_first(model) or 3
+
+
+def check_normalised(model: nn.Module) -> None:
+    """Refuse a network whose images have another count of means or deviations than of channels.
+
+    To be called where it cannot run: of networks that can, the first convolution may be another one
+    than that of the image.
+
+    Raises:
+        ConfigError: Naming the numbers.
+    """
+    channels = _channels_of_first(model)
+    for key in ('mean', 'std'):
+        numbers = getattr(getattr(model, 'data_preprocessor', None), key, None)
+        if channels and isinstance(numbers, Tensor) and numbers.numel() not in (1, channels):
+            raise config_error(
+                f'data_preprocessor.{key}', f'{numbers.numel()} numbers', 'the network takes images '
+                f'of {channels} channels', 'train with one for each channel, or with one for all')
+
+
+def _channels_of_first(model: nn.Module) -> int | None:
+    """Return channels of the input of the first convolution; None where there is none."""
     for module in model.modules():
         if type(module).__name__ == 'Focus':
-            return image_channels(module.get_submodule('conv')) // 4
+            return (_channels_of_first(module.get_submodule('conv')) or 0) // 4
         if isinstance(module, nn.Conv2d):
             return module.in_channels
-    return 3
+    return None
 
 
 def _run_once(twin: nn.Module, input_shape: HW) -> None:

@@ -28,6 +28,7 @@ def check_channels(ticket: Ticket, channels: int) -> None:
     settings = preprocessing(ticket)
     for key in ('mean', 'std'):
         if len(settings.get(key) or [0.]) not in (1, channels):
-            raise TicketError(f'its data_preprocessor.{key} has {len(settings[key])} numbers, and '
-                              f'the network takes {channels} channels. Remedy: train with '
-                              'one for each channel, or with one for all.')
+            raise TicketError(
+                f'{ticket.source or "the ticket"}: its data_preprocessor.{key} has '
+                f'{len(settings[key])} numbers, and the network takes {channels} channels. Remedy: '
+                'train with one for each channel, or with one for all.')

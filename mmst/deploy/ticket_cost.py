@@ -7,7 +7,7 @@ from typing import Any, cast
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from ..costs.cost import CANNOT_RUN, LayerCost, layer_costs, total
+from ..costs.cost import CANNOT_RUN, LayerCost, check_normalised, layer_costs, total
 from ..costs.memory import peak_activations
 from ..costs.table import cell, render
 from ..errors import config_error
@@ -132,6 +132,7 @@ def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None,
         return NetworkCost(layer_costs(model, input_shape, mask),
                            peak_activations(model, input_shape))
     except CANNOT_RUN as error:
+        check_normalised(model)
         line = ' '.join(str(error).split())[:150]
         raise config_error(key, tuple(input_shape), f'the network cannot take it ({line})',
                            'give --shape, height and width in pixels, e.g. 512 1024') from None

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from ..costs.cost import CANNOT_RUN, layer_costs, total
+from ..costs.cost import CANNOT_RUN, check_normalised, layer_costs, total
 from ..errors import TicketError, one_line
 from ..models.hrnas.widths import searched_parts
 from ..pruning.mask import Mask
@@ -47,12 +47,14 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
 
     Raises:
         TicketError: The network cannot be built, or takes no images of that size.
+        ConfigError: It takes images of other channels than its means are of.
     """
     height, width = input_shape
     network = ticket.build()
     try:
         costs = total(layer_costs(network, (height, width), ticket.mask))
     except CANNOT_RUN as error:
+        check_normalised(network)
         raise TicketError(f'the network of the ticket takes no images of {height}x{width}: '
                           f'{one_line(error, 150)}. Remedy: take the ticket from the training run '
                           'again.') from error

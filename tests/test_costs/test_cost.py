@@ -8,7 +8,8 @@ from small_nets import NarrowModel, cut_at_random, input_image, narrow_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmst.costs.cost import feature_sizes, image_channels, layer_costs, total
+from mmst.costs.cost import check_normalised, feature_sizes, image_channels, layer_costs, total
+from mmst.errors import ConfigError
 from mmst.models import SearchBlock, search_blocks
 from mmst.models.hrnas.attention import Attention
 
@@ -156,6 +157,17 @@ class Recurrent(nn.Module):
 
     def forward(self, x):
         return self.lstm(x.flatten(1, 2))[0]
+
+
+@pytest.mark.parametrize('mean, fits', [([1.] * 12, True), ([1.], True), ([1.] * 3, False)])
+def test_means_are_one_for_all_channels_or_one_for_each(mean, fits):
+    model = nn.Sequential(nn.Conv2d(12, 4, 1))
+    model.data_preprocessor = nn.Module()
+    model.data_preprocessor.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1))
+    if fits:
+        return check_normalised(model)
+    with pytest.raises(ConfigError, match='3 numbers.*of 12 channels'):
+        check_normalised(model)
 
 
 @pytest.mark.parametrize('mean, channels', [([1., 2., 3.], 3), ([1.], 12)])
