@@ -10,6 +10,7 @@ from ..pruning.scope import check_scope
 from ..registry import CRITERIA
 from ..settings.checks import check_number
 from ..settings.kept_inputs import keep_inputs
+from .run_summary import summary_of
 
 
 def run(args: argparse.Namespace) -> None:
@@ -25,10 +26,11 @@ def run(args: argparse.Namespace) -> None:
     criterion = build_registered(
         CRITERIA, '--criterion', {**named, **(args.criterion_options or {})},
         seed=args.seed, batches=args.batches)
-    out = args.out
+    out, key = args.out, '--out'
     if not out:
-        out = osp.join(cfg.work_dir, 'ticket.pth')
-        keep_inputs('--work-dir', out, args.file)
+        out, key = osp.join(cfg.work_dir, 'ticket.pth'), '--work-dir'
+        keep_inputs(key, out, args.file)
+    keep_inputs(key, summary_of(out), summary_of(args.file))
     ticket = offline.open_file(cfg, args.file)
     launcher.start_processes(cfg)
     runner = offline.open_runner(cfg, ticket)

@@ -13,6 +13,7 @@ from ..lab.machine import machine
 from ..settings.kept_inputs import keep_inputs
 from ..tickets import Ticket
 from ..tickets.hub import FILES as FOLDER_FILES
+from ..tickets.hub import keep_readme
 from .run_summary import known_facts, summary_of
 from .waiting import waiting
 
@@ -24,6 +25,7 @@ def run(args: argparse.Namespace) -> None:
             raise config_error(f'--{name}', getattr(args, name), 'has no effect with --out',
                                'omit it')
     if args.out:
+        keep_readme(args.out)
         for name in FOLDER_FILES:
             keep_inputs('--out', Path(args.out, name), args.ticket, summary_of(args.ticket))
     ticket = open_ticket(args.ticket)

@@ -22,6 +22,7 @@ from ..engine.build import build_runner
 from ..engine.offline import check_test
 from ..engine.run import launcher
 from ..engine.run.command_line import configure
+from ..engine.run.metrics import scalar_metrics
 from ..engine.run.runner_views import unwrap
 from ..engine.run.start_file import is_ticket, read
 from ..engine.run.writable import check_writable
@@ -112,7 +113,7 @@ def evaluate_checkpoint(args, content=None) -> None:
         if args.int8 and not round_weights(model):
             raise config_error('--int8', True, 'no layer of the network runs by the sparse kernel',
                                'omit it')
-    metrics = {key: float(value) for key, value in runner.test().items()}
+    metrics = scalar_metrics(runner.test())
     if args.kernel is None:
         check_zeros(unwrap(runner), mask, args.checkpoint)
     if is_main_process():

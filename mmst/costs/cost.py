@@ -177,8 +177,9 @@ def check_normalised(model: nn.Module) -> None:
         numbers = getattr(getattr(model, 'data_preprocessor', None), key, None)
         if channels and isinstance(numbers, Tensor) and numbers.numel() not in (1, channels):
             raise config_error(
-                f'data_preprocessor.{key}', f'{numbers.numel()} numbers', 'the network takes images '
-                f'of {channels} channels', 'train with one for each channel, or with one for all')
+                f'data_preprocessor.{key}', f'{numbers.numel()} numbers', 'the network takes '
+                f'images of {channels} channels', 'train with one for each channel, or with one '
+                'for all')
 
 
 def _channels_of_first(model: nn.Module) -> int | None:

@@ -35,6 +35,7 @@ from .data import check_data
 from .explain import Places, explaining
 from .hooks.labels_hook import LabelsHook, without_label
 from .run.batches import criterion_gradients, show_inputs, training_batches
+from .run.metrics import scalar_metrics
 from .run.runner_views import unwrap
 from .run.start_file import check_tested, read
 
@@ -144,7 +145,7 @@ def finish(runner: Runner, cfg: Config, ticket: Ticket, mask: Mask, out: str,
     with isolated_random_state(runner.seed):
         recalibrate([model], training_batches(
             runner, settings.get('batches', 10), runner.seed, settings.get('batch_size', 16)))
-    metrics = {key: float(value) for key, value in runner.val().items()}
+    metrics = scalar_metrics(runner.val())
     result = Ticket.from_model(model, model_config(cfg), mask, as_plain_data(dict(
         ticket.meta, sparsity=mask.sparsity, origin=origin)))
     shape = first_shape(input_shape(cfg), ticket.meta.get('input_shape'))

@@ -16,7 +16,7 @@ from .. import files
 from ..errors import TicketError, config_error
 from ..optional import need
 from ..settings.ticket_names import HUB, SHARED
-from .model_card import model_card
+from .model_card import MARK, model_card
 
 FACTS, CARD = 'ticket.json', 'README.md'
 #: Of a folder.
@@ -33,10 +33,26 @@ def write_folder(folder: str | Path, ticket: bytes, facts: Mapping[str, Any],
         facts (Mapping): As :func:`~mmst.tickets.summary.summarize` gives them; ``metrics``, and
             ``milliseconds`` with ``machine``, where they are known.
         name (str, optional): That the card's snippet loads. Defaults to the folder.
+
+    Raises:
+        TicketError: The folder has a README.md of another kind.
     """
+    keep_readme(folder)
     files.write_together({
         Path(folder, SHARED): ticket, Path(folder, FACTS): files.to_json(facts).encode(),
         Path(folder, CARD): model_card(facts, name or str(folder)).encode()})
+
+
+def keep_readme(folder: str | Path) -> None:
+    """Refuse a folder whose README.md is no model card: it would be lost.
+
+    Raises:
+        TicketError: Naming it.
+    """
+    path = Path(folder, CARD)
+    if path.is_file() and MARK.encode() not in path.read_bytes():
+        raise TicketError(f'{path} is no model card of mmst, and would be lost. Remedy: give '
+                          'another folder, or move it away.')
 
 
 def is_folder(source: str | Path) -> bool:

@@ -11,6 +11,8 @@ _TASKS = dict(mmseg=('image-segmentation', 'semantic segmentation'),
               mmpose=('keypoint-detection', 'key points of people'),
               mmdet=('object-detection', 'object detection'))
 _SETTINGS = ('SearchHook', 'PruneHook')
+#: A line of each card.
+MARK = 'library_name: mmst'
 
 
 def model_card(facts: Mapping[str, Any], name: str) -> str:
@@ -30,7 +32,7 @@ def model_card(facts: Mapping[str, Any], name: str) -> str:
 
 
 def _front_matter(tag: str) -> str:
-    lines = ['library_name: mmst', 'tags:', '- supertickets', '- sparse', '- openmmlab']
+    lines = [MARK, 'tags:', '- supertickets', '- sparse', '- openmmlab']
     return '\n'.join(['---', *([f'pipeline_tag: {tag}'] if tag else []), *lines, '---'])
 
 

@@ -86,8 +86,9 @@ class Ticket:
             TicketError: There is no such level, or no family.
         """
         if self.family is None:
-            raise TicketError('the ticket has one level. Remedy: give the family.pth that a run '
-                              'with PruneHook(family=...) wrote.')
+            raise TicketError(f'{self.source or "the ticket"} has one level, and none is called '
+                              f'{level!r:.20}. Remedy: ask for no level, or give the family.pth '
+                              'that a run with PruneHook(family=...) wrote.')
         place = self.family.index(level)
         state = dict(self.state_dict, **self.family.statistics[place])
         state, kept = masked_copy(state, self.family.mask(place))

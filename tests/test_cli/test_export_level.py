@@ -82,8 +82,9 @@ def test_weights_of_eight_bits_have_no_metrics_of_others(told):
 
 def test_one_level_is_compacted_under_its_name(told, capsys):
     assert run('compact family.pth --level 0.8') == 0
+    tickets = open_ticket('family_0.8_compact.pth'), open_ticket('family.pth').at(0.8)
     kept = [sum(int(value.count_nonzero()) for value in ticket.state_dict.values())
-            for ticket in (open_ticket('family_0.8_compact.pth'), open_ticket('family.pth').at(0.8))]
+            for ticket in tickets]
     assert kept[0] <= kept[1]
     facts = json.loads((told / 'family_0.8_compact.json').read_text())
     assert facts['metrics'] == dict(mIoU=30.)

@@ -81,6 +81,15 @@ def test_sharing_into_the_folder_of_a_run_keeps_its_summary(folder, capsys):
     assert (folder / 'ticket.json').read_text() == summary
 
 
+def test_a_prune_keeps_the_summary_of_what_it_prunes(folder, capsys):
+    (folder / 'view.json').write_text('{}')
+    view_ticket('cityscapes', 0).save(folder / 'view.pth')
+    config, = folder.glob('*.py')
+    assert call(f'prune {config} view.pth --sparsity 0.5 --out view.safetensors') == 2
+    assert "--out = 'view.json': is the file that is read" in capsys.readouterr().err
+    assert (folder / 'view.json').read_text() == '{}' and not (folder / 'view.safetensors').exists()
+
+
 def test_a_report_takes_the_place_of_no_file_of_its_run(folder, capsys):
     Ticket.load('family.pth').at(0.5).save(folder / 'ticket.pth')
     before = (folder / 'ticket.pth').read_bytes()

@@ -166,7 +166,7 @@ def test_means_are_one_for_all_channels_or_one_for_each(mean, fits):
     model.data_preprocessor.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1))
     if fits:
         return check_normalised(model)
-    with pytest.raises(ConfigError, match='3 numbers.*of 12 channels'):
+    with pytest.raises(ConfigError, match=r'3 numbers.*of 12 channels'):
         check_normalised(model)
 
 

@@ -17,6 +17,7 @@ from mmst.openmmlab.safetensors_file import to_bytes
 from mmst.settings.ticket_names import SHARED
 from mmst.tickets import Ticket
 from mmst.tickets.content import seal
+from mmst.tickets.hub import write_folder
 from mmst.tickets.model_card import model_card
 
 #: The first lines of each client's process: ``tried(act)`` is the result of ``act``, or its error.
@@ -224,6 +225,16 @@ def test_facts_without_a_number_are_plain_json_and_not_on_the_card(tmp_path):
     assert facts['metrics'] == dict(mIoU=61.5, pole=None, loss=None)
     card = (tmp_path / 'README.md').read_text()
     assert '| mIoU | 61.5 |' in card and 'pole' not in card and 'loss' not in card
+
+
+def test_a_readme_of_something_else_is_not_written_over(tmp_path):
+    write_folder(tmp_path, b'', {})
+    write_folder(tmp_path, b'', {})  # its own card
+    (tmp_path / 'README.md').write_text('# My project')
+    with pytest.raises(TicketError, match=r'README\.md is no model card of mmst, and would be'):
+        write_folder(tmp_path, b'new', {})
+    assert (tmp_path / 'README.md').read_text() == '# My project'
+    assert (tmp_path / 'ticket.safetensors').read_bytes() == b''
 
 
 @pytest.mark.parametrize('name', ["it's", 'a "b"', "'", 'back\\slash', 'two\nlines'])

@@ -20,6 +20,7 @@ from ...search.recalibrate import batch_norms, recalibrate
 from ...tickets.family import Family
 from ...tickets.ticket import Ticket
 from ..run.batches import training_batches, training_precision
+from ..run.metrics import scalar_metrics
 from ..run.runner_views import evaluated_model, find_hook
 from .recalibrate_hook import RecalibrateHook
 
@@ -120,8 +121,7 @@ def _evaluate(runner: Runner, model: Any) -> dict[str, float]:
         with autocast(enabled=getattr(loop, 'fp16', False)):
             outputs = model.val_step(batch)
         loop.evaluator.process(data_samples=outputs, data_batch=batch)
-    metrics = loop.evaluator.evaluate(len(loop.dataloader.dataset))
-    return {name: float(value) for name, value in metrics.items()}
+    return scalar_metrics(loop.evaluator.evaluate(len(loop.dataloader.dataset)))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from ..run.runner_views import models, unwrap
 from ..run.stretched_schedulers import keep_progress, stretch_schedulers
 from ..run.ticket_source import TicketSource
 from .mask_hook import MaskHook
+from .prune_hook import PruneHook
 from .search_hook import SearchHook
 
 
@@ -84,6 +85,10 @@ class FixedMaskHook(MaskHook):
             raise config_error('FixedMaskHook.ticket', self.source.ticket,
                                'there is a SearchHook, and the ticket\'s architecture is fixed',
                                'set default_hooks.search=None')
+        if plan.has(PruneHook):
+            raise config_error('FixedMaskHook.ticket', self.source.ticket,
+                               'there is a PruneHook, and the ticket\'s mask is fixed',
+                               'set default_hooks.prune=None')
         if self.source.ticket is not None:
             sources = self.sources()
             for ticket in sources.values():

@@ -22,6 +22,7 @@ from ...tickets.plain_data import as_plain_data
 from ...version import __version__
 from ..run.evaluated_network import EvaluatedNetwork
 from ..run.events import add_event, events, follows, happened
+from ..run.metrics import scalar_metrics
 from ..run.paper import check_figures, figures_of, paper_table
 from ..run.partial_load import refuse_partial_load
 from ..run.plan import RunPlan
@@ -115,7 +116,7 @@ class TicketHook(IntervalHook):
         add_event(runner, 'evaluate', steps_done(runner),
                   sparsity=mask.sparsity if mask is not None else 0.,
                   at_target=prune is None or prune.at_target(runner),
-                  metrics={k.removeprefix(PREFIX): float(v) for k, v in (metrics or {}).items()},
+                  metrics={k.removeprefix(PREFIX): v for k, v in scalar_metrics(metrics).items()},
                   **without_label(runner))
 
     def after_train(self, runner: Runner) -> None:

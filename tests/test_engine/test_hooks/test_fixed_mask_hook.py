@@ -182,6 +182,12 @@ def test_a_search_next_to_a_fixed_architecture_is_refused(tmp_path, searched):
             dict(type='mmst.FixedMaskHook', ticket=str(searched / 'ticket.pth'))])
 
 
+def test_a_prune_next_to_a_fixed_mask_is_refused(tmp_path, searched):
+    fixed = dict(type='mmst.FixedMaskHook', ticket=str(searched / 'ticket.pth'))
+    with pytest.raises(MMSTError, match=r'there is a PruneHook.*Remedy: set default_hooks\.prune'):
+        run(tmp_path, 2, search=False, prune=dict(reactivation=None), custom_hooks=[fixed])
+
+
 def test_parts_that_are_shown_are_those_of_the_mask():
     """A head that a ticket has pruned is no part that is left out, and there is nothing to set."""
     printed = []
