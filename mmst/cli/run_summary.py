@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import TicketError
+from ..errors import MMSTError, TicketError
 from ..settings.kept_inputs import is_same, keep_inputs
 from ..settings.shape import first_shape
 from ..tickets import Ticket, summarize
@@ -46,10 +46,16 @@ class Summary:
         return cls(source, path, level) if wanted else None
 
     def write(self, ticket: Ticket) -> None:
-        """Write the costs of the ticket, and the metrics that its run has measured."""
-        facts = known_facts(self.source, ticket)
-        if self.level is not None:
-            facts['metrics'] = level_metrics(self.source).get(self.level, {})
+        """Write the costs of the ticket, and the metrics that its run has measured; say so where
+        the file beside its source is another one.
+        """
+        try:
+            facts = known_facts(self.source, ticket)
+            if self.level is not None:
+                facts['metrics'] = level_metrics(self.source).get(self.level, {})
+        except MMSTError as error:
+            print(f'without costs and metrics: {error}')
+            return
         files.write_bytes(self.path, files.to_json(facts).encode())
         print(f'{self.path}: its costs and metrics')
 

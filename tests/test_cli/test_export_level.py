@@ -75,6 +75,13 @@ def test_the_summary_of_all_levels_stays_that_of_all(told, capsys):
     assert open_ticket('family.safetensors').family is not None
 
 
+def test_a_file_that_is_no_summary_is_in_nobodys_way(told, capsys):
+    (told / 'family.json').write_text('[1, 2]')
+    assert run('export family.pth --format pth -o all.pth') == 0
+    assert 'without costs and metrics: family.json is no summary' in capsys.readouterr().out
+    assert open_ticket('all.pth').family is not None and not (told / 'all.json').exists()
+
+
 def test_weights_of_eight_bits_have_no_metrics_of_others(told):
     assert run('export family.pth --format sparse --level 0.8 --int8') == 0
     assert not (told / 'family_0.8.json').exists()
