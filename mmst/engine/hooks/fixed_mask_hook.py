@@ -25,7 +25,6 @@ from ..run.runner_views import models, unwrap
 from ..run.stretched_schedulers import keep_progress, stretch_schedulers
 from ..run.ticket_source import TicketSource
 from .mask_hook import MaskHook
-from .prune_hook import PruneHook
 from .search_hook import SearchHook
 
 
@@ -85,9 +84,9 @@ class FixedMaskHook(MaskHook):
             raise config_error('FixedMaskHook.ticket', self.source.ticket,
                                'there is a SearchHook, and the ticket\'s architecture is fixed',
                                'set default_hooks.search=None')
-        if plan.has(PruneHook):
+        if any(isinstance(hook, MaskHook) and hook is not self for hook in plan.hooks):
             raise config_error('FixedMaskHook.ticket', self.source.ticket,
-                               'there is a PruneHook, and the ticket\'s mask is fixed',
+                               'there is another hook of masks, and the ticket\'s is fixed',
                                'set default_hooks.prune=None')
         if self.source.ticket is not None:
             sources = self.sources()

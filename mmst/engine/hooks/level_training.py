@@ -1,9 +1,11 @@
 """Trains a family of nested levels of sparsity in one run."""
+import logging
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from ...errors import TicketError, config_error
@@ -21,6 +23,7 @@ from ..run.runner_views import unwrap
 from .family_file import write_family
 from .interval_hook import check_interval
 from .one_level import OneLevel
+from .ticket_hook import TicketHook
 
 #: Where the levels of the mask in force stand in checkpoints.
 LEVELS = 'mmst_levels'
@@ -74,7 +77,13 @@ class LevelTraining(OneLevel):
         self._end: Callable[[], None] | None = None
 
     def check_plan(self, plan: RunPlan) -> None:
-        """Refuse settings that hide a step's images, or gather gradients over steps."""
+        """Refuse settings that hide a step's images, or gather gradients over steps; the log warns
+        where nothing would be written.
+        """
+        if not plan.has(TicketHook):
+            print_log('PruneHook.family: there is no TicketHook, and without ticket.pth no '
+                      'family.pth is written. Add default_hooks.ticket=dict(type='
+                      '\'mmst.TicketHook\').', 'current', logging.WARNING)
         wrapper = (plan.cfg or {}).get('optim_wrapper') or {}
         if wrapper.get('accumulative_counts', 1) != 1:
             raise config_error('optim_wrapper.accumulative_counts', wrapper['accumulative_counts'],

@@ -184,7 +184,7 @@ def test_a_search_next_to_a_fixed_architecture_is_refused(tmp_path, searched):
 
 def test_a_prune_next_to_a_fixed_mask_is_refused(tmp_path, searched):
     fixed = dict(type='mmst.FixedMaskHook', ticket=str(searched / 'ticket.pth'))
-    with pytest.raises(MMSTError, match=r'there is a PruneHook.*Remedy: set default_hooks\.prune'):
+    with pytest.raises(MMSTError, match=r'another hook of masks.*Remedy: set default_hooks\.prune'):
         run(tmp_path, 2, search=False, prune=dict(reactivation=None), custom_hooks=[fixed])
 
 

@@ -1,6 +1,7 @@
 """One run trains nested masks, and writes them as one file."""
 import itertools
 import json
+from types import SimpleNamespace
 
 import pytest
 import rank_jobs
@@ -9,7 +10,7 @@ import torch
 from tiny import WEAKEN, averaged_model, find_hook, find_units, make, unwrap
 
 from mmst.engine import PruneHook
-from mmst.engine.hooks import family_file
+from mmst.engine.hooks import family_file, level_training
 from mmst.engine.hooks.level_training import LEVELS, drawn_place
 from mmst.errors import ConfigError, TicketError, TrainingError
 from mmst.pruning.levels import KEPT_BY
@@ -227,6 +228,14 @@ def test_setting_that_cannot_be_is_refused(tmp_path, change, key):
 def test_second_pass_that_would_never_be_is_refused(tmp_path, change, words):
     with pytest.raises(ConfigError, match=words):
         levels_run(tmp_path, prune=change).train()
+
+
+@pytest.mark.parametrize('ticket', [True, False])
+def test_a_run_that_would_write_no_family_warns_at_once(monkeypatch, ticket):
+    said = []
+    monkeypatch.setattr(level_training, 'print_log', lambda text, *_: said.append(text))
+    PruneHook(**PRUNE).levels.check_plan(SimpleNamespace(cfg={}, has=lambda kind: ticket))
+    assert ['no family.pth is written' in text for text in said] == [True] * (not ticket)
 
 
 def test_second_pass_works_in_lower_precision_too(tmp_path):
