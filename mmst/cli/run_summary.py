@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import MMSTError, TicketError
+from ..errors import MMSTError, TicketError, config_error
 from ..settings.kept_inputs import is_same, keep_inputs
 from ..settings.shape import first_shape
 from ..tickets import Ticket, summarize
@@ -16,6 +16,19 @@ from ..tickets import Ticket, summarize
 def summary_of(path: str | Path) -> Path:
     """Return where a run, or a shared folder, keeps the summary of a ticket."""
     return Path(path).with_suffix('.json')
+
+
+def summary_beside(out: str | Path, key: str = '--out') -> Path:
+    """Return where the summary of a new ticket goes.
+
+    Raises:
+        ConfigError: The ticket would lie there itself, and be lost.
+    """
+    path = summary_of(out)
+    if path == Path(out):
+        raise config_error(key, str(out), 'is the place of the ticket\'s summary',
+                           'name the ticket FILE.pth')
+    return path
 
 
 @dataclass(frozen=True)
@@ -37,9 +50,9 @@ class Summary:
         one that is there holds for it as well. To be called before work.
 
         Raises:
-            ConfigError: It would take the place of the summary of all levels.
+            ConfigError: It would take the place of the summary of all levels, or of the file.
         """
-        own, path = summary_of(source), summary_of(out)
+        own, path = summary_of(source), summary_beside(out)
         if level is not None:
             keep_inputs('--out', path, own)
         wanted = own.is_file() and not is_same(own, path)

@@ -90,6 +90,15 @@ def test_a_prune_keeps_the_summary_of_what_it_prunes(folder, capsys):
     assert (folder / 'view.json').read_text() == '{}' and not (folder / 'view.safetensors').exists()
 
 
+@pytest.mark.parametrize('words', ['prune {} view.pth --sparsity 0.5', 'compact view.pth'])
+def test_a_ticket_is_not_lost_to_its_own_summary(folder, capsys, words):
+    view_ticket('cityscapes', 0).save(folder / 'view.pth')
+    config, = folder.glob('*.py')
+    assert call(f'{words.format(config)} --out new.json') == 2
+    assert "--out = 'new.json': is the place of the ticket's summary" in capsys.readouterr().err
+    assert not (folder / 'new.json').exists()
+
+
 def test_a_report_takes_the_place_of_no_file_of_its_run(folder, capsys):
     Ticket.load('family.pth').at(0.5).save(folder / 'ticket.pth')
     before = (folder / 'ticket.pth').read_bytes()
