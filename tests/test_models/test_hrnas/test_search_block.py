@@ -1,4 +1,8 @@
 """The search block: the sum of its paths, what is left of it, and its shapes."""
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from small_nets import initialised
@@ -175,3 +179,35 @@ def test_a_set_changes_neither_outputs_nor_other_blocks():
     use_ops(block, Ops())
     assert torch.equal(block(x), expected)
     assert 'ops' not in vars(other) and 'ops' in vars(block)
+
+
+@pytest.mark.parametrize('channels', [4, 7])
+def test_a_strided_residual_of_few_channels_trains_within_its_memory_by_avx2(channels):
+    # In a process of its own: where memory is written over, it ends by a signal.
+    code = f'''
+import torch
+from mmst.models.hrnas.search_block import SearchBlock
+block = SearchBlock({channels}, 9, 2, transformer='none').to(memory_format=torch.channels_last)
+for _ in range(30):
+    x = torch.randn(2, {channels}, 8, 16).contiguous(memory_format=torch.channels_last)
+    block(x).sum().backward()
+    others = [torch.randn(n) for n in range(1, 150)]
+print('trained')
+'''
+    ended = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], text=True, timeout=300,
+                           env={**os.environ, 'ONEDNN_MAX_CPU_ISA': 'AVX2', 'OMP_NUM_THREADS': '1'},
+                           capture_output=True)
+    assert (ended.returncode, ended.stdout) == (0, 'trained\n'), ended.stderr
+
+
+@pytest.mark.parametrize('height, width', [(8, 16), (7, 5)])
+def test_a_strided_residual_of_few_channels_is_its_convolution(height, width):
+    block = SearchBlock(4, 9, 2, transformer='none').double()
+    found = []
+    for residual in (block.ops.residual, lambda conv, x: conv(x)):
+        torch.manual_seed(0)
+        x = torch.randn(2, 4, height, width, dtype=torch.float64, requires_grad=True)
+        y = residual(block.residual, x)
+        found.append([y, *torch.autograd.grad(y.square().sum(), [x, block.residual.weight])])
+    for ours, convolved in zip(*found, strict=True):
+        torch.testing.assert_close(ours, convolved, rtol=1e-12, atol=1e-12)
