@@ -7,7 +7,8 @@
 Each finished run's network is timed where the study has left its ticket: pruned ones by the sparse
 engine, dense ones by onnxruntime, on one thread and by turns. A run's time is the median of its
 calls; a row's, the mean over its seeds. The record goes to ``accuracy_and_time.json`` next to the
-records, the figure to ``docs/images/accuracy_and_time.png``.
+records, the figure to ``docs/images/accuracy_and_time.png``. Where no ticket is left, the record
+that is there keeps its times and their machine.
 """
 import argparse
 import json
@@ -48,14 +49,17 @@ def main() -> None:
         'work_dirs/studies', size.name))
     plan = make_plan(jobs, wanted, args.records)
     done = {key: jobs[key] for key in wanted if key in plan.records}
-    times = time_networks(done, plan)
+    path = args.records / 'accuracy_and_time.json'
+    if any(has_ticket(job) for job in done.values()):
+        times, place = time_networks(done, plan), machine()
+    else:
+        times, place = read_times(path, done)
     table = fill_table(at_size(study, size), plan.records, size.name)
-    record = dict(study=study.name, size=size.name, machine=machine(), threads=1,
+    record = dict(study=study.name, size=size.name, machine=place, threads=1,
                   rows=points(table, times, done))
-    files.write_bytes(args.records / 'accuracy_and_time.json',
-                      (json.dumps(record, indent=2) + '\n').encode())
+    files.write_bytes(path, (json.dumps(record, indent=2) + '\n').encode())
     files.write_bytes(args.figure, draw(record['rows'], table))
-    print(f'written: {args.records / "accuracy_and_time.json"} {args.figure}')
+    print(f'written: {path} {args.figure}')
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -77,10 +81,26 @@ def read_study(args: argparse.Namespace) -> Any:
     return parse_study(path.stem, read_settings(path, 'STUDY', 'give the name of a study'))
 
 
+def has_ticket(job: Job) -> bool:
+    """Return whether the study has left a run's ticket."""
+    return (job.folder / 'ticket.pth').is_file()
+
+
+def read_times(path: Path, jobs: Mapping[str, Job]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the milliseconds of runs that an earlier record holds, and their machine."""
+    if not path.is_file():
+        raise SystemExit(f'no run has a ticket, and {path} holds no times of before')
+    record = json.loads(path.read_text())
+    found = {(row['run'], seed): value for row in record['rows'] for seed, value in zip(
+        row['milliseconds']['seeds'], row['milliseconds']['values'], strict=True)}
+    return {key: found[job.run.name, job.seed] for key, job in jobs.items()
+            if (job.run.name, job.seed) in found}, record['machine']
+
+
 def time_networks(jobs: Mapping[str, Job], plan: Plan) -> dict[str, float]:
     """Return the milliseconds of each run whose ticket is there, all of them by turns."""
     tickets = {key: Ticket.load(job.folder / 'ticket.pth') for key, job in jobs.items()
-               if (job.folder / 'ticket.pth').is_file()}
+               if has_ticket(job)}
     shapes = {tuple(plan.records[key]['input_shape']) for key in tickets}
     if len(shapes) != 1:
         raise SystemExit(f'one image size is needed, the runs have {sorted(shapes)}')

@@ -1,5 +1,6 @@
 """A study's accuracy against multiply-adds and milliseconds."""
 import io
+import json
 from types import SimpleNamespace
 
 import accuracy_and_time as subject
@@ -59,3 +60,15 @@ def test_pruned_networks_are_timed_by_the_sparse_engine_and_those_without_a_tick
                                    for name in records}, SimpleNamespace(records=records))
     assert list(times) == ['there'] and times['there'] > 0
     assert asked and min(asked) > 0.5
+
+
+def test_times_of_an_earlier_record_are_those_of_the_same_runs(tmp_path):
+    rows = subject.points(filled(), {'d.dense-seed1': 6., 'd.st_p90-seed0': 2.}, jobs())
+    path = tmp_path / 'record.json'
+    path.write_text(json.dumps(dict(rows=rows, machine=dict(cpu='before'))))
+    others = {key: job for key, job in jobs().items() if key != 'd.st_p90-seed0'}
+    assert subject.read_times(path, jobs()) == (
+        {'d.dense-seed1': 6., 'd.st_p90-seed0': 2.}, dict(cpu='before'))
+    assert subject.read_times(path, others)[0] == {'d.dense-seed1': 6.}
+    with pytest.raises(SystemExit, match='no run has a ticket'):
+        subject.read_times(tmp_path / 'none.json', jobs())
