@@ -38,7 +38,7 @@ class Ops:
 
     def residual(self, residual: nn.Module, x: Tensor) -> Tensor:
         """Convolve 1x1 by groups, or pass on: (N, in, H, W) to (N, out, H', W')."""
-        if residual.training and _is_unsafe(residual, x):
+        if _is_unsafe(residual, x):
             rows, columns = residual.stride
             return F.conv2d(x[:, :, ::rows, ::columns], residual.weight, residual.bias)
         return residual(x)
@@ -115,15 +115,16 @@ class Ops:
 
 
 def _is_unsafe(conv: nn.Module, x: Tensor) -> TypeGuard[nn.Conv2d]:
-    """Return whether torch's gradient of the weights might write beyond its memory.
+    """Return whether a gradient of the weights is wanted, which might write beyond its memory.
 
     oneDNN's kernel for AVX2 does so in 1x1 convolutions of fewer than eight channels in
     channels_last that pass over places (torch 2.14). Of the places that they read alone, the
     convolution gives the same.
     """
-    return (is_unmodified(conv, nn.Conv2d) and isinstance(conv, nn.Conv2d) and x.is_cpu
+    return (is_unmodified(conv, nn.Conv2d) and x.is_cpu
             and conv.kernel_size == (1, 1) != conv.stride and conv.groups == 1
-            and conv.weight.shape[1] < 8 and conv.padding == (0, 0))
+            and conv.weight.shape[1] < 8 and conv.padding == (0, 0)
+            and conv.weight.requires_grad and torch.is_grad_enabled())
 
 
 def use_ops(model: nn.Module, ops: Ops) -> None:

@@ -181,13 +181,15 @@ def test_a_set_changes_neither_outputs_nor_other_blocks():
     assert 'ops' not in vars(other) and 'ops' in vars(block)
 
 
-@pytest.mark.parametrize('channels', [4, 7])
-def test_a_strided_residual_of_few_channels_trains_within_its_memory_by_avx2(channels):
+@pytest.mark.parametrize('channels, mode', [(4, True), (7, True), (4, False)])
+def test_gradients_of_a_strided_residual_of_few_channels_keep_to_their_memory_by_avx2(
+        channels, mode):
     # In a process of its own: where memory is written over, it ends by a signal.
     code = f'''
 import torch
 from mmst.models.hrnas.search_block import SearchBlock
 block = SearchBlock({channels}, 9, 2, transformer='none').to(memory_format=torch.channels_last)
+block.train({mode})  # gradients are scores in evaluation, too
 for _ in range(30):
     x = torch.randn(2, {channels}, 8, 16).contiguous(memory_format=torch.channels_last)
     block(x).sum().backward()
