@@ -150,8 +150,8 @@ def test_bad_input_ends_in_one_line(trained, capsys, arguments, words):
     ['sparse', '--images', 'folder'], ['sparse', '--shape', '8'], ['sparse', '--as-is'],
     ['sparse', '--opset', '0'], ['torch', '--opset', '18'], ['onnx', '--int8'],
     ['pth', '--int8']])
-def test_arguments_that_a_format_has_no_use_for_are_refused(ticket, words, capsys):
-    assert tool('export', ticket, '--format', *words) == 2
+def test_arguments_that_a_format_has_no_use_for_are_refused(ticket, words, tmp_path, capsys):
+    assert tool('export', ticket, '-o', tmp_path / f'x.{words[0]}', '--format', *words) == 2
     line, = capsys.readouterr().err.splitlines()
     assert f' {words[1]} = ' in line and f'has no effect with --format {words[0]}' in line
     assert line.endswith('Remedy: omit it.')
