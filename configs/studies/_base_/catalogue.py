@@ -2,6 +2,8 @@
 # and pruning ratio. A study names some of them as rows; what these need is run with them.
 DATA = ('cityscapes', 'ade20k', 'imagenet', 'coco')
 RATIOS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99)
+# Those of a run that trains a whole family.
+LEVELS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 # Source, target, whether the source has the target's kind of neck.
 TRANSFERS = (('ade20k', 'cityscapes', True), ('cityscapes', 'ade20k', True),
              ('imagenet', 'cityscapes', False), ('imagenet', 'ade20k', False),
@@ -53,7 +55,10 @@ runs += [dict(name=f'{d}.st_distilled_p{r}', tool='train', options={
 # Nested masks of one run, and its control at the same way of reactivation: st_value.
 runs += [dict(name=f'{d}.st_family_p90', tool='train', options={
     'default_hooks.prune.sparsity': 0.9, 'default_hooks.prune.revive': 'value',
-    'default_hooks.prune.family': (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)}) for d in DATA]
+    'default_hooks.prune.family': LEVELS}) for d in DATA]
+runs += [dict(name=f'{d}.family_level_p{round(100 * level)}', tool='export',
+              ticket=f'{d}.st_family_p90', arguments=dict(level=level))
+         for d in DATA for level in LEVELS]
 # Sparse training of a searched network, for which the search has taken half of the steps.
 runs += [dict(name=f'{d}.search_half', tool='train', options={
     **HALVED[d], 'default_hooks.prune': None}) for d in HALVES]

@@ -5,7 +5,7 @@
 # then costs more than the units do: ten times the threshold ends the search in the first sixth of
 # the run.
 _base_ = './camvid.py'
-SEARCHED = ('*.search', '*.search_half', '*.two_in_one*', '*.st_p??', '*.st_value_p??')
+SEARCHED = ('*.search', '*.search_half', '*.two_in_one*', '*.st_p??', '*.st_*_p??')
 SEARCH = {'default_hooks.search.target_flops': 222e6, 'default_hooks.search.threshold': 1e-2}
 HALVED = {'train_cfg.max_epochs': 30, 'param_scheduler.0.total_steps': 30,
           'train_cfg.val_begin': 30, 'train_cfg.val_interval': 30}

@@ -125,6 +125,8 @@ def _base(path: Path) -> _Base:
 
 def _length(tool: str, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> float:
     """Return epochs that a run takes; pruning and evaluating count as half of one."""
+    if tool == 'export':
+        return 0.
     if tool in ('prune', 'chance') or arguments.get('setting') == 'rp':
         return 0.5
     if tool != 'train':
@@ -186,6 +188,8 @@ def command(job: Job, tools: str) -> list[str]:
     Raises:
         TicketError: A checkpoint that it starts from cannot be read.
     """
+    if job.run.tool == 'export':
+        return _export(job, tools)
     words = [f'{tools}/{job.run.tool}.py', str(job.config)]
     options = dict(job.options)
     if 'ticket' in job.needs:
@@ -201,14 +205,25 @@ def command(job: Job, tools: str) -> list[str]:
                        ('neck', '--neck-ticket')):
         if role in job.needs:
             words += [flag, str(supply(job.needs[role], role))]
-    for key, value in arguments.items():
-        flag = f'--{key.replace("_", "-")}'
-        words += [flag] if value is True else [flag, str(value)]
-    words += ['--work-dir', str(job.folder)]
+    words += [*_flags(arguments), '--work-dir', str(job.folder)]
     if job.run.tool not in ('prune', 'chance'):
         words.append('--resume')
     if options:
         words += ['--cfg-options', *(f'{key}={spell(v)}' for key, v in options.items())]
+    return words
+
+
+def _export(job: Job, tools: str) -> list[str]:
+    """Return arguments for Python that write what a run has told of one level of its family."""
+    return [f'{tools}/export.py', str(job.needs['ticket'].folder / 'ticket.pth'), '--format', 'pth',
+            *_flags(job.arguments), '--out', str(job.folder / 'ticket.pth')]
+
+
+def _flags(arguments: Mapping[str, Any]) -> list[str]:
+    words: list[str] = []
+    for key, value in arguments.items():
+        flag = f'--{key.replace("_", "-")}'
+        words += [flag] if value is True else [flag, str(value)]
     return words
 
 

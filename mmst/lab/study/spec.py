@@ -12,7 +12,7 @@ from .grid import expand
 
 #: Files of another run that a run may need: ticket, last checkpoint, rewind points or neck.
 ROLES = ('ticket', 'checkpoint', 'rewind', 'neck')
-TOOLS = ('train', 'prune', 'retrain', 'lottery', 'transfer', 'chance')
+TOOLS = ('train', 'prune', 'retrain', 'lottery', 'transfer', 'export', 'chance')
 #: Rows that every section of every table begins with, by the end of the run's name.
 FIXED_ROWS = (('chance', 'Chance (constant answer)'), ('dense', 'Dense supernet'),
               ('search', 'Searched, not pruned'))

@@ -35,7 +35,7 @@ def test_a_shipped_study_is_whole(path):
 
 def test_all_tables_and_figures_are_there():
     assert [path.stem for path in STUDIES] == [
-        'distillation', 'far_end', *(f'fig{i}' for i in range(2, 9)), 'irp_interval', 'irp_revive',
+        'distillation', 'family', 'far_end', *(f'fig{i}' for i in range(2, 9)), 'irp_interval', 'irp_revive',
         'sparse_training',
         *(f'supplement_table{i}' for i in (1, 2, 3)),
         'table1', 'table2']
@@ -47,6 +47,17 @@ def test_every_pattern_of_a_size_means_some_run(size):
     runs = read(CONFIGS / 'studies' / 'table1.py').runs
     for pattern in [*size.options, *size.arguments]:
         assert any(fnmatch.fnmatchcase(name, pattern) for name in runs), pattern
+
+
+def test_all_searches_of_the_long_size_end_at_the_same_costs():
+    size = load_size(CONFIGS / 'studies' / 'sizes' / 'camvid_long.py')
+    runs = read(CONFIGS / 'studies' / 'table1.py').runs.values()
+    searching = [run.name for run in runs if run.data in size.configs and run.tool == 'train' and
+                 'default_hooks.search' not in run.options]
+    assert 'cityscapes.st_family_p90' in searching
+    targets = {name: size.options_of(name).get('default_hooks.search.target_flops')
+               for name in searching}
+    assert set(targets.values()) == {222e6}, targets
 
 
 def test_the_demo_size_generates_the_data_that_its_configs_read():
