@@ -77,7 +77,7 @@ endif
 # A test that hung, against pyproject's timeout, is run once more and listed as RERUN.
 test: setup
 	$(call alone,--shared $(LOCK),test) $(RUN) -m pytest -n 2 --dist loadfile \
-		--reruns 1 --only-rerun Timeout -rfER $(ARGS)
+		--reruns 1 --only-rerun Timeout -rfER --durations=40 --durations-min=10 $(ARGS)
 
 lint: setup
 	$(call alone,--shared $(LOCK),lint) $(RUN) -m ruff check $(ARGS)
