@@ -130,19 +130,30 @@ def pruned(net, criterion, x, ratio):
     return mask
 
 
-def test_a_network_s_output_changes_less_than_by_magnitude():
+def correlated_images():
+    return F.avg_pool2d(torch.randn(8, 3, 12, 12), 3, 1, 1)
+
+
+def correlated_tokens():
+    return torch.randn(8, 30, 6) @ torch.randn(6, 16)
+
+
+@pytest.mark.parametrize(('build', 'inputs'), [
+    (Net, correlated_images),
+    (lambda: nn.TransformerEncoderLayer(16, 2, 32, batch_first=True).eval(), correlated_tokens)],
+    ids=['convolutions', 'attention'])
+def test_a_network_s_output_changes_less_than_by_magnitude(build, inputs):
     from mmst.pruning.criteria import Magnitude
-    x, errors = torch.randn(8, 3, 12, 12), {}
-    mixed = F.avg_pool2d(x, 3, 1, 1)
+    x, errors = inputs(), {}
     for criterion in (OptimalBrainCompression(), Magnitude()):
         torch.manual_seed(1)
-        net = Net()
+        net = build()
         with torch.no_grad():
-            before = net(mixed)
-            mask = pruned(net, criterion, mixed, 0.8)
-            errors[type(criterion).__name__] = float((net(mixed) - before).square().mean())
+            before = net(x)
+            mask = pruned(net, criterion, x, 0.8)
+            errors[type(criterion).__name__] = float((net(x) - before).square().mean())
         assert mask.sparsity == pytest.approx(0.8, abs=0.01)
-    assert errors['OptimalBrainCompression'] < 0.5 * errors['Magnitude']
+    assert errors['OptimalBrainCompression'] < 0.5 * errors['Magnitude'], errors
 
 
 def test_weights_whose_inputs_were_not_seen_are_scored_by_magnitude_and_stay():

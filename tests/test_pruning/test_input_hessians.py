@@ -60,6 +60,57 @@ def test_a_layer_s_output_energy_is_that_of_its_hessian(kind, size):
     assert hessian.seen and energy == pytest.approx(float(y.square().sum()), rel=1e-4)
 
 
+def by_definition(attention, query, key, value, mask):
+    """What the last projection of an attention is multiplied with, from its other matrices."""
+    packed, heads = attention.in_proj_weight, attention.num_heads
+    matrices = packed.chunk(3) if packed is not None else (
+        attention.q_proj_weight, attention.k_proj_weight, attention.v_proj_weight)
+    q, k, v = (nn.functional.linear(x, matrix, bias).unflatten(-1, (heads, -1)).transpose(1, 2)
+               for x, matrix, bias in zip((query, key, value), matrices,
+                                          attention.in_proj_bias.chunk(3), strict=True))
+    found = nn.functional.scaled_dot_product_attention(q, k, v, mask)
+    return found.transpose(1, 2).flatten(2)
+
+
+def second_moment(x):
+    x = x.reshape(-1, x.shape[-1])
+    return x.T @ x
+
+
+@pytest.mark.parametrize('masked', [False, True])
+@pytest.mark.parametrize('kind', ['itself', 'another', 'other_widths'])
+def test_all_projections_of_an_attention_are_seen(kind, masked):
+    widths = dict(kdim=5, vdim=7) if kind == 'other_widths' else {}
+    layer = nn.MultiheadAttention(8, 2, batch_first=True, **widths).eval()
+    nn.init.normal_(layer.in_proj_bias)
+    query = torch.randn(2, 6, 8)
+    key = query if kind == 'itself' else torch.randn(2, 9, widths.get('kdim', 8))
+    value = query if kind == 'itself' else torch.randn(2, 9, widths.get('vdim', 8))
+    mask = torch.randn(6, key.shape[1]) if masked else None
+    with torch.no_grad(), watch_inputs(layer, dict(layer.named_parameters())) as found:
+        layer(query, key, value, attn_mask=mask)
+    heads = by_definition(layer, query, key, value, mask)
+    names = [f'{n}_proj_weight' for n in 'qkv'] if widths else ['in_proj_weight']
+    blocks = [block for name in names for block in found[name].blocks[0]]
+    assert len(blocks) == 3
+    for block, x in zip(blocks, (query, key, value), strict=True):
+        assert torch.allclose(block, second_moment(x), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(found['out_proj.weight'].blocks[0][0], second_moment(heads), rtol=1e-4,
+                          atol=1e-4)
+
+
+def test_an_encoder_s_layer_of_torch_is_seen_whole_and_gives_what_it_gives():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    x = torch.randn(2, 6, 8)
+    with torch.no_grad():
+        wanted = layer(x)
+        with watch_inputs(layer, dict(layer.named_parameters())) as found:
+            assert torch.allclose(layer(x), wanted, atol=1e-6)
+    assert {name: hessian.seen for name, hessian in found.items()} == {
+        'self_attn.in_proj_weight': 12, 'self_attn.out_proj.weight': 12, 'linear1.weight': 12,
+        'linear2.weight': 12}
+
+
 def test_weights_that_a_layer_computes_anew_are_not_taken_for_its_own():
     layer = build_conv_layer(dict(type='ConvWS'), 6, 4, 3)
     with watch_inputs(layer, dict(weight=layer.weight)) as found:
