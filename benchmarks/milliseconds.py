@@ -153,12 +153,21 @@ def draw_masks(supernet: nn.Module, path: str) -> list[dict]:
     return rows
 
 
+def since_the_table(ratios: list[float]) -> float:
+    """Return the machine's time at the end over that of the middle of the table, of
+    :meth:`Pace.ratios`.
+    """
+    before, after = 1., ratios[0]
+    return after * ratios[1] / ((before + after) / 2)
+
+
 def markdown(record: dict) -> str:
     """Return the record as a page."""
-    check = record['check']
-    rows = [[row['scope'], f'{row["target"]:.2f}', f'{row["predicted"]:.2f}',
+    check, pace = record['check'], since_the_table(record['pace'])
+    rows = [[row['scope'], f'{row["target"]:.2f}',
              f'{row["predicted"] / row["target"] - 1:+.1%}', f'{row["measured"]:.2f}',
-             f'{row["measured"] / row["target"] - 1:+.1%}', f'{row["macs"] / 1e9:.4f}']
+             f'{row["measured"] / row["target"] - 1:+.1%}', f'{row["measured"] / pace:.2f}',
+             f'{row["measured"] / pace / row["target"] - 1:+.1%}', f'{row["macs"] / 1e9:.4f}']
             for row in record['rows']]
     return '\n'.join([
         '# Milliseconds, predicted and measured', '',
@@ -173,9 +182,11 @@ def markdown(record: dict) -> str:
         f'{record["pace"][1] - 1:+.1%} from then to the end: so much the machine itself has '
         'changed.', '',
         f'Searches with `target_ms` for a ticket of {record["sparsity"]:.0%}, its mask drawn over '
-        'the whole network or in each layer; weights and importances are random:', '',
-        *as_table(['mask', 'target (ms)', 'predicted', 'off', 'measured', 'off',
-                  'GMACs, dense'], rows), '',
+        'the whole network or in each layer; weights and importances are random. A table knows '
+        'the machine as it was: times at its pace are those measured, divided by the change of '
+        f'those networks since the middle of the table, {pace:.3f}:', '',
+        *as_table(['mask', 'target (ms)', 'predicted off', 'measured', 'off',
+                   'at the table\'s pace', 'off', 'GMACs, dense'], rows), '',
         f'Masks of {record["sparsity"]:.0%} of the supernet\'s weights as they are initialised; '
         'the loss is the share of the sum of squares that goes:', '',
         *as_table(['drawn', 'kept', 'loss of magnitude', 'predicted (ms)', 'measured (ms)'], [

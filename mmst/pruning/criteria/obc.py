@@ -21,8 +21,9 @@ class OptimalBrainCompression(Criterion):
     make up for, and changes those others by the closed form (Frantar and Alistarh, NeurIPS 2022).
     A layer's errors count as shares of its outputs' energy, so that layers can be compared. In a
     run the last prune is by this criterion, those before are by magnitude: it is the first that
-    reaches the target with no reactivation to come. Layers that are no convolutions, linear ones or
-    attentions (``nn.MultiheadAttention``) are scored as if their inputs were independent, and stay as they are.
+    reaches the target with no reactivation to come. Layers other than linear ones, convolutions
+    and ``nn.MultiheadAttention`` are scored as if their inputs were independent, and stay as they
+    are.
 
     Args:
         batches (int): Training batches on each rank. Defaults to 100.
