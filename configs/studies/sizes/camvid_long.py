@@ -5,13 +5,14 @@
 # then costs more than the units do: ten times the threshold ends the search in the first sixth of
 # the run.
 _base_ = './camvid.py'
-SEARCHED = ('*.search', '*.search_half', '*.two_in_one*', '*.st_p??', '*.st_*_p??')
+SEARCHED = [f'cityscapes.{name}' for name in (
+    'search', 'search_half', 'two_in_one*', 'st_p??', 'st_*_p??')]
 SEARCH = {'default_hooks.search.target_flops': 222e6, 'default_hooks.search.threshold': 1e-2}
 HALVED = {'train_cfg.max_epochs': 30, 'param_scheduler.0.total_steps': 30,
           'train_cfg.val_begin': 30, 'train_cfg.val_interval': 30}
 options = {
-    '*': {'train_dataloader.sampler.share': 1},
+    'cityscapes.*': {'train_dataloader.sampler.share': 1},
     **dict.fromkeys(SEARCHED, SEARCH),
-    '*.search_half': {**HALVED, **SEARCH},
-    '*.gmp_p??': {**HALVED, 'default_hooks.prune.interval': 2},
-    '*.acdc_p??': {**HALVED, 'default_hooks.prune.interval': 3}}
+    'cityscapes.search_half': {**HALVED, **SEARCH},
+    'cityscapes.gmp_p??': {**HALVED, 'default_hooks.prune.interval': 2},
+    'cityscapes.acdc_p??': {**HALVED, 'default_hooks.prune.interval': 3}}

@@ -38,10 +38,11 @@ def test_all_tables_and_figures_are_there():
         'distillation', 'family', 'far_end', *(f'fig{i}' for i in range(2, 9)), 'irp_interval',
         'irp_revive', 'sparse_training',
         *(f'supplement_table{i}' for i in (1, 2, 3)),
-        'table1', 'table2']
+        'table1', 'table2', 'table2_small']
 
 
-@pytest.mark.parametrize('size', ['full', 'demo', 'camvid', 'camvid_long', 'camvid_rare_prunes'])
+@pytest.mark.parametrize('size', [
+    'full', 'demo', 'camvid', 'camvid_long', 'camvid_rare_prunes', 'camvid_transfer'])
 def test_every_pattern_of_a_size_means_some_run(size):
     size = load_size(CONFIGS / 'studies' / 'sizes' / f'{size}.py')
     runs = read(CONFIGS / 'studies' / 'table1.py').runs
@@ -58,6 +59,13 @@ def test_all_searches_of_the_long_size_end_at_the_same_costs():
     targets = {name: size.options_of(name).get('default_hooks.search.target_flops')
                for name in searching}
     assert set(targets.values()) == {222e6}, targets
+
+
+def test_tickets_of_the_small_transfer_have_the_target_s_supernet():
+    size = load_size(CONFIGS / 'studies' / 'sizes' / 'camvid_transfer.py')
+    target, *sources = (Config.fromfile(str(path)).model.backbone
+                        for path in size.configs.values())
+    assert sources == [target, target]
 
 
 def test_the_demo_size_generates_the_data_that_its_configs_read():
