@@ -1,5 +1,6 @@
 """CUDA graphs in tests: real ones on a GPU; without one, functions that are run again."""
 import torch
+from torch import nn
 
 from mmst.kernels import captured_pass
 from mmst.kernels.graphed import GraphedForward
@@ -40,3 +41,42 @@ def _remember(run, pool, stream=None):
                 old.detach().copy_(new)
 
     return found, replay
+
+
+class Part(nn.Module):
+    """A part with parameters and a buffer, for the decisions alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.bn = nn.Linear(3, 3), nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        return self.bn(self.linear(x))
+
+
+def counted(module):
+    """A replay by the module's own forward, which counts its calls."""
+    def replay(*leaves):
+        replay.calls += 1
+        return module(*leaves)
+
+    replay.calls = 0
+    return replay
+
+
+def step(module, rows=4):
+    """Train a part once; return its captures, and the calls of its last replay."""
+    module(torch.randn(rows, 3)).sum().backward()
+    module.zero_grad()
+    return module.forward.captures, module.forward.replay and module.forward.replay.calls
+
+
+# ------------------------------------------------------------------------------- decisions
+
+
+def out_of_memory(*_):
+    raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate\nmore')
+
+
+def no_room_for_cublas(*_):
+    raise RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`\nmore')
