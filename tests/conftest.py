@@ -61,7 +61,7 @@ def pytest_collection_finish():
 def pytest_collection_modifyitems(items):
     """Leave slow tests to ``MMST_SLOW=1``, and of those that come by turns all but this turn's."""
     slow = pytest.mark.skip(reason='slow: MMST_SLOW=1 runs it')
-    turn, seen = this_turn(), collections.Counter()
+    turn, seen, files = this_turn(), collections.Counter(), {}
     for item in items:
         if item.get_closest_marker('slow'):
             item.add_marker(pytest.mark.timeout(0) if os.environ.get('MMST_SLOW') == '1' else slow)
@@ -71,7 +71,12 @@ def pytest_collection_modifyitems(items):
             cases = getattr(item, 'callspec', None)
             # Tests of one case come by turns with others of that kind.
             test = item.nodeid.partition('[')[0] if cases else turns
-            own = cases.indices.get(parameter, turn) if cases and parameter else seen[test]
+            if by_turns.kwargs.get('together'):
+                own = files.setdefault(item.path, len(files))
+            elif cases and parameter:
+                own = cases.indices.get(parameter, turn)
+            else:
+                own = seen[test]
             seen[test] += 1
             if (own - turn) % turns:
                 item.add_marker(pytest.mark.skip(reason='by turns: MMST_TURN=all runs all'))

@@ -20,7 +20,7 @@ from mmst.tickets import Ticket
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ('mmst', 'configs', 'tools', 'setup.py', 'MANIFEST.in', 'model-index.yml')
-pytestmark = pytest.mark.by_turns(2, 'project')
+pytestmark = pytest.mark.by_turns(4, 'project')
 INSTALLS = ('wheel', 'editable')
 TOOLBOXES = dict(cityscapes='mmseg', ade20k='mmseg', imagenet='mmpretrain', coco='mmpose')
 PLAIN = dict(plain_seg='mmseg', plain_cls='mmpretrain', plain_pose='mmpose')

@@ -84,6 +84,7 @@ def first(output):
 # ------------------------------------------------------------------------------ pruning
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('name', NETWORKS)
 def test_each_prune_has_the_exact_sparsity_of_backbone_and_neck(finished, name):
     run = finished(name)

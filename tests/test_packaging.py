@@ -204,6 +204,7 @@ def test_configs_are_found_in_an_installed_wheel(source, site, tmp_path):
     assert str(site / 'mmst') in output
 
 
+@pytest.mark.by_turns(3)
 def test_the_command_of_a_wheel_works_in_an_empty_folder(site, tmp_path):
     def call(*words):
         return run(site / 'bin' / 'mmst', *words, cwd=tmp_path, PYTHONPATH=str(site))

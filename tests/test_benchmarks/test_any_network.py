@@ -9,7 +9,7 @@ import any_network
 from any_network_configs import CONFIGS, EXCEPTIONS
 
 
-@pytest.mark.by_turns(8)
+@pytest.mark.by_turns(16)
 @pytest.mark.parametrize('toolbox,path', any_network.names(),
                          ids=lambda value: value.rpartition('/')[2])
 def test_units_cover_the_norms_and_their_removal_is_exact(toolbox, path):

@@ -47,6 +47,7 @@ def test_a_cpu_measures_nothing_for_the_record(capsys):
     assert gpu.parse_args(TINY).results != gpu.RESULTS
 
 
+@pytest.mark.by_turns(4)
 @on_cpu
 def test_all_parts_run_at_a_small_size(path):
     assert gpu.main([*TINY, '--results', str(path)]) == 0

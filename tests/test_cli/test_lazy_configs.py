@@ -6,6 +6,8 @@ from tiny_street import load_tool
 
 from mmst.tickets import Ticket
 
+pytestmark = pytest.mark.by_turns(3, together=True)
+
 
 @pytest.fixture(scope='module')
 def lazy(config, trained, tmp_path_factory):

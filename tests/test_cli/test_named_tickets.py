@@ -35,6 +35,7 @@ def streets(folder):
     generate('quiet_streets', folder / 'data/street', train=8, val=2)
 
 
+@pytest.mark.by_turns(4)
 def test_files_are_written_into_the_current_folder_under_the_ticket_s_name(folder):
     before = set(SHIPPED.iterdir())
     assert tool('export', NAME, '--format', 'safetensors') == 0
@@ -45,6 +46,7 @@ def test_files_are_written_into_the_current_folder_under_the_ticket_s_name(folde
     assert set(SHIPPED.iterdir()) == before
 
 
+@pytest.mark.by_turns(4)
 def test_a_shared_folder_stands_for_its_ticket(folder, capsys):
     assert tool('share', NAME, '-o', 'shared', '--no-timing') == 0
     assert tool('export', 'shared', '--format', 'pth') == 0
@@ -58,6 +60,7 @@ def test_a_shared_folder_stands_for_its_ticket(folder, capsys):
     assert tables[0] == tables[1] and '0.3094' in tables[0]
 
 
+@pytest.mark.by_turns(4)
 def test_several_tickets_may_have_names(folder, capsys):
     assert tool('export', NAME, '--format', 'pth', '-o', 'ticket.pth') == 0
     capsys.readouterr()
@@ -72,6 +75,7 @@ def test_a_curve_is_drawn_into_the_current_folder(folder):
     assert Path(args.stem).parent == Path()
 
 
+@pytest.mark.by_turns(4)
 def test_a_named_ticket_is_tested_pruned_and_drawn(folder, streets, capfd):
     assert tool('test', CONFIG, NAME, '--out', 'metrics.json') == 0
     assert tool('prune', CONFIG, NAME, '--sparsity', 0.95, '--batches', 1, '--out', 'new.pth') == 0

@@ -123,6 +123,7 @@ def write_study(folder):
                        claims=[]), folder)
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('write, room', [
     (lambda folder: write_project(mmst.load('street-p90').ticket, folder), 1000_000),
     (lambda folder: mmst.load('street-p90').ticket.save_pretrained(folder), 1700_000),

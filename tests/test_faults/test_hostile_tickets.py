@@ -238,6 +238,7 @@ def zeros(count):
     return b''.join([*blocks, packer.flush()])
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('claim', [
     dict(shape=[2**16, 2**16], coding='bits+zlib'), dict(shape=[2**62], coding='gaps'),
     dict(shape=[10**9, 10**9, 10**9], coding='bits'), dict(shape=[2**20, 50], coding='bits+zlib'),

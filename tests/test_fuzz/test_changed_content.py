@@ -40,6 +40,7 @@ def sealed(content):
         return content
 
 
+@pytest.mark.by_turns(2)
 @cases(300)
 @given(CHANGE, st.booleans())
 def test_a_changed_ticket_is_refused_or_is_what_it_says(tmp_path_factory, change, seals):

@@ -48,6 +48,7 @@ assert HistoryBuffer in torch.serialization.get_safe_globals()
 '''
 
 
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('order', [
     'import mmst', 'import mmengine.runner, mmengine.hub, mmcv\nimport mmst',
     'import mmst.registry', 'import mmst, mmengine.hub, mmcv'])

@@ -56,6 +56,7 @@ def resume(uninterrupted, folder, monkeypatch, optimizer='AdamW', lose=lambda co
     return kills.differences(*ends)
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('optimizer', ['AdamW', 'RMSprop', 'SGD'])
 def test_with_all_its_parts_the_run_ends_alike(uninterrupted, tmp_path, monkeypatch, optimizer):
     assert not resume(uninterrupted, tmp_path, monkeypatch, optimizer)

@@ -123,6 +123,7 @@ def test_a_hub_that_refuses_is_reported_in_one_line(clients, pushed, tmp_path):
     assert 'user/streets: ' in found and 'Remedy: ' in found and '\n' not in found
 
 
+@pytest.mark.by_turns(3)
 def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_whole(clients, pushed,
                                                                              tmp_path):
     clients.hub.cuts = [20000]
@@ -169,6 +170,7 @@ def write_content(folder, change):
     (folder / SHARED).write_bytes(to_bytes(content))
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('change, remedy', [
     (lambda content: content.update(version=99), 'Remedy: update mmst'),
     (lambda content: content.update(format='mmst.sparse'), 'Remedy: mmst export'),

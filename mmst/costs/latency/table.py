@@ -72,6 +72,12 @@ class LatencyTable:
     factor: float = 1.
     check: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether no module costs anything: all networks would take as long."""
+        return not self.factor or not any(
+            cost for entry in self.modules.values() for cost in entry.ms.values())
+
     def works(self, model: nn.Module,
               mask: Mapping[str, Tensor] | None = None) -> dict[str, Work]:
         """Return the engine's work for each module; ``mask`` as of :func:`works_of`."""
@@ -179,10 +185,7 @@ def _check_content(content: Any) -> LatencyTable:
                for path, entry in content['modules'].items()}
     if not modules:
         raise TypeError('it has no module')
-    if not _amount('factor', content['factor']) or not any(
-            cost for entry in modules.values() for cost in entry.ms.values()):
-        raise TypeError('no module costs anything')
-    return LatencyTable(
+    table = LatencyTable(
         check_choice('engine', content['engine'], ENGINES),
         check_number('threads', content['threads'], low=1, high=MOST_THREADS, whole=True,
                      remedy='give 1'),
@@ -190,6 +193,9 @@ def _check_content(content: Any) -> LatencyTable:
         {_word(name): _word(value) for name, value in content['machine'].items()}, modules,
         _amount('overhead', content['overhead']), _amount('factor', content['factor']),
         _numbers(content['check']))
+    if table.is_empty:
+        raise TypeError('no module costs anything')
+    return table
 
 
 def _word(value: Any) -> str:

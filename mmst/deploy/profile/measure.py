@@ -44,7 +44,8 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
         log (Callable): Takes a line for each step that is done.
 
     Raises:
-        ConfigError: The network has no search blocks, or a setting makes no sense.
+        ConfigError: The network has no search blocks, a setting makes no sense, or the machine's
+            other work hides what the modules cost.
         TicketError: The networks do not run there.
     """
     place = place or SparseEngine()
@@ -79,6 +80,10 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
     whole = there or timed
     fit = transfer if there else fit_network
     table = fit(table, works[:networks], [each.milliseconds() for each in whole[:networks]])
+    if table.is_empty:
+        raise config_error('rounds', rounds, 'small networks took as long as large ones: noise '
+                           'hides what modules cost', f'use e.g. {4 * rounds}, while the machine '
+                           'does nothing else')
     return replace(table, check=_check(table, works[networks:], whole[networks:]))
 
 

@@ -71,6 +71,7 @@ def watched(tmp_path_factory):
     return run
 
 
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('target', ['own', *(['-mavx2 -mfma', '-msse2'] if SLOW else [])])
 def test_random_networks_and_sizes_touch_nothing_that_is_not_theirs(watched, target):
     if target != 'own' and 'avx2' not in processor():

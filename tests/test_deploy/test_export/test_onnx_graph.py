@@ -47,6 +47,7 @@ def difference(path, network, shape):
     return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('settings', [
     {}, dict(compact=True), dict(opset=13, compact=True), dict(opset=16), dict(opset=17),
     dict(opset=23, attention=True), dict(compact=True, sparse=True)], ids=str)

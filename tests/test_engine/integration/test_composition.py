@@ -97,6 +97,7 @@ def test_weights_in_channels_last_stay_so(tmp_path, maps):
         assert moment.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.by_turns(3)
 @torch._dynamo.config.patch({RECOMPILE_LIMIT: 1})
 def test_compiled_steps_are_compiled_again_after_each_search(tmp_path):
     """And train as eager ones do. Torch gives a function up that has changed too often."""

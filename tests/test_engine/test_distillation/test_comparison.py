@@ -20,6 +20,7 @@ def test_hook_that_finds_the_logits_is_let_through(cfg):
     rehearse(cfg)
 
 
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('module,words', [
     ('neck', 'its output is tuple'), ('backbone.parallels.0', 'its output is '),
     ('decode_head.conv_segg', 'no such module'), ('auxiliary_head', 'no such module')])

@@ -105,6 +105,7 @@ def alive():
                    if issubclass(type(thing), kind))
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('wrong', [False, True])
 def test_all_copies_are_freed(cfg, wrong):
     if wrong:

@@ -44,6 +44,7 @@ class Gradual(Criterion):
         return {name: gradients[name].abs() for name in weights}
 
 
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('kind, words', [
     (Failing, "score() fails (KeyError: 'absent')"), (Worded, "'ten'"), (Empty, 'its score of '),
     (Flat, 'its score of '), (Blind, 'observe() fails (RuntimeError: no eyes)')])

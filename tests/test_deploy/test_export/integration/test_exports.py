@@ -246,6 +246,7 @@ def of_channels(count, **settings):
                         change=lambda model: model.data_preprocessor.update(settings))
 
 
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('channels, form, settings', [
     (2, 'onnx', []), (2, 'onnx', ['--half']), (2, 'onnx', ['--with-preprocessing']),
     (2, 'torch', []), (1, 'onnx', ['--with-preprocessing'])])
