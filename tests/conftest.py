@@ -5,6 +5,8 @@ import os
 import random
 import shutil
 import subprocess
+import time
+from types import SimpleNamespace
 
 # Before torch is imported, and inherited by the processes that tests start: several of them would
 # fight for the cores, and one thread adds in the same order everywhere.
@@ -15,6 +17,7 @@ import pytest
 import torch
 from forget import forget_runners
 from mmengine.config import config
+from mmengine.runner import loops
 
 import mmst  # noqa: F401
 
@@ -24,6 +27,16 @@ def plain_code():
     """Configs that runs write down are code but not laid out: that takes longer than tiny runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, 'FormatCode', lambda text, **_: (text, True))
+        yield
+
+
+@pytest.fixture(autouse=True, scope='session')
+def no_waiting():
+    """mmengine waits two seconds where an iteration-based run begins with its data anew, for the
+    sake of worker processes, which small runs have none of.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, 'time', SimpleNamespace(**{**vars(time), 'sleep': lambda _: None}))
         yield
 
 
