@@ -89,16 +89,19 @@ def test_threads_change_nothing():
 
 
 @pytest.mark.parametrize('channels, stride', [((4, 4), 1), ((4, 6), 2)])
-@pytest.mark.parametrize('tile, least', [(64, 1), (64, 5), (256, 7)])
+@pytest.mark.parametrize('tile, least', [(64, 1), (64, 5), (256, 7), (16, 100), (256, 100)])
+@pytest.mark.parametrize('threads', [1, 2])
 def test_tiles_and_chunks_of_any_size_give_the_block_output(monkeypatch, channels, stride, tile,
-                                                            least):
-    """Chunks of several kernel sizes among them, and tiles that a kernel reaches beyond."""
+                                                            least, threads):
+    """Chunks of several kernel sizes among them, or one, and tiles that a kernel reaches beyond:
+    each takes over what the one before has computed of its hidden channels.
+    """
     monkeypatch.setattr(block_plan, 'TILE', tile)
     monkeypatch.setattr(block_plan, 'CHUNK', 1)
     monkeypatch.setattr(block_plan, 'LEAST', least)
     block = make_block(channels, 0.4, stride=stride)
     for size in ((33, 20), (20, 47)):
-        assert relative_error(block, torch.randn(2, 4, *size), threads=2) < 1e-5
+        assert relative_error(block, torch.randn(2, 4, *size), threads=threads) < 1e-5
 
 
 def without_hidden(density=0.5):
