@@ -33,6 +33,7 @@ claims = [
         ('IR-P with values collapses: below PP', 'two_in_one_pp', 'two_in_one_pp_irp_value'),
         ('IR-S from zero helps', 'st', 'two_in_one_pp'),
         ('IR-S with values helps', 'st_value', 'two_in_one_pp'),
+        ('IR-S from zero above IR-S with values', 'st', 'st_value'),
         ('the ticket, not retrained, above retrained S+P', 'st', 'sp_magnitude_rt'),
         ('retraining helps the ticket', 'st_rt', 'st'),
         ('the ticket above S+P', 'st', 'sp_magnitude'),
