@@ -101,6 +101,7 @@ def test_each_prune_has_the_exact_sparsity_of_backbone_and_neck(finished, name):
     assert sum(dict(model.named_parameters())[w].numel() for w in weights) == prunes[-1]['total']
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.parametrize('name', NETWORKS)
 def test_accuracies_before_and_after_each_prune_are_reported(finished, name):
     run = finished(name)

@@ -148,6 +148,7 @@ def test_transfer_has_a_new_classifier_and_fixed_features(pruned, tmp_path, vari
     assert after.model['backbone']['widths'] == before.model['backbone']['widths']
 
 
+@pytest.mark.by_turns(3)
 def test_transfer_with_the_neck_of_another_ticket_or_a_new_one(pruned, source, tmp_path):
     config, path = pruned
     assert tool('transfer', config, path, '--neck-ticket', source[1] / 'ticket.pth',

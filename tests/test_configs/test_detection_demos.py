@@ -78,6 +78,7 @@ def test_few_steps_end_with_a_searched_and_pruned_ticket_that_needs_no_config(cf
     assert all(level.isfinite().all() and level.shape[1] % 8 == 0 for level in scores)
 
 
+@pytest.mark.by_turns(2)
 @pytest.mark.skipif(
     bool(importlib.util.find_spec('mmcv._ext') and importlib.util.find_spec('mmcv._ext').origin),
     reason='mmcv has its operations')

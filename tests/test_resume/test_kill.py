@@ -48,6 +48,7 @@ def test_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, kil
     assert not list(tmp_path.rglob('*.tmp'))
 
 
+@pytest.mark.by_turns(3)
 def test_killed_again_and_again_it_ends_like_an_uninterrupted_one(uninterrupted, tmp_path):
     kills.killed(tmp_path, ('rename epoch_', 2))
     kills.killed(tmp_path, ('masks in force', 2), resume=True)

@@ -87,6 +87,7 @@ def test_a_pushed_ticket_has_its_facts_and_a_card_that_names_it(clients, pushed)
     assert json.loads(files['ticket.json'])['params']['sparse']
 
 
+@pytest.mark.by_turns(3)
 def test_it_comes_back_whole_by_each_form_of_its_name_and_offline(clients, pushed):
     found = clients('''
 print(json.dumps([get('user/streets'), get('hf:user/streets'), get('user/streets@main'),
@@ -137,6 +138,7 @@ def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_whole(cli
                    HF_HUB_CACHE=str(tmp_path / 'b')) is True
 
 
+@pytest.mark.by_turns(3)
 def test_a_file_that_is_not_what_was_pushed_is_refused_until_it_is_downloaded_again(
         clients, pushed, tmp_path):
     clients.hub.tamper = True

@@ -13,6 +13,7 @@ import pytest
 from mmst.kernels.native.build import processor
 from mmst.kernels.native.compiler import find_compiler
 
+pytestmark = pytest.mark.by_turns(3, together=True)
 TESTS = Path(__file__).parents[2]
 SLOW = os.environ.get('MMST_SLOW') == '1'
 #: Flags of the compiler to the library that has to be in the process first: GCC's, Clang's; UBSan
@@ -71,7 +72,6 @@ def watched(tmp_path_factory):
     return run
 
 
-@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('target', ['own', *(['-mavx2 -mfma', '-msse2'] if SLOW else [])])
 def test_random_networks_and_sizes_touch_nothing_that_is_not_theirs(watched, target):
     if target != 'own' and 'avx2' not in processor():

@@ -282,6 +282,7 @@ def test_images_of_a_folder_are_grey_for_one_channel_and_refused_for_others(tmp_
         sample_images(of_channels(2), SIZE, str(tmp_path), channels=2)
 
 
+@pytest.mark.by_turns(3)
 def test_a_file_that_differs_has_a_remedy_that_fits(tmp_path, ticket):
     pytest.importorskip('onnxruntime')
     network, other = (Deployed(ticket, SIZE) for _ in range(2))
