@@ -84,7 +84,7 @@ def first(output):
 # ------------------------------------------------------------------------------ pruning
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('name', NETWORKS)
 def test_each_prune_has_the_exact_sparsity_of_backbone_and_neck(finished, name):
     run = finished(name)
@@ -101,7 +101,7 @@ def test_each_prune_has_the_exact_sparsity_of_backbone_and_neck(finished, name):
     assert sum(dict(model.named_parameters())[w].numel() for w in weights) == prunes[-1]['total']
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('name', NETWORKS)
 def test_accuracies_before_and_after_each_prune_are_reported(finished, name):
     run = finished(name)
@@ -126,6 +126,7 @@ def test_pruned_weights_are_exactly_zero_in_the_model_its_average_and_the_ticket
         assert any(weights[n].any() for n in ticket.mask)
 
 
+@pytest.mark.by_turns(3)
 def test_tickets_give_the_same_outputs_in_a_fresh_process(finished, folder):
     arguments, expected = [], {}
     for name in NETWORKS:
@@ -226,6 +227,7 @@ def test_a_prepared_network_reads_a_ticket_as_a_checkpoint(finished, inside):
     assert torch.equal(*outputs)
 
 
+@pytest.mark.by_turns(3)
 def test_synchronised_bn_in_one_process_is_searched_and_its_ticket_loaded_whole(folder, inside):
     """mmengine turns such layers into plain BN of a class of its own, before anything is loaded."""
     changes = {'model.backbone.norm_cfg': dict(type='SyncBN', requires_grad=True),

@@ -125,7 +125,7 @@ print(mmst.__file__)
 '''
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.skipif(not find_compiler() or not instructions() >= LEVELS['x86-64-v3'],
                     reason='no C++ compiler, or no AVX2')
 def test_the_engine_of_a_wheel_needs_no_compiler(source, tmp_path):
@@ -204,7 +204,7 @@ def test_configs_are_found_in_an_installed_wheel(source, site, tmp_path):
     assert str(site / 'mmst') in output
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_the_command_of_a_wheel_works_in_an_empty_folder(site, tmp_path):
     def call(*words):
         return run(site / 'bin' / 'mmst', *words, cwd=tmp_path, PYTHONPATH=str(site))
@@ -237,6 +237,7 @@ def make_environment(folder):
     return python
 
 
+@pytest.mark.by_turns(3)
 def test_configs_are_found_in_an_editable_install(source, tmp_path):
     python = make_environment(tmp_path / 'venv')
     elsewhere = tmp_path / 'elsewhere'

@@ -224,6 +224,7 @@ def test_logs_of_runs_that_went_on_without_a_graph_fail():
         gpu_runs.check_log(3, 'Epoch 1\nBroken\n')
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('rows', [lambda i: 2 + i % 3, lambda i: 2 + i // 2 % 8])
 def test_logs_of_parts_whose_graphs_are_of_no_use_fail(monkeypatch, rows):
     """Shapes that change at each pass, and ever new ones that come twice each."""

@@ -55,7 +55,7 @@ def test_make_graphed_callables_trains_in_turn_with_this_projects_graphs(gpu):
     assert forward.replays == backward.replays == 2 + 1 + 2  # first steps, warm-up, rounds
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_reduce_overhead_trains_in_turn_with_this_projects_graphs(gpu, compiler):
     found = gpu_rivals.rivals(Case(True, 2), COMPILED)
     assert set(found['steps']) == {*FORMS, COMPILED} and not found['skipped']

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(compiler.find_compiler() is None, reason='no C++ compiler')
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('target', [[], ['-march=native']], ids=['baseline', 'native'])
 def test_the_kernel_agrees_with_plain_loops(tmp_path, target):
     subprocess.run([*compiler.find_compiler(), '-O1', '-std=c++17', '-pthread', *target,

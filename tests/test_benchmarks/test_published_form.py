@@ -61,7 +61,7 @@ def test_outputs_and_gradients_are_the_same():
                  {name: p.grad for name, p in joint.named_parameters()})
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('optimizer', [
     lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9),
     lambda groups: torch.optim.Adam(groups, lr=1e-3, eps=1e-3)], ids=['SGD', 'Adam'])

@@ -48,7 +48,7 @@ def test_two_processes_train_search_and_prune_to_the_exact_target(distributed):
     assert kinds.count('search') == kinds.count('prune') == 2  # and writes the timeline
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_one_process_under_the_launcher_trains_as_one_without_it(config, trained, tmp_path):
     done = call(ROOT / 'tools' / 'dist_train.sh', config, 1, '--work-dir', tmp_path,
                 '--cfg-options', 'log_level=INFO')
@@ -61,7 +61,7 @@ def test_one_process_under_the_launcher_trains_as_one_without_it(config, trained
         name: value.shape for name, value in alone.state_dict.items()}
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_the_p90_config_itself_trains_two_iterations_on_two_processes(tmp_path):
     """Full width; its data are generated and its crops small, as one epoch of two iterations."""
     data = generate('cityscapes', tmp_path / 'data', (64, 128), 4, 1).path
@@ -84,6 +84,7 @@ def test_the_p90_config_itself_trains_two_iterations_on_two_processes(tmp_path):
     assert ticket.mask.total > 13e6
 
 
+@pytest.mark.by_turns(3)
 def test_two_processes_evaluate_the_ticket_as_training_did(distributed, config, tmp_path):
     work_dir, _ = distributed
     out = tmp_path / 'metrics.json'
@@ -95,7 +96,7 @@ def test_two_processes_evaluate_the_ticket_as_training_did(distributed, config, 
     assert json.loads(out.read_text()) == dict(summary['metrics'], sparsity=summary['sparsity'])
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_error_on_two_processes_is_one_line_and_no_traceback(config, tmp_path):
     done = call(ROOT / 'tools' / 'dist_train.sh', config, 2, '--work-dir', tmp_path / 'wd',
                 '--cfg-options', 'train_dataloader.dataset.data_root=/nowhere')
@@ -105,7 +106,7 @@ def test_error_on_two_processes_is_one_line_and_no_traceback(config, tmp_path):
     assert not (tmp_path / 'wd').exists()
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_the_command_runs_on_two_processes_without_a_script(config, tmp_path):
     """``mmst launch`` is torchrun, and ``-m mmst`` what it starts."""
     done = call(sys.executable, '-W', 'ignore', '-m', 'mmst', 'launch', '--nproc-per-node=2',
@@ -118,6 +119,7 @@ def test_the_command_runs_on_two_processes_without_a_script(config, tmp_path):
     assert not (tmp_path / 'wd').exists()
 
 
+@pytest.mark.by_turns(3)
 def test_error_of_a_tool_is_all_that_it_prints(config, tmp_path):
     done = call(sys.executable, ROOT / 'tools' / 'train.py', config, '--work-dir', tmp_path / 'wd',
                 '--cfg-options', 'default_hooks.prune.interval=0')

@@ -139,6 +139,7 @@ def test_the_doors_of_every_tool_have_one_parser(name, capsys):
     assert options(helps[0]) == options(helps[1])
 
 
+@pytest.mark.by_turns(3)
 def test_an_error_of_the_command_is_one_line_that_names_it(config, tmp_path):
     failed = run(sys.executable, '-m', 'mmst', 'train', config, '--work-dir', 'other',
                  '--cfg-options', 'default_hooks.prune.interval=0', cwd=tmp_path)

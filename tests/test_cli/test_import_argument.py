@@ -49,6 +49,7 @@ def call(folder, *arguments):
          *arguments], cwd=folder, capture_output=True, text=True, env=dict(os.environ))
 
 
+@pytest.mark.by_turns(3)
 def test_the_tool_names_the_module_and_works_once_it_is_imported(folder):
     refused = call(folder)
     line, = refused.stderr.splitlines()

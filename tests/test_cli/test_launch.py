@@ -59,13 +59,13 @@ def launched(folder, seconds):
         preexec_fn=die_with_parent)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_nothing_temporary_is_left(tmp_path):
     assert launched(tmp_path, 0).wait(120) == 0
     assert not list((tmp_path / 'tmp').iterdir())
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='Linux tells of dead parents')
 def test_processes_end_with_a_launcher_that_is_killed(tmp_path):
     process, said = launched(tmp_path, 600), [tmp_path / f'{rank}.txt' for rank in range(2)]

@@ -6,7 +6,7 @@ from tiny_street import load_tool
 
 from mmst.tickets import Ticket
 
-pytestmark = pytest.mark.by_turns(3, together=True)
+pytestmark = pytest.mark.by_turns(5, together=True)
 
 
 @pytest.fixture(scope='module')

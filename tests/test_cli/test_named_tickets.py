@@ -84,6 +84,7 @@ def test_a_named_ticket_is_tested_pruned_and_drawn(folder, streets, capfd):
     assert (folder / 'drawn/images.png').is_file()
 
 
+@pytest.mark.by_turns(3)
 def test_those_that_train_get_a_ticket_s_file_that_stays(folder):
     for subcommand in NEED_TICKET:
         args = SimpleNamespace(ticket=NAME)

@@ -25,6 +25,7 @@ def table(trained, tmp_path_factory):
     return out
 
 
+@pytest.mark.by_turns(3)
 @needs_kernel
 def test_a_ticket_is_timed_and_predicted_by_a_table_of_its_supernet(trained, table, capsys):
     content = json.loads(table.read_text())

@@ -48,7 +48,7 @@ def is_weights_only(path):
     return torch.load(path, weights_only=True)['format'] == 'mmst.ticket'
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('criterion', ['random', 'magnitude', 'gradient', 'obc'])
 @pytest.mark.parametrize('name', ['ticket.pth', 'epoch_2.pth'])
 def test_a_searched_network_is_pruned_once_by_any_criterion(source, tmp_path, name, criterion):
@@ -112,6 +112,7 @@ def test_retraining_from_a_checkpoint_goes_on_with_its_epochs(config, trained, t
     assert all(torch.equal(before.mask[name], after.mask[name]) for name in before.mask)
 
 
+@pytest.mark.by_turns(3)
 def test_a_config_that_names_a_ticket_retrains_it(pruned, streets, tmp_path):
     config = write(tmp_path / 'rt.py', streets,
                    f'retrain = dict(ticket={str(pruned[1])!r}, epochs=1)\n')
@@ -119,7 +120,7 @@ def test_a_config_that_names_a_ticket_retrains_it(pruned, streets, tmp_path):
     assert Ticket.load(tmp_path / 'wd' / 'ticket.pth').sparsity == Ticket.load(pruned[1]).sparsity
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('setting', ['rp', 'rr-init', 'lt', 'elt', 'llt'])
 def test_every_lottery_setting_ends_with_a_ticket(source, pruned, tmp_path, setting):
     config, path = pruned
@@ -133,7 +134,7 @@ def test_every_lottery_setting_ends_with_a_ticket(source, pruned, tmp_path, sett
         'mIoU', 'mAcc', 'aAcc'}
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('variant', ['st', 'rp', 'rr-init'])
 def test_transfer_has_a_new_classifier_and_fixed_features(pruned, tmp_path, variant, capfd):
     config, path = pruned
@@ -148,7 +149,7 @@ def test_transfer_has_a_new_classifier_and_fixed_features(pruned, tmp_path, vari
     assert after.model['backbone']['widths'] == before.model['backbone']['widths']
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_transfer_with_the_neck_of_another_ticket_or_a_new_one(pruned, source, tmp_path):
     config, path = pruned
     assert tool('transfer', config, path, '--neck-ticket', source[1] / 'ticket.pth',

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from tiny_street import ROOT
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('number, code', [(signal.SIGTERM, 143)])
 def test_the_group_ends_with_a_checkpoint_one_line_and_nobody_left(tmp_path, config, number, code):
     cfg = Config.fromfile(config)
@@ -36,7 +36,7 @@ def test_the_group_ends_with_a_checkpoint_one_line_and_nobody_left(tmp_path, con
         os.killpg(process.pid, 0)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('number, code', [(signal.SIGTERM, 143)])
 def test_a_rehearsal_that_is_ended_leaves_nothing(tmp_path, config, number, code):
     scratch = tmp_path / 'scratch'

@@ -8,7 +8,7 @@ from tiny_street import load_tool
 
 from mmst.tickets import Ticket
 
-pytestmark = pytest.mark.by_turns(2, 'searched')
+pytestmark = pytest.mark.by_turns(4, 'searched')
 METRICS = dict(imagenet='accuracy/top1', coco='coco/AP')
 
 

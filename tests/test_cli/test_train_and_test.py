@@ -98,6 +98,7 @@ def test_resume_goes_on_from_the_last_checkpoint(train, config, trained, tmp_pat
     assert safe_load(work_dir / 'epoch_2.pth')['meta']['epoch'] == 2
 
 
+@pytest.mark.by_turns(3)
 def test_resume_takes_a_path(train, config, trained, tmp_path):
     before = str(trained / 'epoch_1.pth')
     assert train([config, '--work-dir', str(tmp_path), '--resume', before]) == 0

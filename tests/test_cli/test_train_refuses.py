@@ -19,7 +19,7 @@ def options(*words):
 # ------------------------------------------------------------------------------------ settings
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('key, value', [
     (f'{PRUNE}.interval', '0'), (f'{PRUNE}.interval', '-1'), (f'{PRUNE}.interval', '1.5'),
     (f'{PRUNE}.interval', 'often'), (f'{PRUNE}.interval', '3'), (f'{PRUNE}.sparsity', '0'),
@@ -242,7 +242,7 @@ def spoil(path, kind, content):
 KINDS = ('truncated', 'empty', 'text', 'other content', 'list', 'json', 'numpy', 'missing')
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('name', ['ticket.pth', 'epoch_2.pth'])
 def test_file_that_is_no_checkpoint_or_damaged_is_refused(refused, trained, tmp_path, kind, name):
@@ -251,7 +251,7 @@ def test_file_that_is_no_checkpoint_or_damaged_is_refused(refused, trained, tmp_
     assert 'bad.pth' in refused('--resume', str(path))
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('option, part', [
     ('model.backbone.stem_channels=(8,4)', 'backbone.stem'),
     ('model.backbone.depths=((1,),(2,1))', 'backbone.parallels.1'),

@@ -58,7 +58,7 @@ def without_evaluation(cfg):
         cfg[f'val_{part}'] = cfg[f'test_{part}'] = None
 
 
-@pytest.mark.by_turns(2, 'cfg')
+@pytest.mark.by_turns(4, 'cfg')
 def test_few_steps_end_with_a_searched_and_pruned_ticket_that_needs_no_config(cfg, tmp_path):
     without_evaluation(cfg)
     whole = NetworkCosts(SIZE)(build_model(cfg))['macs']
@@ -78,7 +78,7 @@ def test_few_steps_end_with_a_searched_and_pruned_ticket_that_needs_no_config(cf
     assert all(level.isfinite().all() and level.shape[1] % 8 == 0 for level in scores)
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.skipif(
     bool(importlib.util.find_spec('mmcv._ext') and importlib.util.find_spec('mmcv._ext').origin),
     reason='mmcv has its operations')

@@ -67,6 +67,7 @@ def test_retraining_stretches_the_schedule_to_50_epochs_more(name, monkeypatch):
     assert cfg.default_hooks.ticket.input_shape == (512, 1024)
 
 
+@pytest.mark.by_turns(3)
 def test_baselines_prune_once_at_the_end_by_their_criterion():
     for criterion in ('random', 'magnitude', 'gradient'):
         settings = prune(f'baselines/sp_{criterion}_cityscapes_p90.py')

@@ -244,7 +244,7 @@ def test_norms_are_the_tasks_own(task, part):
     assert (cfg.get('momentum', 0.01), cfg.get('eps', 1e-3)) == BN[task]
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('task', TASKS)
 def test_sparsities_differ_in_nothing_else(task):
     main = load(f'st_hrnas_{task}_p90.py').to_dict()

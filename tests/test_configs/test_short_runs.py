@@ -18,7 +18,7 @@ METRICS = dict(
     coco={'coco/AP', 'coco/AP (M)', 'coco/AP (L)', 'coco/AR'})
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('task', METRICS)
 def test_two_epochs_end_with_a_ticket_and_the_tasks_metrics(task, tmp_path):
     runner = Runner.from_cfg(short_run(task, tmp_path))

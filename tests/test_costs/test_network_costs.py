@@ -106,7 +106,7 @@ def choose(model, share, generator):
     return found
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 def test_costs_equal_those_of_a_trace_whatever_units_are_left(network, monkeypatch):
     name, model = network
     costs, generator = NetworkCosts(SIZE), torch.Generator().manual_seed(1)

@@ -407,7 +407,7 @@ def tried(program, *arguments, folder=None):
     return done.stdout
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_damaged_weights_and_odd_sizes_touch_nothing_that_is_not_theirs(folder):
     watched = driver(folder, 'watched', '-O0', *ADDRESS)  # it takes longest to compile
     assert tried(watched, 'damaged', 100, 1).startswith('100 damaged')

@@ -22,7 +22,7 @@ def with_settings(settings):
     return small_ticket(sparsity=0.5, change=lambda model: model.update(test_cfg=settings))
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('form', ['onnx', 'torch', pytest.param('c', marks=needs_kernel)])
 def test_an_export_says_once_that_no_window_slides(tmp_path, said, form):
     if form == 'onnx':

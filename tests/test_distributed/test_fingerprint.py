@@ -52,6 +52,7 @@ def test_statistics_may_differ_where_nothing_averages_them(tmp_path, recalibrate
     assert differ == [local] * 3
 
 
+@pytest.mark.by_turns(3)
 def test_iteration_based_runs_are_compared_after_each_event(tmp_path):
     probe = 73, dict(after_train_iter=partial(rank_jobs.damage_at_iteration, 'weights', 3))
     with pytest.raises(ranks.RankError) as error:

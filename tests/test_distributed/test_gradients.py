@@ -13,7 +13,7 @@ SETTINGS = dict(length=12, batch_size=3, probes=[WEAKEN], search=dict(rho=0.01),
 KERNEL = dict(type='mmst.FastTrainingHook', keep_memory=False)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('optimizer, hooks', [
     (dict(type='SGD', lr=0.05, momentum=0.9), []), (dict(type='AdamW', lr=0.01), []),
     (dict(type='AdamW', lr=0.01), [KERNEL])], ids=['SGD', 'AdamW', 'kernel'])

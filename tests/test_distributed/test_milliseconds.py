@@ -18,7 +18,7 @@ def table(tmp_path_factory):
                       tmp_path_factory.mktemp('table') / 'table.json')
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize(('aim', 'share'), [('magnitude', 0.3), ('ms', 0.15)])
 def test_two_processes_search_and_draw_alike_by_a_table(tmp_path, table, aim, share):
     whole = LatencyTable.load(table).predict(TinySegmentor(BACKBONE, NECK))

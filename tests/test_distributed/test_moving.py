@@ -12,7 +12,7 @@ def on(size, job, *args):
     return [job(*args)] if size == 1 else ranks.run(size, job, *args)
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('before, after', [(1, 2), (2, 1)])
 def test_a_moved_run_starts_from_the_same_bits_and_ends_at_the_target(tmp_path, before, after):
     stopped = on(before, rank_moves.begin, tmp_path, STOP)[0][-1]
@@ -30,7 +30,7 @@ def test_a_moved_run_starts_from_the_same_bits_and_ends_at_the_target(tmp_path, 
     assert Ticket.load(tmp_path / 'ticket.pth').sparsity == pytest.approx(0.5, abs=1e-3)
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('before, after', [(1, 2), (2, 1)])
 def test_schedules_and_warm_up_go_on_where_they_were(tmp_path, before, after):
     """An epoch has 4 iterations on one process, 2 on two."""
@@ -44,6 +44,7 @@ def test_schedules_and_warm_up_go_on_where_they_were(tmp_path, before, after):
         assert place == pytest.approx(other, rel=1e-9)
 
 
+@pytest.mark.by_turns(3)
 def test_on_as_many_processes_it_ends_as_if_never_stopped(tmp_path):
     begun = ranks.run(2, rank_moves.begin, tmp_path / 'stopped', STOP)
     whole = ranks.run(2, rank_moves.go_on, tmp_path / 'whole')

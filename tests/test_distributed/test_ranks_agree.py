@@ -102,6 +102,7 @@ ITERATIONS = dict(train_cfg=dict(by_epoch=False, max_iters=4, val_interval=1),
                   search=dict(interval=3), prune=dict(interval=3))
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('settings', [
     dict(search=dict(interval=3), prune=dict(interval=3)), dict(search=False, prune=False),
     dict(recalibrate=False, custom_hooks=[dict(type='mmst.FingerprintHook')]), ITERATIONS],

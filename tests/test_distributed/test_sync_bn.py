@@ -26,6 +26,7 @@ def test_processes_agree_on_all_statistics_at_every_epoch_end(tmp_path):
     assert all(total == synced > 0 for total, synced in norms)
 
 
+@pytest.mark.by_turns(3)
 def test_gradients_are_those_of_one_process_with_the_whole_batch(tmp_path):
     settings = dict(length=12, probes=[WEAKEN], prune=dict(sparsity=0.4))
     (ours, events), (theirs, _) = ranks.run(

@@ -51,7 +51,7 @@ def test_ranks_train_alike_under_a_fixed_mask(source, tmp_path, start):
     assert all(torch.equal(before.mask[name], after.mask[name]) for name in before.mask)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_two_processes_prune_a_network_like_one(tmp_path):
     """One that nobody has trained: what goes is what is smallest of it."""
     config = write_config(tmp_path / 'tiny.py', make_streets(tmp_path / 'streets'))

@@ -64,6 +64,7 @@ def test_the_network_of_the_block_is_the_snippets(trained):
     assert 'stem_channels' not in ticket.model['backbone']
 
 
+@pytest.mark.by_turns(3)
 def test_criterion_and_schedule_of_ones_own_in_a_config_that_inherits_a_shipped_one(tmp_path):
     for name in ('criterion', 'schedule'):
         shutil.copy(FOLDER / f'{name}.py', tmp_path)
@@ -82,6 +83,7 @@ custom_imports = dict(imports=['mmst', 'criterion', 'schedule'], allow_failed_im
     assert ticket.meta['imports'] == ['criterion', 'schedule'] and ticket.sparsity >= 0.499
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('criterion', [
     ['relative_magnitude', '--criterion-options', 'strength=0.25'],
     ["dict(type='relative_magnitude', strength=0.25)"]])

@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
     os.chdir(before)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('data', CLASSES)
 def test_data_are_found_checked_and_loaded(data, folder, tmp_path):
     (tmp_path / 'config.py').write_text(BLOCKS[data])

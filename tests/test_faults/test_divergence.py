@@ -47,6 +47,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.by_turns(3)
 def test_no_unit_is_removed_and_the_last_good_checkpoint_stays(tmp_path):
     runner = make(damage=10)  # in epoch 4, which searches and prunes
     message = diverges(runner, 'diverged.*epoch 4')

@@ -75,6 +75,7 @@ def stops(match, **functions):
     assert 'Remedy: ' in message and '\n' not in message and '--resume' in message
 
 
+@pytest.mark.by_turns(3)
 def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(small_disk, monkeypatch):
     monkeypatch.chdir(small_disk)
     # The ticket still fits.
@@ -123,7 +124,7 @@ def write_study(folder):
                        claims=[]), folder)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('write, room', [
     (lambda folder: write_project(mmst.load('street-p90').ticket, folder), 1000_000),
     (lambda folder: mmst.load('street-p90').ticket.save_pretrained(folder), 1700_000),

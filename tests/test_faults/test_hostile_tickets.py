@@ -127,6 +127,7 @@ def test_pretrained_weights_are_not_fetched_for_a_ticket(tmp_path, settings):
     build_network(backbone, 'mmpretrain', {'w': torch.ones(10**6)}).init_weights()
 
 
+@pytest.mark.by_turns(3)
 def test_importing_a_ticket_of_a_toolbox_leaves_the_doors_open():
     """Toolboxes are first imported while a network is built: they keep nothing that is closed."""
     code = (
@@ -238,7 +239,7 @@ def zeros(count):
     return b''.join([*blocks, packer.flush()])
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('claim', [
     dict(shape=[2**16, 2**16], coding='bits+zlib'), dict(shape=[2**62], coding='gaps'),
     dict(shape=[10**9, 10**9, 10**9], coding='bits'), dict(shape=[2**20, 50], coding='bits+zlib'),
@@ -280,6 +281,7 @@ def test_a_ticket_without_its_digest_is_refused_whatever_its_label(tmp_path):
             Ticket.load(tmp_path / 'other.pth')
 
 
+@pytest.mark.by_turns(3)
 def test_a_ticket_of_format_1_is_sealed_by_a_command(tmp_path):
     small_ticket().save(tmp_path / 'ticket.pth')
     content = safe_load(str(tmp_path / 'ticket.pth'))

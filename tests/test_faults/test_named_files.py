@@ -54,6 +54,7 @@ def others(place):
                   if 'precious' in p.parts or p.suffix == '.txt' or p.parent == place / 'run')
 
 
+@pytest.mark.by_turns(3)
 def test_no_file_of_others_goes_whatever_a_checkpoint_names(place):
     before = others(place)
     work = place / 'run' / kills.WORK
@@ -70,6 +71,7 @@ def test_no_file_of_others_goes_whatever_a_checkpoint_names(place):
     assert (place / 'precious' / 'epoch_1.pth').read_text() == 'mine'
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('value', ['epoch_1.pth', dict(a=1)])
 def test_lists_of_another_kind_do_no_harm(place, value):
     before = others(place)

@@ -52,6 +52,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('resume', [True, False])
 def test_another_config_is_refused_before_training_and_nothing_is_lost(tmp_path, resume):
     train()
@@ -63,6 +64,7 @@ def test_another_config_is_refused_before_training_and_nothing_is_lost(tmp_path,
     assert contents(tmp_path) == before
 
 
+@pytest.mark.by_turns(3)
 def test_settings_that_leave_no_mark_may_change():
     train()
     runner = train(resume=True, epochs=3, length=16, noise=0.2, wrapper=dict(clip_grad=None))

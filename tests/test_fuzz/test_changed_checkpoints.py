@@ -20,7 +20,7 @@ def content(checkpoint_file):
     return safe_load(str(checkpoint_file))
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @cases(250)
 @given(CHANGE_OF_CHECKPOINT)
 def test_a_changed_checkpoint_is_passed_over_or_is_what_was_written(checkpoint_file, content,

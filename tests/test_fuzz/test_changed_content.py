@@ -40,7 +40,7 @@ def sealed(content):
         return content
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @cases(300)
 @given(CHANGE, st.booleans())
 def test_a_changed_ticket_is_refused_or_is_what_it_says(tmp_path_factory, change, seals):
@@ -87,6 +87,7 @@ def picture(model):
                                                    if p.requires_grad])
 
 
+@pytest.mark.by_turns(3)
 @cases(150)
 @given(CHANGE, st.sampled_from(['backbone', 'neck', 'classifier']))
 def test_a_network_is_loaded_whole_or_not_at_all(change, part):
@@ -108,6 +109,7 @@ def test_a_network_is_loaded_whole_or_not_at_all(change, part):
 # -------------------------------------------------------------------------- checkpoints
 
 
+@pytest.mark.by_turns(3)
 @cases(150)
 @given(CHANGE)
 def test_a_changed_checkpoint_is_refused_or_loads_whole(tmp_path_factory, change):

@@ -18,6 +18,7 @@ def ticket_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.by_turns(3)
 @cases(1000)
 @given(DAMAGE)
 def test_a_damaged_ticket_is_whole_or_refused(ticket_file, damage):

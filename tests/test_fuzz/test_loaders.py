@@ -7,7 +7,7 @@ from loaders import KINDS, survey
 MEMORY = 400 * MB
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('name', KINDS)
 def test_damaged_files_are_refused_or_load_whole(name):
     counts = limited(survey, name, 300, memory=MEMORY, seconds=500)

@@ -100,7 +100,7 @@ def printed(script, *arguments):
     return done.stdout.split()[-1]
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('task', ['coco', 'cityscapes'])
 def test_commands_predictions_and_evaluations_do_not_import_the_compiler(tmp_path, task):
     small_ticket(task).save(tmp_path / 'ticket.pth')

@@ -39,7 +39,7 @@ RUNS = {
 }
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('kill', KILLS.values(), ids=KILLS)
 def test_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, kill):
     kills.killed(tmp_path, kill)
@@ -48,7 +48,7 @@ def test_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, kil
     assert not list(tmp_path.rglob('*.tmp'))
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_killed_again_and_again_it_ends_like_an_uninterrupted_one(uninterrupted, tmp_path):
     kills.killed(tmp_path, ('rename epoch_', 2))
     kills.killed(tmp_path, ('masks in force', 2), resume=True)
@@ -69,7 +69,7 @@ def test_other_runs_resume_alike(tmp_path, changes):
     assert not kills.differences(*map(kills.left, (tmp_path / 'killed', tmp_path / 'whole')))
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('kill', [
     ('iteration', 1, 8), ('search', 1, 9), ('write iter_', 1, 2)],
     ids=['between iterations', 'inside a search', 'while a checkpoint is written'])

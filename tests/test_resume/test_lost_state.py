@@ -56,7 +56,7 @@ def resume(uninterrupted, folder, monkeypatch, optimizer='AdamW', lose=lambda co
     return kills.differences(*ends)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('optimizer', ['AdamW', 'RMSprop', 'SGD'])
 def test_with_all_its_parts_the_run_ends_alike(uninterrupted, tmp_path, monkeypatch, optimizer):
     assert not resume(uninterrupted, tmp_path, monkeypatch, optimizer)
@@ -120,7 +120,7 @@ def test_without_one_part_the_run_ends_differently(uninterrupted, tmp_path, monk
     assert resume(uninterrupted, tmp_path, monkeypatch, lose=lose)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('optimizer, key', [
     ('RMSprop', 'square_avg'), ('RMSprop', 'momentum_buffer'), ('SGD', 'momentum_buffer')])
 def test_without_another_optimizers_state_it_ends_differently(uninterrupted, tmp_path, monkeypatch,
@@ -136,7 +136,7 @@ GENERATORS = {
 }
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('get, put', GENERATORS.values(), ids=GENERATORS)
 def test_without_the_state_of_one_generator_the_run_ends_differently(uninterrupted, tmp_path,
                                                                      monkeypatch, get, put):
@@ -152,6 +152,7 @@ def test_without_the_state_of_one_generator_the_run_ends_differently(uninterrupt
     assert resume(uninterrupted, tmp_path, monkeypatch)
 
 
+@pytest.mark.by_turns(3)
 def test_without_the_order_of_the_epoch_it_ends_differently(uninterrupted, tmp_path, monkeypatch):
     uninterrupted('AdamW')
     monkeypatch.setattr(DefaultSampler, 'set_epoch', lambda *args: None)

@@ -35,7 +35,7 @@ def stop(folder, point, number, name, **changes):
     assert last(folder) == name
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('number, point, name', STOPS.values(), ids=STOPS)
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(uninterrupted, tmp_path, number, point, name):
     stop(tmp_path, point, number, name)
@@ -43,7 +43,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(uninterrupted, tmp_path, nu
     assert not kills.differences(uninterrupted, kills.left(tmp_path))
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_stopped_again_in_the_same_epoch_it_goes_on_too(uninterrupted, tmp_path):
     stop(tmp_path, ('step', 4, 1), signal.SIGTERM, 'epoch_3_iter_1')
     stop(tmp_path, ('step', 4, 2), signal.SIGINT, 'epoch_3_iter_3', resume=True)
@@ -52,7 +52,7 @@ def test_stopped_again_in_the_same_epoch_it_goes_on_too(uninterrupted, tmp_path)
     assert not kills.differences(uninterrupted, kills.left(tmp_path))
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_an_iteration_based_run_stops_and_goes_on(iterations, tmp_path):
     stop(tmp_path, ('iteration', 1, 8), signal.SIGTERM, 'epoch_0_iter_8', **kills.ITERATIONS)
     kills.finish(tmp_path, **kills.ITERATIONS)
@@ -148,7 +148,7 @@ def test_without_last_checkpoint_the_stop_counts_by_epochs_and_batches(tmp_path)
     assert find_checkpoint(tmp_path).endswith('epoch_2_iter_120.pth')
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_gradients_that_wait_for_their_step_are_not_lost(tmp_path):
     changes = dict(epochs=2, workers=0, val=0, checkpoint=dict(interval=2), wrapper=dict(
         accumulative_counts=2))

@@ -87,7 +87,7 @@ def test_a_pushed_ticket_has_its_facts_and_a_card_that_names_it(clients, pushed)
     assert json.loads(files['ticket.json'])['params']['sparse']
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_it_comes_back_whole_by_each_form_of_its_name_and_offline(clients, pushed):
     found = clients('''
 print(json.dumps([get('user/streets'), get('hf:user/streets'), get('user/streets@main'),
@@ -101,6 +101,7 @@ print(json.dumps([get('user/streets'), get('hf:user/streets'), get('user/streets
     assert 'the hub cannot be reached, and no copy was kept' in found[1]
 
 
+@pytest.mark.by_turns(3)
 def test_what_cannot_be_had_is_reported_in_one_line(clients, pushed):
     clients.hub.repositories['user/empty'] = {}
     found = clients('''
@@ -115,6 +116,7 @@ print(json.dumps([get('user/nothing'), get('user/streets@v9'), get('user/empty')
     assert 'user/new' not in clients.hub.repositories
 
 
+@pytest.mark.by_turns(3)
 def test_a_hub_that_refuses_is_reported_in_one_line(clients, pushed, tmp_path):
     clients.hub.closed = True
     try:
@@ -124,7 +126,7 @@ def test_a_hub_that_refuses_is_reported_in_one_line(clients, pushed, tmp_path):
     assert 'user/streets: ' in found and 'Remedy: ' in found and '\n' not in found
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_whole(clients, pushed,
                                                                              tmp_path):
     clients.hub.cuts = [20000]
@@ -138,7 +140,7 @@ def test_a_download_that_breaks_off_is_tried_again_and_never_taken_for_whole(cli
                    HF_HUB_CACHE=str(tmp_path / 'b')) is True
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_a_file_that_is_not_what_was_pushed_is_refused_until_it_is_downloaded_again(
         clients, pushed, tmp_path):
     clients.hub.tamper = True
@@ -172,7 +174,7 @@ def write_content(folder, change):
     (folder / SHARED).write_bytes(to_bytes(content))
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('change, remedy', [
     (lambda content: content.update(version=99), 'Remedy: update mmst'),
     (lambda content: content.update(format='mmst.sparse'), 'Remedy: mmst export'),

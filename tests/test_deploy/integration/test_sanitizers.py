@@ -13,7 +13,7 @@ import pytest
 from mmst.kernels.native.build import processor
 from mmst.kernels.native.compiler import find_compiler
 
-pytestmark = pytest.mark.by_turns(3, together=True)
+pytestmark = pytest.mark.by_turns(5, together=True)
 TESTS = Path(__file__).parents[2]
 SLOW = os.environ.get('MMST_SLOW') == '1'
 #: Flags of the compiler to the library that has to be in the process first: GCC's, Clang's; UBSan

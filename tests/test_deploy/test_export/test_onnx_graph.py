@@ -149,6 +149,7 @@ def test_other_tracers_take_ordinary_tickets(ticket, package):
         assert tool.FlopCountAnalysis(model, image).total() > 0
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('transformer, most', [('all', 2850), ('none', 800)])
 def test_the_whole_supernet_has_few_nodes(tmp_path, transformer, most):
     cfg = copy.deepcopy(Config.fromfile(ROOT / 'configs/st_hrnas_cityscapes_p90.py'))

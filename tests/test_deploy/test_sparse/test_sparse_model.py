@@ -50,7 +50,7 @@ def test_without_kernel_the_network_is_torchs_and_the_log_says_so(fresh, monkeyp
     assert 'torch\'s dense layers: MMST_KERNEL=none' in logged.out + logged.err
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @needs_kernel
 @pytest.mark.skipif('avx2' not in processor(), reason='no AVX2')
 @pytest.mark.parametrize('target, lanes', [('-mavx2 -mfma -O1', 8), ('-msse2 -O1', 4)])

@@ -90,6 +90,7 @@ def test_optimizer_state_and_masks_have_the_shapes_that_are_left(run):
         assert mask['pruned'].shape == p.shape and not bool(p[mask['pruned']].any())
 
 
+@pytest.mark.by_turns(3)
 def test_ticket_is_rebuilt_without_a_config_in_another_process(run, ticket, image, tmp_path):
     network = averaged_model(run).module.eval()
     torch.save(image, tmp_path / 'image.pth')
@@ -241,6 +242,7 @@ def test_ticket_costs_on_the_command_line_what_its_run_says(run, tmp_path, capsy
     assert total['macs'] == printed['macs']['searched']
 
 
+@pytest.mark.by_turns(3)
 def test_onnx_of_a_ticket_holds_what_is_left_and_gives_its_outputs(ticket, tmp_path):
     pytest.importorskip('onnxruntime')
     onnx = pytest.importorskip('onnx')

@@ -97,7 +97,7 @@ def test_weights_in_channels_last_stay_so(tmp_path, maps):
         assert moment.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @torch._dynamo.config.patch({RECOMPILE_LIMIT: 1})
 def test_compiled_steps_are_compiled_again_after_each_search(tmp_path):
     """And train as eager ones do. Torch gives a function up that has changed too often."""
@@ -124,7 +124,7 @@ def test_compiled_steps_are_compiled_again_after_each_search(tmp_path):
         assert torch.allclose(parameter, others[name], atol=1e-5), name
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.skipif(not shutil.which('g++'), reason='inductor needs a C++ compiler')
 def test_steps_compiled_by_inductor_end_like_eager_ones(tmp_path):
     """Before a search and after it. Passes without a step would be compiled as well, for long."""

@@ -75,6 +75,7 @@ def tickets(tmp_path_factory):
     return found
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('name', NECKS)
 def test_the_ticket_is_the_network_that_was_trained(tickets, name):
     path, out = tickets[name]

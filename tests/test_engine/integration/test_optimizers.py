@@ -6,7 +6,7 @@ from tiny import WEAKEN, events, make, run
 from mmst.tickets import Ticket
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('name', ['Adafactor', 'Adagrad'])
 def test_a_run_ends_alike_with_and_without_a_resume(tmp_path, name):
     kind = getattr(torch.optim, name, None)

@@ -90,7 +90,7 @@ def with_words_that_are_right(cfg):
     cfg.optim_wrapper.clip_grad = dict(type='norm', max_norm=1, norm_type='inf')
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('change', [
     with_a_scaled_rate, with_a_metric_of_several_images, with_several_validations,
     with_two_optimizers, with_words_that_are_right])

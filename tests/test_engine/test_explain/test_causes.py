@@ -234,7 +234,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('setting, value, key, remedy', VALUES, ids=[
     f'{key}={value}' for key, value, *_ in VALUES])
 def test_wrong_setting_is_refused_with_its_key_and_a_remedy(cfg, refusal, setting, value, key,

@@ -128,6 +128,7 @@ def test_resumed_run_ends_with_every_bit_of_the_run_that_went_through(tmp_path, 
     assert [name for name in wanted if not torch.equal(wanted[name], resumed[name])] == []
 
 
+@pytest.mark.by_turns(3)
 def test_two_processes_have_the_same_teacher(tmp_path):
     probes = [(60, dict(after_train_epoch=rank_jobs.weaken))]
     answers = ranks.run(2, rank_jobs.train, tmp_path, 5, keep=rank_jobs.teacher,

@@ -80,7 +80,7 @@ def test_warm_up_counts_iterations(tmp_path):
     assert found == pytest.approx([0., 0.1, 0.2, 0.3, 0.4, 0.4])
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_a_resumed_run_ends_like_one_that_was_not_interrupted(tmp_path):
     settings = dict(search=dict(interval=4), probes=[WEAKEN_EACH],
                     prune=dict(interval=3, revive='value'))

@@ -72,6 +72,7 @@ def test_it_is_on_in_the_shipped_configs_and_acts_before_checkpoints():
     assert shipped_hooks().timeline.type == 'mmst.TimelineHook'
 
 
+@pytest.mark.by_turns(3)
 def test_training_is_the_same_without_it_bit_by_bit(tmp_path):
     runners = [train(tmp_path / str(watch), watch=watch, val=2, noise=0.1,
                      model=dict(transformer='shape_preserving')) for watch in (True, False)]
@@ -167,6 +168,7 @@ def test_the_log_has_a_table_after_each_event(tmp_path):
 # -------------------------------------------------------------------- kills and resumed runs
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('after', [1, 3])
 def test_a_resumed_run_neither_repeats_nor_loses_an_entry(tmp_path, after):
     settings = dict(val=2, checkpoint=dict(interval=1, max_keep_ckpts=-1))

@@ -43,7 +43,7 @@ def look_at_start(runner):
     return found
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('wrapper', WRAPPERS.values(), ids=WRAPPERS)
 def test_a_run_resumed_between_two_steps_ends_alike(tmp_path, wrapper):
     whole = run(tmp_path, wrapper=wrapper, checkpoint=dict(interval=1), **RUN)

@@ -60,7 +60,7 @@ def test_known_by_name():
     assert PARAM_SCHEDULERS.get('OneCycleBetaLR') is OneCycleBetaLR
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('task, epochs', [('cityscapes', 430), ('ade20k', 200)])
 def test_rate_and_beta1_of_a_whole_run_are_torchs(task, epochs):
     """Of 430 x 93 steps: both ends, a step next to each, both halves, the turn and after it."""

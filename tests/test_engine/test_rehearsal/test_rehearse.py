@@ -105,7 +105,7 @@ def alive():
                    if issubclass(type(thing), kind))
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('wrong', [False, True])
 def test_all_copies_are_freed(cfg, wrong):
     if wrong:
@@ -242,6 +242,7 @@ def test_one_process_raises_its_own_error():
         stop_together(config_error('lr', 1, 'wrong', 'none'))
 
 
+@pytest.mark.by_turns(3)
 def test_all_processes_stop_with_the_one_line_of_the_one_that_fails(tmp_path):
     for wrong in (0, 1):
         (code, line), (other, silent) = ranks.run(2, rank_jobs.refused, tmp_path / 'work', wrong)

@@ -24,7 +24,7 @@ print(before, int(kept), faults())
 '''
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs glibc')
 def test_freed_maps_are_reused_instead_of_cleared_again():
     """In a process of its own: one that has kept memory never asks for it again."""

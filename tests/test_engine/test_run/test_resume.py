@@ -49,6 +49,7 @@ def same(first, second):
     return first == second
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('epoch', [2, 3])
 def test_a_resumed_run_ends_like_one_that_was_not_interrupted(whole, tmp_path, epoch):
     runner, settings, folder = whole

@@ -18,7 +18,7 @@ INTERPRETED = os.environ.get('TRITON_INTERPRET') == '1'
 runs = pytest.mark.skipif(DEVICE == 'cpu' and not INTERPRETED, reason='run by the interpreter')
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.skipif(DEVICE == 'cuda' or INTERPRETED, reason='the kernels run in this process')
 def test_interpreted_kernels_pass_the_tests_of_this_file():
     result = subprocess.run(

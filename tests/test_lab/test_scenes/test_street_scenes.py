@@ -36,6 +36,7 @@ def mean_iou(predicted, labels):
     return (np.diag(matrix) / np.maximum(joined, 1)).mean()
 
 
+@pytest.mark.by_turns(3)
 def test_mmseg_loads_images_and_labels_and_all_classes_occur_in_both_splits(root):
     for split, count in (('train', 60), ('val', 24)):
         images, labels, classes = load(root, split)

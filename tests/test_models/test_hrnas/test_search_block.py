@@ -181,7 +181,7 @@ def test_a_set_changes_neither_outputs_nor_other_blocks():
     assert 'ops' not in vars(other) and 'ops' in vars(block)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 @pytest.mark.parametrize('channels, mode', [(4, True), (7, True), (4, False)])
 def test_gradients_of_a_strided_residual_of_few_channels_keep_to_their_memory_by_avx2(
         channels, mode):

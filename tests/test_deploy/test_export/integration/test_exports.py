@@ -29,7 +29,7 @@ def ticket():
     return small_ticket(sparsity=0.8)
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('task', TASKS)
 def test_onnx_files_agree_with_pytorch_for_any_batch(tmp_path, task):
     onnx, runtime = pytest.importorskip('onnx'), pytest.importorskip('onnxruntime')
@@ -169,6 +169,7 @@ def test_several_outputs_are_named_and_each_is_checked(tmp_path, ticket):
         check_onnx(path, network, images)
 
 
+@pytest.mark.by_turns(3)
 def test_program_gives_several_outputs(tmp_path, ticket):
     network = several(ticket)
     export_program(network, tmp_path / 'x.pt2')
@@ -282,7 +283,7 @@ def test_images_of_a_folder_are_grey_for_one_channel_and_refused_for_others(tmp_
         sample_images(of_channels(2), SIZE, str(tmp_path), channels=2)
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_a_file_that_differs_has_a_remedy_that_fits(tmp_path, ticket):
     pytest.importorskip('onnxruntime')
     network, other = (Deployed(ticket, SIZE) for _ in range(2))

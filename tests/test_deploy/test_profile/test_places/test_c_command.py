@@ -16,7 +16,7 @@ from mmst.errors import ConfigError
 from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
 
-pytestmark = [needs_kernel, pytest.mark.by_turns(3, together=True)]
+pytestmark = [needs_kernel, pytest.mark.by_turns(5, together=True)]
 SIZE = (40, 72)
 
 

@@ -66,6 +66,7 @@ def test_an_unpickled_network_without_a_kernel_says_what_is_missing(sparse, monk
         library.kernel.cache_clear()
 
 
+@pytest.mark.by_turns(3)
 @pytest.mark.parametrize('threads', [1, 2])
 def test_children_forked_while_another_thread_infers_work(threads):
     sparse = SparseModel(pruned(NarrowModel), threads=threads)

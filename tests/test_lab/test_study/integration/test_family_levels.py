@@ -40,7 +40,7 @@ def conduct_study(only):
     conduct(parse_study('study', CONTENT), arguments, TOOLS, Path('nowhere'))
 
 
-@pytest.mark.by_turns(3)
+@pytest.mark.by_turns(5)
 def test_a_level_of_a_family_is_recorded_with_its_own_score_and_costs(folder):
     conduct_study('d.level_p80')
     record = json.loads(Path('work/records/d.level_p80-seed0.json').read_text())

@@ -102,7 +102,7 @@ def test_papers_claims_agree_with_its_numbers():
                     assert high[metric] > low[metric], (path.stem, claim.text)
 
 
-@pytest.mark.by_turns(2)
+@pytest.mark.by_turns(4)
 @pytest.mark.parametrize('config, run', [
     ('two_in_one', 'two_in_one_p90'), ('two_in_one_pp', 'two_in_one_pp_p90'),
     ('two_in_one_pp_irp', 'two_in_one_pp_irp_p90'), ('two_in_one_pp_irs', 'st_p90')])
