@@ -2,8 +2,6 @@
 import argparse
 import logging
 import os.path as osp
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from torch import nn
 
@@ -17,6 +15,7 @@ from ..deploy.profile.places import Describe, Place, choose_place, device_of
 from ..deploy.ticket_cost import config_network
 from ..engine.run.config_file import read_config
 from ..errors import ConfigError, config_error
+from ..openmmlab.quiet_log import quiet_log
 from ..openmmlab.toolbox import check_toolbox
 from ..pruning.mask import Mask
 from ..settings.checks import check_number
@@ -126,20 +125,10 @@ def measure_table(args: argparse.Namespace, supernet: nn.Module, shape: tuple[in
     """
     lines: list[str] = []
     with waiting(f'timing {args.networks + args.checked} networks of {shape[0]}x{shape[1]}',
-                 progress=lambda: lines[-1] if lines else ''), without_log():
+                 progress=lambda: lines[-1] if lines else ''), quiet_log(logging.INFO):
+        # The engine has a line for each network that it runs.
         return profile(supernet, shape, place, args.networks, args.checked, args.rounds,
                        args.seed, lines.append)
-
-
-@contextmanager
-def without_log() -> Iterator[None]:
-    """Log warnings alone: the engine has a line for each network that it runs."""
-    before = logging.root.manager.disable
-    logging.disable(logging.INFO)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def description(path: str, table: LatencyTable) -> str:
@@ -165,7 +154,7 @@ def predict(args: argparse.Namespace, network: nn.Module, table: LatencyTable,
     other = table.differs_from(place.machine())
     if other:
         print(f'warning: --table {args.table}: {other}; the ticket is measured on this one')
-    with without_log():
+    with quiet_log(logging.INFO):
         found = measure_network(network, table, max(args.rounds, 1), place)
     print(f'{args.file}: {predicted:.3g} ms predicted, {found:.3g} ms measured '
           f'({predicted / found - 1:+.1%})')

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+    from mmengine.logging import MMLogger
     from mmengine.optim import AmpOptimWrapper, OneCycleLR, OptimWrapper
     from mmengine.optim.scheduler.param_scheduler import _ParamScheduler as ParamScheduler
     from mmengine.runner import BaseLoop, Runner
@@ -91,6 +92,13 @@ def named_instances(kind: type[ManagerMixin]) -> dict[str, Any]:
     """Return the live table of the named instances (``get_instance``) of a class, e.g. of loggers.
     """
     return kind._instance_dict
+
+
+def forget_levels(logger: MMLogger) -> None:
+    """Let a logger ask anew which levels pass: it remembers them, and ``logging.disable`` makes
+    those loggers alone forget that ``logging.getLogger`` has made.
+    """
+    logger._cache.clear()
 
 
 def compile_step(runner: Runner) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ... import files
 from ...costs.cost import image_channels
 from ...errors import TicketError, config_error
+from ...openmmlab.quiet_log import quiet_log
 from ...optional import need
 from .deployed import Deployed
 from .images import normalise, pixels_of
@@ -202,12 +203,7 @@ def accept(difference: float, path: str | Path, tolerance: float, remedy: str) -
 @contextlib.contextmanager
 def silent():
     """Silence the exporter, which prints a line for every pass that it makes."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), \
-                contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter('ignore')
-            yield
-    finally:
-        logging.disable(level)
+    with quiet_log(logging.WARNING), warnings.catch_warnings(), \
+            contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter('ignore')
+        yield

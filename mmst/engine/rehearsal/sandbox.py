@@ -16,6 +16,7 @@ import torch
 from mmengine.utils import ManagerMixin
 
 from ...openmmlab.internals import named_instances
+from ...openmmlab.quiet_log import quiet_log
 from ...randomness import isolated_random_state
 from ...temporary import temporary_folder
 
@@ -46,7 +47,7 @@ def sandbox(device: int = 0) -> Iterator[str]:
         stack.enter_context(mock.patch.dict(os.environ))
         # Other processes may be at another step.
         stack.enter_context(mock.patch.object(torch.distributed, 'is_initialized', bool))
-        logging.disable(logging.CRITICAL)
+        stack.enter_context(quiet_log(logging.CRITICAL))
         if torch.cuda.is_available():
             stack.enter_context(torch.cuda.device(device % torch.cuda.device_count()))
             stack.callback(torch.cuda.reset_peak_memory_stats)
@@ -75,7 +76,6 @@ def _restorations() -> list[Callable[[], Any]]:
         partial(torch.set_num_threads, torch.get_num_threads()),
         partial(torch.set_default_dtype, torch.get_default_dtype()),
         partial(torch.set_grad_enabled, torch.is_grad_enabled()),
-        partial(logging.disable, logging.root.manager.disable),
         partial(multiprocessing.set_start_method, start, force=True),
         partial(os.chdir, os.getcwd()),
         partial(cv2.setNumThreads, cv2.getNumThreads())]
