@@ -16,7 +16,7 @@ from ..lab.study.figure import write_figures
 from ..lab.ticket_curve import Level, write_curve
 from ..settings.shape import first_shape
 from ..tickets import Ticket
-from .run_summary import known_facts, level_metrics
+from .run_summary import known_facts, level_metrics, metrics_at
 
 
 def run(args: argparse.Namespace) -> None:
@@ -67,7 +67,7 @@ def open_tickets(paths: Sequence[Path]) -> tuple[dict[str, Ticket], dict[str, Ma
         for level in ticket.family.levels:
             name = f'{path} at {level:.9g}'
             tickets[name] = ticket.at(level)
-            facts[name] = dict(sparsity=tickets[name].sparsity, metrics=metrics.get(level))
+            facts[name] = dict(sparsity=tickets[name].sparsity, metrics=metrics_at(level, metrics))
     return tickets, facts
 
 

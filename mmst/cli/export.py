@@ -68,8 +68,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def default_out(args: argparse.Namespace) -> str:
-    """Return the path beside the ticket, which names the level that is asked for."""
-    return named_by_level(args.stem, args.level) + ENDINGS[args.format]
+    """Return the path beside the ticket, which names the level and the rounding that are asked for.
+    """
+    rounded = '_int8' if args.int8 else ''
+    return named_by_level(args.stem, args.level) + rounded + ENDINGS[args.format]
 
 
 class Steps:
@@ -139,7 +141,7 @@ def check(args: argparse.Namespace) -> None:
 def write_with_summary(ticket: Ticket, args: argparse.Namespace) -> None:
     """Write a ticket and, next to it, what its run has told of it."""
     # Weights of eight bits have metrics of their own, which nobody has measured.
-    summary = None if args.int8 else Summary.for_output(args.ticket, args.out, args.level)
+    summary = Summary.for_output(args.ticket, args.out, args.level, rounded=args.int8)
     if args.format == 'sparse':
         write_sparse(ticket, args.out, args.int8)
     else:

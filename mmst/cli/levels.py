@@ -1,6 +1,7 @@
 """Takes the level of a family that the command line asks for."""
 from ..errors import config_error
 from ..tickets import Ticket
+from ..tickets.family import is_same_level
 
 
 def ticket_at(ticket: Ticket, path: str, level: float | None) -> Ticket:
@@ -25,7 +26,7 @@ def ticket_at(ticket: Ticket, path: str, level: float | None) -> Ticket:
         print(f'{path} has the levels {", ".join(f"{share:g}" for share in known)}: '
               f'{known[0]:g} is written; --level gives another')
         return ticket.at(known[0])
-    if not any(abs(share - level) <= 1e-9 for share in known):  # nan is none of them
+    if not any(is_same_level(share, level) for share in known):  # nan is none of them
         raise config_error('--level', level, 'there is no such level',
                            f'use one of {", ".join(f"{share:g}" for share in known)}')
     found = ticket.at(level)

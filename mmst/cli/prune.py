@@ -10,7 +10,7 @@ from ..pruning.scope import check_scope
 from ..registry import CRITERIA
 from ..settings.checks import check_number
 from ..settings.kept_inputs import keep_inputs
-from .run_summary import summary_beside, summary_of
+from .run_summary import keep_others, summary_beside, summary_of
 
 
 def run(args: argparse.Namespace) -> None:
@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> None:
     if not out:
         out, key = osp.join(cfg.work_dir, 'ticket.pth'), '--work-dir'
         keep_inputs(key, out, args.file)
-    keep_inputs(key, summary_beside(out, key), summary_of(args.file))
+    summary = summary_beside(out, key)
+    keep_inputs(key, summary, summary_of(args.file))
+    keep_others(summary, key)
     ticket = offline.open_file(cfg, args.file)
     launcher.start_processes(cfg)
     runner = offline.open_runner(cfg, ticket)

@@ -2,15 +2,18 @@
 on to tickets that are made of it.
 """
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import files
+from ..engine.hooks.labels_hook import UNLABELLED
 from ..errors import MMSTError, TicketError, config_error
 from ..settings.kept_inputs import is_same, keep_inputs
 from ..settings.shape import first_shape
 from ..tickets import Ticket, summarize
+from ..tickets.family import is_same_level
 
 
 def summary_of(path: str | Path) -> Path:
@@ -31,6 +34,27 @@ def summary_beside(out: str | Path, key: str = '--out') -> Path:
     return path
 
 
+def keep_others(path: Path, key: str = '--out') -> None:
+    """Refuse to write a summary over a file that is none.
+
+    Raises:
+        ConfigError: It would be lost.
+    """
+    if path.is_file() and not _is_summary(path):
+        raise config_error(key, str(path), 'is the place of the ticket\'s summary, and no summary '
+                           'of another one, so it would be lost', f'give another path as {key}')
+
+
+def _is_summary(path: Path) -> bool:
+    """Return whether a file is there that a run has written next to a ticket or a family."""
+    try:
+        content = files.parse_json(files.read_text(path))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and ('layer_sparsity' in content
+                                          or {'levels', 'metrics'} <= content.keys())
+
+
 @dataclass(frozen=True)
 class Summary:
     """Holds where the facts of a ticket come from that is made of another, and where they go to.
@@ -39,34 +63,44 @@ class Summary:
         source (str): The ticket that it is made of, which has a summary.
         path (Path): The ``.json`` to write.
         level (float, optional): Of a family: the level that it is.
+        rounded (bool): Its weights are not those that the metrics were measured with.
     """
     source: str
     path: Path
     level: float | None = None
+    rounded: bool = False
 
     @classmethod
-    def for_output(cls, source: str, out: str, level: float | None = None) -> 'Summary | None':
-        """Return the summary that goes with a file; None where no run has told anything, or the
-        one that is there holds for it as well. To be called before work.
+    def for_output(cls, source: str, out: str, level: float | None = None,
+                   rounded: bool = False) -> 'Summary | None':
+        """Return the summary that goes with a file; None where no run has told anything and no
+        other one lies there, or the one that lies there holds for it as well. To be called before
+        work.
 
         Raises:
-            ConfigError: It would take the place of the summary of all levels, or of the file.
+            ConfigError: It would take the place of the source's summary, which says something else,
+                of the file, or of a file that is no summary.
         """
         own, path = summary_of(source), summary_beside(out)
-        if level is not None:
+        if level is not None or rounded:
             keep_inputs('--out', path, own)
-        wanted = own.is_file() and not is_same(own, path)
-        return cls(source, path, level) if wanted else None
+        if is_same(own, path) or not (own.is_file() or _is_summary(path)):
+            return None
+        keep_others(path)
+        return cls(source, path, level, rounded)
 
     def write(self, ticket: Ticket) -> None:
         """Write the costs of the ticket, and the metrics that its run has measured; say so where
-        the file beside its source is another one.
+        the file beside its source is another one. No summary of another ticket stays.
         """
         try:
             facts = known_facts(self.source, ticket)
-            if self.level is not None:
-                facts['metrics'] = level_metrics(self.source).get(self.level, {})
+            if self.rounded:
+                facts['metrics'] = {}
+            elif self.level is not None:
+                facts['metrics'] = metrics_at(self.level, level_metrics(self.source))
         except MMSTError as error:
+            self.path.unlink(missing_ok=True)
             print(f'without costs and metrics: {error}')
             return
         files.write_bytes(self.path, files.to_json(facts).encode())
@@ -82,16 +116,20 @@ def known_facts(path: str, ticket: Ticket) -> dict[str, Any]:
     """
     facts = summarize(ticket, first_shape(None, ticket.meta.get('input_shape')),
                       ticket.meta.get('supernet'))
+    facts['metrics'] = {}
     summary = summary_of(path)
     if summary.is_file():
         try:
-            facts['metrics'] = _numbers(files.parse_json(files.read_text(summary))['metrics'])
+            content = files.parse_json(files.read_text(summary))
+            facts['metrics'] = _numbers(content['metrics'])
+            if content.get(UNLABELLED):
+                facts[UNLABELLED] = [str(name) for name in content[UNLABELLED]]
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise TicketError(f'{summary} is no summary of a run ({error}). Remedy: take it from '
                               'the run again, or move it away.') from None
     if ticket.family is not None:
         metrics = level_metrics(path)
-        facts['levels'] = [dict(row, metrics=metrics.get(row['level'], {}))
+        facts['levels'] = [dict(row, metrics=metrics_at(row['level'], metrics))
                            for row in facts['levels']]
     return facts
 
@@ -112,6 +150,11 @@ def level_metrics(path: str) -> dict[float, dict[str, float]]:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise TicketError(f'{summary} is no summary of a family ({error}). Remedy: take it from '
                           'the run again, or move it away.') from None
+
+
+def metrics_at(level: float, metrics: Mapping[float, dict[str, float]]) -> dict[str, float]:
+    """Return the metrics of a level; none where there are none of it."""
+    return next((found for known, found in metrics.items() if is_same_level(known, level)), {})
 
 
 def _numbers(metrics: Any) -> dict[str, float]:

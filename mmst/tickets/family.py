@@ -13,6 +13,14 @@ from ..settings.checks import as_number
 
 _REMEDY = 'Remedy: take the family from the training run again.'
 
+#: How far a number may lie from a level that it names.
+_NEAR = 1e-9
+
+
+def is_same_level(known: float, number: float) -> bool:
+    """Return whether a number names a level; NaN names none."""
+    return abs(known - number) < _NEAR
+
 
 @dataclass(frozen=True)
 class Family:
@@ -39,7 +47,7 @@ class Family:
         """
         number = as_number(level)
         for place, known in enumerate(self.levels):
-            if number is not None and abs(known - number) < 1e-9:
+            if number is not None and is_same_level(known, number):
                 return place
         raise TicketError(f'the ticket has no level {level!r:.20}. Remedy: use one of '
                           f'{", ".join(f"{known:g}" for known in self.levels)}.')

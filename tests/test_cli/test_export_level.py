@@ -84,7 +84,49 @@ def test_a_file_that_is_no_summary_is_in_nobodys_way(told, capsys):
 
 def test_weights_of_eight_bits_have_no_metrics_of_others(told):
     assert run('export family.pth --format sparse --level 0.8 --int8') == 0
-    assert not (told / 'family_0.8.json').exists()
+    facts = json.loads((told / 'family_0.8_int8.json').read_text())
+    assert facts['metrics'] == {} and facts['sparsity'] == pytest.approx(0.8, abs=0.01)
+
+
+def test_no_file_of_eight_bits_comes_to_lie_beside_metrics_of_others(told, capsys):
+    run('export family.pth --format pth --level 0.8 -o one.pth')
+    before = (told / 'one.json').read_bytes()
+    assert run('export one.pth --format sparse --int8') == 0
+    assert run('export one.pth --format sparse --int8 -o one.sparse') == 2
+    assert "--out = 'one.json'" in capsys.readouterr().err
+    assert (told / 'one.json').read_bytes() == before and not (told / 'one.sparse').exists()
+    assert run('share one_int8.sparse -o shared --no-timing') == 0
+    assert json.loads(before)['metrics'] == dict(mIoU=30.)
+    assert 'mIoU' not in (told / 'shared' / 'README.md').read_text()
+
+
+@pytest.mark.parametrize('told_of_it', [True, False])
+def test_no_summary_of_a_file_that_was_there_before_stays(told, told_of_it):
+    assert run('export family.pth --format safetensors --level 0.5 -o new.safetensors') == 0
+    open_ticket('family.pth').at(0.8).save('other.pth')
+    if told_of_it:
+        (told / 'other.json').write_text('[1, 2]')
+    assert run('export other.pth --format safetensors -o new.safetensors') == 0
+    if told_of_it:
+        assert not (told / 'new.json').exists()
+    else:
+        facts = json.loads((told / 'new.json').read_text())
+        assert facts['metrics'] == {} and facts['sparsity'] == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize('words', [
+    'export family.pth --format safetensors -o labels.safetensors',
+    'compact family.pth --level 0.8 -o labels.pth'])
+def test_a_file_of_ones_own_in_the_place_of_a_summary_stays(told, capsys, words):
+    (told / 'labels.json').write_text('{"model": {"type": "X"}, "metrics": {}}')
+    assert run(words) == 2
+    assert "--out = 'labels.json': is the place of the ticket's summary" in capsys.readouterr().err
+    assert not list(told.glob('labels.[!j]*'))
+
+
+def test_a_level_may_be_named_as_near_as_levels_are_told_apart(told):
+    assert run('export family.pth --format pth --level 0.8000000001 -o near.pth') == 0
+    assert json.loads((told / 'near.json').read_text())['metrics'] == dict(mIoU=30.)
 
 
 def test_one_level_is_compacted_under_its_name(told, capsys):

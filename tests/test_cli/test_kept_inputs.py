@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from deploy_tickets import small_ticket, with_levels
+from mmengine.config import Config
 from tiny_street import load_tool
 from view_tickets import view_ticket, write_view_config
 
@@ -88,6 +89,20 @@ def test_a_prune_keeps_the_summary_of_what_it_prunes(folder, capsys):
     assert call(f'prune {config} view.pth --sparsity 0.5 --out view.safetensors') == 2
     assert "--out = 'view.json': is the file that is read" in capsys.readouterr().err
     assert (folder / 'view.json').read_text() == '{}' and not (folder / 'view.safetensors').exists()
+
+
+def test_a_config_of_json_is_not_lost_to_the_summary_of_a_ticket(folder, capsys):
+    view_ticket('cityscapes', 0).save(folder / 'view.pth')
+    summary = dict(metrics={}, layer_sparsity={})
+    (folder / 'view.json').write_text(json.dumps(summary))
+    config, = folder.glob('*.py')
+    Config.fromfile(config).dump(folder / 'net.json')
+    before = (folder / 'net.json').read_bytes()
+    for words in ('prune net.json view.pth --sparsity 0.5 --out net.pth',
+                  'compact view.pth --config net.json -o net.pth'):
+        assert call(words) == 2
+        assert "--out = 'net.json': is the place of the ticket's" in capsys.readouterr().err
+        assert (folder / 'net.json').read_bytes() == before and not (folder / 'net.pth').exists()
 
 
 @pytest.mark.parametrize('words', ['prune {} view.pth --sparsity 0.5', 'compact view.pth'])

@@ -52,12 +52,19 @@ runs += [dict(name=f'{d}.st_distilled_p{r}', tool='train', options={
     'default_hooks.prune.sparsity': r / 100,
     'default_hooks.distill.type': 'mmst.DistillationHook', 'default_hooks.distill.every': 2})
     for d in DATA for r in RATIOS]
+# Searched and pruned by a table of the machine (mmst profile CONFIG --out work_dirs/table.json);
+# the size says how many milliseconds the search ends at.
+TABLE = 'work_dirs/table.json'
+runs += [dict(name=f'{d}.milliseconds_p{r}', tool='train', options={
+    'default_hooks.search.table': TABLE, 'default_hooks.prune.table': TABLE,
+    'default_hooks.prune.allocation': 'magnitude', 'default_hooks.prune.sparsity': r / 100})
+    for d in DATA for r in RATIOS]
 # Nested masks of one run, and its control at the same way of reactivation: st_value.
 runs += [dict(name=f'{d}.st_family_p90', tool='train', options={
     'default_hooks.prune.sparsity': 0.9, 'default_hooks.prune.revive': 'value',
     'default_hooks.prune.family': LEVELS}) for d in DATA]
 runs += [dict(name=f'{d}.family_level_p{round(100 * level)}', tool='export',
-              ticket=f'{d}.st_family_p90', arguments=dict(level=level))
+              family=f'{d}.st_family_p90', arguments=dict(level=level))
          for d in DATA for level in LEVELS]
 # Sparse training of a searched network, for which the search has taken half of the steps.
 runs += [dict(name=f'{d}.search_half', tool='train', options={

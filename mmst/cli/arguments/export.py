@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'their positions; safetensors, pth: the ticket itself, without or with '
                         'pickle; c: the sources and weights of a C library')
     parser.add_argument('-o', '--out', metavar='FILE', help='TICKET.onnx, .pt2, … by default, '
-                        'with --level TICKET_LEVEL.onnx, …; a folder for c')
+                        'with --level TICKET_LEVEL.onnx, …, with --int8 TICKET_int8.sparse; a '
+                        'folder for c')
     parser.add_argument('--level', type=float, metavar='P', help='of a family.pth: the sparsity '
                         'of the level to write, e.g. 0.9; the loosest by default, and all of them '
                         'for safetensors and pth')

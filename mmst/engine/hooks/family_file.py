@@ -22,6 +22,7 @@ from ...tickets.ticket import Ticket
 from ..run.batches import training_batches, training_precision
 from ..run.metrics import scalar_metrics
 from ..run.runner_views import evaluated_model, find_hook
+from .labels_hook import without_label
 from .recalibrate_hook import RecalibrateHook
 
 NAME = 'family.pth'
@@ -76,7 +77,8 @@ def write_family(runner: Runner, in_force: MaskInForce, levels: Sequence[float],
         whole_family = Ticket(ticket.model, state, loosest, meta, family)
         _check(whole_family)
         whole_family.save(path.with_name(NAME), own=True)
-        text = files.to_json(dict(metrics=rows[0]['metrics'], levels=rows))
+        text = files.to_json(dict(
+            metrics=rows[0]['metrics'], levels=rows, **without_label(runner)))
         files.write_bytes(path.with_name('family.json'), text.encode(), own=True)
         runner.logger.info(f'levels: {path.with_name(NAME)}\n' + '\n'.join(
             f'{row["level"]:.0%}: {row["sparsity"]:.1%} sparse, {row["metrics"]}' for row in rows))

@@ -24,6 +24,8 @@ IGNORED = ('work_dir', 'log_level', 'log_processor', 'env_cfg', 'visualizer', 'v
            'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor', 'data_root',
            'logger', 'launcher', 'max_keep_ckpts', 'streams')
 LENGTHS = ('train_cfg.max_epochs', 'train_cfg.max_iters')
+#: Role to the file or folder of a finished run that has it; checkpoints are looked for.
+FILES = dict(ticket='ticket.pth', neck='ticket.pth', family='family.pth', rewind='rewind')
 #: Tools whose runs differ from seed to seed in more than their config.
 SEEDED = dict(prune=0, lottery=1000, transfer=1000)
 
@@ -113,6 +115,7 @@ class _Base:
     digest: str
     shape: Sequence[int] | None
     lengths: Mapping[str, Any]
+    imports: Sequence[str]
 
 
 @cache
@@ -120,7 +123,13 @@ def _base(path: Path) -> _Base:
     cfg = read_config(str(path))
     return _Base(digest_of(essence(cfg)), input_shape(cfg) if hook_settings(cfg, 'TicketHook')
                  else None, {key: (cfg.get('train_cfg') or {}).get(key.rpartition('.')[2])
-                             for key in LENGTHS})
+                             for key in LENGTHS}, _imports(cfg))
+
+
+def _imports(cfg: Config) -> list[str]:
+    """Return the modules that a config imports."""
+    named = (cfg.get('custom_imports') or {}).get('imports') or []
+    return [named] if isinstance(named, str) else list(named)
 
 
 def _length(tool: str, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> float:
@@ -215,8 +224,9 @@ def command(job: Job, tools: str) -> list[str]:
 
 def _export(job: Job, tools: str) -> list[str]:
     """Return arguments for Python that write what a run has told of one level of its family."""
-    return [f'{tools}/export.py', str(job.needs['ticket'].folder / 'ticket.pth'), '--format', 'pth',
-            *_flags(job.arguments), '--out', str(job.folder / 'ticket.pth')]
+    imports = [word for name in _base(job.config).imports for word in ('--import', name)]
+    return [f'{tools}/export.py', str(supply(job.needs['family'], 'family')), '--format', 'pth',
+            *_flags(job.arguments), *imports, '--out', str(job.folder / 'ticket.pth')]
 
 
 def _flags(arguments: Mapping[str, Any]) -> list[str]:
@@ -239,7 +249,7 @@ def supply(job: Job, role: str) -> Path:
             raise TicketError(f'{job.folder}: no checkpoint to go on from. Remedy: run '
                               f'{job.run.name} again.')
         return Path(found)
-    return job.folder / ('rewind' if role == 'rewind' else 'ticket.pth')
+    return job.folder / FILES[role]
 
 
 def has_supplies(job: Job, role: str) -> bool:
@@ -248,7 +258,7 @@ def has_supplies(job: Job, role: str) -> bool:
         return any(job.folder.glob('epoch_*.pth')) or any(job.folder.glob('iter_*.pth'))
     if role == 'rewind':
         return any((job.folder / 'rewind').glob('*.pth'))
-    return (job.folder / 'ticket.pth').is_file()
+    return (job.folder / FILES[role]).is_file()
 
 
 def spell(value: Any) -> str:

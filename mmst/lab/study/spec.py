@@ -10,8 +10,8 @@ from ...openmmlab.config_bases import read_with_bases
 from ...tickets.plain_data import as_plain_data
 from .grid import expand
 
-#: Files of another run that a run may need: ticket, last checkpoint, rewind points or neck.
-ROLES = ('ticket', 'checkpoint', 'rewind', 'neck')
+#: Files of another run that a run may need: ticket, family, last checkpoint, rewind points or neck.
+ROLES = ('ticket', 'family', 'checkpoint', 'rewind', 'neck')
 TOOLS = ('train', 'prune', 'retrain', 'lottery', 'transfer', 'export', 'chance')
 #: Rows that every section of every table begins with, by the end of the run's name.
 FIXED_ROWS = (('chance', 'Chance (constant answer)'), ('dense', 'Dense supernet'),
@@ -138,6 +138,9 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
     if entry['tool'] not in TOOLS:
         raise config_error(f'runs.{entry["name"]}.tool', entry['tool'], 'no such tool',
                            f'use one of {", ".join(TOOLS)}')
+    if entry['tool'] == 'export' and not entry.get('family'):
+        raise config_error(f'runs.{entry["name"]}.family', None, 'only levels of a family are '
+                           'exported', 'name the run that trains the family')
     return Run(entry['name'], entry['tool'], entry.get('data') or entry['name'].partition('.')[0],
                {role: entry[role] for role in ROLES if entry.get(role)},
                entry.get('options') or {}, entry.get('arguments') or {})
