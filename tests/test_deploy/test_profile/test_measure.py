@@ -1,5 +1,4 @@
 """Tables that are measured: what is timed, what is drawn, what is learnt from it."""
-import contextlib
 import itertools
 
 import numpy as np
@@ -14,6 +13,7 @@ from mmst.deploy.profile import clock, measure_network, profile
 from mmst.deploy.profile.clock import Timed, clock_of, take_times
 from mmst.deploy.profile.draw import draw_ended, draw_networks
 from mmst.deploy.profile.fit import fit_entry, fit_modules, fit_network, transfer
+from mmst.deploy.profile.measure import explained
 from mmst.deploy.profile.places import SparseEngine, TorchEngine
 from mmst.errors import ConfigError
 from mmst.search.units import find_units
@@ -180,15 +180,27 @@ def test_a_table_predicts_times_made_of_the_work(supernet, monkeypatch):
 class Noise(TorchEngine):
     """A machine whose other work decides what a call takes."""
 
+    def __init__(self, spread, seed):
+        super().__init__()
+        self.rng, self.spread = np.random.default_rng(seed), spread
+
     def take(self, networks, image, rounds):
         super().take(networks, image, rounds)
         for network in networks:
-            network.whole[:] = [5.] * len(network.whole)
+            network.whole[:] = [5. + self.spread * self.rng.normal()] * len(network.whole)
 
 
-def test_a_table_that_nobody_could_read_is_not_returned(supernet):
-    with pytest.raises(ConfigError, match=r'rounds = 1: .*noise.* Remedy: use e\.g\. 4'):
-        profile(supernet, SHAPE, Noise(), networks=12, checked=1, rounds=1)
+@pytest.mark.parametrize('spread', [0., 0.15, 1.])
+def test_a_table_of_noise_is_refused(supernet, spread):
+    for seed in range(4):
+        with pytest.raises(ConfigError, match=r'rounds = 1: .*noise.* Remedy: use e\.g\. 4'):
+            profile(supernet, SHAPE, Noise(spread, seed), networks=24, checked=1, rounds=1,
+                    seed=seed)
+
+
+def test_predictions_explain_differences_between_times_and_nothing_where_there_are_none():
+    assert explained([1, 2, 4], [1., 2., 4.]) == 1 and explained([5, 5, 5], [5., 5., 5.]) == 0
+    assert explained([2, 2, 2], [1., 2., 3.]) == 0 and explained([1, 2], [1., 3.]) == 0.5
 
 
 @needs_kernel
@@ -197,10 +209,14 @@ def test_a_table_of_this_machine_covers_the_supernet_and_is_read_back(supernet, 
                                                                       tmp_path):
     for rounds in (2, 4, 8, 16):  # as the error asks, where other work hides the modules
         lines = []
-        with contextlib.suppress(ConfigError):
+        try:
             table = profile(supernet, SHAPE, place(), networks=12, checked=2, rounds=rounds,
                             log=lines.append)
             break
+        except ConfigError as error:
+            assert 'noise hides' in str(error)
+    else:
+        pytest.fail('other work hides the modules in 16 rounds, too')
     assert list(table.modules) == list(timed_modules(supernet)) and len(lines) == 14 + rounds
     table.save(tmp_path / 'table.json')
     table = LatencyTable.load(tmp_path / 'table.json')
