@@ -142,10 +142,11 @@ def meta_copy(model: nn.Module) -> nn.Module:
     return twin
 
 
-def run_image(twin: nn.Module, input_shape: HW) -> None:
-    """Run one image through a ``meta_copy``."""
+def run_image(twin: nn.Module, input_shape: HW, channels: int | None = None) -> None:
+    """Run one image through a ``meta_copy``, of so many channels, or of those of its images."""
     dtype = next((p.dtype for p in twin.parameters()), None)
-    image = torch.empty(1, image_channels(twin), *input_shape, device='meta', dtype=dtype)
+    image = torch.empty(1, channels or image_channels(twin), *input_shape, device='meta',
+                        dtype=dtype)
     with torch.no_grad():
         # mmpose's models ask for data samples, None allowed.
         twin(image, None) if isinstance(twin, BaseModel) else twin(image)
@@ -163,11 +164,11 @@ def image_channels(model: nn.Module) -> int:
     return _channels_of_first(model) or 3
 
 
-def check_normalised(model: nn.Module) -> None:
+def check_normalised(model: nn.Module, input_shape: HW) -> None:
     """Refuse a network whose images have another count of means or deviations than of channels.
 
-    To be called where it cannot run: of networks that can, the first convolution may be another one
-    than that of the image.
+    To be called where it takes no image of these channels. That they are the cause is certain where
+    it takes one of as many as its first convolution has.
 
     Raises:
         ConfigError: Naming the numbers.
@@ -175,11 +176,21 @@ def check_normalised(model: nn.Module) -> None:
     channels = _channels_of_first(model)
     for key in ('mean', 'std'):
         numbers = getattr(getattr(model, 'data_preprocessor', None), key, None)
-        if channels and isinstance(numbers, Tensor) and numbers.numel() not in (1, channels):
+        if (channels and isinstance(numbers, Tensor) and numbers.numel() not in (1, channels)
+                and _takes(model, input_shape, channels)):
             raise config_error(
                 f'data_preprocessor.{key}', f'{numbers.numel()} numbers', 'the network takes '
                 f'images of {channels} channels', 'train with one for each channel, or with one '
                 'for all')
+
+
+def _takes(model: nn.Module, input_shape: HW, channels: int) -> bool:
+    """Return whether a network takes an image of so many channels."""
+    try:
+        run_image(meta_copy(model), input_shape, channels)
+    except CANNOT_RUN:
+        return False
+    return True
 
 
 def _channels_of_first(model: nn.Module) -> int | None:

@@ -132,7 +132,7 @@ def network_cost(model: nn.Module, input_shape: tuple[int, int], mask=None,
         return NetworkCost(layer_costs(model, input_shape, mask),
                            peak_activations(model, input_shape))
     except CANNOT_RUN as error:
-        check_normalised(model)
+        check_normalised(model, input_shape)
         line = ' '.join(str(error).split())[:150]
         raise config_error(key, tuple(input_shape), f'the network cannot take it ({line})',
                            'give --shape, height and width in pixels, e.g. 512 1024') from None

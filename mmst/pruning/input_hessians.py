@@ -23,7 +23,7 @@ class InputHessian:
     weights have one block, others blocks of ``BLOCK``, and blocks count as independent.
 
     Args:
-        weight (Tensor): Of a convolution of 2 dimensions, or of a linear layer.
+        weight (Tensor): (rows, …), of a convolution of 2 dimensions or of a linear map.
         groups (int): Groups of rows, each with inputs of its own. Defaults to 1.
 
     Attributes:

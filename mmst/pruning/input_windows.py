@@ -77,7 +77,8 @@ WINDOWS: Mapping[Any, Callable[..., Iterator[Windows]]] = {
 
 def _as_positions(x: Tensor) -> Tensor:
     """Return (1, weights of a row, positions) of inputs (…, weights of a row)."""
-    return x.detach().float().reshape(1, -1, x.shape[-1]).transpose(1, 2)
+    x = x.detach().float()
+    return (x.flatten(0, -2) if x.dim() > 1 else x[None]).T[None]
 
 
 def _pair(value: Any) -> tuple[int, ...]:

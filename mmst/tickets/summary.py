@@ -54,7 +54,7 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
     try:
         costs = total(layer_costs(network, (height, width), ticket.mask))
     except CANNOT_RUN as error:
-        check_normalised(network)
+        check_normalised(network, (height, width))
         raise TicketError(f'the network of the ticket takes no images of {height}x{width}: '
                           f'{one_line(error, 150)}. Remedy: take the ticket from the training run '
                           'again.') from error

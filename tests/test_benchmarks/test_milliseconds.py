@@ -15,5 +15,4 @@ def test_a_machine_that_has_become_slower_is_told_apart_from_a_wrong_table():
 def test_the_committed_page_is_that_of_the_committed_figures():
     record = json.loads(Path(RESULTS).read_text())
     assert RESULTS.with_suffix('.md').read_text() == markdown(record)
-    pace = since_the_table(record['pace'])
-    assert all(f'{row["measured"] / pace:.2f}' in markdown(record) for row in record['rows'])
+    assert markdown(dict(record, pace=[1., 1.])) != markdown(record)

@@ -161,13 +161,32 @@ class Recurrent(nn.Module):
 
 @pytest.mark.parametrize('mean, fits', [([1.] * 12, True), ([1.], True), ([1.] * 3, False)])
 def test_means_are_one_for_all_channels_or_one_for_each(mean, fits):
-    model = nn.Sequential(nn.Conv2d(12, 4, 1))
+    model = nn.Conv2d(12, 4, 1)
     model.data_preprocessor = nn.Module()
     model.data_preprocessor.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1))
     if fits:
-        return check_normalised(model)
+        return check_normalised(model, (8, 8))
     with pytest.raises(ConfigError, match=r'3 numbers.*of 12 channels'):
-        check_normalised(model)
+        check_normalised(model, (8, 8))
+
+
+class GateFirst(nn.Module):
+    """Its first module is not the one that the image comes to."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate, self.stem = nn.Conv2d(16, 16, 1), nn.Conv2d(3, 16, 9)
+        self.data_preprocessor = nn.Module()
+        self.data_preprocessor.register_buffer('mean', torch.zeros(3, 1, 1))
+
+    def forward(self, x):
+        return self.gate(self.stem(x))
+
+
+def test_means_are_not_blamed_where_the_image_is_too_small():
+    with pytest.raises(RuntimeError):
+        layer_costs(GateFirst(), (8, 8))
+    check_normalised(GateFirst(), (8, 8))
 
 
 @pytest.mark.parametrize('mean, channels', [([1., 2., 3.], 3), ([1.], 12)])

@@ -130,8 +130,8 @@ def explained(predicted: Sequence[float], measured: Sequence[float]) -> float:
     """Return the share of the squared differences between measured times that predictions explain;
     0 where all took as long.
     """
-    left = np.square(np.subtract(predicted, measured)).sum()
-    spread = np.square(measured - np.mean(measured)).sum()
+    times = np.array(measured)
+    left, spread = np.square(times - predicted).sum(), np.square(times - times.mean()).sum()
     return float(1 - left / spread) if spread > 0 else 0.
 
 

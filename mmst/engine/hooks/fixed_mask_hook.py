@@ -87,7 +87,7 @@ class FixedMaskHook(MaskHook):
         if any(isinstance(hook, MaskHook) and hook is not self for hook in plan.hooks):
             raise config_error('FixedMaskHook.ticket', self.source.ticket,
                                'there is another hook of masks, and the ticket\'s is fixed',
-                               'set default_hooks.prune=None')
+                               'set default_hooks.prune=None, or remove that hook')
         if self.source.ticket is not None:
             sources = self.sources()
             for ticket in sources.values():

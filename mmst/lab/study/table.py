@@ -103,7 +103,14 @@ def _mixed_seeds(higher: Any, lower: Any) -> list[int]:
     """Return the seeds whose two runs are known to be of different processors."""
     both = (row['processors'] for row in (higher, lower))
     first, second = ({seed: name for seed, name in found.items() if name} for found in both)
-    return sorted(seed for seed in set(first) & set(second) if first[seed] != second[seed])
+    return sorted(seed for seed in set(first) & set(second)
+                  if _are_different(first[seed], second[seed]))
+
+
+def _are_different(one: str, other: str) -> bool:
+    """Return whether two names are of different processors; older records lack family and model."""
+    (one, model), (other, another) = (name.partition(' (family ')[::2] for name in (one, other))
+    return one != other or bool(model and another and model != another)
 
 
 def _by_seed(row: Any, metric: str) -> Scores:

@@ -61,7 +61,7 @@ def markdown(table: Mapping[str, Any]) -> str:
         lines += ['', '## Orderings', '']
         if any(claim['unpaired'] for claim in table['claims']):
             lines += [UNPAIRED, '']
-        header = ['ordering in the paper', 'metric', 'paper', 'ours', 'difference', 'verdict']
+        header = ['ordering', 'metric', 'paper', 'ours', 'difference', 'verdict']
         lines += pipes(header, map(_claim, table['claims']))
     return '\n'.join(lines) + '\n'
 

@@ -93,9 +93,7 @@ def test_threads_change_nothing():
 @pytest.mark.parametrize('threads', [1, 2])
 def test_tiles_and_chunks_of_any_size_give_the_block_output(monkeypatch, channels, stride, tile,
                                                             least, threads):
-    """Chunks of several kernel sizes among them, or one, and tiles that a kernel reaches beyond:
-    each takes over what the one before has computed of its hidden channels.
-    """
+    """Chunks of several kernel sizes among them, or one, and tiles that a kernel reaches beyond."""
     monkeypatch.setattr(block_plan, 'TILE', tile)
     monkeypatch.setattr(block_plan, 'CHUNK', 1)
     monkeypatch.setattr(block_plan, 'LEAST', least)

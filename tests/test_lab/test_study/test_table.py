@@ -131,6 +131,18 @@ def test_orderings_of_runs_by_different_processors_are_marked():
     assert 'different processors' in text
 
 
+@pytest.mark.parametrize('other, marked', [
+    ('AMD EPYC', []), ('AMD EPYC (family 25, model 1)', []), ('AMD EPYC (family 26, model 2)', [1]),
+    ('Intel Xeon', [1])])
+def test_a_name_without_family_and_model_may_be_the_same_processor(other, marked):
+    name = 'AMD EPYC (family 25, model 1)'
+    for pair in ((name, other), (other, name)):
+        found = {key: dict(value, machine=dict(cpu=pair[key == '0'], gpu='none'))
+                 for key, value in RECORDS.items()}
+        claim, *_ = fill_table(study(), found, 'demo')['claims']
+        assert claim['unpaired'] == marked
+
+
 def test_a_run_on_a_gpu_is_the_gpus():
     assert processor(dict(machine=dict(cpu='c', gpu='g'))) == 'g'
     assert processor(dict(machine=dict(cpu='c', gpu='none'))) == 'c'
