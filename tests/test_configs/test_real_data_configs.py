@@ -8,7 +8,7 @@ DEMOS = Path(__file__).parents[2] / 'configs' / 'demo'
 NAMES = dict(
     camvid=('CAMVID_ROOT', '../_base_/narrow_streets.py'),
     caltech10=('CALTECH10_ROOT', '../_base_/narrow_objects.py'),
-    coco_keypoints=('COCO_KEYPOINTS_ROOT', '../_base_/narrow_people.py'))
+    coco_keypoints=('COCO_KEYPOINTS_ROOT', 'st_hrnas_coco_p90_demo.py'))
 
 
 def load(name, end='p90'):
