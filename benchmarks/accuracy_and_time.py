@@ -4,16 +4,18 @@
     python benchmarks/accuracy_and_time.py sparse_training --size camvid_long --seeds 0 1 2 \\
         --records DIR
 
-Each finished run's network is timed where the study has left its ticket: pruned ones by the sparse
-engine, dense ones by onnxruntime, on one thread and by turns. A run's time is the median of its
-calls; a row's, the mean over its seeds. The record goes to ``accuracy_and_time.json`` next to the
-records, the figure to ``docs/images/accuracy_and_time.png``. Where no ticket is left, the record
-that is there keeps its times and their machine.
+Each finished run's network is timed where the study has left its ticket, and the dense supernet by
+its config, since untrained weights take as long: pruned networks by the sparse engine, dense ones
+by onnxruntime, on one thread and by turns. A run's time is the median of its calls; a row's, the
+mean over its seeds. The record goes to ``accuracy_and_time.json`` next to the records, the figure
+to ``docs/images/accuracy_and_time.png``. Where no ticket is left, the record that is there keeps
+its times and their machine, but for runs that have been repeated since. Times of two calls are
+never put together: they compare only where they were taken side by side.
 """
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ import torch
 from mmst import files
 from mmst.cli.places import STUDIES
 from mmst.costs.cost import image_channels
+from mmst.deploy.ticket_cost import config_network
+from mmst.engine.run.config_file import read_config
 from mmst.lab.demo.speed import Exporter, attempt, milliseconds, sparse_engine
 from mmst.lab.machine import machine
 from mmst.lab.study.jobs import Job
@@ -31,6 +35,7 @@ from mmst.lab.study.size import load_size
 from mmst.lab.study.spec import parse_study, read_settings
 from mmst.lab.study.table import fill_table, over_seeds
 from mmst.lab.style import COLOURS, GREY, MARKERS, as_pictures, plot_style
+from mmst.pruning.mask import Mask
 from mmst.tickets import Ticket
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,12 +54,12 @@ def main() -> None:
         'work_dirs/studies', size.name))
     plan = make_plan(jobs, wanted, args.records)
     done = {key: jobs[key] for key in wanted if key in plan.records}
+    table = fill_table(at_size(study, size), plan.records, size.name)
     path = args.records / 'accuracy_and_time.json'
-    if any(has_ticket(job) for job in done.values()):
+    if any(map(has_ticket, done.values())):
         times, place = time_networks(done, plan), machine()
     else:
-        times, place = read_times(path, done)
-    table = fill_table(at_size(study, size), plan.records, size.name)
+        times, place = read_times(path, done, table)
     record = dict(study=study.name, size=size.name, machine=place, threads=1,
                   rows=points(table, times, done))
     files.write_bytes(path, (json.dumps(record, indent=2) + '\n').encode())
@@ -86,21 +91,50 @@ def has_ticket(job: Job) -> bool:
     return (job.folder / 'ticket.pth').is_file()
 
 
-def read_times(path: Path, jobs: Mapping[str, Job]) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the milliseconds of runs that an earlier record holds, and their machine."""
+def read_times(path: Path, jobs: Mapping[str, Job], table: Mapping[str, Any],
+               ) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the milliseconds of runs that an earlier record holds, and their machine; not those of
+    runs that have another score now.
+    """
     if not path.is_file():
         raise SystemExit(f'no run has a ticket, and {path} holds no times of before')
     record = json.loads(path.read_text())
-    found = {(row['run'], seed): value for row in record['rows'] for seed, value in zip(
-        row['milliseconds']['seeds'], row['milliseconds']['values'], strict=True)}
-    return {key: found[job.run.name, job.seed] for key, job in jobs.items()
-            if (job.run.name, job.seed) in found}, record['machine']
+    found, before = (_by_run_and_seed((row['run'], row[part]) for row in record['rows'])
+                     for part in ('milliseconds', 'score'))
+    now = _by_run_and_seed((row['run'], first_score(row))
+                           for part in table['sections'] for row in part['rows'])
+    names = {key: (job.run.name, job.seed) for key, job in jobs.items()}
+    return {key: found[name] for key, name in names.items()
+            if name in found and now[name] == before[name]}, record['machine']
+
+
+def _by_run_and_seed(rows: Iterable[tuple[str, Any]]) -> dict[tuple[str, int], float]:
+    return {(run, seed): value for run, found in rows
+            for seed, value in zip(found['seeds'], found['values'], strict=True)}
+
+
+def first_score(row: Mapping[str, Any]) -> Any:
+    """Return a row's scores by its first metric, over seeds."""
+    return next(iter(row['metrics'].values()))
+
+
+def is_dense(job: Job) -> bool:
+    """Return whether a run trains the supernet as it is."""
+    return job.run.name.endswith('.dense')
+
+
+def untrained(job: Job) -> Ticket:
+    """Return the supernet of a run's config as a ticket."""
+    cfg = read_config(str(job.config))
+    scope = cfg.get('default_scope')
+    return Ticket.from_model(config_network(cfg.model, scope), cfg.model, Mask({}),
+                             dict(default_scope=scope))
 
 
 def time_networks(jobs: Mapping[str, Job], plan: Plan) -> dict[str, float]:
     """Return the milliseconds of each run whose ticket is there, all of them by turns."""
-    tickets = {key: Ticket.load(job.folder / 'ticket.pth') for key, job in jobs.items()
-               if has_ticket(job)}
+    tickets = {key: Ticket.load(job.folder / 'ticket.pth') if has_ticket(job) else untrained(job)
+               for key, job in jobs.items() if has_ticket(job) or is_dense(job)}
     shapes = {tuple(plan.records[key]['input_shape']) for key in tickets}
     if len(shapes) != 1:
         raise SystemExit(f'one image size is needed, the runs have {sorted(shapes)}')
@@ -125,7 +159,7 @@ def points(table: Mapping[str, Any], times: Mapping[str, float],
     rows = []
     # Sections share the rows that are not pruned: each is a point once.
     for row in {row['run']: row for part in table['sections'] for row in part['rows']}.values():
-        score = next(iter(row['metrics'].values()))
+        score = first_score(row)
         own = {job.seed: times[key] for key, job in jobs.items()
                if job.run.name == row['run'] and key in times}
         if score['mean'] is None or kind(row['run']) is None:

@@ -3,10 +3,11 @@
 
 def row(run, scores, macs=None, paper=None, label=None):
     """A row with the score of each seed."""
-    values = dict(mean=sum(scores) / len(scores) if scores else None, values=scores,
+    seeds = list(range(len(scores)))
+    values = dict(mean=sum(scores) / len(scores) if scores else None, values=scores, seeds=seeds,
                   min=min(scores, default=None), max=max(scores, default=None))
     costs = dict.fromkeys(('sparsity', 'params', 'macs_dense', 'macs_layers', 'supernet_macs'))
-    return dict(label=label or run, run=run, seeds=list(range(len(scores))), paper=paper or {},
+    return dict(label=label or run, run=run, seeds=seeds, paper=paper or {},
                 metrics=dict(AP=values), costs=dict(costs, macs_density=macs))
 
 

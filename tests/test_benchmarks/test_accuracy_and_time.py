@@ -56,8 +56,9 @@ def test_pruned_networks_are_timed_by_the_sparse_engine_and_those_without_a_tick
     (tmp_path / 'there').mkdir()
     find_ticket('street-p90').save(tmp_path / 'there/ticket.pth')
     records = {name: dict(input_shape=[64, 64]) for name in ('there', 'gone')}
-    times = subject.time_networks({name: SimpleNamespace(folder=tmp_path / name)
-                                   for name in records}, SimpleNamespace(records=records))
+    times = subject.time_networks({name: SimpleNamespace(
+        folder=tmp_path / name, run=SimpleNamespace(name=name)) for name in records},
+                                  SimpleNamespace(records=records))
     assert list(times) == ['there'] and times['there'] > 0
     assert asked and min(asked) > 0.5
 
@@ -67,8 +68,35 @@ def test_times_of_an_earlier_record_are_those_of_the_same_runs(tmp_path):
     path = tmp_path / 'record.json'
     path.write_text(json.dumps(dict(rows=rows, machine=dict(cpu='before'))))
     others = {key: job for key, job in jobs().items() if key != 'd.st_p90-seed0'}
-    assert subject.read_times(path, jobs()) == (
+    assert subject.read_times(path, jobs(), filled()) == (
         {'d.dense-seed1': 6., 'd.st_p90-seed0': 2.}, dict(cpu='before'))
-    assert subject.read_times(path, others)[0] == {'d.dense-seed1': 6.}
+    assert subject.read_times(path, others, filled())[0] == {'d.dense-seed1': 6.}
+    repeated = filled()
+    repeated['sections'][0]['rows'][2]['metrics']['AP']['values'][0] = 51.
+    assert subject.read_times(path, jobs(), repeated)[0] == {'d.dense-seed1': 6.}
     with pytest.raises(SystemExit, match='no run has a ticket'):
-        subject.read_times(tmp_path / 'none.json', jobs())
+        subject.read_times(tmp_path / 'none.json', jobs(), filled())
+
+
+def test_the_dense_supernet_is_timed_without_a_ticket(tmp_path, monkeypatch):
+    class Export:
+        def __init__(self, shape, folder):
+            self.shape = shape
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def __call__(self, name, ticket):
+            network = ticket.build().eval()
+            return lambda: lambda image: network(image)
+
+    monkeypatch.setattr(subject, 'Exporter', Export)
+    job = SimpleNamespace(run=SimpleNamespace(name='d.dense'), folder=tmp_path,
+                          config=subject.ROOT / 'configs/demo/st_hrnas_cityscapes_dense_demo.py')
+    assert subject.untrained(job).sparsity == 0
+    times = subject.time_networks({'d.dense-seed0': job}, SimpleNamespace(
+        records={'d.dense-seed0': dict(input_shape=[32, 32])}))
+    assert times['d.dense-seed0'] > 0
