@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from calm_tables import measure_by
 from mmengine.logging import MMLogger, print_log
 from sparse_nets import needs_kernel
 from tiny_street import load_tool
@@ -12,7 +13,7 @@ from tiny_street import load_tool
 from mmst.deploy.compact import compact
 from mmst.deploy.open import open_ticket
 
-FEW = ['--networks', '12', '--checked', '1', '--rounds', '1']
+FEW = ['--networks', '12', '--checked', '1']
 
 
 def tool(*args):
@@ -22,7 +23,7 @@ def tool(*args):
 @pytest.fixture(scope='module')
 def table(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp('profile') / 'table.json'
-    assert tool(trained / 'ticket.pth', '-o', out, *FEW) == 0
+    measure_by(tool, trained / 'ticket.pth', '-o', out, *FEW)
     return out
 
 
@@ -41,7 +42,7 @@ def test_a_ticket_is_timed_and_predicted_by_a_table_of_its_supernet(trained, tab
 def test_the_networks_that_are_timed_have_no_line_of_the_log_each(trained, tmp_path, caplog):
     MMLogger.get_instance('before').addHandler(caplog.handler)
     print_log('a line', 'current')  # loggers remember the levels that they have let pass
-    assert tool(trained / 'ticket.pth', '-o', tmp_path / 'table.json', *FEW) == 0
+    measure_by(tool, trained / 'ticket.pth', '-o', tmp_path / 'table.json', *FEW)
     lines = [record.getMessage() for record in caplog.records]
     assert 'a line' in lines and not any('Sparse inference' in line for line in lines)
 

@@ -84,7 +84,8 @@ def profile(supernet: nn.Module, input_shape: tuple[int, int], place: Place | No
     fit = transfer if there else fit_network
     times = [each.milliseconds() for each in whole[:networks]]
     table = fit(table, works[:networks], times)
-    if explained([table.milliseconds(own) for own in works[:networks]], times) < LEAST_EXPLAINED:
+    predicted = [table.milliseconds(own) for own in works[:networks]]
+    if share_explained(predicted, times) < LEAST_EXPLAINED:
         raise config_error('rounds', rounds, 'the work of networks does not explain how long they '
                            'took: noise hides what modules cost', f'use e.g. {4 * rounds}, while '
                            'the machine does nothing else')
@@ -126,7 +127,7 @@ def measure_network(model: nn.Module, table: LatencyTable, rounds: int = ROUNDS,
     return timed.milliseconds()
 
 
-def explained(predicted: Sequence[float], measured: Sequence[float]) -> float:
+def share_explained(predicted: Sequence[float], measured: Sequence[float]) -> float:
     """Return the share of the squared differences between measured times that predictions explain;
     0 where all took as long.
     """

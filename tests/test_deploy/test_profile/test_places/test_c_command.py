@@ -5,12 +5,13 @@ import sys
 import pytest
 import torch
 from c_projects import four_branches, make
+from calm_tables import measure
 from deploy_tickets import small_ticket
 from sparse_nets import needs_kernel
 
 from mmst.costs.latency.table import LatencyTable
 from mmst.deploy.c_library import write_project
-from mmst.deploy.profile import measure_network, profile
+from mmst.deploy.profile import measure_network
 from mmst.deploy.profile.places import CCommand
 from mmst.errors import ConfigError
 from mmst.pruning.mask import Mask
@@ -55,7 +56,7 @@ def test_each_call_of_each_network_has_its_time(timing, ticket, threads):
 def test_a_table_of_the_library_is_measured_there_and_names_the_command(
         timing, ticket, tmp_path):
     place, said = command(ticket, timing), []
-    table = profile(ticket.supernet(), (64, 64), place, 12, 2, 2, log=said.append)
+    table, _ = measure(ticket.supernet(), (64, 64), place, 12, 2, log=said.append)
     table.save(tmp_path / 'table.json')
     table = LatencyTable.load(tmp_path / 'table.json')
     assert (table.engine, table.machine['device'], table.machine['processor']) == (
