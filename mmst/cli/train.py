@@ -9,7 +9,7 @@ from mmengine.registry import OPTIM_WRAPPERS, DefaultScope
 from ..engine import MaskedOptimWrapper
 from ..engine.optim.precision import native_precision
 from ..engine.run import launcher
-from ..engine.run.command_line import configure
+from ..engine.run.command_line import configure, resume_here
 from ..engine.run.retrain import retraining_config
 from ..engine.training import train
 from ..errors import config_error
@@ -29,8 +29,10 @@ def build_config(args) -> Config:
         cfg = retraining_config(cfg)
     if args.no_validate:
         cfg = change(cfg, val_cfg=None, val_dataloader=None, val_evaluator=None)
-    if args.resume is not None:
-        cfg = change(cfg, resume=True, load_from=None if args.resume == 'auto' else args.resume)
+    if args.resume == 'auto':
+        cfg = resume_here(cfg) if cfg.get('load_from') else change(cfg, resume=True)
+    elif args.resume is not None:
+        cfg = change(cfg, resume=True, load_from=args.resume)
     check_sections(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
     if args.amp:
         cfg = in_mixed_precision(cfg)

@@ -163,6 +163,17 @@ def test_resume_with_and_without_a_path(build):
     assert not build().resume
 
 
+def test_resume_without_a_checkpoint_starts_from_the_weights_that_the_config_names(
+        build, trained, tmp_path):
+    """A command that both starts a run and goes on with it, as studies and schedulers call it."""
+    words = '--resume', '--work-dir', str(tmp_path), '--cfg-options', 'load_from=weights.pth'
+    cfg = build(*words)
+    assert (cfg.get('resume', False), cfg.load_from) == (False, 'weights.pth')
+    shutil.copy(trained / 'epoch_1.pth', tmp_path)
+    cfg = build(*words)
+    assert (cfg.resume, cfg.load_from) == (True, None)
+
+
 def test_amp_takes_the_wrapper_that_masks(build):
     assert build('--amp').optim_wrapper.type == 'mmst.MaskedAmpOptimWrapper'
     again = build('--amp', '--cfg-options', 'optim_wrapper.type=mmst.MaskedAmpOptimWrapper')

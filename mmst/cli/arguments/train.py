@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_rehearsal_argument(parser)
     parser.add_argument(
         '--resume', nargs='?', const='auto', metavar='PATH',
-        help='go on from a checkpoint; without PATH from the last one in the work dir')
+        help='go on from a checkpoint; without PATH from the last one in the work dir, or, where '
+        'there is none, start as the config says')
     parser.add_argument('--amp', action='store_true',
                         help='train in mixed precision: in bfloat16 on CPUs and on GPUs that '
                         'have it, in float16 on others')
