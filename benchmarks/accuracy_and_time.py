@@ -105,7 +105,7 @@ def read_times(path: Path, jobs: Mapping[str, Job], table: Mapping[str, Any],
                            for part in table['sections'] for row in part['rows'])
     names = {key: (job.run.name, job.seed) for key, job in jobs.items()}
     return {key: found[name] for key, name in names.items()
-            if name in found and now[name] == before[name]}, record['machine']
+            if name in found and now.get(name) == before[name]}, record['machine']
 
 
 def _by_run_and_seed(rows: Iterable[tuple[str, Any]]) -> dict[tuple[str, int], float]:

@@ -75,6 +75,14 @@ def test_the_summary_of_all_levels_stays_that_of_all(told, capsys):
     assert open_ticket('family.safetensors').family is not None
 
 
+def test_classes_without_a_label_are_told_of_each_level(told):
+    content = json.loads((told / 'family.json').read_text())
+    (told / 'family.json').write_text(json.dumps(dict(content, classes_without_label=['train'])))
+    assert run('export family.pth --format pth --level 0.8') == 0
+    facts = json.loads((told / 'family_0.8.json').read_text())
+    assert facts['classes_without_label'] == ['train'] and facts['metrics'] == dict(mIoU=30.)
+
+
 def test_a_file_that_is_no_summary_is_in_nobodys_way(told, capsys):
     (told / 'family.json').write_text('[1, 2]')
     assert run('export family.pth --format pth -o all.pth') == 0
