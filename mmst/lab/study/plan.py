@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import ConfigError
 from .jobs import Job, has_supplies
-from .records import check_folder, read_mark, read_record, record_path
+from .records import check_folder, check_result, read_mark, read_record, record_path
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ def make_plan(jobs: Mapping[str, Job], wanted: Sequence[str], folder: Path,
         rerun_changed (bool): Do runs again whose settings have changed, rather than to refuse.
 
     Raises:
-        ConfigError: Settings have changed since a record or a work directory was made.
+        ConfigError: Settings have changed since a record or a work directory was made, or a run
+            would begin with another result of an earlier one than the recorded.
     """
     records = {}
     for key, job in jobs.items():
@@ -44,6 +45,9 @@ def make_plan(jobs: Mapping[str, Job], wanted: Sequence[str], folder: Path,
     todo = [job for key, job in jobs.items() if key in needed]
     for job in todo:
         check_folder(job)
+        for other in job.needs.values():
+            if other.key not in needed:
+                check_result(other, folder, records[other.key])
     return Plan(todo, records)
 
 

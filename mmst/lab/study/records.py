@@ -52,6 +52,8 @@ def _is_sound(record: Mapping[str, Any], job: Job) -> bool:
         return False
     sparsity = record.get('sparsity')
     counts = [record.get('classes_without_label'), record.get('seconds')]
+    if not _are_origins(record.get('began_with') or {}):
+        return False
     for costs in (record.get('params') or {}, record.get('macs') or {}):
         if not isinstance(costs, dict):
             return False
@@ -60,6 +62,13 @@ def _is_sound(record: Mapping[str, Any], job: Job) -> bool:
     return (all(isinstance(value, (int, float)) and not is_flag(value) for value in metrics)
             and (sparsity is None or 0 <= _number(sparsity) <= 1)
             and all(value is None or _number(value) >= 0 for value in counts))
+
+
+def _are_origins(found: Any) -> bool:
+    """Return whether a record tells by role what its run began with: a run and its scores."""
+    return isinstance(found, dict) and all(
+        isinstance(origin, dict) and isinstance(origin.get('run'), str)
+        and isinstance(origin.get('metrics'), (dict, type(None))) for origin in found.values())
 
 
 def _number(value: Any) -> float:
@@ -81,7 +90,8 @@ def write_record(folder: Path, job: Job, size: str, words: list[str],
         root (str): The project's folder, which the command is written down without.
     """
     summary = _read(job.result)
-    if summary is None or not isinstance(summary.get('metrics'), dict):
+    metrics = _metrics(summary)
+    if summary is None or metrics is None:
         raise TrainingError(f'{job.result} has no metrics. Remedy: remove {job.folder} and run the '
                             'study again.')
     record = dict(run=job.run.name,
@@ -89,8 +99,9 @@ def write_record(folder: Path, job: Job, size: str, words: list[str],
                   size=size,
                   digest=job.digest,
                   tool=job.run.tool,
-                  metrics={name: math.nan if score is None else score  # JSON has no NaN
-                           for name, score in summary['metrics'].items()},
+                  metrics=metrics,
+                  began_with={role: dict(run=other.run.name, metrics=_metrics(_read(other.result)))
+                              for role, other in job.needs.items()},
                   classes_without_label=len(summary.get('classes_without_label') or ()),
                   sparsity=summary.get('sparsity'),
                   params=summary.get('params'),
@@ -103,6 +114,36 @@ def write_record(folder: Path, job: Job, size: str, words: list[str],
                   machine=machine())
     _write(record_path(folder, job), record)
     return record
+
+
+def _metrics(summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the scores of a run's summary; None where it has none."""
+    found = (summary or {}).get('metrics')
+    if not isinstance(found, dict):
+        return None
+    return {name: math.nan if score is None else score  # JSON has no NaN
+            for name, score in found.items()}
+
+
+def same_scores(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two results of a run have the same scores, to the last digit."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def began_with_others(record: Mapping[str, Any],
+                      records: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether a run is known to have begun with another result than the recorded one.
+
+    Args:
+        record (Mapping): Of the run; older ones do not tell what it began with.
+        records (Mapping): By key.
+    """
+    for origin in (record.get('began_with') or {}).values():
+        recorded = records.get(f'{origin["run"]}-seed{record["seed"]}')
+        if recorded is not None and origin['metrics'] is not None and not same_scores(
+                origin['metrics'], recorded['metrics']):
+            return True
+    return False
 
 
 def shorten_word(word: str, root: str) -> str:
@@ -138,6 +179,25 @@ def check_folder(job: Job) -> None:
             '--work-dir', str(job.folder), f'holds a run of other settings ({there}, and now '
             f'{job.digest})', 'go back to its settings, give another folder, or let the run be '
             'done again with --rerun-changed')
+
+
+def check_result(job: Job, folder: Path, record: Mapping[str, Any]) -> None:
+    """Refuse a finished run's files for another run to begin with where its record tells others.
+
+    Args:
+        job (Job): The finished run.
+        folder (Path): Of the records.
+        record (Mapping): Its record.
+
+    Raises:
+        ConfigError: With the remedy.
+    """
+    found = _metrics(_read(job.result))
+    if found is not None and not same_scores(found, record['metrics']):
+        raise config_error(
+            '--work-dir', str(job.folder), f'holds another result of {job.key} than its record '
+            f'{record_path(folder, job)}', 'give the folder that the record was made of, or '
+            'remove the record: runs that begin with this one would be compared with another')
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .claims import MISSING, OPEN, Scores, differences, mean, verdict
+from .records import began_with_others
 from .spec import Claim, Row, Section, Study
 
 Records = Sequence[Mapping[str, Any]]
@@ -26,7 +27,8 @@ def fill_table(study: Study, records: Mapping[str, Mapping[str, Any]], size: str
         found.sort(key=lambda record: record['seed'])
     sections = [dict(title=section.title, data=section.data,
                      metrics=[name for _, name, _ in section.metrics],
-                     rows=[fill_row(row, section, by_run.get(row.run, ())) for row in section.rows],
+                     rows=[fill_row(row, section, by_run.get(row.run, ()), records)
+                           for row in section.rows],
                      curves={label: list(runs) for label, runs in section.curves.items()})
                 for section in study.sections]
     return dict(study=study.name, title=study.title, source=study.source, size=size,
@@ -35,14 +37,24 @@ def fill_table(study: Study, records: Mapping[str, Mapping[str, Any]], size: str
                         if _row(sections, claim.higher) and _row(sections, claim.lower)])
 
 
-def fill_row(row: Row, section: Section, records: Records) -> dict[str, Any]:
-    """Return a row: scores and costs with mean, smallest and largest value over seeds."""
+def fill_row(row: Row, section: Section, records: Records,
+             by_key: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a row: scores and costs with mean, smallest and largest value over seeds.
+
+    Args:
+        row (Row): Label and run.
+        section (Section): Its metrics.
+        records (Sequence[Mapping]): Of the row's run.
+        by_key (Mapping): All records; those of the runs that it began with matter.
+    """
     scores = {name: over_seeds({record['seed']: record['metrics'][key] * scale
                                 for record in records if key in record['metrics']})
               for key, name, scale in section.metrics}
     return dict(label=row.label, run=row.run, seeds=[record['seed'] for record in records],
                 paper=dict(row.paper), metrics=scores, costs=costs(records),
                 processors={record['seed']: processor(record) for record in records},
+                began_with_others=[record['seed'] for record in records
+                                   if began_with_others(record, by_key)],
                 classes_without_label=max(
                     (record.get('classes_without_label') or 0 for record in records), default=0))
 
@@ -83,7 +95,8 @@ def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str,
     """Return a claim with its verdict, by the first metric of the table's section.
 
     Scores over classes without a label do not compare: nothing is resolved by them. ``unpaired``
-    are the seeds whose two runs are of different processors.
+    are the seeds whose two runs are of different processors, or of which one began with another
+    result than the recorded one.
     """
     higher, lower = _row(sections, claim.higher), _row(sections, claim.lower)
     metric = next(iter(higher['metrics']))
@@ -96,7 +109,14 @@ def fill_claim(claim: Claim, sections: Sequence[Mapping[str, Any]]) -> dict[str,
     return dict(text=claim.text, higher=claim.higher, lower=claim.lower, metric=metric,
                 verdict=found if sure or found == MISSING else OPEN,
                 ours=[row['metrics'][metric]['mean'] for row in (higher, lower)], paper=reported,
-                differences=paired, unpaired=_mixed_seeds(higher, lower))
+                differences=paired,
+                unpaired=sorted({*_mixed_seeds(higher, lower), *_strangers(higher, lower)}))
+
+
+def _strangers(higher: Any, lower: Any) -> set[int]:
+    """Return the seeds that both rows have, and of which one began with another result."""
+    found = {*higher['began_with_others'], *lower['began_with_others']}
+    return found & set(higher['seeds']) & set(lower['seeds'])
 
 
 def _mixed_seeds(higher: Any, lower: Any) -> list[int]:

@@ -26,9 +26,10 @@ another: until they are measured again with a head of the classes that occur, no
 resolved.'''
 
 UNPAIRED = '''\
-A star marks orderings in which the two runs of a seed were computed by different processors.
-Rounding differs between them, and with it the run after some steps, as by another seed: such
-differences vary like those of runs that have nothing in common.'''
+A star marks orderings in which the two runs of a seed were computed by different processors, or one
+of them began with another result of an earlier run than the recorded one. Rounding differs between
+processors, and with it the run after some steps, as by another seed: such differences vary like
+those of runs that have nothing in common.'''
 
 
 def write_results(table: Mapping[str, Any], folder: Path) -> list[Path]:

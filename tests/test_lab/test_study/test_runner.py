@@ -106,6 +106,22 @@ def test_a_record_of_other_settings_is_refused_or_the_run_repeated(folder, study
     study('--seeds', 0)
 
 
+def test_a_run_begins_with_the_recorded_result_of_another_one_or_not_at_all(folder, study):
+    study('--seeds', 0)
+    assert record('d.sp_p90')['began_with'] == dict(
+        ticket=dict(run='d.search', metrics=record('d.search')['metrics']))
+    assert record('d.search')['began_with'] == {}
+    Path('work/records/d.sp_p90-seed0.json').unlink()
+    result = Path('work/d.search/seed0/ticket.json')
+    kept = result.read_text()
+    result.write_text(json.dumps(dict(json.loads(kept), metrics=dict(mIoU=7))))
+    with pytest.raises(ConfigError, match=r'another result of d.search-seed0 .*Remedy: '):
+        study('--seeds', 0)
+    result.write_text(kept)
+    study('--seeds', 0)
+    assert study.calls('d.search') == 1 and record('d.sp_p90')
+
+
 def test_where_data_lie_and_how_many_workers_load_them_is_no_other_setting(folder, study):
     study('--seeds', 0)
     text = Path('config.py').read_text().replace('nowhere/', '/else/where/').replace(

@@ -108,7 +108,8 @@ def test_figures_are_drawn_of_curves_rows_and_of_nothing(tmp_path):
 
 def test_scores_over_classes_without_a_label_resolve_nothing():
     rows = [dict(run=f'd.{run}', metrics=dict(m=over_seeds(by_seed([n] * 3))), paper={},
-                 classes_without_label=0, processors={})
+                 classes_without_label=0, processors={}, seeds=[0, 1, 2],
+                 began_with_others=[])
             for run, n in (('dense', 9.), ('a', 9.), ('b', 1.))]
     claim = SimpleNamespace(text='a above b', higher='d.a', lower='d.b')
     assert fill_claim(claim, [dict(rows=rows)])['verdict'] == 'holds'
@@ -129,6 +130,21 @@ def test_orderings_of_runs_by_different_processors_are_marked():
     text = markdown(table)
     assert '+25.00 (+20.00 to +30.00) \\* | holds |' in text
     assert 'different processors' in text
+
+
+@pytest.mark.parametrize('metrics, marked', [
+    (dict(mIoU=0.5), []), (dict(mIoU=0.5000001), [1]), (None, [])], ids=str)
+def test_orderings_of_a_run_that_began_with_another_result_than_the_recorded_one_are_marked(
+        metrics, marked):
+    key, found = next((key, found) for key, found in RECORDS.items() if found['seed'] == 1)
+    origin = dict(run='d.search', metrics=metrics)
+    records = {**RECORDS, key: dict(found, began_with=dict(ticket=origin)),
+               'd.search-seed1': dict(run='d.search', seed=1, metrics=dict(mIoU=0.5))}
+    table = fill_table(study(), records, 'demo')
+    of_the_run = [claim['unpaired'] for claim in table['claims']
+                  if found['run'] in (claim['higher'], claim['lower'])]
+    assert of_the_run and all(unpaired == marked for unpaired in of_the_run)
+    assert ('another result' in markdown(table)) is bool(marked)
 
 
 @pytest.mark.parametrize('other, marked', [
