@@ -92,7 +92,8 @@ def price_of(counts: Mapping[str, int], prices: Mapping[str, float]) -> float:
 
 
 def find_worth(layers: Layers, total: int, prices: Mapping[str, float], aim: str = 'ms',
-               time: Callable[[Counts], float] | None = None) -> float:
+               time: Callable[[Counts], float] | None = None,
+               most: float | None = None) -> float:
     """Return the worth of a unit of price that leads :meth:`Layers.counts` to the aim.
 
     Args:
@@ -103,6 +104,8 @@ def find_worth(layers: Layers, total: int, prices: Mapping[str, float], aim: str
             which keeps the same share of each layer; ``'magnitude'``: the least loss, in no more
             time than that of an even draw.
         time (Callable, optional): Gives the time of counts. Defaults to None: their price.
+        most (float, optional): The time that ``'magnitude'`` may take. Defaults to None: that of an
+            even draw.
     """
     measure = time or (lambda counts: price_of(counts, prices))
     even, highest = layers.even(total), _highest_worth(layers, prices)
@@ -111,11 +114,13 @@ def find_worth(layers: Layers, total: int, prices: Mapping[str, float], aim: str
         return layers.counts(total, prices, worth)
 
     if aim == 'ms':
-        most = layers.loss(even)
-        return _bisect(counts_of, lambda counts: layers.loss(counts) <= most, True, highest)
-    whole = max(sum(layers.sizes.values()), 1)
-    most = time(even) if time else price_of(layers.sizes, prices) * total / whole
-    return _bisect(counts_of, lambda counts: measure(counts) <= most * (1 + 1e-9), False, highest)
+        loss = layers.loss(even)
+        return _bisect(counts_of, lambda counts: layers.loss(counts) <= loss, True, highest)
+    if most is None:
+        whole = max(sum(layers.sizes.values()), 1)
+        most = time(even) if time else price_of(layers.sizes, prices) * total / whole
+    bound = most * (1 + 1e-9)
+    return _bisect(counts_of, lambda counts: measure(counts) <= bound, False, highest)
 
 
 def allocate(layers: Layers, total: int, prices: Mapping[str, float], aim: str = 'ms',

@@ -27,6 +27,10 @@ class ScopeAllocation:
         """Return the mask of a sparsity; arguments as of :func:`mmst.pruning.draw.draw_mask`."""
         return draw_mask(scores, ratio, self.scope, previous)
 
+    def shortfall(self) -> str:
+        """Return what the last mask misses, for the log; '' where there is nothing to say."""
+        return ''
+
     def forecast(self, model: nn.Module, weights: Mapping[str, Tensor],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
         """Return the mask of a part of a network's weights.

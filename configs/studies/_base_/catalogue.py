@@ -59,6 +59,10 @@ runs += [dict(name=f'{d}.milliseconds_p{r}', tool='train', options={
     'default_hooks.search.table': TABLE, 'default_hooks.prune.table': TABLE,
     'default_hooks.prune.allocation': 'magnitude', 'default_hooks.prune.sparsity': r / 100})
     for d in DATA for r in RATIOS]
+# Searched as ever; the mask by the table, for no more milliseconds than the size says.
+runs += [dict(name=f'{d}.timed_mask_p{r}', tool='train', options={
+    'default_hooks.prune.table': TABLE, 'default_hooks.prune.allocation': 'magnitude',
+    'default_hooks.prune.sparsity': r / 100}) for d in DATA for r in RATIOS]
 # Nested masks of one run, and its control at the same way of reactivation: st_value.
 runs += [dict(name=f'{d}.st_family_p90', tool='train', options={
     'default_hooks.prune.sparsity': 0.9, 'default_hooks.prune.revive': 'value',

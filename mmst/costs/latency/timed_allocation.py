@@ -12,9 +12,15 @@ from ...pruning.criteria import Magnitude
 from ...pruning.mask import Mask
 from ...pruning.pruner import Pruner
 from ...pruning.scope_allocation import ScopeAllocation
-from ...settings.checks import check_choice
+from ...settings.checks import check_choice, check_number
 from .table import LatencyTable
 from .weight_prices import WeightPrices
+
+
+#: Times are alike whose ratio is no further from 1.
+_ROUNDING = 1e-6
+#: How often the prices of weights are taken, each time around the counts that were found before.
+_ROUNDS = 3
 
 
 class TimedAllocation(ScopeAllocation):
@@ -24,13 +30,20 @@ class TimedAllocation(ScopeAllocation):
         aim (str): See :func:`mmst.pruning.allocation.find_worth`.
         path (str): Of the table, which is read when it is first needed.
         key (str): Of the setting that names it.
+        target_ms (float, optional): The time that the mask of ``sparsity`` may take, with the aim
+            ``'magnitude'``. Defaults to None: that of an even draw, at each sparsity.
+        sparsity (float): At which ``target_ms`` is due; masks of other sparsities are drawn by the
+            prices that lead there.
     """
 
-    def __init__(self, aim: str, path: str, key: str = 'table'):
+    def __init__(self, aim: str, path: str, key: str = 'table', target_ms: float | None = None,
+                 sparsity: float = 0.):
         super().__init__('global')
         self.aim, self.path, self.key = aim, path, key
+        self.target_ms, self.sparsity = target_ms, sparsity
         self.model: nn.Module | None = None
         self._known: tuple[object, tuple[dict[str, float], float]] | None = None
+        self._foreseen: float | None = None
 
     @cached_property
     def table(self) -> LatencyTable:
@@ -55,8 +68,16 @@ class TimedAllocation(ScopeAllocation):
         """Return the mask of a sparsity; arguments as of :func:`mmst.pruning.draw.draw_mask`."""
         assert self.model is not None, 'no network is followed'
         layers, total = Layers(scores, previous), kept_in_all(scores, ratio)
-        prices, worth = self._terms(self.model, layers, scores, total, previous)
+        prices, worth = self._terms(self.model, layers, scores, ratio, previous)
         return draw_counts(scores, layers.counts(total, prices, worth), previous)
+
+    def shortfall(self) -> str:
+        if self.target_ms is None or self._foreseen is None or (
+                self._foreseen <= self.target_ms * (1 + _ROUNDING)):
+            return ''
+        return (f'{self.key.rpartition(".")[0]}.target_ms = {self.target_ms}: by the table the mask '
+                f'of sparsity {self.sparsity} takes {self._foreseen:.3g} ms at least. Remedy: a '
+                'higher sparsity, or a search for a smaller network (SearchHook.target_flops).')
 
     def forecast(self, model: nn.Module, weights: Mapping[str, Tensor],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
@@ -73,25 +94,39 @@ class TimedAllocation(ScopeAllocation):
         state = ratio, [(name, score.shape, own)
                         for (name, score), own in zip(scores.items(), sums, strict=True)]
         if self._known is None or self._known[0] != state:
-            self._known = state, self._terms(model, Layers(scores), scores,
-                                             kept_in_all(scores, ratio))
+            self._known = state, self._terms(model, Layers(scores), scores, ratio)
         prices, worth = self._known[1]
         counts = Layers(selected).counts(kept_in_all(selected, ratio), prices, worth)
         return draw_counts(selected, counts)
 
-    def _terms(self, model: nn.Module, layers: Layers, scores: Mapping[str, Tensor], total: int,
+    def _terms(self, model: nn.Module, layers: Layers, scores: Mapping[str, Tensor], ratio: float,
                previous: Mask | None = None) -> tuple[dict[str, float], float]:
-        """Return the prices of weights, and the worth of a millisecond in squares of magnitude."""
+        """Return the prices of weights, and the worth of a millisecond in squares of magnitude.
+
+        A price is right near the counts around which it was taken, so it is taken again around
+        those that it leads to, first around the draw over the whole network. The best round counts.
+        """
+        total = kept_in_all(scores, ratio if self.target_ms is None else self.sparsity)
         ranked = scores if previous is None else {
             name: score.masked_fill(~previous[name].to(score.device), -1)
             for name, score in scores.items()}
-        prices = WeightPrices(self.table, model, ranked)
-        around_even = prices(layers.even(total))
-        return around_even, find_worth(layers, total, around_even, self.aim, prices.predict)
+        prices, even = WeightPrices(self.table, model, ranked), layers.even(total)
+        most_ms = prices.predict(even) if self.target_ms is None else self.target_ms
+        counts = layers.counts(total, dict.fromkeys(scores, 0.), 0.)
+        rounds = []
+        for _ in range(_ROUNDS):
+            around = prices(counts)
+            worth = find_worth(layers, total, around, self.aim, prices.predict, most_ms)
+            counts = layers.counts(total, around, worth)
+            ms, loss = prices.predict(counts), layers.loss(counts)
+            over = max(ms / most_ms - 1, _ROUNDING) if self.aim == 'magnitude' else 0.
+            rounds.append(((over, loss if self.aim == 'magnitude' else ms), ms, around, worth))
+        _, self._foreseen, around, worth = min(rounds, key=lambda found: found[0])
+        return around, worth
 
 
 def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,
-                     family: object = None) -> ScopeAllocation:
+                     family: object = None, target_ms: float | None = None) -> ScopeAllocation:
     """Return the allocation by a table; the pruner's own where there is none.
 
     Args:
@@ -99,27 +134,41 @@ def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,
         table (str, optional): Path of a table that ``mmst profile`` has written.
         pruner (Pruner): Draws masks by it; errors name its ``owner``.
         family (object): The setting ``family``.
+        target_ms (float, optional): The milliseconds that the mask of the pruner's sparsity may
+            take.
 
     Raises:
         ConfigError: One is given without the other, or other settings contradict it.
     """
-    key, table_key = f'{pruner.owner}.allocation', f'{pruner.owner}.table'
+    owner = pruner.owner
+    key = f'{owner}.allocation'
     check_choice(key, allocation, (*AIMS, None))
+    if target_ms is not None:
+        target_ms = check_number(f'{owner}.target_ms', target_ms, above=0,
+                                 remedy='give milliseconds, e.g. 30, or None')
+        if allocation != 'magnitude':
+            raise config_error(f'{owner}.target_ms', target_ms, f'{key} = {allocation!r} knows no '
+                               'bound of time', "set allocation='magnitude', or omit it")
     if allocation is None:
         if table is not None:
-            raise config_error(table_key, table, f'nothing is drawn by it without {key}',
+            raise config_error(f'{owner}.table', table, f'nothing is drawn by it without {key}',
                                "set allocation='ms', or omit it")
         return pruner.allocation
     if table is None:
         raise config_error(key, allocation, 'it needs the measured times of the network',
-                           f'measure a table with mmst profile, and set {table_key} to it')
+                           f'measure a table with mmst profile, and set {owner}.table to it')
+    _check_pruner(pruner, allocation, family)
+    return TimedAllocation(allocation, table, f'{owner}.table', target_ms, pruner.sparsity)
+
+
+def _check_pruner(pruner: Pruner, allocation: str, family: object) -> None:
+    """Refuse settings of the pruner that an allocation contradicts."""
     for name, value, wrong, remedy in (
             ('scope', pruner.scope, pruner.scope != 'global', "set scope='global'"),
             ('criterion', criterion_name(pruner.criterion),
              type(pruner.criterion) is not Magnitude, "set criterion='magnitude'"),
             ('family', family, family is not None, 'set family=None')):
         if wrong:
-            raise config_error(f'{pruner.owner}.{name}', value, f'{key}={allocation!r} chooses the '
-                               'densities of layers by their magnitude, of one sparsity',
-                               f'{remedy}, or allocation=None')
-    return TimedAllocation(allocation, table, table_key)
+            raise config_error(f'{pruner.owner}.{name}', value, f'{pruner.owner}.allocation='
+                               f'{allocation!r} chooses the densities of layers by their magnitude, '
+                               'of one sparsity', f'{remedy}, or allocation=None')

@@ -71,10 +71,13 @@ class PruneHook(MaskHook):
         family_every (int): See ``family``. Defaults to 4.
         allocation (str, optional): By the times of ``table`` layers keep more of their weights
             where one costs less: ``'ms'``: the least milliseconds, losing no more magnitude than an
-            even draw; ``'magnitude'``: the least loss of magnitude, in no more milliseconds than an
-            even draw, which keeps the same share of each layer. It takes the place of ``scope``.
-            Defaults to None.
+            even draw; ``'magnitude'``: the least loss of magnitude, in no more milliseconds than
+            ``target_ms``, or else than an even draw, which keeps the same share of each layer. It
+            takes the place of ``scope``. Defaults to None.
         table (str, optional): Path of a table that ``mmst profile`` has written.
+        target_ms (float, optional): The milliseconds that the network may take at the target
+            sparsity, with ``allocation='magnitude'``; earlier masks are drawn by the prices that
+            lead there. Defaults to None.
         debug (bool): Check after every step that pruned weights are exactly 0, the averaged ones
             too. Defaults to False.
     """
@@ -87,13 +90,15 @@ class PruneHook(MaskHook):
                  parts: Sequence[str] = PARTS, transformers: bool = True,
                  leave_alone: Sequence[str] = (), debug: bool = False,
                  family: Sequence[float] | None = None, family_every: int = 4,
-                 allocation: str | None = None, table: str | None = None):
+                 allocation: str | None = None, table: str | None = None,
+                 target_ms: float | None = None):
         self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')
         self.pruner = Pruner(sparsity, schedule, criterion, scope, reactivation, revive, parts,
                              transformers, leave_alone, owner='PruneHook')
-        self.pruner.allocation = build_allocation(allocation, table, self.pruner, family)
+        self.pruner.allocation = build_allocation(
+            allocation, table, self.pruner, family, target_ms)
         self.debug = check_flag('PruneHook.debug', debug)
-        self.sparsity = self.pruner.sparsity
+        self.sparsity, self.target_ms = self.pruner.sparsity, target_ms
         self.schedule, self.criterion = self.pruner.schedule, self.pruner.criterion
         self.keep_values = self.pruner.revive == 'value'
         self.levels = build_levels(family, family_every, self.pruner)
@@ -120,9 +125,23 @@ class PruneHook(MaskHook):
         if self.levels.every is not None:
             self.check_trains_under_masks(plan, 'PruneHook.family_every', self.levels.every)
         self.levels.check_plan(plan)
+        self._check_targets(plan)
         self.pruner.check(plan.model)
         self.pruner.allocation.follow(plan.model)
         self.pruner.begin(plan.steps // self.interval)
+
+    def _check_targets(self, plan: RunPlan) -> None:
+        """Refuse that search and masks both aim at a time: no unit would have to go.
+
+        Raises:
+            ConfigError: Naming the key.
+        """
+        searched = next((hook.searcher.target.ms for hook in plan.hooks
+                         if isinstance(hook, SearchHook)), None)
+        if self.target_ms is not None and searched is not None:
+            raise config_error('PruneHook.target_ms', self.target_ms, 'SearchHook.target_ms = '
+                               f'{searched} foresees masks that take no longer, and would remove '
+                               'nothing', 'omit one of them; target_flops goes with this one')
 
     def check_trains_under_masks(self, plan: RunPlan, key: str, every: int) -> None:
         """Refuse what acts in every n-th iteration under a mask, where none of these has one.
@@ -227,4 +246,7 @@ class PruneHook(MaskHook):
             add_event(runner, 'reactivate', step, revived=result.revived)
         if result.mask is not None:
             add_event(runner, 'prune', step, **result.details())
+            missed = self.pruner.allocation.shortfall()
+            if missed:
+                runner.logger.warning(missed)
         self.levels.draw(self.in_force(runner), result.ratio)
