@@ -12,7 +12,7 @@ from mmst.costs.latency.timed_costs import TimedCosts
 from mmst.costs.latency.weight_prices import WeightPrices
 from mmst.engine import PruneHook
 from mmst.errors import ConfigError
-from mmst.pruning.allocation import AIMS, Layers
+from mmst.pruning.allocation import AIMS, Layers, find_worth, kept_in_all
 from mmst.pruning.draw import draw_mask
 from mmst.pruning.pruner import Pruner
 from mmst.search.target import copy_without_units
@@ -56,6 +56,79 @@ def test_masks_are_quicker_or_larger_than_even_ones_of_as_many_weights(supernet,
     else:
         assert loss < 0.97 * even_loss and ms <= 1.01 * even_ms
     assert ms <= times.predict(supernet, whole) and loss >= loss_of(scores, whole)
+
+
+def timed(supernet, table, ratio, share):
+    """An allocation that may take ``share`` of the milliseconds of a mask over the whole network.
+    """
+    whole = LatencyTable.load(table).predict(supernet, draw_mask(scores_of(supernet), ratio))
+    allocation = TimedAllocation('magnitude', table, target_ms=share * whole, sparsity=ratio)
+    allocation.follow(supernet)
+    return allocation
+
+
+@pytest.mark.parametrize(('ratio', 'share', 'loses'), [
+    (0.4, 0.9, 1.08), (0.7, 0.9, 1.01), (0.7, 0.6, 1.03), (0.8, 0.8, 1.01), (0.7, 1.1, 1)])
+def test_a_mask_takes_as_long_as_it_may_and_loses_little_for_that(supernet, table, ratio, share,
+                                                                  loses):
+    scores, allocation = scores_of(supernet), timed(supernet, table, ratio, share)
+    mask, whole = allocation(scores, ratio), draw_mask(scores, ratio)
+    assert mask.pruned == whole.pruned and not allocation.shortfall()
+    ms, target = LatencyTable.load(table).predict(supernet, mask), min(share, 1) / share
+    assert 0.97 * target <= ms / allocation.target_ms <= target + 1e-6
+    assert loss_of(scores, mask) <= loses * loss_of(scores, whole)
+
+
+def test_prices_around_the_mask_itself_lose_less_than_those_around_an_even_one(supernet, table):
+    scores, allocation = scores_of(supernet), timed(supernet, table, 0.4, 0.7)
+    layers, total = Layers(scores), kept_in_all(scores, 0.4)
+    prices = WeightPrices(LatencyTable.load(table), supernet, scores)
+    even = prices(layers.even(total))
+    once = layers.counts(total, even, find_worth(layers, total, even, 'magnitude', prices.predict,
+                                                 allocation.target_ms))
+    assert loss_of(scores, allocation(scores, 0.4)) < 0.8 * layers.loss(once)
+
+
+def test_masks_before_the_last_one_are_drawn_by_the_prices_that_lead_to_it(supernet, table):
+    scores, times = scores_of(supernet), LatencyTable.load(table)
+    allocation = timed(supernet, table, 0.7, 0.7)
+    early, whole = allocation(scores, 0.4), draw_mask(scores, 0.4)
+    assert early.pruned == whole.pruned
+    assert allocation.target_ms < times.predict(supernet, early) < times.predict(supernet, whole)
+
+
+def test_a_target_that_no_mask_reaches_is_told(tmp_path, table):
+    lines = []
+
+    def listen(runner):
+        runner.logger.warning = lambda words, *args: lines.append(words)
+
+    runner = run(tmp_path, 1, search=False, recalibrate=False, probes=[
+        (50, dict(before_train=listen))], prune=dict(
+            sparsity=0.7, interval=1, reactivation=None, allocation='magnitude', table=table,
+            target_ms=1e-3))
+    told = [line for line in lines if 'PruneHook.target_ms = 0.001' in line]
+    least = LatencyTable.load(table).predict(unwrap(runner))
+    assert len(told) == 1 and f'takes {least:.3g} ms' in told[0] and 'Remedy' in told[0]
+
+
+@pytest.mark.parametrize('search', [None, dict(interval=1, threshold=0.3)], ids=str)
+def test_a_run_ends_at_the_milliseconds(tmp_path, supernet, table, search):
+    whole = LatencyTable.load(table).predict(supernet, draw_mask(scores_of(supernet), 0.7))
+    target = (0.5 if search else 0.8) * whole
+    runner = run(tmp_path, 2, search=search or False, recalibrate=False, prune=dict(
+        sparsity=0.7, interval=1, reactivation='search' if search else None,
+        allocation='magnitude', table=table, target_ms=target))
+    hook = find_hook(runner, PruneHook)
+    assert hook.drawn.sparsity == pytest.approx(0.7, abs=2e-3)
+    assert LatencyTable.load(table).predict(unwrap(runner)) == pytest.approx(target, rel=0.03)
+
+
+def test_search_and_masks_that_both_aim_at_a_time_are_refused(tmp_path, table):
+    with pytest.raises(ConfigError, match=r'PruneHook\.target_ms = 3\.0: .*Remedy: omit one'):
+        run(tmp_path, 2, recalibrate=False, search=dict(interval=1, target_ms=2., table=table),
+            prune=dict(sparsity=0.7, interval=1, allocation='magnitude', table=table,
+                       target_ms=3.))
 
 
 def test_weights_that_a_mask_prunes_stay_pruned(supernet, table):
@@ -136,6 +209,10 @@ def test_a_resumed_run_draws_the_same_masks(tmp_path, table):
     (dict(allocation=3), ['PruneHook.allocation', '3']),
     (dict(allocation='ms', table=None), ['PruneHook.allocation', 'mmst profile']),
     (dict(allocation=None), ['PruneHook.table', 'PruneHook.allocation']),
+    (dict(target_ms=3.), ['PruneHook.target_ms = 3.0', "allocation='magnitude'"]),
+    (dict(allocation=None, table=None, target_ms=3.), ['PruneHook.target_ms = 3.0', "'magnitude'"]),
+    (dict(allocation='magnitude', target_ms=0), ['PruneHook.target_ms = 0', 'above 0']),
+    (dict(allocation='magnitude', target_ms='x'), ["PruneHook.target_ms = 'x'", 'e.g. 30']),
     (dict(scope='layer'), ['PruneHook.scope', "scope='global'"]),
     (dict(criterion='random'), ['PruneHook.criterion', "criterion='magnitude'"]),
     (dict(criterion=dict(type='obc')), ["PruneHook.criterion = 'obc'", "criterion='magnitude'"]),
