@@ -7,9 +7,9 @@ COSTS = dict(once=0.01, hidden=0.02, expand=0.001, taps=0.0005, project=0.001, c
              weights=0.002)
 
 
-def save_table(supernet, size, path):
+def save_table(supernet, size, path, engine='sparse'):
     """Write a table in which the modules that come first cost most; return its path."""
-    LatencyTable('sparse', 1, size, this_machine(), {
+    LatencyTable(engine, 1, size, this_machine(), {
         name: Entry(kind_of(module), {kind: cost / (1 + place) for kind, cost in COSTS.items()})
         for place, (name, module) in enumerate(timed_modules(supernet).items())
     }, overhead=0.1).save(path)

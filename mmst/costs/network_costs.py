@@ -83,6 +83,21 @@ class NetworkCosts:
         """Return a line for the log on how far the costs hold on this machine; None: wholly."""
         return None
 
+    @property
+    def source(self) -> str | None:
+        """Return what tells the costs of a run from others of the same unit; here nothing does."""
+        return None
+
+    def check_source(self, before: object) -> None:
+        """Refuse to go on with a run whose costs had another :attr:`source`.
+
+        Args:
+            before (object): Of the run; None where it is not known.
+
+        Raises:
+            ConfigError: Naming key, value and remedy.
+        """
+
     def foresee(self, forecast: Forecast) -> None:
         """Count under the mask that ``forecast`` gives; here no cost depends on one."""
 

@@ -13,9 +13,10 @@ from ..costs.table import cell, render
 from ..errors import config_error
 from ..models.build import build_model
 from ..models.hrnas.widths import without_widths
+from ..pruning.prunable import nonzero
 from ..settings.shape import first_shape
 from ..tickets import Ticket
-from .compact import CompactNetwork, is_compact, nonzero
+from .compact import CompactNetwork, is_compact
 
 #: Paths of a search block, and the layers of a compacted one.
 _PATH = re.compile(r'\.(mixconv|transformer|residual|sum|relu)\b')

@@ -10,7 +10,7 @@ from ..search.walk import parameters, walk
 from ..settings.patterns import covers
 from .matrices import PRUNABLE, Matrix, find_matrices, matrices_of
 
-__all__ = ['PARTS', 'PRUNABLE', 'covers', 'prunable_weights', 'with_new_kinds']
+__all__ = ['PARTS', 'PRUNABLE', 'covers', 'nonzero', 'prunable_weights', 'with_new_kinds']
 
 #: Parts that are pruned by default, as far as a model has them.
 PARTS = ('backbone', 'neck')
@@ -106,3 +106,9 @@ def _check_own(matrices: list[Matrix], leave_alone: Sequence[str], key: str) -> 
             'remove that (e.g. torch.nn.utils.remove_weight_norm or parametrize.'
             'remove_parametrizations), or name the layers, e.g. '
             f'leave_alone=[{computed[0].path!r}]')
+
+
+def nonzero(network: nn.Module) -> dict[str, Tensor]:
+    """Return masks of the weights of convolutions and linears that are not 0, by parameter name."""
+    return {f'{name}.weight': m.weight.detach() != 0 for name, m in network.named_modules()
+            if isinstance(m, PRUNABLE) and m.weight.numel()}

@@ -27,6 +27,20 @@ class ScopeAllocation:
         """Return the mask of a sparsity; arguments as of :func:`mmst.pruning.draw.draw_mask`."""
         return draw_mask(scores, ratio, self.scope, previous)
 
+    def check_beside(self, costs: object) -> None:
+        """Refuse a search whose costs are of other images, or by another table.
+
+        Args:
+            costs (object): Of the search.
+
+        Raises:
+            ConfigError: Naming the table.
+        """
+
+    def warning(self) -> str | None:
+        """Return a line for the log as training begins; None where there is nothing to say."""
+        return None
+
     def shortfall(self) -> str:
         """Return what the last mask misses, for the log; '' where there is nothing to say."""
         return ''

@@ -2,14 +2,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..costs.cost import CANNOT_RUN, check_normalised, layer_costs, total
 from ..errors import TicketError, one_line
 from ..models.hrnas.widths import searched_parts
 from ..pruning.mask import Mask
+from ..pruning.prunable import nonzero
 from ..search.graph.described import KEY as CHANNELS
+from ..settings.checks import as_number
 from .family import Family
+
+#: In the facts of a compact ticket: what it was made of.
+COMPACTED = 'compacted'
 
 
 class Summarized(Protocol):
@@ -52,7 +57,7 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
     height, width = input_shape
     network = ticket.build()
     try:
-        costs = total(layer_costs(network, (height, width), ticket.mask))
+        costs = total(layer_costs(network, (height, width), _kept(ticket, network)))
     except CANNOT_RUN as error:
         check_normalised(network, (height, width))
         raise TicketError(f'the network of the ticket takes no images of {height}x{width}: '
@@ -68,7 +73,7 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
     return dict(
         meta,
         **found,
-        sparsity=ticket.sparsity,
+        sparsity=_sparsity(ticket),
         params=dict(_of_supernet(before, 'params'), searched=costs['params'],
                     sparse=costs['nonzero']),
         macs=dict(_of_supernet(before, 'macs'), searched=costs['macs'],
@@ -76,6 +81,23 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
         input_shape=list(input_shape),
         layer_sparsity=ticket.mask.layer_sparsity(),
         widths={name: settings['widths'] for name, settings in searched_parts(ticket.model)})
+
+
+def _kept(ticket: Summarized, network: nn.Module) -> dict[str, Tensor]:
+    """Return the mask; of a compact ticket's backbone, which has none, the weights that are not 0.
+    """
+    kept = {}
+    backbone = getattr(network, 'backbone', None)
+    if COMPACTED in ticket.meta and isinstance(backbone, nn.Module):
+        kept = {f'backbone.{name}': keep for name, keep in nonzero(backbone).items()}
+    return {**kept, **ticket.mask}
+
+
+def _sparsity(ticket: Summarized) -> float:
+    """Return the share of prunable weights that is pruned; of a compact ticket, that was before."""
+    origin = ticket.meta.get(COMPACTED)
+    before = as_number(origin.get('sparsity')) if isinstance(origin, dict) else None
+    return ticket.sparsity if before is None else before
 
 
 def _of_supernet(before: Mapping[str, float], key: str) -> dict[str, float]:

@@ -1,4 +1,5 @@
 """Holds measured times of a network's modules, in a small file that is checked when it is read."""
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -78,6 +79,11 @@ class LatencyTable:
         return not self.factor or not any(
             cost for entry in self.modules.values() for cost in entry.ms.values())
 
+    @property
+    def digest(self) -> str:
+        """Return what tells the table from one that was measured again."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
     def works(self, model: nn.Module,
               mask: Mapping[str, Tensor] | None = None) -> dict[str, Work]:
         """Return the engine's work for each module; ``mask`` as of :func:`works_of`."""
@@ -135,6 +141,12 @@ class LatencyTable:
         other = [f'{name} {self.machine.get(name, "unknown")!r} instead of {machine.get(name)!r}'
                  for name in MACHINE if self.machine.get(name) != machine.get(name)]
         return 'it is of another machine: ' + ', '.join(other) if other else ''
+
+    def warning(self, key: str, path: object, machine: Mapping[str, str]) -> str | None:
+        """Return a line for the log where a setting names a table of another machine; else None."""
+        differs = self.differs_from(machine)
+        return (f'{key} = {str(path)!r}: {differs}. That is right where tickets are to run there; '
+                'else measure one here with mmst profile.') if differs else None
 
     def save(self, path: str | Path) -> None:
         """Write the table.

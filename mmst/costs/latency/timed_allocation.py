@@ -13,9 +13,11 @@ from ...pruning.mask import Mask
 from ...pruning.pruner import Pruner
 from ...pruning.scope_allocation import ScopeAllocation
 from ...settings.checks import check_choice, check_number
+from ..network_costs import NetworkCosts
 from .table import LatencyTable
+from .this_machine import this_machine
+from .timed_costs import TimedCosts
 from .weight_prices import WeightPrices
-
 
 #: Times are alike whose ratio is no further from 1.
 _ROUNDING = 1e-6
@@ -58,10 +60,30 @@ class TimedAllocation(ScopeAllocation):
         """Draw masks of this network from now on.
 
         Raises:
-            ConfigError: The table does not cover it.
+            ConfigError: The table does not cover it, or has no time of a weight.
         """
         self.table.check_covers(model, self.key, self.path)
+        if self.table.engine != 'sparse':
+            raise config_error(self.key, self.path, f'it is of {self.table.engine}, to which zeros '
+                               'cost as much as other weights, so that no density is quicker',
+                               'measure one with mmst profile --device cpu, or c:COMMAND')
         self.model = model
+
+    def check_beside(self, costs: object) -> None:
+        if not isinstance(costs, NetworkCosts):
+            return
+        ours, theirs = self.table.input_shape, tuple(costs.input_shape)
+        if theirs != ours:
+            size, other = ('x'.join(map(str, shape)) for shape in (ours, theirs))
+            raise config_error(self.key, self.path, f'it is of images of {size}, and the search '
+                               f'counts those of {other}', 'measure a table of these with mmst '
+                               f'profile --shape {" ".join(map(str, theirs))}')
+        if isinstance(costs, TimedCosts) and costs.table.digest != self.table.digest:
+            raise config_error(self.key, self.path, f'{costs.key} = {costs.path!r} has other times',
+                               'give the same table to both')
+
+    def warning(self) -> str | None:
+        return self.table.warning(self.key, self.path, this_machine())
 
     def __call__(self, scores: Mapping[str, Tensor], ratio: float,
                  previous: Mask | None = None) -> Mask:
@@ -75,7 +97,7 @@ class TimedAllocation(ScopeAllocation):
         if self.target_ms is None or self._foreseen is None or (
                 self._foreseen <= self.target_ms * (1 + _ROUNDING)):
             return ''
-        return (f'{self.key.rpartition(".")[0]}.target_ms = {self.target_ms}: by the table the mask '
+        return (f'{self.key.rpartition(".")[0]}.target_ms = {self.target_ms}: by the table a mask '
                 f'of sparsity {self.sparsity} takes {self._foreseen:.3g} ms at least. Remedy: a '
                 'higher sparsity, or a search for a smaller network (SearchHook.target_flops).')
 
@@ -170,5 +192,5 @@ def _check_pruner(pruner: Pruner, allocation: str, family: object) -> None:
             ('family', family, family is not None, 'set family=None')):
         if wrong:
             raise config_error(f'{pruner.owner}.{name}', value, f'{pruner.owner}.allocation='
-                               f'{allocation!r} chooses the densities of layers by their magnitude, '
-                               'of one sparsity', f'{remedy}, or allocation=None')
+                               f'{allocation!r} chooses the densities of layers by their '
+                               'magnitude, of one sparsity', f'{remedy}, or allocation=None')

@@ -100,9 +100,17 @@ class TimedCosts(NetworkCosts):
 
     def warning(self) -> str | None:
         """Say that times were measured on another machine; None where they were on this one."""
-        differs = self.table.differs_from(this_machine())
-        return (f'{self.key} = {self.path!r}: {differs}. That is right where tickets are to run '
-                'there; else measure one here with mmst profile.') if differs else None
+        return self.table.warning(self.key, self.path, this_machine())
+
+    @property
+    def source(self) -> str | None:
+        return self.table.digest
+
+    def check_source(self, before: object) -> None:
+        if before not in (None, self.table.digest):
+            raise config_error(self.key, self.path, 'it was measured again since the run began, '
+                               'whose penalty and costs are by the former one',
+                               'put the table back that it began with, or begin a new run')
 
     def foresee(self, forecast: Forecast) -> None:
         """Count under the mask that ``forecast`` gives, see :data:`Forecast`; before, all weights

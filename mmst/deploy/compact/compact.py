@@ -3,11 +3,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
 from torch import nn
 
 from ...pruning.mask import Mask
-from ...pruning.prunable import PRUNABLE
 from ...settings.checks import check_number
 from ...tickets import Ticket
 from .any_network import compact_channels, has_channels
@@ -40,7 +38,7 @@ def compact(ticket: Ticket, multiple: int = 1) -> Ticket:
 
     Returns:
         Ticket: The backbone is a ``CompactNetwork`` that stands for the neck, too. It has no mask:
-        see :func:`nonzero`.
+        see :func:`mmst.pruning.prunable.nonzero`.
 
     Raises:
         ConfigError: The multiple is no positive number.
@@ -99,12 +97,6 @@ def with_compact_network(model: Mapping[str, Any], ticket: Ticket) -> dict[str, 
     if 'neck' not in ticket.model:
         changed.pop('neck', None)
     return changed
-
-
-def nonzero(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Return masks of the weights of convolutions and linears that are not 0, by parameter name."""
-    return {f'{name}.weight': m.weight.detach() != 0 for name, m in network.named_modules()
-            if isinstance(m, PRUNABLE) and m.weight.numel()}
 
 
 def _origin(ticket: Ticket, multiple: int) -> dict[str, Any]:

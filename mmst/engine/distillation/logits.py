@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from ...errors import config_error
 
-#: mmpretrain's base of heads that give an image several classes, or none.
-_MULTI_LABEL = 'MultiLabelClsHead'
-#: Layers of the toolboxes' heads, and the loss that compares their outputs.
-LAYERS = {'decode_head.conv_seg': 'kl', 'head.fc': 'kl', 'head.final_layer': 'mse'}
+#: Layers of logits of the toolboxes' heads: part, its layer, the loss that compares its outputs,
+#: and the class of heads of which that holds: others have layers of the same names, too, whose
+#: outputs are coordinates or hidden maps.
+_HEADS = (('decode_head', 'conv_seg', 'kl', 'BaseDecodeHead'), ('head', 'fc', 'kl', 'ClsHead'),
+          ('head', 'fc', 'binary', 'MultiLabelClsHead'),
+          ('head', 'final_layer', 'mse', 'HeatmapHead'))
 
 
 def find_layer(model: nn.Module, path: str | None, key: str) -> str:
@@ -26,12 +28,15 @@ def find_layer(model: nn.Module, path: str | None, key: str) -> str:
         ConfigError: The network has no such layer, or none of those of the toolboxes' heads.
     """
     known = dict(model.named_modules())
-    found = [path] if path is not None else list(LAYERS)
-    for name in found:
-        if isinstance(name, str) and name and name in known:
-            return name
-    problem = (f'{type(model).__name__} has no such module' if path is not None else
-               f'{type(model).__name__} has none of {", ".join(LAYERS)}')
+    if path is None:
+        for part, layer, _, kind in _HEADS:
+            if f'{part}.{layer}' in known and _is_a(known[part], kind):
+                return f'{part}.{layer}'
+    elif isinstance(path, str) and path in known and path:
+        return path
+    layers = ', '.join(f'{part}.{layer} of a {kind}' for part, layer, _, kind in _HEADS)
+    problem = f'{type(model).__name__} has ' + (
+        'no such module' if path is not None else f'none of {layers}')
     raise config_error(key, path, problem, 'name the layer that gives the logits, as '
                        'model.named_modules() does')
 
@@ -40,10 +45,17 @@ def loss_of_logits(model: nn.Module, path: str) -> str:
     """Return the kind of :class:`~mmst.engine.distillation.comparison.Comparison` that suits a
     network's layer of logits.
     """
-    head = getattr(model, 'head', None)
-    if any(kind.__name__ == _MULTI_LABEL for kind in type(head).__mro__):
-        return 'binary'
-    return LAYERS.get(path, 'kl')
+    head = model.get_submodule(path.rpartition('.')[0])
+    own = [getattr(head, name, None) for name in ('loss_module', 'loss_decode')]
+    losses = [part for loss in own if isinstance(loss, nn.Module) for part in loss.modules()]
+    if any(getattr(loss, 'use_sigmoid', False) for loss in losses):
+        return 'binary'  # each class by itself, as the head learns them
+    return next((loss for part, layer, loss, kind in _HEADS
+                 if path == f'{part}.{layer}' and _is_a(head, kind)), 'kl')
+
+
+def _is_a(module: nn.Module, kind: str) -> bool:
+    return any(base.__name__ == kind for base in type(module).__mro__)
 
 
 class Logits:

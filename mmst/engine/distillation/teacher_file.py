@@ -42,6 +42,8 @@ def check_teacher(given: object) -> dict[str, str] | None:
 def load_teacher(settings: Mapping[str, str]) -> nn.Module:
     """Return the network of a file with its weights, in eval mode; nothing in it is executed.
 
+    Its ``dataset_meta`` are the facts of the data that it was trained on, where the file has them.
+
     Args:
         settings (Mapping[str, str]): ``checkpoint``, a file, and ``config``, which a ticket does
             without.
@@ -55,13 +57,16 @@ def load_teacher(settings: Mapping[str, str]) -> nn.Module:
         if 'config' in settings:
             network = _build(settings['config'])
             check_tested(path, network, content)
+            meta = content.get('meta')
         elif is_ticket(content):
-            network = Ticket.from_content(path, content).build()
+            ticket = Ticket.from_content(path, content)
+            network, meta = ticket.build(), ticket.meta
         else:
             raise config_error(f'{KEY}.config', None, f'{path} is no ticket, and only tickets '
                                'hold their network', 'give the config that it was trained with')
     network.requires_grad_(False)
     network.eval()
+    network.dataset_meta = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
     return network
 
 

@@ -11,7 +11,8 @@ from ...settings.checks import check_choice, check_number
 from ..distillation.comparison import Comparison, check_layers, rehearse_comparison
 from ..distillation.dense_average import TEACHER, DenseAverage
 from ..distillation.logits import Logits, find_layer, loss_of_logits
-from ..distillation.teacher_file import check_teacher, load_teacher
+from ..distillation.same_task import check_classes, check_images
+from ..distillation.teacher_file import KEY, check_teacher, load_teacher
 from ..run.events import events
 from ..run.plan import RunPlan
 from ..run.runner_views import find_hook, unwrap
@@ -40,17 +41,19 @@ class DistillationHook(IntervalHook):
     Args:
         teacher (str or dict): ``'own'``; or ``dict(config=…, checkpoint=…)`` of a trained network,
             of which a ticket needs no ``config``; ``module`` in it names its layer of logits where
-            that differs. Defaults to ``'own'``.
+            that differs. It was trained with the same data preprocessor and classes. Defaults to
+            ``'own'``.
         weight (float): Factor of the loss. Defaults to 1.
         temperature (float): Of the softmax over classes, or of their sigmoids. Defaults to 2.
         every (int): The teacher looks at every second, third, … iteration. Defaults to 2.
         module (str, optional): Path of the layer that gives the logits. Defaults to the last one
-            of the heads of mmsegmentation, mmpretrain and mmpose.
+            of mmsegmentation's decode heads, mmpretrain's ``ClsHead`` and mmpose's ``HeatmapHead``;
+            of others it is to be named.
         loss (str): ``'kl'``: the Kullback-Leibler divergence of classes, of each pixel that has a
             label; ``'binary'``: the sum of each class's own divergence, where an image may have
             several classes; ``'mse'``: the mean squared error of heat maps; ``'auto'``: the second
-            for mmpretrain's multi-label heads, the third for mmpose's heat maps, else the first.
-            Defaults to ``'auto'``.
+            for mmpretrain's multi-label heads and heads whose loss has ``use_sigmoid``, the third
+            for mmpose's heat maps, else the first. Defaults to ``'auto'``.
     """
     priority = 68  # before a search changes the network that is averaged
 
@@ -89,6 +92,7 @@ class DistillationHook(IntervalHook):
             teacher_path = find_layer(self.given, named, 'DistillationHook.teacher.module')
             check_layers(plan.model.get_submodule(self.path),
                          self.given.get_submodule(teacher_path))
+            check_images(plan.model, self.given, KEY)
         kind = loss_of_logits(plan.model, self.path) if self.loss == 'auto' else self.loss
         self.comparison = Comparison(self.path, teacher_path, kind, self.weight, self.temperature,
                                      self.settings or 'own')
@@ -107,6 +111,9 @@ class DistillationHook(IntervalHook):
             self.average = DenseAverage(unwrap(runner))
 
     def before_train(self, runner: Runner) -> None:
+        if self.given is not None:
+            check_classes(getattr(runner.train_dataloader.dataset, 'metainfo', None) or {},
+                          self.given, KEY)
         for network in self._networks():
             network.to(next(unwrap(runner).parameters()).device)
 
@@ -140,6 +147,9 @@ class DistillationHook(IntervalHook):
 
     def rehearse(self, runner: Runner, batch: Any) -> None:
         """Compare the logits of one batch with those of the teacher, or with its own."""
+        if self.given is not None:
+            check_classes(getattr(runner.train_dataloader.dataset, 'metainfo', None) or {},
+                          self.given, KEY)
         teacher = self.given if self.given is not None else DenseAverage(runner.model).module
         rehearse_comparison(runner, self.comparison, teacher, batch)
 

@@ -25,6 +25,7 @@ from ..run.plan import RunPlan
 from ..run.pruning_context import RunnerContext, rehearse_draw, spread_schedule
 from ..run.rewrap import follow_loaded
 from ..run.runner_views import find_hook, unwrap
+from ..run.search_advice import warn
 from ..run.since_return import SinceReturn
 from ..run.steps import counts_iterations, has_ended, max_steps
 from .interval_hook import check_interval
@@ -125,23 +126,25 @@ class PruneHook(MaskHook):
         if self.levels.every is not None:
             self.check_trains_under_masks(plan, 'PruneHook.family_every', self.levels.every)
         self.levels.check_plan(plan)
-        self._check_targets(plan)
+        search = find_hook(plan, SearchHook)
+        if search is not None:
+            self._check_beside(search)
         self.pruner.check(plan.model)
         self.pruner.allocation.follow(plan.model)
         self.pruner.begin(plan.steps // self.interval)
 
-    def _check_targets(self, plan: RunPlan) -> None:
-        """Refuse that search and masks both aim at a time: no unit would have to go.
+    def _check_beside(self, search: SearchHook) -> None:
+        """Refuse a search of other times, and one that aims at a time, as the masks do.
 
         Raises:
             ConfigError: Naming the key.
         """
-        searched = next((hook.searcher.target.ms for hook in plan.hooks
-                         if isinstance(hook, SearchHook)), None)
+        searched = search.searcher.target.ms
         if self.target_ms is not None and searched is not None:
             raise config_error('PruneHook.target_ms', self.target_ms, 'SearchHook.target_ms = '
                                f'{searched} foresees masks that take no longer, and would remove '
                                'nothing', 'omit one of them; target_flops goes with this one')
+        self.pruner.allocation.check_beside(search.costs)
 
     def check_trains_under_masks(self, plan: RunPlan, key: str, every: int) -> None:
         """Refuse what acts in every n-th iteration under a mask, where none of these has one.
@@ -161,9 +164,12 @@ class PruneHook(MaskHook):
         plan.check_every(key, every, self.interval)
 
     def before_train(self, runner: Runner) -> None:
-        self.pruner.allocation.follow(unwrap(runner))
+        allocation, search = self.pruner.allocation, find_hook(runner, SearchHook)
+        allocation.follow(unwrap(runner))
+        if search is None or search.costs.source is None:  # which warns of the same table
+            warn(runner, allocation.warning())
         spread_schedule(runner, self.pruner, self.interval)
-        if find_hook(runner, SearchHook) is None:
+        if search is None:
             follow_loaded(runner)
         ema = find_hook(runner, EMAHook) if self.pruner.revives else None
         self._averages = SinceReturn(ema) if ema is not None else None
@@ -246,7 +252,5 @@ class PruneHook(MaskHook):
             add_event(runner, 'reactivate', step, revived=result.revived)
         if result.mask is not None:
             add_event(runner, 'prune', step, **result.details())
-            missed = self.pruner.allocation.shortfall()
-            if missed:
-                runner.logger.warning(missed)
+            warn(runner, self.pruner.allocation.shortfall())
         self.levels.draw(self.in_force(runner), result.ratio)

@@ -109,6 +109,8 @@ class SearchHook(IntervalHook):
     def before_train(self, runner: Runner) -> None:
         self._foresee_mask(runner)
         warn(runner, self.costs.warning())
+        if self._loaded is not None and self._loaded.get('unit') == self.costs.unit:
+            self.costs.check_source(self._loaded.get('source'))
         self.searcher.begin(unwrap(runner), self._loaded)
         if self._loaded is not None:
             self.last_search = self._loaded['last_search']
@@ -156,8 +158,8 @@ class SearchHook(IntervalHook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
-        checkpoint['mmst_search'] = dict(self.searcher.state(), last_search=self.last_search,
-                                         **describe_channels(unwrap(runner)))
+        checkpoint['mmst_search'] = dict(self.searcher.state(), source=self.costs.source,
+                                         last_search=self.last_search, **describe_channels(unwrap(runner)))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)

@@ -1,4 +1,5 @@
 """Tiny runs whose layers' densities follow a table of milliseconds."""
+import json
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,43 @@ def test_a_table_that_cannot_be_used_is_refused_before_the_run(tmp_path, content
     with pytest.raises(ConfigError, match=r'PruneHook\.table'):
         run(tmp_path / 'work', 1, search=False, recalibrate=False, prune=dict(
             sparsity=0.7, interval=1, reactivation=None, allocation='ms', table=str(path)))
+
+
+def changed(table, path, **changes):
+    """The path of a copy of a table with other entries."""
+    path.write_text(json.dumps({**json.loads(Path(table).read_text()), **changes}))
+    return str(path)
+
+
+def test_a_table_of_an_engine_to_which_zeros_are_no_gain_is_refused(supernet, tmp_path):
+    path = save_table(supernet, SIZE, tmp_path / 'table.json', engine='torch')
+    with pytest.raises(ConfigError, match=r'^PruneHook\.table = .*torch.*--device cpu'):
+        TimedAllocation('ms', path, 'PruneHook.table').follow(supernet)
+
+
+def test_search_and_masks_have_the_same_table_and_images(supernet, table, tmp_path):
+    slow = changed(table, tmp_path / 'slow.json', overhead=3.)
+    large = changed(table, tmp_path / 'large.json', input_shape=[32, 48])
+    for search, path, words in ((dict(table=table), slow, 'other times.*the same table'),
+                                ({}, large, 'images of 32x48.*--shape 16 16')):
+        with pytest.raises(ConfigError, match=rf'^PruneHook\.table = .*{words}'):
+            run(tmp_path / 'work', 1, recalibrate=False, search=dict(interval=1, **search),
+                prune=dict(sparsity=0.7, interval=1, allocation='ms', table=path))
+
+
+def test_masks_by_a_table_of_another_machine_give_one_warning(table, tmp_path):
+    machine = dict(json.loads(Path(table).read_text())['machine'], processor='an abacus')
+    other, lines = changed(table, tmp_path / 'other.json', machine=machine), []
+
+    def listen(runner):
+        runner.logger.warning = lambda words, *args: lines.append(words)
+
+    for search in (False, dict(interval=1, table=other)):
+        lines.clear()
+        run(tmp_path / f'work{bool(search)}', 1, search=search, recalibrate=False,
+            probes=[(1, dict(before_run=listen))], prune=dict(
+                sparsity=0.7, interval=1, reactivation=None, allocation='ms', table=other))
+        assert sum('an abacus' in line for line in lines) == 1
 
 
 def test_a_table_of_another_network_is_refused(supernet, table, tmp_path):

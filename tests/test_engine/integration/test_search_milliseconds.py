@@ -152,6 +152,20 @@ def test_a_run_goes_on_with_the_same_costs_and_with_a_table_that_it_had_not(tmp_
     assert find_hook(changed, SearchHook).searcher.mean_macs < 1, 'of milliseconds'
 
 
+def test_a_run_goes_on_by_the_table_that_it_began_with_or_not_at_all(tmp_path, table):
+    path = tmp_path / 'table.json'
+    path.write_text(Path(table).read_text())
+    hooks = dict(prune=False, recalibrate=False, search=dict(interval=1, table=str(path)))
+    run(tmp_path / 'run', 2, checkpoint=dict(interval=1), **hooks)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(content, overhead=2 * content['overhead'])))
+    again = dict(resume=True, load_from=str(tmp_path / 'run/epoch_1.pth'), **hooks)
+    with pytest.raises(ConfigError, match=r'^SearchHook\.table = .*measured again.*Remedy: put the'):
+        run(tmp_path / 'again', 2, **again)
+    path.write_text(Path(table).read_text())
+    assert run(tmp_path / 'again', 2, **again).epoch == 2
+
+
 def test_a_table_of_another_machine_gives_a_warning(tmp_path, table, monkeypatch):
     content = json.loads(Path(table).read_text())
     content['machine']['processor'] = 'a pocket calculator'
