@@ -21,6 +21,7 @@ from ..pruning.mask import Mask
 from ..settings.checks import check_number
 from ..settings.shape import first_shape, input_shape
 from ..tickets import Ticket
+from .arguments.profile import OF_TABLES
 from .waiting import waiting
 
 
@@ -71,14 +72,23 @@ def check_counts(args: argparse.Namespace) -> None:
 
 
 def here(device: str | None, describe: Describe, table: LatencyTable) -> Place | None:
-    """Return where a table was measured; None where this machine has no such place."""
+    """Return where a table was measured; None where this machine has no such place.
+
+    Raises:
+        ConfigError: It is another engine's.
+    """
     if device is None:
         return None
     try:
-        return choose_place(device, describe, table.input_shape, table.threads)
+        place = choose_place(device, describe, table.input_shape, table.threads)
     except ConfigError as error:
         print(f'the ticket is not measured: {error}')
         return None
+    if place.engine != table.engine:
+        raise config_error('--device', device, f'the table is of {table.engine}, and networks take '
+                           'other times there', 'omit it, or measure a table there, without '
+                           '--table')
+    return place
 
 
 def open_checked(path: str) -> Ticket:
@@ -108,6 +118,11 @@ def read_table(args: argparse.Namespace, ticket: Ticket | None,
                            'predicted', 'give TICKET.pth instead of a config')
     if args.out is not None:
         raise config_error('--out', args.out, 'no table is measured with --table', 'omit it')
+    for name, usual in OF_TABLES.items():
+        if getattr(args, name) != usual:
+            raise config_error(f'--{name}', getattr(args, name), 'no table is measured with '
+                               '--table', 'omit it')
+    check_number('--rounds', args.rounds, low=1, whole=True, remedy='leave it out')
     table = LatencyTable.load(args.table, '--table')
     if args.threads not in (1, table.threads):
         raise config_error('--threads', args.threads, f'the table is of {table.threads}',
@@ -155,6 +170,6 @@ def predict(args: argparse.Namespace, network: nn.Module, table: LatencyTable,
     if other:
         print(f'warning: --table {args.table}: {other}; the ticket is measured on this one')
     with quiet_log(logging.INFO):
-        found = measure_network(network, table, max(args.rounds, 1), place)
+        found = measure_network(network, table, args.rounds, place)
     print(f'{args.file}: {predicted:.3g} ms predicted, {found:.3g} ms measured '
           f'({predicted / found - 1:+.1%})')

@@ -6,7 +6,7 @@ model card).
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -84,8 +84,11 @@ def find(source: str | Path, revision: str | None = None, **options: Any) -> Pat
     name, at, given = text.removeprefix(HUB).partition('@')
     if at and revision not in (None, given):
         raise config_error('revision', revision, f'the name asks for {given!r}', 'give one of them')
+    if Path(text).is_file():
+        raise TicketError(f'{text} is a file, and no folder or repository. Remedy: read it by '
+                          'Ticket.load or mmst.load.')
     hub = _hub()
-    _check_options(hub.hf_hub_download, options)
+    _check_options(hub.hf_hub_download, options, ('repo_id', 'filename', 'dry_run'))
     with _one_line(text):
         return Path(hub.hf_hub_download(name, SHARED, revision=revision or (given if at else None),
                                         **options))
@@ -103,9 +106,11 @@ def refuse_options(name: str, revision: str | None, options: Mapping[str, Any]) 
                            'omit it')
 
 
-def _check_options(called: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Refuse options that a function of the hub's client does not have."""
-    known = inspect.signature(called).parameters
+def _check_options(called: Callable[..., Any], options: Mapping[str, Any],
+                   own: Container[str]) -> None:
+    """Refuse options that a function of the hub's client does not have, or that are ours to give.
+    """
+    known = [name for name in inspect.signature(called).parameters if name not in own]
     for key, value in options.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
@@ -125,19 +130,32 @@ def push(folder: str | Path, repository: str, private: bool | None = None,
         options: Of ``huggingface_hub.HfApi``, as ``token``.
 
     Raises:
-        TicketError: The hub does not take it.
+        TicketError: The hub does not take it, or the repository has a README.md of another kind.
         ConfigError: huggingface_hub is not installed, or has no such option.
     """
     hub = _hub()
-    _check_options(hub.HfApi, options)
+    _check_options(hub.HfApi, options, ('library_name', ))
     name = repository.removeprefix(HUB)
     api = hub.HfApi(library_name='mmst', **options)
     with _one_line(repository):
         api.create_repo(name, private=private, exist_ok=True)
+        _keep_card(api, name, revision)
         found = api.upload_folder(repo_id=name, folder_path=folder, revision=revision,
                                   allow_patterns=list(FILES),
                                   commit_message='A ticket of mmst')
         return str(found.repo_url if hasattr(found, 'repo_url') else found)
+
+
+def _keep_card(api: Any, name: str, revision: str | None) -> None:
+    """Refuse a repository whose README.md is no model card of this project: it would be lost."""
+    errors = need('huggingface_hub.errors', 'sharing tickets')
+    try:
+        path = api.hf_hub_download(name, CARD, revision=revision)
+    except (errors.RemoteEntryNotFoundError, errors.RevisionNotFoundError):
+        return
+    if MARK.encode() not in Path(path).read_bytes():
+        raise TicketError(f'{name}: its {CARD} is no model card of mmst, and would be lost. '
+                          'Remedy: give another repository, or remove it there.')
 
 
 def _hub() -> ModuleType:
@@ -160,15 +178,15 @@ def _one_line(name: str) -> Iterator[None]:
         ((errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled), 'the hub cannot be '
          'reached, and no copy was kept', 'connect to the network once, or '
          'give a folder that is there'),
-        (errors.HFValidationError, 'is no name of a repository', 'give user/name, a folder, or '
-         'the path of a ticket')]
+        (errors.HFValidationError, 'is no name of a repository', 'give user/name, or a folder that '
+         'is there')]
     try:
         yield
     except Exception as error:  # the client's transport has errors of its own
         for kinds, problem, remedy in remedies:
             if isinstance(error, kinds):
                 raise TicketError(f'{name}: {problem}. Remedy: {remedy}.') from error
-        if isinstance(error, TypeError):  # an option that the hub's client does not know
+        if isinstance(error, (TicketError, TypeError)):  # ours, or an option of the client's
             raise
         said = re.sub(r'\s*\(Request ID.*?\)', '', str(error)).strip().rstrip('.')
         raise TicketError(f'{name}: the hub answers: {said}. Remedy: try again, or download its '

@@ -38,9 +38,14 @@ def _front_matter(tag: str) -> str:
 
 def _headline(facts: Mapping[str, Any], task: str) -> str:
     sparsity = f'{float(facts.get("sparsity") or 0):.0%}'
-    return (f'# A ticket for {task}\n\nA network for {task}, of which one training run has '
-            f'removed whole channels and then {sparsity} of the remaining weights: a SuperTicket '
-            '(You et al., ECCV 2022). It runs without further training.')
+    settings = facts.get('settings') or {}
+    in_one_run = all(hook_settings(settings, kind) for kind in _SETTINGS)
+    found = (f'of which one training run has removed whole channels and then {sparsity} of the '
+             'remaining weights: a SuperTicket (You et al., ECCV 2022)'
+             if in_one_run and not facts.get('origin') else
+             f'without {sparsity} of its prunable weights')
+    return (f'# A ticket for {task}\n\nA network for {task}, {found}. It runs without further '
+            'training.')
 
 
 def _metrics(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -71,7 +76,8 @@ def _speed(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     machine = facts.get('machine') or {}
     on = f' ({machine["cpu"]})' if machine.get('cpu') else ''
     return [(f'{name}{on}', f'{value:.1f} ms')
-            for name, value in (facts.get('milliseconds') or {}).items()]
+            for name, value in (facts.get('milliseconds') or {}).items()
+            if as_number(value) is not None]
 
 
 def _data(facts: Mapping[str, Any]) -> str:

@@ -119,17 +119,18 @@ class Ticket:
 
         Args:
             folder (str | Path): Made where there is none.
-            facts (Mapping, optional): The content of the run's ``ticket.json``. Defaults to
-                those of the ticket itself, with its costs.
+            facts (Mapping, optional): The content of the run's ``ticket.json``; what it does not
+                tell, sparsity and costs, is taken from the ticket.
             name (str, optional): That the card's snippet loads. Defaults to the folder.
 
         Raises:
             ConfigError: safetensors is not installed.
         """
-        if facts is None:
-            facts = summarize(self, self.meta.get('input_shape') or DEFAULT_SHAPE,
-                              self.meta.get('supernet'))
-        hub.write_folder(folder, self.to_bytes(Path(SHARED).suffix), facts, name)
+        known = dict(facts or {})
+        if not {'sparsity', 'params', 'macs'} <= known.keys():
+            known = {**summarize(self, self.meta.get('input_shape') or DEFAULT_SHAPE,
+                                 self.meta.get('supernet')), **known}
+        hub.write_folder(folder, self.to_bytes(Path(SHARED).suffix), known, name)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, revision: str | None = None,

@@ -85,6 +85,9 @@ def test_a_place_that_is_not_here_is_refused_before_anything_is_measured(trained
     (['--shape', '8', '8'], '--table = .*8x8 is asked for'),
     (['--out', 'x.json'], '--out = .*omit it'),
     (['--threads', '5'], '--threads = 5: the table is of 1'),
+    (['--rounds', '-3'], '--rounds = -3'), (['--networks', '20'], '--networks = 20: no table'),
+    (['--seed', '9'], '--seed = 9: no table'),
+    (['--device', 'torch'], "--device = 'torch': the table is of sparse"),
     (['--table', 'none.json'], '--table = .*no such file')])
 def test_what_cannot_be_is_refused_in_one_line(trained, table, capsys, words, printed):
     assert tool(trained / 'ticket.pth', '--table', table, *words) == 2

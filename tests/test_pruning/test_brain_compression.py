@@ -244,7 +244,8 @@ def test_inputs_that_are_no_numbers_give_no_scores():
     assert not torch.isfinite(criterion.score(weights, {})['first']).any()
 
 
-@pytest.mark.parametrize('settings', [dict(batches=0), dict(damping=0), dict(damping='much')])
+@pytest.mark.parametrize('settings', [
+    dict(batches=0), dict(damping=0), dict(damping=1e-3), dict(damping='much')])
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(ConfigError, match='criterion'):
         OptimalBrainCompression(**settings)

@@ -14,8 +14,9 @@ from model_hub import COMMIT, serve
 from mmst.errors import ConfigError, TicketError
 from mmst.openmmlab.safe_checkpoints import safe_load
 from mmst.openmmlab.safetensors_file import to_bytes
+from mmst.settings.shape import DEFAULT_SHAPE
 from mmst.settings.ticket_names import SHARED
-from mmst.tickets import Ticket
+from mmst.tickets import Ticket, summarize
 from mmst.tickets.content import seal
 from mmst.tickets.hub import write_folder
 from mmst.tickets.model_card import model_card
@@ -151,6 +152,41 @@ def test_a_file_that_is_not_what_was_pushed_is_refused_until_it_is_downloaded_ag
     assert 'Remedy: download it again, with force_download=True' in found
     assert clients("print(json.dumps(get('user/streets', force_download=True)))",
                    HF_HUB_CACHE=str(tmp_path)) is True
+
+
+def test_options_that_this_project_gives_itself_are_refused_in_one_line(clients, pushed):
+    found = clients('''
+print(json.dumps([get('user/streets', filename='x'), get('user/streets', repo_id='x'),
+                  get('user/streets', dry_run=True),
+                  tried(lambda: small_ticket().push_to_hub('user/streets', library_name='x'))]))
+''')
+    for message, name in zip(found, ('filename', 'repo_id', 'dry_run', 'library_name'),
+                             strict=True):
+        assert message.startswith(f'{name} = ') and 'Remedy: ' in message
+
+
+def test_a_repository_s_own_readme_is_not_written_over(clients, pushed):
+    clients.hub.repositories['user/notes'] = {'README.md': b'# Notes of years'}
+    found = clients('''
+print(json.dumps(tried(lambda: small_ticket().push_to_hub('user/notes', token='hf_test'))))''')
+    assert 'user/notes: its README.md is no model card' in found and 'Remedy: ' in found
+    assert clients.hub.repositories['user/notes'] == {'README.md': b'# Notes of years'}
+
+
+def test_facts_that_a_run_does_not_tell_are_those_of_the_ticket(tmp_path):
+    ticket = small_ticket()
+    ticket.save_pretrained(tmp_path / 'a', dict(metrics=dict(mIoU=61.5)))
+    facts, known = json.loads((tmp_path / 'a/ticket.json').read_text()), summarize(
+        ticket, ticket.meta.get('input_shape') or DEFAULT_SHAPE, ticket.meta.get('supernet'))
+    assert facts['metrics'] == dict(mIoU=61.5) and facts['params'] == known['params']
+    assert facts['sparsity'] == ticket.sparsity > 0
+    assert f'{ticket.sparsity:.0%} of' in (tmp_path / 'a/README.md').read_text()
+
+
+def test_a_file_is_no_folder_of_the_hub(tmp_path):
+    small_ticket().save(tmp_path / 'ticket.pth')
+    with pytest.raises(TicketError, match=r'is a file, and no folder.*Remedy: read it by Ticket'):
+        Ticket.from_pretrained(tmp_path / 'ticket.pth')
 
 
 def test_a_folder_on_disk_has_the_same_form(tmp_path):

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from deploy_tickets import small_ticket
 from tiny import SIZE, WEAKEN, TinySegmentor, events, run, unwrap
 from torch import nn
 
 from mmst.costs.table import ticket_table
+from mmst.deploy.compact import compact
 from mmst.models import get_widths
 from mmst.models.hrnas.attention import Attention
 from mmst.tickets import Ticket, summarize
@@ -128,6 +130,39 @@ def test_without_a_search_the_supernet_is_the_network_itself(trained):
     summary = summarize(replace(ticket, meta=dict(ticket.meta, supernet=None)), SIZE)
     assert summary['params']['supernet'] == summary['params']['searched']
     assert summary['macs']['supernet'] == summary['macs']['searched']
+
+
+def test_a_compact_ticket_has_the_sparsity_it_was_made_at_and_the_weights_that_are_not_0():
+    ticket = small_ticket('imagenet', sparsity=0.8)
+    smaller = compact(ticket)
+    summary = summarize(smaller, (40, 48))
+    network = smaller.build()
+    dense = {id(p) for m in network.backbone.modules()
+             if isinstance(m, (nn.Conv2d, nn.Linear)) for p in [m.weight]}
+    assert summary['sparsity'] == ticket.sparsity
+    assert summary['params']['searched'] == sum(p.numel() for p in network.parameters())
+    assert summary['params']['sparse'] == sum(
+        int(p.count_nonzero()) if id(p) in dense else p.numel() for p in network.parameters())
+    assert summary['params']['sparse'] < summary['params']['searched']
+    assert summary['macs']['sparse'] < 0.7 * summary['macs']['searched']
+    assert '80% of its prunable' in model_card(summary, 'folder')
+
+
+def test_the_card_speaks_of_one_run_only_where_one_has_searched_and_pruned(trained):
+    _, _, summary = trained
+    text = 'one training run has removed whole channels'
+    assert text in model_card(summary, 'folder')
+    once = dict(summary, origin=dict(tool='prune'))
+    assert text not in model_card(once, 'folder') and '70% of its prunable' in model_card(
+        once, 'folder')
+    assert text not in model_card(dict(summary, settings={}), 'folder')
+
+
+def test_times_on_a_card_are_numbers(trained):
+    _, _, summary = trained
+    odd = dict(summary, milliseconds=dict(a=None, b='3', c=1.25))
+    assert '| c | 1.2 ms |' in model_card(odd, 'folder')
+    assert '| a' not in model_card(odd, 'folder') and '| b' not in model_card(odd, 'folder')
 
 
 def test_a_supernet_that_nobody_knows_is_not_named(trained):

@@ -7,6 +7,9 @@ import argparse
 
 from .common import add_import_argument
 
+#: Options of a new table, and their values where they are not given.
+OF_TABLES = dict(networks=60, checked=10, seed=0)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
@@ -23,11 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--threads', type=int, default=1, metavar='N', help='1 by default')
     parser.add_argument('--shape', type=int, nargs='+', metavar='N',
                         help='height and width of the image; the task\'s by default')
-    parser.add_argument('--networks', type=int, default=60, metavar='N',
-                        help='networks to learn from (default: 60)')
-    parser.add_argument('--checked', type=int, default=10, metavar='N',
-                        help='other networks, by which predictions are checked (default: 10)')
+    parser.add_argument('--networks', type=int, default=OF_TABLES['networks'], metavar='N',
+                        help='networks to learn from (default: %(default)s)')
+    parser.add_argument('--checked', type=int, default=OF_TABLES['checked'], metavar='N',
+                        help='other networks, by which predictions are checked (default: '
+                        '%(default)s)')
     parser.add_argument('--rounds', type=int, default=20, metavar='N',
                         help='calls of each network that count (default: 20)')
-    parser.add_argument('--seed', type=int, default=0, help='of the networks that are drawn')
+    parser.add_argument('--seed', type=int, default=OF_TABLES['seed'],
+                        help='of the networks that are drawn')
     add_import_argument(parser)

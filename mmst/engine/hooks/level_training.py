@@ -25,6 +25,8 @@ from .interval_hook import check_interval
 from .one_level import OneLevel
 from .ticket_hook import TicketHook
 
+#: Iterations between two steps with a second pass.
+DEFAULT_EVERY = 4
 #: Where the levels of the mask in force stand in checkpoints.
 LEVELS = 'mmst_levels'
 
@@ -44,6 +46,9 @@ def build_levels(family: Sequence[float] | None, every: int, pruner: Pruner) -> 
     levels = check_levels(family, pruner.sparsity, 'PruneHook.family')
     check_interval('PruneHook.family_every', every, 'use 4')
     if not levels:
+        if every != DEFAULT_EVERY:
+            raise config_error('PruneHook.family_every', every, 'there is no family whose levels '
+                               'it could train', 'set family, or omit it')
         return OneLevel()
     for key, value, wanted in (('revive', pruner.revive, 'value'),
                                ('criterion', criterion_name(pruner.criterion), 'magnitude')):

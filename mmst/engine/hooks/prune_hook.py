@@ -29,7 +29,7 @@ from ..run.search_advice import warn
 from ..run.since_return import SinceReturn
 from ..run.steps import counts_iterations, has_ended, max_steps
 from .interval_hook import check_interval
-from .level_training import build_levels
+from .level_training import DEFAULT_EVERY, build_levels
 from .mask_hook import MaskHook
 from .search_hook import SearchHook
 
@@ -90,7 +90,7 @@ class PruneHook(MaskHook):
                  reactivation: str | None = 'search', revive: str = 'zero',
                  parts: Sequence[str] = PARTS, transformers: bool = True,
                  leave_alone: Sequence[str] = (), debug: bool = False,
-                 family: Sequence[float] | None = None, family_every: int = 4,
+                 family: Sequence[float] | None = None, family_every: int = DEFAULT_EVERY,
                  allocation: str | None = None, table: str | None = None,
                  target_ms: float | None = None):
         self.interval = check_interval('PruneHook.interval', interval, 'use the paper\'s 25')

@@ -158,8 +158,9 @@ class SearchHook(IntervalHook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().before_save_checkpoint(runner, checkpoint)
-        checkpoint['mmst_search'] = dict(self.searcher.state(), source=self.costs.source,
-                                         last_search=self.last_search, **describe_channels(unwrap(runner)))
+        checkpoint['mmst_search'] = dict(
+            self.searcher.state(), source=self.costs.source, last_search=self.last_search,
+            **describe_channels(unwrap(runner)))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         super().after_load_checkpoint(runner, checkpoint)

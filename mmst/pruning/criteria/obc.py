@@ -27,7 +27,8 @@ class OptimalBrainCompression(Criterion):
 
     Args:
         batches (int): Training batches on each rank. Defaults to 100.
-        damping (float): Share of the mean diagonal that is added to each Hessian. Defaults to 0.01.
+        damping (float): Share of the mean diagonal that is added to each Hessian, 0.01 or above.
+            Defaults to 0.01.
     """
     needs_inputs = True
     only_last = True
@@ -35,7 +36,8 @@ class OptimalBrainCompression(Criterion):
     def __init__(self, batches: int = 100, damping: float = 0.01):
         self.batches = check_number('criterion.batches', batches, low=1, whole=True,
                                     remedy='use 100')
-        self.damping = check_number('criterion.damping', damping, above=0, below=1,
+        # Below that the elimination of a smooth layer's inputs has too few digits.
+        self.damping = check_number('criterion.damping', damping, low=0.01, below=1,
                                     remedy='use 0.01')
         self._inputs: dict[str, InputHessian] = {}
 

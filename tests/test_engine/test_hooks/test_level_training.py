@@ -216,7 +216,8 @@ def test_level_of_a_step_is_that_of_seed_and_step():
     (dict(revive='zero'), 'PruneHook.revive'), (dict(criterion='random'), 'PruneHook.criterion'),
     (dict(criterion=dict(type='obc')), "^PruneHook.criterion = 'obc'"),
     (dict(scope='2:4', sparsity=0.5, family=(0.5, 0.6)), 'PruneHook.scope'),
-    (dict(family=(0.3, 0.5)), 'PruneHook.family'), (dict(family_every=0), 'family_every')])
+    (dict(family=(0.3, 0.5)), 'PruneHook.family'), (dict(family_every=0), 'family_every'),
+    (dict(family=None, family_every=7), 'PruneHook.family_every = 7: there is no family')])
 def test_setting_that_cannot_be_is_refused(tmp_path, change, key):
     with pytest.raises(ConfigError, match=key):
         levels_run(tmp_path, prune=change)
