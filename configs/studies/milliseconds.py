@@ -1,5 +1,5 @@
-# Milliseconds as the target, by a table of this machine, against multiply-adds: a search by each of
-# them, and layers whose densities suit the table against one mask of the whole network.
+# Milliseconds as the target, by a table of a machine, against multiply-adds: masks whose layers'
+# densities suit the table against one of the whole network, and a search by each of them, too.
 _base_ = ['./_base_/catalogue.py', './_base_/paper.py']
 title = 'Search and masks by milliseconds against those by multiply-adds, at 90% sparsity'
 source = 'no table of the paper'

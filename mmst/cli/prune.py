@@ -2,6 +2,7 @@
 import argparse
 import os.path as osp
 
+from .. import files
 from ..engine import offline
 from ..engine.run import launcher
 from ..engine.run.command_line import configure
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> None:
     summary = summary_beside(out, key)
     keep_inputs(key, summary, summary_of(args.file))
     keep_others(summary, key)
+    files.replaceable(summary)
     ticket = offline.open_file(cfg, args.file)
     launcher.start_processes(cfg)
     runner = offline.open_runner(cfg, ticket)

@@ -16,6 +16,10 @@ from ..tickets import Ticket, summarize
 from ..tickets.family import is_same_level
 
 
+#: Of files that hold a ticket.
+_ENDINGS = ('.pth', '.safetensors', '.sparse')
+
+
 def summary_of(path: str | Path) -> Path:
     """Return where a run, or a shared folder, keeps the summary of a ticket."""
     return Path(path).with_suffix('.json')
@@ -55,6 +59,20 @@ def _is_summary(path: Path) -> bool:
                                           or {'levels', 'metrics'} <= content.keys())
 
 
+def _told(path: Path, level: float | None) -> tuple[Any, ...] | None:
+    """Return the metrics and the sparsity of a summary, or of its level; None where there is none.
+    """
+    if not _is_summary(path):
+        return None
+    content = files.parse_json(files.read_text(path))
+    try:
+        rows = [content] if level is None else [
+            row for row in content.get('levels') or () if is_same_level(row['level'], level)]
+        return next(((_numbers(row['metrics']), row.get('sparsity')) for row in rows), None)
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+
+
 @dataclass(frozen=True)
 class Summary:
     """Holds where the facts of a ticket come from that is made of another, and where they go to.
@@ -87,7 +105,28 @@ class Summary:
         if is_same(own, path) or not (own.is_file() or _is_summary(path)):
             return None
         keep_others(path)
-        return cls(source, path, level, rounded)
+        files.replaceable(path)
+        found = cls(source, path, level, rounded)
+        found.keep_other_tickets(Path(out))
+        return found
+
+    def keep_other_tickets(self, out: Path) -> None:
+        """Refuse to take the place of the summary of another ticket, of another ending, or to
+        become it.
+
+        Raises:
+            ConfigError: Naming that ticket.
+        """
+        others = [path for path in map(out.with_suffix, _ENDINGS)
+                  if path.is_file() and not is_same(path, out)]
+        if others and not (self._told() and self._told() == _told(self.path, None)):
+            raise config_error('--out', str(out), f'{others[0]} is another ticket, and {self.path} '
+                               'is the place of its summary, too', 'give another name as --out')
+
+    def _told(self) -> tuple[Any, ...] | None:
+        """Return the metrics and the sparsity that are to be told."""
+        found = _told(summary_of(self.source), self.level)
+        return found and (({}, found[1]) if self.rounded else found)
 
     def write(self, ticket: Ticket) -> None:
         """Write the costs of the ticket, and the metrics that its run has measured; say so where

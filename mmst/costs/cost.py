@@ -20,7 +20,8 @@ HW = tuple[int, int]
 
 
 #: What networks of all toolboxes raise where they cannot run on an image alone.
-CANNOT_RUN = (RuntimeError, ValueError, IndexError, TypeError, AttributeError, KeyError)
+CANNOT_RUN = (RuntimeError, ValueError, IndexError, TypeError, AttributeError, KeyError,
+              AssertionError)
 
 
 @dataclass(frozen=True)

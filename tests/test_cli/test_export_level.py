@@ -108,6 +108,29 @@ def test_no_file_of_eight_bits_comes_to_lie_beside_metrics_of_others(told, capsy
     assert 'mIoU' not in (told / 'shared' / 'README.md').read_text()
 
 
+def test_no_ticket_comes_to_lie_beside_the_summary_of_another_one(told, capsys):
+    assert not run('export family.pth --format pth --level 0.8 -o one.pth')
+    assert not run('export family.pth --format pth --level 0.5 -o two.pth')
+    open_ticket('family.pth').at(0.5).save('untold.pth')
+    assert run('export one.pth --format sparse -o x.sparse') == 0
+    assert run('export one.pth --format safetensors -o x.safetensors') == 0, 'the same facts'
+    assert run('export one.pth --format sparse --int8 -o y.sparse') == 0
+    before = {path.name: path.read_bytes() for path in told.iterdir() if path.is_file()}
+    capsys.readouterr()
+    for words, other in (('two.pth --format pth -o x.pth', 'x.safetensors'),
+                         ('one.pth --format safetensors -o y.safetensors', 'y.sparse'),
+                         ('untold.pth --format sparse -o one.sparse', 'one.pth')):
+        assert run(f'export {words}') == 2
+        assert f'{other} is another ticket' in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in told.iterdir() if path.is_file()} == before
+
+
+def test_a_folder_in_the_place_of_a_summary_is_found_before_work(told, capsys):
+    (told / 'there.json').mkdir()
+    assert run('export family.pth --format pth -o there.pth') == 2
+    assert 'there.json is a folder' in capsys.readouterr().err and not (told / 'there.pth').exists()
+
+
 @pytest.mark.parametrize('told_of_it', [True, False])
 def test_no_summary_of_a_file_that_was_there_before_stays(told, told_of_it):
     assert run('export family.pth --format safetensors --level 0.5 -o new.safetensors') == 0

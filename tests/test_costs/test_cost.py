@@ -387,3 +387,21 @@ def test_double_precision_and_channels_last_cost_the_same():
 def test_images_have_the_channels_of_the_first_convolution():
     model = narrow_backbone(in_channels=1, **SMALL)
     assert total(layer_costs(model, (32, 32)))['macs'] > 0
+
+
+def test_a_network_that_asserts_something_of_its_image_cannot_run():
+    class Particular(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(12, 4, 1)
+            self.data_preprocessor = nn.Module()
+            self.data_preprocessor.register_buffer('mean', torch.zeros(3, 1, 1))
+
+        def forward(self, x):
+            x = self.first(x)
+            assert x.shape[-1] > 20, 'small'
+            return x
+
+    check_normalised(Particular(), (9, 9))  # nobody is blamed, and nothing breaks off
+    with pytest.raises(ConfigError, match='the network takes images of 12 channels'):
+        check_normalised(Particular(), (32, 32))

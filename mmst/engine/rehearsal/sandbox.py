@@ -41,13 +41,14 @@ def sandbox(device: int = 0) -> Iterator[str]:
         warnings.simplefilter('ignore')
         for restore in _restorations():
             stack.callback(restore)
+        # Before the loggers' registry is emptied, as it has to reach those that are there.
+        stack.enter_context(quiet_log(logging.CRITICAL))
         for kind in _global_classes():
             stack.enter_context(mock.patch.dict(named_instances(kind), clear=True))
         stack.callback(_forget_instances)
         stack.enter_context(mock.patch.dict(os.environ))
         # Other processes may be at another step.
         stack.enter_context(mock.patch.object(torch.distributed, 'is_initialized', bool))
-        stack.enter_context(quiet_log(logging.CRITICAL))
         if torch.cuda.is_available():
             stack.enter_context(torch.cuda.device(device % torch.cuda.device_count()))
             stack.callback(torch.cuda.reset_peak_memory_stats)

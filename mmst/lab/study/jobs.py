@@ -258,6 +258,8 @@ def has_supplies(job: Job, role: str) -> bool:
         return any(job.folder.glob('epoch_*.pth')) or any(job.folder.glob('iter_*.pth'))
     if role == 'rewind':
         return any((job.folder / 'rewind').glob('*.pth'))
+    if role == 'family' and not (job.folder / 'family.json').is_file():
+        return False  # which holds what its levels have come to
     return (job.folder / FILES[role]).is_file()
 
 

@@ -13,7 +13,7 @@ from ..scenes import generate
 from .devices import slots
 from .graph import sort_runs
 from .jobs import Job, make_jobs
-from .plan import Plan, make_plan
+from .plan import Plan, check_beginnings, make_plan
 from .progress import Progress
 from .runner import StudyRunner
 from .size import Size, load_size
@@ -124,6 +124,7 @@ def execute(plan: Plan, args: argparse.Namespace, size: Size, tools: Path,
     """Generate data where the size says so, then do the jobs left; return the failed ones."""
     if not plan.todo:
         return {}
+    check_beginnings(plan, records)
     records.mkdir(parents=True, exist_ok=True)
     files.remove_leftovers(records)
     for data in dict.fromkeys(job.run.data for job in plan.todo):

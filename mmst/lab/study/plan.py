@@ -28,8 +28,7 @@ def make_plan(jobs: Mapping[str, Job], wanted: Sequence[str], folder: Path,
         rerun_changed (bool): Do runs again whose settings have changed, rather than to refuse.
 
     Raises:
-        ConfigError: Settings have changed since a record or a work directory was made, or a run
-            would begin with another result of an earlier one than the recorded.
+        ConfigError: Settings have changed since a record or a work directory was made.
     """
     records = {}
     for key, job in jobs.items():
@@ -45,10 +44,20 @@ def make_plan(jobs: Mapping[str, Job], wanted: Sequence[str], folder: Path,
     todo = [job for key, job in jobs.items() if key in needed]
     for job in todo:
         check_folder(job)
-        for other in job.needs.values():
-            if other.key not in needed:
-                check_result(other, folder, records[other.key])
     return Plan(todo, records)
+
+
+def check_beginnings(plan: Plan, folder: Path) -> None:
+    """Refuse a plan whose runs would begin with other results of finished ones than the recorded.
+
+    Raises:
+        ConfigError: Naming the first.
+    """
+    todo = {job.key for job in plan.todo}
+    for job in plan.todo:
+        for other in job.needs.values():
+            if other.key not in todo:
+                check_result(other, folder, plan.records[other.key])
 
 
 def drop_changed(job: Job, folder: Path) -> None:

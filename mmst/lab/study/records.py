@@ -132,7 +132,8 @@ def same_scores(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def began_with_others(record: Mapping[str, Any],
                       records: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Return whether a run is known to have begun with another result than the recorded one.
+    """Return whether a run is known to have begun with another result than the recorded one, or
+    what it began with to have.
 
     Args:
         record (Mapping): Of the run; older ones do not tell what it began with.
@@ -140,8 +141,12 @@ def began_with_others(record: Mapping[str, Any],
     """
     for origin in (record.get('began_with') or {}).values():
         recorded = records.get(f'{origin["run"]}-seed{record["seed"]}')
-        if recorded is not None and origin['metrics'] is not None and not same_scores(
-                origin['metrics'], recorded['metrics']):
+        if recorded is None or recorded is record:
+            continue
+        if origin['metrics'] is not None and not same_scores(origin['metrics'],
+                                                             recorded['metrics']):
+            return True
+        if began_with_others(recorded, records):
             return True
     return False
 

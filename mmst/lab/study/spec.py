@@ -141,6 +141,9 @@ def parse_run(entry: Mapping[str, Any]) -> Run:
     if entry['tool'] == 'export' and not entry.get('family'):
         raise config_error(f'runs.{entry["name"]}.family', None, 'only levels of a family are '
                            'exported', 'name the run that trains the family')
+    if entry['tool'] != 'export' and entry.get('family'):
+        raise config_error(f'runs.{entry["name"]}.family', entry['family'], f'tools/{entry["tool"]}'
+                           '.py takes no level of a family', "use tool='export', and its ticket")
     return Run(entry['name'], entry['tool'], entry.get('data') or entry['name'].partition('.')[0],
                {role: entry[role] for role in ROLES if entry.get(role)},
                entry.get('options') or {}, entry.get('arguments') or {})

@@ -1,4 +1,5 @@
 """A study runs what is needed once, goes on after a kill, and can be continued elsewhere."""
+import contextlib
 import json
 import multiprocessing
 import os
@@ -117,6 +118,9 @@ def test_a_run_begins_with_the_recorded_result_of_another_one_or_not_at_all(fold
     result.write_text(json.dumps(dict(json.loads(kept), metrics=dict(mIoU=7))))
     with pytest.raises(ConfigError, match=r'another result of d.search-seed0 .*Remedy: '):
         study('--seeds', 0)
+    for words in ('--table', '--dry-run'):  # which begin no run
+        with contextlib.suppress(TrainingError):
+            study('--seeds', 0, words)
     result.write_text(kept)
     study('--seeds', 0)
     assert study.calls('d.search') == 1 and record('d.sp_p90')

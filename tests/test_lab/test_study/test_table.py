@@ -7,6 +7,7 @@ import pytest
 
 from mmst.lab.study.claims import differences, verdict
 from mmst.lab.study.figure import write_figures
+from mmst.lab.study.records import began_with_others
 from mmst.lab.study.spec import parse_study
 from mmst.lab.study.table import fill_claim, fill_table, over_seeds, processor
 from mmst.lab.study.write import markdown, tables
@@ -145,6 +146,21 @@ def test_orderings_of_a_run_that_began_with_another_result_than_the_recorded_one
                   if found['run'] in (claim['higher'], claim['lower'])]
     assert of_the_run and all(unpaired == marked for unpaired in of_the_run)
     assert ('another result' in markdown(table)) is bool(marked)
+
+
+def test_so_are_those_of_runs_that_began_with_such_a_one():
+    def found(run, score, **began_with):
+        return {f'{run}-seed0': dict(run=run, seed=0, metrics=dict(mIoU=score), began_with={
+            'ticket': dict(run=name, metrics=dict(mIoU=known))
+            for name, known in began_with.items()})}
+
+    def chain(score):
+        return {**found('search', score), **found('sp', 2., search=1.), **found('rt', 3., sp=2.)}
+
+    for score, others in ((1., []), (1.5, ['sp', 'rt'])):
+        records = chain(score)
+        assert [record['run'] for record in records.values()
+                if began_with_others(record, records)] == others
 
 
 @pytest.mark.parametrize('other, marked', [
