@@ -15,7 +15,6 @@ from ..settings.shape import first_shape
 from ..tickets import Ticket, summarize
 from ..tickets.family import is_same_level
 
-
 #: Of files that hold a ticket.
 _ENDINGS = ('.pth', '.safetensors', '.sparse')
 

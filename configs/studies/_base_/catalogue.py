@@ -54,7 +54,7 @@ runs += [dict(name=f'{d}.st_distilled_p{r}', tool='train', options={
     for d in DATA for r in RATIOS]
 # Searched and pruned by a table of the machine (mmst profile CONFIG --out work_dirs/table.json);
 # the size says how many milliseconds the search ends at.
-TABLE, TO_BE_GIVEN = 'work_dirs/table.json', 'to be given by the size, or --cfg-options'
+TABLE, TO_BE_GIVEN = 'work_dirs/table.json', 'to be given by a size file'
 runs += [dict(name=f'{d}.milliseconds_p{r}', tool='train', options={
     'default_hooks.search.target_flops': None, 'default_hooks.search.target_ms': TO_BE_GIVEN,
     'default_hooks.search.table': TABLE, 'default_hooks.prune.table': TABLE,

@@ -1,5 +1,6 @@
 """Builds a teacher of a checkpoint or a ticket."""
 from collections.abc import Mapping
+from typing import Any, cast
 
 from torch import nn
 
@@ -66,7 +67,8 @@ def load_teacher(settings: Mapping[str, str]) -> nn.Module:
                                'hold their network', 'give the config that it was trained with')
     network.requires_grad_(False)
     network.eval()
-    network.dataset_meta = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    known = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    cast(Any, network).dataset_meta = known  # where the toolboxes keep it
     return network
 
 

@@ -149,16 +149,16 @@ def test_orderings_of_a_run_that_began_with_another_result_than_the_recorded_one
 
 
 def test_so_are_those_of_runs_that_began_with_such_a_one():
-    def found(run, score, **began_with):
-        return {f'{run}-seed0': dict(run=run, seed=0, metrics=dict(mIoU=score), began_with={
-            'ticket': dict(run=name, metrics=dict(mIoU=known))
-            for name, known in began_with.items()})}
+    def found(run, score, **origin):
+        return dict(run=run, seed=0, metrics=dict(mIoU=score), began_with=origin)
 
-    def chain(score):
-        return {**found('search', score), **found('sp', 2., search=1.), **found('rt', 3., sp=2.)}
+    def began(run, score):
+        return dict(run=run, metrics=dict(mIoU=score))
 
     for score, others in ((1., []), (1.5, ['sp', 'rt'])):
-        records = chain(score)
+        runs = (found('search', score), found('sp', 2., ticket=began('search', 1.)),
+                found('rt', 3., ticket=began('sp', 2.)))
+        records = {f'{record["run"]}-seed0': record for record in runs}
         assert [record['run'] for record in records.values()
                 if began_with_others(record, records)] == others
 
