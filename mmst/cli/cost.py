@@ -10,13 +10,16 @@ from ..engine.explain import Places, explaining
 from ..engine.run.config_file import read_config
 from ..openmmlab.toolbox import check_toolbox
 from ..settings.shape import first_shape, input_shape
+from .levels import name_level
 
 
 def report(args) -> CostReport:
     """Return the costs of the network that the command line names."""
     shape = check_shape(args.shape)
     if osp.splitext(args.file)[1] != '.py':
-        return ticket_costs(open_ticket(args.file), shape)
+        ticket = open_ticket(args.file)
+        name_level(ticket, args.file)
+        return ticket_costs(ticket, shape)
     cfg = read_config(args.file)
     check_toolbox(cfg)
     shape = first_shape(shape, input_shape(cfg))

@@ -36,6 +36,14 @@ def ticket_at(ticket: Ticket, path: str, level: float | None) -> Ticket:
     return found
 
 
+def name_level(ticket: Ticket, path: str) -> None:
+    """Say which level of a family is looked at; nothing of other tickets."""
+    if ticket.family is not None:
+        known = ticket.family.levels
+        print(f'{path} has the levels {", ".join(f"{share:g}" for share in known)}: '
+              f'{known[0]:g} is looked at; mmst export --level writes another')
+
+
 def named_by_level(stem: str, level: float | None) -> str:
     """Return the path, without an ending, of what is made of a ticket, or of one of its levels."""
     return stem if level is None else f'{stem}_{level:.9g}'  # apart by more than that

@@ -22,6 +22,7 @@ from ..settings.checks import check_number
 from ..settings.shape import first_shape, input_shape
 from ..tickets import Ticket
 from .arguments.profile import OF_TABLES
+from .levels import name_level
 from .waiting import waiting
 
 
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
         table.save(out)
         print(description(out, table))
     if ticket is not None:
+        name_level(ticket, args.file)
         predict(args, ticket.build(), table, place)
 
 

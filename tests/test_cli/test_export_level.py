@@ -125,6 +125,15 @@ def test_no_ticket_comes_to_lie_beside_the_summary_of_another_one(told, capsys):
     assert {path.name: path.read_bytes() for path in told.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.parametrize('words', ['cost family.pth', 'cost family_0.8.pth'])
+def test_costs_of_a_family_say_of_which_level_they_are(told, capsys, words):
+    run('export family.pth --format pth --level 0.8')
+    capsys.readouterr()
+    assert run(words) == 0
+    said = 'family.pth has the levels 0.5, 0.8, 0.9: 0.5 is looked at' in capsys.readouterr().out
+    assert said is words.endswith('family.pth')
+
+
 def test_a_folder_in_the_place_of_a_summary_is_found_before_work(told, capsys):
     (told / 'there.json').mkdir()
     assert run('export family.pth --format pth -o there.pth') == 2
