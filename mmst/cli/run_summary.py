@@ -118,11 +118,11 @@ class Summary:
         """
         others = [path for path in map(out.with_suffix, _ENDINGS)
                   if path.is_file() and not is_same(path, out)]
-        if others and not (self._told() and self._told() == _told(self.path, None)):
+        if others and not (self._to_tell() and self._to_tell() == _told(self.path, None)):
             raise config_error('--out', str(out), f'{others[0]} is another ticket, and {self.path} '
                                'is the place of its summary, too', 'give another name as --out')
 
-    def _told(self) -> tuple[Any, ...] | None:
+    def _to_tell(self) -> tuple[Any, ...] | None:
         """Return the metrics and the sparsity that are to be told."""
         found = _told(summary_of(self.source), self.level)
         return found and (({}, found[1]) if self.rounded else found)

@@ -13,7 +13,7 @@ Counts = dict[str, int]
 #: The figures that an allocation keeps small; the other is no larger than that of an even draw.
 AIMS = ('ms', 'magnitude')
 #: Halvings of the interval in which a threshold, or the worth of a millisecond, is looked for.
-_THRESHOLD_STEPS, _WORTH_STEPS = 60, 30
+_THRESHOLD_STEPS, _WORTH_STEPS = 60, 22
 #: The lowest worth above 0 that is tried, as a share of the highest.
 _LOWEST = 1e-12
 #: Prices that lie so near, as a share of the highest, are alike.

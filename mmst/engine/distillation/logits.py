@@ -48,8 +48,9 @@ def loss_of_logits(model: nn.Module, path: str) -> str:
     head = model.get_submodule(path.rpartition('.')[0])
     own = [getattr(head, name, None) for name in ('loss_module', 'loss_decode')]
     losses = [part for loss in own if isinstance(loss, nn.Module) for part in loss.modules()]
-    if any(getattr(loss, 'use_sigmoid', False) for loss in losses):
-        return 'binary'  # each class by itself, as the head learns them
+    by_itself = [loss.use_sigmoid for loss in losses if hasattr(loss, 'use_sigmoid')]
+    if by_itself and all(by_itself):  # a Dice loss may stand beside a softmax
+        return 'binary'
     return next((loss for part, layer, loss, kind in _HEADS
                  if path == f'{part}.{layer}' and _is_a(head, kind)), 'kl')
 

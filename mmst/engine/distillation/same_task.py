@@ -39,24 +39,33 @@ def check_images(student: nn.Module, teacher: nn.Module, key: str) -> None:
         raise _differs(key, 'order of colours', *words)
 
 
-def check_classes(metainfo: Mapping[str, Any], teacher: nn.Module, key: str) -> None:
-    """Refuse a teacher whose classes have other names than the data, or another order.
+def check_classes(metainfo: Mapping[str, Any], teacher: nn.Module, key: str) -> str | None:
+    """Refuse a teacher to which a class's number is that of another one.
 
     Args:
         metainfo (Mapping): Of the training data.
         teacher (nn.Module): It has ``dataset_meta`` where its classes are known.
         key (str): Of the setting that names the teacher.
 
+    Returns:
+        str, optional: A warning where a class has another name, which may be another spelling.
+
     Raises:
-        ConfigError: Naming the first class that differs.
+        ConfigError: Naming the first class that both have under another number.
     """
     ours, theirs = (_names(found) for found in (metainfo, getattr(teacher, 'dataset_meta', None)))
-    if not ours or not theirs or ours == theirs:
-        return
-    for place, (own, other) in enumerate(zip(ours, theirs, strict=False)):
-        if own != other:
-            raise _differs(key, f'class {place}', own, other)
-    raise _differs(key, 'number of classes', str(len(ours)), str(len(theirs)))
+    if len(ours) != len(theirs):
+        if ours and theirs:
+            raise _differs(key, 'number of classes', str(len(ours)), str(len(theirs)))
+        return None
+    others = [place for place, pair in enumerate(zip(ours, theirs, strict=True))
+              if pair[0] != pair[1]]
+    for place in others:
+        if ours[place] in theirs or theirs[place] in ours:
+            raise _differs(key, f'class {place}', ours[place], theirs[place])
+    return (f'{key}: its class {others[0]} is called {theirs[others[0]]!r}, and that of the data '
+            f'{ours[others[0]]!r}. If these are two classes, give another teacher.'
+            if others else None)
 
 
 def _differs(key: str, what: str, own: str, other: str) -> Exception:

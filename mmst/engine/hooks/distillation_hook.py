@@ -16,6 +16,7 @@ from ..distillation.teacher_file import KEY, check_teacher, load_teacher
 from ..run.events import events
 from ..run.plan import RunPlan
 from ..run.runner_views import find_hook, unwrap
+from ..run.search_advice import warn
 from ..run.steps import counts_iterations, trains
 from .fixed_mask_hook import FixedMaskHook
 from .interval_hook import IntervalHook
@@ -111,9 +112,7 @@ class DistillationHook(IntervalHook):
             self.average = DenseAverage(unwrap(runner))
 
     def before_train(self, runner: Runner) -> None:
-        if self.given is not None:
-            check_classes(getattr(runner.train_dataloader.dataset, 'metainfo', None) or {},
-                          self.given, KEY)
+        warn(runner, self._check_classes(runner))
         for network in self._networks():
             network.to(next(unwrap(runner).parameters()).device)
 
@@ -147,11 +146,13 @@ class DistillationHook(IntervalHook):
 
     def rehearse(self, runner: Runner, batch: Any) -> None:
         """Compare the logits of one batch with those of the teacher, or with its own."""
-        if self.given is not None:
-            check_classes(getattr(runner.train_dataloader.dataset, 'metainfo', None) or {},
-                          self.given, KEY)
+        self._check_classes(runner)
         teacher = self.given if self.given is not None else DenseAverage(runner.model).module
         rehearse_comparison(runner, self.comparison, teacher, batch)
+
+    def _check_classes(self, runner: Runner) -> str | None:
+        metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}
+        return None if self.given is None else check_classes(metainfo, self.given, KEY)
 
     def _networks(self) -> list[nn.Module]:
         networks = [self.given, self.average.module if self.average is not None else None]

@@ -38,6 +38,12 @@ def test_classes_that_are_learnt_one_by_one_are_compared_so(task, head):
     assert loss_of(task, **head) == 'binary'
 
 
+def test_classes_of_which_one_is_right_are_compared_at_once_whatever_other_losses_there_are():
+    losses = [dict(type='CrossEntropyLoss'), dict(type='DiceLoss')]  # the latter by sigmoids
+    assert loss_of('cityscapes', type='FCNHead', in_channels=8, channels=8, num_convs=1,
+                   num_classes=5, loss_decode=losses) == 'kl'
+
+
 @pytest.mark.parametrize('head', [
     dict(type='RegressionHead', in_channels=8, num_joints=17),
     dict(type='SimCCHead', in_channels=8, out_channels=17, input_size=(48, 64),

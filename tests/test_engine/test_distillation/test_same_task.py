@@ -54,7 +54,14 @@ def test_teachers_of_other_classes_are_refused_in_one_line(theirs, words):
     assert not re.search(r'\n', str(error.value))
 
 
+def test_classes_of_other_names_may_be_the_same_and_give_a_warning():
+    said = check_classes(dict(classes=('road', 'sky')), network(classes=['street', 'sky']),
+                         'teacher')
+    assert said.startswith("teacher: its class 0 is called 'street'") and "'road'" in said
+
+
 @pytest.mark.parametrize('theirs', [['road', 'sky'], None, 'road', []], ids=str)
 def test_teachers_of_the_same_classes_or_of_unknown_ones_are_taken(theirs):
-    check_classes(dict(classes=('road', 'sky')), network(classes=theirs), 'teacher')
-    check_classes({}, network(classes=['road']), 'teacher')
+    ours = dict(classes=('road', 'sky'))
+    assert check_classes(ours, network(classes=theirs), 'teacher') is None
+    assert check_classes({}, network(classes=['road']), 'teacher') is None
