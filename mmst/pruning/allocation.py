@@ -54,18 +54,27 @@ class Layers:
         whole = max(sum(self.sizes.values()), 1)
         return {name: size * total // whole for name, size in self.sizes.items()}
 
-    def counts(self, total: int, prices: Mapping[str, float], worth: float) -> Counts:
+    def whole(self, total: int) -> Counts:
+        """Return the counts of a draw over all layers together, of which none costs anything."""
+        return self.counts(total, dict.fromkeys(self.worths, 0.), 0.)
+
+    def counts(self, total: int, prices: Mapping[str, float], worth: float,
+               least: Mapping[str, int] | None = None) -> Counts:
         """Return the counts with the least sum of loss and ``worth`` times the kept weights' price.
 
         Args:
             total (int): Weights that are kept in all; all that there are where these are fewer.
             prices (Mapping[str, float]): Layer to the price of one of its weights.
             worth (float): Of a unit of the price, in squares of magnitude.
+            least (Mapping[str, int], optional): Layer to the weights that it keeps in any case, no
+                more than ``total`` in all.
         """
         offsets = {name: worth * prices[name] for name in self.worths}
 
         def above(level: float) -> Counts:
-            return {name: len(squares) - int(squares.searchsorted(level + offsets[name], 'right'))
+            return {name: max(len(squares) - int(squares.searchsorted(level + offsets[name],
+                                                                      'right')),
+                              min((least or {}).get(name, 0), len(squares)))
                     for name, squares in self.worths.items()}
 
         total = min(total, sum(map(len, self.worths.values())))
@@ -93,7 +102,7 @@ def price_of(counts: Mapping[str, int], prices: Mapping[str, float]) -> float:
 
 def find_worth(layers: Layers, total: int, prices: Mapping[str, float], aim: str = 'ms',
                time: Callable[[Counts], float] | None = None,
-               most: float | None = None) -> float:
+               most: float | None = None, least: Mapping[str, int] | None = None) -> float:
     """Return the worth of a unit of price that leads :meth:`Layers.counts` to the aim.
 
     Args:
@@ -106,12 +115,13 @@ def find_worth(layers: Layers, total: int, prices: Mapping[str, float], aim: str
         time (Callable, optional): Gives the time of counts. Defaults to None: their price.
         most (float, optional): The time that ``'magnitude'`` may take. Defaults to None: that of an
             even draw.
+        least (Mapping[str, int], optional): As of :meth:`Layers.counts`.
     """
     measure = time or (lambda counts: price_of(counts, prices))
     even, highest = layers.even(total), _highest_worth(layers, prices)
 
     def counts_of(worth: float) -> Counts:
-        return layers.counts(total, prices, worth)
+        return layers.counts(total, prices, worth, least)
 
     if aim == 'ms':
         loss = layers.loss(even)

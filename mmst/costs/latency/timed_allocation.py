@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import config_error
-from ...pruning.allocation import AIMS, Layers, draw_counts, find_worth, kept_in_all
+from ...pruning.allocation import AIMS, Counts, Layers, draw_counts, find_worth, kept_in_all
 from ...pruning.build import criterion_name
 from ...pruning.criteria import Magnitude
 from ...pruning.mask import Mask
@@ -21,6 +21,8 @@ from .weight_prices import WeightPrices
 
 #: Times are alike whose ratio is no further from 1.
 _ROUNDING = 1e-6
+#: Share that a layer keeps of the weights that a draw over the whole network leaves it.
+_KEPT = 0.5
 #: How often the prices of weights are taken, each time around the counts that were found before.
 _ROUNDS = 3
 
@@ -91,7 +93,8 @@ class TimedAllocation(ScopeAllocation):
         assert self.model is not None, 'no network is followed'
         layers, total = Layers(scores, previous), kept_in_all(scores, ratio)
         prices, worth = self._terms(self.model, layers, scores, ratio, previous)
-        return draw_counts(scores, layers.counts(total, prices, worth), previous)
+        counts = layers.counts(total, prices, worth, _least(layers, total))
+        return draw_counts(scores, counts, previous)
 
     def shortfall(self) -> str:
         if self.target_ms is None or self._foreseen is None or (
@@ -118,8 +121,8 @@ class TimedAllocation(ScopeAllocation):
         if self._known is None or self._known[0] != state:
             self._known = state, self._terms(model, Layers(scores), scores, ratio)
         prices, worth = self._known[1]
-        counts = Layers(selected).counts(kept_in_all(selected, ratio), prices, worth)
-        return draw_counts(selected, counts)
+        layers, total = Layers(selected), kept_in_all(selected, ratio)
+        return draw_counts(selected, layers.counts(total, prices, worth, _least(layers, total)))
 
     def _terms(self, model: nn.Module, layers: Layers, scores: Mapping[str, Tensor], ratio: float,
                previous: Mask | None = None) -> tuple[dict[str, float], float]:
@@ -134,17 +137,26 @@ class TimedAllocation(ScopeAllocation):
             for name, score in scores.items()}
         prices, even = WeightPrices(self.table, model, ranked), layers.even(total)
         most_ms = prices.predict(even) if self.target_ms is None else self.target_ms
-        counts = layers.counts(total, dict.fromkeys(scores, 0.), 0.)
+        counts, least = layers.whole(total), _least(layers, total)
         rounds = []
         for _ in range(_ROUNDS):
             around = prices(counts)
-            worth = find_worth(layers, total, around, self.aim, prices.predict, most_ms)
-            counts = layers.counts(total, around, worth)
+            worth = find_worth(layers, total, around, self.aim, prices.predict, most_ms, least)
+            counts = layers.counts(total, around, worth, least)
             ms, loss = prices.predict(counts), layers.loss(counts)
             over = max(ms / most_ms - 1, _ROUNDING) if self.aim == 'magnitude' else 0.
             rounds.append(((over, loss if self.aim == 'magnitude' else ms), ms, around, worth))
         _, self._foreseen, around, worth = min(rounds, key=lambda found: found[0])
         return around, worth
+
+
+def _least(layers: Layers, total: int) -> Counts:
+    """Return how many weights layers keep in any case.
+
+    A small layer of a high resolution costs much and has little magnitude, but without it, e.g.
+    the first convolution, the network sees nothing.
+    """
+    return {name: -int(-_KEPT * count // 1) for name, count in layers.whole(total).items()}
 
 
 def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,

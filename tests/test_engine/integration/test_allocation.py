@@ -69,7 +69,7 @@ def timed(supernet, table, ratio, share):
 
 
 @pytest.mark.parametrize(('ratio', 'share', 'loses'), [
-    (0.4, 0.9, 1.08), (0.7, 0.9, 1.01), (0.7, 0.6, 1.03), (0.8, 0.8, 1.01), (0.7, 1.1, 1)])
+    (0.4, 0.9, 1.08), (0.7, 0.9, 1.01), (0.7, 0.8, 1.02), (0.8, 0.8, 1.01), (0.7, 1.1, 1)])
 def test_a_mask_takes_as_long_as_it_may_and_loses_little_for_that(supernet, table, ratio, share,
                                                                   loses):
     scores, allocation = scores_of(supernet), timed(supernet, table, ratio, share)
@@ -80,14 +80,25 @@ def test_a_mask_takes_as_long_as_it_may_and_loses_little_for_that(supernet, tabl
     assert loss_of(scores, mask) <= loses * loss_of(scores, whole)
 
 
+@pytest.mark.parametrize(('ratio', 'share'), [(0.4, 0.5), (0.7, 0.6), (0.8, 0.6)])
+def test_no_layer_loses_more_than_half_of_what_a_mask_over_the_network_leaves_it(
+        supernet, table, ratio, share):
+    """A first convolution of few weights costs most; without it the network sees nothing."""
+    scores = scores_of(supernet)
+    mask, whole = timed(supernet, table, ratio, share)(scores, ratio), draw_mask(scores, ratio)
+    for name, kept in whole.items():
+        assert int(mask[name].sum()) >= int(kept.sum()) / 2, name
+
+
 def test_prices_around_the_mask_itself_lose_less_than_those_around_an_even_one(supernet, table):
     scores, allocation = scores_of(supernet), timed(supernet, table, 0.4, 0.7)
     layers, total = Layers(scores), kept_in_all(scores, 0.4)
     prices = WeightPrices(LatencyTable.load(table), supernet, scores)
-    even = prices(layers.even(total))
-    once = layers.counts(total, even, find_worth(layers, total, even, 'magnitude', prices.predict,
-                                                 allocation.target_ms))
-    assert loss_of(scores, allocation(scores, 0.4)) < 0.8 * layers.loss(once)
+    even, half = prices(layers.even(total)), {
+        name: -(-count // 2) for name, count in layers.whole(total).items()}
+    worth = find_worth(layers, total, even, 'magnitude', prices.predict, allocation.target_ms, half)
+    once = layers.counts(total, even, worth, half)
+    assert loss_of(scores, allocation(scores, 0.4)) < 0.95 * layers.loss(once)
 
 
 def test_masks_before_the_last_one_are_drawn_by_the_prices_that_lead_to_it(supernet, table):
@@ -116,7 +127,7 @@ def test_a_target_that_no_mask_reaches_is_told(tmp_path, table):
 @pytest.mark.parametrize('search', [None, dict(interval=1, threshold=0.3)], ids=str)
 def test_a_run_ends_at_the_milliseconds(tmp_path, supernet, table, search):
     whole = LatencyTable.load(table).predict(supernet, draw_mask(scores_of(supernet), 0.7))
-    target = (0.5 if search else 0.8) * whole
+    target = (0.65 if search else 0.8) * whole
     runner = run(tmp_path, 2, search=search or False, recalibrate=False, prune=dict(
         sparsity=0.7, interval=1, reactivation='search' if search else None,
         allocation='magnitude', table=table, target_ms=target))
