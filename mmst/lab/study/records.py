@@ -130,23 +130,25 @@ def same_scores(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
-def began_with_others(record: Mapping[str, Any],
-                      records: Mapping[str, Mapping[str, Any]]) -> bool:
+def began_with_others(record: Mapping[str, Any], records: Mapping[str, Mapping[str, Any]],
+                      seen: frozenset[str] = frozenset()) -> bool:
     """Return whether a run is known to have begun with another result than the recorded one, or
     what it began with to have.
 
     Args:
         record (Mapping): Of the run; older ones do not tell what it began with.
         records (Mapping): By key.
+        seen (FrozenSet[str]): Runs that led here: records of anybody's may name each other.
     """
+    seen |= {record['run']}
     for origin in (record.get('began_with') or {}).values():
         recorded = records.get(f'{origin["run"]}-seed{record["seed"]}')
-        if recorded is None or recorded is record:
+        if recorded is None or origin['run'] in seen:
             continue
         if origin['metrics'] is not None and not same_scores(origin['metrics'],
                                                              recorded['metrics']):
             return True
-        if began_with_others(recorded, records):
+        if began_with_others(recorded, records, seen):
             return True
     return False
 

@@ -155,6 +155,9 @@ def test_so_are_those_of_runs_that_began_with_such_a_one():
     def began(run, score):
         return dict(run=run, metrics=dict(mIoU=score))
 
+    circle = {'a-seed0': found('a', 1., ticket=began('b', 2.)),
+              'b-seed0': found('b', 2., ticket=began('a', 1.))}
+    assert not began_with_others(circle['a-seed0'], circle), 'and it ends'
     for score, others in ((1., []), (1.5, ['sp', 'rt'])):
         runs = (found('search', score), found('sp', 2., ticket=began('search', 1.)),
                 found('rt', 3., ticket=began('sp', 2.)))
