@@ -58,7 +58,7 @@ def _is_summary(path: Path) -> bool:
                                           or {'levels', 'metrics'} <= content.keys())
 
 
-def _told(path: Path, level: float | None) -> tuple[Any, ...] | None:
+def _facts(path: Path, level: float | None) -> tuple[Any, ...] | None:
     """Return the metrics and the sparsity of a summary, or of its level; None where there is none.
     """
     if not _is_summary(path):
@@ -118,13 +118,13 @@ class Summary:
         """
         others = [path for path in map(out.with_suffix, _ENDINGS)
                   if path.is_file() and not is_same(path, out)]
-        if others and not (self._to_tell() and self._to_tell() == _told(self.path, None)):
+        if others and not (self._to_tell() and self._to_tell() == _facts(self.path, None)):
             raise config_error('--out', str(out), f'{others[0]} is another ticket, and {self.path} '
                                'is the place of its summary, too', 'give another name as --out')
 
     def _to_tell(self) -> tuple[Any, ...] | None:
         """Return the metrics and the sparsity that are to be told."""
-        found = _told(summary_of(self.source), self.level)
+        found = _facts(summary_of(self.source), self.level)
         return found and (({}, found[1]) if self.rounded else found)
 
     def write(self, ticket: Ticket) -> None:

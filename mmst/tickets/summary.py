@@ -57,7 +57,7 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
     height, width = input_shape
     network = ticket.build()
     try:
-        costs = total(layer_costs(network, (height, width), _kept(ticket, network)))
+        costs = total(layer_costs(network, (height, width), _keep_masks(ticket, network)))
     except CANNOT_RUN as error:
         check_normalised(network, (height, width))
         raise TicketError(f'the network of the ticket takes no images of {height}x{width}: '
@@ -83,7 +83,7 @@ def summarize(ticket: Summarized, input_shape: Sequence[int],
         widths={name: settings['widths'] for name, settings in searched_parts(ticket.model)})
 
 
-def _kept(ticket: Summarized, network: nn.Module) -> dict[str, Tensor]:
+def _keep_masks(ticket: Summarized, network: nn.Module) -> dict[str, Tensor]:
     """Return the mask; of a compact ticket's backbone, which has none, the weights that are not 0.
     """
     kept = {}

@@ -99,7 +99,7 @@ def test_two_processes_evaluate_the_ticket_as_training_did(distributed, config, 
 @pytest.mark.by_turns(5)
 def test_error_on_two_processes_is_one_line_and_no_traceback(config, tmp_path):
     done = call(ROOT / 'tools' / 'dist_train.sh', config, 2, '--work-dir', tmp_path / 'wd',
-                '--cfg-options', 'train_dataloader.dataset.data_root=/nowhere')
+                '--cfg-options', 'train_dataloader.dataset.data_root=/no/such/folder')
     assert done.returncode == 2
     assert done.stderr.count('train.py: error: ') == 1 and 'Traceback' not in done.stderr
     assert 'train_dataloader.dataset.data_root' in done.stderr
@@ -112,7 +112,7 @@ def test_the_command_runs_on_two_processes_without_a_script(config, tmp_path):
     done = call(sys.executable, '-W', 'ignore', '-m', 'mmst', 'launch', '--nproc-per-node=2',
                 '--rdzv-backend=c10d', '--rdzv-endpoint=127.0.0.1:0', '-m', 'mmst', 'train', config,
                 '--launcher', 'pytorch', '--work-dir', tmp_path / 'wd', '--cfg-options',
-                'train_dataloader.dataset.data_root=/nowhere')
+                'train_dataloader.dataset.data_root=/no/such/folder')
     assert done.returncode == 2, done.stderr
     assert done.stderr.count('mmst train: error: ') == 1 and 'Traceback' not in done.stderr
     assert 'train_dataloader.dataset.data_root' in done.stderr

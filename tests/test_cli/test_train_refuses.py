@@ -166,8 +166,8 @@ def own_streets(tmp_path, streets, config):
 
 @pytest.mark.parametrize('loader', ['train_dataloader', 'val_dataloader'])
 def test_data_root_that_does_not_exist_is_refused(refused, loader):
-    line = refused(*options(f'{loader}.dataset.data_root=/nowhere/at_all'))
-    assert f'{loader}.dataset.data_root = \'/nowhere/at_all\'' in line
+    line = refused(*options(f'{loader}.dataset.data_root=/no/such/folder'))
+    assert f'{loader}.dataset.data_root = \'/no/such/folder\'' in line
     assert 'mmst generate_data cityscapes' in line
 
 

@@ -32,7 +32,7 @@ def check_images(student: nn.Module, teacher: nn.Module, key: str) -> None:
     for what in ('mean', 'std'):
         one, other = (getattr(found, what, None) for found in (ours, theirs))
         if not _are_alike(one, other):
-            raise _differs(key, what, _printed(one), _printed(other))
+            raise _differs(key, what, _text_of(one), _text_of(other))
     turned = [any(getattr(found, name, False) for name in _COLOURS) for found in (ours, theirs)]
     if turned[0] != turned[1]:
         words = ['red first' if swaps else 'blue first' for swaps in turned]
@@ -87,6 +87,6 @@ def _are_alike(one: Any, other: Any) -> bool:
         one.detach().cpu().double().flatten(), other.detach().cpu().double().flatten(), atol=1e-3)
 
 
-def _printed(value: Any) -> str:
+def _text_of(value: Any) -> str:
     return ('none' if not isinstance(value, Tensor) else
             '(' + ', '.join(f'{number:.6g}' for number in value.flatten().tolist()[:4]) + ')')

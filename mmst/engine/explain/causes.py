@@ -186,7 +186,8 @@ def _guilty(error: BaseException, place: Place, whole: Place) -> Place:
                 and len(value) > 3 and value in text and not key.endswith('.type')]
     if len(by_value) > 1:  # parts of one path: the first that is not there
         by_value.sort(key=lambda key: text.index(place.inner(key).value))
-        by_value = [key for key in by_value if not os.path.exists(place.inner(key).value)][:1]
+        there = os.path.isdir if isinstance(error, NotADirectoryError) else os.path.exists
+        by_value = [key for key in by_value if not there(place.inner(key).value)][:1]
     by_line = {word for word in _WORD.findall(place.line or failed) if word in settings}
     texts = [key for key, value in leaves(settings) if isinstance(error, TypeError)
              and isinstance(value, str) and _NUMBER.fullmatch(value)]

@@ -109,11 +109,15 @@ def test_lists_are_for_loops_that_take_them(cfg):
         check(cfg)
 
 
-def test_data_of_each_of_several_validations_are_checked(cfg):
+@pytest.mark.parametrize('what', ['nothing', 'a file'])
+def test_data_of_each_of_several_validations_are_checked(cfg, tmp_path, what):
+    root = tmp_path / 'cityscapes.zip'
+    if what == 'a file':
+        root.write_text('an archive')
     with_several_validations(cfg)
     cfg.val_dataloader[1] = dict(cfg.val_dataloader[1], dataset=dict(
-        cfg.val_dataloader[1].dataset, data_root='/nowhere'))
-    with pytest.raises(ConfigError, match=r"^val_dataloader\[1\]\.dataset\.data_root = '/nowhere'"):
+        cfg.val_dataloader[1].dataset, data_root=str(root)))
+    with pytest.raises(ConfigError, match=r'^val_dataloader\[1\]\.dataset\.data_root = .*zip'):
         check_data(cfg, ('train', 'val'))
 
 

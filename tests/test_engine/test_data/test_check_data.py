@@ -187,9 +187,9 @@ def test_missing_files_of_coco_are_refused_with_their_keys(people):
 # ------------------------------------------------------------------------------------ in general
 
 
-def test_data_sets_inside_wrappers_are_found_with_their_keys(images):
+def test_data_sets_inside_wrappers_are_found_with_their_keys(images, tmp_path):
     inner = classification(images, 10)['train_dataloader']['dataset']
-    lost = dict(inner, data_root='/nowhere')
+    lost = dict(inner, data_root=str(tmp_path / 'lost'))
     cfg = classification(images, len(classes_of(images)))
     cfg['train_dataloader']['dataset'] = dict(
         type='RepeatDataset', times=2, dataset=dict(type='ConcatDataset', datasets=[inner, lost]))

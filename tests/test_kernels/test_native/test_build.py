@@ -208,7 +208,7 @@ def test_a_library_of_another_machine_is_compiled_again_though_its_digest_fits(l
 @needs_compiler
 def test_the_cache_is_used_where_the_compiler_is_gone(lanes, monkeypatch):
     source, built = lanes
-    monkeypatch.setenv('CXX', '/nowhere/g++')
+    monkeypatch.setenv('CXX', '/no/such/folder/g++')
     assert build.build(source).lanes() == 4
     source.write_text('extern "C" int lanes() { return 8; }')
     with pytest.raises(build.BuildError, match=r'no C.. compiler'):
