@@ -248,7 +248,8 @@ class Pruner:
                  select: Callable[[str, Tensor], Tensor] = lambda name, weight: weight) -> Mask:
         """Return the mask that the target sparsity leaves of the weights as they are.
 
-        It is drawn by magnitude, whichever the criterion is, and nothing is done with it.
+        It is drawn by the criterion, by magnitude where that takes more than the weights, and
+        nothing is done with it.
 
         Args:
             model (nn.Module): The network.
@@ -257,13 +258,20 @@ class Pruner:
         """
         whole = {name: weight.detach() for name, weight in self.weights(model).items()}
         weights = {name: select(name, weight) for name, weight in whole.items()}
-        scores = {name: weight.abs() for name, weight in weights.items() if weight.numel()}
+        left = {name: weight for name, weight in weights.items() if weight.numel()}
         # There are none where a setting is wrong, which others tell.
         drawn: Mapping[str, Tensor] = {}
-        if scores:
-            drawn = self.allocation.forecast(model, whole, scores, self.sparsity)
+        if left:
+            drawn = self.allocation.forecast(model, self._scores_alone(whole),
+                                             self._scores_alone(left), self.sparsity)
         return Mask({name: drawn[name] if name in drawn else weight.bool()
                      for name, weight in weights.items()})
+
+    def _scores_alone(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return scores of weights of which nothing else is known."""
+        known = getattr(self._earlier, 'weights_alone', False)
+        return scores_of(self._earlier if known else Magnitude(), weights, {},
+                         f'{self.owner}.criterion')
 
     def at_target(self, mask: Mask | None) -> bool:
         """Say whether ``mask``, in force now, has the target sparsity, to within one weight."""

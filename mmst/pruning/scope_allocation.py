@@ -45,14 +45,14 @@ class ScopeAllocation:
         """Return what the last mask misses, for the log; '' where there is nothing to say."""
         return ''
 
-    def forecast(self, model: nn.Module, weights: Mapping[str, Tensor],
+    def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
         """Return the mask of a part of a network's weights.
 
         Args:
             model (nn.Module): The network.
-            weights (Mapping[str, Tensor]): All its prunable weights.
-            selected (Mapping[str, Tensor]): The scores of the part.
+            scores (Mapping[str, Tensor]): Of all its prunable weights.
+            selected (Mapping[str, Tensor]): Those of the part.
             ratio (float): The sparsity of the part.
         """
         return draw_mask(selected, ratio, self.scope)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmst.errors import ConfigError
-from mmst.pruning.criteria import Gradient, Magnitude, Random
+from mmst.pruning.criteria import LAMP, Gradient, Magnitude, Random
 from mmst.pruning.draw import draw_mask
 
 WEIGHTS = {'a': torch.tensor([[1., -2.], [0., 3.]]), 'b': torch.tensor([-0.5, 4.])}
@@ -12,6 +12,40 @@ WEIGHTS = {'a': torch.tensor([[1., -2.], [0., 3.]]), 'b': torch.tensor([-0.5, 4.
 def test_magnitude_is_the_absolute_value():
     scores = Magnitude().score(WEIGHTS, {})
     assert all(torch.equal(scores[name], w.abs()) for name, w in WEIGHTS.items())
+
+
+def test_lamp_is_the_share_of_what_stays_that_a_layer_would_lose_next():
+    squares = {name: score.square() for name, score in LAMP().score(WEIGHTS, {}).items()}
+    assert squares['a'].tolist() == [[pytest.approx(1 / 14), pytest.approx(4 / 13)], [0, 1]]
+    assert squares['b'].tolist() == [pytest.approx(0.25 / 16.25), 1]
+
+
+def test_lamp_does_not_look_at_the_scale_of_a_layer():
+    scaled = {name: weight * scale for (name, weight), scale in
+              zip(WEIGHTS.items(), (1e-6, 1e6), strict=True)}
+    whole, other = LAMP().score(WEIGHTS, {}), LAMP().score(scaled, {})
+    assert all(torch.allclose(whole[name], other[name]) for name in WEIGHTS)
+
+
+def test_lamp_cuts_no_layer_off_that_the_largest_weights_of_a_network_do():
+    torch.manual_seed(0)
+    weights = {'small': 1e-3 * torch.randn(6), 'large': torch.randn(40, 50)}
+    by_lamp, by_magnitude = (draw_mask(criterion.score(weights, {}), 0.99)
+                             for criterion in (LAMP(), Magnitude()))
+    assert by_lamp['small'].any() and not by_magnitude['small'].any()
+
+
+def test_lamp_scores_weights_that_are_gone_0_and_keeps_the_order_of_the_others():
+    torch.manual_seed(0)
+    weights = {'none': torch.zeros(3, 2), 'half': torch.randn(5, 7).relu(),
+               'equal': torch.ones(4), 'fine': torch.randn(9, dtype=torch.float64)}
+    scores = LAMP().score(weights, {})
+    assert not scores['none'].any() and not scores['half'][weights['half'] == 0].any()
+    assert torch.equal(scores['half'].flatten().argsort(stable=True),
+                       weights['half'].flatten().argsort(stable=True))
+    assert scores['equal'].square().tolist() == pytest.approx([1 / 4, 1 / 3, 1 / 2, 1])
+    assert {name: score.dtype for name, score in scores.items()} == {
+        name: weight.dtype for name, weight in weights.items()}
 
 
 def test_gradient_is_the_absolute_product_of_weight_and_summed_gradient():

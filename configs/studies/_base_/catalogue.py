@@ -47,9 +47,13 @@ runs += [dict(name=f'{d}.{name}_value_p{r}', tool='train', options={
     'default_hooks.prune.reactivation': reactivation, 'default_hooks.prune.revive': 'value'})
     for d in DATA for name, reactivation in (('two_in_one_pp_irp', 'prune'), ('st', 'search'))
     for r in RATIOS]
-# One mask of each layer, of the same sparsity: it takes fewer milliseconds than one of the network.
+# Masks that take fewer milliseconds than one of the network's largest weights: one of each layer,
+# and one of the largest shares of layers (LAMP).
 runs += [dict(name=f'{d}.st_layer_p{r}', tool='train', options={
     'default_hooks.prune.sparsity': r / 100, 'default_hooks.prune.scope': 'layer'})
+    for d in DATA for r in RATIOS]
+runs += [dict(name=f'{d}.st_lamp_p{r}', tool='train', options={
+    'default_hooks.prune.sparsity': r / 100, 'default_hooks.prune.criterion': 'lamp'})
     for d in DATA for r in RATIOS]
 # Two-in-one training that learns from its own dense average while a mask is in force.
 runs += [dict(name=f'{d}.st_distilled_p{r}', tool='train', options={
@@ -62,12 +66,12 @@ TABLE, TO_BE_GIVEN = 'work_dirs/table.json', 'to be given by a size file'
 runs += [dict(name=f'{d}.milliseconds_p{r}', tool='train', options={
     'default_hooks.search.target_flops': None, 'default_hooks.search.target_ms': TO_BE_GIVEN,
     'default_hooks.search.table': TABLE, 'default_hooks.prune.table': TABLE,
-    'default_hooks.prune.allocation': 'magnitude', 'default_hooks.prune.sparsity': r / 100})
-    for d in DATA for r in RATIOS]
-# Searched as ever; the mask by the table, for no more milliseconds than the size says.
+    'default_hooks.prune.allocation': 'magnitude', 'default_hooks.prune.criterion': 'lamp',
+    'default_hooks.prune.sparsity': r / 100}) for d in DATA for r in RATIOS]
+# Searched as ever; the mask by the table, too, for no more milliseconds than the size says.
 runs += [dict(name=f'{d}.timed_mask_p{r}', tool='train', options={
     'default_hooks.prune.table': TABLE, 'default_hooks.prune.allocation': 'magnitude',
-    'default_hooks.prune.target_ms': TO_BE_GIVEN,
+    'default_hooks.prune.target_ms': TO_BE_GIVEN, 'default_hooks.prune.criterion': 'lamp',
     'default_hooks.prune.sparsity': r / 100}) for d in DATA for r in RATIOS]
 # Nested masks of one run, and its control at the same way of reactivation: st_value.
 runs += [dict(name=f'{d}.st_family_p90', tool='train', options={

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from ...errors import config_error
 from ...pruning.allocation import AIMS, Counts, Layers, draw_counts, find_worth, kept_in_all
 from ...pruning.build import criterion_name
-from ...pruning.criteria import Magnitude
 from ...pruning.mask import Mask
 from ...pruning.pruner import Pruner
 from ...pruning.scope_allocation import ScopeAllocation
@@ -104,17 +103,16 @@ class TimedAllocation(ScopeAllocation):
                 f'of sparsity {self.sparsity} takes {self._foreseen:.3g} ms at least. Remedy: a '
                 'higher sparsity, or a search for a smaller network (SearchHook.target_flops).')
 
-    def forecast(self, model: nn.Module, weights: Mapping[str, Tensor],
+    def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
         """Return the mask of a part of a network's weights, by the prices of the whole.
 
         Args:
             model (nn.Module): The network.
-            weights (Mapping[str, Tensor]): All its prunable weights.
-            selected (Mapping[str, Tensor]): The scores of the part.
+            scores (Mapping[str, Tensor]): Of all its prunable weights.
+            selected (Mapping[str, Tensor]): Those of the part.
             ratio (float): The sparsity of the part.
         """
-        scores = {name: weight.abs() for name, weight in weights.items()}
         sums = torch.stack([score.sum().double() for score in scores.values()]).tolist()
         state = ratio, [(name, score.shape, own)
                         for (name, score), own in zip(scores.items(), sums, strict=True)]
@@ -200,9 +198,9 @@ def _check_pruner(pruner: Pruner, allocation: str, family: object) -> None:
     for name, value, wrong, remedy in (
             ('scope', pruner.scope, pruner.scope != 'global', "set scope='global'"),
             ('criterion', criterion_name(pruner.criterion),
-             type(pruner.criterion) is not Magnitude, "set criterion='magnitude'"),
+             not getattr(pruner.criterion, 'weights_alone', False), "set criterion='magnitude'"),
             ('family', family, family is not None, 'set family=None')):
         if wrong:
             raise config_error(f'{pruner.owner}.{name}', value, f'{pruner.owner}.allocation='
                                f'{allocation!r} chooses the densities of layers by their '
-                               'magnitude, of one sparsity', f'{remedy}, or allocation=None')
+                               'weights alone, of one sparsity', f'{remedy}, or allocation=None')

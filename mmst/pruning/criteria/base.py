@@ -21,11 +21,14 @@ class Criterion(ABC):
         needs_inputs (bool): Whether ``observe`` is to be called first. Defaults to False.
         only_last (bool): Whether only the last prune of a run that has weights left to choose is
             by this criterion, and those before by magnitude. Defaults to False.
+        weights_alone (bool): Whether scores follow from the weights of each layer, also of a part
+            of it, so that masks of a smaller network can be foreseen. Defaults to False.
         batches (int): Number of training batches on each rank for either. Defaults to 100.
     """
     needs_gradients: bool = False
     needs_inputs: bool = False
     only_last: bool = False
+    weights_alone: bool = False
     batches: int = 100
 
     def observe(self, model: nn.Module, weights: Mapping[str, Tensor],  # noqa: B027  most need not

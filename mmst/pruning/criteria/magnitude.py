@@ -12,6 +12,7 @@ from .base import Criterion
 @CRITERIA.register_module('magnitude')
 class Magnitude(Criterion):
     """Scores by |θ|: the paper's criterion (Sec. 3.1)."""
+    weights_alone = True
 
     def score(self, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:

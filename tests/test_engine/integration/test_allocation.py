@@ -14,6 +14,7 @@ from mmst.costs.latency.weight_prices import WeightPrices
 from mmst.engine import PruneHook
 from mmst.errors import ConfigError
 from mmst.pruning.allocation import AIMS, Layers, find_worth, kept_in_all
+from mmst.pruning.criteria import LAMP, Magnitude
 from mmst.pruning.draw import draw_mask
 from mmst.pruning.pruner import Pruner
 from mmst.search.target import copy_without_units
@@ -101,6 +102,17 @@ def test_prices_around_the_mask_itself_lose_less_than_those_around_an_even_one(s
     assert loss_of(scores, allocation(scores, 0.4)) < 0.95 * layers.loss(once)
 
 
+def test_shares_of_layers_are_allotted_as_magnitudes_are(supernet, table):
+    """By LAMP, whose squares are what layers lose of themselves."""
+    scores, allocation = LAMP().score(scores_of(supernet), {}), timed(supernet, table, 0.7, 0.7)
+    mask, even = allocation(scores, 0.7), draw_mask(scores, 0.7, 'layer')
+    ms = LatencyTable.load(table).predict(supernet, mask)
+    assert mask.pruned == draw_mask(scores, 0.7).pruned and not allocation.shortfall()
+    assert 0.97 <= ms / allocation.target_ms <= 1 + 1e-6
+    assert ms < LatencyTable.load(table).predict(supernet, even)
+    assert loss_of(scores, mask) < loss_of(scores, even)
+
+
 def test_masks_before_the_last_one_are_drawn_by_the_prices_that_lead_to_it(supernet, table):
     scores, times = scores_of(supernet), LatencyTable.load(table)
     allocation = timed(supernet, table, 0.7, 0.7)
@@ -166,13 +178,15 @@ def test_a_price_is_the_time_that_a_share_of_the_weights_adds(supernet, table):
         LatencyTable.load(table).predict(supernet, mask))
 
 
-def test_searches_foresee_the_mask_of_the_layers_densities(table):
-    pruner, allocation = Pruner(0.8), TimedAllocation('ms', table)
+@pytest.mark.parametrize('criterion', [Magnitude(), LAMP()])
+def test_searches_foresee_the_mask_of_the_layers_densities(table, criterion):
+    pruner, allocation = Pruner(0.8, criterion=criterion), TimedAllocation('ms', table)
     torch.manual_seed(0)
     model = TinySegmentor(BACKBONE, NECK)
     pruner.allocation = allocation
     allocation.follow(model)
-    forecast, drawn = pruner.forecast(model), allocation(scores_of(model), 0.8)
+    drawn = allocation(criterion.score(pruner.weights(model), {}), 0.8)
+    forecast = pruner.forecast(model)
     assert all(torch.equal(forecast[name], kept) for name, kept in drawn.items())
     costs = TimedCosts(SIZE, table)
     costs.foresee(pruner.forecast)
@@ -186,12 +200,15 @@ def test_searches_foresee_the_mask_of_the_layers_densities(table):
     assert any(not torch.equal(changed[name], kept) for name, kept in forecast.items())
 
 
-@pytest.mark.parametrize('aim', AIMS)
+@pytest.mark.parametrize(('aim', 'criterion'), [
+    ('ms', 'magnitude'), ('magnitude', 'magnitude'), ('magnitude', 'lamp')])
 @pytest.mark.parametrize(('reactivation', 'search'), [
     ('prune', None), (None, None), ('search', dict(interval=1, threshold=0.3))])
-def test_runs_end_at_the_sparsity_with_such_a_mask(tmp_path, table, aim, reactivation, search):
+def test_runs_end_at_the_sparsity_with_such_a_mask(tmp_path, table, aim, criterion, reactivation,
+                                                   search):
     runner = run(tmp_path, 2, recalibrate=False, search=search or False, prune=dict(
-        sparsity=0.7, interval=1, reactivation=reactivation, allocation=aim, table=table))
+        sparsity=0.7, interval=1, reactivation=reactivation, allocation=aim, table=table,
+        criterion=criterion))
     hook, model = find_hook(runner, PruneHook), unwrap(runner)
     mask = hook.drawn or hook.mask_in_force(runner)
     assert mask.sparsity == pytest.approx(0.7, abs=2e-3)
