@@ -3,9 +3,10 @@
     mmst study sparse_training --size camvid_long --seeds 0 --only cityscapes.search_half
     python benchmarks/timed_masks.py TICKET --table benchmarks/results/camvid_long/table.json
 
-TICKET is dense, e.g. that of a search alone. Each mask is of the same sparsity: one over the whole
-network, one that keeps the same share of each layer, and those of ``PruneHook.target_ms``, at
-shares of the time of the first. All are timed by the sparse engine, by turns. The record goes to
+TICKET is dense, e.g. that of a search alone. Each mask is of the same sparsity: one of the largest
+weights of the whole network, one of the largest scores by LAMP, one that keeps the same share of
+each layer, and those of ``PruneHook.target_ms`` by either criterion, at shares of the time of the
+first. All are timed by the sparse engine, by turns. The record goes to
 ``benchmarks/results/timed_masks.json`` and ``.md``.
 """
 import argparse
@@ -27,6 +28,7 @@ from mmst.costs.latency.timed_allocation import TimedAllocation
 from mmst.deploy.open import open_ticket
 from mmst.deploy.profile.measure import image_for
 from mmst.deploy.profile.places import SparseEngine
+from mmst.pruning.criteria import LAMP, Magnitude
 from mmst.pruning.draw import draw_mask
 from mmst.pruning.mask import Mask
 from mmst.pruning.prunable import prunable_weights
@@ -40,7 +42,7 @@ def main() -> int:
     parser.add_argument('ticket')
     parser.add_argument('--table', required=True)
     parser.add_argument('--sparsity', type=float, default=0.9)
-    parser.add_argument('--shares', type=float, nargs='+', default=(0.9, 0.8, 0.7, 0.65, 0.6))
+    parser.add_argument('--shares', type=float, nargs='+', default=(0.9, 0.8, 0.75, 0.7, 0.65))
     parser.add_argument('--rounds', type=int, default=40)
     args = parser.parse_args()
     model = open_ticket(args.ticket).build()
@@ -57,23 +59,35 @@ def main() -> int:
 def draw(model: nn.Module, path: str, sparsity: float, shares: list[float]) -> list[dict]:
     """Return rows of masks, with the time that the table predicts and the magnitude kept."""
     table = LatencyTable.load(path)
-    scores = {name: p.detach().abs() for name, p in prunable_weights(model).items()}
-    masks = {'over the network': draw_mask(scores, sparsity),
-             'evenly': draw_mask(scores, sparsity, 'layer')}
-    whole = table.predict(model, masks['over the network'])
-    for share in shares:
-        allocation = TimedAllocation('magnitude', path, target_ms=share * whole, sparsity=sparsity)
-        allocation.follow(model)
-        masks[f'{share:.0%} of the time'] = allocation(scores, sparsity)
+    weights = prunable_weights(model)
+    scores = {name: criterion.score(weights, {}) for name, criterion in
+              (('magnitude', Magnitude()), ('LAMP', LAMP()))}
+    masks = {f'over the network, by {name}': draw_mask(each, sparsity)
+             for name, each in scores.items()}
+    masks['evenly'] = draw_mask(scores['magnitude'], sparsity, 'layer')
+    whole = table.predict(model, masks['over the network, by magnitude'])
+    for name, each in scores.items():
+        for share in shares:
+            allocation = TimedAllocation('magnitude', path, target_ms=share * whole,
+                                         sparsity=sparsity)
+            allocation.follow(model)
+            mask = allocation(each, sparsity)
+            if not allocation.shortfall():
+                masks[f'{share:.0%} of the time, by {name}'] = mask
     return [dict(name=name, mask=mask, predicted=table.predict(model, mask),
-                 kept=magnitude(scores, mask)) for name, mask in masks.items()]
+                 **magnitudes(weights, mask)) for name, mask in masks.items()]
 
 
-def magnitude(scores: dict[str, Tensor], mask: Mask) -> float:
-    """Return the share of the sum of squares that a mask keeps."""
-    squares = {name: score.double().square() for name, score in scores.items()}
-    return float(sum(squares[name][kept].sum() for name, kept in mask.items())
-                 / sum(each.sum() for each in squares.values()))
+def magnitudes(weights: dict[str, Tensor], mask: Mask) -> dict[str, float]:
+    """Return the share of the sum of squares that a mask keeps: of the network, of the mean layer
+    (geometric).
+    """
+    squares = {name: weight.detach().double().square() for name, weight in weights.items()}
+    parts = torch.stack([squares[name][kept].sum() for name, kept in mask.items()])
+    wholes = torch.stack([squares[name].sum() for name in mask])
+    some = wholes > 0
+    return dict(kept=float(parts.sum() / wholes.sum()),
+                layers=float((parts[some] / wholes[some]).log().mean().exp()))
 
 
 def measure(model: nn.Module, table: LatencyTable, rows: list[dict], rounds: int) -> None:
@@ -98,12 +112,13 @@ def markdown(record: dict) -> str:
         f'`python benchmarks/timed_masks.py TICKET --table {record["table"]}`, '
         f'{record["machine"]["cpu"]}, one thread, load {record["load"]:.1f}; masks of '
         f'{record["sparsity"]:.0%} of a searched network\'s dense weights. The magnitude is the '
-        'sum of squares.', '',
+        'sum of squares; the mean layer is geometric, of the shares that layers keep of '
+        'theirs.', '',
         *as_table(['drawn', 'predicted (ms)', 'measured (ms)', 'measured, of the first',
-                   'magnitude kept', 'of the first'], [
+                   'magnitude kept', 'by the mean layer'], [
             [row['name'], f'{row["predicted"]:.2f}', f'{row["measured"]:.2f}',
              f'{row["measured"] / first["measured"]:.0%}', f'{row["kept"]:.1%}',
-             f'{row["kept"] / first["kept"]:.1%}'] for row in record['rows']]), ''])
+             f'{row["layers"]:.1%}'] for row in record['rows']]), ''])
 
 
 if __name__ == '__main__':

@@ -10,8 +10,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='config file, e.g. that of the search')
     parser.add_argument('file', metavar='ticket_or_checkpoint', help='the file to prune')
     parser.add_argument('--criterion', metavar='NAME', default='magnitude',
-                        help='magnitude (default), random, gradient, obc, or one that the config '
-                        'or --import registers; or settings, e.g. "dict(type=\'random\', seed=3)"')
+                        help='magnitude (default), lamp, random, gradient, obc, or one that the '
+                        'config or --import registers; or settings, e.g. '
+                        '"dict(type=\'random\', seed=3)"')
     parser.add_argument('--criterion-options', nargs='+', action=Assign, metavar='KEY=VALUE',
                         help='its arguments, e.g. strength=0.5')
     parser.add_argument('--sparsity', type=float, default=0.9,

@@ -47,9 +47,10 @@ class PruneHook(MaskHook):
         interval (int): t_p, in epochs. Defaults to 25.
         schedule (str): ``'progressive'`` (PP), ``'one_shot'``, ``'cubic'`` (GMP), ``'alternating'``
             (AC/DC), or another registered schedule.
-        criterion (str): ``'magnitude'`` or another registered criterion; by ``'obc'`` the last
-            prune alone is drawn: the first that reaches ``sparsity`` with no reactivation to come,
-            since later ones have no weight left to choose.
+        criterion (str): ``'magnitude'``, ``'lamp'`` (as a share of what stays in the layer), or
+            another registered criterion; by ``'obc'`` the last prune alone is drawn: the first that
+            reaches ``sparsity`` with no reactivation to come, since later ones have no weight left
+            to choose.
         scope (str): ``'global'``; ``'layer'``; or ``'n:m'``, e.g. ``'2:4'``: n of every m weights
             in a row stay, and ``sparsity`` must be 1 - n / m. Before the schedule's end each group
             loses the share that it asks for, rounded up to whole weights. Defaults to ``'global'``.
@@ -74,8 +75,8 @@ class PruneHook(MaskHook):
             where one costs less: ``'ms'``: the least milliseconds, losing no more magnitude than an
             even draw; ``'magnitude'``: the least loss of magnitude, in no more milliseconds than
             ``target_ms``, or else than an even draw, which keeps the same share of each layer. It
-            takes the place of ``scope``, and leaves each layer half of what that would. Defaults to
-            None.
+            takes the place of ``scope``, leaves each layer half of what that would, and goes by the
+            scores of the criterion, ``'magnitude'`` or ``'lamp'``. Defaults to None.
         table (str, optional): Path of a table that ``mmst profile`` has written.
         target_ms (float, optional): The milliseconds that the network may take at the target
             sparsity, with ``allocation='magnitude'``; earlier masks are drawn by the prices that
