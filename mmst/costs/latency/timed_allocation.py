@@ -46,7 +46,7 @@ class TimedAllocation(ScopeAllocation):
         self.target_ms, self.sparsity = target_ms, sparsity
         self.model: nn.Module | None = None
         self._known: tuple[object, tuple[dict[str, float], float]] | None = None
-        self._foreseen: float | None = None
+        self._foreseen: tuple[float, float] | None = None
 
     @cached_property
     def table(self) -> LatencyTable:
@@ -96,12 +96,14 @@ class TimedAllocation(ScopeAllocation):
         return draw_counts(scores, counts, previous)
 
     def shortfall(self) -> str:
-        if self.target_ms is None or self._foreseen is None or (
-                self._foreseen <= self.target_ms * (1 + _ROUNDING)):
+        if self._foreseen is None or self._foreseen[0] <= self._foreseen[1] * (1 + _ROUNDING):
             return ''
-        return (f'{self.key.rpartition(".")[0]}.target_ms = {self.target_ms}: by the table a mask '
-                f'of sparsity {self.sparsity} takes {self._foreseen:.3g} ms at least. Remedy: a '
-                'higher sparsity, or a search for a smaller network (SearchHook.target_flops).')
+        owner, (ms, most) = self.key.rpartition('.')[0], self._foreseen
+        name, value, than = ('target_ms', self.target_ms, '') if self.target_ms is not None else (
+            'allocation', repr(self.aim), f', longer than the {most:.3g} ms of an even draw')
+        return (f'{owner}.{name} = {value}: by the table a mask of sparsity {self.sparsity} takes '
+                f'{ms:.3g} ms at least{than}. Remedy: a higher sparsity, or a search for a smaller '
+                'network (SearchHook.target_flops).')
 
     def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
@@ -144,7 +146,8 @@ class TimedAllocation(ScopeAllocation):
             ms, loss = prices.predict(counts), layers.loss(counts)
             over = max(ms / most_ms - 1, _ROUNDING) if self.aim == 'magnitude' else 0.
             rounds.append(((over, loss if self.aim == 'magnitude' else ms), ms, around, worth))
-        _, self._foreseen, around, worth = min(rounds, key=lambda found: found[0])
+        _, ms, around, worth = min(rounds, key=lambda found: found[0])
+        self._foreseen = (ms, most_ms) if self.aim == 'magnitude' else None
         return around, worth
 
 

@@ -136,6 +136,20 @@ def test_a_target_that_no_mask_reaches_is_told(tmp_path, table):
     assert len(told) == 1 and f'takes {least:.3g} ms' in told[0] and 'Remedy' in told[0]
 
 
+def test_an_even_draw_s_milliseconds_that_no_mask_reaches_are_told(supernet, table):
+    """The first layers cost most, and hold the largest weights, half of which stay."""
+    scores = scores_of(supernet)
+    first, *others = scores
+    scores = {first: scores[first] + 10, **{name: scores[name] for name in others}}
+    allocation = TimedAllocation('magnitude', table, 'PruneHook.table', sparsity=0.95)
+    allocation.follow(supernet)
+    even = LatencyTable.load(table).predict(supernet, draw_mask(scores, 0.95, 'layer'))
+    took = LatencyTable.load(table).predict(supernet, allocation(scores, 0.95))
+    told = allocation.shortfall()
+    assert took > even and told.startswith("PruneHook.allocation = 'magnitude': ")
+    assert f'takes {took:.3g} ms at least' in told and 'even draw. Remedy: ' in told
+
+
 @pytest.mark.parametrize('search', [None, dict(interval=1, threshold=0.3)], ids=str)
 def test_a_run_ends_at_the_milliseconds(tmp_path, supernet, table, search):
     whole = LatencyTable.load(table).predict(supernet, draw_mask(scores_of(supernet), 0.7))
