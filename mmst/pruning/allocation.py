@@ -49,6 +49,15 @@ class Layers:
         return float(sum(lost[max(len(lost) - 1 - counts[name], 0)]
                          for name, lost in self._lost.items()))
 
+    def holding(self, counts: Mapping[str, int], share: float) -> Counts:
+        """Return the least counts that hold a share of the sum of squares that ``counts`` hold."""
+        found = {}
+        for name, lost in self._lost.items():
+            there = len(lost) - 1
+            may_go = lost[-1] - share * (lost[-1] - lost[max(there - counts[name], 0)])
+            found[name] = min(there - int(lost.searchsorted(may_go, 'right')) + 1, counts[name])
+        return found
+
     def even(self, total: int) -> Counts:
         """Return the counts of a draw that keeps the same share of each layer, rounded down."""
         whole = max(sum(self.sizes.values()), 1)

@@ -36,6 +36,19 @@ def loss_of(scores, counts):
                for name, score in scores.items())
 
 
+@pytest.mark.parametrize('share', [0., 0.3, 0.5, 1.])
+@pytest.mark.parametrize('seed', range(5))
+def test_the_fewest_weights_that_hold_a_share_of_what_others_hold(seed, share):
+    scores = {**scores_of(seed), 'none': torch.zeros(4)}
+    counts = dict(zip(scores, [seed, 6, 1, 2, 3], strict=True))
+    found = Layers(scores).holding(counts, share)
+    for name, score in scores.items():
+        held = score.double().square().sort(descending=True).values.cumsum(0).tolist()
+        wanted = share * ([0., *held][counts[name]])
+        fewest = next(count for count, sums in enumerate([0., *held]) if sums >= wanted - 1e-12)
+        assert found[name] == fewest <= counts[name]
+
+
 @pytest.mark.parametrize('total', [3, 9, 15])
 @pytest.mark.parametrize('worth', [0., 0.3, 2., 50.])
 def test_no_other_counts_have_a_smaller_sum_of_loss_and_price(total, worth):

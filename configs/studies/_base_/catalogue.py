@@ -63,16 +63,17 @@ runs += [dict(name=f'{d}.st_distilled_p{r}', tool='train', options={
 # Searched and pruned by a table of the machine (mmst profile CONFIG --out work_dirs/table.json);
 # the size says how many milliseconds the search ends at.
 TABLE, TO_BE_GIVEN = 'work_dirs/table.json', 'to be given by a size file'
+TIMED = {'default_hooks.prune.table': TABLE, 'default_hooks.prune.allocation': 'magnitude'}
 runs += [dict(name=f'{d}.milliseconds_p{r}', tool='train', options={
     'default_hooks.search.target_flops': None, 'default_hooks.search.target_ms': TO_BE_GIVEN,
-    'default_hooks.search.table': TABLE, 'default_hooks.prune.table': TABLE,
-    'default_hooks.prune.allocation': 'magnitude', 'default_hooks.prune.criterion': 'lamp',
-    'default_hooks.prune.sparsity': r / 100}) for d in DATA for r in RATIOS]
-# Searched as ever; the mask by the table, too, for no more milliseconds than the size says.
-runs += [dict(name=f'{d}.timed_mask_p{r}', tool='train', options={
-    'default_hooks.prune.table': TABLE, 'default_hooks.prune.allocation': 'magnitude',
-    'default_hooks.prune.target_ms': TO_BE_GIVEN, 'default_hooks.prune.criterion': 'lamp',
-    'default_hooks.prune.sparsity': r / 100}) for d in DATA for r in RATIOS]
+    'default_hooks.search.table': TABLE, **TIMED, 'default_hooks.prune.sparsity': r / 100})
+    for d in DATA for r in RATIOS]
+# Searched as ever; the mask by the table, for no more milliseconds than the size says.
+runs += [dict(name=f'{d}.{name}_p{r}', tool='train', options={
+    **TIMED, 'default_hooks.prune.target_ms': TO_BE_GIVEN,
+    'default_hooks.prune.criterion': criterion, 'default_hooks.prune.sparsity': r / 100})
+    for d in DATA for name, criterion in (('timed_mask', 'magnitude'), ('timed_lamp', 'lamp'))
+    for r in RATIOS]
 # Nested masks of one run, and its control at the same way of reactivation: st_value.
 runs += [dict(name=f'{d}.st_family_p90', tool='train', options={
     'default_hooks.prune.sparsity': 0.9, 'default_hooks.prune.revive': 'value',

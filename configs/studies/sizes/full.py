@@ -8,7 +8,7 @@ options = {
     'cityscapes.st_p??': {REWIND + 'type': 'mmst.RewindHook', REWIND + 'epochs': [0, 25, 430]},
     'ade20k.st_p??': {REWIND + 'type': 'mmst.RewindHook', REWIND + 'epochs': [0, 15, 200]},
     'cityscapes.milliseconds_p??': {'default_hooks.search.target_ms': 30},
-    'cityscapes.timed_mask_p??': {'default_hooks.prune.target_ms': 30},
+    'cityscapes.timed_*_p??': {'default_hooks.prune.target_ms': 30},
     # The neck is carried over: it is as wide as the source's.
     'cityscapes.from_ade20k_*': {
         'model.neck.out_channels': 180, 'model.decode_head.in_channels': 180,

@@ -20,7 +20,7 @@ from .weight_prices import WeightPrices
 
 #: Times are alike whose ratio is no further from 1.
 _ROUNDING = 1e-6
-#: Share that a layer keeps of the weights that a draw over the whole network leaves it.
+#: Share that a layer keeps of the sum of squares that a draw over the whole network leaves it.
 _KEPT = 0.5
 #: How often the prices of weights are taken, each time around the counts that were found before.
 _ROUNDS = 3
@@ -157,7 +157,7 @@ def _least(layers: Layers, total: int) -> Counts:
     A small layer of a high resolution costs much and has little magnitude, but without it, e.g.
     the first convolution, the network sees nothing.
     """
-    return {name: -int(-_KEPT * count // 1) for name, count in layers.whole(total).items()}
+    return layers.holding(layers.whole(total), _KEPT)
 
 
 def build_allocation(allocation: str | None, table: str | None, pruner: Pruner,

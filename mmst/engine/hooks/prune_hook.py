@@ -75,8 +75,9 @@ class PruneHook(MaskHook):
             where one costs less: ``'ms'``: the least milliseconds, losing no more magnitude than an
             even draw; ``'magnitude'``: the least loss of magnitude, in no more milliseconds than
             ``target_ms``, or else than an even draw, which keeps the same share of each layer. It
-            takes the place of ``scope``, leaves each layer half of what that would, and goes by the
-            scores of the criterion, ``'magnitude'`` or ``'lamp'``. Defaults to None.
+            takes the place of ``scope``, leaves each layer half of the magnitude that this would,
+            and goes by the scores of the criterion, ``'magnitude'`` or ``'lamp'``. Defaults to
+            None.
         table (str, optional): Path of a table that ``mmst profile`` has written.
         target_ms (float, optional): The milliseconds that the network may take at the target
             sparsity, with ``allocation='magnitude'``; earlier masks are drawn by the prices that
