@@ -1,5 +1,5 @@
-# Milliseconds as the target, by a table of a machine, against multiply-adds: masks whose layers'
-# densities suit the table against one of the whole network, and a search by each of them, too.
+# Masks that take fewer milliseconds than one of the network's largest weights: of each layer, by
+# LAMP, and by a table of a machine, which a search can go by, too, instead of multiply-adds.
 _base_ = ['./_base_/catalogue.py', './_base_/paper.py']
 title = 'Search and masks by milliseconds against those by multiply-adds, at 90% sparsity'
 source = 'no table of the paper'

@@ -86,6 +86,13 @@ def criterion_name(criterion: Any) -> str:
                 kind.__name__)
 
 
+def needs_weights_alone(criterion: Any) -> bool:
+    """Say whether a criterion's scores follow from the weights that it is given."""
+    more = ('needs_gradients', 'needs_inputs', 'only_last')
+    return getattr(criterion, 'weights_alone', False) and not any(
+        getattr(criterion, name, False) for name in more)
+
+
 def scores_of(criterion: Any, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor], key: str = 'criterion') -> dict[str, Tensor]:
     """Return the criterion's scores, each of its weight's shape; ``key`` is for messages.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..registry import CRITERIA, SCHEDULES
 from ..settings.checks import check_choice, check_flag, check_names, check_number
 from .asked_ratio import asked_ratio, begin_schedule
-from .build import build_registered, scores_of, update_kept
+from .build import build_registered, needs_weights_alone, scores_of, update_kept
 from .check_network import check_chosen_parts, check_network
 from .context import PruningContext
 from .criteria import Magnitude
@@ -269,7 +269,7 @@ class Pruner:
 
     def _scores_alone(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return scores of weights of which nothing else is known."""
-        known = getattr(self._earlier, 'weights_alone', False)
+        known = needs_weights_alone(self._earlier)
         return scores_of(self._earlier if known else Magnitude(), weights, {},
                          f'{self.owner}.criterion')
 

@@ -27,6 +27,20 @@ def test_lamp_does_not_look_at_the_scale_of_a_layer():
     assert all(torch.allclose(whole[name], other[name]) for name in WEIGHTS)
 
 
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_lamp_is_exact_in_large_layers_of_any_precision(dtype):
+    torch.manual_seed(0)
+    weight = (torch.randn(200, 100) * torch.logspace(-3, 1, 100)).to(dtype)
+    score = LAMP().score({'a': weight}, {})['a'].double().square().flatten()
+    squares, order = weight.double().square().flatten().sort(descending=True)
+    expected = squares / squares.cumsum(0)
+    if dtype in (torch.float16, torch.bfloat16):  # many are equal: their order is not this one
+        score, expected = (each.sort(descending=True).values for each in (score, expected))
+    else:
+        score = score[order]
+    assert torch.allclose(score, expected, rtol=1e-5, atol=0)
+
+
 def test_lamp_cuts_no_layer_off_that_the_largest_weights_of_a_network_do():
     torch.manual_seed(0)
     weights = {'small': 1e-3 * torch.randn(6), 'large': torch.randn(40, 50)}

@@ -232,6 +232,20 @@ def test_gradients_are_asked_for_where_the_criterion_needs_them():
         run.step(5)
 
 
+@pytest.mark.parametrize(('criterion', 'as_by'), [
+    ('magnitude', 'magnitude'), ('lamp', 'lamp'), ('gradient', 'magnitude'), ('obc', 'magnitude'),
+    ('random', 'magnitude')])
+def test_a_mask_is_foreseen_by_scores_of_the_weights_alone(criterion, as_by):
+    torch.manual_seed(0)
+    model = nn.ModuleDict(dict(backbone=nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 1))))
+    with torch.no_grad():
+        model.backbone[1].weight.mul_(0.1)
+    pruner = Pruner(0.6, criterion=criterion)
+    found = pruner.forecast(model)
+    scores = Pruner(0.6, criterion=as_by).criterion.score(pruner.weights(model), {})
+    assert all(torch.equal(found[name], kept) for name, kept in draw_mask(scores, 0.6).items())
+
+
 def test_the_mask_of_the_first_process_is_taken():
     class FirstProcess(PruningContext):
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ...errors import config_error
 from ...pruning.allocation import AIMS, Counts, Layers, draw_counts, find_worth, kept_in_all
-from ...pruning.build import criterion_name
+from ...pruning.build import criterion_name, needs_weights_alone
 from ...pruning.mask import Mask
 from ...pruning.pruner import Pruner
 from ...pruning.scope_allocation import ScopeAllocation
@@ -46,7 +46,7 @@ class TimedAllocation(ScopeAllocation):
         self.target_ms, self.sparsity = target_ms, sparsity
         self.model: nn.Module | None = None
         self._known: tuple[object, tuple[dict[str, float], float]] | None = None
-        self._foreseen: tuple[float, float] | None = None
+        self._foreseen: tuple[float, float, float] | None = None
 
     @cached_property
     def table(self) -> LatencyTable:
@@ -96,14 +96,15 @@ class TimedAllocation(ScopeAllocation):
         return draw_counts(scores, counts, previous)
 
     def shortfall(self) -> str:
-        if self._foreseen is None or self._foreseen[0] <= self._foreseen[1] * (1 + _ROUNDING):
+        if self._foreseen is None or self._foreseen[1] <= self._foreseen[2] * (1 + _ROUNDING):
             return ''
-        owner, (ms, most) = self.key.rpartition('.')[0], self._foreseen
-        name, value, than = ('target_ms', self.target_ms, '') if self.target_ms is not None else (
-            'allocation', repr(self.aim), f', longer than the {most:.3g} ms of an even draw')
-        return (f'{owner}.{name} = {value}: by the table a mask of sparsity {self.sparsity} takes '
-                f'{ms:.3g} ms at least{than}. Remedy: a higher sparsity, or a search for a smaller '
-                'network (SearchHook.target_flops).')
+        owner, (ratio, ms, most) = self.key.rpartition('.')[0], self._foreseen
+        takes = f'by the table a mask of sparsity {ratio} takes {ms:.3g} ms at least'
+        if self.target_ms is None:
+            return (f'{owner}.allocation = {self.aim!r}: {takes}, longer than the {most:.3g} ms '
+                    f'of an even draw. Remedy: give {owner}.target_ms, or allocation=None.')
+        return (f'{owner}.target_ms = {self.target_ms}: {takes}. Remedy: a higher sparsity, or a '
+                'search for a smaller network (SearchHook.target_flops).')
 
     def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
@@ -131,7 +132,8 @@ class TimedAllocation(ScopeAllocation):
         A price is right near the counts around which it was taken, so it is taken again around
         those that it leads to, first around the draw over the whole network. The best round counts.
         """
-        total = kept_in_all(scores, ratio if self.target_ms is None else self.sparsity)
+        ratio = ratio if self.target_ms is None else self.sparsity
+        total = kept_in_all(scores, ratio)
         ranked = scores if previous is None else {
             name: score.masked_fill(~previous[name].to(score.device), -1)
             for name, score in scores.items()}
@@ -147,7 +149,7 @@ class TimedAllocation(ScopeAllocation):
             over = max(ms / most_ms - 1, _ROUNDING) if self.aim == 'magnitude' else 0.
             rounds.append(((over, loss if self.aim == 'magnitude' else ms), ms, around, worth))
         _, ms, around, worth = min(rounds, key=lambda found: found[0])
-        self._foreseen = (ms, most_ms) if self.aim == 'magnitude' else None
+        self._foreseen = (ratio, ms, most_ms) if self.aim == 'magnitude' else None
         return around, worth
 
 
@@ -201,9 +203,9 @@ def _check_pruner(pruner: Pruner, allocation: str, family: object) -> None:
     for name, value, wrong, remedy in (
             ('scope', pruner.scope, pruner.scope != 'global', "set scope='global'"),
             ('criterion', criterion_name(pruner.criterion),
-             not getattr(pruner.criterion, 'weights_alone', False), "set criterion='magnitude'"),
+             not needs_weights_alone(pruner.criterion), "set criterion='magnitude' or 'lamp'"),
             ('family', family, family is not None, 'set family=None')):
         if wrong:
             raise config_error(f'{pruner.owner}.{name}', value, f'{pruner.owner}.allocation='
                                f'{allocation!r} chooses the densities of layers by their '
-                               'weights alone, of one sparsity', f'{remedy}, or allocation=None')
+                               'weights alone, for one mask', f'{remedy}, or allocation=None')

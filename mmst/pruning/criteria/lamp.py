@@ -15,7 +15,8 @@ class LAMP(Criterion):
     The square is the score of "Layer-adaptive Sparsity for the Magnitude-based Pruning" (Lee et
     al., ICLR 2021): the share of its sum of squares that a layer would lose next. The scale of a
     layer does not matter, as to the normalisation behind it; the largest weight of each scores 1,
-    so that no layer is cut off.
+    so that none is cut off which has a weight. Within a layer the order is that of |θ|: scopes
+    other than ``'global'`` give the masks of ``'magnitude'``.
     """
     weights_alone = True
 

@@ -33,6 +33,10 @@ def table(supernet, tmp_path_factory):
     return save_table(supernet, SIZE, tmp_path_factory.mktemp('table') / 'table.json')
 
 
+class ByGradients(Magnitude):
+    needs_gradients = True
+
+
 def scores_of(model):
     return {name: p.detach().abs() for name, p in Pruner(0.5).weights(model).items()}
 
@@ -141,13 +145,17 @@ def test_an_even_draw_s_milliseconds_that_no_mask_reaches_are_told(supernet, tab
     scores = scores_of(supernet)
     first, *others = scores
     scores = {first: scores[first] + 10, **{name: scores[name] for name in others}}
-    allocation = TimedAllocation('magnitude', table, 'PruneHook.table', sparsity=0.95)
+    allocation = TimedAllocation('magnitude', table, 'PruneHook.table', sparsity=0.98)
     allocation.follow(supernet)
     even = LatencyTable.load(table).predict(supernet, draw_mask(scores, 0.95, 'layer'))
     took = LatencyTable.load(table).predict(supernet, allocation(scores, 0.95))
     told = allocation.shortfall()
     assert took > even and told.startswith("PruneHook.allocation = 'magnitude': ")
-    assert f'takes {took:.3g} ms at least' in told and 'even draw. Remedy: ' in told
+    assert f'mask of sparsity 0.95 takes {took:.3g} ms at least' in told
+    assert 'even draw. Remedy: give PruneHook.target_ms' in told
+    quickest = TimedAllocation('ms', table)
+    quickest.follow(supernet)
+    assert quickest(scores, 0.95).pruned and not quickest.shortfall()
 
 
 @pytest.mark.parametrize('search', [None, dict(interval=1, threshold=0.3)], ids=str)
@@ -257,7 +265,8 @@ def test_a_resumed_run_draws_the_same_masks(tmp_path, table):
     (dict(allocation='magnitude', target_ms=0), ['PruneHook.target_ms = 0', 'above 0']),
     (dict(allocation='magnitude', target_ms='x'), ["PruneHook.target_ms = 'x'", 'e.g. 30']),
     (dict(scope='layer'), ['PruneHook.scope', "scope='global'"]),
-    (dict(criterion='random'), ['PruneHook.criterion', "criterion='magnitude'"]),
+    (dict(criterion='random'), ['PruneHook.criterion', "criterion='magnitude' or 'lamp'"]),
+    (dict(criterion=ByGradients), ['PruneHook.criterion', "criterion='magnitude' or 'lamp'"]),
     (dict(criterion=dict(type='obc')), ["PruneHook.criterion = 'obc'", "criterion='magnitude'"]),
     (dict(family=(0.5, 0.9), revive='value'), ['PruneHook.family', 'family=None'])])
 def test_settings_that_contradict_it_are_refused_in_one_line(settings, words):
