@@ -52,6 +52,15 @@ def seeded():
     seed()
 
 
+@pytest.fixture(autouse=True)
+def gradients():
+    """A test that leaves gradients off fails itself, and not those that come after it."""
+    yield
+    on = torch.is_grad_enabled()
+    torch.set_grad_enabled(True)
+    assert on, 'the test has turned gradients off and not on again'
+
+
 def seed():
     random.seed(0)
     np.random.seed(0)
