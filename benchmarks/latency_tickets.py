@@ -12,8 +12,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG, RUN = ROOT / 'benchmarks/configs/full_width.py', ROOT / 'work_dirs/full_width'
 SEARCHED = RUN / 'epoch_13.pth'
-TICKETS = [(scope, percent) for scope in ('global', 'layer') for percent in (50, 80, 90, 95)]
-TICKETS.append(('2:4', 50))
+#: Scope, criterion and percents pruned.
+TICKETS = [
+    *((scope, 'magnitude', percent)
+      for scope in ('global', 'layer') for percent in (50, 80, 90, 95)),
+    ('2:4', 'magnitude', 50),
+    *(('global', 'lamp', percent) for percent in (80, 90, 95))]
 
 
 def main() -> None:
@@ -22,11 +26,12 @@ def main() -> None:
          '--train', '32', '--val', '8')
     if not (RUN / 'ticket.pth').is_file():
         tool('train', CONFIG, '--work-dir', RUN, '--resume')
-    for scope, percent in TICKETS:
-        out = RUN / f'p{percent}_{scope.replace(":", "of")}.pth'
+    for scope, criterion, percent in TICKETS:
+        name = scope.replace(':', 'of') if criterion == 'magnitude' else criterion
+        out = RUN / f'p{percent}_{name}.pth'
         if not out.is_file():
-            tool('prune', CONFIG, SEARCHED, '--sparsity', percent / 100, '--scope', scope, '--out',
-                 out, '--work-dir', RUN / 'prune')
+            tool('prune', CONFIG, SEARCHED, '--sparsity', percent / 100, '--scope', scope,
+                 '--criterion', criterion, '--out', out, '--work-dir', RUN / 'prune')
 
 
 def tool(name: str, *arguments) -> None:

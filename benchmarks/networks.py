@@ -25,7 +25,8 @@ def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
         config (str): Of the run; ``supernet`` is its untrained model.
         checkpoint (str): Of the run, its masks lifted: ``searched``.
         tickets (Sequence[str]): Files of mmst prune: each is named by sparsity and scope, e.g.
-            ``90% global``, those of other commands by their folder.
+            ``90% global``, and by a criterion other than magnitude; those of other commands by
+            their folder.
         compacted (bool | Sequence[str]): Whether each ticket comes compacted, too; or which.
     """
     cfg = Config.fromfile(config)
@@ -43,9 +44,11 @@ def load_networks(config: str, checkpoint: str, tickets: Sequence[str],
 
 
 def ticket_name(ticket: Ticket, path: str) -> str:
-    """Return a ticket's sparsity and scope, or its folder."""
-    scope = (ticket.meta.get('origin') or {}).get('scope') or Path(path).absolute().parent.name
-    return f'{ticket.sparsity:.0%} {scope}'
+    """Return a ticket's sparsity, scope and criterion, or its folder."""
+    origin = ticket.meta.get('origin') or {}
+    criterion = origin.get('criterion', 'magnitude')
+    return (f'{ticket.sparsity:.0%} {origin.get("scope") or Path(path).absolute().parent.name}'
+            + f' by {criterion}' * (criterion != 'magnitude'))
 
 
 def nonzero(model: nn.Module) -> Mask:

@@ -18,6 +18,8 @@ class RelativeMagnitude(Criterion):
         strength (float): 0: magnitude; 1: relative to the layer. Defaults to 1.
     """
 
+    weights_alone = True  # of those that score() gets: masks can be foreseen
+
     def __init__(self, strength: float = 1.):
         self.strength = strength
 

@@ -6,7 +6,7 @@ from .. import files
 from ..engine import offline
 from ..engine.run import launcher
 from ..engine.run.command_line import configure
-from ..pruning.build import build_registered, criterion_name, read_kind
+from ..pruning.build import build_registered, check_compared, criterion_name, read_kind
 from ..pruning.scope import check_scope
 from ..registry import CRITERIA
 from ..settings.checks import check_number
@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> None:
     criterion = build_registered(
         CRITERIA, '--criterion', {**named, **(args.criterion_options or {})},
         seed=args.seed, batches=args.batches)
+    check_compared('--scope', args.scope, criterion)
     out, key = args.out, '--out'
     if not out:
         out, key = osp.join(cfg.work_dir, 'ticket.pth'), '--work-dir'

@@ -93,6 +93,19 @@ def needs_weights_alone(criterion: Any) -> bool:
         getattr(criterion, name, False) for name in more)
 
 
+def check_compared(key: str, scope: str, criterion: Any) -> None:
+    """Refuse a scope in which a criterion would be magnitude by another name.
+
+    Raises:
+        ConfigError: Naming the scope.
+    """
+    if scope != 'global' and getattr(criterion, 'compares_layers', False):
+        name = criterion_name(criterion)
+        raise config_error(key, scope, f'criterion={name!r} compares layers, and within one it '
+                           "orders weights as 'magnitude' does",
+                           "set scope='global', or criterion='magnitude'")
+
+
 def scores_of(criterion: Any, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor], key: str = 'criterion') -> dict[str, Tensor]:
     """Return the criterion's scores, each of its weight's shape; ``key`` is for messages.

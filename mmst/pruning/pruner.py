@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..registry import CRITERIA, SCHEDULES
 from ..settings.checks import check_choice, check_flag, check_names, check_number
 from .asked_ratio import asked_ratio, begin_schedule
-from .build import build_registered, needs_weights_alone, scores_of, update_kept
+from .build import build_registered, check_compared, needs_weights_alone, scores_of, update_kept
 from .check_network import check_chosen_parts, check_network
 from .context import PruningContext
 from .criteria import Magnitude
@@ -76,6 +76,7 @@ class Pruner:
         self.schedule = build_registered(SCHEDULES, f'{owner}.schedule', schedule,
                                          sparsity=self.sparsity)
         self.criterion = build_registered(CRITERIA, f'{owner}.criterion', criterion)
+        check_compared(f'{owner}.scope', scope, self.criterion)
         self._earlier = (Magnitude() if getattr(self.criterion, 'only_last', False)
                          else self.criterion)
         self.select: dict[str, Any] = dict(
@@ -262,7 +263,7 @@ class Pruner:
         # There are none where a setting is wrong, which others tell.
         drawn: Mapping[str, Tensor] = {}
         if left:
-            drawn = self.allocation.forecast(model, self._scores_alone(whole),
+            drawn = self.allocation.forecast(model, lambda: self._scores_alone(whole),
                                              self._scores_alone(left), self.sparsity)
         return Mask({name: drawn[name] if name in drawn else weight.bool()
                      for name, weight in weights.items()})

@@ -1,5 +1,5 @@
 """Says which layers keep how many of their weights: here the scope decides."""
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
@@ -45,13 +45,13 @@ class ScopeAllocation:
         """Return what the last mask misses, for the log; '' where there is nothing to say."""
         return ''
 
-    def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
+    def forecast(self, model: nn.Module, scores: Callable[[], Mapping[str, Tensor]],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
         """Return the mask of a part of a network's weights.
 
         Args:
             model (nn.Module): The network.
-            scores (Mapping[str, Tensor]): Of all its prunable weights.
+            scores (Callable): Gives those of all its prunable weights, where they are needed.
             selected (Mapping[str, Tensor]): Those of the part.
             ratio (float): The sparsity of the part.
         """

@@ -174,6 +174,7 @@ def test_transfer_with_the_neck_of_another_ticket_or_a_new_one(pruned, source, t
     (('prune', 'T', '--criterion', 'gradient', '--batches', '0'), '--batches'),
     (('prune', 'T', '--batches', '-4'), '--batches'),
     (('prune', 'T', '--criterion', 'random', '--seed', '-1'), '--seed'),
+    (('prune', 'T', '--criterion', 'lamp', '--scope', 'layer'), '--scope'),
     (('lottery', 'T', 'rp', '--seed', '-1'), '--seed'),
     (('lottery', 'T', 'rp', '--epochs', '-1'), '--epochs'),
     (('prune', 'T', '--criterion', 'gradient', '--cfg-options',

@@ -41,6 +41,14 @@ def test_lamp_is_exact_in_large_layers_of_any_precision(dtype):
     assert torch.allclose(score, expected, rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize('scale', [1e-300, 1e-160, 1e200, 1e307])
+def test_lamp_scores_weights_of_any_scale(scale):
+    weight = torch.tensor([1., -2., 0., 3.], dtype=torch.float64)
+    scores = LAMP().score({'a': scale * weight, 'empty': torch.zeros(0)}, {})
+    assert torch.allclose(scores['a'], LAMP().score({'a': weight}, {})['a'])
+    assert not scores['empty'].numel()
+
+
 def test_lamp_cuts_no_layer_off_that_the_largest_weights_of_a_network_do():
     torch.manual_seed(0)
     weights = {'small': 1e-3 * torch.randn(6), 'large': torch.randn(40, 50)}

@@ -246,6 +246,14 @@ def test_a_mask_is_foreseen_by_scores_of_the_weights_alone(criterion, as_by):
     assert all(torch.equal(found[name], kept) for name, kept in draw_mask(scores, 0.6).items())
 
 
+@pytest.mark.parametrize('scope', ['layer', '2:4'])
+def test_a_scope_that_compares_no_layers_is_refused_beside_a_criterion_of_layers(scope):
+    with pytest.raises(ConfigError, match=rf"PruneHook\.scope = '{scope}': criterion='lamp'.*"
+                       "Remedy: set scope='global', or criterion='magnitude'"):
+        Pruner(0.5, criterion='lamp', scope=scope, owner='PruneHook')
+    assert Pruner(0.5, scope=scope).scope == scope
+
+
 def test_the_mask_of_the_first_process_is_taken():
     class FirstProcess(PruningContext):
 

@@ -35,4 +35,4 @@ def test_weights_that_were_pruned_stay_pruned():
 def test_the_forecast_of_a_part_ranks_that_part_alone():
     allocation, part = ScopeAllocation('global'), dict(small=SCORES['small'])
     allocation.follow(nn.Linear(1, 1))  # needs no network
-    assert kept(allocation.forecast(nn.Linear(1, 1), SCORES, part, 0.3)) == dict(small=7)
+    assert kept(allocation.forecast(nn.Linear(1, 1), dict, part, 0.3)) == dict(small=7)

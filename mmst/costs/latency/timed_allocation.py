@@ -1,5 +1,5 @@
 """Draws masks whose layers' densities suit a table of measured times."""
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import torch
@@ -106,21 +106,22 @@ class TimedAllocation(ScopeAllocation):
         return (f'{owner}.target_ms = {self.target_ms}: {takes}. Remedy: a higher sparsity, or a '
                 'search for a smaller network (SearchHook.target_flops).')
 
-    def forecast(self, model: nn.Module, scores: Mapping[str, Tensor],
+    def forecast(self, model: nn.Module, scores: Callable[[], Mapping[str, Tensor]],
                  selected: Mapping[str, Tensor], ratio: float) -> Mask:
         """Return the mask of a part of a network's weights, by the prices of the whole.
 
         Args:
             model (nn.Module): The network.
-            scores (Mapping[str, Tensor]): Of all its prunable weights.
+            scores (Callable): Gives those of all its prunable weights.
             selected (Mapping[str, Tensor]): Those of the part.
             ratio (float): The sparsity of the part.
         """
-        sums = torch.stack([score.sum().double() for score in scores.values()]).tolist()
+        whole = scores()
+        sums = torch.stack([score.sum().double() for score in whole.values()]).tolist()
         state = ratio, [(name, score.shape, own)
-                        for (name, score), own in zip(scores.items(), sums, strict=True)]
+                        for (name, score), own in zip(whole.items(), sums, strict=True)]
         if self._known is None or self._known[0] != state:
-            self._known = state, self._terms(model, Layers(scores), scores, ratio)
+            self._known = state, self._terms(model, Layers(whole), whole, ratio)
         prices, worth = self._known[1]
         layers, total = Layers(selected), kept_in_all(selected, ratio)
         return draw_counts(selected, layers.counts(total, prices, worth, _least(layers, total)))

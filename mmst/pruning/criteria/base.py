@@ -23,12 +23,15 @@ class Criterion(ABC):
             by this criterion, and those before by magnitude. Defaults to False.
         weights_alone (bool): Whether scores follow from the weights of each layer, also of a part
             of it, so that masks of a smaller network can be foreseen. Defaults to False.
+        compares_layers (bool): Whether the order within a layer is that of magnitude, so that a
+            scope which compares no layers is refused as without effect. Defaults to False.
         batches (int): Number of training batches on each rank for either. Defaults to 100.
     """
     needs_gradients: bool = False
     needs_inputs: bool = False
     only_last: bool = False
     weights_alone: bool = False
+    compares_layers: bool = False
     batches: int = 100
 
     def observe(self, model: nn.Module, weights: Mapping[str, Tensor],  # noqa: B027  most need not

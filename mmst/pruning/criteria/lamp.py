@@ -16,9 +16,10 @@ class LAMP(Criterion):
     al., ICLR 2021): the share of its sum of squares that a layer would lose next. The scale of a
     layer does not matter, as to the normalisation behind it; the largest weight of each scores 1,
     so that none is cut off which has a weight. Within a layer the order is that of |θ|: scopes
-    other than ``'global'`` give the masks of ``'magnitude'``.
+    other than ``'global'`` are refused.
     """
     weights_alone = True
+    compares_layers = True
 
     def score(self, weights: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -26,7 +27,10 @@ class LAMP(Criterion):
 
 
 def _score(weight: Tensor) -> Tensor:
-    squares, order = weight.flatten().double().square().sort(stable=True)
+    values = weight.flatten().double()
+    if len(values):  # Squares of numbers up to 1 are finite, of whatever scale the layer is.
+        values = values / values.abs().max().clamp(min=torch.finfo(torch.float64).tiny)
+    squares, order = values.square().sort(stable=True)
     staying = squares.flip(0).cumsum(0).flip(0)
     shares = (squares / staying.clamp(min=torch.finfo(torch.float64).tiny)).sqrt()
     return torch.empty_like(shares).scatter_(0, order, shares).view(weight.shape).to(

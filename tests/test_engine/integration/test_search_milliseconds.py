@@ -9,11 +9,13 @@ from tiny import BACKBONE, NECK, SIZE, WEAKEN, TinySegmentor, find_hook, make, r
 
 from mmst.costs.latency.table import Entry, LatencyTable
 from mmst.costs.latency.this_machine import this_machine
+from mmst.costs.latency.timed_allocation import TimedAllocation
 from mmst.costs.latency.timed_costs import Rest, TimedCosts
 from mmst.costs.latency.work import kind_of, timed_modules
 from mmst.engine import PruneHook, SearchHook
 from mmst.engine.run.events import events
 from mmst.errors import ConfigError
+from mmst.pruning.draw import draw_mask
 from mmst.pruning.pruner import Pruner
 from mmst.search.target import copy_without_units
 from mmst.search.units import find_units
@@ -117,6 +119,21 @@ def test_nothing_is_left_of_a_transformer_without_tokens(tokens):
     for key, kept in found.items():
         whole = rest.put_back(key, model.get_parameter(key), kept)
         assert whole.shape == model.get_parameter(key).shape and whole.sum() == kept.sum()
+
+
+def test_the_part_that_a_search_would_leave_is_pruned_by_its_own_shares(supernet, table):
+    """By LAMP and a table; the prices are those of the whole, and of the smaller network alike."""
+    pruner = Pruner(0.7, criterion='lamp')
+    pruner.allocation = TimedAllocation('magnitude', table)
+    keep = {name: list(range(1, len(group), 2)) for name, group in find_units(supernet).items()}
+    smaller = copy_without_units(supernet, keep)
+    found = pruner.forecast(supernet, Rest(supernet, keep).select)
+    left = {name: weight for name, weight in pruner.weights(smaller).items() if weight.numel()}
+    scores = pruner.criterion.score(left, {})
+    assert found.pruned == draw_mask(scores, 0.7).pruned
+    for name, kept in found.items():
+        if name in scores and kept.any() and not kept.all():
+            assert scores[name][kept].min() >= scores[name][~kept].max(), name
 
 
 def test_units_are_penalised_by_their_milliseconds(tmp_path, supernet, table):
