@@ -102,7 +102,8 @@ class Pace:
         self.times.append([network.milliseconds() for network in self.networks])
         for row, copies in zip(rows, others, strict=True):
             del row['model']
-            row['measured'] = float(np.mean([each.milliseconds() for each in copies]))
+            times = [each.milliseconds() for each in copies]
+            row['measured'], row['spread'] = float(np.mean(times)), max(times) / min(times) - 1
 
     def ratios(self) -> list[float]:
         """Return the mean ratio of each time but the first to the one before it."""
@@ -184,7 +185,9 @@ def markdown(record: dict) -> str:
         f'Searches with `target_ms` for a ticket of {record["sparsity"]:.0%}, its mask drawn over '
         'the whole network or in each layer; weights and importances are random. A table knows '
         'the machine as it was: times at its pace are those measured, divided by the change of '
-        f'those networks since the middle of the table, {pace:.3f}:', '',
+        f'those networks since the middle of the table, {pace:.3f}. {COPIES} copies of a ticket, in '
+        f'other places of the memory, differ by {max(row["spread"] for row in record["rows"]):.1%} '
+        'at most:', '',
         *as_table(['mask', 'target (ms)', 'predicted off', 'measured', 'off',
                    'at the table\'s pace', 'off', 'GMACs, dense'], rows), '',
         f'Masks of {record["sparsity"]:.0%} of the supernet\'s weights as they are initialised; '

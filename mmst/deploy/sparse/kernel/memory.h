@@ -4,21 +4,30 @@
 #include <cstdlib>
 #include <new>
 
+// Where arrays get their memory from, which frees it all at once.
+struct Source {
+  void *(*take)(void *self, int64_t bytes) = nullptr;
+  void *self = nullptr;
+};
+
 template <class T>
 struct Array {
   T *data = nullptr;
   int64_t size = 0;
+  bool owned = true;
 
   Array() = default;
   Array(const Array &) = delete;
   Array &operator=(const Array &) = delete;
   ~Array() {
     for (int64_t i = 0; i < size; ++i) data[i].~T();
-    std::free(data);
+    if (owned) std::free(data);
   }
 
-  bool make(int64_t count) {
-    data = static_cast<T *>(std::malloc(sizeof(T) * (count ? count : 1)));
+  bool make(int64_t count, const Source &source = {}) {
+    const int64_t bytes = sizeof(T) * (count ? count : 1);
+    owned = !source.take;
+    data = static_cast<T *>(owned ? std::malloc(bytes) : source.take(source.self, bytes));
     if (!data) return false;
     for (int64_t i = 0; i < count; ++i) new (data + i) T{};
     size = count;

@@ -14,8 +14,9 @@ struct Matrix {
 
 class Reader {
  public:
-  Reader(const uint8_t *data, int64_t bytes, bool eight_bits)
-      : at_(data), end_(data + bytes), budget_(64 * bytes + (1 << 20)), eight_bits_(eight_bits) {}
+  Reader(const uint8_t *data, int64_t bytes, bool eight_bits, const Source &memory = {})
+      : at_(data), end_(data + bytes), budget_(64 * bytes + (1 << 20)), eight_bits_(eight_bits),
+        memory_(memory) {}
 
   bool ok() const { return ok_; }
   bool no_memory() const { return no_memory_; }
@@ -80,7 +81,7 @@ class Reader {
   bool make(Array<T> &out, int64_t count) {
     budget_ -= count * int64_t(sizeof(T));
     if (!ok_ || budget_ < 0) return ok_ = false;
-    if (!out.make(count)) no_memory_ = true, ok_ = false;
+    if (!out.make(count, memory_)) no_memory_ = true, ok_ = false;
     return ok_;
   }
 
@@ -123,5 +124,6 @@ class Reader {
   const uint8_t *at_, *end_;
   int64_t budget_;
   const bool eight_bits_;
+  const Source memory_;
   bool ok_ = true, no_memory_ = false;
 };

@@ -13,6 +13,7 @@
 #include "execute.h"
 #include "layers.h"
 #include "nodes.h"
+#include "pages.h"
 #include "pool.h"
 #include "sampled.h"
 
@@ -34,20 +35,19 @@ int64_t own_time() {
 // State that calls share.
 struct State {
   std::mutex one_call;
-  std::vector<std::vector<float>> scratch;  // by thread
-  std::vector<float> phases, grid, steps;
+  std::vector<PageBuffer> scratch;  // by thread
+  PageBuffer phases, grid, steps;
 
-  int64_t floats() const {
-    int64_t sum = phases.capacity() + grid.capacity() + steps.capacity();
-    for (const auto &buffer : scratch) sum += buffer.capacity();
+  int64_t bytes() const {
+    int64_t sum = phases.bytes() + grid.bytes() + steps.bytes();
+    for (const auto &buffer : scratch) sum += buffer.bytes();
     return sum;
   }
 };
 
-float *room(std::vector<float> &buffer, int64_t floats) {
-  if (int64_t(buffer.size()) < floats + LANES) buffer.resize(floats + LANES);
-  const auto address = reinterpret_cast<uintptr_t>(buffer.data());
-  return buffer.data() + (-address / sizeof(float)) % LANES;  // aligned to a vector
+float *room(PageBuffer &buffer, int64_t floats) {
+  float *data = buffer.of(floats + LANES);
+  return data + (-reinterpret_cast<uintptr_t>(data) / sizeof(float)) % LANES;  // aligned to a vector
 }
 
 // The context of a call, and its lock on the shared state.
@@ -78,6 +78,7 @@ struct Call {
 
 // A network that is run by one call, and what images of the last size took.
 struct Steps {
+  PagePool pool;  // of the network's arrays, which it outlives
   Network network;
   int32_t height = 0, width = 0, threads = 0;
   int64_t maps = 0, rest = 0;  // floats
@@ -103,15 +104,14 @@ int32_t lanes() { return LANES; }
 // Bytes that are kept between calls.
 int64_t held() {
   Call call;
-  return call.state.floats() * int64_t(sizeof(float));
+  return call.state.bytes();
 }
 
 // Give them back.
 void release() {
   Call call;
   call.state.scratch.clear(), call.state.scratch.shrink_to_fit();
-  for (auto *buffer : {&call.state.phases, &call.state.grid, &call.state.steps})
-    std::vector<float>().swap(*buffer);
+  for (auto *buffer : {&call.state.phases, &call.state.grid, &call.state.steps}) buffer->clear();
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
@@ -193,7 +193,8 @@ void sample_enlarged(const Map *x, const int32_t *channels, int32_t count, int32
 // the number of steps.
 void *open_steps(const uint8_t *data, int64_t bytes, int32_t *found) {
   auto *made = new Steps;
-  Reader reader(data, bytes, false);
+  const auto take = [](void *pool, int64_t size) { return static_cast<PagePool *>(pool)->take(size); };
+  Reader reader(data, bytes, false, {take, &made->pool});
   made->network.read(reader);
   if (!reader.ok()) return delete made, nullptr;
   found[0] = made->network.levels, found[1] = made->network.stride;

@@ -153,6 +153,35 @@ def test_memory_is_freed_with_the_model(twice):
     assert kernel().held() == 0
 
 
+def in_large_pages():
+    """Bytes of this process for which large pages were asked, whether the system had them or not.
+    """
+    total = size = 0
+    with open('/proc/self/smaps') as file:
+        for name, *words in map(str.split, file):
+            size = int(words[0]) * 1024 if name == 'Size:' else size
+            total += size * (name == 'VmFlags:' and 'hg' in words)
+    return total
+
+
+@pytest.mark.skipif(not os.path.exists('/sys/kernel/mm/transparent_hugepage'),
+                    reason='this system has no large pages')
+def test_weights_and_maps_lie_in_large_pages_as_long_as_they_are_needed():
+    """By chance small ones make a network up to a tenth slower."""
+    gc.collect()
+    kernel().release()
+    before = in_large_pages()
+    model = SparseModel(pruned(NarrowModel))
+    model(torch.zeros(1, 3, 512, 512))
+    weights = in_large_pages() - before - kernel().held() // 2**21 * 2**21
+    assert weights >= 2**21 and kernel().held() > 2**21
+    model.release()
+    assert in_large_pages() - before == weights
+    del model
+    gc.collect()
+    assert in_large_pages() == before
+
+
 def test_torch_compile_leaves_it_alone(sparse):
     x = input_image(1)
     expected = sparse(x)
