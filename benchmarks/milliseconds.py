@@ -185,9 +185,9 @@ def markdown(record: dict) -> str:
         f'Searches with `target_ms` for a ticket of {record["sparsity"]:.0%}, its mask drawn over '
         'the whole network or in each layer; weights and importances are random. A table knows '
         'the machine as it was: times at its pace are those measured, divided by the change of '
-        f'those networks since the middle of the table, {pace:.3f}. {COPIES} copies of a ticket, in '
-        f'other places of the memory, differ by {max(row["spread"] for row in record["rows"]):.1%} '
-        'at most:', '',
+        f'those networks since the middle of the table, {pace:.3f}. {COPIES} copies of a ticket, '
+        'in other places of the memory, differ by '
+        f'{max(row["spread"] for row in record["rows"]):.1%} at most:', '',
         *as_table(['mask', 'target (ms)', 'predicted off', 'measured', 'off',
                    'at the table\'s pace', 'off', 'GMACs, dense'], rows), '',
         f'Masks of {record["sparsity"]:.0%} of the supernet\'s weights as they are initialised; '

@@ -37,6 +37,13 @@ def test_pages_are_those_of_the_recorded_numbers(path):
     assert len(RECORDS) >= 3
 
 
+@pytest.mark.parametrize(('names', 'first'), [
+    (['sparse kernel, 90% layer', 'torch, searched'], 'torch, searched'),
+    (['sparse kernel, 90% layer', 'sparse kernel, 90% global'], 'sparse kernel, 90% layer')])
+def test_speed_ups_are_relative_to_a_dense_network_where_there_is_one(names, first):
+    assert latency.reference({name: [] for name in names}) == first
+
+
 def test_a_graph_keeps_the_weights_that_it_reads(monkeypatch):
     replays, weights = [], torch.nn.Linear(1, 1)
     monkeypatch.setattr(torch.cuda, 'CUDAGraph', lambda: SimpleNamespace(

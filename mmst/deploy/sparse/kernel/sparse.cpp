@@ -193,8 +193,12 @@ void sample_enlarged(const Map *x, const int32_t *channels, int32_t count, int32
 // the number of steps.
 void *open_steps(const uint8_t *data, int64_t bytes, int32_t *found) {
   auto *made = new Steps;
+#ifdef MMST_LARGE_PAGES
   const auto take = [](void *pool, int64_t size) { return static_cast<PagePool *>(pool)->take(size); };
   Reader reader(data, bytes, false, {take, &made->pool});
+#else
+  Reader reader(data, bytes, false);
+#endif
   made->network.read(reader);
   if (!reader.ok()) return delete made, nullptr;
   found[0] = made->network.levels, found[1] = made->network.stride;

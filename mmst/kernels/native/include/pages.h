@@ -2,7 +2,7 @@
 // AddressSanitizer, which knows the ends of that.
 //
 // Which small pages a network gets is chance, and with it which of its parts drive each other out of
-// the second level of cache: one place made the same network a tenth slower than another.
+// the second level of cache: in one place the same network is slower than in another.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -97,7 +97,8 @@ class PageBuffer {
   int64_t bytes_ = 0;
 };
 
-// Pieces of memory one next to the other, which are freed together.
+// Pieces of large pages one next to the other, which are freed together. Where there are none, arrays
+// have memory of their own.
 class PagePool {
  public:
   PagePool() = default;
@@ -114,8 +115,7 @@ class PagePool {
   void *take(int64_t bytes) {
     bytes = (bytes + 63) / 64 * 64;
     if (bytes > left_) {
-      const int64_t own = bytes + int64_t(sizeof(Chunk));
-      const int64_t size = pages::large(pages::LARGE) ? pages::rounded(std::max(own, pages::LARGE)) : own;
+      const int64_t size = pages::rounded(std::max(bytes + int64_t(sizeof(Chunk)), pages::LARGE));
       auto *chunk = static_cast<Chunk *>(pages::take(size));
       if (!chunk) return nullptr;
       chunk->before = last_, chunk->bytes = size, last_ = chunk;

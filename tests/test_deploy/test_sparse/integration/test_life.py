@@ -167,7 +167,7 @@ def in_large_pages():
 @pytest.mark.skipif(not os.path.exists('/sys/kernel/mm/transparent_hugepage'),
                     reason='this system has no large pages')
 def test_weights_and_maps_lie_in_large_pages_as_long_as_they_are_needed():
-    """By chance small ones make a network up to a tenth slower."""
+    """Small ones make a network slower by chance."""
     gc.collect()
     kernel().release()
     before = in_large_pages()
