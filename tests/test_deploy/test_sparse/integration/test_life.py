@@ -173,10 +173,10 @@ def test_weights_and_maps_lie_in_large_pages_as_long_as_they_are_needed():
     before = in_large_pages()
     model = SparseModel(pruned(NarrowModel))
     model(torch.zeros(1, 3, 512, 512))
-    weights = in_large_pages() - before - kernel().held() // 2**21 * 2**21
-    assert weights >= 2**21 and kernel().held() > 2**21
+    both = in_large_pages() - before
     model.release()
-    assert in_large_pages() - before == weights
+    weights = in_large_pages() - before
+    assert both - 2**21 >= weights >= 2**21
     del model
     gc.collect()
     assert in_large_pages() == before
